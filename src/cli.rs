@@ -1,0 +1,497 @@
+//! What can be typed: clap types, nothing resolved.
+//!
+//! The environment is not read here but in `settings`, where one place decides what wins.
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::builder::styling::{AnsiColor, Styles};
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// As cargo and ripgrep colour their help.
+const STYLES: Styles = Styles::styled()
+    .header(AnsiColor::Green.on_default().bold())
+    .usage(AnsiColor::Green.on_default().bold())
+    .literal(AnsiColor::Cyan.on_default().bold())
+    .placeholder(AnsiColor::Cyan.on_default());
+
+/// Watch etcd and lose nothing
+///
+/// Reads, writes and watches the keys of an etcd cluster. A watch delivers every event once
+/// and in order, or declares the gap: through dropped connections, restarted servers, bursts
+/// and slow readers.
+#[derive(Debug, Parser)]
+#[command(name = "etcdwatch", version, styles = STYLES, propagate_version = true)]
+#[command(subcommand_required = true, arg_required_else_help = true)]
+pub struct Cli {
+    /// Options of every command.
+    #[command(flatten)]
+    pub global: Global,
+    /// The command.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Options that stand before or after the subcommand.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Global options")]
+pub struct Global {
+    /// The cluster's endpoints, tried in order
+    ///
+    /// URLs or HOST:PORT, separated by commas. Without a port it is 2379. The default is
+    /// http://127.0.0.1:2379. [env: ETCDCTL_ENDPOINTS]
+    #[arg(long, global = true, value_name = "URL[,URL…]", value_delimiter = ',')]
+    pub endpoints: Vec<String>,
+
+    /// The API to use
+    ///
+    /// This version speaks v2; 'auto' is v2. [env: ETCDCTL_API, as 2 or 3]
+    #[arg(long, global = true, value_enum, value_name = "VERSION")]
+    pub api: Option<Api>,
+
+    /// How records are printed
+    #[arg(
+        short,
+        long,
+        global = true,
+        value_enum,
+        default_value = "text",
+        value_name = "FORMAT"
+    )]
+    pub output: Output,
+
+    /// When to use colours
+    ///
+    /// 'auto' colours on a terminal, unless NO_COLOR is set.
+    #[arg(
+        long,
+        global = true,
+        value_enum,
+        default_value = "auto",
+        value_name = "WHEN"
+    )]
+    pub color: Color,
+
+    /// No notices and no spinner on standard error; errors stay
+    #[arg(short, long, global = true)]
+    pub quiet: bool,
+
+    /// Show each request as a curl command, and each connection, on standard error
+    ///
+    /// The commands reproduce the requests; credentials are replaced.
+    #[arg(short, long, global = true)]
+    pub verbose: bool,
+
+    /// How long a connection may take: DNS, TCP and TLS, per endpoint
+    ///
+    /// The default is 2s. [env: ETCDCTL_DIAL_TIMEOUT]
+    #[arg(long, global = true, value_name = "DURATION", value_parser = duration)]
+    pub connect_timeout: Option<Duration>,
+
+    /// How long the whole command may take; past it, exit 124
+    ///
+    /// The default is 5s for get, set and rm, and none for watch and replay.
+    /// [env: ETCDCTL_COMMAND_TIMEOUT, for get, set and rm]
+    #[arg(long, global = true, value_name = "DURATION", value_parser = duration)]
+    pub timeout: Option<Duration>,
+
+    /// The user to authenticate as
+    ///
+    /// A password on the command line can be seen by other users of the machine; the
+    /// environment can't. [env: ETCDCTL_USER, or ETCDCTL_USERNAME and ETCDCTL_PASSWORD]
+    #[arg(long, global = true, value_name = "NAME:PASSWORD")]
+    pub user: Option<String>,
+
+    /// A file with the password (not in this version)
+    #[arg(long, global = true, value_name = "FILE")]
+    pub password_file: Option<PathBuf>,
+
+    /// Certificates of the authorities to trust (not in this version)
+    #[arg(long, global = true, value_name = "FILE")]
+    pub cacert: Option<PathBuf>,
+
+    /// The client's certificate (not in this version)
+    #[arg(long, global = true, value_name = "FILE")]
+    pub cert: Option<PathBuf>,
+
+    /// The key of the client's certificate (not in this version)
+    #[arg(id = "client-key", long = "key", global = true, value_name = "FILE")]
+    pub client_key: Option<PathBuf>,
+
+    /// Don't check the server's certificate (not in this version)
+    #[arg(long, global = true)]
+    pub insecure_skip_tls_verify: bool,
+
+    /// An HTTP proxy
+    ///
+    /// HTTP_PROXY and its kin are ignored: etcd's traffic carries credentials and is usually
+    /// local.
+    #[arg(long, global = true, value_name = "URL")]
+    pub proxy: Option<String>,
+
+    /// The largest event or reply that is taken
+    ///
+    /// In bytes, or with KiB, MiB or GiB. One beyond it ends the run with exit 6.
+    #[arg(long, global = true, value_name = "SIZE", default_value = "64MiB", value_parser = size)]
+    pub max_event: usize,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Print a key's value, or what is in a directory
+    Get(Get),
+    /// Write a value, or make a directory
+    Set(Set),
+    /// Remove a key or a directory
+    Rm(Rm),
+    /// Wait for an event, or stream every event
+    Watch(Watch),
+    /// Print the events of history, up to now
+    Replay(Replay),
+    /// Print a completion script for a shell
+    Completions(Completions),
+}
+
+/// Print a key's value, or what is in a directory
+///
+/// Of a directory, its children are printed, one a line; directories end in '/'.
+#[derive(Args, Clone, Debug)]
+pub struct Get {
+    /// The key; a missing leading '/' is added
+    pub key: String,
+    /// All below a directory, as key TAB value
+    #[arg(short, long)]
+    pub recursive: bool,
+    /// In the order of the keys
+    #[arg(long)]
+    pub sort: bool,
+    /// Agreed upon by a majority, not only what this member knows
+    #[arg(long)]
+    pub quorum: bool,
+}
+
+/// Write a value, or make a directory
+///
+/// A write is tried on another endpoint only while nothing of it has been sent. One that was
+/// sent and not answered ends with exit 7: read the key before writing again.
+#[derive(Args, Clone, Debug)]
+pub struct Set {
+    /// The key; a missing leading '/' is added
+    pub key: String,
+    /// The value; '-' reads it from standard input, bytes as they are
+    #[arg(allow_hyphen_values = true, required_unless_present = "dir")]
+    pub value: Option<OsString>,
+    /// How long it lives: seconds, or a duration such as 90s or 5m
+    #[arg(long, value_name = "DURATION|SECONDS", value_parser = seconds, allow_hyphen_values = true)]
+    pub ttl: Option<std::num::NonZeroU64>,
+    /// Make a directory
+    #[arg(long, conflicts_with_all = ["value", "prev_value"])]
+    pub dir: bool,
+    /// Only if the key is absent
+    #[arg(long, conflicts_with_all = ["update", "prev_value", "prev_index", "in_order"])]
+    pub create: bool,
+    /// Only if the key is present
+    #[arg(long, conflicts_with = "in_order")]
+    pub update: bool,
+    /// Under KEY, with a name that etcd chooses, each later than the one before
+    #[arg(long, conflicts_with_all = ["prev_value", "prev_index"])]
+    pub in_order: bool,
+    /// Only if the value is V; may be empty
+    #[arg(
+        long,
+        value_name = "V",
+        alias = "swap-with-value",
+        allow_hyphen_values = true
+    )]
+    pub prev_value: Option<OsString>,
+    /// Only if the last change was at index N
+    #[arg(long, value_name = "N", alias = "swap-with-index", value_parser = index)]
+    pub prev_index: Option<u64>,
+}
+
+/// Remove a key or a directory
+#[derive(Args, Clone, Debug)]
+pub struct Rm {
+    /// The key; a missing leading '/' is added
+    pub key: String,
+    /// A directory with all below it
+    #[arg(short, long)]
+    pub recursive: bool,
+    /// An empty directory
+    #[arg(long)]
+    pub dir: bool,
+    /// Only if the value is V; may be empty
+    #[arg(
+        long,
+        value_name = "V",
+        alias = "with-value",
+        allow_hyphen_values = true
+    )]
+    pub prev_value: Option<OsString>,
+    /// Only if the last change was at index N
+    #[arg(long, value_name = "N", alias = "with-index", value_parser = index)]
+    pub prev_index: Option<u64>,
+}
+
+/// Wait for an event, or stream every event
+///
+/// Without --stream: one event, then exit 0. With it: every event once and in order, until
+/// stopped, through dropped connections and restarted servers; where the server can no longer
+/// tell what happened, a gap is declared.
+#[derive(Args, Clone, Debug)]
+pub struct Watch {
+    /// The key; it need not exist
+    pub key: String,
+    /// All below it too
+    #[arg(short, long)]
+    pub recursive: bool,
+    /// Every event, until stopped
+    #[arg(long)]
+    pub stream: bool,
+    /// Begin with the first event at or after index N, from history if it is there
+    #[arg(long, value_name = "N", alias = "rev", value_parser = index)]
+    pub from_index: Option<u64>,
+    /// The same as --from-index M+1
+    #[arg(long, value_name = "M", conflicts_with = "from_index")]
+    pub after_index: Option<u64>,
+    /// Show the previous value
+    #[arg(long)]
+    pub prev: bool,
+    /// Stop after N events
+    #[arg(long, value_name = "N", requires = "stream", value_parser = count)]
+    pub count: Option<u64>,
+    /// Options that are to come.
+    #[command(flatten)]
+    pub later: Later,
+    /// What is done when events were lost
+    ///
+    /// 'continue' declares the gap and goes on, 'fail' ends with exit 5. The default is
+    /// 'continue' with --stream, else 'fail'.
+    #[arg(long, value_enum, value_name = "WHAT")]
+    pub on_gap: Option<OnGap>,
+}
+
+/// Print the events of history, up to now
+///
+/// From index N to the server's index at the start, then exit 0. etcd keeps the last 1,000
+/// indexes of the whole store.
+#[derive(Args, Clone, Debug)]
+pub struct Replay {
+    /// The key
+    pub key: String,
+    /// The first index, or 'oldest' for the oldest event that the server has
+    #[arg(long, value_name = "N|oldest", alias = "rev", value_parser = from, required_unless_present = "after_index")]
+    pub from_index: Option<From>,
+    /// The same as --from-index M+1
+    #[arg(long, value_name = "M", conflicts_with = "from_index")]
+    pub after_index: Option<u64>,
+    /// All below it too
+    #[arg(short, long)]
+    pub recursive: bool,
+    /// The last index
+    #[arg(long, value_name = "M", value_parser = index)]
+    pub to_index: Option<u64>,
+    /// Go on as a stream, with no gap between
+    #[arg(long, conflicts_with = "to_index")]
+    pub follow: bool,
+    /// Show the previous value
+    #[arg(long)]
+    pub prev: bool,
+    /// Stop after N events
+    #[arg(long, value_name = "N", value_parser = count)]
+    pub count: Option<u64>,
+    /// Options that are to come.
+    #[command(flatten)]
+    pub later: Later,
+    /// What is done when events were lost; the default is 'fail'
+    ///
+    /// 'continue' declares the gap and goes on, 'fail' ends with exit 5.
+    #[arg(long, value_enum, value_name = "WHAT")]
+    pub on_gap: Option<OnGap>,
+}
+
+/// Options of watches that this version refuses.
+#[derive(Args, Clone, Debug)]
+pub struct Later {
+    /// Print the present state first (not in this version)
+    #[arg(long)]
+    pub snapshot: bool,
+    /// Resume where the last run stopped (not in this version)
+    #[arg(long, value_name = "FILE")]
+    pub checkpoint: Option<PathBuf>,
+    /// Add records of the watch's own state (not in this version)
+    #[arg(long)]
+    pub status: bool,
+}
+
+/// Print a completion script for a shell
+#[derive(Args, Clone, Debug)]
+pub struct Completions {
+    /// The shell
+    pub shell: clap_complete::Shell,
+}
+
+/// `--api`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Api {
+    /// What the server has
+    Auto,
+    /// /v2/keys
+    V2,
+    /// The JSON gateway (not in this version)
+    V3,
+}
+
+/// `--output`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Output {
+    /// TAB-separated: index, action, key, value
+    Text,
+    /// One JSON object a line
+    Json,
+}
+
+/// `--color`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    /// On a terminal, unless `NO_COLOR` is set
+    Auto,
+    /// Always
+    Always,
+    /// Never
+    Never,
+}
+
+/// `--on-gap`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum OnGap {
+    /// Read the state anew (not in this version)
+    Resync,
+    /// Print the differences (not in this version)
+    Diff,
+    /// Declare the gap and go on
+    Continue,
+    /// End with exit 5
+    Fail,
+}
+
+/// `--from-index` of a replay.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum From {
+    /// The oldest event that the server has.
+    Oldest,
+    /// An index.
+    Index(u64),
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    let duration = humantime::parse_duration(text)
+        .map_err(|_| "a duration is written 250ms, 30s, 5m or 1h30m".to_owned())?;
+    if duration.is_zero() {
+        return Err("a duration is longer than 0".to_owned());
+    }
+    Ok(duration)
+}
+
+/// Reads a duration from the environment, as it is read from the command line.
+///
+/// # Errors
+/// Where it is none.
+pub fn parse_duration(text: &str) -> Result<Duration, String> {
+    duration(text)
+}
+
+fn seconds(text: &str) -> Result<std::num::NonZeroU64, String> {
+    let refused = || {
+        "a time to live is at least one second: 30, 90s, 5m (0 would delete the key at once)"
+            .to_owned()
+    };
+    let seconds = match text.parse::<u64>() {
+        Ok(seconds) => seconds,
+        Err(_) => {
+            let duration = humantime::parse_duration(text).map_err(|_| refused())?;
+            if duration.subsec_nanos() != 0 {
+                return Err("etcd counts whole seconds".to_owned());
+            }
+            duration.as_secs()
+        }
+    };
+    // etcd adds it to the time of day in nanoseconds, which overflows in 292 years.
+    if seconds > 9_000_000_000 {
+        return Err("a time to live is less than 285 years".to_owned());
+    }
+    std::num::NonZeroU64::new(seconds).ok_or_else(refused)
+}
+
+fn index(text: &str) -> Result<u64, String> {
+    match text.parse() {
+        Ok(0) => Err("indexes begin at 1".to_owned()),
+        Ok(index) => Ok(index),
+        Err(_) => Err("an index is a whole number from 1".to_owned()),
+    }
+}
+
+fn from(text: &str) -> Result<From, String> {
+    if text == "oldest" {
+        return Ok(From::Oldest);
+    }
+    index(text)
+        .map(From::Index)
+        .map_err(|error| format!("{error}, or 'oldest'"))
+}
+
+fn count(text: &str) -> Result<u64, String> {
+    match text.parse() {
+        Ok(0) | Err(_) => Err("a count is a whole number from 1".to_owned()),
+        Ok(count) => Ok(count),
+    }
+}
+
+fn size(text: &str) -> Result<usize, String> {
+    let refused = || "a size is written 65536, 512KiB, 64MiB or 1GiB".to_owned();
+    let digits = text.trim_end_matches(|letter: char| letter.is_ascii_alphabetic());
+    let factor: usize = match text.get(digits.len()..).unwrap_or_default() {
+        "" | "B" => 1,
+        "K" | "k" | "KiB" => 1 << 10,
+        "M" | "MiB" => 1 << 20,
+        "G" | "GiB" => 1 << 30,
+        _ => return Err(refused()),
+    };
+    let number: usize = digits.parse().map_err(|_| refused())?;
+    let size = number.checked_mul(factor).ok_or_else(refused)?;
+    if size == 0 || size > 1 << 30 {
+        return Err("a size is between 1 byte and 1GiB".to_owned());
+    }
+    Ok(size)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_definition_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_time_to_live_is_seconds_or_a_duration_and_never_less_than_one() {
+        assert_eq!(seconds("30").unwrap().get(), 30);
+        assert_eq!(seconds("5m").unwrap().get(), 300);
+        for bad in ["0", "-1", "0s", "500ms", "1500ms", "", "x", "99999999999"] {
+            assert!(seconds(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_size_has_a_unit_or_not() {
+        assert_eq!(size("1024"), Ok(1024));
+        assert_eq!(size("64MiB"), Ok(64 << 20));
+        for bad in ["", "0", "-1", "1TiB", "2GiB", "MiB", "18446744073709551616"] {
+            assert!(size(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,11 @@
+//! One short function a command.
+
+pub mod completions;
+pub mod condition;
+pub mod get;
+pub mod record;
+pub mod replay;
+pub mod request;
+pub mod rm;
+pub mod set;
+pub mod watch;

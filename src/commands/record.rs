@@ -1,0 +1,50 @@
+//! The record that a write prints.
+
+use super::request::Answer;
+use crate::cli;
+use crate::error::Error;
+use crate::print::{json, text};
+use crate::protocol::{Malformed, v2};
+use crate::settings::Settings;
+
+/// How it is printed.
+#[derive(Clone, Copy, Debug)]
+pub struct Look {
+    is_json: bool,
+    is_terminal: bool,
+}
+
+impl Look {
+    /// As the settings ask for it.
+    #[must_use]
+    pub fn of(settings: &Settings) -> Self {
+        Self {
+            is_json: settings.output == cli::Output::Json,
+            is_terminal: settings.stdout_is_terminal,
+        }
+    }
+}
+
+/// Renders the answer to a write.
+///
+/// # Errors
+/// Where it is not one.
+pub fn render(mut answer: Answer, look: Look) -> Result<Vec<u8>, Error> {
+    let body = json::one_line(&std::mem::take(&mut answer.body));
+    let batch = v2::parse_events(body).map_err(|error| answer.malformed(error))?;
+    let Some(event) = batch.event(0) else {
+        return Err(answer.malformed(Malformed::Shape("it is empty".to_owned())));
+    };
+    if look.is_json {
+        let mut out = Vec::new();
+        json::event(&event, look.is_terminal, &mut out);
+        return Ok(out);
+    }
+    let mut out = String::new();
+    let style = text::Style {
+        aligned: look.is_terminal,
+        previous: false,
+    };
+    text::event(&event, style, &mut out);
+    Ok(out.into_bytes())
+}

@@ -1,0 +1,51 @@
+//! `replay`.
+
+use super::request::parse_key;
+use crate::cli;
+use crate::error::Error;
+use crate::inbox::Stop;
+use crate::model::{Index, Scope};
+use crate::settings::Settings;
+use crate::show::{self, Show};
+use crate::watch::{OnGap, Start, Until};
+
+/// Prints the events of history up to the present, and with `--follow` what comes after.
+///
+/// # Errors
+/// Where it can't go on, or events were lost.
+pub fn run(typed: &cli::Replay, settings: &Settings) -> Result<(), Stop> {
+    let start = match (typed.from_index, typed.after_index) {
+        (Some(cli::From::Index(index)), _) => Start::At(Index(index)),
+        (None, Some(after)) => Start::At(Index(after).next()),
+        _ => Start::Oldest,
+    };
+    if let (Start::At(from), Some(to)) = (start, typed.to_index)
+        && to < from.0
+    {
+        return Err(
+            Error::Usage(format!("--to-index {to} lies before --from-index {from}")).into(),
+        );
+    }
+    let on_gap = match typed.on_gap {
+        Some(cli::OnGap::Continue) => OnGap::Continue,
+        _ => OnGap::Fail,
+    };
+    show::run(
+        Show {
+            scope: Scope {
+                key: parse_key(&typed.key)?,
+                recursive: typed.recursive,
+            },
+            start,
+            until: Until::Present {
+                to: typed.to_index.map(Index),
+                follow: typed.follow,
+            },
+            stream: typed.follow,
+            on_gap,
+            count: typed.count,
+            previous: typed.prev,
+        },
+        settings,
+    )
+}

@@ -1,0 +1,215 @@
+//! A request that is answered once, by the first endpoint that can.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use crate::error::{Error, describe_failure};
+use crate::http::{Connection, Http, Limits, PATIENCE};
+use crate::inbox::{Inbox, Stop};
+use crate::model::Key;
+use crate::protocol::v2::fault;
+use crate::protocol::{Head, Request};
+use crate::settings::{Endpoint, Settings};
+use crate::watch::Failure;
+
+/// A whole answer.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// Who gave it.
+    pub endpoint: Endpoint,
+    /// Its head.
+    pub head: Head,
+    /// Its body.
+    pub body: Vec<u8>,
+}
+
+impl Answer {
+    /// The error of an answer that could not be read.
+    #[must_use]
+    pub fn malformed(&self, malformed: crate::protocol::Malformed) -> Error {
+        Error::Failed {
+            endpoint: self.endpoint.url().to_owned(),
+            failure: Failure::Malformed(malformed),
+        }
+    }
+}
+
+/// Asks the endpoints in turn.
+#[derive(Clone, Debug)]
+pub struct Client {
+    http: Http,
+    endpoints: Vec<Endpoint>,
+    limits: Limits,
+    max_reply: usize,
+    /// The connection in use for a write, so that it is known whether anything was sent when
+    /// time runs out.
+    writing: Arc<Mutex<Option<(Endpoint, Connection)>>>,
+}
+
+impl Client {
+    fn new(http: Http, settings: &Settings) -> Self {
+        // With others to ask, one that is silent must not take all the time there is.
+        let share = match (settings.endpoints.len(), settings.timeout) {
+            (1, _) | (_, None) => None,
+            (count, Some(timeout)) => {
+                let share = timeout / u32::try_from(count).unwrap_or(u32::MAX);
+                Some(share.clamp(Duration::from_millis(1), PATIENCE))
+            }
+        };
+        Self {
+            http,
+            endpoints: settings.endpoints.clone(),
+            limits: Limits {
+                head: share,
+                idle: share,
+            },
+            max_reply: settings.max_event,
+            writing: Arc::default(),
+        }
+    }
+
+    /// Sends a request. A read goes to the next endpoint whenever the next one may know
+    /// better; a write only while nothing of it has been sent.
+    ///
+    /// # Errors
+    /// What the server said no with, or why no server could be asked.
+    pub fn send(&self, request: &Request) -> Result<Answer, Error> {
+        let mut failures = Vec::new();
+        for endpoint in &self.endpoints {
+            let connection = self.http.connection();
+            let writes = request.method.writes();
+            if writes {
+                self.note_write(Some((endpoint.clone(), connection.clone())));
+            }
+            let limits = if writes { Limits::NONE } else { self.limits };
+            let answer = connection
+                .send(endpoint, request, limits)
+                .and_then(|reply| {
+                    let head = reply.head.clone();
+                    let body = reply.read_whole(self.max_reply)?;
+                    Ok(Answer {
+                        endpoint: endpoint.clone(),
+                        head,
+                        body,
+                    })
+                });
+            let failure = match answer {
+                Ok(answer) => {
+                    self.note_write(None);
+                    return Ok(answer);
+                }
+                Err(failure) => failure,
+            };
+            if writes && connection.has_sent() {
+                return Err(write_failure(endpoint, failure));
+            }
+            if is_final(&failure) {
+                let endpoint = endpoint.url().to_owned();
+                return Err(Error::Failed { endpoint, failure });
+            }
+            failures.push((endpoint, failure));
+        }
+        Err(hopeless(failures))
+    }
+
+    /// The error when time runs out: a write that was sent may have been carried out.
+    #[must_use]
+    pub fn timed_out(&self, timeout: Duration) -> Error {
+        let writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*writing {
+            Some((endpoint, connection)) if connection.has_sent() => Error::OutcomeUnknown {
+                endpoint: endpoint.url().to_owned(),
+                why: format!("no answer within {}", humantime::format_duration(timeout)),
+            },
+            _ => Error::TimedOut(timeout),
+        }
+    }
+
+    fn note_write(&self, write: Option<(Endpoint, Connection)>) {
+        *self.writing.lock().unwrap_or_else(PoisonError::into_inner) = write;
+    }
+}
+
+/// Whether another endpoint would say the same.
+fn is_final(failure: &Failure) -> bool {
+    match failure {
+        Failure::Refused(fault, head) => !fault::is_passing(fault.code) && head.status != 503,
+        Failure::Malformed(_) | Failure::TooLong(_) => true,
+        _ => false,
+    }
+}
+
+/// A write was sent, and no answer says that it was carried out.
+fn write_failure(endpoint: &Endpoint, failure: Failure) -> Error {
+    let endpoint = endpoint.url().to_owned();
+    let is_unknown = match &failure {
+        // Agreed upon too late, or not yet: it may be carried out all the same (fact 12).
+        Failure::Refused(fault, _) => fault.code == fault::RAFT_INTERNAL,
+        Failure::Cut(_)
+        | Failure::Silent(_)
+        | Failure::Unreachable(_)
+        | Failure::BadGateway(_)
+        | Failure::TooLong(_) => true,
+        _ => false,
+    };
+    if is_unknown {
+        let why = describe_failure(&failure);
+        Error::OutcomeUnknown {
+            why: format!("it {why}"),
+            endpoint,
+        }
+    } else {
+        Error::Failed { endpoint, failure }
+    }
+}
+
+/// The error when no endpoint had an answer: the one that says most.
+fn hopeless(mut failures: Vec<(&Endpoint, Failure)>) -> Error {
+    let telling = failures
+        .iter()
+        .position(|(_, failure)| !failure.is_unreachable());
+    if let Some(position) = telling {
+        let (endpoint, failure) = failures.swap_remove(position);
+        return Error::Failed {
+            endpoint: endpoint.url().to_owned(),
+            failure,
+        };
+    }
+    Error::Unreachable {
+        attempts: failures
+            .iter()
+            .map(|(endpoint, failure)| format!("{} {}", endpoint.url(), describe_failure(failure)))
+            .collect(),
+    }
+}
+
+/// Reads a key as typed.
+///
+/// # Errors
+/// Where it is none.
+pub fn parse_key(typed: &str) -> Result<Key, Error> {
+    Key::parse(typed).map_err(|error| Error::Usage(format!("key '{typed}': {error}")))
+}
+
+/// Runs `work` with a client, within the time that there is, and prints what it returns.
+///
+/// # Errors
+/// Those of `work`, and what ends a run before it.
+pub fn run(
+    settings: &Settings,
+    what: String,
+    work: impl FnOnce(&Client) -> Result<Vec<u8>, Error> + Send + 'static,
+) -> Result<(), Stop> {
+    let mut inbox = Inbox::new(settings, what)?;
+    let http = Http::new(settings, inbox.log(settings))?;
+    let client = Client::new(http, settings);
+    let worker = client.clone();
+    let done = inbox.wait_for(move || work(&worker));
+    inbox.screen.clear();
+    let printed = match done {
+        Ok(output) => output?,
+        Err(Stop::Error(Error::TimedOut(timeout))) => return Err(client.timed_out(timeout).into()),
+        Err(stop) => return Err(stop),
+    };
+    inbox.screen.print(&printed)
+}

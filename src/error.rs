@@ -1,0 +1,226 @@
+//! What can go wrong, said so that a person knows what to do.
+
+use crate::exit::Exit;
+use crate::model::{Gap, Index};
+use crate::protocol::Fault;
+use crate::protocol::v2::fault;
+use crate::watch::Failure;
+
+/// An error that ends the run.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// An option or argument that can't be used.
+    #[error("{0}")]
+    Usage(String),
+    /// A request failed.
+    #[error("{}", describe(endpoint, failure))]
+    Failed {
+        /// The endpoint's URL.
+        endpoint: String,
+        /// Why.
+        failure: Failure,
+    },
+    /// A request failed at every endpoint.
+    #[error("no endpoint could be reached: {}", attempts.join("; "))]
+    Unreachable {
+        /// One fragment an endpoint: which, and why.
+        attempts: Vec<String>,
+    },
+    /// A write was sent and not answered.
+    #[error("the write was sent to {endpoint}, and its outcome is unknown: {why}")]
+    OutcomeUnknown {
+        /// The endpoint's URL.
+        endpoint: String,
+        /// What happened instead of an answer.
+        why: String,
+    },
+    /// Events were lost.
+    #[error("{}", describe_loss(gap))]
+    Lost {
+        /// What.
+        gap: Gap,
+        /// The oldest index that is to be had.
+        oldest: Option<Index>,
+    },
+    /// `--timeout` ran out.
+    #[error("timed out after {}", humantime::format_duration(*.0))]
+    TimedOut(std::time::Duration),
+    /// Standard output could not be written.
+    #[error("standard output could not be written: {0}")]
+    Output(std::io::Error),
+    /// A file or standard input could not be read.
+    #[error("{what} could not be read: {source}")]
+    Input {
+        /// Which.
+        what: String,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+impl Error {
+    /// How the process ends for it.
+    #[must_use]
+    pub fn exit(&self) -> Exit {
+        match self {
+            Self::Usage(_) | Self::Input { .. } => Exit::Usage,
+            Self::Unreachable { .. } => Exit::Unreachable,
+            Self::Failed { failure, .. } => failure_exit(failure),
+            Self::OutcomeUnknown { .. } => Exit::Unknown,
+            Self::Lost { .. } => Exit::Lost,
+            Self::TimedOut(_) => Exit::TimedOut,
+            Self::Output(_) => Exit::Output,
+        }
+    }
+
+    /// A name for scripts: the `kind` of a JSON error.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Usage(_) => "usage",
+            Self::Input { .. } => "input",
+            Self::Unreachable { .. } => "unreachable",
+            Self::OutcomeUnknown { .. } => "outcomeUnknown",
+            Self::Lost { .. } => "eventsLost",
+            Self::TimedOut(_) => "timeout",
+            Self::Output(_) => "output",
+            Self::Failed { failure, .. } => match failure {
+                Failure::Unreachable(_) => "unreachable",
+                Failure::Cut(_) | Failure::Silent(_) | Failure::Behind { .. } => "connectionLost",
+                Failure::V2Disabled(_) => "v2Disabled",
+                Failure::Refused(fault, _) => fault::name(fault.code),
+                Failure::NotEtcd(_) | Failure::BadGateway(_) => "notEtcd",
+                Failure::Malformed(_) => "malformed",
+                Failure::TooLong(_) => "tooLarge",
+            },
+        }
+    }
+
+    /// What the user can do about it.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        let hint = match self {
+            Self::Unreachable { .. } => {
+                "is etcd running there? Name others with --endpoints or ETCDCTL_ENDPOINTS"
+            }
+            Self::OutcomeUnknown { .. } => {
+                "read the key to see whether it was carried out; it was not sent again"
+            }
+            Self::Lost {
+                oldest: Some(oldest),
+                ..
+            } => {
+                return Some(format!(
+                    "the oldest that can be had is --from-index {oldest} (or 'oldest'); --on-gap \
+                     continue declares the gap and goes on"
+                ));
+            }
+            Self::Lost { .. } => {
+                "read the state anew, then watch from now; --on-gap continue declares the gap and \
+                 goes on"
+            }
+            Self::Failed { failure, .. } => return failure_hint(failure),
+            _ => return None,
+        };
+        Some(hint.to_owned())
+    }
+
+    /// What etcd itself said, where it said something.
+    #[must_use]
+    pub fn fault(&self) -> Option<&Fault> {
+        match self {
+            Self::Failed {
+                failure: Failure::Refused(fault, _),
+                ..
+            } => Some(fault),
+            _ => None,
+        }
+    }
+}
+
+/// A failure as a fragment that follows the endpoint's name.
+#[must_use]
+pub fn describe_failure(failure: &Failure) -> String {
+    match failure {
+        Failure::Unreachable(why) => format!("could not be reached: {why}"),
+        Failure::Cut(why) => format!("broke the connection off: {why}"),
+        Failure::Silent(why) => format!("does not answer: {why}"),
+        Failure::Behind { index, wanted } => {
+            format!("lags behind: it is at index {index}, and the cluster at {wanted}")
+        }
+        Failure::V2Disabled(version) => format!("is etcd {version} with its v2 API off"),
+        Failure::Refused(fault, head) => match (fault.cause.as_str(), fault.code) {
+            (_, 0) => format!("refused ({}): {}", head.status, fault.message),
+            ("", code) => format!("refused ({code}): {}", fault.message),
+            (cause, code) => format!("refused ({code}): {} ({cause})", fault.message),
+        },
+        Failure::BadGateway(what) | Failure::NotEtcd(what) => {
+            format!("does not answer as etcd does: {what}")
+        }
+        Failure::Malformed(what) => format!("sent a malformed reply: {what}"),
+        Failure::TooLong(limit) => format!("sent an event longer than {limit} bytes"),
+    }
+}
+
+fn describe(endpoint: &str, failure: &Failure) -> String {
+    // The answer no is about the key, not about who gave it.
+    if let Failure::Refused(fault, _) = failure
+        && failure_exit(failure) == Exit::No
+    {
+        let message = fault.message.to_lowercase();
+        return match fault.cause.as_str() {
+            "" => message,
+            cause => format!("{message}: {cause}"),
+        };
+    }
+    format!("{endpoint} {}", describe_failure(failure))
+}
+
+fn describe_loss(gap: &Gap) -> String {
+    let cause = gap.cause.name();
+    match gap.to {
+        Some(to) => format!("events from {} to {to} are lost ({cause})", gap.from),
+        None => format!(
+            "events from {} on are lost: positions begin anew at {} ({cause})",
+            gap.from, gap.index
+        ),
+    }
+}
+
+fn failure_exit(failure: &Failure) -> Exit {
+    match failure {
+        failure if failure.is_unreachable() => Exit::Unreachable,
+        Failure::Refused(fault, _) => match fault.code {
+            fault::KEY_NOT_FOUND | fault::COMPARE_FAILED | fault::KEY_EXISTS => Exit::No,
+            _ => Exit::Refused,
+        },
+        Failure::V2Disabled(_) => Exit::Refused,
+        _ => Exit::NotEtcd,
+    }
+}
+
+fn failure_hint(failure: &Failure) -> Option<String> {
+    let hint = match failure {
+        Failure::V2Disabled(_) => {
+            "etcd 3.4 and 3.5 serve the v2 API only when started with --enable-v2=true; 3.6 has \
+             none"
+        }
+        Failure::NotEtcd(_) => "check the endpoint: the client port of etcd is usually 2379",
+        Failure::TooLong(_) => "raise the limit with --max-event",
+        Failure::Refused(fault, head) => match (fault.code, head.status) {
+            (fault::NOT_A_FILE, _) => {
+                "it is a directory: list it with 'get', remove it with 'rm -r' (or 'rm --dir' \
+                 where it is empty)"
+            }
+            (fault::NOT_A_DIRECTORY, _) => "a key on the way to it holds a value",
+            (fault::DIRECTORY_NOT_EMPTY, _) => "remove it with all below it by 'rm -r'",
+            (fault::UNAUTHORIZED, _) | (_, 401) => "name a user with --user NAME:PASSWORD",
+            (fault::RAFT_INTERNAL | fault::LEADER_ELECT, _) | (_, 503) => {
+                "the cluster has no leader or no quorum for now"
+            }
+            _ => return None,
+        },
+        _ => return None,
+    };
+    Some(hint.to_owned())
+}

@@ -1,0 +1,233 @@
+//! The one consumer: everything that happens in a run arrives here, in one loop.
+//!
+//! In scope: the channel that reports, log lines and signals come by, the deadline, and the
+//! screen, which is standard output and standard error with the spinner on it. Out of scope:
+//! what a command does with what comes.
+
+use std::io::{self, ErrorKind, Write};
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, poll};
+
+use crate::cli;
+use crate::error::Error;
+use crate::exit::Exit;
+use crate::http::Log;
+use crate::print::progress::Progress;
+use crate::print::{escape, json};
+use crate::settings::Settings;
+use crate::signal;
+
+/// How often it is looked whether the reader of standard output is still there, while nothing
+/// is written that would show it.
+const READER_POLL: Duration = Duration::from_millis(500);
+
+/// What arrives: `T` is what the command works with.
+enum Message<T> {
+    Work(T),
+    Log(String),
+    Signal(Exit),
+}
+
+/// Why a run ends before its work does.
+#[derive(Debug)]
+pub enum Stop {
+    /// With this code, and no message: a signal came, or the reader of the output went away.
+    Quiet(Exit),
+    /// With an error.
+    Error(Error),
+}
+
+impl Stop {
+    /// What can't be written: quietly where the reader went away.
+    #[must_use]
+    pub fn from_output(error: io::Error) -> Self {
+        match error.kind() {
+            ErrorKind::BrokenPipe => Self::Quiet(Exit::Done),
+            _ => Self::Error(Error::Output(error)),
+        }
+    }
+}
+
+impl From<Error> for Stop {
+    fn from(error: Error) -> Self {
+        Self::Error(error)
+    }
+}
+
+/// The receiving end.
+pub struct Inbox<T> {
+    messages: Receiver<Message<T>>,
+    sender: Sender<Message<T>>,
+    deadline: Option<(Instant, Duration)>,
+    /// Standard output, and standard error with the spinner on it.
+    pub screen: Screen,
+}
+
+impl<T: Send + 'static> Inbox<T> {
+    /// Begins to listen for signals, and the clock of `--timeout` begins to run. `what` says
+    /// on the spinner what is waited for.
+    ///
+    /// # Errors
+    /// Where signal handlers can't be installed.
+    pub fn new(settings: &Settings, what: String) -> Result<Self, Error> {
+        let now = Instant::now();
+        let (sender, messages) = mpsc::channel();
+        let signals = sender.clone();
+        signal::listen(move |exit| {
+            // Nobody listens any more: the run is ending anyway.
+            let _ = signals.send(Message::Signal(exit));
+        })
+        .map_err(|source| Error::Input {
+            what: "signals".to_owned(),
+            source,
+        })?;
+        Ok(Self {
+            messages,
+            sender,
+            deadline: settings.timeout.map(|timeout| (now + timeout, timeout)),
+            screen: Screen::new(settings, what, now),
+        })
+    }
+
+    /// A function that delivers work to this inbox; it returns false once nobody listens.
+    pub fn delivery(&self) -> impl Fn(T) -> bool + Send + 'static {
+        let sender = self.sender.clone();
+        move |work| sender.send(Message::Work(work)).is_ok()
+    }
+
+    /// Where lines for `--verbose` go; none without it.
+    #[must_use]
+    pub fn log(&self, settings: &Settings) -> Option<Log> {
+        if !settings.verbose {
+            return None;
+        }
+        let sender = std::sync::Mutex::new(self.sender.clone());
+        Some(Arc::new(move |line| {
+            if let Ok(sender) = sender.lock() {
+                let _ = sender.send(Message::Log(line));
+            }
+        }))
+    }
+
+    /// Runs `work` on a thread and waits for what comes of it.
+    ///
+    /// # Errors
+    /// Where a signal or the deadline comes first.
+    pub fn wait_for(&mut self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Stop> {
+        let deliver = self.delivery();
+        thread::spawn(move || deliver(work()));
+        self.next()
+    }
+
+    /// The next piece of work.
+    ///
+    /// # Errors
+    /// Where a signal comes first, the deadline passes, or the reader of the output has gone.
+    pub fn next(&mut self) -> Result<T, Stop> {
+        loop {
+            let now = Instant::now();
+            if let Some((deadline, timeout)) = self.deadline
+                && deadline <= now
+            {
+                return Err(Error::TimedOut(timeout).into());
+            }
+            let tick = self.screen.progress.next_tick(now);
+            let wake = [tick, self.deadline.map(|(deadline, _)| deadline)]
+                .into_iter()
+                .flatten()
+                .fold(now + READER_POLL, Instant::min);
+            match self.messages.recv_timeout(wake - now) {
+                Ok(Message::Work(work)) => return Ok(work),
+                Ok(Message::Log(line)) => self.screen.say(&line),
+                Ok(Message::Signal(exit)) => return Err(Stop::Quiet(exit)),
+                Err(RecvTimeoutError::Timeout) => {
+                    if reader_is_gone() {
+                        return Err(Stop::Quiet(Exit::Done));
+                    }
+                    self.screen.progress.tick(Instant::now());
+                }
+                // It holds a sender itself.
+                Err(RecvTimeoutError::Disconnected) => return Err(Stop::Quiet(Exit::Done)),
+            }
+        }
+    }
+}
+
+/// Whether nobody reads standard output any more: `| head -1` has its line and left.
+fn reader_is_gone() -> bool {
+    let stdout = io::stdout();
+    let mut polled = [PollFd::new(&stdout, PollFlags::empty())];
+    let gone = PollFlags::ERR | PollFlags::HUP | PollFlags::NVAL;
+    matches!(
+        poll(&mut polled, Some(&rustix::event::Timespec::default())),
+        Ok(1..)
+    ) && polled.iter().any(|fd| fd.revents().intersects(gone))
+}
+
+/// Standard output for records, standard error for everything else.
+#[derive(Debug)]
+pub struct Screen {
+    /// The spinner or bar.
+    pub progress: Progress,
+    is_json: bool,
+    quiet: bool,
+    stderr_is_terminal: bool,
+}
+
+impl Screen {
+    fn new(settings: &Settings, what: String, now: Instant) -> Self {
+        let enabled = settings.stderr_is_terminal && !settings.quiet;
+        Self {
+            progress: Progress::new(enabled, what, now),
+            is_json: settings.output == cli::Output::Json,
+            quiet: settings.quiet,
+            stderr_is_terminal: settings.stderr_is_terminal,
+        }
+    }
+
+    /// Writes records and flushes them.
+    ///
+    /// # Errors
+    /// Where they can't be written; quietly where their reader went away.
+    pub fn print(&self, records: &[u8]) -> Result<(), Stop> {
+        let written = self.progress.suspend(|| {
+            let mut stdout = io::stdout().lock();
+            stdout.write_all(records).and_then(|()| stdout.flush())
+        });
+        written.map_err(Stop::from_output)
+    }
+
+    /// Tells a person something, unless `--quiet`.
+    pub fn notice(&self, kind: &str, message: &str) {
+        if self.quiet {
+            return;
+        }
+        if self.is_json {
+            self.say(&json::notice(kind, message).to_string());
+        } else {
+            self.say(&format!("etcdwatch: {}", escape::message(message)));
+        }
+    }
+
+    /// Writes a line to standard error. That it can't be written is nothing to end a run for.
+    pub fn say(&self, line: &str) {
+        let mut shown = String::new();
+        if self.stderr_is_terminal {
+            escape::json_for_terminal(line, &mut shown);
+        } else {
+            shown.push_str(line);
+        }
+        self.progress.suspend(|| {
+            let _ = writeln!(io::stderr(), "{shown}");
+        });
+    }
+
+    /// Takes the spinner off.
+    pub fn clear(&mut self) {
+        self.progress.clear();
+    }
+}

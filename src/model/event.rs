@@ -1,0 +1,250 @@
+//! Events, many in one buffer.
+//!
+//! A million events need no million allocations: a [`Batch`] owns the bytes as they came from
+//! the server, and each event is a handful of offsets into them. What had to be decoded
+//! (JSON escapes, base64) is appended to the same buffer.
+
+use super::Index;
+
+/// A range of a [`Batch`]'s bytes.
+///
+/// Offsets are 32 bits: a batch is never larger than the limit on one line, which is checked
+/// to be below 4 GiB.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Span {
+    /// The first byte.
+    pub start: u32,
+    /// One past the last.
+    pub end: u32,
+}
+
+/// What happened to a key, in the words of etcd's v2 API.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// A value was read.
+    Get,
+    /// A value was written, whatever was there.
+    Set,
+    /// A key was created that was not there.
+    Create,
+    /// A key that was there was written.
+    Update,
+    /// A key was removed.
+    Delete,
+    /// A key's time to live ran out.
+    Expire,
+    /// A value was written on a condition that held.
+    CompareAndSwap,
+    /// A key was removed on a condition that held.
+    CompareAndDelete,
+    /// One that this version does not know, passed on as it came.
+    Other(Span),
+}
+
+impl Action {
+    /// Reads a name; `None` for one that is not known.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Some(match name {
+            "get" => Self::Get,
+            "set" => Self::Set,
+            "create" => Self::Create,
+            "update" => Self::Update,
+            "delete" => Self::Delete,
+            "expire" => Self::Expire,
+            "compareAndSwap" => Self::CompareAndSwap,
+            "compareAndDelete" => Self::CompareAndDelete,
+            _ => return None,
+        })
+    }
+
+    /// Whether the key is gone afterwards.
+    #[must_use]
+    pub const fn removes(self) -> bool {
+        matches!(self, Self::Delete | Self::Expire | Self::CompareAndDelete)
+    }
+}
+
+/// Where the fields of a node stand in its batch.
+#[derive(Clone, Copy, Debug)]
+pub struct NodeSpans {
+    /// The key.
+    pub key: Span,
+    /// The value; a directory and a removed key have none.
+    pub value: Option<Span>,
+    /// Whether it is a directory.
+    pub dir: bool,
+    /// The index of its last change.
+    pub modified: Index,
+    /// The index of its creation.
+    pub created: Index,
+}
+
+/// Where an event stands in its batch.
+#[derive(Clone, Copy, Debug)]
+pub struct EventSpans {
+    /// What happened.
+    pub action: Action,
+    /// The event's own JSON text, as the server sent it.
+    pub raw: Span,
+    /// The node after the event.
+    pub node: NodeSpans,
+    /// The node before it.
+    pub previous: Option<NodeSpans>,
+}
+
+/// A buffer with the events in it as spans.
+#[derive(Debug, Default)]
+pub struct Batch {
+    bytes: Vec<u8>,
+    events: Vec<EventSpans>,
+}
+
+impl Batch {
+    /// A batch over `bytes`, in which every span of `events` lies.
+    #[must_use]
+    pub fn new(bytes: Vec<u8>, events: Vec<EventSpans>) -> Self {
+        debug_assert!(
+            events
+                .iter()
+                .all(|event| event.raw.end as usize <= bytes.len())
+        );
+        Self { bytes, events }
+    }
+
+    /// How many events there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.events.len()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.events.is_empty()
+    }
+
+    /// How many bytes it holds in memory, spans included.
+    #[must_use]
+    pub fn weight(&self) -> usize {
+        self.bytes.capacity() + self.events.capacity() * size_of::<EventSpans>()
+    }
+
+    /// The event at `position`, counted from 0.
+    #[must_use]
+    pub fn event(&self, position: usize) -> Option<Event<'_>> {
+        Some(Event {
+            bytes: &self.bytes,
+            spans: self.events.get(position)?,
+        })
+    }
+
+    /// The events in their order.
+    pub fn iter(&self) -> impl Iterator<Item = Event<'_>> {
+        self.events.iter().map(|spans| Event {
+            bytes: &self.bytes,
+            spans,
+        })
+    }
+}
+
+/// One event of a batch.
+#[derive(Clone, Copy, Debug)]
+pub struct Event<'b> {
+    bytes: &'b [u8],
+    spans: &'b EventSpans,
+}
+
+impl<'b> Event<'b> {
+    /// What happened.
+    #[must_use]
+    pub fn action(&self) -> Action {
+        self.spans.action
+    }
+
+    /// The action's name in records.
+    #[must_use]
+    pub fn action_name(&self) -> &'b [u8] {
+        match self.spans.action {
+            Action::Get => b"get",
+            Action::Set => b"set",
+            Action::Create => b"create",
+            Action::Update => b"update",
+            Action::Delete => b"delete",
+            Action::Expire => b"expire",
+            Action::CompareAndSwap => b"compareAndSwap",
+            Action::CompareAndDelete => b"compareAndDelete",
+            Action::Other(span) => slice(self.bytes, span),
+        }
+    }
+
+    /// Its place in history.
+    #[must_use]
+    pub fn index(&self) -> Index {
+        self.spans.node.modified
+    }
+
+    /// The JSON text as the server sent it.
+    #[must_use]
+    pub fn raw(&self) -> &'b [u8] {
+        slice(self.bytes, self.spans.raw)
+    }
+
+    /// The node after the event.
+    #[must_use]
+    pub fn node(&self) -> Node<'b> {
+        Node {
+            bytes: self.bytes,
+            spans: &self.spans.node,
+        }
+    }
+
+    /// The node before it.
+    #[must_use]
+    pub fn previous(&self) -> Option<Node<'b>> {
+        Some(Node {
+            bytes: self.bytes,
+            spans: self.spans.previous.as_ref()?,
+        })
+    }
+
+    /// Whether a directory went away, and all below it with it, in one event. etcd tells
+    /// watchers below of a delete and an expiry only.
+    #[must_use]
+    pub fn removes_directory(&self) -> bool {
+        self.action().removes() && self.node().is_dir()
+    }
+}
+
+/// One node of an event.
+#[derive(Clone, Copy, Debug)]
+pub struct Node<'b> {
+    bytes: &'b [u8],
+    spans: &'b NodeSpans,
+}
+
+impl<'b> Node<'b> {
+    /// The key.
+    #[must_use]
+    pub fn key(&self) -> &'b [u8] {
+        slice(self.bytes, self.spans.key)
+    }
+
+    /// The value; a directory and a removed key have none.
+    #[must_use]
+    pub fn value(&self) -> Option<&'b [u8]> {
+        self.spans.value.map(|span| slice(self.bytes, span))
+    }
+
+    /// Whether it is a directory.
+    #[must_use]
+    pub fn is_dir(&self) -> bool {
+        self.spans.dir
+    }
+}
+
+fn slice(bytes: &[u8], span: Span) -> &[u8] {
+    bytes
+        .get(span.start as usize..span.end as usize)
+        .unwrap_or_default()
+}

@@ -1,0 +1,41 @@
+//! What was lost, when something was.
+
+use super::Index;
+
+/// Why events could not be delivered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cause {
+    /// The server no longer keeps that part of its history (v2 keeps 1,000 indexes).
+    HistoryCleared,
+    /// The same endpoint now answers for another cluster.
+    ClusterChanged,
+    /// The store's index went back: it was restored or rebuilt.
+    IndexRewound,
+}
+
+impl Cause {
+    /// The name in records: `historyCleared`.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::HistoryCleared => "historyCleared",
+            Self::ClusterChanged => "clusterChanged",
+            Self::IndexRewound => "indexRewound",
+        }
+    }
+}
+
+/// A declared loss: what happened in `from..=to` is not known.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Gap {
+    /// The first index that is not covered.
+    pub from: Index,
+    /// The last one; none where positions begin anew.
+    pub to: Option<Index>,
+    /// Whether something in scope is known to have changed unseen.
+    pub certain: bool,
+    /// Why.
+    pub cause: Cause,
+    /// The record's own position.
+    pub index: Index,
+}

@@ -1,0 +1,15 @@
+//! The data of a watch: indexes, keys, events, gaps.
+//!
+//! In scope: plain values, their invariants, and the rules that say which event belongs to
+//! which watch. Out of scope: where they come from (`protocol`) and how they are shown
+//! (`print`). Pure: nothing here knows a socket, a thread or a clock.
+
+mod event;
+mod gap;
+mod index;
+mod key;
+
+pub use event::{Action, Batch, Event, EventSpans, Node, NodeSpans, Span};
+pub use gap::{Cause, Gap};
+pub use index::Index;
+pub use key::{Key, KeyError, Scope};

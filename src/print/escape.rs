@@ -1,0 +1,136 @@
+//! Data that can't drive a terminal, and a record that is always one line.
+
+use std::fmt::Write as _;
+
+/// Appends `bytes` with `\`, TAB, CR, LF and every other control escaped: `\\ \t \r \n`,
+/// `\xNN` for other ASCII controls and for bytes that are not UTF-8, `\u{202e}` for C1 and
+/// bidi controls and line separators (cli.md, Text output).
+pub fn text(bytes: &[u8], out: &mut String) {
+    for chunk in bytes.utf8_chunks() {
+        let valid = chunk.valid();
+        if valid.chars().all(is_plain) {
+            out.push_str(valid);
+        } else {
+            valid.chars().for_each(|letter| push(letter, out));
+        }
+        for byte in chunk.invalid() {
+            let _ = write!(out, "\\x{byte:02x}");
+        }
+    }
+}
+
+/// A text with its line breaks kept and everything else escaped that could drive a terminal:
+/// for messages.
+#[must_use]
+pub fn message(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for letter in text.chars() {
+        // Messages are ours but for what servers and users put into them.
+        if letter == '\n' || letter == '\\' {
+            out.push(letter);
+        } else {
+            push(letter, &mut out);
+        }
+    }
+    out
+}
+
+/// Appends JSON text for a terminal: what could drive it is `\u`-escaped, which changes
+/// nothing of what the JSON says, since such characters stand only in strings.
+pub fn json_for_terminal(json: &str, out: &mut String) {
+    for letter in json.chars() {
+        if letter == '\u{7f}' || is_steering(letter) {
+            let mut units = [0; 2];
+            for unit in letter.encode_utf16(&mut units) {
+                let _ = write!(out, "\\u{unit:04x}");
+            }
+        } else {
+            out.push(letter);
+        }
+    }
+}
+
+fn is_plain(letter: char) -> bool {
+    !(letter.is_ascii_control() || letter == '\\' || is_steering(letter))
+}
+
+fn push(letter: char, out: &mut String) {
+    let _ = match letter {
+        '\\' => write!(out, "\\\\"),
+        '\t' => write!(out, "\\t"),
+        '\r' => write!(out, "\\r"),
+        '\n' => write!(out, "\\n"),
+        control if control.is_ascii_control() => write!(out, "\\x{:02x}", control as u32),
+        steering if is_steering(steering) => write!(out, "\\u{{{:x}}}", steering as u32),
+        plain => {
+            out.push(plain);
+            Ok(())
+        }
+    };
+}
+
+/// C1 controls, bidi controls and line separators: characters beyond ASCII that steer a
+/// terminal or a line.
+fn is_steering(letter: char) -> bool {
+    matches!(
+        letter,
+        '\u{80}'..='\u{9f}'
+            | '\u{61c}'
+            | '\u{200e}'
+            | '\u{200f}'
+            | '\u{2028}'
+            | '\u{2029}'
+            | '\u{202a}'..='\u{202e}'
+            | '\u{2066}'..='\u{2069}'
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn escaped(bytes: &[u8]) -> String {
+        let mut out = String::new();
+        text(bytes, &mut out);
+        out
+    }
+
+    #[test]
+    fn controls_are_escaped_and_the_rest_is_not() {
+        assert_eq!(escaped("a\\b\t\r\n".as_bytes()), r"a\\b\t\r\n");
+        assert_eq!(escaped(b"\x1b[31m\x00\x7f"), r"\x1b[31m\x00\x7f");
+        assert_eq!(escaped(b"\xff\xc3"), r"\xff\xc3");
+        assert_eq!(
+            escaped("\u{202e}\u{85}\u{2028}".as_bytes()),
+            r"\u{202e}\u{85}\u{2028}"
+        );
+        assert_eq!(escaped("é漢 \"".as_bytes()), "é漢 \"");
+    }
+
+    #[test]
+    fn json_on_a_terminal_says_the_same() {
+        let json = "{\"a\":\"\u{202e}\u{9b}\u{7f}é\"}";
+        let mut out = String::new();
+        json_for_terminal(json, &mut out);
+        assert_eq!(out, r#"{"a":"\u202e\u009b\u007fé"}"#);
+        let (before, after): (serde_json::Value, serde_json::Value) = (
+            serde_json::from_str(json).unwrap(),
+            serde_json::from_str(&out).unwrap(),
+        );
+        assert_eq!(before, after);
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_become_one_line_without_controls(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let out = escaped(&bytes);
+            prop_assert!(out.chars().all(|letter| !letter.is_control() && !is_steering(letter)));
+        }
+
+        #[test]
+        fn different_texts_stay_different(one in ".{0,20}", other in ".{0,20}") {
+            prop_assert_eq!(escaped(one.as_bytes()) == escaped(other.as_bytes()), one == other);
+        }
+    }
+}

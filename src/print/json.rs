@@ -1,0 +1,134 @@
+//! JSON Lines: one object a line, the same shape for every API.
+//!
+//! An event's own bytes are passed through: they were checked when they were read, and are
+//! what the contract asks for.
+
+use serde_json::{Value, json};
+
+use super::escape;
+use crate::error::Error;
+use crate::model::{Event, Gap};
+
+/// Appends an event.
+pub fn event(event: &Event<'_>, is_terminal: bool, out: &mut Vec<u8>) {
+    push_line(event.raw(), is_terminal, out);
+}
+
+/// Appends a line of JSON that is known to be valid.
+pub fn push_line(json: &[u8], is_terminal: bool, out: &mut Vec<u8>) {
+    if is_terminal {
+        let mut escaped = String::new();
+        escape::json_for_terminal(&String::from_utf8_lossy(json), &mut escaped);
+        out.extend_from_slice(escaped.as_bytes());
+    } else {
+        out.extend_from_slice(json);
+    }
+    out.push(b'\n');
+}
+
+/// A valid JSON text without line breaks: they can only stand between its tokens.
+#[must_use]
+pub fn one_line(json: &[u8]) -> Vec<u8> {
+    json.trim_ascii()
+        .iter()
+        .map(|byte| match byte {
+            b'\n' | b'\r' => b' ',
+            other => *other,
+        })
+        .collect()
+}
+
+/// A declared gap as a record.
+#[must_use]
+pub fn gap(gap: &Gap) -> Value {
+    json!({
+        "action": "gap",
+        "lost": {"from": gap.from.0, "to": gap.to.map(|to| to.0)},
+        "certain": gap.certain,
+        "cause": gap.cause.name(),
+        "index": gap.index.0,
+    })
+}
+
+/// An error as one object.
+#[must_use]
+pub fn error(error: &Error) -> Value {
+    let mut message = error.to_string();
+    if let Some(hint) = error.hint() {
+        message = format!("{message} ({hint})");
+    }
+    let mut body = json!({
+        "kind": error.kind(),
+        "message": message,
+        "exit": error.exit().code(),
+    });
+    if let (Some(fault), Some(body)) = (error.fault(), body.as_object_mut()) {
+        body.insert("errorCode".to_owned(), fault.code.into());
+        body.insert("cause".to_owned(), fault.cause.clone().into());
+        body.insert("index".to_owned(), fault.index.0.into());
+    }
+    if let (Error::Lost { gap, oldest }, Some(body)) = (error, body.as_object_mut()) {
+        body.insert(
+            "lost".to_owned(),
+            json!({"from": gap.from.0, "to": gap.to.map(|to| to.0)}),
+        );
+        body.insert("cause".to_owned(), gap.cause.name().into());
+        body.insert("oldest".to_owned(), oldest.map(|oldest| oldest.0).into());
+    }
+    json!({ "error": body })
+}
+
+/// A notice as one object.
+#[must_use]
+pub fn notice(kind: &str, message: &str) -> Value {
+    json!({"notice": {"kind": kind, "message": message}})
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Cause, Index};
+    use crate::protocol::v2;
+
+    #[test]
+    fn an_event_is_passed_through_to_the_byte() {
+        let line = r#"{"action":"set","node":{"key":"/a","value":"\u003cv\u003e","modifiedIndex":7,"createdIndex":7}}"#;
+        let batch = v2::parse_events(format!("{line}\n").into_bytes()).unwrap();
+        let mut out = Vec::new();
+        event(&batch.event(0).unwrap(), false, &mut out);
+        assert_eq!(out, format!("{line}\n").as_bytes());
+    }
+
+    #[test]
+    fn positions_that_begin_anew_have_no_end() {
+        let lost = Gap {
+            from: Index(10),
+            to: None,
+            certain: false,
+            cause: Cause::ClusterChanged,
+            index: Index(4),
+        };
+        assert_eq!(
+            gap(&lost).to_string(),
+            r#"{"action":"gap","cause":"clusterChanged","certain":false,"index":4,"lost":{"from":10,"to":null}}"#
+        );
+    }
+
+    #[test]
+    fn lost_events_are_named_in_the_error() {
+        let lost = Error::Lost {
+            gap: Gap {
+                from: Index(1),
+                to: Some(Index(108)),
+                certain: false,
+                cause: Cause::HistoryCleared,
+                index: Index(108),
+            },
+            oldest: Some(Index(109)),
+        };
+        let value = error(&lost);
+        assert_eq!(value["error"]["exit"], 5);
+        assert_eq!(value["error"]["lost"]["to"], 108);
+        assert_eq!(value["error"]["oldest"], 109);
+    }
+}

@@ -1,0 +1,9 @@
+//! Records as a person or a script reads them: one file a form.
+//!
+//! In scope: bytes of output for updates, reads, errors and notices. Out of scope: when, and
+//! to where (`inbox`).
+
+pub mod escape;
+pub mod json;
+pub mod progress;
+pub mod text;

@@ -1,0 +1,89 @@
+//! What is asked of etcd, and what its replies mean.
+//!
+//! In scope: requests as data, the heads and bodies of replies as values of [`crate::model`],
+//! errors as [`Fault`]s. Out of scope: sending anything (`http`) and deciding what to ask
+//! next (`watch`). Pure.
+
+pub mod v2;
+
+use crate::model::Index;
+
+/// How a request is made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Method {
+    /// Reads, and waits.
+    Get,
+    /// Writes a key.
+    Put,
+    /// Writes a key under a name that etcd chooses.
+    Post,
+    /// Removes a key.
+    Delete,
+}
+
+impl Method {
+    /// The method's name in HTTP.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Get => "GET",
+            Self::Put => "PUT",
+            Self::Post => "POST",
+            Self::Delete => "DELETE",
+        }
+    }
+
+    /// Whether the request changes the store, so that it must not be sent twice.
+    #[must_use]
+    pub const fn writes(self) -> bool {
+        !matches!(self, Self::Get)
+    }
+}
+
+/// A request, less the endpoint that it goes to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Request {
+    /// How it is made.
+    pub method: Method,
+    /// Path and query, percent-encoded.
+    pub target: String,
+    /// An URL-encoded form.
+    pub form: Option<Vec<u8>>,
+}
+
+/// What the head of a reply tells.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Head {
+    /// The HTTP status.
+    pub status: u16,
+    /// The store's index when the request was handled. None where the reply has none that
+    /// counts: errors other than 100 and 401 carry 0 (etcd-facts.md, fact 18).
+    pub index: Option<Index>,
+    /// The cluster that answered.
+    pub cluster: Option<String>,
+}
+
+/// An error that etcd answered with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// etcd's own code, such as 100 for a key that is not there.
+    pub code: u32,
+    /// What etcd says.
+    pub message: String,
+    /// What it is about: a key, a condition that failed.
+    pub cause: String,
+    /// The index that came along; not with every code is it the store's
+    /// ([`v2::fault::tells_index`]).
+    pub index: Index,
+}
+
+/// A reply that etcd does not give.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Malformed {
+    /// The text is not JSON of the shape that was due.
+    #[error("the reply is not what etcd sends: {0}")]
+    Shape(String),
+    /// An event claims to be a record that only this tool makes.
+    #[error("the server sent an event that imitates a record of this tool ({0})")]
+    Imitation(String),
+}

@@ -1,0 +1,269 @@
+//! v2 requests as data.
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
+
+use crate::model::{Index, Key, Scope};
+use crate::protocol::{Method, Request};
+
+/// What stays as it is in a query or a form.
+const QUERY: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
+
+/// What stays as it is in a path: the same, and `/`.
+const PATH: &AsciiSet = &QUERY.remove(b'/');
+
+/// A condition on a write or a removal.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Condition {
+    /// Whether the key must be there (`true`) or must not (`false`).
+    pub exists: Option<bool>,
+    /// The value it must have. Never empty: etcd refuses that (fact 21).
+    pub value: Option<Vec<u8>>,
+    /// The index it must have been changed at last.
+    pub index: Option<Index>,
+}
+
+/// How long a key lives, in seconds. Never 0: etcd would delete it at once (fact 21).
+pub type Expiry = std::num::NonZeroU64;
+
+/// A write.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Write {
+    /// The key, or with `in_order` the directory.
+    pub key: Key,
+    /// The value; none for a directory.
+    pub value: Option<Vec<u8>>,
+    /// How long it lives.
+    pub ttl: Option<Expiry>,
+    /// On what condition.
+    pub condition: Condition,
+    /// Under a name that etcd chooses, each later than the one before.
+    pub in_order: bool,
+}
+
+/// How a read is done.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Read {
+    /// All below the key too.
+    pub recursive: bool,
+    /// Children in the order of their keys.
+    pub sorted: bool,
+    /// Agreed upon by a majority, not only what this member knows.
+    pub quorum: bool,
+}
+
+/// Reads a key or a directory.
+#[must_use]
+pub fn read(key: &Key, how: Read) -> Request {
+    let mut query = Query::default();
+    query.flag("recursive", how.recursive);
+    query.flag("sorted", how.sorted);
+    query.flag("quorum", how.quorum);
+    get(key, query)
+}
+
+/// Waits for one event at or after `from`; without `from`, for the next one.
+#[must_use]
+pub fn wait(scope: &Scope, from: Option<Index>) -> Request {
+    let mut query = Query::default();
+    query.flag("wait", true);
+    query.flag("recursive", scope.recursive);
+    if let Some(from) = from {
+        query.pair("waitIndex", from.to_string().as_bytes());
+    }
+    get(&scope.key, query)
+}
+
+/// Streams events from now on.
+///
+/// Never with `waitIndex`: one that is found in history is sent, and then the stream stays
+/// mute for ever (fact 2).
+#[must_use]
+pub fn stream(scope: &Scope) -> Request {
+    let mut query = Query::default();
+    query.flag("wait", true);
+    query.flag("stream", true);
+    query.flag("recursive", scope.recursive);
+    get(&scope.key, query)
+}
+
+/// Writes a value or makes a directory.
+#[must_use]
+pub fn write(write: &Write) -> Request {
+    let mut form = Query::default();
+    if let Some(value) = &write.value {
+        form.pair("value", value);
+    }
+    form.flag("dir", write.value.is_none());
+    if let Some(ttl) = write.ttl {
+        form.pair("ttl", ttl.to_string().as_bytes());
+    }
+    Request {
+        method: if write.in_order {
+            Method::Post
+        } else {
+            Method::Put
+        },
+        target: target(&write.key, conditions(&write.condition)),
+        form: Some(form.0.into_bytes()),
+    }
+}
+
+/// Removes a key; a directory where `dir` says so, all below it where `recursive` does.
+#[must_use]
+pub fn delete(key: &Key, recursive: bool, dir: bool, condition: &Condition) -> Request {
+    let mut query = conditions(condition);
+    query.flag("recursive", recursive);
+    query.flag("dir", dir);
+    Request {
+        method: Method::Delete,
+        target: target(key, query),
+        form: None,
+    }
+}
+
+fn get(key: &Key, query: Query) -> Request {
+    Request {
+        method: Method::Get,
+        target: target(key, query),
+        form: None,
+    }
+}
+
+fn conditions(condition: &Condition) -> Query {
+    let mut query = Query::default();
+    if let Some(exists) = condition.exists {
+        query.pair("prevExist", if exists { b"true" } else { b"false" });
+    }
+    if let Some(value) = &condition.value {
+        query.pair("prevValue", value);
+    }
+    if let Some(index) = condition.index {
+        query.pair("prevIndex", index.to_string().as_bytes());
+    }
+    query
+}
+
+fn target(key: &Key, query: Query) -> String {
+    let path = percent_encode(key.as_str().as_bytes(), PATH);
+    let mut target = format!("/v2/keys{path}");
+    if !query.0.is_empty() {
+        target.push('?');
+        target.push_str(&query.0);
+    }
+    target
+}
+
+/// Pairs joined as in a query or a form.
+#[derive(Default)]
+struct Query(String);
+
+impl Query {
+    fn pair(&mut self, name: &str, value: &[u8]) {
+        if !self.0.is_empty() {
+            self.0.push('&');
+        }
+        self.0.push_str(name);
+        self.0.push('=');
+        self.0.extend(percent_encode(value, QUERY));
+    }
+
+    fn flag(&mut self, name: &str, on: bool) {
+        if on {
+            self.pair(name, b"true");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn key(text: &str) -> Key {
+        Key::parse(text).unwrap()
+    }
+
+    #[test]
+    fn a_key_with_every_awkward_character_is_one_path() {
+        let request = read(&key("/a b/%41/?#/é\n"), Read::default());
+        assert_eq!(
+            request.target, "/v2/keys/a%20b/%2541/%3F%23/%C3%A9%0A",
+            "nothing of a key is taken for a query, a fragment or an escape"
+        );
+    }
+
+    #[test]
+    fn the_root_keeps_its_slash() {
+        assert_eq!(read(&key("/"), Read::default()).target, "/v2/keys/");
+    }
+
+    #[test]
+    fn a_stream_never_names_an_index() {
+        let scope = Scope {
+            key: key("/a"),
+            recursive: true,
+        };
+        assert_eq!(
+            stream(&scope).target,
+            "/v2/keys/a?wait=true&stream=true&recursive=true"
+        );
+    }
+
+    #[test]
+    fn a_wait_names_the_index_it_wants() {
+        let scope = Scope {
+            key: key("/a"),
+            recursive: false,
+        };
+        assert_eq!(
+            wait(&scope, Some(Index(7))).target,
+            "/v2/keys/a?wait=true&waitIndex=7"
+        );
+        assert_eq!(wait(&scope, None).target, "/v2/keys/a?wait=true");
+    }
+
+    #[test]
+    fn every_byte_of_a_value_arrives_as_it_is() {
+        let request = write(&Write {
+            key: key("/a"),
+            value: Some(b"a b&c=\xff\n+".to_vec()),
+            ttl: Expiry::new(30),
+            condition: Condition {
+                exists: Some(false),
+                ..Condition::default()
+            },
+            in_order: false,
+        });
+        assert_eq!(request.method, Method::Put);
+        assert_eq!(request.target, "/v2/keys/a?prevExist=false");
+        assert_eq!(request.form.unwrap(), b"value=a%20b%26c%3D%FF%0A%2B&ttl=30");
+    }
+
+    #[test]
+    fn an_empty_value_is_sent_as_one() {
+        let request = write(&Write {
+            key: key("/a"),
+            value: Some(Vec::new()),
+            ttl: None,
+            condition: Condition::default(),
+            in_order: false,
+        });
+        assert_eq!(request.form.unwrap(), b"value=");
+    }
+
+    #[test]
+    fn a_removal_carries_its_conditions() {
+        let condition = Condition {
+            value: Some(b"v&".to_vec()),
+            index: Some(Index(9)),
+            ..Condition::default()
+        };
+        assert_eq!(
+            delete(&key("/a"), true, false, &condition).target,
+            "/v2/keys/a?prevValue=v%26&prevIndex=9&recursive=true"
+        );
+    }
+}

@@ -1,0 +1,337 @@
+//! The JSON shapes of v2 replies, and the reading of them.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, IgnoredAny, Visitor};
+
+use crate::model::{Action, Batch, EventSpans, Index, NodeSpans, Span};
+use crate::protocol::Malformed;
+
+/// The actions of records that only this tool makes (cli.md, JSON output).
+const OURS: [&str; 4] = ["gap", "reset", "synced", "status"];
+
+/// Reads a block of lines, one event a line, into a batch over that same block.
+///
+/// # Errors
+/// Where a line is no event, or imitates a record of this tool.
+pub fn parse_events(block: Vec<u8>) -> Result<Batch, Malformed> {
+    let text = std::str::from_utf8(&block)
+        .map_err(|error| Malformed::Shape(format!("it is not UTF-8: {error}")))?;
+    let mut decoded = Decoded::new(&block);
+    let mut events = Vec::new();
+    for line in text.split('\n') {
+        let line = line.trim_matches([' ', '\t', '\r']);
+        if line.is_empty() {
+            continue;
+        }
+        let wire: WireEvent<'_> =
+            serde_json::from_str(line).map_err(|error| Malformed::Shape(error.to_string()))?;
+        if let Some(imitated) = wire.imitates() {
+            return Err(Malformed::Imitation(imitated.to_owned()));
+        }
+        events.push(EventSpans {
+            action: match Action::parse(&wire.action.0) {
+                Some(action) => action,
+                None => Action::Other(decoded.span(&wire.action)?),
+            },
+            raw: decoded.span(&Text(Cow::Borrowed(line)))?,
+            node: decoded.node(&wire.node)?,
+            previous: wire
+                .previous
+                .as_ref()
+                .map(|node| decoded.node(node))
+                .transpose()?,
+        });
+    }
+    let extra = decoded.extra;
+    let mut bytes = block;
+    bytes.extend(extra);
+    Ok(Batch::new(bytes, events))
+}
+
+/// Reads the reply to a read: a key, or a directory with what is in it.
+///
+/// # Errors
+/// Where it is no such reply.
+pub fn parse_state(body: &[u8]) -> Result<State, Malformed> {
+    serde_json::from_slice(body).map_err(|error| Malformed::Shape(error.to_string()))
+}
+
+/// The reply to a read.
+#[derive(Clone, Debug, serde::Deserialize)]
+pub struct State {
+    /// What was read.
+    pub node: Node,
+}
+
+/// A key or a directory, with the children that came along.
+#[derive(Clone, Debug, serde::Deserialize)]
+pub struct Node {
+    /// The key; etcd leaves out that of the root.
+    #[serde(default = "root")]
+    pub key: String,
+    /// The value; none for a directory.
+    pub value: Option<String>,
+    /// Whether it is a directory.
+    #[serde(default)]
+    pub dir: bool,
+    /// What is in it: one level, or with a recursive read all.
+    #[serde(default)]
+    pub nodes: Vec<Node>,
+    /// The index of its last change; the root has none.
+    #[serde(default, rename = "modifiedIndex")]
+    pub modified: u64,
+}
+
+fn root() -> String {
+    "/".to_owned()
+}
+
+#[derive(serde::Deserialize)]
+struct WireEvent<'a> {
+    #[serde(borrow)]
+    action: Text<'a>,
+    #[serde(borrow)]
+    node: WireNode<'a>,
+    #[serde(borrow, rename = "prevNode")]
+    previous: Option<WireNode<'a>>,
+    // What stands only in records of this tool. The rest that a server may add is let
+    // through, with the event's own bytes.
+    origin: Option<IgnoredAny>,
+    index: Option<IgnoredAny>,
+    lost: Option<IgnoredAny>,
+    state: Option<IgnoredAny>,
+}
+
+impl WireEvent<'_> {
+    /// What of it only this tool writes.
+    fn imitates(&self) -> Option<&str> {
+        OURS.into_iter()
+            .find(|name| *name == self.action.0)
+            .or_else(|| self.origin.is_some().then_some("origin"))
+            .or_else(|| self.index.is_some().then_some("index"))
+            .or_else(|| self.lost.is_some().then_some("lost"))
+            .or_else(|| self.state.is_some().then_some("state"))
+    }
+}
+
+#[derive(serde::Deserialize)]
+struct WireNode<'a> {
+    #[serde(borrow)]
+    key: Text<'a>,
+    #[serde(borrow)]
+    value: Option<Text<'a>>,
+    #[serde(default)]
+    dir: bool,
+    #[serde(rename = "modifiedIndex")]
+    modified: u64,
+    #[serde(rename = "createdIndex", default)]
+    created: u64,
+}
+
+/// A JSON string, borrowed from the line where it holds no escape. serde's own `Cow` is
+/// always copied inside an `Option`.
+struct Text<'a>(Cow<'a, str>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Borrowing;
+        impl<'de> Visitor<'de> for Borrowing {
+            type Value = Text<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a string")
+            }
+
+            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
+                Ok(Text(Cow::Borrowed(text)))
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+                Ok(Text(Cow::Owned(text.to_owned())))
+            }
+
+            fn visit_string<E>(self, text: String) -> Result<Self::Value, E> {
+                Ok(Text(Cow::Owned(text)))
+            }
+        }
+        deserializer.deserialize_str(Borrowing)
+    }
+}
+
+/// Turns texts into spans of a block, to which the texts that were escaped are appended.
+struct Decoded<'b> {
+    block: &'b [u8],
+    extra: Vec<u8>,
+}
+
+impl<'b> Decoded<'b> {
+    fn new(block: &'b [u8]) -> Self {
+        Self {
+            block,
+            extra: Vec::new(),
+        }
+    }
+
+    fn node(&mut self, node: &WireNode<'_>) -> Result<NodeSpans, Malformed> {
+        Ok(NodeSpans {
+            key: self.span(&node.key)?,
+            value: node
+                .value
+                .as_ref()
+                .map(|value| self.span(value))
+                .transpose()?,
+            dir: node.dir,
+            modified: Index(node.modified),
+            created: Index(node.created),
+        })
+    }
+
+    fn span(&mut self, text: &Text<'_>) -> Result<Span, Malformed> {
+        let start = match &text.0 {
+            // A borrowed text is a part of the block: its place is a difference of addresses.
+            Cow::Borrowed(part) => part.as_ptr() as usize - self.block.as_ptr() as usize,
+            Cow::Owned(text) => {
+                let start = self.block.len() + self.extra.len();
+                self.extra.extend_from_slice(text.as_bytes());
+                start
+            }
+        };
+        let too_large = |_| Malformed::Shape("a reply of more than 4 GiB".to_owned());
+        Ok(Span {
+            start: u32::try_from(start).map_err(too_large)?,
+            end: u32::try_from(start + text.0.len()).map_err(too_large)?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn one(line: &str) -> Batch {
+        let batch = parse_events(format!("{line}\n").into_bytes()).unwrap();
+        assert_eq!(batch.len(), 1);
+        batch
+    }
+
+    #[test]
+    fn the_fields_of_an_event_are_spans_of_its_line() {
+        let line = r#"{"action":"set","node":{"key":"/a","value":"v","modifiedIndex":7,"createdIndex":5},"prevNode":{"key":"/a","value":"u","modifiedIndex":5,"createdIndex":5}}"#;
+        let batch = one(line);
+        let event = batch.event(0).unwrap();
+        assert_eq!(event.action(), Action::Set);
+        assert_eq!(event.index(), Index(7));
+        assert_eq!(event.node().key(), b"/a");
+        assert_eq!(event.node().value(), Some(&b"v"[..]));
+        assert_eq!(event.previous().unwrap().value(), Some(&b"u"[..]));
+        assert_eq!(event.raw(), line.as_bytes());
+    }
+
+    #[test]
+    fn escaped_texts_are_decoded_and_the_line_stays_as_it_came() {
+        let line = r#"{"action":"set","node":{"key":"/\u00e9\n","value":"a\"b\u003c","modifiedIndex":7,"createdIndex":7}}"#;
+        let batch = one(line);
+        let event = batch.event(0).unwrap();
+        assert_eq!(event.node().key(), "/é\n".as_bytes());
+        assert_eq!(event.node().value(), Some(&b"a\"b<"[..]));
+        assert_eq!(event.raw(), line.as_bytes());
+    }
+
+    #[test]
+    fn all_eight_actions_are_known_and_another_is_passed_on() {
+        for name in [
+            "get",
+            "set",
+            "create",
+            "update",
+            "delete",
+            "expire",
+            "compareAndSwap",
+            "compareAndDelete",
+            "transmogrify",
+        ] {
+            let batch = one(&format!(
+                r#"{{"action":"{name}","node":{{"key":"/a","modifiedIndex":1,"createdIndex":1}}}}"#
+            ));
+            let event = batch.event(0).unwrap();
+            assert_eq!(event.action_name(), name.as_bytes());
+            assert_eq!(
+                matches!(event.action(), Action::Other(_)),
+                name == "transmogrify"
+            );
+        }
+    }
+
+    #[test]
+    fn the_removal_of_a_directory_is_recognised() {
+        let batch = one(
+            r#"{"action":"expire","node":{"key":"/d","dir":true,"modifiedIndex":9,"createdIndex":3},"prevNode":{"key":"/d","dir":true,"modifiedIndex":3,"createdIndex":3}}"#,
+        );
+        assert!(batch.event(0).unwrap().removes_directory());
+    }
+
+    #[test]
+    fn a_record_that_pretends_to_be_ours_is_refused() {
+        for (line, what) in [
+            (
+                r#"{"action":"gap","node":{"key":"/a","modifiedIndex":1,"createdIndex":1}}"#,
+                "gap",
+            ),
+            (
+                r#"{"action":"get","origin":"snapshot","node":{"key":"/a","modifiedIndex":1,"createdIndex":1}}"#,
+                "origin",
+            ),
+            (
+                r#"{"action":"set","index":99,"node":{"key":"/a","modifiedIndex":1,"createdIndex":1}}"#,
+                "index",
+            ),
+        ] {
+            assert_eq!(
+                parse_events(format!("{line}\n").into_bytes()).unwrap_err(),
+                Malformed::Imitation(what.to_owned())
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_no_event_is_refused() {
+        for line in [
+            "null",
+            "[]",
+            "<html>",
+            r#"{"action":"set"}"#,
+            r#"{"action":"set","node":{"key":"/a","modifiedIndex":-1,"createdIndex":1}}"#,
+            r#"{"action":"set","node":{"key":"/a","modifiedIndex":99999999999999999999,"createdIndex":1}}"#,
+            r#"{"action":"set","action":"set","node":{"key":"/a","modifiedIndex":1,"createdIndex":1}}"#,
+            r#"{"action":"set","node":{"key":"/a","modifiedIndex":1,"createdIndex":1}"#,
+            "{\"action\":\"set\",\"node\":{\"key\":\"/\u{0}\",\"modifiedIndex\":1,\"createdIndex\":1}}",
+        ] {
+            assert!(
+                matches!(
+                    parse_events(format!("{line}\n").into_bytes()),
+                    Err(Malformed::Shape(_))
+                ),
+                "{line}"
+            );
+        }
+        assert!(parse_events(b"\xff\n".to_vec()).is_err());
+    }
+
+    #[test]
+    fn empty_lines_are_no_events() {
+        assert!(parse_events(b"\n\r\n".to_vec()).unwrap().is_empty());
+    }
+
+    #[test]
+    fn the_root_is_read_though_etcd_leaves_out_its_key() {
+        let state = parse_state(
+            br#"{"action":"get","node":{"dir":true,"nodes":[{"key":"/a","dir":true,"modifiedIndex":4,"createdIndex":4}]}}"#,
+        )
+        .unwrap();
+        assert_eq!(state.node.key, "/");
+        assert_eq!(state.node.nodes[0].key, "/a");
+        assert!(state.node.nodes[0].dir);
+    }
+}

@@ -1,0 +1,77 @@
+//! How long to wait before trying again.
+
+use std::time::Duration;
+
+/// The first delay, before jitter.
+const FIRST: Duration = Duration::from_millis(100);
+/// No delay is longer.
+const LONGEST: Duration = Duration::from_secs(10);
+
+/// Exponential backoff with jitter, from a given seed.
+#[derive(Clone, Debug)]
+pub struct Backoff {
+    attempts: u32,
+    jitter: fastrand::Rng,
+}
+
+impl Backoff {
+    /// One that draws its jitter from `seed`.
+    #[must_use]
+    pub fn new(seed: u64) -> Self {
+        Self {
+            attempts: 0,
+            jitter: fastrand::Rng::with_seed(seed),
+        }
+    }
+
+    /// The next delay: doubled each time up to 10 s, then cut by up to a half, so that many
+    /// clients of one server don't come back together.
+    pub fn next_delay(&mut self) -> Duration {
+        let full = FIRST
+            .saturating_mul(1 << self.attempts.min(16))
+            .min(LONGEST);
+        self.attempts = self.attempts.saturating_add(1);
+        full.mul_f64(0.5 + self.jitter.f64() / 2.0)
+    }
+
+    /// The connection has proved itself: the next delay is short again.
+    pub fn reset(&mut self) {
+        self.attempts = 0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn delays_double_up_to_the_longest_and_never_vanish() {
+        let mut backoff = Backoff::new(1);
+        let mut full = FIRST;
+        for _ in 0..40 {
+            let delay = backoff.next_delay();
+            assert!(delay >= full / 2 && delay <= full, "{delay:?} of {full:?}");
+            full = (full * 2).min(LONGEST);
+        }
+    }
+
+    #[test]
+    fn a_connection_that_proved_itself_makes_the_next_delay_short() {
+        let mut backoff = Backoff::new(1);
+        for _ in 0..10 {
+            backoff.next_delay();
+        }
+        backoff.reset();
+        assert!(backoff.next_delay() <= FIRST);
+    }
+
+    #[test]
+    fn seeds_differ_and_one_seed_repeats() {
+        let delays = |seed| {
+            let mut backoff = Backoff::new(seed);
+            (0..8).map(|_| backoff.next_delay()).collect::<Vec<_>>()
+        };
+        assert_eq!(delays(7), delays(7));
+        assert_ne!(delays(7), delays(8));
+    }
+}

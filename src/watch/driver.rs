@@ -1,0 +1,357 @@
+//! Carries out what a session decides: one thread that owns the session, and one a connection.
+//!
+//! In scope: threads, channels, and turning bytes into the session's inputs. No policy: what
+//! to ask, and when, is the session's.
+//!
+//! Connections are kept and used again, since history is read in many small questions. Each
+//! has an agent of its own, so that breaking one off leaves the others alone.
+
+use std::collections::HashMap;
+use std::io::Read;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender, SyncSender};
+use std::thread;
+use std::time::Instant;
+
+use super::{
+    Ask, Budget, End, Failure, Input, Outcome, Parcel, Plan, Session, Step, Ticket, Update,
+};
+use crate::decode::Lines;
+use crate::http::{Connection, Http, Limits, PATIENCE, QUORUM_PATIENCE, read_failure};
+use crate::model::{Key, Scope};
+use crate::protocol::v2::fault;
+use crate::protocol::{Head, Request, v2};
+use crate::settings::Endpoint;
+
+/// How many inputs wait for the session: enough to keep it busy, few enough that a reader
+/// thread soon feels that it is behind.
+const INBOX: usize = 64;
+
+/// What the driver needs beside the plan.
+#[derive(Clone, Debug)]
+pub struct Means {
+    /// How connections are made.
+    pub http: Http,
+    /// The endpoints, in the order in which the plan counts them.
+    pub endpoints: Vec<Endpoint>,
+    /// The largest event, in bytes.
+    pub max_event: usize,
+}
+
+/// What a watch sends to whoever shows it.
+#[derive(Debug)]
+pub enum Report {
+    /// Something to show.
+    Update(Update),
+    /// It is over.
+    Finished(Outcome),
+}
+
+/// Runs a watch on a thread of its own until it ends by itself. It also ends, silently, when
+/// nobody takes its reports any more.
+pub fn start(plan: Plan, means: Means, report: impl Fn(Report) -> bool + Send + 'static) {
+    thread::spawn(move || {
+        let (inputs, inbox) = mpsc::sync_channel(INBOX);
+        let mut driver = Driver {
+            lanes: Lanes {
+                scope: plan.scope.clone(),
+                budget: plan.budget.clone(),
+                means,
+                inputs,
+                idle: Vec::new(),
+                busy: HashMap::new(),
+            },
+            session: Session::new(plan, Instant::now()),
+            inbox,
+        };
+        driver.run(&report);
+    });
+}
+
+struct Driver {
+    session: Session,
+    lanes: Lanes,
+    inbox: Receiver<Input>,
+}
+
+impl Driver {
+    fn run(&mut self, report: &dyn Fn(Report) -> bool) {
+        let mut input = Input::Tick;
+        loop {
+            for step in self.session.handle(input, Instant::now()) {
+                match step {
+                    Step::Open {
+                        ticket,
+                        endpoint,
+                        ask,
+                    } => self.lanes.open(ticket, endpoint, &ask),
+                    Step::HalfClose(ticket) => self.lanes.half_close(ticket),
+                    Step::Close(ticket) => self.lanes.close(ticket),
+                    Step::Tell(update) => {
+                        if !report(Report::Update(update)) {
+                            return;
+                        }
+                    }
+                    Step::Finish(outcome) => {
+                        report(Report::Finished(outcome));
+                        return;
+                    }
+                }
+            }
+            let Some(next) = self.next_input() else {
+                return;
+            };
+            if let Input::Ended { ticket, .. } = next {
+                self.lanes.ended(ticket);
+            }
+            input = next;
+        }
+    }
+
+    fn next_input(&self) -> Option<Input> {
+        let Some(at) = self.session.wake_at() else {
+            return self.inbox.recv().ok();
+        };
+        let wait = at.saturating_duration_since(Instant::now());
+        match self.inbox.recv_timeout(wait) {
+            Ok(input) => Some(input),
+            Err(RecvTimeoutError::Timeout) => Some(Input::Tick),
+            Err(RecvTimeoutError::Disconnected) => None,
+        }
+    }
+}
+
+/// A request on its way to a lane's thread.
+struct Order {
+    ticket: Ticket,
+    endpoint: Endpoint,
+    request: Request,
+    reads: Reads,
+    limits: Limits,
+    connection: Connection,
+}
+
+/// What is read of a reply.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Reads {
+    /// Events.
+    Events,
+    /// Its head alone.
+    Index,
+}
+
+/// A thread with a connection that it keeps.
+struct Lane {
+    orders: Sender<Order>,
+    connection: Connection,
+    endpoint: usize,
+    /// The connection can't be used for another request.
+    spent: bool,
+}
+
+/// All threads with connections.
+struct Lanes {
+    scope: Scope,
+    budget: Budget,
+    means: Means,
+    inputs: SyncSender<Input>,
+    idle: Vec<Lane>,
+    busy: HashMap<Ticket, Lane>,
+}
+
+impl Lanes {
+    fn open(&mut self, ticket: Ticket, endpoint: usize, ask: &Ask) {
+        let Some(address) = self.means.endpoints.get(endpoint).cloned() else {
+            return;
+        };
+        let mut lane = self.lane(endpoint);
+        let (request, reads, limits) = request_for(&self.scope, ask);
+        lane.endpoint = endpoint;
+        let order = Order {
+            ticket,
+            endpoint: address,
+            request,
+            reads,
+            limits,
+            connection: lane.connection.clone(),
+        };
+        // A lane's thread lives as long as its sender.
+        if lane.orders.send(order).is_ok() {
+            self.busy.insert(ticket, lane);
+        }
+    }
+
+    /// A lane that is idle, with a connection to `endpoint` if there is one; else a new one.
+    fn lane(&mut self, endpoint: usize) -> Lane {
+        let same = self.idle.iter().position(|lane| lane.endpoint == endpoint);
+        if let Some(position) = same {
+            return self.idle.swap_remove(position);
+        }
+        if let Some(mut lane) = self.idle.pop() {
+            lane.connection = self.means.http.connection();
+            return lane;
+        }
+        let (orders, queue) = mpsc::channel();
+        let reader = Reader {
+            inputs: self.inputs.clone(),
+            budget: self.budget.clone(),
+            max_event: self.means.max_event,
+        };
+        thread::spawn(move || {
+            for order in queue {
+                if reader.carry_out(&order).is_none() {
+                    return;
+                }
+            }
+        });
+        Lane {
+            orders,
+            connection: self.means.http.connection(),
+            endpoint,
+            spent: false,
+        }
+    }
+
+    fn half_close(&mut self, ticket: Ticket) {
+        if let Some(lane) = self.busy.get_mut(&ticket) {
+            lane.connection.half_close();
+            lane.spent = true;
+        }
+    }
+
+    fn close(&mut self, ticket: Ticket) {
+        if let Some(lane) = self.busy.get_mut(&ticket) {
+            // The thread comes back with an end that the session no longer asks for.
+            lane.connection.shut_down();
+            lane.spent = true;
+        }
+    }
+
+    fn ended(&mut self, ticket: Ticket) {
+        if let Some(mut lane) = self.busy.remove(&ticket) {
+            if std::mem::take(&mut lane.spent) {
+                lane.connection = self.means.http.connection();
+            }
+            self.idle.push(lane);
+        }
+    }
+}
+
+fn request_for(scope: &Scope, ask: &Ask) -> (Request, Reads, Limits) {
+    let patient = |idle| Limits {
+        head: Some(PATIENCE),
+        idle,
+    };
+    match ask {
+        Ask::Stream => (v2::stream(scope), Reads::Events, patient(None)),
+        Ask::Wait { from, hangs } => {
+            let idle = (!hangs).then_some(PATIENCE);
+            (v2::wait(scope, *from), Reads::Events, patient(idle))
+        }
+        Ask::Index => {
+            let limits = Limits {
+                head: Some(QUORUM_PATIENCE),
+                idle: Some(PATIENCE),
+            };
+            (read_index(&scope.key), Reads::Index, limits)
+        }
+    }
+}
+
+fn read_index(key: &Key) -> Request {
+    v2::read(
+        key,
+        v2::Read {
+            quorum: true,
+            ..v2::Read::default()
+        },
+    )
+}
+
+/// The reading half of a lane.
+struct Reader {
+    inputs: SyncSender<Input>,
+    budget: Budget,
+    max_event: usize,
+}
+
+impl Reader {
+    /// Sends a request and passes on what comes of it; `None` once the session is gone.
+    fn carry_out(&self, order: &Order) -> Option<()> {
+        let ticket = order.ticket;
+        let end = match self.exchange(order) {
+            Some(Ok(())) => End::Clean,
+            Some(Err(failure)) => End::Failed(failure),
+            None => return None,
+        };
+        self.inputs.send(Input::Ended { ticket, end }).ok()
+    }
+
+    fn exchange(&self, order: &Order) -> Option<Result<(), Failure>> {
+        let sent = order
+            .connection
+            .send(&order.endpoint, &order.request, order.limits);
+        let reply = match sent {
+            Ok(reply) => reply,
+            Err(failure) => {
+                return match (order.reads, failure) {
+                    // The index of a key that is not there is as good as any.
+                    (Reads::Index, Failure::Refused(fault, head))
+                        if fault.code == fault::KEY_NOT_FOUND =>
+                    {
+                        self.pass_head(order.ticket, head).map(Ok)
+                    }
+                    (_, failure) => Some(Err(failure)),
+                };
+            }
+        };
+        self.pass_head(order.ticket, reply.head.clone())?;
+        match order.reads {
+            Reads::Index => Some(reply.read_whole(self.max_event).map(drop)),
+            Reads::Events => self.pass_events(order.ticket, reply.into_reader()),
+        }
+    }
+
+    fn pass_head(&self, ticket: Ticket, head: Head) -> Option<()> {
+        self.inputs.send(Input::Head { ticket, head }).ok()
+    }
+
+    fn pass_events(&self, ticket: Ticket, mut body: impl Read) -> Option<Result<(), Failure>> {
+        let mut lines = Lines::new(self.max_event);
+        loop {
+            let count = match body.read(lines.room()) {
+                Ok(0) => break,
+                Ok(count) => count,
+                Err(error) => return Some(Err(read_failure(&error))),
+            };
+            lines.advance(count);
+            match lines.block() {
+                Ok(None) => {}
+                Ok(Some(block)) => match self.pass_block(ticket, block)? {
+                    Ok(()) => {}
+                    refused => return Some(refused),
+                },
+                Err(too_long) => return Some(Err(Failure::TooLong(too_long.limit))),
+            }
+        }
+        // The body is whole: a last line without its newline is one all the same.
+        let rest = lines.rest();
+        if rest.is_empty() {
+            return Some(Ok(()));
+        }
+        self.pass_block(ticket, rest)
+    }
+
+    fn pass_block(&self, ticket: Ticket, block: Vec<u8>) -> Option<Result<(), Failure>> {
+        match v2::parse_events(block) {
+            Ok(batch) if batch.is_empty() => Some(Ok(())),
+            Ok(batch) => {
+                let parcel = Parcel::new(batch, &self.budget);
+                self.inputs
+                    .send(Input::Events { ticket, parcel })
+                    .ok()
+                    .map(Ok)
+            }
+            Err(malformed) => Some(Err(Failure::Malformed(malformed))),
+        }
+    }
+}

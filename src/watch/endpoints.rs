@@ -1,0 +1,231 @@
+//! Which endpoint is asked, and when.
+//!
+//! In scope: failing over, backing off, and telling clusters apart. Out of scope: what is
+//! asked (`session`).
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Instant;
+
+use super::Failure;
+use super::backoff::Backoff;
+
+/// What the id of the cluster that answered tells.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Identity {
+    /// The same as ever.
+    Same,
+    /// The endpoint answered for another cluster before: it was replaced.
+    Changed,
+    /// The endpoint belongs to another cluster, and is left out from now on.
+    Foreign,
+}
+
+/// What a failure leads to.
+#[derive(Debug)]
+pub enum Verdict {
+    /// Another endpoint, or this one later.
+    Retry,
+    /// All have failed one after the other; later again.
+    AllFailed,
+    /// All have failed, and none ever answered.
+    Hopeless(usize, Failure),
+}
+
+/// The endpoints of a watch.
+#[derive(Debug)]
+pub struct Endpoints {
+    count: usize,
+    current: usize,
+    epoch: u64,
+    excluded: BTreeSet<usize>,
+    cluster: Option<String>,
+    /// The endpoints that answered for that cluster.
+    members: BTreeSet<usize>,
+    failed: BTreeMap<usize, Failure>,
+    backoff: Backoff,
+    retry_at: Option<Instant>,
+    live: bool,
+}
+
+impl Endpoints {
+    /// `count` endpoints, the first of which is asked first.
+    #[must_use]
+    pub fn new(count: usize, seed: u64) -> Self {
+        Self {
+            count,
+            current: 0,
+            epoch: 0,
+            excluded: BTreeSet::new(),
+            cluster: None,
+            members: BTreeSet::new(),
+            failed: BTreeMap::new(),
+            backoff: Backoff::new(seed),
+            retry_at: None,
+            live: false,
+        }
+    }
+
+    /// The endpoint to ask now, and the epoch: what was opened in an earlier one tells nothing
+    /// of this one's health.
+    #[must_use]
+    pub fn current(&self) -> (usize, u64) {
+        (self.current, self.epoch)
+    }
+
+    /// When something may be asked again, where that is not now.
+    #[must_use]
+    pub fn retry_at(&self) -> Option<Instant> {
+        self.retry_at
+    }
+
+    /// Whether something may be asked at `now`.
+    pub fn is_open(&mut self, now: Instant) -> bool {
+        if self.retry_at.is_some_and(|at| at <= now) {
+            self.retry_at = None;
+        }
+        self.retry_at.is_none()
+    }
+
+    /// etcd answered. Whether all had failed before that.
+    pub fn answered(&mut self) -> bool {
+        self.live = true;
+        let had_failed = self.failed.len() + self.excluded.len() >= self.count;
+        self.failed.clear();
+        had_failed
+    }
+
+    /// A connection was of use: the next delay is short again.
+    pub fn proved(&mut self) {
+        self.backoff.reset();
+    }
+
+    /// Compares the id of the cluster that answered at `endpoint`.
+    pub fn identify(&mut self, endpoint: usize, cluster: Option<&str>) -> Identity {
+        let Some(cluster) = cluster else {
+            return Identity::Same;
+        };
+        let identity = match &self.cluster {
+            Some(known) if known == cluster => Identity::Same,
+            None => Identity::Same,
+            Some(_) if self.members.contains(&endpoint) => {
+                self.members.clear();
+                Identity::Changed
+            }
+            Some(_) => {
+                self.excluded.insert(endpoint);
+                if endpoint == self.current {
+                    self.move_on();
+                }
+                return Identity::Foreign;
+            }
+        };
+        self.members.insert(endpoint);
+        self.cluster = Some(cluster.to_owned());
+        identity
+    }
+
+    /// A request to `endpoint`, opened in `epoch`, failed.
+    pub fn failed(
+        &mut self,
+        endpoint: usize,
+        epoch: u64,
+        failure: Failure,
+        now: Instant,
+    ) -> Verdict {
+        // One server that goes away breaks several connections: it counts once.
+        if epoch != self.epoch || endpoint != self.current {
+            return Verdict::Retry;
+        }
+        self.failed.insert(endpoint, failure);
+        self.move_on();
+        if self.failed.len() + self.excluded.len() < self.count {
+            return Verdict::Retry;
+        }
+        if !self.live
+            && let Some((endpoint, failure)) = self.most_telling()
+        {
+            return Verdict::Hopeless(endpoint, failure);
+        }
+        self.retry_at = Some(now + self.backoff.next_delay());
+        Verdict::AllFailed
+    }
+
+    /// An endpoint that answered wrongly says more than one that did not answer.
+    fn most_telling(&self) -> Option<(usize, Failure)> {
+        self.failed
+            .iter()
+            .max_by_key(|(_, failure)| match failure {
+                Failure::Unreachable(_) => 0,
+                Failure::Silent(_) => 1,
+                Failure::Cut(_) => 2,
+                _ => 3,
+            })
+            .map(|(endpoint, failure)| (*endpoint, failure.clone()))
+    }
+
+    fn move_on(&mut self) {
+        self.epoch += 1;
+        for _ in 0..self.count {
+            self.current = (self.current + 1) % self.count;
+            if !self.excluded.contains(&self.current) {
+                break;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cut() -> Failure {
+        Failure::Cut("reset".to_owned())
+    }
+
+    #[test]
+    fn the_next_endpoint_is_asked_at_once_and_a_full_round_backs_off() {
+        let now = Instant::now();
+        let mut endpoints = Endpoints::new(2, 1);
+        endpoints.answered();
+        assert!(matches!(endpoints.failed(0, 0, cut(), now), Verdict::Retry));
+        assert_eq!(endpoints.current(), (1, 1));
+        assert!(endpoints.is_open(now));
+        assert!(matches!(
+            endpoints.failed(1, 1, cut(), now),
+            Verdict::AllFailed
+        ));
+        assert!(!endpoints.is_open(now));
+        let later = endpoints.retry_at().unwrap();
+        assert!(endpoints.is_open(later));
+    }
+
+    #[test]
+    fn several_connections_that_break_at_once_count_once() {
+        let now = Instant::now();
+        let mut endpoints = Endpoints::new(3, 1);
+        for _ in 0..5 {
+            endpoints.failed(0, 0, cut(), now);
+        }
+        assert_eq!(endpoints.current(), (1, 1));
+    }
+
+    #[test]
+    fn endpoints_that_never_answered_are_hopeless_and_the_most_telling_failure_is_named() {
+        let now = Instant::now();
+        let mut endpoints = Endpoints::new(2, 1);
+        endpoints.failed(0, 0, Failure::NotEtcd("a web page".to_owned()), now);
+        let verdict = endpoints.failed(1, 1, Failure::Unreachable("refused".to_owned()), now);
+        assert!(matches!(verdict, Verdict::Hopeless(0, Failure::NotEtcd(_))));
+    }
+
+    #[test]
+    fn another_cluster_is_left_out_and_a_replaced_one_is_a_change() {
+        let mut endpoints = Endpoints::new(2, 1);
+        assert_eq!(endpoints.identify(0, Some("a")), Identity::Same);
+        assert_eq!(endpoints.identify(0, None), Identity::Same);
+        assert_eq!(endpoints.identify(1, Some("b")), Identity::Foreign);
+        assert_eq!(endpoints.current().0, 0);
+        assert_eq!(endpoints.identify(0, Some("c")), Identity::Changed);
+        assert_eq!(endpoints.identify(0, Some("c")), Identity::Same);
+    }
+}

@@ -1,0 +1,305 @@
+//! What is known of history, and how far it is known without a hole.
+//!
+//! In scope: which indexes are *proven*, meaning that every event of the watch in them is
+//! held here or there was none, and the release of events in order once everything before
+//! them is proven. Out of scope: how a proof is had (`session`).
+//!
+//! Three things prove something, and nothing else does:
+//! - an event at index e proves e itself: an index names one event at most;
+//! - an event at f that etcd found **in history** for `waitIndex=a+1` proves `(a, f]`;
+//! - a wait on `waitIndex=a+1` that was registered at index x and ended without an event
+//!   proves `(a, x]`.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::Parcel;
+use crate::model::{Event, Index};
+
+/// An event, held until everything before it is proven.
+#[derive(Clone, Debug)]
+pub struct Held {
+    /// The batch it lies in.
+    pub parcel: Arc<Parcel>,
+    /// Its place there, counted from 0.
+    pub position: usize,
+}
+
+impl Held {
+    /// The event itself.
+    #[must_use]
+    pub fn event(&self) -> Option<Event<'_>> {
+        self.parcel.batch().event(self.position)
+    }
+}
+
+/// What the cursor passed.
+#[derive(Clone, Debug)]
+pub enum Passed {
+    /// An event, at its index.
+    Event(Index, Held),
+    /// `(after, upto]` can't be known any more.
+    Lost {
+        /// The last index before it.
+        after: Index,
+        /// Its last index.
+        upto: Index,
+    },
+}
+
+/// A part of history of which nothing is known: `(after, upto]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Hole {
+    /// The last index before it.
+    pub after: Index,
+    /// Its last index.
+    pub upto: Index,
+}
+
+impl Hole {
+    /// How many indexes it has.
+    #[must_use]
+    pub const fn width(&self) -> u64 {
+        self.upto.since(self.after)
+    }
+}
+
+/// Proven intervals and held events beyond a cursor.
+#[derive(Clone, Debug)]
+pub struct Ledger {
+    cursor: Index,
+    /// `(start, end]`, disjoint, never touching, all beyond the cursor.
+    proven: BTreeMap<Index, Index>,
+    passing: BTreeMap<Index, Passed>,
+}
+
+impl Ledger {
+    /// One in which everything up to `cursor` is settled.
+    #[must_use]
+    pub fn new(cursor: Index) -> Self {
+        Self {
+            cursor,
+            proven: BTreeMap::new(),
+            passing: BTreeMap::new(),
+        }
+    }
+
+    /// Everything up to here was released.
+    #[must_use]
+    pub fn cursor(&self) -> Index {
+        self.cursor
+    }
+
+    /// The highest index of an event or proof.
+    #[must_use]
+    pub fn highest(&self) -> Index {
+        self.proven
+            .last_key_value()
+            .map_or(self.cursor, |(_, end)| *end)
+    }
+
+    /// Takes an event at `index`; one that is held or was released already changes nothing.
+    pub fn hold(&mut self, index: Index, held: Held) {
+        if index <= self.cursor {
+            return;
+        }
+        self.passing
+            .entry(index)
+            .or_insert(Passed::Event(index, held));
+        self.prove(index.previous(), index);
+    }
+
+    /// Every event in `(after, upto]` is held.
+    pub fn prove(&mut self, after: Index, upto: Index) {
+        let mut start = after.max(self.cursor);
+        let mut end = upto;
+        if start >= end {
+            return;
+        }
+        if let Some((&earlier, &earlier_end)) = self.proven.range(..=start).next_back()
+            && earlier_end >= start
+        {
+            start = earlier;
+            end = end.max(earlier_end);
+        }
+        while let Some((&later, &later_end)) = self.proven.range(start..=end).next() {
+            end = end.max(later_end);
+            self.proven.remove(&later);
+        }
+        self.proven.insert(start, end);
+    }
+
+    /// What is not proven up to `upto` can't be known any more.
+    pub fn lose(&mut self, upto: Index) {
+        let lost: Vec<Hole> = self.holes(upto).collect();
+        for Hole { after, upto } in lost {
+            self.passing
+                .insert(after.next(), Passed::Lost { after, upto });
+            self.prove(after, upto);
+        }
+    }
+
+    /// The holes in `(cursor, upto]`, in order.
+    pub fn holes(&self, upto: Index) -> impl Iterator<Item = Hole> {
+        let starts = std::iter::once(self.cursor).chain(self.proven.values().copied());
+        let ends = self.proven.keys().copied().chain(std::iter::once(upto));
+        starts
+            .zip(ends)
+            .map(move |(after, end)| Hole {
+                after,
+                upto: end.min(upto),
+            })
+            .filter(|hole| hole.after < hole.upto)
+    }
+
+    /// Moves the cursor as far as history is known without a hole; what it passed, in order.
+    pub fn advance(&mut self) -> Vec<Passed> {
+        // Intervals never touch, so the first one is all that can begin at the cursor.
+        let Some((&start, &end)) = self.proven.first_key_value() else {
+            return Vec::new();
+        };
+        if start > self.cursor {
+            return Vec::new();
+        }
+        self.proven.pop_first();
+        self.cursor = end;
+        let beyond = self.passing.split_off(&end.next());
+        std::mem::replace(&mut self.passing, beyond)
+            .into_values()
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Batch;
+    use crate::watch::Budget;
+    use proptest::prelude::*;
+    use std::collections::BTreeSet;
+
+    fn held() -> Held {
+        Held {
+            parcel: Arc::new(Parcel::new(Batch::default(), &Budget::new(1))),
+            position: 0,
+        }
+    }
+
+    fn holes(ledger: &Ledger, upto: u64) -> Vec<(u64, u64)> {
+        ledger
+            .holes(Index(upto))
+            .map(|hole| (hole.after.0, hole.upto.0))
+            .collect()
+    }
+
+    #[test]
+    fn an_event_is_released_only_when_all_before_it_is_proven() {
+        let mut ledger = Ledger::new(Index(10));
+        ledger.hold(Index(13), held());
+        assert!(ledger.advance().is_empty());
+        assert_eq!(holes(&ledger, 13), [(10, 12)]);
+        ledger.prove(Index(10), Index(12));
+        assert_eq!(ledger.advance().len(), 1);
+        assert_eq!(ledger.cursor(), Index(13));
+    }
+
+    #[test]
+    fn the_event_that_follows_the_cursor_needs_no_other_proof() {
+        let mut ledger = Ledger::new(Index(10));
+        ledger.hold(Index(11), held());
+        ledger.hold(Index(12), held());
+        assert_eq!(ledger.advance().len(), 2);
+    }
+
+    #[test]
+    fn an_event_that_comes_twice_is_released_once() {
+        let mut ledger = Ledger::new(Index(10));
+        ledger.hold(Index(11), held());
+        ledger.hold(Index(11), held());
+        assert_eq!(ledger.advance().len(), 1);
+        ledger.hold(Index(11), held());
+        assert!(ledger.advance().is_empty());
+    }
+
+    #[test]
+    fn only_what_is_not_proven_is_lost() {
+        let mut ledger = Ledger::new(Index(10));
+        ledger.hold(Index(15), held());
+        ledger.lose(Index(20));
+        let passed = ledger.advance();
+        let ranges: Vec<_> = passed
+            .iter()
+            .filter_map(|passed| match passed {
+                Passed::Lost { after, upto } => Some((after.0, upto.0)),
+                Passed::Event(..) => None,
+            })
+            .collect();
+        assert_eq!(ranges, [(10, 14), (15, 20)]);
+        assert!(matches!(passed[1], Passed::Event(..)), "in its order");
+    }
+
+    #[derive(Clone, Debug)]
+    enum Act {
+        Hold(u64),
+        Prove(u64, u64),
+        Lose(u64),
+        Advance,
+    }
+
+    fn act() -> impl Strategy<Value = Act> {
+        let place = 0u64..40;
+        prop_oneof![
+            place.clone().prop_map(Act::Hold),
+            (place.clone(), place.clone()).prop_map(|(a, b)| Act::Prove(a, b)),
+            place.prop_map(Act::Lose),
+            Just(Act::Advance),
+        ]
+    }
+
+    proptest! {
+        /// Against the simplest model: a set of proven indexes.
+        #[test]
+        fn the_cursor_stands_before_the_first_index_that_is_not_proven(
+            acts in proptest::collection::vec(act(), 0..60)
+        ) {
+            let mut ledger = Ledger::new(Index(5));
+            let mut proven: BTreeSet<u64> = (0..=5).collect();
+            let mut cursor = 5;
+            let mut last = 0;
+            for act in acts {
+                match act {
+                    Act::Hold(at) => {
+                        ledger.hold(Index(at), held());
+                        proven.insert(at);
+                    }
+                    Act::Prove(a, b) => {
+                        ledger.prove(Index(a), Index(b));
+                        proven.extend(a + 1..=b);
+                    }
+                    Act::Lose(upto) => {
+                        ledger.lose(Index(upto));
+                        proven.extend(0..=upto);
+                    }
+                    Act::Advance => {
+                        for passed in ledger.advance() {
+                            if let Passed::Lost { after, upto } = passed {
+                                prop_assert!(after.0 >= last && upto > after);
+                                last = upto.0;
+                            }
+                        }
+                        while proven.contains(&(cursor + 1)) {
+                            cursor += 1;
+                        }
+                        prop_assert_eq!(ledger.cursor(), Index(cursor));
+                    }
+                }
+                let unknown: Vec<u64> = (cursor + 1..=45).filter(|at| !proven.contains(at)).collect();
+                let in_holes: Vec<u64> = ledger
+                    .holes(Index(45))
+                    .flat_map(|hole| hole.after.0 + 1..=hole.upto.0)
+                    .collect();
+                prop_assert_eq!(in_holes, unknown);
+            }
+        }
+    }
+}

@@ -1,0 +1,341 @@
+//! The watch engine.
+//!
+//! [`session`] decides and is pure; [`ledger`] knows what is proven; [`endpoints`] knows which
+//! server to ask; [`questions`] what to ask; [`driver`] carries the decisions out. What goes in
+//! and out of a session is here.
+
+pub mod backoff;
+pub mod driver;
+pub mod endpoints;
+pub mod ledger;
+pub mod questions;
+pub mod session;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use crate::model::{Batch, Gap, Index, Scope};
+use crate::protocol::{Fault, Head, Malformed};
+
+pub use ledger::Held;
+pub use session::Session;
+
+/// Where a watch begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Start {
+    /// With what happens next.
+    Now,
+    /// With the first event at or after this index.
+    At(Index),
+    /// With the oldest event that the server still has.
+    Oldest,
+}
+
+/// Where a watch ends by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Until {
+    /// Nowhere.
+    Forever,
+    /// At the store's index at the start, agreed upon by a majority, or at `to` where that is
+    /// earlier. With `follow` it goes on from there.
+    Present {
+        /// The last index wanted.
+        to: Option<Index>,
+        /// Whether it goes on as a stream.
+        follow: bool,
+    },
+}
+
+/// What is done when events were lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnGap {
+    /// The gap is declared, and the watch goes on after it.
+    Continue,
+    /// The watch ends.
+    Fail,
+}
+
+/// What a watch is to do.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// What it looks at.
+    pub scope: Scope,
+    /// Where it begins.
+    pub start: Start,
+    /// Where it ends.
+    pub until: Until,
+    /// Whether a stream is opened: not worth it for a single event.
+    pub stream: bool,
+    /// What is done when events were lost.
+    pub on_gap: OnGap,
+    /// How many endpoints there are.
+    pub endpoints: usize,
+    /// For the jitter of the backoff.
+    pub seed: u64,
+    /// How many bytes of events may wait for the reader of the output.
+    pub budget: Budget,
+}
+
+/// Bytes of events that were received and not printed yet, and how many there may be.
+#[derive(Clone, Debug)]
+pub struct Budget {
+    used: Arc<AtomicUsize>,
+    limit: usize,
+}
+
+impl Budget {
+    /// One of `limit` bytes.
+    #[must_use]
+    pub fn new(limit: usize) -> Self {
+        Self {
+            used: Arc::default(),
+            limit,
+        }
+    }
+
+    /// Counts `bytes` until the permit is dropped.
+    #[must_use]
+    pub fn take(&self, bytes: usize) -> Permit {
+        self.used.fetch_add(bytes, Ordering::Relaxed);
+        Permit {
+            used: Arc::clone(&self.used),
+            bytes,
+        }
+    }
+
+    /// Whether as much waits as may.
+    #[must_use]
+    pub fn is_spent(&self) -> bool {
+        self.used.load(Ordering::Relaxed) >= self.limit
+    }
+}
+
+/// Counts against a [`Budget`] while it lives.
+#[derive(Debug)]
+pub struct Permit {
+    used: Arc<AtomicUsize>,
+    bytes: usize,
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        self.used.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
+
+/// A batch, counted against the budget while any of its events is held or unprinted.
+#[derive(Debug)]
+pub struct Parcel {
+    batch: Batch,
+    _permit: Permit,
+}
+
+impl Parcel {
+    /// Counts `batch` against `budget`.
+    #[must_use]
+    pub fn new(batch: Batch, budget: &Budget) -> Self {
+        Self {
+            _permit: budget.take(batch.weight()),
+            batch,
+        }
+    }
+
+    /// The events.
+    #[must_use]
+    pub fn batch(&self) -> &Batch {
+        &self.batch
+    }
+}
+
+/// Names one request, so that what comes late is told apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Ticket(pub u64);
+
+/// What is asked of a server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ask {
+    /// Every event from now on.
+    Stream,
+    /// One event at or after an index, or the next one. `hangs`: it is expected to wait, so
+    /// that silence is no failure.
+    Wait {
+        /// The first index that will do.
+        from: Option<Index>,
+        /// Whether it may wait for ever.
+        hangs: bool,
+    },
+    /// The store's index, agreed upon by a majority.
+    Index,
+}
+
+/// What happened.
+#[derive(Debug)]
+pub enum Input {
+    /// Time passed.
+    Tick,
+    /// The head of a reply that is no error.
+    Head {
+        /// Whose.
+        ticket: Ticket,
+        /// The head.
+        head: Head,
+    },
+    /// Events of a reply.
+    Events {
+        /// Whose.
+        ticket: Ticket,
+        /// The events.
+        parcel: Parcel,
+    },
+    /// A reply is over.
+    Ended {
+        /// Whose.
+        ticket: Ticket,
+        /// How.
+        end: End,
+    },
+}
+
+/// How a reply ended.
+#[derive(Debug)]
+pub enum End {
+    /// As HTTP says that it ends.
+    Clean,
+    /// In any other way.
+    Failed(Failure),
+}
+
+/// Why a request failed.
+#[derive(Clone, Debug)]
+pub enum Failure {
+    /// Nothing was sent: no name, no connection.
+    Unreachable(String),
+    /// The connection broke.
+    Cut(String),
+    /// Nothing came for too long.
+    Silent(String),
+    /// A member answered that does not know yet what another one told.
+    Behind {
+        /// Its index.
+        index: Index,
+        /// What was to be known.
+        wanted: Index,
+    },
+    /// The server is etcd, of this version, with its v2 API off.
+    V2Disabled(String),
+    /// etcd answered with an error.
+    Refused(Fault, Head),
+    /// Something answered that is not etcd, or not its keys API.
+    NotEtcd(String),
+    /// Something before etcd answered with a server error: what etcd did is not known.
+    BadGateway(String),
+    /// A body that is not what etcd sends.
+    Malformed(Malformed),
+    /// An event longer than the limit.
+    TooLong(usize),
+}
+
+impl Failure {
+    /// Whether nobody answered.
+    #[must_use]
+    pub fn is_unreachable(&self) -> bool {
+        matches!(
+            self,
+            Self::Unreachable(_) | Self::Cut(_) | Self::Silent(_) | Self::Behind { .. }
+        )
+    }
+}
+
+/// What is to be done.
+#[derive(Debug)]
+pub enum Step {
+    /// Send a request.
+    Open {
+        /// Its name.
+        ticket: Ticket,
+        /// To which endpoint.
+        endpoint: usize,
+        /// What is asked.
+        ask: Ask,
+    },
+    /// Tell the server that nothing more comes, so that it ends the wait.
+    HalfClose(Ticket),
+    /// Break the connection off.
+    Close(Ticket),
+    /// Pass on what is known.
+    Tell(Update),
+    /// The watch is over.
+    Finish(Outcome),
+}
+
+/// What a watch tells, in order.
+#[derive(Debug)]
+pub enum Update {
+    /// Events, each once and in order.
+    Events(Vec<Held>),
+    /// Events were lost, all before what comes next.
+    Gap(Gap),
+    /// Nothing in scope happened up to here.
+    Position(Index),
+    /// A replay runs from here to there.
+    Target {
+        /// Before its first index.
+        from: Index,
+        /// Its last.
+        to: Index,
+    },
+    /// The replay's end was reached, and it goes on as a stream.
+    Following,
+    /// Something that a person may want to know.
+    Notice(Notice),
+}
+
+/// What a person may want to know.
+#[derive(Clone, Debug)]
+pub enum Notice {
+    /// The index asked for lies ahead of the store's.
+    Ahead {
+        /// The first index wanted.
+        from: Index,
+        /// The store's.
+        index: Index,
+    },
+    /// No endpoint answers any more.
+    Lost {
+        /// The last one tried.
+        endpoint: usize,
+        /// Why.
+        failure: Failure,
+    },
+    /// One answers again.
+    Back {
+        /// Which.
+        endpoint: usize,
+    },
+    /// An endpoint belongs to another cluster and is left out.
+    OtherCluster {
+        /// Which.
+        endpoint: usize,
+    },
+}
+
+/// How a watch ended by itself.
+#[derive(Debug)]
+pub enum Outcome {
+    /// It came to its end.
+    Done,
+    /// Events were lost, and [`OnGap::Fail`] was in force.
+    Lost {
+        /// What.
+        gap: Gap,
+        /// The oldest index that is to be had, where the history was cleared.
+        oldest: Option<Index>,
+    },
+    /// It could not go on.
+    Failed {
+        /// Where.
+        endpoint: usize,
+        /// Why.
+        failure: Failure,
+    },
+}

@@ -1,0 +1,101 @@
+//! Which holes are asked about next.
+
+use std::collections::BTreeSet;
+
+use super::ledger::Hole;
+use crate::model::Index;
+
+/// A hole is worth another question where each gets at least this many indexes.
+const WORTH_SPLITTING: u64 = 8;
+
+/// Chooses up to `free` positions to ask from, given the holes and the positions that are
+/// asked from already. First each hole at its start, in order, since that is what the cursor
+/// waits for; then, while questions are left, the widest stretch in its middle.
+#[must_use]
+pub fn choose(holes: &[Hole], asked: &BTreeSet<Index>, free: usize) -> Vec<Index> {
+    let mut chosen = Vec::new();
+    let mut stretches = Vec::new();
+    for hole in holes {
+        if chosen.len() == free {
+            return chosen;
+        }
+        if !asked.contains(&hole.after) {
+            chosen.push(hole.after);
+        }
+        // Where questions are under way in the middle of a hole, it is that many stretches.
+        let mut after = hole.after;
+        for &middle in asked.range(hole.after.next()..hole.upto) {
+            stretches.push(Hole {
+                after,
+                upto: middle,
+            });
+            after = middle;
+        }
+        stretches.push(Hole {
+            after,
+            upto: hole.upto,
+        });
+    }
+    while chosen.len() < free {
+        let Some(widest) = stretches.iter_mut().max_by_key(|hole| hole.width()) else {
+            break;
+        };
+        if widest.width() < 2 * WORTH_SPLITTING {
+            break;
+        }
+        let middle = Index(widest.after.0 + widest.width() / 2);
+        chosen.push(middle);
+        let rest = Hole {
+            after: middle,
+            upto: widest.upto,
+        };
+        widest.upto = middle;
+        stretches.push(rest);
+    }
+    chosen
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn hole(after: u64, upto: u64) -> Hole {
+        Hole {
+            after: Index(after),
+            upto: Index(upto),
+        }
+    }
+
+    fn asked<const N: usize>(positions: [u64; N]) -> BTreeSet<Index> {
+        positions.into_iter().map(Index).collect()
+    }
+
+    fn positions(chosen: Vec<Index>) -> Vec<u64> {
+        chosen.into_iter().map(|index| index.0).collect()
+    }
+
+    #[test]
+    fn what_the_cursor_waits_for_is_asked_first() {
+        let holes = [hole(10, 11), hole(20, 500)];
+        assert_eq!(positions(choose(&holes, &asked([]), 1)), [10]);
+        assert_eq!(positions(choose(&holes, &asked([]), 2)), [10, 20]);
+    }
+
+    #[test]
+    fn nothing_is_asked_twice() {
+        let holes = [hole(10, 12), hole(20, 22)];
+        assert_eq!(positions(choose(&holes, &asked([10, 20]), 4)), [0u64; 0]);
+    }
+
+    #[test]
+    fn a_wide_hole_is_asked_in_parts() {
+        let holes = [hole(0, 1000)];
+        assert_eq!(positions(choose(&holes, &asked([]), 4)), [0, 500, 750, 250]);
+        assert_eq!(positions(choose(&holes, &asked([0, 500]), 1)), [750]);
+    }
+
+    #[test]
+    fn a_narrow_hole_is_not() {
+        assert_eq!(positions(choose(&[hole(0, 10)], &asked([0]), 4)), [0u64; 0]);
+    }
+}
