@@ -1,1 +1,12 @@
-//! tests
+//! The whole tool against real etcds, through faulty networks and against hostile servers.
+//!
+//! One module a topic, a sentence a test. `support` holds what they stand on, and `harness`
+//! proves that it can be stood on. The etcds come from `tests/get-etcd.sh`.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a panic is how a test fails, in its helpers too"
+)]
+
+mod harness;
+mod support;

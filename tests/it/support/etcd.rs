@@ -1,0 +1,398 @@
+//! Real etcds: alone or as a cluster, on ports and in directories of their own.
+//!
+//! In scope: starting, stopping and wiping servers, and who leads. Out of scope: what is in
+//! them (`v2`) and the network before them (`proxy`).
+//!
+//! An etcd that isn't there is a failure, never a skipped test: `tests/get-etcd.sh` gets them.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Mutex, MutexGuard};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::json;
+use tempfile::TempDir;
+
+use super::{ports, v2, wait};
+
+/// How long a server may take to answer after its start.
+const START_LIMIT: Duration = Duration::from_secs(30);
+
+/// How long one question on the way may take: a stopped server answers none.
+const PROBE: Duration = Duration::from_millis(700);
+
+/// The versions that the tests run against.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Version {
+    /// 3.4.23.
+    V3_4,
+    /// 3.5.1.
+    V3_5,
+}
+
+impl Version {
+    /// Every version, for a test that loops over them.
+    pub const ALL: [Self; 2] = [Self::V3_4, Self::V3_5];
+
+    /// The version's number.
+    pub fn number(self) -> &'static str {
+        match self {
+            Self::V3_4 => "3.4.23",
+            Self::V3_5 => "3.5.1",
+        }
+    }
+
+    /// The binary: the one that the environment names, else what `tests/get-etcd.sh` got.
+    fn binary(self) -> PathBuf {
+        let variable = match self {
+            Self::V3_4 => "ETCDWATCH_ETCD_3_4",
+            Self::V3_5 => "ETCDWATCH_ETCD_3_5",
+        };
+        let binary = std::env::var_os(variable)
+            .filter(|path| !path.is_empty())
+            .map_or_else(
+                || {
+                    Path::new(env!("CARGO_MANIFEST_DIR"))
+                        .join("target/etcd")
+                        .join(self.number())
+                        .join("etcd")
+                },
+                PathBuf::from,
+            );
+        assert!(
+            binary.is_file(),
+            "there is no etcd {} at {}: run tests/get-etcd.sh (or tests/run.sh, which does), \
+             or let {variable} name one",
+            self.number(),
+            binary.display()
+        );
+        binary
+    }
+
+    /// What every server of that version is started with. Small timeouts elect quickly.
+    fn arguments(self) -> &'static [&'static str] {
+        match self {
+            Self::V3_4 => &["--heartbeat-interval=50", "--election-timeout=500"],
+            // Only 3.5 can do without waiting for the disk.
+            Self::V3_5 => &[
+                "--heartbeat-interval=50",
+                "--election-timeout=500",
+                "--unsafe-no-fsync",
+            ],
+        }
+    }
+}
+
+/// How a server is to be started.
+#[derive(Clone, Debug)]
+pub struct Builder {
+    version: Version,
+    v2: bool,
+    arguments: Vec<String>,
+}
+
+impl Builder {
+    /// Whether the v2 API is on. It is, unless told otherwise.
+    pub fn v2(mut self, enabled: bool) -> Self {
+        self.v2 = enabled;
+        self
+    }
+
+    /// One more argument, such as `--max-txn-ops=1000`.
+    pub fn arg(mut self, argument: impl Into<String>) -> Self {
+        self.arguments.push(argument.into());
+        self
+    }
+
+    /// A snapshot every that many raft entries. A member that missed more than about 5,000
+    /// entries can then only catch up by a snapshot.
+    pub fn snapshot_count(self, entries: u32) -> Self {
+        self.arg(format!("--snapshot-count={entries}"))
+    }
+
+    /// Starts one server, and returns when it answers.
+    pub fn start(self) -> Etcd {
+        self.start_all(1).remove(0)
+    }
+
+    /// Starts a cluster of `size` members, and returns when it has a leader and all answer.
+    pub fn cluster(self, size: usize) -> Cluster {
+        Cluster {
+            nodes: self.start_all(size),
+        }
+    }
+
+    /// Another process may take a port between its choice and its use: then all begins anew.
+    fn start_all(self, size: usize) -> Vec<Etcd> {
+        for _ in 0..5 {
+            let nodes = self.spawn_all(size);
+            if nodes.iter().all(|node| node.wait_until_ready().is_ok()) {
+                return nodes;
+            }
+        }
+        panic!("etcd found no ports that it could listen on");
+    }
+
+    fn spawn_all(&self, size: usize) -> Vec<Etcd> {
+        let members: Vec<_> = (0..size)
+            .map(|number| (format!("node{number}"), ports::free(), ports::free()))
+            .collect();
+        let cluster = members
+            .iter()
+            .map(|(name, _, peer)| format!("{name}=http://127.0.0.1:{peer}"))
+            .collect::<Vec<_>>()
+            .join(",");
+        members
+            .into_iter()
+            .map(|(name, port, peer_port)| {
+                let etcd = Etcd {
+                    options: self.clone(),
+                    name,
+                    port,
+                    peer_port,
+                    cluster: cluster.clone(),
+                    directory: tempfile::tempdir().expect("a temporary directory"),
+                    child: Mutex::new(None),
+                };
+                etcd.spawn();
+                etcd
+            })
+            .collect()
+    }
+}
+
+/// One etcd process with a data directory of its own. Dropping it kills it and clears the
+/// directory away.
+pub struct Etcd {
+    options: Builder,
+    name: String,
+    port: u16,
+    peer_port: u16,
+    cluster: String,
+    directory: TempDir,
+    child: Mutex<Option<Child>>,
+}
+
+/// The server could not have the port that was chosen for it.
+struct PortTaken;
+
+impl Etcd {
+    /// Starts a server as it mostly is, and returns when it answers.
+    pub fn start(version: Version) -> Self {
+        Self::builder(version).start()
+    }
+
+    /// A server with options.
+    pub fn builder(version: Version) -> Builder {
+        Builder {
+            version,
+            v2: true,
+            arguments: Vec::new(),
+        }
+    }
+
+    /// Where clients connect: `http://127.0.0.1:PORT`.
+    pub fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// The port that clients connect to.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// The process, while it runs.
+    pub fn pid(&self) -> Option<u32> {
+        self.lock().as_ref().map(Child::id)
+    }
+
+    /// Ends it with SIGKILL, and waits for its end. Does nothing where it doesn't run.
+    pub fn kill(&self) {
+        let child = self.lock().take();
+        if let Some(mut child) = child {
+            // It may have ended by itself: then there is nothing to kill, but to wait for.
+            let _ = child.kill();
+            child.wait().expect("etcd's end");
+        }
+    }
+
+    /// Ends it with SIGTERM, as an operator does, and waits for its end.
+    pub fn terminate(&self) {
+        self.signal(Signal::TERM);
+        let mut child = self.lock().take().expect("etcd runs");
+        wait::until(wait::LONG, "etcd to end after SIGTERM", || {
+            child.try_wait().expect("etcd's state").is_some()
+        });
+    }
+
+    /// Stops it in its tracks (SIGSTOP): connections stay, nothing is answered.
+    pub fn pause(&self) {
+        self.signal(Signal::STOP);
+    }
+
+    /// Lets a paused server go on.
+    pub fn resume(&self) {
+        self.signal(Signal::CONT);
+    }
+
+    /// Ends it where it runs, and starts it again on its ports with its data. Returns when it
+    /// answers; the rest of its cluster must be up for that.
+    pub fn restart(&self) {
+        self.kill();
+        self.spawn();
+        assert!(
+            self.wait_until_ready().is_ok(),
+            "another process took the port of a stopped etcd:\n{}",
+            self.log_tail()
+        );
+    }
+
+    /// The same without its data: a server that was rebuilt at the same address. A single
+    /// server only: a member of a cluster can't come back without its data.
+    pub fn wipe_and_restart(&self) {
+        self.kill();
+        fs::remove_dir_all(self.data_directory()).expect("the data directory goes");
+        self.restart();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Child>> {
+        self.child.lock().expect("no panic while starting etcd")
+    }
+
+    fn data_directory(&self) -> PathBuf {
+        self.directory.path().join("data")
+    }
+
+    fn log(&self) -> PathBuf {
+        self.directory.path().join("log")
+    }
+
+    fn signal(&self, signal: Signal) {
+        let child = self.lock();
+        let child = child.as_ref().expect("etcd runs");
+        kill_process(Pid::from_child(child), signal).expect("a signal to etcd");
+    }
+
+    fn spawn(&self) {
+        let log = File::options()
+            .create(true)
+            .append(true)
+            .open(self.log())
+            .expect("a file for etcd's log");
+        let client = self.url();
+        let peer = format!("http://127.0.0.1:{}", self.peer_port);
+        let child = Command::new(self.options.version.binary())
+            .env_clear()
+            // Debian's build asks for this on some architectures.
+            .env("ETCD_UNSUPPORTED_ARCH", std::env::consts::ARCH)
+            .arg(format!("--name={}", self.name))
+            .arg(format!("--data-dir={}", self.data_directory().display()))
+            .arg(format!("--listen-client-urls={client}"))
+            .arg(format!("--advertise-client-urls={client}"))
+            .arg(format!("--listen-peer-urls={peer}"))
+            .arg(format!("--initial-advertise-peer-urls={peer}"))
+            .arg(format!("--initial-cluster={}", self.cluster))
+            .arg(format!("--enable-v2={}", self.options.v2))
+            .args(self.options.version.arguments())
+            .args(&self.options.arguments)
+            .stdin(Stdio::null())
+            .stdout(log.try_clone().expect("the log once more"))
+            .stderr(log)
+            .spawn()
+            .expect("etcd starts");
+        *self.lock() = Some(child);
+    }
+
+    /// Waits for the server's health and, where v2 is on, for a read with quorum.
+    fn wait_until_ready(&self) -> Result<(), PortTaken> {
+        let deadline = Instant::now() + START_LIMIT;
+        wait::until_some(START_LIMIT * 2, "etcd to answer", || {
+            if self.answers() {
+                return Some(Ok(()));
+            }
+            let ended = self
+                .lock()
+                .as_mut()
+                .expect("etcd was started")
+                .try_wait()
+                .expect("etcd's state");
+            let log = self.log_tail();
+            if ended.is_some() && log.contains("address already in use") {
+                return Some(Err(PortTaken));
+            }
+            assert!(
+                ended.is_none() && Instant::now() < deadline,
+                "etcd {} did not come up ({ended:?}):\n{log}",
+                self.options.version.number()
+            );
+            None
+        })
+    }
+
+    fn answers(&self) -> bool {
+        let get = |path| v2::try_request("GET", &self.url(), path, &[], PROBE);
+        let healthy = get("/health").is_ok_and(|reply| reply.text().contains(r#""health":"true""#));
+        healthy
+            && (!self.options.v2
+                || get("/v2/keys/?quorum=true").is_ok_and(|reply| reply.status == 200))
+    }
+
+    /// Does this member say that it leads? In both versions the v3 gateway tells.
+    fn leads(&self) -> bool {
+        v2::try_v3(&self.url(), "/v3/maintenance/status", &json!({}), PROBE).is_ok_and(|status| {
+            status["leader"].is_string() && status["leader"] == status["header"]["member_id"]
+        })
+    }
+
+    fn log_tail(&self) -> String {
+        let log = fs::read(self.log()).unwrap_or_default();
+        let log = String::from_utf8_lossy(&log);
+        let lines: Vec<_> = log.lines().collect();
+        lines[lines.len().saturating_sub(40)..].join("\n")
+    }
+}
+
+impl Drop for Etcd {
+    fn drop(&mut self) {
+        // A panic elsewhere must not leave a server behind.
+        let child = match self.child.get_mut() {
+            Ok(child) => child,
+            Err(poisoned) => poisoned.into_inner(),
+        };
+        if let Some(child) = child {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+/// Several etcds that are one.
+pub struct Cluster {
+    /// The members; each can be killed, stopped and restarted by itself.
+    pub nodes: Vec<Etcd>,
+}
+
+impl Cluster {
+    /// Starts a cluster as it mostly is, and returns when all its members answer.
+    pub fn start(version: Version, size: usize) -> Self {
+        Etcd::builder(version).cluster(size)
+    }
+
+    /// The clients' addresses of all members, separated by commas, as `--endpoints` wants them.
+    pub fn endpoints(&self) -> String {
+        self.nodes
+            .iter()
+            .map(Etcd::url)
+            .collect::<Vec<_>>()
+            .join(",")
+    }
+
+    /// Which member leads; waits until one does. Members that don't run are passed over.
+    pub fn leader(&self) -> usize {
+        wait::until_some(wait::LONG, "a leader of the cluster", || {
+            self.nodes.iter().position(Etcd::leads)
+        })
+    }
+}

@@ -1,0 +1,20 @@
+//! What the tests stand on.
+//!
+//! | module | what it is for |
+//! |---|---|
+//! | [`etcd`] | real etcds, alone or as a cluster, that can be killed, stopped and wiped |
+//! | [`v2`] | the writer whose acknowledged writes are the truth; it shares nothing with the tool |
+//! | [`proxy`] | a network between tool and server that cuts, stalls, delays and trickles |
+//! | [`scripted`] | a server that answers what real ones rarely do |
+//! | [`tool`] | runs the binary: to its end, in the background, on a terminal |
+//! | [`oracle`] | compares what the tool said with the truth |
+//! | [`wait`] | waits for conditions, never for time |
+
+pub mod etcd;
+pub mod oracle;
+pub mod ports;
+pub mod proxy;
+pub mod scripted;
+pub mod tool;
+pub mod v2;
+pub mod wait;

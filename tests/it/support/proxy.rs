@@ -1,0 +1,595 @@
+//! A network between tool and server that fails as networks do.
+//!
+//! In scope: TCP as it is cut, refused, stalled, delayed, narrowed and torn into single
+//! bytes. Out of scope: what is said over it; only request lines are noted.
+//!
+//! Each connection has two directions, and each of those two threads: one reads and puts what
+//! came into a queue with the moment at which it is due, one waits for that and writes. So a
+//! delay does not narrow the line.
+
+use std::collections::VecDeque;
+use std::io::{ErrorKind, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use socket2::SockRef;
+
+use super::{ports, wait};
+
+/// How long a blocked thread may take to notice a change that can't wake it.
+const NOTICE: Duration = Duration::from_millis(20);
+
+/// What a direction holds back at most. Without a delay little, so that a slow reader is felt
+/// by the sender; with one, as much as a fast line has on its way.
+const QUEUE: usize = 64 << 10;
+const QUEUE_DELAYED: usize = 64 << 20;
+
+/// The pause between single bytes, so that the reader gets each by itself.
+const TRICKLE: Duration = Duration::from_micros(50);
+
+/// How a connection is ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cut {
+    /// RST: the reader sees "connection reset".
+    Reset,
+    /// FIN: the reader sees an end, wherever that is.
+    Close,
+}
+
+/// A proxy before one server. Dropping it cuts all its connections and ends its threads.
+pub struct Proxy {
+    port: u16,
+    shared: Arc<Shared>,
+    acceptor: Option<JoinHandle<()>>,
+}
+
+struct Shared {
+    target: SocketAddr,
+    controls: Mutex<Controls>,
+    /// A control or a queue has changed.
+    changed: Condvar,
+    accepted: AtomicU64,
+    up: AtomicU64,
+    down: AtomicU64,
+    requests: Mutex<Vec<String>>,
+}
+
+#[derive(Default)]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "they are independent of each other"
+)]
+struct Controls {
+    ended: bool,
+    refusing: bool,
+    listening: bool,
+    stalled: bool,
+    trickle: bool,
+    delay: Duration,
+    bandwidth: Option<u64>,
+    cut_after: Option<(u64, Cut)>,
+    links: Vec<Arc<Link>>,
+}
+
+/// One connection through the proxy.
+struct Link {
+    client: TcpStream,
+    server: TcpStream,
+    cut: AtomicBool,
+}
+
+impl Proxy {
+    /// A proxy before the server at `url`.
+    pub fn to(url: &str) -> Self {
+        let target = url
+            .trim_start_matches("http://")
+            .parse()
+            .unwrap_or_else(|error| panic!("{url}: {error}"));
+        let (listener, port) = ports::listener();
+        let shared = Arc::new(Shared {
+            target,
+            controls: Mutex::new(Controls {
+                listening: true,
+                ..Controls::default()
+            }),
+            changed: Condvar::new(),
+            accepted: AtomicU64::new(0),
+            up: AtomicU64::new(0),
+            down: AtomicU64::new(0),
+            requests: Mutex::new(Vec::new()),
+        });
+        let acceptor = thread::spawn({
+            let shared = Arc::clone(&shared);
+            move || shared.accept(listener, port)
+        });
+        Self {
+            port,
+            shared,
+            acceptor: Some(acceptor),
+        }
+    }
+
+    /// Where clients connect: `http://127.0.0.1:PORT`.
+    pub fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// Cuts every connection that there is; new ones are served. What is on its way is lost.
+    pub fn cut_all(&self, how: Cut) {
+        for link in &self.shared.controls().links {
+            link.end(how);
+        }
+        self.shared.wake();
+        // The last thread to let go of a connection closes it.
+        wait::until(wait::LONG, "the cut connections to end", || {
+            self.shared.forget_ended();
+            let controls = self.shared.controls();
+            controls.links.iter().all(|link| !link.is_cut())
+        });
+    }
+
+    /// Cuts the connection on which the reply byte with that number comes, counted from now
+    /// over all connections, just after it. Once.
+    pub fn cut_after(&self, bytes: u64, how: Cut) {
+        assert!(bytes > 0, "cut_all cuts at once");
+        self.change(|controls| controls.cut_after = Some((bytes, how)));
+    }
+
+    /// Forwards nothing more in either direction, and accepts nothing of what either side
+    /// sends; connections stay, new ones too. As a cable that is pulled out.
+    pub fn half_open(&self) {
+        self.change(|controls| controls.stalled = true);
+    }
+
+    /// Sends replies as single bytes, each a packet by itself.
+    pub fn one_byte_at_a_time(&self) {
+        self.change(|controls| controls.trickle = true);
+    }
+
+    /// Delays everything by half of `round_trip` in each direction, without narrowing it.
+    pub fn delay(&self, round_trip: Duration) {
+        self.change(|controls| controls.delay = round_trip / 2);
+    }
+
+    /// Narrows each direction of each connection to that many bytes a second.
+    pub fn bandwidth(&self, bytes_per_second: u64) {
+        self.change(|controls| controls.bandwidth = Some(bytes_per_second));
+    }
+
+    /// Is a good network again: nothing stalled, delayed, narrowed or about to be cut. What
+    /// was held back is sent.
+    pub fn resume(&self) {
+        self.change(|controls| {
+            controls.stalled = false;
+            controls.trickle = false;
+            controls.delay = Duration::ZERO;
+            controls.bandwidth = None;
+            controls.cut_after = None;
+        });
+    }
+
+    /// Refuses new connections, as a port on which nobody listens. Existing ones stay.
+    pub fn refuse(&self, refusing: bool) {
+        self.change(|controls| controls.refusing = refusing);
+        wait::until(wait::LONG, "the proxy to open or close its port", || {
+            self.shared.controls().listening != refusing
+        });
+    }
+
+    /// How many connections were accepted so far.
+    pub fn connections(&self) -> u64 {
+        self.shared.accepted.load(Ordering::SeqCst)
+    }
+
+    /// How many bytes went to the server so far.
+    pub fn bytes_up(&self) -> u64 {
+        self.shared.up.load(Ordering::SeqCst)
+    }
+
+    /// How many bytes went to clients so far.
+    pub fn bytes_down(&self) -> u64 {
+        self.shared.down.load(Ordering::SeqCst)
+    }
+
+    /// The requests so far, each as `METHOD path?query`.
+    pub fn requests(&self) -> Vec<String> {
+        self.shared.requests.lock().unwrap().clone()
+    }
+
+    fn change(&self, change: impl FnOnce(&mut Controls)) {
+        change(&mut self.shared.controls());
+        self.shared.wake();
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.change(|controls| controls.ended = true);
+        // The acceptor ends all connections, and then when their threads have ended.
+        if let Some(acceptor) = self.acceptor.take() {
+            let _ = acceptor.join();
+        }
+    }
+}
+
+impl Link {
+    /// Wakes the threads, which let go of the sockets; the last one closes them.
+    fn end(&self, how: Cut) {
+        if how == Cut::Reset {
+            // A socket without linger sends RST when it is closed.
+            let _ = SockRef::from(&self.client).set_linger(Some(Duration::ZERO));
+            let _ = SockRef::from(&self.server).set_linger(Some(Duration::ZERO));
+        }
+        self.cut.store(true, Ordering::SeqCst);
+        // Wakes whoever reads, and sends nothing.
+        let _ = self.client.shutdown(Shutdown::Read);
+        let _ = self.server.shutdown(Shutdown::Read);
+    }
+
+    fn is_cut(&self) -> bool {
+        self.cut.load(Ordering::SeqCst)
+    }
+}
+
+impl Shared {
+    fn controls(&self) -> MutexGuard<'_, Controls> {
+        self.controls.lock().unwrap()
+    }
+
+    /// Wakes every thread that waits for a change. Under the lock: a thread that has just
+    /// looked and is about to wait must not miss it.
+    fn wake(&self) {
+        let _controls = self.controls();
+        self.changed.notify_all();
+    }
+
+    /// Drops the links whose threads have all ended.
+    fn forget_ended(&self) {
+        self.controls()
+            .links
+            .retain(|link| Arc::strong_count(link) > 1);
+    }
+
+    fn accept(self: &Arc<Self>, listener: TcpListener, port: u16) {
+        let mut listener = Some(listener);
+        let mut pumps: Vec<JoinHandle<()>> = Vec::new();
+        loop {
+            let (ended, refusing) = {
+                let controls = self.controls();
+                (controls.ended, controls.refusing)
+            };
+            if ended {
+                break;
+            }
+            if refusing {
+                listener = None;
+            } else if listener.is_none() {
+                listener = TcpListener::bind(("127.0.0.1", port)).ok();
+            }
+            self.controls().listening = listener.is_some();
+            match &listener {
+                Some(listener) if is_readable(listener) => {
+                    let (client, _) = listener.accept().expect("a client");
+                    self.accepted.fetch_add(1, Ordering::SeqCst);
+                    pumps.extend(self.connect(client));
+                }
+                Some(_) => {}
+                None => thread::sleep(NOTICE / 10),
+            }
+            pumps.retain(|pump| !pump.is_finished());
+            self.forget_ended();
+        }
+        for link in &self.controls().links {
+            link.end(Cut::Reset);
+        }
+        self.wake();
+        for pump in pumps {
+            let _ = pump.join();
+        }
+    }
+
+    /// Connects the client to the server; returns the threads between them.
+    fn connect(self: &Arc<Self>, client: TcpStream) -> Vec<JoinHandle<()>> {
+        let Ok(server) = TcpStream::connect(self.target) else {
+            // Nobody is there: let the client see that.
+            let _ = SockRef::from(&client).set_linger(Some(Duration::ZERO));
+            return Vec::new();
+        };
+        for socket in [&client, &server] {
+            socket.set_nodelay(true).expect("a TCP socket");
+            // A writer that is blocked looks up now and then whether it was cut.
+            socket.set_write_timeout(Some(NOTICE)).expect("a timeout");
+        }
+        let link = Arc::new(Link {
+            client,
+            server,
+            cut: AtomicBool::new(false),
+        });
+        self.controls().links.push(Arc::clone(&link));
+        [Direction::Up, Direction::Down]
+            .into_iter()
+            .flat_map(|direction| {
+                let pump = Arc::new(Pump {
+                    direction,
+                    queue: Mutex::new(Queue::default()),
+                });
+                let reader = {
+                    let (shared, link, pump) =
+                        (Arc::clone(self), Arc::clone(&link), Arc::clone(&pump));
+                    thread::spawn(move || pump.read(&shared, &link))
+                };
+                let writer = {
+                    let (shared, link) = (Arc::clone(self), Arc::clone(&link));
+                    thread::spawn(move || pump.write(&shared, &link))
+                };
+                [reader, writer]
+            })
+            .collect()
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Direction {
+    /// To the server.
+    Up,
+    /// To the client.
+    Down,
+}
+
+/// One direction of one connection.
+struct Pump {
+    direction: Direction,
+    queue: Mutex<Queue>,
+}
+
+#[derive(Default)]
+struct Queue {
+    pieces: VecDeque<Piece>,
+    bytes: usize,
+}
+
+/// What came in one read, and when it is due.
+struct Piece {
+    due: Instant,
+    what: What,
+}
+
+enum What {
+    Bytes(Vec<u8>),
+    /// The sender has nothing more to say.
+    End,
+    /// The sender has reset the connection.
+    Reset,
+}
+
+impl Pump {
+    fn read(&self, shared: &Shared, link: &Link) {
+        let mut source = match self.direction {
+            Direction::Up => &link.client,
+            Direction::Down => &link.server,
+        };
+        let mut buffer = vec![0; 64 << 10];
+        let mut heads = Heads::default();
+        loop {
+            if !self.wait_for_room(shared, link) {
+                return;
+            }
+            let what = match source.read(&mut buffer) {
+                Ok(0) => What::End,
+                Ok(size) => What::Bytes(buffer[..size].to_vec()),
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(_) => What::Reset,
+            };
+            if link.is_cut() {
+                return;
+            }
+            let delay = shared.controls().delay;
+            let due = Instant::now() + delay;
+            let mut queue = self.queue.lock().unwrap();
+            let goes_on = if let What::Bytes(bytes) = &what {
+                if self.direction == Direction::Up {
+                    heads.note(bytes, &shared.requests);
+                }
+                queue.bytes += bytes.len();
+                true
+            } else {
+                false
+            };
+            queue.pieces.push_back(Piece { due, what });
+            drop(queue);
+            shared.wake();
+            if !goes_on {
+                return;
+            }
+        }
+    }
+
+    /// Waits while the line is stalled or full. False where the connection was cut.
+    fn wait_for_room(&self, shared: &Shared, link: &Link) -> bool {
+        let mut controls = shared.controls();
+        loop {
+            if link.is_cut() {
+                return false;
+            }
+            let room = if controls.delay.is_zero() {
+                QUEUE
+            } else {
+                QUEUE_DELAYED
+            };
+            if !controls.stalled && self.queue.lock().unwrap().bytes < room {
+                return true;
+            }
+            controls = shared.changed.wait_timeout(controls, NOTICE).unwrap().0;
+        }
+    }
+
+    fn write(&self, shared: &Shared, link: &Link) {
+        let mut sink = match self.direction {
+            Direction::Up => &link.server,
+            Direction::Down => &link.client,
+        };
+        while let Some(what) = self.next(shared, link) {
+            let bytes = match what {
+                What::Bytes(bytes) => bytes,
+                What::End => {
+                    let _ = sink.shutdown(Shutdown::Write);
+                    return;
+                }
+                What::Reset => {
+                    link.end(Cut::Reset);
+                    shared.wake();
+                    return;
+                }
+            };
+            let mut rest = &bytes[..];
+            while !rest.is_empty() {
+                let Some(step) = self.step(rest.len(), shared, link) else {
+                    return;
+                };
+                match sink.write(&rest[..step.bytes]) {
+                    Ok(size) => {
+                        rest = &rest[size..];
+                        self.count(size, shared, link);
+                    }
+                    Err(error) if is_temporary(&error) => continue,
+                    Err(_) => {
+                        link.end(Cut::Reset);
+                        shared.wake();
+                        return;
+                    }
+                }
+                if !step.pause.is_zero() {
+                    thread::sleep(step.pause);
+                }
+            }
+            self.queue.lock().unwrap().bytes -= bytes.len();
+            shared.wake();
+        }
+    }
+
+    /// The next piece when it is due and the line goes; `None` where the connection was cut.
+    fn next(&self, shared: &Shared, link: &Link) -> Option<What> {
+        let mut controls = shared.controls();
+        loop {
+            if link.is_cut() {
+                return None;
+            }
+            let mut patience = NOTICE;
+            if !controls.stalled {
+                let mut queue = self.queue.lock().unwrap();
+                if let Some(piece) = queue.pieces.front() {
+                    let now = Instant::now();
+                    if piece.due <= now {
+                        return queue.pieces.pop_front().map(|piece| piece.what);
+                    }
+                    patience = patience.min(piece.due - now);
+                }
+            }
+            controls = shared.changed.wait_timeout(controls, patience).unwrap().0;
+        }
+    }
+
+    /// How much of what is left may be written at once, and the pause after it; `None` where
+    /// the connection was cut, which is done here where its byte has come.
+    fn step(&self, left: usize, shared: &Shared, link: &Link) -> Option<Step> {
+        let mut controls = shared.controls();
+        while controls.stalled && !link.is_cut() {
+            controls = shared.changed.wait_timeout(controls, NOTICE).unwrap().0;
+        }
+        if link.is_cut() {
+            return None;
+        }
+        let mut step = Step {
+            bytes: left,
+            pause: Duration::ZERO,
+        };
+        if let Some(bandwidth) = controls.bandwidth {
+            // A hundred steps a second are smooth enough.
+            let most = usize::try_from(bandwidth / 100).unwrap_or(usize::MAX);
+            step.bytes = step.bytes.min(most.max(1));
+            step.pause = Duration::from_secs(1) * u32::try_from(step.bytes).expect("a piece")
+                / u32::try_from(bandwidth).expect("below 4 GB/s");
+        }
+        if self.direction == Direction::Down {
+            if controls.trickle {
+                step.bytes = 1;
+                step.pause = step.pause.max(TRICKLE);
+            }
+            if let Some((budget, _)) = controls.cut_after {
+                step.bytes = step
+                    .bytes
+                    .min(usize::try_from(budget).unwrap_or(usize::MAX));
+            }
+        }
+        Some(step)
+    }
+
+    fn count(&self, size: usize, shared: &Shared, link: &Link) {
+        let size = size as u64;
+        if self.direction == Direction::Up {
+            shared.up.fetch_add(size, Ordering::SeqCst);
+            return;
+        }
+        shared.down.fetch_add(size, Ordering::SeqCst);
+        let mut controls = shared.controls();
+        if let Some((budget, how)) = controls.cut_after {
+            let budget = budget.saturating_sub(size);
+            controls.cut_after = (budget > 0).then_some((budget, how));
+            if budget == 0 {
+                link.end(how);
+                shared.changed.notify_all();
+            }
+        }
+    }
+}
+
+struct Step {
+    bytes: usize,
+    pause: Duration,
+}
+
+/// Finds the request lines in what goes to the server, however it is split.
+#[derive(Default)]
+struct Heads {
+    line: Vec<u8>,
+}
+
+impl Heads {
+    fn note(&mut self, bytes: &[u8], requests: &Mutex<Vec<String>>) {
+        for byte in bytes {
+            if *byte != b'\n' {
+                self.line.push(*byte);
+                continue;
+            }
+            if let Some(head) = self.line.strip_suffix(b" HTTP/1.1\r") {
+                // A body without a newline may stand before it.
+                let head = String::from_utf8_lossy(head).into_owned();
+                let begin = ["GET ", "PUT ", "POST ", "DELETE "]
+                    .iter()
+                    .filter_map(|method| head.rfind(method))
+                    .max()
+                    .unwrap_or(0);
+                requests.lock().unwrap().push(head[begin..].to_owned());
+            }
+            self.line.clear();
+        }
+    }
+}
+
+fn is_temporary(error: &std::io::Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted
+    )
+}
+
+/// Waits a moment for a client.
+fn is_readable(listener: &TcpListener) -> bool {
+    let mut fds = [PollFd::new(listener, PollFlags::IN)];
+    let limit = Timespec::try_from(NOTICE).expect("a short time");
+    poll(&mut fds, Some(&limit)).is_ok_and(|ready| ready > 0)
+}
