@@ -2,6 +2,17 @@
 //!
 //! The environment is not read here but in `settings`, where one place decides what wins.
 
+#![allow(
+    clippy::doc_markdown,
+    rustdoc::bare_urls,
+    rustdoc::broken_intra_doc_links,
+    reason = "the comments on options are the help text, and help is no Markdown"
+)]
+#![allow(
+    clippy::struct_excessive_bools,
+    reason = "a flag on the command line is a bool"
+)]
+
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;

@@ -2,8 +2,8 @@
 
 use crate::exit::Exit;
 use crate::model::{Gap, Index};
-use crate::protocol::Fault;
 use crate::protocol::v2::fault;
+use crate::protocol::{Fault, Refusal};
 use crate::watch::Failure;
 
 /// An error that ends the run.
@@ -88,7 +88,7 @@ impl Error {
                 Failure::Unreachable(_) => "unreachable",
                 Failure::Cut(_) | Failure::Silent(_) | Failure::Behind { .. } => "connectionLost",
                 Failure::V2Disabled(_) => "v2Disabled",
-                Failure::Refused(fault, _) => fault::name(fault.code),
+                Failure::Refused(refusal) => fault::name(refusal.fault.code),
                 Failure::NotEtcd(_) | Failure::BadGateway(_) => "notEtcd",
                 Failure::Malformed(_) => "malformed",
                 Failure::TooLong(_) => "tooLarge",
@@ -130,11 +130,30 @@ impl Error {
     pub fn fault(&self) -> Option<&Fault> {
         match self {
             Self::Failed {
-                failure: Failure::Refused(fault, _),
+                failure: Failure::Refused(refusal),
                 ..
-            } => Some(fault),
+            } => Some(&refusal.fault),
             _ => None,
         }
+    }
+}
+
+/// The error when none of the attempts had an answer, given as URL and failure: that of the
+/// endpoint that says most, or all of them where nobody answered.
+#[must_use]
+pub fn none_answered(mut attempts: Vec<(String, Failure)>) -> Error {
+    let telling = attempts
+        .iter()
+        .position(|(_, failure)| !failure.is_unreachable());
+    if let Some(position) = telling {
+        let (endpoint, failure) = attempts.swap_remove(position);
+        return Error::Failed { endpoint, failure };
+    }
+    Error::Unreachable {
+        attempts: attempts
+            .iter()
+            .map(|(endpoint, failure)| format!("{endpoint} {}", describe_failure(failure)))
+            .collect(),
     }
 }
 
@@ -149,11 +168,14 @@ pub fn describe_failure(failure: &Failure) -> String {
             format!("lags behind: it is at index {index}, and the cluster at {wanted}")
         }
         Failure::V2Disabled(version) => format!("is etcd {version} with its v2 API off"),
-        Failure::Refused(fault, head) => match (fault.cause.as_str(), fault.code) {
-            (_, 0) => format!("refused ({}): {}", head.status, fault.message),
-            ("", code) => format!("refused ({code}): {}", fault.message),
-            (cause, code) => format!("refused ({code}): {} ({cause})", fault.message),
-        },
+        Failure::Refused(refusal) => {
+            let Refusal { fault, head } = &**refusal;
+            match (fault.cause.as_str(), fault.code) {
+                (_, 0) => format!("refused ({}): {}", head.status, fault.message),
+                ("", code) => format!("refused ({code}): {}", fault.message),
+                (cause, code) => format!("refused ({code}): {} ({cause})", fault.message),
+            }
+        }
         Failure::BadGateway(what) | Failure::NotEtcd(what) => {
             format!("does not answer as etcd does: {what}")
         }
@@ -164,9 +186,10 @@ pub fn describe_failure(failure: &Failure) -> String {
 
 fn describe(endpoint: &str, failure: &Failure) -> String {
     // The answer no is about the key, not about who gave it.
-    if let Failure::Refused(fault, _) = failure
+    if let Failure::Refused(refusal) = failure
         && failure_exit(failure) == Exit::No
     {
+        let fault = &refusal.fault;
         let message = fault.message.to_lowercase();
         return match fault.cause.as_str() {
             "" => message,
@@ -190,7 +213,7 @@ fn describe_loss(gap: &Gap) -> String {
 fn failure_exit(failure: &Failure) -> Exit {
     match failure {
         failure if failure.is_unreachable() => Exit::Unreachable,
-        Failure::Refused(fault, _) => match fault.code {
+        Failure::Refused(refusal) => match refusal.fault.code {
             fault::KEY_NOT_FOUND | fault::COMPARE_FAILED | fault::KEY_EXISTS => Exit::No,
             _ => Exit::Refused,
         },
@@ -207,7 +230,7 @@ fn failure_hint(failure: &Failure) -> Option<String> {
         }
         Failure::NotEtcd(_) => "check the endpoint: the client port of etcd is usually 2379",
         Failure::TooLong(_) => "raise the limit with --max-event",
-        Failure::Refused(fault, head) => match (fault.code, head.status) {
+        Failure::Refused(refusal) => match (refusal.fault.code, refusal.head.status) {
             (fault::NOT_A_FILE, _) => {
                 "it is a directory: list it with 'get', remove it with 'rm -r' (or 'rm --dir' \
                  where it is empty)"

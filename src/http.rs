@@ -24,7 +24,7 @@ use ureq::unversioned::transport::{
 use crate::error::Error;
 use crate::model::Index;
 use crate::protocol::v2::fault;
-use crate::protocol::{Head, Request};
+use crate::protocol::{Head, Refusal, Request};
 use crate::settings::{Endpoint, Settings};
 use crate::watch::Failure;
 
@@ -260,11 +260,11 @@ impl Connection {
         }
         if let Some(fault) = fault::parse(&text) {
             head.index = head.index.filter(|_| fault::tells_index(fault.code));
-            return Failure::Refused(fault, head);
+            return Failure::Refused(Box::new(Refusal { fault, head }));
         }
         if let Some(fault) = fault::parse_message(&text).filter(|_| head.cluster.is_some()) {
             head.index = None;
-            return Failure::Refused(fault, head);
+            return Failure::Refused(Box::new(Refusal { fault, head }));
         }
         if status == 404
             && let Some(version) = self.version(endpoint)

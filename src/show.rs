@@ -1,7 +1,7 @@
 //! A watch as it is shown: the session's reports become records, in order.
 
 use crate::cli;
-use crate::error::{Error, describe_failure};
+use crate::error::{Error, describe_failure, none_answered};
 use crate::http::Http;
 use crate::inbox::{Inbox, Stop};
 use crate::model::{Index, Scope};
@@ -175,13 +175,12 @@ impl Viewer<'_> {
         match outcome {
             Outcome::Done => Ok(()),
             Outcome::Lost { gap, oldest } => Err(Error::Lost { gap, oldest }.into()),
-            Outcome::Failed { endpoint, failure } => {
-                let endpoint = self.url(endpoint);
-                if failure.is_unreachable() {
-                    let attempts = vec![format!("{endpoint} {}", describe_failure(&failure))];
-                    return Err(Error::Unreachable { attempts }.into());
-                }
-                Err(Error::Failed { endpoint, failure }.into())
+            Outcome::Failed(attempts) => {
+                let attempts = attempts
+                    .into_iter()
+                    .map(|(endpoint, failure)| (self.url(endpoint), failure))
+                    .collect();
+                Err(none_answered(attempts).into())
             }
         }
     }

@@ -7,7 +7,7 @@ use super::request::{Answer, Client};
 use crate::error::Error;
 use crate::model::{Index, Key};
 use crate::protocol::v2::{self, Condition};
-use crate::protocol::{Fault, Request};
+use crate::protocol::{Fault, Refusal, Request};
 use crate::watch::Failure;
 
 /// How often a condition on an empty value is tried while others write.
@@ -75,7 +75,10 @@ fn index_of_empty_value(client: &Client, key: &Key, index: Option<Index>) -> Res
     };
     Err(Error::Failed {
         endpoint: answer.endpoint.url().to_owned(),
-        failure: Failure::Refused(fault, answer.head),
+        failure: Failure::Refused(Box::new(Refusal {
+            fault,
+            head: answer.head,
+        })),
     })
 }
 

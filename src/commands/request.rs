@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use crate::error::{Error, describe_failure};
+use crate::error::{Error, describe_failure, none_answered};
 use crate::http::{Connection, Http, Limits, PATIENCE};
 use crate::inbox::{Inbox, Stop};
 use crate::model::Key;
@@ -107,9 +107,9 @@ impl Client {
                 let endpoint = endpoint.url().to_owned();
                 return Err(Error::Failed { endpoint, failure });
             }
-            failures.push((endpoint, failure));
+            failures.push((endpoint.url().to_owned(), failure));
         }
-        Err(hopeless(failures))
+        Err(none_answered(failures))
     }
 
     /// The error when time runs out: a write that was sent may have been carried out.
@@ -133,7 +133,9 @@ impl Client {
 /// Whether another endpoint would say the same.
 fn is_final(failure: &Failure) -> bool {
     match failure {
-        Failure::Refused(fault, head) => !fault::is_passing(fault.code) && head.status != 503,
+        Failure::Refused(refusal) => {
+            !fault::is_passing(refusal.fault.code) && refusal.head.status != 503
+        }
         Failure::Malformed(_) | Failure::TooLong(_) => true,
         _ => false,
     }
@@ -144,7 +146,7 @@ fn write_failure(endpoint: &Endpoint, failure: Failure) -> Error {
     let endpoint = endpoint.url().to_owned();
     let is_unknown = match &failure {
         // Agreed upon too late, or not yet: it may be carried out all the same (fact 12).
-        Failure::Refused(fault, _) => fault.code == fault::RAFT_INTERNAL,
+        Failure::Refused(refusal) => refusal.fault.code == fault::RAFT_INTERNAL,
         Failure::Cut(_)
         | Failure::Silent(_)
         | Failure::Unreachable(_)
@@ -160,26 +162,6 @@ fn write_failure(endpoint: &Endpoint, failure: Failure) -> Error {
         }
     } else {
         Error::Failed { endpoint, failure }
-    }
-}
-
-/// The error when no endpoint had an answer: the one that says most.
-fn hopeless(mut failures: Vec<(&Endpoint, Failure)>) -> Error {
-    let telling = failures
-        .iter()
-        .position(|(_, failure)| !failure.is_unreachable());
-    if let Some(position) = telling {
-        let (endpoint, failure) = failures.swap_remove(position);
-        return Error::Failed {
-            endpoint: endpoint.url().to_owned(),
-            failure,
-        };
-    }
-    Error::Unreachable {
-        attempts: failures
-            .iter()
-            .map(|(endpoint, failure)| format!("{} {}", endpoint.url(), describe_failure(failure)))
-            .collect(),
     }
 }
 

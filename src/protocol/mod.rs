@@ -77,6 +77,15 @@ pub struct Fault {
     pub index: Index,
 }
 
+/// A reply in which etcd says no.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// What its body says.
+    pub fault: Fault,
+    /// What its head says.
+    pub head: Head,
+}
+
 /// A reply that etcd does not give.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Malformed {

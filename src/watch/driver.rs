@@ -295,10 +295,10 @@ impl Reader {
             Err(failure) => {
                 return match (order.reads, failure) {
                     // The index of a key that is not there is as good as any.
-                    (Reads::Index, Failure::Refused(fault, head))
-                        if fault.code == fault::KEY_NOT_FOUND =>
+                    (Reads::Index, Failure::Refused(refusal))
+                        if refusal.fault.code == fault::KEY_NOT_FOUND =>
                     {
-                        self.pass_head(order.ticket, head).map(Ok)
+                        self.pass_head(order.ticket, refusal.head).map(Ok)
                     }
                     (_, failure) => Some(Err(failure)),
                 };

@@ -28,7 +28,7 @@ pub enum Verdict {
     /// All have failed one after the other; later again.
     AllFailed,
     /// All have failed, and none ever answered.
-    Hopeless(usize, Failure),
+    Hopeless(Vec<(usize, Failure)>),
 }
 
 /// The endpoints of a watch.
@@ -141,26 +141,11 @@ impl Endpoints {
         if self.failed.len() + self.excluded.len() < self.count {
             return Verdict::Retry;
         }
-        if !self.live
-            && let Some((endpoint, failure)) = self.most_telling()
-        {
-            return Verdict::Hopeless(endpoint, failure);
+        if !self.live {
+            return Verdict::Hopeless(std::mem::take(&mut self.failed).into_iter().collect());
         }
         self.retry_at = Some(now + self.backoff.next_delay());
         Verdict::AllFailed
-    }
-
-    /// An endpoint that answered wrongly says more than one that did not answer.
-    fn most_telling(&self) -> Option<(usize, Failure)> {
-        self.failed
-            .iter()
-            .max_by_key(|(_, failure)| match failure {
-                Failure::Unreachable(_) => 0,
-                Failure::Silent(_) => 1,
-                Failure::Cut(_) => 2,
-                _ => 3,
-            })
-            .map(|(endpoint, failure)| (*endpoint, failure.clone()))
     }
 
     fn move_on(&mut self) {
@@ -210,12 +195,12 @@ mod tests {
     }
 
     #[test]
-    fn endpoints_that_never_answered_are_hopeless_and_the_most_telling_failure_is_named() {
+    fn endpoints_that_never_answered_are_hopeless() {
         let now = Instant::now();
         let mut endpoints = Endpoints::new(2, 1);
-        endpoints.failed(0, 0, Failure::NotEtcd("a web page".to_owned()), now);
+        endpoints.failed(0, 0, cut(), now);
         let verdict = endpoints.failed(1, 1, Failure::Unreachable("refused".to_owned()), now);
-        assert!(matches!(verdict, Verdict::Hopeless(0, Failure::NotEtcd(_))));
+        assert!(matches!(verdict, Verdict::Hopeless(attempts) if attempts.len() == 2));
     }
 
     #[test]

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::model::{Batch, Gap, Index, Scope};
-use crate::protocol::{Fault, Head, Malformed};
+use crate::protocol::{Head, Malformed, Refusal};
 
 pub use ledger::Held;
 pub use session::Session;
@@ -224,7 +224,7 @@ pub enum Failure {
     /// The server is etcd, of this version, with its v2 API off.
     V2Disabled(String),
     /// etcd answered with an error.
-    Refused(Fault, Head),
+    Refused(Box<Refusal>),
     /// Something answered that is not etcd, or not its keys API.
     NotEtcd(String),
     /// Something before etcd answered with a server error: what etcd did is not known.
@@ -331,11 +331,6 @@ pub enum Outcome {
         /// The oldest index that is to be had, where the history was cleared.
         oldest: Option<Index>,
     },
-    /// It could not go on.
-    Failed {
-        /// Where.
-        endpoint: usize,
-        /// Why.
-        failure: Failure,
-    },
+    /// It could not go on: which endpoint failed, and why.
+    Failed(Vec<(usize, Failure)>),
 }

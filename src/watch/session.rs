@@ -30,7 +30,7 @@ use super::{
 };
 use crate::model::{Cause, Gap, Index};
 use crate::protocol::v2::fault;
-use crate::protocol::{Fault, Head};
+use crate::protocol::{Fault, Head, Refusal};
 
 /// How many questions are under way at most.
 const QUESTIONS: usize = 8;
@@ -207,7 +207,7 @@ impl Session {
         }
         let Some(index) = head.index else {
             let failure = Failure::NotEtcd("the reply has no X-Etcd-Index".to_owned());
-            self.finish(Outcome::Failed { endpoint, failure });
+            self.fail(endpoint, failure);
             return;
         };
         self.answered(endpoint);
@@ -343,11 +343,8 @@ impl Session {
                 ledger.prove(index.previous(), index);
                 continue;
             }
-            let held = Held {
-                parcel: Arc::clone(&parcel),
-                position,
-            };
-            ledger.hold(index, held);
+            let parcel = Arc::clone(&parcel);
+            ledger.hold(index, Held { parcel, position });
             if from_stream {
                 self.stream.reached = self.stream.reached.max(index);
             } else if index > self.stream.reached && self.stream.owes.is_none() {
@@ -382,34 +379,32 @@ impl Session {
             End::Clean => {
                 self.note_failure(&open, Failure::Cut("it ended the reply".to_owned()));
             }
-            End::Failed(Failure::Refused(fault, head)) => {
-                self.on_fault(ticket, open, fault, head);
-            }
+            End::Failed(Failure::Refused(refusal)) => self.on_refusal(ticket, &open, refusal),
             End::Failed(failure @ (Failure::Malformed(_) | Failure::TooLong(_))) => {
                 let endpoint = open.endpoint;
-                self.finish(Outcome::Failed { endpoint, failure });
+                self.fail(endpoint, failure);
             }
             End::Failed(failure) => self.note_failure(&open, failure),
         }
     }
 
-    fn on_fault(&mut self, ticket: Ticket, open: Open, fault: Fault, head: Head) {
+    fn on_refusal(&mut self, ticket: Ticket, open: &Open, refusal: Box<Refusal>) {
         let endpoint = open.endpoint;
+        let Refusal { fault, head } = &*refusal;
         if fault.code == fault::INDEX_CLEARED && open.after.is_some() {
-            if self.identify(ticket, endpoint, &head) {
+            if self.identify(ticket, endpoint, head) {
                 self.answered(endpoint);
                 self.known = self.known.max(fault.index);
-                self.on_cleared(&fault);
+                self.on_cleared(fault);
             }
             return;
         }
-        let head_status = head.status;
-        let failure = Failure::Refused(fault.clone(), head);
-        let is_passing = fault::is_passing(fault.code) || head_status == 503;
-        if self.following && is_passing {
-            self.note_failure(&open, failure);
+        let passes = fault::is_passing(fault.code) || head.status == 503;
+        let failure = Failure::Refused(refusal);
+        if self.following && passes {
+            self.note_failure(open, failure);
         } else {
-            self.finish(Outcome::Failed { endpoint, failure });
+            self.fail(endpoint, failure);
         }
     }
 
@@ -465,9 +460,7 @@ impl Session {
                     self.tell(Update::Notice(Notice::Lost { endpoint, failure }));
                 }
             }
-            Verdict::Hopeless(endpoint, failure) => {
-                self.finish(Outcome::Failed { endpoint, failure });
-            }
+            Verdict::Hopeless(attempts) => self.finish(Outcome::Failed(attempts)),
         }
     }
 
@@ -752,6 +745,10 @@ impl Session {
 
     fn tell(&mut self, update: Update) {
         self.steps.push(Step::Tell(update));
+    }
+
+    fn fail(&mut self, endpoint: usize, failure: Failure) {
+        self.finish(Outcome::Failed(vec![(endpoint, failure)]));
     }
 
     fn finish(&mut self, outcome: Outcome) {
