@@ -419,15 +419,14 @@ fn seconds(text: &str) -> Result<std::num::NonZeroU64, String> {
         "a time to live is at least one second: 30, 90s, 5m (0 would delete the key at once)"
             .to_owned()
     };
-    let seconds = match text.parse::<u64>() {
-        Ok(seconds) => seconds,
-        Err(_) => {
-            let duration = humantime::parse_duration(text).map_err(|_| refused())?;
-            if duration.subsec_nanos() != 0 {
-                return Err("etcd counts whole seconds".to_owned());
-            }
-            duration.as_secs()
+    let seconds = if let Ok(seconds) = text.parse::<u64>() {
+        seconds
+    } else {
+        let duration = humantime::parse_duration(text).map_err(|_| refused())?;
+        if duration.subsec_nanos() != 0 {
+            return Err("etcd counts whole seconds".to_owned());
         }
+        duration.as_secs()
     };
     // etcd adds it to the time of day in nanoseconds, which overflows in 292 years.
     if seconds > 9_000_000_000 {

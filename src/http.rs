@@ -190,15 +190,12 @@ impl Connection {
             builder = builder.header("content-type", "application/x-www-form-urlencoded");
         }
         let unusable = |error: ureq::http::Error| Failure::NotEtcd(error.to_string());
-        let reply = match &request.form {
-            Some(form) => {
-                let request = builder.body(form.as_slice()).map_err(unusable)?;
-                self.agent.run(self.limited(request, limits))
-            }
-            None => {
-                let request = builder.body(()).map_err(unusable)?;
-                self.agent.run(self.limited(request, limits))
-            }
+        let reply = if let Some(form) = &request.form {
+            let request = builder.body(form.as_slice()).map_err(unusable)?;
+            self.agent.run(self.limited(request, limits))
+        } else {
+            let request = builder.body(()).map_err(unusable)?;
+            self.agent.run(self.limited(request, limits))
         };
         let reply = reply.map_err(|error| self.failure(&error))?;
         let head = read_head(reply.status().as_u16(), reply.headers());

@@ -120,14 +120,14 @@ impl<T: Send + 'static> Inbox<T> {
     pub fn wait_for(&mut self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Stop> {
         let deliver = self.delivery();
         thread::spawn(move || deliver(work()));
-        self.next()
+        self.receive()
     }
 
     /// The next piece of work.
     ///
     /// # Errors
     /// Where a signal comes first, the deadline passes, or the reader of the output has gone.
-    pub fn next(&mut self) -> Result<T, Stop> {
+    pub fn receive(&mut self) -> Result<T, Stop> {
         loop {
             let now = Instant::now();
             if let Some((deadline, timeout)) = self.deadline

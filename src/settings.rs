@@ -16,6 +16,10 @@ const DEFAULT_PORT: u16 = 2379;
 
 /// What holds for every command.
 #[derive(Clone, Debug)]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "each is a switch of its own, and no two make a state"
+)]
 pub struct Settings {
     /// Where the cluster is; at least one.
     pub endpoints: Vec<Endpoint>,

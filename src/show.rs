@@ -90,7 +90,7 @@ struct Viewer<'s> {
 impl Viewer<'_> {
     fn follow(&mut self, inbox: &mut Inbox<Report>) -> Result<(), Stop> {
         loop {
-            match inbox.next()? {
+            match inbox.receive()? {
                 Report::Update(update) => self.show(update, inbox)?,
                 Report::Finished(outcome) => return self.finish(outcome),
             }

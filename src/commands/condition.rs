@@ -21,7 +21,7 @@ const TRIES: usize = 8;
 pub fn send(
     client: &Client,
     key: &Key,
-    condition: Condition,
+    condition: &Condition,
     build: impl Fn(&Condition) -> Request,
 ) -> Result<Answer, Error> {
     if condition
@@ -29,7 +29,7 @@ pub fn send(
         .as_ref()
         .is_none_or(|value| !value.is_empty())
     {
-        return client.send(&build(&condition));
+        return client.send(&build(condition));
     }
     let mut tries = 0;
     loop {

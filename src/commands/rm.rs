@@ -17,7 +17,7 @@ pub fn run(typed: &cli::Rm, settings: &Settings) -> Result<(), Stop> {
     let look = record::Look::of(settings);
     request::run(settings, format!("removing {key}"), move |client| {
         let wanted = condition::from_typed(None, typed.prev_value, typed.prev_index);
-        let answer = condition::send(client, &key, wanted, |condition| {
+        let answer = condition::send(client, &key, &wanted, |condition| {
             v2::delete(&key, typed.recursive, typed.dir, condition)
         })?;
         record::render(answer, look)

@@ -31,7 +31,7 @@ pub fn run(typed: &cli::Set, settings: &Settings) -> Result<(), Stop> {
             _ => None,
         };
         let wanted = condition::from_typed(exists, typed.prev_value, typed.prev_index);
-        let answer = condition::send(client, &key, wanted, |condition| {
+        let answer = condition::send(client, &key, &wanted, |condition| {
             v2::write(&Write {
                 key: key.clone(),
                 value: value.clone(),

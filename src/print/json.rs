@@ -110,7 +110,7 @@ mod tests {
         };
         assert_eq!(
             gap(&lost).to_string(),
-            r#"{"action":"gap","cause":"clusterChanged","certain":false,"index":4,"lost":{"from":10,"to":null}}"#
+            r#"{"action":"gap","lost":{"from":10,"to":null},"certain":false,"cause":"clusterChanged","index":4}"#
         );
     }
 

@@ -105,6 +105,10 @@ struct Renewal {
 
 /// A watch under way.
 #[derive(Debug)]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "each is a fact learnt once, and they come in any order"
+)]
 pub struct Session {
     plan: Plan,
     endpoints: Endpoints,

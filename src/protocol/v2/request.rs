@@ -107,7 +107,7 @@ pub fn write(write: &Write) -> Request {
         } else {
             Method::Put
         },
-        target: target(&write.key, conditions(&write.condition)),
+        target: target(&write.key, &conditions(&write.condition)),
         form: Some(form.0.into_bytes()),
     }
 }
@@ -120,7 +120,7 @@ pub fn delete(key: &Key, recursive: bool, dir: bool, condition: &Condition) -> R
     query.flag("dir", dir);
     Request {
         method: Method::Delete,
-        target: target(key, query),
+        target: target(key, &query),
         form: None,
     }
 }
@@ -128,7 +128,7 @@ pub fn delete(key: &Key, recursive: bool, dir: bool, condition: &Condition) -> R
 fn get(key: &Key, query: Query) -> Request {
     Request {
         method: Method::Get,
-        target: target(key, query),
+        target: target(key, &query),
         form: None,
     }
 }
@@ -147,7 +147,7 @@ fn conditions(condition: &Condition) -> Query {
     query
 }
 
-fn target(key: &Key, query: Query) -> String {
+fn target(key: &Key, query: &Query) -> String {
     let path = percent_encode(key.as_str().as_bytes(), PATH);
     let mut target = format!("/v2/keys{path}");
     if !query.0.is_empty() {
