@@ -62,7 +62,7 @@ pub fn read(key: &Key, how: Read) -> Request {
     query.flag("recursive", how.recursive);
     query.flag("sorted", how.sorted);
     query.flag("quorum", how.quorum);
-    get(key, query)
+    get(key, &query)
 }
 
 /// Waits for one event at or after `from`; without `from`, for the next one.
@@ -74,7 +74,7 @@ pub fn wait(scope: &Scope, from: Option<Index>) -> Request {
     if let Some(from) = from {
         query.pair("waitIndex", from.to_string().as_bytes());
     }
-    get(&scope.key, query)
+    get(&scope.key, &query)
 }
 
 /// Streams events from now on.
@@ -87,7 +87,7 @@ pub fn stream(scope: &Scope) -> Request {
     query.flag("wait", true);
     query.flag("stream", true);
     query.flag("recursive", scope.recursive);
-    get(&scope.key, query)
+    get(&scope.key, &query)
 }
 
 /// Writes a value or makes a directory.
@@ -125,10 +125,10 @@ pub fn delete(key: &Key, recursive: bool, dir: bool, condition: &Condition) -> R
     }
 }
 
-fn get(key: &Key, query: Query) -> Request {
+fn get(key: &Key, query: &Query) -> Request {
     Request {
         method: Method::Get,
-        target: target(key, &query),
+        target: target(key, query),
         form: None,
     }
 }
