@@ -1,0 +1,221 @@
+#!/usr/bin/env bash
+# A first look at etcdwatch: starts a throwaway etcd, writes to it, and watches every change
+# arrive. Nothing needs to be installed but Rust, and nothing is left behind but target/.
+#
+#   examples/quickstart.sh          on a terminal it goes on until Ctrl-C
+#   examples/quickstart.sh | cat    without one it ends by itself
+#
+# An etcd on the PATH is used where it has the v2 API, else tests/get-etcd.sh gets a private
+# one. ETCDWATCH_ETCD=/path/to/etcd takes one of yours.
+set -euo pipefail
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+
+if [ -t 1 ]; then on_terminal=yes; else on_terminal=; fi
+if [ -t 2 ]; then bold=$'\e[1m' faint=$'\e[2m' plain=$'\e[0m'; else bold='' faint='' plain=''; fi
+
+# What explains goes to stderr; on stdout there are only the records.
+explain() { printf '%s\n' "$faint# $*$plain" >&2; }
+step() { printf '\n' >&2; for line in "$@"; do explain "$line"; done; }
+show() { printf '%s\n' "$bold\$ $*$plain" >&2; }
+give_up() { printf 'quickstart: %s\n' "$*" >&2; exit 1; }
+
+# --- nothing stays behind, however this ends
+
+work=$(mktemp -d)
+etcd_pid='' writer_pid='' watch_pid=''
+
+end() {
+  local pid
+  # The writer first: it should not write to a server that is gone.
+  for pid in $writer_pid $watch_pid $etcd_pid; do
+    kill "$pid" 2>/dev/null || continue
+    wait "$pid" 2>/dev/null || true
+  done
+  rm -rf "$work"
+}
+trap end EXIT
+trap 'exit 129' HUP
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+# --- the tool
+
+explain "building etcdwatch (the first time this takes some minutes)"
+(cd "$root" && cargo build --release --locked --quiet) >&2
+binaries=$(cd "$root" && cd "${CARGO_TARGET_DIR:-target}/release" && pwd)
+export PATH="$binaries:$PATH"
+
+# --- a server of our own
+
+has_v2() { "$1" --help 2>&1 | grep -e '--enable-v2' >/dev/null; }
+
+if [ -n "${ETCDWATCH_ETCD:-}" ]; then
+  etcd=$ETCDWATCH_ETCD
+  has_v2 "$etcd" || give_up "ETCDWATCH_ETCD=$etcd is no etcd with the v2 API (3.5 or older)"
+elif etcd=$(command -v etcd) && has_v2 "$etcd"; then
+  :
+else
+  etcd=$("$root/tests/get-etcd.sh" any | head -n 1) || give_up "no etcd to show anything with"
+fi
+
+# An operator's environment has no say here: this must never write to a server of theirs.
+for name in $(compgen -e); do
+  case $name in ETCD_* | ETCDCTL_*) unset "$name" ;; esac
+done
+
+is_free() { ! (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
+
+free_port() {
+  local port
+  while :; do
+    port=$((10000 + RANDOM % 20000))
+    if is_free "$port"; then
+      echo "$port"
+      return
+    fi
+  done
+}
+
+start_etcd() {
+  local client peer detach=() attempt
+  client=http://127.0.0.1:$(free_port)
+  peer=http://127.0.0.1:$(free_port)
+  # In a session of its own, so that Ctrl-C reaches the watch and not the server.
+  if command -v setsid >/dev/null; then detach=(setsid); fi
+  rm -rf "$work/data"
+  ${detach[@]+"${detach[@]}"} "$etcd" --enable-v2=true --name quickstart --data-dir "$work/data" \
+    --listen-client-urls "$client" --advertise-client-urls "$client" \
+    --listen-peer-urls "$peer" --initial-advertise-peer-urls "$peer" \
+    --initial-cluster "quickstart=$peer" \
+    --heartbeat-interval 50 --election-timeout 500 >"$work/log" 2>&1 &
+  etcd_pid=$!
+  export ETCDCTL_ENDPOINTS=$client
+  # A read with quorum is answered once the server is ready for everything.
+  for attempt in $(seq 100); do
+    if etcdwatch -q get --quorum / >/dev/null 2>&1; then return; fi
+    if ! kill -0 "$etcd_pid" 2>/dev/null; then break; fi
+    sleep 0.1
+  done
+  kill "$etcd_pid" 2>/dev/null || true
+  wait "$etcd_pid" 2>/dev/null || true
+  etcd_pid=
+  return 1
+}
+
+# Another process may have been quicker to take a port: then with other ports.
+start_etcd || start_etcd || start_etcd || {
+  tail -n 20 "$work/log" >&2
+  give_up "etcd did not start; the end of its log is above"
+}
+
+# Shows a command, and runs it.
+run() {
+  show "$*"
+  "$@"
+}
+
+step "An etcd is running, for this demonstration only. etcdwatch takes the environment that" \
+  "etcdctl takes; each of these can be written as --endpoints too."
+show "export ETCDCTL_ENDPOINTS=$ETCDCTL_ENDPOINTS"
+
+# --- write and read
+
+step "Write a key. The answer is a record: index, action, key and value, with tabs between." \
+  "The index counts the changes of the whole store; a watch finds its place by it."
+show "etcdwatch set /demo/colour green"
+record=$(etcdwatch set /demo/colour green)
+printf '%s\n' "$record"
+first=${record%%[^0-9]*}
+
+step "Read it."
+run etcdwatch get /demo/colour
+
+# --- watch what is already over
+
+step "Two more writes, and a watch that begins only afterwards. It is told where to begin, so" \
+  "it does not matter that it comes late: history has what it missed."
+run etcdwatch set /demo/colour blue
+run etcdwatch set /demo/shape round
+run etcdwatch watch --stream -r /demo --from-index "$((first + 1))" --count 2
+
+step "replay prints the events of history and ends. Here from the first write on."
+run etcdwatch replay -r /demo --from-index "$first"
+
+if command -v jq >/dev/null; then
+  step "With -o json each record is an object on a line of its own, as etcd's v2 API serves it:" \
+    "ready for jq."
+  show "etcdwatch replay -r /demo --from-index $first -o json | jq -c '[.action, .node.key, .node.value]'"
+  etcdwatch replay -r /demo --from-index "$first" -o json |
+    jq -c '[.action, .node.key, .node.value]'
+else
+  step "With -o json each record is an object on a line of its own, as etcd's v2 API serves it."
+  run etcdwatch replay -r /demo --from-index "$first" -o json
+fi
+
+# --- watch it happen
+
+# Something happens now and then. Only the watch tells of it.
+write_on() {
+  local pause=$1 nap='' number=0 colours=(red orange yellow green blue violet)
+  # Its end must not leave the sleep behind that it was in.
+  trap '[ -z "$nap" ] || kill "$nap" 2>/dev/null; exit' TERM
+  rest() {
+    sleep "$1" &
+    nap=$!
+    wait "$nap"
+    nap=
+  }
+  while :; do
+    rest "$pause"
+    etcdwatch -q set /demo/colour "${colours[number % 6]}"
+    rest "$pause"
+    etcdwatch -q set /demo/visitor "number $number" --ttl 1s
+    rest "$pause"
+    etcdwatch -q set --create /demo/note $'two\nlines'
+    rest "$pause"
+    etcdwatch -q rm /demo/note
+    # The visitor is gone by itself before the next round.
+    rest 2
+    number=$((number + 1))
+  done
+}
+
+# Runs a command beside this script, so that a signal ends both at once.
+run_beside() {
+  local code=0
+  show "$*"
+  "$@" &
+  watch_pid=$!
+  wait "$watch_pid" || code=$?
+  # Ctrl-C interrupts the wait: the watch's own end is what counts.
+  if kill -0 "$watch_pid" 2>/dev/null; then
+    code=0
+    wait "$watch_pid" || code=$?
+  fi
+  watch_pid=
+  return "$code"
+}
+
+begin=$((first + 3))
+if [ -n "$on_terminal" ]; then
+  step "And live: something else writes now and then, you see it when it happens. A key with a" \
+    "TTL expires by itself; a line break in a value is shown as \\n, a record is always a line." \
+    "${plain}${bold}Ctrl-C ends it.$plain"
+  trap 'true' INT
+  write_on 0.8 >/dev/null 2>&1 &
+  writer_pid=$!
+  code=0
+  run_beside etcdwatch watch --stream -r /demo --from-index "$begin" || code=$?
+  # Ctrl-C is how this is meant to end.
+  [ "$code" = 130 ] || exit "$code"
+else
+  step "And live: something else writes meanwhile, the watch tells of it when it happens. A key" \
+    "with a TTL expires by itself; a line break in a value is shown as \\n, a record is always" \
+    "a line. --count ends it after so many events."
+  write_on 0.1 >/dev/null 2>&1 &
+  writer_pid=$!
+  run_beside etcdwatch watch --stream -r /demo --from-index "$begin" --count 6
+fi
+
+step "That was etcdwatch. See 'etcdwatch --help', and 'etcdwatch watch --help'."
