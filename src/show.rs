@@ -6,6 +6,7 @@ use crate::http::Http;
 use crate::inbox::{Inbox, Stop};
 use crate::model::{Index, Scope};
 use crate::print::{json, text};
+use crate::protocol::v2;
 use crate::settings::Settings;
 use crate::watch::driver::{self, Means, Report};
 use crate::watch::{Budget, Held, Notice, OnGap, Outcome, Plan, Start, Until, Update};
@@ -52,6 +53,7 @@ pub fn run(show: Show, settings: &Settings) -> Result<(), Stop> {
         stream: show.stream,
         on_gap: show.on_gap,
         endpoints: settings.endpoints.len(),
+        history: v2::HISTORY,
         seed: seed(),
         budget: Budget::new(BUFFER),
     };

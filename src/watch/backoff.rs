@@ -34,6 +34,12 @@ impl Backoff {
         full.mul_f64(0.5 + self.jitter.f64() / 2.0)
     }
 
+    /// Whether nothing has proved itself since the last delay.
+    #[must_use]
+    pub fn is_backing_off(&self) -> bool {
+        self.attempts > 0
+    }
+
     /// The connection has proved itself: the next delay is short again.
     pub fn reset(&mut self) {
         self.attempts = 0;

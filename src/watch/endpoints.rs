@@ -94,6 +94,13 @@ impl Endpoints {
         had_failed
     }
 
+    /// Whether all failed lately and nothing has been of use since: one request at a time then
+    /// speaks for all.
+    #[must_use]
+    pub fn is_shaky(&self) -> bool {
+        self.backoff.is_backing_off()
+    }
+
     /// A connection was of use: the next delay is short again.
     pub fn proved(&mut self) {
         self.backoff.reset();

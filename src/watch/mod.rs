@@ -10,6 +10,8 @@ pub mod endpoints;
 pub mod ledger;
 pub mod questions;
 pub mod session;
+#[cfg(test)]
+mod simulation;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -70,6 +72,8 @@ pub struct Plan {
     pub on_gap: OnGap,
     /// How many endpoints there are.
     pub endpoints: usize,
+    /// How many indexes the server's history holds.
+    pub history: u32,
     /// For the jitter of the backoff.
     pub seed: u64,
     /// How many bytes of events may wait for the reader of the output.

@@ -44,11 +44,11 @@ const PROBE_PACE: Duration = Duration::from_millis(20);
 const CATCH_UP: Duration = Duration::from_secs(1);
 /// How often the position of a quiet watch is renewed: at the most and at the least.
 const RENEWALS: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(5));
-/// It is renewed so often that the store writes about this many indexes in between. History
-/// keeps 1,000; past that a quiet key can't be told from a lost event.
-const RENEWAL_INDEXES: u32 = 250;
+/// It is renewed so often that this part of the history is written in between: once all of it
+/// is, a quiet key can't be told from a lost event.
+const RENEWED_PART: u32 = 4;
 /// The first such interval.
-const FIRST_RENEWAL: Duration = Duration::from_secs(1);
+const FIRST_RENEWAL: Duration = Duration::from_millis(200);
 /// After how many rounds of failures a notice says so: a connection that is simply opened
 /// anew is not worth one.
 const NOTICED_ROUNDS: u32 = 2;
@@ -101,6 +101,22 @@ struct Renewal {
     every: Duration,
     known: Index,
     at: Instant,
+}
+
+impl Renewal {
+    /// The store's index at `now` tells how fast it is written to.
+    fn learn(&mut self, index: Index, now: Instant, history: u32) {
+        let elapsed = now.duration_since(self.at);
+        let written = u32::try_from(index.since(self.known)).unwrap_or(u32::MAX);
+        self.every = match written {
+            0 if elapsed < self.every => return,
+            0 => self.every * 2,
+            written => elapsed * (history / RENEWED_PART) / written,
+        }
+        .clamp(RENEWALS.0, RENEWALS.1);
+        self.known = self.known.max(index);
+        self.at = now;
+    }
 }
 
 /// A watch under way.
@@ -216,6 +232,9 @@ impl Session {
         };
         self.answered(endpoint);
         self.known = self.known.max(index);
+        if let Some(renewal) = &mut self.renewal {
+            renewal.learn(index, self.now, self.plan.history);
+        }
         let Some(open) = self.open.get_mut(&ticket) else {
             return;
         };
@@ -582,7 +601,8 @@ impl Session {
             self.tell(Update::Events(events));
         }
         if cursor > before {
-            self.tell(Update::Position(cursor));
+            let position = end.map_or(cursor, |end| cursor.min(end));
+            self.tell(Update::Position(position));
         }
         if let Some(target) = self.target
             && !self.following
@@ -668,29 +688,18 @@ impl Session {
     }
 
     fn renew(&mut self, cursor: Index) {
-        let now = self.now;
-        let known = self.known;
+        let (now, known) = (self.now, self.known);
         let renewal = self.renewal.get_or_insert(Renewal {
             every: FIRST_RENEWAL,
             known,
             at: now,
         });
         let due = renewal.at + renewal.every;
-        if due > now {
+        if due <= now {
+            self.request(Purpose::Question, Some(cursor));
+        } else {
             self.wake_by(Some(due));
-            return;
         }
-        let written = u32::try_from(known.since(renewal.known)).unwrap_or(u32::MAX);
-        let every = match written {
-            0 => renewal.every * 2,
-            written => now.duration_since(renewal.at) * RENEWAL_INDEXES / written,
-        };
-        *renewal = Renewal {
-            every: every.clamp(RENEWALS.0, RENEWALS.1),
-            known,
-            at: now,
-        };
-        self.request(Purpose::Question, Some(cursor));
     }
 
     fn probe(&mut self, cursor: Index) {
@@ -713,6 +722,9 @@ impl Session {
     }
 
     fn request(&mut self, purpose: Purpose, after: Option<Index>) {
+        if self.endpoints.is_shaky() && self.open.values().any(|open| open.head.is_none()) {
+            return;
+        }
         let (endpoint, epoch) = self.endpoints.current();
         self.last_ticket += 1;
         let ticket = Ticket(self.last_ticket);

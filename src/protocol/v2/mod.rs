@@ -5,4 +5,7 @@ mod request;
 mod wire;
 
 pub use request::{Condition, Expiry, Read, Write, delete, read, stream, wait, write};
+/// How many indexes the server's history holds, of all keys together (etcd-facts.md, fact 10).
+pub const HISTORY: u32 = 1000;
+
 pub use wire::{Node, State, parse_events, parse_state};
