@@ -363,7 +363,6 @@ impl Session {
                 .scope
                 .covers(event.node().key(), event.removes_directory())
             {
-                ledger.prove(index.previous(), index);
                 continue;
             }
             let parcel = Arc::clone(&parcel);

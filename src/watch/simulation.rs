@@ -95,6 +95,8 @@ enum Act {
     CatchUp(u8),
     /// It takes a snapshot instead, and its watchers see none of them.
     Snapshot(u8),
+    /// Every member took writes by a snapshot: no watcher anywhere saw them.
+    Skip(Vec<Write>),
     /// A proxy ends every wait with an empty body.
     EmptyEnds,
 }
@@ -122,6 +124,7 @@ fn act() -> impl Strategy<Value = Act> {
         2 => any::<u8>().prop_map(Act::Stop),
         1 => any::<u8>().prop_map(Act::CatchUp),
         1 => any::<u8>().prop_map(Act::Snapshot),
+        2 => proptest::collection::vec(write(), 1..6).prop_map(Act::Skip),
         1 => Just(Act::EmptyEnds),
     ]
 }
@@ -235,6 +238,12 @@ impl World {
                 let member = member(which, self);
                 self.stopped[member] = false;
                 self.members[member] = self.latest();
+            }
+            Act::Skip(writes) => {
+                self.writes.extend(writes);
+                let latest = self.latest();
+                self.members.fill(latest);
+                self.stopped.fill(false);
             }
             Act::EmptyEnds => {
                 let waits: Vec<Ticket> = self
@@ -578,7 +587,7 @@ proptest! {
         for act in &acts {
             // Too many writes would clear the history that is replayed.
             match act {
-                Act::Burst(_) | Act::Stop(_) => {}
+                Act::Burst(_) | Act::Skip(_) | Act::Stop(_) => {}
                 other => world.act(other),
             }
         }

@@ -513,8 +513,9 @@ fn a_terminal_shows_types_and_resizes() {
     terminal.send(b"hello\n");
     terminal.wait_for_screen(|screen| screen.contains("<hello> 30 90"), wait::LONG);
     assert!(terminal.raw().windows(5).any(|part| part == b"\x1b[31m"));
-    terminal.send(b"\x03");
-    assert_eq!(terminal.wait(wait::LONG), -2);
+    // Ctrl-D, the end of what is typed.
+    terminal.send(b"\x04");
+    assert_eq!(terminal.wait(wait::LONG), 0);
 
     let ended = sh("exec sleep 60").on_terminal(5, 20);
     ended.signal(Signal::TERM);

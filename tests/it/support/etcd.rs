@@ -230,6 +230,9 @@ impl Etcd {
     /// Stops it in its tracks (SIGSTOP): connections stay, nothing is answered.
     pub fn pause(&self) {
         self.signal(Signal::STOP);
+        let pid = self.pid().expect("etcd runs");
+        // Its threads stop one by one, and the last may still answer.
+        wait::until(wait::LONG, "all threads of etcd to stop", || all_stopped(pid));
     }
 
     /// Lets a paused server go on.
@@ -352,6 +355,16 @@ impl Etcd {
         let lines: Vec<_> = log.lines().collect();
         lines[lines.len().saturating_sub(40)..].join("\n")
     }
+}
+
+/// Are all threads of the process in the kernel's state `T`?
+fn all_stopped(pid: u32) -> bool {
+    let tasks = fs::read_dir(format!("/proc/{pid}/task")).expect("the threads of etcd");
+    tasks.flatten().all(|task| {
+        let stat = fs::read_to_string(task.path().join("stat")).unwrap_or_default();
+        // The state follows the name, which is in brackets.
+        stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with('T'))
+    })
 }
 
 impl Drop for Etcd {

@@ -6,6 +6,7 @@
 //! | [`v2`] | the writer whose acknowledged writes are the truth; it shares nothing with the tool |
 //! | [`proxy`] | a network between tool and server that cuts, stalls, delays and trickles |
 //! | [`scripted`] | a server that answers what real ones rarely do |
+//! | [`shared`] | servers that tests share, a part for each test |
 //! | [`tool`] | runs the binary: to its end, in the background, on a terminal |
 //! | [`oracle`] | compares what the tool said with the truth |
 //! | [`wait`] | waits for conditions, never for time |
@@ -15,6 +16,7 @@ pub mod oracle;
 pub mod ports;
 pub mod proxy;
 pub mod scripted;
+pub mod shared;
 pub mod tool;
 pub mod v2;
 pub mod wait;
