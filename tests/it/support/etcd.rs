@@ -232,7 +232,9 @@ impl Etcd {
         self.signal(Signal::STOP);
         let pid = self.pid().expect("etcd runs");
         // Its threads stop one by one, and the last may still answer.
-        wait::until(wait::LONG, "all threads of etcd to stop", || all_stopped(pid));
+        wait::until(wait::LONG, "all threads of etcd to stop", || {
+            all_stopped(pid)
+        });
     }
 
     /// Lets a paused server go on.
@@ -363,7 +365,9 @@ fn all_stopped(pid: u32) -> bool {
     tasks.flatten().all(|task| {
         let stat = fs::read_to_string(task.path().join("stat")).unwrap_or_default();
         // The state follows the name, which is in brackets.
-        stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with('T'))
+        stat.rsplit(") ")
+            .next()
+            .is_some_and(|rest| rest.starts_with('T'))
     })
 }
 
