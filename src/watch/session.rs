@@ -668,7 +668,7 @@ impl Session {
         let questions = || {
             self.open
                 .values()
-                .filter(|open| open.purpose == Purpose::Question && !open.answered)
+                .filter(|open| open.purpose == Purpose::Question)
         };
         let under_way = questions().count();
         if holes.is_empty() {
@@ -678,7 +678,10 @@ impl Session {
             }
             return true;
         }
-        let asked: BTreeSet<Index> = questions().filter_map(|open| open.after).collect();
+        let asked: BTreeSet<Index> = questions()
+            .filter(|open| !open.answered)
+            .filter_map(|open| open.after)
+            .collect();
         let free = self.width.saturating_sub(under_way);
         for after in questions::choose(&holes, &asked, free) {
             self.request(Purpose::Question, Some(after));

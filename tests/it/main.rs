@@ -8,5 +8,10 @@
     reason = "a panic is how a test fails, in its helpers too"
 )]
 
+mod get;
 mod harness;
+mod replay;
+mod rm;
+mod set;
 mod support;
+mod watch;

@@ -64,6 +64,14 @@ impl Program {
         Self::new(env!("CARGO_BIN_EXE_etcdwatch"), arguments)
     }
 
+    /// A shell script in which `"$0" "$@"` is the tool under test with these arguments.
+    pub fn shell<A: AsRef<OsStr>>(script: &str, arguments: &[A]) -> Self {
+        let mut words: Vec<&OsStr> = vec!["-c".as_ref(), script.as_ref()];
+        words.push(env!("CARGO_BIN_EXE_etcdwatch").as_ref());
+        words.extend(arguments.iter().map(AsRef::as_ref));
+        Self::new("sh", &words)
+    }
+
     /// Any program, such as etcdctl.
     pub fn new<A: AsRef<OsStr>>(path: impl Into<OsString>, arguments: &[A]) -> Self {
         Self {

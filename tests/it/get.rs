@@ -1,0 +1,338 @@
+//! `get`: values, directories, and the answer no.
+
+use serde_json::{Value, json};
+
+use crate::support::etcd::Version;
+use crate::support::scripted::{Response, Script};
+use crate::support::shared::{self, Ground};
+use crate::support::tool::{Output, Program, tool};
+use crate::support::{v2, wait};
+
+/// A directory with a directory, two keys and a key below, written out of order.
+fn plant(ground: &Ground) {
+    ground.put(&ground.key("z"), "last");
+    ground.put(&ground.key("d/x"), "1\t2");
+    ground.put(&ground.key("b"), "");
+    ground.put(&ground.key("a"), "first");
+}
+
+#[track_caller]
+fn assert_done(output: &Output) {
+    assert_eq!(output.code, 0, "{output:?}");
+    assert_eq!(output.stderr, "");
+}
+
+fn sorted_lines(text: &str) -> Vec<&str> {
+    let mut lines: Vec<_> = text.lines().collect();
+    lines.sort_unstable();
+    lines
+}
+
+#[test]
+fn a_key_is_its_value_and_a_newline() {
+    for ground in shared::each() {
+        let key = ground.key("k");
+        ground.put(&key, "v w");
+        let output = ground.tool(&["get", &key]);
+        assert_done(&output);
+        assert_eq!(output.stdout, "v w\n");
+        ground.put(&key, "");
+        assert_eq!(ground.tool(&["get", &key]).stdout, "\n");
+    }
+}
+
+#[test]
+fn a_directory_is_its_children_and_directories_end_in_a_slash() {
+    for ground in shared::each() {
+        plant(&ground);
+        let output = ground.tool(&["get", ground.part()]);
+        assert_done(&output);
+        let expected = [
+            ground.key("a"),
+            ground.key("b"),
+            ground.key("d/"),
+            ground.key("z"),
+        ];
+        assert_eq!(sorted_lines(&output.stdout), expected);
+        ground.mkdir(&ground.key("empty"));
+        let output = ground.tool(&["get", &ground.key("empty")]);
+        assert_done(&output);
+        assert_eq!(output.stdout, "");
+    }
+}
+
+#[test]
+fn recursive_is_key_tab_value_of_all_below() {
+    for ground in shared::each() {
+        plant(&ground);
+        for flag in ["-r", "--recursive"] {
+            let output = ground.tool(&["get", flag, "--sort", ground.part()]);
+            assert_done(&output);
+            let expected = format!(
+                "{}\tfirst\n{}\t\n{}\t\n{}\t1\\t2\n{}\tlast\n",
+                ground.key("a"),
+                ground.key("b"),
+                ground.key("d/"),
+                ground.key("d/x"),
+                ground.key("z"),
+            );
+            assert_eq!(output.stdout, expected);
+        }
+    }
+}
+
+#[test]
+fn sorted_is_in_the_order_of_the_keys() {
+    let ground = shared::any();
+    let mut expected = Vec::new();
+    // Without --sort etcd answers in whatever order: of so many, never by chance the right one.
+    for number in (10..40).rev() {
+        let key = ground.key(&number.to_string());
+        ground.put(&key, "v");
+        expected.insert(0, key);
+    }
+    let output = ground.tool(&["get", "--sort", ground.part()]);
+    assert_done(&output);
+    assert_eq!(output.stdout.lines().collect::<Vec<_>>(), expected);
+    let unsorted = ground.tool(&["get", ground.part()]);
+    assert_eq!(sorted_lines(&unsorted.stdout), expected);
+}
+
+#[test]
+fn sort_quorum_and_recursive_are_asked_of_the_server_and_only_when_given() {
+    for (arguments, expected) in [
+        (&["get", "/k"][..], &[][..]),
+        (&["get", "/k", "--quorum"], &["quorum"]),
+        (&["get", "/k", "--sort"], &["sorted"]),
+        (&["get", "-r", "/k"], &["recursive"]),
+        (
+            &["get", "-r", "/k", "--quorum", "--sort"],
+            &["recursive", "sorted", "quorum"],
+        ),
+    ] {
+        let body = r#"{"action":"get","node":{"key":"/k","value":"v","modifiedIndex":7,"createdIndex":7}}"#;
+        let server = Script::new().reply(Response::etcd(200, 7, body)).start();
+        let url = server.url();
+        assert_eq!(tool(&[&["--endpoints", &url], arguments].concat()).code, 0);
+        let request = server.requests().remove(0);
+        for name in ["recursive", "sorted", "quorum"] {
+            let asked = request.parameter(name) == Some("true");
+            assert_eq!(asked, expected.contains(&name), "{arguments:?}: {name}");
+        }
+    }
+}
+
+#[test]
+fn a_read_with_quorum_succeeds_on_a_real_server() {
+    for ground in shared::each() {
+        let key = ground.key("k");
+        ground.put(&key, "v");
+        let output = ground.tool(&["get", "--quorum", &key]);
+        assert_done(&output);
+        assert_eq!(output.stdout, "v\n");
+    }
+}
+
+#[test]
+fn json_is_one_line_and_the_servers_own() {
+    for ground in shared::each() {
+        plant(&ground);
+        ground.put(&ground.key("odd"), "<é \u{1b}\u{2028}\n\"\\>");
+        for (key, flags, query) in [
+            (ground.key("odd"), &[][..], ""),
+            (ground.key("d"), &["--sort"][..], "sorted=true"),
+            (
+                ground.part().to_owned(),
+                &["-r", "--sort"][..],
+                "recursive=true&sorted=true",
+            ),
+        ] {
+            let output = ground.tool(&[&["-o", "json", "get", &key], flags].concat());
+            assert_done(&output);
+            let own = ground.read(&key, query);
+            assert_eq!(output.stdout, format!("{}\n", own.text().trim_end()));
+            assert_eq!(output.stdout.lines().count(), 1);
+        }
+        let recursive = ground.tool(&["-o", "json", "get", "-r", "--sort", ground.part()]);
+        let recursive: Value = serde_json::from_str(&recursive.stdout).unwrap();
+        assert_eq!(recursive["action"], "get");
+        assert_eq!(recursive["node"]["nodes"][2]["nodes"][0]["value"], "1\t2");
+    }
+}
+
+#[test]
+fn json_over_several_lines_becomes_one() {
+    let body = "{\"action\":\"get\",\n  \"node\":\r\n{\"key\":\"/k\",\"value\":\"a\\nb\"}}\n";
+    let server = Script::new().reply(Response::etcd(200, 7, body)).start();
+    let output = tool(&["--endpoints", &server.url(), "-o", "json", "get", "/k"]);
+    assert_done(&output);
+    assert_eq!(output.stdout.lines().count(), 1);
+    let value: Value = serde_json::from_str(&output.stdout).unwrap();
+    assert_eq!(value["node"]["value"], "a\nb");
+}
+
+/// Everything that a line could break at or a terminal be driven by.
+const RAW: &str = "\u{1b}[31m\tx\r\ny\\ \u{0}\u{7f}\u{9b}\u{202e}é\n";
+
+#[test]
+fn a_pipe_gets_the_bytes_as_they_are() {
+    for ground in shared::each() {
+        let key = ground.key("k");
+        ground.put(&key, RAW);
+        let output = ground.tool(&["get", &key]);
+        assert_done(&output);
+        assert_eq!(output.stdout_bytes, format!("{RAW}\n").as_bytes());
+    }
+}
+
+#[test]
+fn a_terminal_gets_them_escaped() {
+    let ground = shared::any();
+    let key = ground.key("k");
+    ground.put(&key, RAW);
+    let terminal = ground.on_terminal(&["get", &key]);
+    assert_eq!(terminal.wait(wait::LONG), 0);
+    let expected = r"\x1b[31m\tx\r\ny\\ \x00\x7f\u{9b}\u{202e}é\n";
+    assert_eq!(terminal.screen().trim_end(), expected);
+}
+
+#[test]
+fn a_listing_is_one_line_a_key_whatever_is_in_it() {
+    for ground in shared::each() {
+        let keys = ["a\nb", "c\u{1b}[2J\t\r", "d\u{2028}\u{202e}", "e\\"];
+        for key in keys {
+            ground.put(&ground.key(key), "1\n2");
+        }
+        let output = ground.tool(&["get", "--sort", ground.part()]);
+        assert_done(&output);
+        let escaped = [r"a\nb", r"c\x1b[2J\t\r", r"d\u{2028}\u{202e}", r"e\\"];
+        let expected: Vec<_> = escaped.iter().map(|name| ground.key(name)).collect();
+        assert_eq!(output.stdout.lines().collect::<Vec<_>>(), expected);
+
+        let output = ground.tool(&["get", "-r", "--sort", ground.part()]);
+        let expected: Vec<_> = expected.iter().map(|key| format!("{key}\t1\\n2")).collect();
+        assert_eq!(output.stdout.lines().collect::<Vec<_>>(), expected);
+    }
+}
+
+#[test]
+fn the_root_is_listed_and_read_as_any_directory() {
+    for ground in shared::each() {
+        let key = ground.key("k");
+        ground.put(&key, "v");
+        let output = ground.tool(&["get", "/"]);
+        assert_done(&output);
+        let own = format!("{}/", ground.part());
+        assert!(output.stdout.lines().any(|line| line == own), "{output:?}");
+
+        let output = ground.tool(&["get", "-r", "/"]);
+        assert_done(&output);
+        let own = format!("{key}\tv");
+        assert!(output.stdout.lines().any(|line| line == own), "{output:?}");
+
+        let output = ground.tool(&["get", "-o", "json", "/"]);
+        assert_done(&output);
+        let value: Value = serde_json::from_str(&output.stdout).unwrap();
+        assert_eq!(value["action"], "get");
+        assert_eq!(value["node"]["dir"], true);
+    }
+}
+
+#[test]
+fn the_root_of_an_empty_store_prints_nothing() {
+    let body = r#"{"action":"get","node":{"dir":true}}"#;
+    let server = Script::new().reply(Response::etcd(200, 4, body)).start();
+    let output = tool(&["--endpoints", &server.url(), "get", "/"]);
+    assert_done(&output);
+    assert_eq!(output.stdout, "");
+}
+
+#[test]
+fn a_missing_key_is_exit_1_and_says_which() {
+    for ground in shared::each() {
+        // etcd names the first segment that is missing.
+        ground.put(&ground.key("some"), "v");
+        let key = ground.key("none");
+        for arguments in [&["get"][..], &["get", "-r"], &["get", "--quorum"]] {
+            let output = ground.tool(&[arguments, &[&key]].concat());
+            assert_eq!(output.code, 1, "{output:?}");
+            assert_eq!(output.stdout, "");
+            assert!(output.stderr.contains("not found"), "{output:?}");
+            assert!(output.stderr.contains(&key), "{output:?}");
+        }
+    }
+}
+
+#[test]
+fn a_missing_key_in_json_is_one_object_with_etcds_own_words() {
+    for ground in shared::each() {
+        // etcd names the first segment that is missing.
+        ground.put(&ground.key("some"), "v");
+        let key = ground.key("none");
+        let before = v2::index(&ground.url());
+        let output = ground.tool(&["-o", "json", "get", &key]);
+        let after = v2::index(&ground.url());
+        assert_eq!(output.code, 1, "{output:?}");
+        assert_eq!(output.stdout, "");
+        assert_eq!(output.stderr.lines().count(), 1, "{output:?}");
+        let value: Value = serde_json::from_str(&output.stderr).unwrap();
+        assert_eq!(keys_of(&value), ["error"]);
+        let error = &value["error"];
+        let fields = ["cause", "errorCode", "exit", "index", "kind", "message"];
+        assert_eq!(keys_of(error), fields);
+        assert_eq!(error["kind"], "keyNotFound");
+        assert_eq!(error["exit"], 1);
+        assert_eq!(error["errorCode"], 100);
+        assert_eq!(error["cause"], key);
+        let index = error["index"].as_u64().unwrap();
+        assert!((before..=after).contains(&index), "{error}");
+        assert!(error["message"].as_str().unwrap().contains("not found"));
+    }
+}
+
+fn keys_of(value: &Value) -> Vec<&str> {
+    let mut keys: Vec<_> = value
+        .as_object()
+        .unwrap()
+        .keys()
+        .map(String::as_str)
+        .collect();
+    keys.sort_unstable();
+    keys
+}
+
+#[test]
+fn an_error_of_the_tools_own_in_json_has_no_words_of_etcd() {
+    let output = tool(&["-o", "json", "--endpoints", "127.0.0.1:1", "get", "/k"]);
+    assert_eq!(output.code, 3, "{output:?}");
+    let value: Value = serde_json::from_str(&output.stderr).unwrap();
+    assert_eq!(keys_of(&value["error"]), ["exit", "kind", "message"]);
+    assert_eq!(value["error"]["exit"], json!(3));
+}
+
+#[test]
+fn a_deep_directory_is_printed_to_its_bottom() {
+    let ground = shared::on(Version::V3_4);
+    let deep = (0..60).map(|_| "d").collect::<Vec<_>>().join("/");
+    let key = ground.key(&format!("{deep}/k"));
+    ground.put(&key, "bottom");
+    let output = ground.tool(&["get", "-r", ground.part()]);
+    assert_done(&output);
+    assert_eq!(output.stdout.lines().count(), 61);
+    assert_eq!(
+        output.stdout.lines().last(),
+        Some(format!("{key}\tbottom").as_str())
+    );
+}
+
+#[test]
+fn a_key_that_is_not_utf8_is_refused_before_anything_is_asked() {
+    use std::os::unix::ffi::OsStrExt as _;
+    let server = Script::new().start();
+    let url = server.url();
+    let arguments = ["--endpoints", &url, "get"].map(std::ffi::OsStr::new);
+    let bad = std::ffi::OsStr::from_bytes(b"/a\xff");
+    let output = Program::tool(&[&arguments[..], &[bad]].concat()).run();
+    assert_eq!(output.code, 2, "{output:?}");
+    assert_eq!(server.connections(), 0);
+}

@@ -1,0 +1,232 @@
+//! `replay` against real etcds: it ends by itself, with everything up to its end.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::support::etcd::{Etcd, Version};
+use crate::support::oracle;
+use crate::support::proxy::Proxy;
+use crate::support::shared;
+use crate::support::tool::{Output, Running, parse_lines, tool};
+use crate::support::v2::{self, Truth};
+
+const LIMIT: Duration = Duration::from_secs(30);
+
+fn replay(url: &str, arguments: &[&str]) -> Output {
+    tool(&[&["--endpoints", url, "-o", "json", "replay"], arguments].concat())
+}
+
+fn records(output: &Output) -> Vec<Value> {
+    assert_eq!(output.code, 0, "{}", output.stderr);
+    parse_lines(&output.stdout.lines().map(str::to_owned).collect::<Vec<_>>())
+}
+
+fn app(number: usize) -> (String, String) {
+    (format!("/app/k{number}"), number.to_string())
+}
+
+#[test]
+fn a_replay_prints_history_and_ends() {
+    for version in Version::ALL {
+        let etcd = Etcd::start(version);
+        let truth = v2::burst(&etcd.url(), 300, app);
+        for from in ["1", "oldest"] {
+            let output = replay(&etcd.url(), &["-r", "/app", "--from-index", from]);
+            oracle::assert_every_event_once(&truth, &records(&output));
+        }
+        let after = truth[99].index.to_string();
+        let output = replay(&etcd.url(), &["-r", "/app", "--after-index", &after]);
+        oracle::assert_every_event_once(&truth[100..], &records(&output));
+    }
+}
+
+#[test]
+fn a_replay_with_other_keys_in_between_prints_its_own() {
+    let etcd = Etcd::start(Version::V3_5);
+    let all = v2::burst(&etcd.url(), 600, |number| match number % 3 {
+        0 => app(number),
+        _ => (format!("/other/{number}"), String::new()),
+    });
+    let (truth, _): (Vec<Truth>, _) = all.into_iter().partition(|one| one.key.starts_with("/app"));
+    let output = replay(&etcd.url(), &["-r", "/app", "--from-index", "1"]);
+    oracle::assert_every_event_once(&truth, &records(&output));
+}
+
+#[test]
+fn a_replay_of_a_key_to_which_nothing_happened_ends_too() {
+    for ground in shared::each() {
+        ground.put(&ground.key("other"), "v");
+        let quiet = ground.key("quiet");
+        for from in ["1", "oldest"] {
+            let output = ground.tool(&["replay", &quiet, "--from-index", from]);
+            // Other tests may have cleared the beginning of the history of a shared server.
+            if from == "oldest" || output.code == 0 {
+                assert_eq!(
+                    (output.code, output.stdout.as_str()),
+                    (0, ""),
+                    "{}",
+                    output.stderr
+                );
+            } else {
+                assert_eq!(output.code, 5, "{}", output.stderr);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_replay_ends_at_the_index_that_was_asked_for() {
+    let etcd = Etcd::start(Version::V3_4);
+    let truth = v2::burst(&etcd.url(), 50, app);
+    let to = truth[29].index.to_string();
+    let output = replay(
+        &etcd.url(),
+        &["-r", "/app", "--from-index", "1", "--to-index", &to],
+    );
+    oracle::assert_every_event_once(&truth[..30], &records(&output));
+    let wrong = replay(
+        &etcd.url(),
+        &["/app", "--from-index", "9", "--to-index", "3"],
+    );
+    assert_eq!(wrong.code, 2);
+}
+
+#[test]
+fn what_happens_after_the_start_is_not_replayed() {
+    let etcd = Etcd::start(Version::V3_5);
+    let truth = v2::burst(&etcd.url(), 400, app);
+    let proxy = Proxy::to(&etcd.url());
+    proxy.delay(Duration::from_millis(20));
+    let arguments = ["--endpoints", &proxy.url(), "-o", "json", "-v"];
+    let replay = ["replay", "-r", "/app", "--from-index", "1"];
+    let running = Running::start(&[&arguments[..], &replay].concat());
+    running.wait_for_lines(1, LIMIT);
+    v2::burst(&etcd.url(), 20, |number| {
+        (format!("/app/late{number}"), String::new())
+    });
+    let output = running.wait(LIMIT);
+    oracle::assert_every_event_once(&truth, &records(&output));
+}
+
+#[test]
+fn a_start_that_was_cleared_ends_with_the_range_and_the_oldest_index() {
+    for version in Version::ALL {
+        let etcd = Etcd::start(version);
+        let truth = v2::burst(&etcd.url(), 1100, app);
+        let last = truth[1099].index;
+        let oldest = last - 999;
+        let from = truth[0].index;
+        let arguments = ["-r", "/app", "--from-index", &from.to_string()];
+        let failed = tool(&[&["--endpoints", &etcd.url(), "replay"], &arguments[..]].concat());
+        assert_eq!(failed.code, 5);
+        assert!(failed.stdout.is_empty());
+        let range = format!("events from {from} to {} are lost", oldest - 1);
+        assert!(failed.stderr.contains(&range), "{}", failed.stderr);
+        assert!(
+            failed.stderr.contains(&format!("--from-index {oldest}")),
+            "{}",
+            failed.stderr
+        );
+
+        let output = replay(
+            &etcd.url(),
+            &[&arguments[..], &["--on-gap", "continue"]].concat(),
+        );
+        let records = records(&output);
+        assert_eq!(records[0]["action"], "gap");
+        assert_eq!(records[0]["lost"]["from"], from);
+        assert_eq!(records[0]["lost"]["to"], oldest - 1);
+        let kept: Vec<Truth> = truth
+            .into_iter()
+            .filter(|one| one.index >= oldest)
+            .collect();
+        assert_eq!(oracle::events(&records), kept);
+    }
+}
+
+#[test]
+fn the_oldest_is_found_however_fast_history_moves() {
+    let etcd = Etcd::start(Version::V3_4);
+    v2::burst(&etcd.url(), 1000, app);
+    let stop = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let writing = scope.spawn(|| {
+            let mut truth = Vec::new();
+            while !stop.load(Ordering::Relaxed) {
+                truth.extend(v2::burst(&etcd.url(), 64, app));
+            }
+            truth
+        });
+        // Moving all the while, history may be cleared before it was read; then that is said,
+        // and never that the beginning was not found.
+        for _ in 0..5 {
+            let arguments = [
+                "-r",
+                "/app",
+                "--from-index",
+                "oldest",
+                "--on-gap",
+                "continue",
+            ];
+            let output = replay(&etcd.url(), &arguments);
+            let records = records(&output);
+            assert_ne!(
+                records[0]["action"], "gap",
+                "nothing was promised before the oldest"
+            );
+            let positions: Vec<u64> = records
+                .iter()
+                .map(|record| {
+                    record["index"]
+                        .as_u64()
+                        .or(record["node"]["modifiedIndex"].as_u64())
+                })
+                .map(Option::unwrap)
+                .collect();
+            assert!(positions.windows(2).all(|pair| pair[0] < pair[1]));
+        }
+        stop.store(true, Ordering::Relaxed);
+        writing.join().unwrap();
+    });
+}
+
+#[test]
+fn a_replay_that_follows_goes_on_without_a_gap() {
+    for version in Version::ALL {
+        let etcd = Etcd::start(version);
+        let mut truth = v2::burst(&etcd.url(), 200, app);
+        let url = etcd.url();
+        let arguments = ["--endpoints", &url, "-o", "json", "replay", "-r", "/app"];
+        let follow = ["--from-index", "1", "--follow", "--count", "400"];
+        let running = Running::start(&[&arguments[..], &follow].concat());
+        truth.extend(v2::burst(&etcd.url(), 200, app));
+        let output = running.wait(LIMIT);
+        oracle::assert_every_event_once(&truth, &records(&output));
+    }
+}
+
+#[test]
+fn a_start_ahead_of_the_server_is_done_with_a_notice() {
+    let ground = shared::any();
+    let output = ground.tool(&["replay", "-r", ground.part(), "--from-index", "99999999"]);
+    assert_eq!((output.code, output.stdout.as_str()), (0, ""));
+    assert!(output.stderr.contains("lies ahead"), "{}", output.stderr);
+    let quiet = ground.tool(&["-q", "replay", ground.part(), "--from-index", "99999999"]);
+    assert_eq!((quiet.code, quiet.stderr.as_str()), (0, ""));
+}
+
+#[test]
+fn a_replay_uses_few_connections_however_much_it_reads() {
+    let etcd = Etcd::start(Version::V3_5);
+    let truth = v2::burst(&etcd.url(), 900, app);
+    let proxy = Proxy::to(&etcd.url());
+    let output = replay(&proxy.url(), &["-r", "/app", "--from-index", "1"]);
+    oracle::assert_every_event_once(&truth, &records(&output));
+    assert!(
+        proxy.connections() <= 12,
+        "{} connections",
+        proxy.connections()
+    );
+}

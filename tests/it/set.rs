@@ -1,0 +1,533 @@
+//! `set`: what is written, on which condition, and what is read of stdin.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+
+use serde_json::{Value, json};
+
+use crate::support::etcd::Version;
+use crate::support::scripted::{Request, Response, Script};
+use crate::support::shared::{self, Ground};
+use crate::support::tool::{Output, tool};
+use crate::support::v2::Writer;
+
+/// The only record on stdout, as its fields.
+#[track_caller]
+fn record(output: &Output) -> Vec<String> {
+    assert_eq!(output.code, 0, "{output:?}");
+    assert_eq!(output.stderr, "");
+    let line = output.stdout.strip_suffix('\n').expect("a whole line");
+    assert!(!line.contains('\n'), "{output:?}");
+    line.split('\t').map(str::to_owned).collect()
+}
+
+#[track_caller]
+fn node(ground: &Ground, key: &str) -> Value {
+    ground.read(key, "quorum=true").json()["node"].clone()
+}
+
+#[track_caller]
+fn assert_refused(output: &Output, code: i32, part: &str) {
+    assert_eq!(output.code, code, "{output:?}");
+    assert_eq!(output.stdout, "");
+    let stderr = output.stderr.to_lowercase();
+    assert!(stderr.contains(part), "no {part:?} in {output:?}");
+}
+
+#[test]
+fn the_record_of_the_write_is_printed() {
+    for ground in shared::each() {
+        let key = ground.key("k");
+        let fields = record(&ground.tool(&["set", &key, "a b\t\n"]));
+        let node = node(&ground, &key);
+        let index = node["modifiedIndex"].to_string();
+        assert_eq!(fields, [&index, "set", &key, r"a b\t\n"]);
+        assert_eq!(node["value"], "a b\t\n");
+    }
+}
+
+#[test]
+fn json_is_the_servers_reply_on_one_line() {
+    for ground in shared::each() {
+        let key = ground.key("k");
+        ground.put(&key, "before");
+        let before = node(&ground, &key);
+        let output = ground.tool(&["-o", "json", "set", &key, "a\nb"]);
+        assert_eq!((output.code, output.stderr.as_str()), (0, ""));
+        assert_eq!(output.stdout.lines().count(), 1);
+        let reply: Value = serde_json::from_str(&output.stdout).unwrap();
+        let expected = json!({"action": "set", "node": node(&ground, &key), "prevNode": before});
+        assert_eq!(reply, expected);
+    }
+}
+
+#[test]
+fn a_dash_reads_stdin_exactly() {
+    // 1 MiB of every ASCII byte, NULs, newlines and escapes with them, and some others.
+    let mut value = String::new();
+    while value.len() < 1 << 20 {
+        value.extend((0..128).map(char::from));
+        value.push_str("é漢🦀\u{feff}\r\n%00&=+");
+    }
+    for ground in shared::each() {
+        let key = ground.key("k");
+        let output = ground
+            .program(&["set", &key, "-", "-o", "json"])
+            .stdin(value.as_bytes())
+            .run();
+        assert_eq!(output.code, 0, "{}", output.stderr);
+        assert!(ground.value(&key).as_ref() == Some(&value), "other bytes");
+
+        let read = ground.tool(&["get", &key]);
+        assert_eq!(read.code, 0);
+        assert!(
+            read.stdout_bytes.strip_suffix(b"\n") == Some(value.as_bytes()),
+            "other bytes"
+        );
+    }
+}
+
+#[test]
+fn a_newline_at_the_end_of_stdin_is_kept_and_no_stdin_is_an_empty_value() {
+    let ground = shared::any();
+    let key = ground.key("k");
+    for value in ["one\n", "\n\n", "", "no newline"] {
+        let output = ground.program(&["set", &key, "-"]).stdin(value.as_bytes());
+        assert_eq!(output.run().code, 0);
+        assert_eq!(ground.value(&key).as_deref(), Some(value));
+    }
+}
+
+#[test]
+fn stdin_longer_than_the_limit_is_refused_and_nothing_is_written() {
+    let ground = shared::any();
+    let key = ground.key("k");
+    let output = ground
+        .program(&["set", &key, "-", "--max-event", "10"])
+        .stdin(b"12345678901")
+        .run();
+    assert_refused(&output, 2, "--max-event");
+    assert_eq!(ground.value(&key), None);
+}
+
+#[test]
+fn without_a_value_it_is_a_usage_error_and_stdin_is_left_as_it_was() {
+    let ground = shared::any();
+    let key = ground.key("k");
+    for arguments in [
+        &["set", &key][..],
+        &["set", &key, "--ttl", "10"],
+        &["-q", "set", "--create", &key],
+        // Refused for something else: nothing is read for a write that can't be.
+        &["set", &key, "-", "--ttl", "0"],
+        &["set", &key, "-", "--api", "v3"],
+    ] {
+        let script = r#""$0" "$@" >/dev/null; echo "exit $?"; exec cat"#;
+        let output = ground.shell(script, arguments).stdin(b"precious\n").run();
+        assert_eq!(output.stdout, "exit 2\nprecious\n", "{arguments:?}");
+        assert_ne!(output.stderr, "", "{arguments:?}");
+    }
+    assert_eq!(ground.value(&key), None);
+}
+
+#[test]
+fn a_value_on_the_command_line_leaves_stdin_as_it_was() {
+    let ground = shared::any();
+    let script = r#""$0" "$@" >/dev/null; echo "exit $?"; exec cat"#;
+    let output = ground
+        .shell(script, &["set", &ground.key("k"), "v"])
+        .stdin(b"precious\n")
+        .run();
+    assert_eq!(output.stdout, "exit 0\nprecious\n", "{output:?}");
+}
+
+#[test]
+fn a_value_may_begin_with_a_dash() {
+    for ground in shared::each() {
+        let key = ground.key("k");
+        for (arguments, value) in [
+            (&["set", &key, "--", "-x"][..], "-x"),
+            (&["set", "--", &key, "-v"], "-v"),
+            (&["set", &key, "--", "--ttl"], "--ttl"),
+            (&["set", &key, "--", "--"], "--"),
+            (&["set", &key, "-5"], "-5"),
+            (&["set", &key, "-1.5e3"], "-1.5e3"),
+            (&["set", "--ttl", "100", &key, "-7"], "-7"),
+            (&["set", &key, "-8", "--ttl", "100"], "-8"),
+        ] {
+            let fields = record(&ground.tool(arguments));
+            assert_eq!(fields[3], value, "{arguments:?}");
+            assert_eq!(ground.value(&key).as_deref(), Some(value), "{arguments:?}");
+        }
+    }
+}
+
+#[test]
+fn a_known_option_is_never_taken_for_the_value() {
+    let ground = shared::any();
+    let key = ground.key("k");
+    for option in ["-q", "-v", "--create", "--quiet"] {
+        let output = ground.tool(&["set", &key, option]);
+        assert_eq!(output.code, 2, "{option}: {output:?}");
+    }
+    assert_eq!(ground.value(&key), None);
+}
+
+#[test]
+fn an_empty_value_is_a_value() {
+    for ground in shared::each() {
+        let key = ground.key("k");
+        let fields = record(&ground.tool(&["set", &key, ""]));
+        assert_eq!(fields[1..], ["set", &key, ""]);
+        assert_eq!(ground.value(&key).as_deref(), Some(""));
+    }
+}
+
+#[test]
+fn a_time_to_live_is_seconds_or_a_duration() {
+    for ground in shared::each() {
+        let key = ground.key("k");
+        for (ttl, seconds) in [("100", 100), ("90s", 90), ("5m", 300), ("1h30m", 5400)] {
+            record(&ground.tool(&["set", &key, "v", "--ttl", ttl]));
+            let left = node(&ground, &key)["ttl"].as_u64().expect("a ttl");
+            assert!((seconds - 30..=seconds).contains(&left), "{ttl}: {left}");
+        }
+        record(&ground.tool(&["set", &key, "v"]));
+        assert_eq!(node(&ground, &key)["ttl"], Value::Null);
+    }
+}
+
+#[test]
+fn a_time_to_live_below_a_second_is_refused_and_the_key_stays() {
+    let ground = shared::any();
+    let key = ground.key("k");
+    ground.put(&key, "old");
+    for ttl in ["0", "-1", "500ms", "0s", "", "abc", "1.5", "99999999999999"] {
+        for arguments in [
+            &["set", &key, "v", "--ttl", ttl][..],
+            &["set", &key, "v", &format!("--ttl={ttl}")],
+        ] {
+            let output = ground.tool(arguments);
+            assert_refused(&output, 2, "ttl");
+        }
+    }
+    assert_eq!(ground.value(&key).as_deref(), Some("old"));
+}
+
+#[test]
+fn a_directory_is_made() {
+    for ground in shared::each() {
+        let key = ground.key("d");
+        let fields = record(&ground.tool(&["set", &key, "--dir", "--ttl", "100"]));
+        assert_eq!(fields[1..], ["set", &format!("{key}/"), ""]);
+        let node = node(&ground, &key);
+        assert_eq!(node["dir"], true);
+        assert!(node["ttl"].as_u64().is_some_and(|ttl| ttl <= 100));
+        let output = ground.tool(&["set", &ground.key("e"), "v", "--dir"]);
+        assert_eq!(output.code, 2, "{output:?}");
+    }
+}
+
+#[test]
+fn a_key_is_created_once() {
+    for ground in shared::each() {
+        let key = ground.key("k");
+        let fields = record(&ground.tool(&["set", "--create", &key, "1"]));
+        assert_eq!(fields[1..], ["create", &key, "1"]);
+        let output = ground.tool(&["set", "--create", &key, "2"]);
+        assert_refused(&output, 1, "already exists");
+        assert_eq!(ground.value(&key).as_deref(), Some("1"));
+
+        let output = ground.tool(&["-o", "json", "set", "--create", &key, "2"]);
+        let error: Value = serde_json::from_str(&output.stderr).unwrap();
+        assert_eq!(error["error"]["kind"], "keyExists");
+        assert_eq!(error["error"]["errorCode"], 105);
+        assert_eq!(error["error"]["cause"], key);
+    }
+}
+
+#[test]
+fn a_key_that_is_absent_is_not_updated() {
+    for ground in shared::each() {
+        let key = ground.key("k");
+        let output = ground.tool(&["set", "--update", &key, "1"]);
+        assert_refused(&output, 1, "not found");
+        assert_eq!(ground.value(&key), None);
+        ground.put(&key, "1");
+        let fields = record(&ground.tool(&["set", "--update", &key, "2"]));
+        assert_eq!(fields[1..], ["update", &key, "2"]);
+        assert_eq!(ground.value(&key).as_deref(), Some("2"));
+    }
+}
+
+#[test]
+fn keys_in_order_get_names_that_grow() {
+    for ground in shared::each() {
+        let queue = ground.key("queue");
+        let keys: Vec<_> = (0..3)
+            .map(|number| {
+                let value = number.to_string();
+                let fields = record(&ground.tool(&["set", "--in-order", &queue, &value]));
+                assert_eq!((fields[1].as_str(), &fields[3]), ("create", &value));
+                assert_eq!(ground.value(&fields[2]), Some(value));
+                fields[2].clone()
+            })
+            .collect();
+        assert!(keys.is_sorted() && keys[0] < keys[1] && keys[1] < keys[2]);
+        assert!(keys.iter().all(|key| key.starts_with(&format!("{queue}/"))));
+    }
+}
+
+#[test]
+fn a_previous_value_is_a_condition() {
+    for ground in shared::each() {
+        let key = ground.key("k");
+        for option in ["--prev-value", "--swap-with-value"] {
+            ground.put(&key, "-old &");
+            let output = ground.tool(&["set", &key, "new", option, "other"]);
+            assert_refused(&output, 1, "compare failed");
+            assert_eq!(ground.value(&key).as_deref(), Some("-old &"));
+            let fields = record(&ground.tool(&["set", &key, "new", option, "-old &"]));
+            assert_eq!(fields[1..], ["compareAndSwap", &key, "new"]);
+            assert_eq!(ground.value(&key).as_deref(), Some("new"));
+        }
+    }
+}
+
+#[test]
+fn a_previous_index_is_a_condition() {
+    for ground in shared::each() {
+        let key = ground.key("k");
+        for option in ["--prev-index", "--swap-with-index"] {
+            let index = ground.put(&key, "old");
+            let stale = (index - 1).to_string();
+            let output = ground.tool(&["set", &key, "new", option, &stale]);
+            assert_refused(&output, 1, "compare failed");
+            assert_eq!(ground.value(&key).as_deref(), Some("old"));
+            let fields = record(&ground.tool(&["set", &key, "new", option, &index.to_string()]));
+            assert_eq!(fields[1..], ["compareAndSwap", &key, "new"]);
+
+            for bad in ["0", "-1", "x", ""] {
+                let output = ground.tool(&["set", &key, "v", &format!("{option}={bad}")]);
+                assert_eq!(output.code, 2, "{option}={bad}: {output:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn value_and_index_are_one_condition_together() {
+    for ground in shared::each() {
+        let key = ground.key("k");
+        let index = ground.put(&key, "old");
+        let (right, wrong) = (index.to_string(), (index - 1).to_string());
+        let set = |value: &str, index: &str| {
+            let condition = ["--prev-value", value, "--prev-index", index];
+            ground.tool(&[&["set", &key, "new"][..], &condition].concat())
+        };
+        assert_refused(&set("old", &wrong), 1, "compare failed");
+        assert_refused(&set("other", &right), 1, "compare failed");
+        assert_refused(&set("", &right), 1, "compare failed");
+        assert_eq!(ground.value(&key).as_deref(), Some("old"));
+        assert_eq!(record(&set("old", &right))[1], "compareAndSwap");
+    }
+}
+
+#[test]
+fn an_empty_previous_value_is_a_condition_and_not_its_absence() {
+    for ground in shared::each() {
+        let key = ground.key("k");
+        for condition in [&["--prev-value", ""][..], &["--swap-with-value="]] {
+            let set = || ground.tool(&[&["set", &key, "new"], condition].concat());
+            ground.put(&key, "not empty");
+            assert_refused(&set(), 1, "compare failed");
+            assert_eq!(ground.value(&key).as_deref(), Some("not empty"));
+
+            ground.put(&key, "");
+            let fields = record(&set());
+            assert_eq!(fields[1..], ["compareAndSwap", &key, "new"]);
+            assert_eq!(ground.value(&key).as_deref(), Some("new"));
+        }
+        let output = ground.tool(&["set", &ground.key("none"), "new", "--prev-value", ""]);
+        assert_refused(&output, 1, "not found");
+        assert_eq!(ground.value(&ground.key("none")), None);
+    }
+}
+
+#[test]
+fn an_empty_previous_value_that_fails_is_told_as_etcd_tells_it() {
+    let ground = shared::any();
+    let key = ground.key("k");
+    ground.put(&key, "x");
+    let set = ["-o", "json", "set", &key, "new", "--prev-value", ""];
+    let output = ground.tool(&set);
+    assert_eq!(output.code, 1, "{output:?}");
+    let error: Value = serde_json::from_str(&output.stderr).unwrap();
+    assert_eq!(error["error"]["kind"], "compareFailed");
+    assert_eq!(error["error"]["errorCode"], 101);
+    assert!(
+        error["error"]["index"]
+            .as_u64()
+            .is_some_and(|index| index > 0)
+    );
+}
+
+#[test]
+fn an_empty_previous_value_holds_under_a_writer() {
+    let ground = shared::on(Version::V3_5);
+    let key = ground.key("k");
+    let path = format!("/v2/keys{key}");
+    let done = AtomicBool::new(false);
+    let stop_on_drop = StopOnDrop(&done);
+    thread::scope(|scope| {
+        let stop = stop_on_drop;
+        scope.spawn(|| {
+            let mut writer = Writer::connect(&ground.url());
+            let mut number = 0;
+            while !done.load(Ordering::Relaxed) {
+                number += 1;
+                // Empty two times of three, so that reads often see it and it often changes.
+                let value = if number % 3 == 0 { "taken" } else { "" };
+                writer.request("PUT", &path, &[("value", value)]);
+            }
+        });
+        for _ in 0..12 {
+            let set = ["-o", "json", "set", &key, "won", "--prev-value", ""];
+            let output = ground.tool(&set);
+            if output.code == 0 {
+                let reply: Value = serde_json::from_str(&output.stdout).unwrap();
+                assert_eq!(reply["action"], "compareAndSwap", "{reply}");
+                assert_eq!(reply["prevNode"]["value"], "", "{reply}");
+            } else {
+                assert_eq!(output.code, 1, "{output:?}");
+                assert!(output.stderr.contains("compareFailed"), "{output:?}");
+            }
+        }
+        drop(stop);
+    });
+}
+
+/// Ends the writer also where the test fails.
+struct StopOnDrop<'a>(&'a AtomicBool);
+
+impl Drop for StopOnDrop<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+fn state(index: u64, value: &str) -> Response {
+    let node = json!({"key": "/k", "value": value, "modifiedIndex": index, "createdIndex": 3});
+    Response::etcd(
+        200,
+        index,
+        json!({"action": "get", "node": node}).to_string(),
+    )
+}
+
+fn overtaken() -> Response {
+    let fault =
+        json!({"errorCode": 101, "message": "Compare failed", "cause": "[7 != 8]", "index": 8});
+    Response::etcd(412, 8, fault.to_string())
+}
+
+#[track_caller]
+fn assert_swaps(request: &Request, index: &str) {
+    assert_eq!(request.method, "PUT");
+    assert_eq!(request.parameter("prevIndex"), Some(index));
+    assert_eq!(request.parameter("prevValue"), None);
+    assert_eq!(request.body, b"value=new");
+}
+
+#[test]
+fn an_empty_previous_value_is_read_and_then_compared_by_its_index() {
+    let swapped = r#"{"action":"compareAndSwap","node":{"key":"/k","value":"new","modifiedIndex":10,"createdIndex":3}}"#;
+    // Somebody writes an empty value in between: the condition still holds.
+    let server = Script::new()
+        .reply(state(7, ""))
+        .answer(|request| {
+            assert_swaps(request, "7");
+            overtaken()
+        })
+        .reply(state(8, ""))
+        .answer(move |request| {
+            assert_swaps(request, "8");
+            Response::etcd(200, 10, swapped)
+        })
+        .start();
+    let set = ["set", "/k", "new", "--prev-value", "", "--endpoints"];
+    let output = tool(&[&set[..], &[&server.url()]].concat());
+    assert_eq!(record(&output)[..2], ["10", "compareAndSwap"]);
+    let reads = server.requests();
+    for read in [&reads[0], &reads[2]] {
+        assert_eq!(
+            (read.method.as_str(), read.path.as_str()),
+            ("GET", "/v2/keys/k")
+        );
+        // What one member alone believes is no ground for a decision.
+        assert_eq!(read.parameter("quorum"), Some("true"));
+    }
+
+    // Somebody writes another value in between: it no longer does.
+    let server = Script::new()
+        .reply(state(7, ""))
+        .reply(overtaken())
+        .reply(state(8, "x"))
+        .start();
+    let output = tool(&[&set[..], &[&server.url()]].concat());
+    assert_refused(&output, 1, "compare failed");
+}
+
+#[test]
+fn conditions_that_contradict_each_other_are_usage_errors() {
+    let ground = shared::any();
+    let key = ground.key("k");
+    for conditions in [
+        &["--create", "--update"][..],
+        &["--create", "--prev-value", "x"],
+        &["--create", "--prev-index", "1"],
+        &["--in-order", "--create"],
+        &["--in-order", "--prev-index", "1"],
+    ] {
+        let output = ground.tool(&[&["set", &key, "v"], conditions].concat());
+        assert_eq!(output.code, 2, "{conditions:?}: {output:?}");
+    }
+    assert_eq!(ground.value(&key), None);
+}
+
+#[test]
+fn a_directory_is_not_overwritten_and_the_hint_says_what_to_do() {
+    for ground in shared::each() {
+        let key = ground.key("d");
+        ground.put(&format!("{key}/x"), "1");
+        let output = ground.tool(&["set", &key, "v"]);
+        assert_refused(&output, 4, "not a file");
+        assert!(output.stderr.contains("directory"), "{output:?}");
+        assert!(output.stderr.contains("rm"), "{output:?}");
+        assert_eq!(ground.value(&format!("{key}/x")).as_deref(), Some("1"));
+
+        let output = ground.tool(&["-o", "json", "set", &key, "v"]);
+        assert_eq!(output.code, 4);
+        let error: Value = serde_json::from_str(&output.stderr).unwrap();
+        assert_eq!(error["error"]["kind"], "notAFile");
+        assert_eq!(error["error"]["errorCode"], 102);
+    }
+}
+
+#[test]
+fn a_key_below_a_value_is_refused_with_a_hint() {
+    for ground in shared::each() {
+        let key = ground.key("file");
+        ground.put(&key, "v");
+        let output = ground.tool(&["set", &format!("{key}/below"), "v"]);
+        assert_refused(&output, 4, "not a directory");
+        assert_eq!(ground.value(&key).as_deref(), Some("v"));
+    }
+}
+
+#[test]
+fn the_root_is_not_written() {
+    let ground = shared::any();
+    let output = ground.tool(&["set", "/", "v"]);
+    assert_eq!(output.code, 4, "{output:?}");
+}

@@ -1,0 +1,483 @@
+//! `watch` and `watch --stream` against real etcds, through restarts and broken networks.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::support::etcd::{Cluster, Etcd, Version};
+use crate::support::oracle;
+use crate::support::proxy::{Cut, Proxy};
+use crate::support::shared;
+use crate::support::tool::{Running, parse_lines};
+use crate::support::v2::{self, Truth};
+
+const LIMIT: Duration = Duration::from_secs(30);
+
+/// Starts a watch with `--verbose` and waits until a server has registered it.
+fn registered(url: &str, arguments: &[&str]) -> Running {
+    let running = Running::start(&[&["--endpoints", url, "-v", "-o", "json"], arguments].concat());
+    running.wait_for_stderr("< 200", LIMIT);
+    running
+}
+
+/// A stream on all below `/app`, registered, that ends after `count` events.
+fn stream(url: &str, count: usize) -> Running {
+    let count = count.to_string();
+    registered(url, &["watch", "--stream", "-r", "/app", "--count", &count])
+}
+
+fn records(running: Running) -> Vec<Value> {
+    let output = running.wait(LIMIT);
+    assert_eq!(output.code, 0, "{}", output.stderr);
+    parse_lines(&output.stdout.lines().map(str::to_owned).collect::<Vec<_>>())
+}
+
+fn app(number: usize) -> (String, String) {
+    (format!("/app/k{number}"), number.to_string())
+}
+
+/// What no watch on `/app` sees: so many writes elsewhere.
+fn elsewhere(url: &str, count: usize) {
+    v2::burst(url, count, |number| {
+        ("/other".to_owned(), number.to_string())
+    });
+}
+
+#[test]
+fn a_watch_prints_one_event_and_ends() {
+    for ground in shared::each() {
+        for (key, arguments) in [
+            ("key", &[][..]),
+            ("dir/below", &["-r"][..]),
+            ("not/there/yet", &[]),
+        ] {
+            let watched = match arguments {
+                ["-r"] => ground.key("dir"),
+                _ => ground.key(key),
+            };
+            let arguments = [&["watch", &watched], arguments].concat();
+            let running = registered(&ground.url(), &arguments);
+            let first = v2::put(&ground.url(), &ground.key(key), "one");
+            v2::put(&ground.url(), &ground.key(key), "two");
+            assert_eq!(oracle::events(&records(running)), [first]);
+        }
+    }
+}
+
+#[test]
+fn a_watch_on_the_root_sees_every_key() {
+    let etcd = Etcd::start(Version::V3_4);
+    let running = registered(&etcd.url(), &["watch", "-r", "/"]);
+    let truth = v2::put(&etcd.url(), "/any/where", "v");
+    assert_eq!(oracle::events(&records(running)), [truth]);
+}
+
+#[test]
+fn a_watch_from_an_index_begins_in_history() {
+    for ground in shared::each() {
+        let key = ground.key("k");
+        let first = v2::put(&ground.url(), &key, "one");
+        let second = v2::put(&ground.url(), &key, "two");
+        for (option, index) in [
+            ("--from-index", first.index + 1),
+            ("--rev", second.index),
+            ("--after-index", first.index),
+        ] {
+            let output = ground.tool(&["watch", &key, option, &index.to_string(), "-o", "json"]);
+            assert_eq!(output.code, 0, "{option}: {}", output.stderr);
+            let lines: Vec<String> = output.stdout.lines().map(str::to_owned).collect();
+            assert_eq!(oracle::events(&parse_lines(&lines)), [second.clone()]);
+        }
+    }
+}
+
+#[test]
+fn a_watch_from_an_index_ahead_says_so_and_waits_for_it() {
+    let etcd = Etcd::start(Version::V3_5);
+    let url = etcd.url();
+    v2::put(&url, "/app/k", "0");
+    for mode in [&[][..], &["--stream", "--count", "1"]] {
+        let ahead = v2::index(&url) + 3;
+        let from = ahead.to_string();
+        let arguments = [&["watch", "-r", "/app", "--from-index", &from], mode].concat();
+        let running = registered(&url, &arguments);
+        running.wait_for_stderr("ahead", LIMIT);
+        let truth = v2::burst(&url, 3, app);
+        assert_eq!(truth[2].index, ahead);
+        assert_eq!(oracle::events(&records(running)), [truth[2].clone()]);
+    }
+}
+
+#[test]
+fn every_action_comes_through_a_stream() {
+    for version in Version::ALL {
+        let etcd = Etcd::start(version);
+        let url = etcd.url();
+        let running = stream(&url, 8);
+        let path = "/v2/keys/app/k";
+        let mut truth = vec![v2::put(&url, "/app/k", "1")];
+        let mut change = |method, query: &str, form: &[(&str, &str)]| {
+            let reply = v2::request(method, &url, &format!("{path}{query}"), form);
+            truth.push(reply.truth());
+        };
+        change("PUT", "?prevExist=true", &[("value", "2")]);
+        change("PUT", "?prevValue=2", &[("value", "3")]);
+        change("DELETE", "?prevValue=3", &[]);
+        change("PUT", "?prevExist=false", &[("value", "4")]);
+        change("DELETE", "", &[]);
+        change("PUT", "", &[("value", "5"), ("ttl", "1")]);
+        let records = records(running);
+        let expiry = truth[6].index + 1;
+        truth.push(Truth {
+            index: expiry,
+            action: "expire".to_owned(),
+            key: "/app/k".to_owned(),
+            value: None,
+        });
+        oracle::assert_every_event_once(&truth, &records);
+        let actions: Vec<&str> = truth.iter().map(|one| one.action.as_str()).collect();
+        assert_eq!(
+            actions,
+            [
+                "set",
+                "update",
+                "compareAndSwap",
+                "compareAndDelete",
+                "create",
+                "delete",
+                "set",
+                "expire"
+            ]
+        );
+    }
+}
+
+#[test]
+fn a_delete_of_exactly_the_watched_key_is_printed_once() {
+    let ground = shared::any();
+    let key = ground.key("k");
+    let running = registered(&ground.url(), &["watch", "--stream", &key, "--count", "3"]);
+    let truth = [
+        v2::put(&ground.url(), &key, "v"),
+        v2::delete(&ground.url(), &key, ""),
+        v2::put(&ground.url(), &key, "w"),
+    ];
+    oracle::assert_every_event_once(&truth, &records(running));
+}
+
+#[test]
+fn what_is_no_event_is_not_shown_live_or_from_history() {
+    let etcd = Etcd::start(Version::V3_4);
+    let url = etcd.url();
+    let first = v2::put(&url, "/app/k", "1");
+    let from = first.index.to_string();
+    let live = stream(&url, 2);
+    v2::put(&url, "/app/_hidden/k", "1");
+    v2::put(&url, "/ap/k", "1");
+    v2::delete(&url, "/ap", "recursive=true");
+    let refresh = [("refresh", "true"), ("ttl", "100"), ("prevExist", "true")];
+    let reply = v2::request("PUT", &url, "/v2/keys/app/k", &refresh);
+    assert_eq!(reply.status, 200, "{}", reply.text());
+    let last = [v2::put(&url, "/app/k", "2"), v2::put(&url, "/app/k", "3")];
+    oracle::assert_every_event_once(&last, &records(live));
+    let history = registered(
+        &url,
+        &[
+            "watch",
+            "--stream",
+            "-r",
+            "/app",
+            "--from-index",
+            &from,
+            "--count",
+            "3",
+        ],
+    );
+    let truth = [&[first][..], &last].concat();
+    oracle::assert_every_event_once(&truth, &records(history));
+}
+
+#[test]
+fn the_removal_of_a_directory_is_one_event() {
+    let ground = shared::any();
+    let below = ground.key("d/k");
+    v2::put(&ground.url(), &below, "v");
+    let running = registered(&ground.url(), &["watch", &below]);
+    let truth = v2::delete(&ground.url(), &ground.key("d"), "recursive=true");
+    let records = records(running);
+    assert_eq!(oracle::events(&records), [truth]);
+    assert_eq!(records[0]["node"]["dir"], true);
+}
+
+#[test]
+fn a_thousand_writes_are_a_thousand_records() {
+    for version in Version::ALL {
+        let etcd = Etcd::start(version);
+        let running = stream(&etcd.url(), 1000);
+        let truth = v2::burst(&etcd.url(), 1000, app);
+        oracle::assert_every_event_once(&truth, &records(running));
+    }
+}
+
+#[test]
+fn a_thousand_writes_among_as_many_others_are_a_thousand_records() {
+    let etcd = Etcd::start(Version::V3_5);
+    let running = stream(&etcd.url(), 1000);
+    let mut truth = v2::burst(&etcd.url(), 2000, |number| match number % 2 {
+        0 => app(number),
+        _ => ("/other".to_owned(), String::new()),
+    });
+    truth.retain(|one| one.key != "/other");
+    oracle::assert_every_event_once(&truth, &records(running));
+}
+
+#[test]
+fn a_server_that_is_killed_and_restarted_loses_nothing() {
+    for version in Version::ALL {
+        let etcd = Etcd::start(version);
+        let running = stream(&etcd.url(), 1000);
+        let mut truth = v2::burst(&etcd.url(), 500, app);
+        etcd.kill();
+        etcd.restart();
+        truth.extend(v2::burst(&etcd.url(), 500, app));
+        oracle::assert_every_event_once(&truth, &records(running));
+    }
+}
+
+#[test]
+fn a_server_that_is_stopped_politely_and_restarted_loses_nothing() {
+    let etcd = Etcd::start(Version::V3_4);
+    let running = stream(&etcd.url(), 20);
+    let mut truth = v2::burst(&etcd.url(), 10, app);
+    etcd.terminate();
+    etcd.restart();
+    truth.extend(v2::burst(&etcd.url(), 10, app));
+    oracle::assert_every_event_once(&truth, &records(running));
+}
+
+#[test]
+fn one_event_is_waited_for_through_a_restart() {
+    let etcd = Etcd::start(Version::V3_5);
+    let running = registered(&etcd.url(), &["watch", "-r", "/app"]);
+    etcd.kill();
+    etcd.restart();
+    let truth = v2::put(&etcd.url(), "/app/k", "v");
+    assert_eq!(oracle::events(&records(running)), [truth]);
+}
+
+#[test]
+fn a_stream_that_the_server_drops_for_falling_behind_loses_nothing() {
+    let etcd = Etcd::start(Version::V3_4);
+    let proxy = Proxy::to(&etcd.url());
+    let running = stream(&proxy.url(), 600);
+    // Slow enough that the server's buffers fill up (fact 4), then fast.
+    proxy.bandwidth(200_000);
+    let value = "x".repeat(20_000);
+    let truth = v2::burst(&etcd.url(), 600, |number| {
+        (format!("/app/k{number}"), value.clone())
+    });
+    proxy.resume();
+    oracle::assert_every_event_once(&truth, &records(running));
+}
+
+#[test]
+fn a_stream_from_history_goes_on_with_what_comes() {
+    let etcd = Etcd::start(Version::V3_4);
+    let mut truth = v2::burst(&etcd.url(), 50, app);
+    let from = truth[0].index.to_string();
+    let arguments = [
+        "watch",
+        "--stream",
+        "-r",
+        "/app",
+        "--from-index",
+        &from,
+        "--count",
+        "100",
+    ];
+    let running = registered(&etcd.url(), &arguments);
+    running.wait_for_lines(50, LIMIT);
+    truth.extend(v2::burst(&etcd.url(), 50, app));
+    oracle::assert_every_event_once(&truth, &records(running));
+}
+
+#[test]
+fn connections_that_break_again_and_again_lose_nothing() {
+    for how in [Cut::Reset, Cut::Close] {
+        let etcd = Etcd::start(Version::V3_5);
+        let proxy = Proxy::to(&etcd.url());
+        let running = stream(&proxy.url(), 500);
+        let mut truth = Vec::new();
+        for _ in 0..10 {
+            truth.extend(v2::burst(&etcd.url(), 50, app));
+            proxy.cut_all(how);
+        }
+        oracle::assert_every_event_once(&truth, &records(running));
+    }
+}
+
+#[test]
+fn events_that_arrive_byte_by_byte_are_whole() {
+    let etcd = Etcd::start(Version::V3_4);
+    let proxy = Proxy::to(&etcd.url());
+    proxy.one_byte_at_a_time();
+    let running = stream(&proxy.url(), 5);
+    let truth = v2::burst(&etcd.url(), 5, |number| {
+        (format!("/app/ключ{number}"), "値 é".to_owned())
+    });
+    oracle::assert_every_event_once(&truth, &records(running));
+}
+
+#[test]
+fn a_member_that_dies_is_replaced_by_another() {
+    let cluster = Cluster::start(Version::V3_5, 3);
+    let running = stream(&cluster.endpoints(), 60);
+    let url = cluster.nodes[1].url();
+    let mut truth = v2::burst(&url, 30, app);
+    cluster.nodes[0].kill();
+    // The writes wait for a new leader where the old one was killed.
+    for number in 30..60 {
+        let (key, value) = app(number);
+        truth.push(crate::support::wait::until_some(LIMIT, "a write", || {
+            let path = v2::key_path(&key);
+            let form = [("value", value.as_str())];
+            let reply = v2::try_request("PUT", &url, &path, &form, LIMIT).ok()?;
+            (reply.status < 300).then(|| reply.truth())
+        }));
+    }
+    oracle::assert_nothing_lost_silently(&truth, &parse_lines(&running.wait_for_lines(60, LIMIT)));
+    oracle::assert_every_event_once(&truth, &records(running));
+}
+
+#[test]
+fn an_endpoint_of_another_cluster_is_left_out_with_a_notice() {
+    let ours = Etcd::start(Version::V3_4);
+    let other = Etcd::start(Version::V3_5);
+    let endpoints = format!("{},{}", ours.url(), other.url());
+    let running = stream(&endpoints, 2);
+    let first = v2::put(&ours.url(), "/app/k", "1");
+    running.wait_for_lines(1, LIMIT);
+    ours.kill();
+    running.wait_for_stderr("belongs to another cluster", LIMIT);
+    v2::put(&other.url(), "/app/k", "not ours");
+    ours.restart();
+    let second = v2::put(&ours.url(), "/app/k", "2");
+    oracle::assert_every_event_once(&[first, second], &records(running));
+}
+
+#[test]
+fn history_that_was_cleared_ends_the_run_or_is_declared_with_its_exact_range() {
+    for version in Version::ALL {
+        let etcd = Etcd::start(version);
+        let url = etcd.url();
+        let lost = v2::put(&url, "/app/lost", "v").index;
+        elsewhere(&url, 1000);
+        let kept = v2::put(&url, "/app/kept", "v");
+        // The last 1,000 indexes are served (fact 10).
+        let oldest = kept.index - 999;
+        let from = lost.to_string();
+
+        let watch = [
+            "--endpoints",
+            &url,
+            "-o",
+            "json",
+            "watch",
+            "-r",
+            "/app",
+            "--from-index",
+            &from,
+        ];
+        let failed = crate::support::tool::tool(&watch);
+        assert_eq!(failed.code, 5, "{}", failed.stderr);
+        let error: Value = serde_json::from_str(&failed.stderr).unwrap();
+        assert_eq!(error["error"]["lost"]["from"], lost);
+        assert_eq!(error["error"]["lost"]["to"], oldest - 1);
+        assert_eq!(error["error"]["oldest"], oldest);
+
+        let going_on = [&watch[..], &["--on-gap", "continue"]].concat();
+        let running = Running::start(&going_on);
+        let records = records(running);
+        assert_eq!(records[0]["action"], "gap");
+        assert_eq!(records[0]["cause"], "historyCleared");
+        assert_eq!(records[0]["lost"]["from"], lost);
+        assert_eq!(records[0]["lost"]["to"], oldest - 1);
+        assert_eq!(records[0]["certain"], false);
+        assert_eq!(oracle::events(&records), [kept]);
+    }
+}
+
+#[test]
+fn an_outage_longer_than_history_is_declared_before_anything_later() {
+    let etcd = Etcd::start(Version::V3_5);
+    let proxy = Proxy::to(&etcd.url());
+    let running = stream(&proxy.url(), 40);
+    let mut truth = v2::burst(&etcd.url(), 20, app);
+    running.wait_for_lines(20, LIMIT);
+    proxy.refuse(true);
+    proxy.cut_all(Cut::Reset);
+    truth.extend(v2::burst(&etcd.url(), 500, |number| {
+        (format!("/app/lost{number}"), String::new())
+    }));
+    elsewhere(&etcd.url(), 1000);
+    proxy.refuse(false);
+    truth.extend(v2::burst(&etcd.url(), 20, app));
+    let records = records(running);
+    assert!(records.iter().any(|record| record["action"] == "gap"));
+    oracle::assert_nothing_lost_silently(&truth, &records);
+}
+
+#[test]
+fn a_cluster_that_was_replaced_at_the_same_endpoint_is_declared() {
+    let etcd = Etcd::start(Version::V3_4);
+    let running = stream(&etcd.url(), 2);
+    v2::put(&etcd.url(), "/app/k", "1");
+    running.wait_for_lines(1, LIMIT);
+    etcd.wipe_and_restart();
+    running.wait_for_lines(2, LIMIT);
+    v2::put(&etcd.url(), "/app/k", "2");
+    let records = records(running);
+    let gap = &records[1];
+    assert_eq!(gap["action"], "gap");
+    assert!(
+        ["clusterChanged", "indexRewound"].contains(&gap["cause"].as_str().unwrap()),
+        "{gap}"
+    );
+    assert_eq!(gap["lost"]["to"], Value::Null);
+    assert_eq!(records[2]["node"]["value"], "2");
+}
+
+#[test]
+fn a_watch_ends_at_its_time_out() {
+    let ground = shared::any();
+    let output = ground.tool(&["watch", &ground.key("never"), "--timeout", "300ms"]);
+    assert_eq!(output.code, 124);
+    assert!(
+        output.stderr.contains("timed out after 300ms"),
+        "{}",
+        output.stderr
+    );
+}
+
+#[test]
+fn the_previous_value_is_a_fifth_field() {
+    let ground = shared::any();
+    let key = ground.key("k");
+    let first = ground.put(&key, "old").to_string();
+    let second = ground.put(&key, "new");
+    let arguments = [
+        "watch",
+        "--stream",
+        &key,
+        "--from-index",
+        &first,
+        "--count",
+        "2",
+        "--prev",
+    ];
+    let output = ground.tool(&arguments);
+    assert_eq!(
+        output.stdout,
+        format!("{first}\tset\t{key}\told\t\n{second}\tset\t{key}\tnew\told\n")
+    );
+}
