@@ -1,0 +1,286 @@
+
+using namespace System.Management.Automation
+using namespace System.Management.Automation.Language
+
+Register-ArgumentCompleter -Native -CommandName 'etcdwatch' -ScriptBlock {
+    param($wordToComplete, $commandAst, $cursorPosition)
+
+    $commandElements = $commandAst.CommandElements
+    $command = @(
+        'etcdwatch'
+        for ($i = 1; $i -lt $commandElements.Count; $i++) {
+            $element = $commandElements[$i]
+            if ($element -isnot [StringConstantExpressionAst] -or
+                $element.StringConstantType -ne [StringConstantType]::BareWord -or
+                $element.Value.StartsWith('-') -or
+                $element.Value -eq $wordToComplete) {
+                break
+        }
+        $element.Value
+    }) -join ';'
+
+    $completions = @(switch ($command) {
+        'etcdwatch' {
+            [CompletionResult]::new('--endpoints', '--endpoints', [CompletionResultType]::ParameterName, 'The cluster''s endpoints, tried in order')
+            [CompletionResult]::new('--api', '--api', [CompletionResultType]::ParameterName, 'The API to use')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'How records are printed')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'How records are printed')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colours')
+            [CompletionResult]::new('--connect-timeout', '--connect-timeout', [CompletionResultType]::ParameterName, 'How long a connection may take: DNS, TCP and TLS, per endpoint')
+            [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'How long the whole command may take; past it, exit 124')
+            [CompletionResult]::new('--user', '--user', [CompletionResultType]::ParameterName, 'The user to authenticate as')
+            [CompletionResult]::new('--password-file', '--password-file', [CompletionResultType]::ParameterName, 'A file with the password (not in this version)')
+            [CompletionResult]::new('--cacert', '--cacert', [CompletionResultType]::ParameterName, 'Certificates of the authorities to trust (not in this version)')
+            [CompletionResult]::new('--cert', '--cert', [CompletionResultType]::ParameterName, 'The client''s certificate (not in this version)')
+            [CompletionResult]::new('--key', '--key', [CompletionResultType]::ParameterName, 'The key of the client''s certificate (not in this version)')
+            [CompletionResult]::new('--proxy', '--proxy', [CompletionResultType]::ParameterName, 'An HTTP proxy')
+            [CompletionResult]::new('--max-event', '--max-event', [CompletionResultType]::ParameterName, 'The largest event or reply that is taken')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'No notices and no spinner on standard error; errors stay')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'No notices and no spinner on standard error; errors stay')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Show each request as a curl command, and each connection, on standard error')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Show each request as a curl command, and each connection, on standard error')
+            [CompletionResult]::new('--insecure-skip-tls-verify', '--insecure-skip-tls-verify', [CompletionResultType]::ParameterName, 'Don''t check the server''s certificate (not in this version)')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('get', 'get', [CompletionResultType]::ParameterValue, 'Print a key''s value, or what is in a directory')
+            [CompletionResult]::new('set', 'set', [CompletionResultType]::ParameterValue, 'Write a value, or make a directory')
+            [CompletionResult]::new('rm', 'rm', [CompletionResultType]::ParameterValue, 'Remove a key or a directory')
+            [CompletionResult]::new('watch', 'watch', [CompletionResultType]::ParameterValue, 'Wait for an event, or stream every event')
+            [CompletionResult]::new('replay', 'replay', [CompletionResultType]::ParameterValue, 'Print the events of history, up to now')
+            [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Print a completion script for a shell')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
+            break
+        }
+        'etcdwatch;get' {
+            [CompletionResult]::new('--endpoints', '--endpoints', [CompletionResultType]::ParameterName, 'The cluster''s endpoints, tried in order')
+            [CompletionResult]::new('--api', '--api', [CompletionResultType]::ParameterName, 'The API to use')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'How records are printed')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'How records are printed')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colours')
+            [CompletionResult]::new('--connect-timeout', '--connect-timeout', [CompletionResultType]::ParameterName, 'How long a connection may take: DNS, TCP and TLS, per endpoint')
+            [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'How long the whole command may take; past it, exit 124')
+            [CompletionResult]::new('--user', '--user', [CompletionResultType]::ParameterName, 'The user to authenticate as')
+            [CompletionResult]::new('--password-file', '--password-file', [CompletionResultType]::ParameterName, 'A file with the password (not in this version)')
+            [CompletionResult]::new('--cacert', '--cacert', [CompletionResultType]::ParameterName, 'Certificates of the authorities to trust (not in this version)')
+            [CompletionResult]::new('--cert', '--cert', [CompletionResultType]::ParameterName, 'The client''s certificate (not in this version)')
+            [CompletionResult]::new('--key', '--key', [CompletionResultType]::ParameterName, 'The key of the client''s certificate (not in this version)')
+            [CompletionResult]::new('--proxy', '--proxy', [CompletionResultType]::ParameterName, 'An HTTP proxy')
+            [CompletionResult]::new('--max-event', '--max-event', [CompletionResultType]::ParameterName, 'The largest event or reply that is taken')
+            [CompletionResult]::new('-r', '-r', [CompletionResultType]::ParameterName, 'All below a directory, as key TAB value')
+            [CompletionResult]::new('--recursive', '--recursive', [CompletionResultType]::ParameterName, 'All below a directory, as key TAB value')
+            [CompletionResult]::new('--sort', '--sort', [CompletionResultType]::ParameterName, 'In the order of the keys')
+            [CompletionResult]::new('--quorum', '--quorum', [CompletionResultType]::ParameterName, 'Agreed upon by a majority, not only what this member knows')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'No notices and no spinner on standard error; errors stay')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'No notices and no spinner on standard error; errors stay')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Show each request as a curl command, and each connection, on standard error')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Show each request as a curl command, and each connection, on standard error')
+            [CompletionResult]::new('--insecure-skip-tls-verify', '--insecure-skip-tls-verify', [CompletionResultType]::ParameterName, 'Don''t check the server''s certificate (not in this version)')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            break
+        }
+        'etcdwatch;set' {
+            [CompletionResult]::new('--ttl', '--ttl', [CompletionResultType]::ParameterName, 'How long it lives: seconds, or a duration such as 90s or 5m')
+            [CompletionResult]::new('--prev-value', '--prev-value', [CompletionResultType]::ParameterName, 'Only if the value is V; may be empty')
+            [CompletionResult]::new('--prev-index', '--prev-index', [CompletionResultType]::ParameterName, 'Only if the last change was at index N')
+            [CompletionResult]::new('--endpoints', '--endpoints', [CompletionResultType]::ParameterName, 'The cluster''s endpoints, tried in order')
+            [CompletionResult]::new('--api', '--api', [CompletionResultType]::ParameterName, 'The API to use')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'How records are printed')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'How records are printed')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colours')
+            [CompletionResult]::new('--connect-timeout', '--connect-timeout', [CompletionResultType]::ParameterName, 'How long a connection may take: DNS, TCP and TLS, per endpoint')
+            [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'How long the whole command may take; past it, exit 124')
+            [CompletionResult]::new('--user', '--user', [CompletionResultType]::ParameterName, 'The user to authenticate as')
+            [CompletionResult]::new('--password-file', '--password-file', [CompletionResultType]::ParameterName, 'A file with the password (not in this version)')
+            [CompletionResult]::new('--cacert', '--cacert', [CompletionResultType]::ParameterName, 'Certificates of the authorities to trust (not in this version)')
+            [CompletionResult]::new('--cert', '--cert', [CompletionResultType]::ParameterName, 'The client''s certificate (not in this version)')
+            [CompletionResult]::new('--key', '--key', [CompletionResultType]::ParameterName, 'The key of the client''s certificate (not in this version)')
+            [CompletionResult]::new('--proxy', '--proxy', [CompletionResultType]::ParameterName, 'An HTTP proxy')
+            [CompletionResult]::new('--max-event', '--max-event', [CompletionResultType]::ParameterName, 'The largest event or reply that is taken')
+            [CompletionResult]::new('--dir', '--dir', [CompletionResultType]::ParameterName, 'Make a directory')
+            [CompletionResult]::new('--create', '--create', [CompletionResultType]::ParameterName, 'Only if the key is absent')
+            [CompletionResult]::new('--update', '--update', [CompletionResultType]::ParameterName, 'Only if the key is present')
+            [CompletionResult]::new('--in-order', '--in-order', [CompletionResultType]::ParameterName, 'Under KEY, with a name that etcd chooses, each later than the one before')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'No notices and no spinner on standard error; errors stay')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'No notices and no spinner on standard error; errors stay')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Show each request as a curl command, and each connection, on standard error')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Show each request as a curl command, and each connection, on standard error')
+            [CompletionResult]::new('--insecure-skip-tls-verify', '--insecure-skip-tls-verify', [CompletionResultType]::ParameterName, 'Don''t check the server''s certificate (not in this version)')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            break
+        }
+        'etcdwatch;rm' {
+            [CompletionResult]::new('--prev-value', '--prev-value', [CompletionResultType]::ParameterName, 'Only if the value is V; may be empty')
+            [CompletionResult]::new('--prev-index', '--prev-index', [CompletionResultType]::ParameterName, 'Only if the last change was at index N')
+            [CompletionResult]::new('--endpoints', '--endpoints', [CompletionResultType]::ParameterName, 'The cluster''s endpoints, tried in order')
+            [CompletionResult]::new('--api', '--api', [CompletionResultType]::ParameterName, 'The API to use')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'How records are printed')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'How records are printed')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colours')
+            [CompletionResult]::new('--connect-timeout', '--connect-timeout', [CompletionResultType]::ParameterName, 'How long a connection may take: DNS, TCP and TLS, per endpoint')
+            [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'How long the whole command may take; past it, exit 124')
+            [CompletionResult]::new('--user', '--user', [CompletionResultType]::ParameterName, 'The user to authenticate as')
+            [CompletionResult]::new('--password-file', '--password-file', [CompletionResultType]::ParameterName, 'A file with the password (not in this version)')
+            [CompletionResult]::new('--cacert', '--cacert', [CompletionResultType]::ParameterName, 'Certificates of the authorities to trust (not in this version)')
+            [CompletionResult]::new('--cert', '--cert', [CompletionResultType]::ParameterName, 'The client''s certificate (not in this version)')
+            [CompletionResult]::new('--key', '--key', [CompletionResultType]::ParameterName, 'The key of the client''s certificate (not in this version)')
+            [CompletionResult]::new('--proxy', '--proxy', [CompletionResultType]::ParameterName, 'An HTTP proxy')
+            [CompletionResult]::new('--max-event', '--max-event', [CompletionResultType]::ParameterName, 'The largest event or reply that is taken')
+            [CompletionResult]::new('-r', '-r', [CompletionResultType]::ParameterName, 'A directory with all below it')
+            [CompletionResult]::new('--recursive', '--recursive', [CompletionResultType]::ParameterName, 'A directory with all below it')
+            [CompletionResult]::new('--dir', '--dir', [CompletionResultType]::ParameterName, 'An empty directory')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'No notices and no spinner on standard error; errors stay')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'No notices and no spinner on standard error; errors stay')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Show each request as a curl command, and each connection, on standard error')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Show each request as a curl command, and each connection, on standard error')
+            [CompletionResult]::new('--insecure-skip-tls-verify', '--insecure-skip-tls-verify', [CompletionResultType]::ParameterName, 'Don''t check the server''s certificate (not in this version)')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            break
+        }
+        'etcdwatch;watch' {
+            [CompletionResult]::new('--from-index', '--from-index', [CompletionResultType]::ParameterName, 'Begin with the first event at or after index N, from history if it is there')
+            [CompletionResult]::new('--after-index', '--after-index', [CompletionResultType]::ParameterName, 'The same as --from-index M+1')
+            [CompletionResult]::new('--count', '--count', [CompletionResultType]::ParameterName, 'Stop after N events')
+            [CompletionResult]::new('--checkpoint', '--checkpoint', [CompletionResultType]::ParameterName, 'Resume where the last run stopped (not in this version)')
+            [CompletionResult]::new('--on-gap', '--on-gap', [CompletionResultType]::ParameterName, 'What is done when events were lost')
+            [CompletionResult]::new('--endpoints', '--endpoints', [CompletionResultType]::ParameterName, 'The cluster''s endpoints, tried in order')
+            [CompletionResult]::new('--api', '--api', [CompletionResultType]::ParameterName, 'The API to use')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'How records are printed')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'How records are printed')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colours')
+            [CompletionResult]::new('--connect-timeout', '--connect-timeout', [CompletionResultType]::ParameterName, 'How long a connection may take: DNS, TCP and TLS, per endpoint')
+            [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'How long the whole command may take; past it, exit 124')
+            [CompletionResult]::new('--user', '--user', [CompletionResultType]::ParameterName, 'The user to authenticate as')
+            [CompletionResult]::new('--password-file', '--password-file', [CompletionResultType]::ParameterName, 'A file with the password (not in this version)')
+            [CompletionResult]::new('--cacert', '--cacert', [CompletionResultType]::ParameterName, 'Certificates of the authorities to trust (not in this version)')
+            [CompletionResult]::new('--cert', '--cert', [CompletionResultType]::ParameterName, 'The client''s certificate (not in this version)')
+            [CompletionResult]::new('--key', '--key', [CompletionResultType]::ParameterName, 'The key of the client''s certificate (not in this version)')
+            [CompletionResult]::new('--proxy', '--proxy', [CompletionResultType]::ParameterName, 'An HTTP proxy')
+            [CompletionResult]::new('--max-event', '--max-event', [CompletionResultType]::ParameterName, 'The largest event or reply that is taken')
+            [CompletionResult]::new('-r', '-r', [CompletionResultType]::ParameterName, 'All below it too')
+            [CompletionResult]::new('--recursive', '--recursive', [CompletionResultType]::ParameterName, 'All below it too')
+            [CompletionResult]::new('--stream', '--stream', [CompletionResultType]::ParameterName, 'Every event, until stopped')
+            [CompletionResult]::new('--prev', '--prev', [CompletionResultType]::ParameterName, 'Show the previous value')
+            [CompletionResult]::new('--snapshot', '--snapshot', [CompletionResultType]::ParameterName, 'Print the present state first (not in this version)')
+            [CompletionResult]::new('--status', '--status', [CompletionResultType]::ParameterName, 'Add records of the watch''s own state (not in this version)')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'No notices and no spinner on standard error; errors stay')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'No notices and no spinner on standard error; errors stay')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Show each request as a curl command, and each connection, on standard error')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Show each request as a curl command, and each connection, on standard error')
+            [CompletionResult]::new('--insecure-skip-tls-verify', '--insecure-skip-tls-verify', [CompletionResultType]::ParameterName, 'Don''t check the server''s certificate (not in this version)')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            break
+        }
+        'etcdwatch;replay' {
+            [CompletionResult]::new('--from-index', '--from-index', [CompletionResultType]::ParameterName, 'The first index, or ''oldest'' for the oldest event that the server has')
+            [CompletionResult]::new('--after-index', '--after-index', [CompletionResultType]::ParameterName, 'The same as --from-index M+1')
+            [CompletionResult]::new('--to-index', '--to-index', [CompletionResultType]::ParameterName, 'The last index')
+            [CompletionResult]::new('--count', '--count', [CompletionResultType]::ParameterName, 'Stop after N events')
+            [CompletionResult]::new('--checkpoint', '--checkpoint', [CompletionResultType]::ParameterName, 'Resume where the last run stopped (not in this version)')
+            [CompletionResult]::new('--on-gap', '--on-gap', [CompletionResultType]::ParameterName, 'What is done when events were lost; the default is ''fail''')
+            [CompletionResult]::new('--endpoints', '--endpoints', [CompletionResultType]::ParameterName, 'The cluster''s endpoints, tried in order')
+            [CompletionResult]::new('--api', '--api', [CompletionResultType]::ParameterName, 'The API to use')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'How records are printed')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'How records are printed')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colours')
+            [CompletionResult]::new('--connect-timeout', '--connect-timeout', [CompletionResultType]::ParameterName, 'How long a connection may take: DNS, TCP and TLS, per endpoint')
+            [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'How long the whole command may take; past it, exit 124')
+            [CompletionResult]::new('--user', '--user', [CompletionResultType]::ParameterName, 'The user to authenticate as')
+            [CompletionResult]::new('--password-file', '--password-file', [CompletionResultType]::ParameterName, 'A file with the password (not in this version)')
+            [CompletionResult]::new('--cacert', '--cacert', [CompletionResultType]::ParameterName, 'Certificates of the authorities to trust (not in this version)')
+            [CompletionResult]::new('--cert', '--cert', [CompletionResultType]::ParameterName, 'The client''s certificate (not in this version)')
+            [CompletionResult]::new('--key', '--key', [CompletionResultType]::ParameterName, 'The key of the client''s certificate (not in this version)')
+            [CompletionResult]::new('--proxy', '--proxy', [CompletionResultType]::ParameterName, 'An HTTP proxy')
+            [CompletionResult]::new('--max-event', '--max-event', [CompletionResultType]::ParameterName, 'The largest event or reply that is taken')
+            [CompletionResult]::new('-r', '-r', [CompletionResultType]::ParameterName, 'All below it too')
+            [CompletionResult]::new('--recursive', '--recursive', [CompletionResultType]::ParameterName, 'All below it too')
+            [CompletionResult]::new('--follow', '--follow', [CompletionResultType]::ParameterName, 'Go on as a stream, with no gap between')
+            [CompletionResult]::new('--prev', '--prev', [CompletionResultType]::ParameterName, 'Show the previous value')
+            [CompletionResult]::new('--snapshot', '--snapshot', [CompletionResultType]::ParameterName, 'Print the present state first (not in this version)')
+            [CompletionResult]::new('--status', '--status', [CompletionResultType]::ParameterName, 'Add records of the watch''s own state (not in this version)')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'No notices and no spinner on standard error; errors stay')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'No notices and no spinner on standard error; errors stay')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Show each request as a curl command, and each connection, on standard error')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Show each request as a curl command, and each connection, on standard error')
+            [CompletionResult]::new('--insecure-skip-tls-verify', '--insecure-skip-tls-verify', [CompletionResultType]::ParameterName, 'Don''t check the server''s certificate (not in this version)')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            break
+        }
+        'etcdwatch;completions' {
+            [CompletionResult]::new('--endpoints', '--endpoints', [CompletionResultType]::ParameterName, 'The cluster''s endpoints, tried in order')
+            [CompletionResult]::new('--api', '--api', [CompletionResultType]::ParameterName, 'The API to use')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'How records are printed')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'How records are printed')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colours')
+            [CompletionResult]::new('--connect-timeout', '--connect-timeout', [CompletionResultType]::ParameterName, 'How long a connection may take: DNS, TCP and TLS, per endpoint')
+            [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'How long the whole command may take; past it, exit 124')
+            [CompletionResult]::new('--user', '--user', [CompletionResultType]::ParameterName, 'The user to authenticate as')
+            [CompletionResult]::new('--password-file', '--password-file', [CompletionResultType]::ParameterName, 'A file with the password (not in this version)')
+            [CompletionResult]::new('--cacert', '--cacert', [CompletionResultType]::ParameterName, 'Certificates of the authorities to trust (not in this version)')
+            [CompletionResult]::new('--cert', '--cert', [CompletionResultType]::ParameterName, 'The client''s certificate (not in this version)')
+            [CompletionResult]::new('--key', '--key', [CompletionResultType]::ParameterName, 'The key of the client''s certificate (not in this version)')
+            [CompletionResult]::new('--proxy', '--proxy', [CompletionResultType]::ParameterName, 'An HTTP proxy')
+            [CompletionResult]::new('--max-event', '--max-event', [CompletionResultType]::ParameterName, 'The largest event or reply that is taken')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'No notices and no spinner on standard error; errors stay')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'No notices and no spinner on standard error; errors stay')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Show each request as a curl command, and each connection, on standard error')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Show each request as a curl command, and each connection, on standard error')
+            [CompletionResult]::new('--insecure-skip-tls-verify', '--insecure-skip-tls-verify', [CompletionResultType]::ParameterName, 'Don''t check the server''s certificate (not in this version)')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            break
+        }
+        'etcdwatch;help' {
+            [CompletionResult]::new('get', 'get', [CompletionResultType]::ParameterValue, 'Print a key''s value, or what is in a directory')
+            [CompletionResult]::new('set', 'set', [CompletionResultType]::ParameterValue, 'Write a value, or make a directory')
+            [CompletionResult]::new('rm', 'rm', [CompletionResultType]::ParameterValue, 'Remove a key or a directory')
+            [CompletionResult]::new('watch', 'watch', [CompletionResultType]::ParameterValue, 'Wait for an event, or stream every event')
+            [CompletionResult]::new('replay', 'replay', [CompletionResultType]::ParameterValue, 'Print the events of history, up to now')
+            [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Print a completion script for a shell')
+            [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
+            break
+        }
+        'etcdwatch;help;get' {
+            break
+        }
+        'etcdwatch;help;set' {
+            break
+        }
+        'etcdwatch;help;rm' {
+            break
+        }
+        'etcdwatch;help;watch' {
+            break
+        }
+        'etcdwatch;help;replay' {
+            break
+        }
+        'etcdwatch;help;completions' {
+            break
+        }
+        'etcdwatch;help;help' {
+            break
+        }
+    })
+
+    $completions.Where{ $_.CompletionText -like "$wordToComplete*" } |
+        Sort-Object -Property ListItemText
+}

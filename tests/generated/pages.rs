@@ -1,0 +1,747 @@
+//! What the man pages say beyond the definition of the command line.
+//!
+//! In scope: the words, as data. Out of scope: how they become roff (`man`).
+//!
+//! In the texts, `` `as typed` `` is bold and `*a placeholder*` italic.
+
+use etcdwatch::exit::Exit;
+
+/// A man page.
+pub struct Page {
+    /// The subcommand; none for `etcdwatch` itself.
+    pub command: Option<&'static str>,
+    pub description: &'static [Block],
+    /// Sections between the options and EXIT STATUS.
+    pub sections: &'static [Section],
+    /// The codes that matter most after this command; `etcdwatch` itself lists all.
+    pub exits: &'static [Exit],
+    pub examples: &'static [Example],
+    /// Beyond the pages of `etcdwatch`.
+    pub see_also: &'static [&'static str],
+}
+
+impl Page {
+    /// What `man` is asked for.
+    pub fn name(&self) -> String {
+        self.command.map_or_else(
+            || "etcdwatch".to_owned(),
+            |command| format!("etcdwatch-{command}"),
+        )
+    }
+
+    /// What the sections are made of.
+    pub fn blocks(&self) -> impl Iterator<Item = &'static Block> {
+        self.sections.iter().flat_map(|section| section.blocks)
+    }
+}
+
+/// A section with a title of its own.
+pub struct Section {
+    pub title: &'static str,
+    pub blocks: &'static [Block],
+}
+
+/// A part of a section.
+pub enum Block {
+    /// A paragraph.
+    Text(&'static str),
+    /// Terms, and what is to be said of each.
+    List(&'static [(&'static str, &'static str)]),
+    /// Lines as they are.
+    Lines(&'static [&'static str]),
+}
+
+use Block::{Lines, List, Text};
+
+/// Command lines, and what they are good for.
+pub struct Example {
+    pub explanation: &'static str,
+    pub lines: &'static [&'static str],
+}
+
+/// The variables that are read, in the order in which a user would look for them.
+pub const ENVIRONMENT: &[(&str, &str)] = &[
+    (
+        "ETCDCTL_ENDPOINTS",
+        "The endpoints, separated by commas, as for `--endpoints`.",
+    ),
+    (
+        "ETCDCTL_API",
+        "`2` or `3`, as for `--api`. This version speaks v2 and refuses `3`.",
+    ),
+    (
+        "ETCDCTL_DIAL_TIMEOUT",
+        "How long a connection may take, as for `--connect-timeout`.",
+    ),
+    (
+        "ETCDCTL_COMMAND_TIMEOUT",
+        "How long `get`, `set` and `rm` may take, as for `--timeout`. It has no effect on `watch` \
+         and `replay`.",
+    ),
+    (
+        "ETCDCTL_USER",
+        "The user, as *NAME*:*PASSWORD*, or the name alone.",
+    ),
+    (
+        "ETCDCTL_USERNAME",
+        "The user, where `ETCDCTL_USER` is not set.",
+    ),
+    (
+        "ETCDCTL_PASSWORD",
+        "The password, where the user is given without one.",
+    ),
+    (
+        "ETCDCTL_CACERT, ETCDCTL_CERT, ETCDCTL_KEY",
+        "Files for TLS, which this version does not speak. Where one is set, every endpoint must \
+         be given with `http://`, so that nothing is sent in the clear by mistake.",
+    ),
+    (
+        "ETCDCTL_CA_FILE, ETCDCTL_CERT_FILE, ETCDCTL_KEY_FILE",
+        "The same, under the names that etcd's v2 tools use.",
+    ),
+    (
+        "NO_COLOR",
+        "Where it is set and not empty, `--color auto` uses no colours.",
+    ),
+    (
+        "TERM",
+        "Where it is `dumb`, `--color auto` uses no colours.",
+    ),
+];
+
+/// Every page; that of `etcdwatch` itself comes first.
+pub const PAGES: &[Page] = &[ETCDWATCH, GET, SET, RM, WATCH, REPLAY, COMPLETIONS];
+
+const ETCDWATCH: Page = Page {
+    command: None,
+    description: &[
+        Text(
+            "`etcdwatch` reads, writes and watches the keys of an etcd cluster. A watch delivers \
+             every event once and in order, or declares the gap: through dropped connections, \
+             restarted servers, bursts and slow readers.",
+        ),
+        Text(
+            "Each command has a page of its own, such as `etcdwatch-watch`(1); its options are \
+             listed by `--help` too.",
+        ),
+        Text(
+            "This version speaks etcd's v2 API over HTTP. etcd 3.4 and 3.5 serve it when they are \
+             started with `--enable-v2`; 3.6 has none. Options that are marked as not in this \
+             version are refused, never ignored.",
+        ),
+    ],
+    sections: &[
+        Section {
+            title: "KEYS",
+            blocks: &[Text(
+                "A key is a path such as `/app/colour`. A missing leading `/` is added; `//` and a \
+                 trailing `/` are folded. The segments `.` and `..` are refused: etcd would take \
+                 them for another key. A segment that begins with `_` is hidden: it is neither \
+                 listed nor watched from above.",
+            )],
+        },
+        Section {
+            title: "OUTPUT",
+            blocks: &[
+                Text(
+                    "Standard output has records and nothing else. Notices, errors and the spinner \
+                     are on standard error; the spinner only where that is a terminal. `--quiet` \
+                     leaves nothing but errors there.",
+                ),
+                Text(
+                    "With `--output text` a record is a line, its fields separated by TABs. So \
+                     that this is always so, and data never drives a terminal, the fields are \
+                     escaped:",
+                ),
+                List(&[
+                    (
+                        "\\\\ \\t \\r \\n",
+                        "Backslash, TAB, carriage return and line feed.",
+                    ),
+                    (
+                        "\\xNN",
+                        "Other ASCII controls, and bytes that are not UTF-8.",
+                    ),
+                    (
+                        "\\u{NNNN}",
+                        "C1 controls, bidirectional controls and line separators.",
+                    ),
+                ]),
+                Text(
+                    "On a terminal the same fields are aligned and coloured. `etcdwatch get` of \
+                     one key prints the value's bytes as they are, unless on a terminal.",
+                ),
+                Text(
+                    "With `--output json` a record is a JSON object on a line of its own, as \
+                     etcd's v2 API serves it. The records are described in `etcdwatch-watch`(1). \
+                     On a terminal, what could drive it is escaped as JSON has it. Errors and \
+                     notices are JSON then too, one object a line on standard error:",
+                ),
+                Lines(&[
+                    "{\"error\":{\"kind\":\"keyNotFound\",\"message\":\"key not found: /x\",",
+                    " \"exit\":1,\"errorCode\":100,\"cause\":\"/x\",\"index\":7}}",
+                    "{\"notice\":{\"kind\":\"connectionLost\",\"message\":\"...\"}}",
+                ]),
+                Text(
+                    "Here the first is broken in two; it is one line. `errorCode`, `cause` and \
+                     `index` are etcd's own, where etcd itself said no. Where the command line \
+                     itself can't be read, the message is plain text.",
+                ),
+            ],
+        },
+        Section {
+            title: "ENDPOINTS",
+            blocks: &[Text(
+                "Endpoints are tried in the order given, and the next one is taken where one does \
+                 not answer. They are to be of one cluster: an endpoint of another cluster than \
+                 the first that answered is left out, with a notice. Redirects are not followed.",
+            )],
+        },
+    ],
+    exits: &[],
+    examples: &[
+        Example {
+            explanation: "Write a key, and read it:",
+            lines: &[
+                "etcdwatch set /app/colour green",
+                "etcdwatch get /app/colour",
+            ],
+        },
+        Example {
+            explanation: "Follow everything below `/app` until Ctrl-C:",
+            lines: &["etcdwatch watch --stream -r /app"],
+        },
+        Example {
+            explanation: "Which keys were removed, as far back as the server remembers:",
+            lines: &[
+                "etcdwatch replay -r / --from-index oldest -o json |",
+                "  jq -r 'select(.action == \"delete\") | .node.key'",
+            ],
+        },
+        Example {
+            explanation: "Name a cluster once, for every command that follows:",
+            lines: &[
+                "export ETCDCTL_ENDPOINTS=http://a:2379,http://b:2379,http://c:2379",
+                "etcdwatch get --quorum /app/colour",
+            ],
+        },
+        Example {
+            explanation: "See what is sent, as `curl`(1) commands on standard error:",
+            lines: &["etcdwatch -v get -r /app"],
+        },
+    ],
+    see_also: &["`etcd`(1)", "`etcdctl`(1)", "`curl`(1)", "`jq`(1)"],
+};
+
+const GET: Page = Page {
+    command: Some("get"),
+    description: &[
+        Text(
+            "Prints the value of *KEY* and a newline. On a terminal the value is escaped, as \
+             `etcdwatch`(1) describes; elsewhere its bytes are printed as etcd gives them.",
+        ),
+        Text(
+            "Of a directory, its children are printed, one key a line; the key of a directory ends \
+             in `/`. With `--recursive` it is all below it, one key a line with a TAB and the \
+             value, which is empty for a directory. Hidden keys, which have a segment that begins \
+             with `_`, are not listed.",
+        ),
+        Text("With `-o json` it is etcd's reply, one object on one line; children are in `nodes`."),
+        Text(
+            "The member that is asked answers with what it knows, which may be older than what \
+             was last written elsewhere. With `--quorum` a majority must agree, and without one \
+             the command fails.",
+        ),
+    ],
+    sections: &[],
+    exits: &[Exit::Done, Exit::No, Exit::Unreachable, Exit::Refused],
+    examples: &[
+        Example {
+            explanation: "Print a value:",
+            lines: &["etcdwatch get /app/colour"],
+        },
+        Example {
+            explanation: "All keys and values below a directory, in order:",
+            lines: &["etcdwatch get -r --sort /app"],
+        },
+        Example {
+            explanation: "Do something only where a key is missing, and not where etcd is:",
+            lines: &[
+                "etcdwatch -q get /app/colour >/dev/null 2>&1",
+                "[ $? -eq 1 ] && echo 'there is no colour'",
+            ],
+        },
+        Example {
+            explanation: "The index of a key's last change, for `set --prev-index`:",
+            lines: &[
+                "etcdwatch get --quorum /app/colour -o json |",
+                "  jq .node.modifiedIndex",
+            ],
+        },
+    ],
+    see_also: &[],
+};
+
+const SET: Page = Page {
+    command: Some("set"),
+    description: &[
+        Text(
+            "Writes *VALUE* to *KEY* and prints the record of the write: index, action, key and \
+             value; with `-o json` etcd's reply. Directories on the way to the key are made.",
+        ),
+        Text(
+            "A *VALUE* of `-` is read from standard input, bytes as they are, the last newline \
+             included. etcd itself replaces what is not UTF-8 when it is read back.",
+        ),
+        Text(
+            "With `--in-order`, *KEY* is a directory, and the value goes to a new key in it whose \
+             name is chosen by etcd: each is later in order than the one before.",
+        ),
+    ],
+    sections: &[
+        Section {
+            title: "CONDITIONS",
+            blocks: &[
+                Text(
+                    "With `--create`, `--update`, `--prev-value` or `--prev-index`, etcd checks \
+                     and writes in one step. Where the condition does not hold, nothing is written \
+                     and the exit code is 1. With `--prev-value` and `--prev-index` both must \
+                     hold.",
+                ),
+                Text(
+                    "`--prev-value \"\"` is a condition as well: the value must be empty. etcd \
+                     can't check that itself, so the key is read first, and then written only if \
+                     it has not changed since. That is safe, and takes two requests.",
+                ),
+                Text(
+                    "`--swap-with-value` and `--swap-with-index` are other names for \
+                     `--prev-value` and `--prev-index`.",
+                ),
+            ],
+        },
+        Section {
+            title: "TIME TO LIVE",
+            blocks: &[Text(
+                "With `--ttl` the key is removed when that time is over, and watches see the \
+                 action `expire`. etcd counts whole seconds, at least one. A later `set` without \
+                 `--ttl` makes the key permanent again.",
+            )],
+        },
+        UNKNOWN_OUTCOME,
+    ],
+    exits: &[
+        Exit::Done,
+        Exit::No,
+        Exit::Unreachable,
+        Exit::Refused,
+        Exit::Unknown,
+        Exit::TimedOut,
+    ],
+    examples: &[
+        Example {
+            explanation: "Write a value:",
+            lines: &["etcdwatch set /app/colour green"],
+        },
+        Example {
+            explanation: "Write a file's content:",
+            lines: &["etcdwatch set /app/config - <config.json"],
+        },
+        Example {
+            explanation: "Take a lock that goes away by itself, if nobody has it:",
+            lines: &["etcdwatch set --create --ttl 30s /locks/backup \"$HOSTNAME\""],
+        },
+        Example {
+            explanation: "Change a value only if it is still the one that was read, at index 7:",
+            lines: &[
+                "etcdwatch get --quorum /app/n -o json | jq .node.modifiedIndex",
+                "etcdwatch set --prev-index 7 /app/n 42",
+            ],
+        },
+        Example {
+            explanation: "A value that begins with a hyphen, and an empty one:",
+            lines: &[
+                "etcdwatch set /app/offset -5",
+                "etcdwatch set /app/note \"\"",
+            ],
+        },
+        Example {
+            explanation: "Make a directory, and put jobs into it in order:",
+            lines: &[
+                "etcdwatch set --dir /jobs",
+                "etcdwatch set --in-order /jobs 'resize 17.png'",
+            ],
+        },
+    ],
+    see_also: &[],
+};
+
+const UNKNOWN_OUTCOME: Section = Section {
+    title: "UNKNOWN OUTCOME",
+    blocks: &[
+        Text(
+            "A write is tried on another endpoint only while nothing of it has been sent. One that \
+             was sent and not answered ends with exit code 7: the connection broke, a server in \
+             between gave up, or the members could not agree in time. The same holds where \
+             `--timeout` runs out after the write was sent; exit code 124 means that nothing was \
+             sent.",
+        ),
+        Text(
+            "With exit code 7 the write may have been carried out, may be carried out later, or \
+             never. It is not sent again. Read the key with `get --quorum` before the next attempt; \
+             with `--prev-index` that can't undo what came in between.",
+        ),
+    ],
+};
+
+const RM: Page = Page {
+    command: Some("rm"),
+    description: &[
+        Text(
+            "Removes *KEY* and prints the record of the removal: index, action and key; with `-o \
+             json` etcd's reply, in which `prevNode` has what was removed.",
+        ),
+        Text(
+            "A directory is removed with `--recursive`, together with all below it, or with \
+             `--dir` if it is empty. Watches see one event for a directory and not one for each \
+             key in it.",
+        ),
+    ],
+    sections: &[
+        Section {
+            title: "CONDITIONS",
+            blocks: &[
+                Text(
+                    "With `--prev-value` or `--prev-index`, etcd checks and removes in one step. \
+                     Where the condition does not hold, nothing is removed and the exit code is 1. \
+                     With `--prev-value \"\"` the value must be empty; the key is read first, and \
+                     then removed only if it has not changed since.",
+                ),
+                Text(
+                    "`--with-value` and `--with-index` are other names for `--prev-value` and \
+                     `--prev-index`.",
+                ),
+            ],
+        },
+        UNKNOWN_OUTCOME,
+    ],
+    exits: &[
+        Exit::Done,
+        Exit::No,
+        Exit::Unreachable,
+        Exit::Refused,
+        Exit::Unknown,
+        Exit::TimedOut,
+    ],
+    examples: &[
+        Example {
+            explanation: "Remove a key:",
+            lines: &["etcdwatch rm /app/colour"],
+        },
+        Example {
+            explanation: "Remove a directory with all below it:",
+            lines: &["etcdwatch rm -r /app"],
+        },
+        Example {
+            explanation: "Give a lock back, but only one's own:",
+            lines: &["etcdwatch rm --prev-value \"$HOSTNAME\" /locks/backup"],
+        },
+    ],
+    see_also: &[],
+};
+
+const WATCH: Page = Page {
+    command: Some("watch"),
+    description: &[
+        Text(
+            "Waits for an event on *KEY*, prints it and exits with 0. With `--stream` it prints \
+             every event until it is stopped, through dropped connections and restarted servers. \
+             The key need not exist.",
+        ),
+        Text(
+            "A watch sees *KEY* itself, and with `--recursive` all below it. It begins with what \
+             happens next, or with `--from-index` at a place in history. An index counts the \
+             changes of the whole store; one that lies ahead of the server is waited for, with a \
+             notice. `--rev` is another name for `--from-index`.",
+        ),
+        Text(
+            "Where no endpoint can be reached at the start, the exit code is 3. Once one has \
+             answered, lost connections no longer end the watch: it tries the endpoints again and \
+             again, ever more slowly, and a notice says so. `--timeout` ends it after a time, \
+             `--count` after so many events.",
+        ),
+    ],
+    sections: &[
+        RECORDS,
+        Section {
+            title: "DELIVERY",
+            blocks: &[DELIVERED, GAPS, NO_EVENTS, NO_EVENTS_LIST, SLOW_READERS],
+        },
+    ],
+    exits: &[
+        Exit::Done,
+        Exit::Unreachable,
+        Exit::Refused,
+        Exit::Lost,
+        Exit::NotEtcd,
+        Exit::TimedOut,
+        Exit::Interrupted,
+    ],
+    examples: &[
+        Example {
+            explanation: "Wait until a key changes, half a minute at most:",
+            lines: &["etcdwatch watch --timeout 30s /app/colour"],
+        },
+        Example {
+            explanation: "Follow all below a directory, with what was there before:",
+            lines: &["etcdwatch watch --stream -r --prev /app"],
+        },
+        Example {
+            explanation: "Go on after index 1107, and accept no loss:",
+            lines: &["etcdwatch watch --stream -r --after-index 1107 --on-gap fail /app"],
+        },
+        Example {
+            explanation: "Run a command for each new value:",
+            lines: &[
+                "etcdwatch watch --stream /app/config -o json |",
+                "  jq --unbuffered -r 'select(.node.value) | .node.modifiedIndex' |",
+                "  while read -r index; do reload \"$index\"; done",
+            ],
+        },
+        Example {
+            explanation: "Print a message when three jobs are in:",
+            lines: &["etcdwatch watch --stream -r --count 3 /jobs && echo 'three of them'"],
+        },
+    ],
+    see_also: &["`jq`(1)"],
+};
+
+const REPLAY: Page = Page {
+    command: Some("replay"),
+    description: &[
+        Text(
+            "Prints the events of *KEY* that the server has in its history, from `--from-index` or \
+             `--after-index` on, and exits with 0. With `--recursive` it is the key and all below \
+             it. The end is the server's index at the start, which a majority must agree on, or \
+             `--to-index` where that is earlier.",
+        ),
+        Text(
+            "With `--from-index oldest` it begins with the oldest that the server then serves, \
+             however fast history moves. A start that lies ahead of the server has nothing to \
+             replay: the exit code is 0, and a notice says so. `--rev` is another name for \
+             `--from-index`.",
+        ),
+        Text(
+            "With `--follow` it goes on as `etcdwatch watch --stream` does, with no gap between \
+             the two, until it is stopped.",
+        ),
+    ],
+    sections: &[
+        RECORDS,
+        Section {
+            title: "DELIVERY",
+            blocks: &[
+                DELIVERED,
+                GAPS,
+                Text(
+                    "A start that is older than history is such a loss. With `--on-gap fail`, the \
+                     default here, the message names the oldest index that is to be had.",
+                ),
+                NO_EVENTS,
+                NO_EVENTS_LIST,
+            ],
+        },
+    ],
+    exits: &[
+        Exit::Done,
+        Exit::Unreachable,
+        Exit::Refused,
+        Exit::Lost,
+        Exit::NotEtcd,
+        Exit::TimedOut,
+    ],
+    examples: &[
+        Example {
+            explanation: "All that the server remembers of a directory:",
+            lines: &["etcdwatch replay -r /app --from-index oldest"],
+        },
+        Example {
+            explanation: "What happened between two indexes:",
+            lines: &["etcdwatch replay -r / --from-index 1000 --to-index 1100"],
+        },
+        Example {
+            explanation: "History first, and then what happens:",
+            lines: &["etcdwatch replay -r /app --from-index oldest --follow"],
+        },
+        Example {
+            explanation: "How often each key was changed:",
+            lines: &[
+                "etcdwatch replay -r / --from-index oldest |",
+                "  cut -f 3 | sort | uniq -c",
+            ],
+        },
+    ],
+    see_also: &["`jq`(1)"],
+};
+
+const RECORDS: Section = Section {
+    title: "RECORDS",
+    blocks: &[
+        Text(
+            "With `--output text` an event is a line of TAB-separated fields: index, action, key \
+             and value, and with `--prev` the previous value. The key of a directory ends in `/`. \
+             Values that are not there are empty. Fields are escaped as `etcdwatch`(1) describes. \
+             With columns for the TABs:",
+        ),
+        Lines(&[
+            "7     set     /app/colour  green",
+            "8     delete  /app/colour",
+            "1108  gap     /app         10-1108  possible  historyCleared",
+        ]),
+        Text(
+            "With `--output json` an event is an object on a line of its own, as etcd's v2 API \
+             serves it; here broken to fit:",
+        ),
+        Lines(&[
+            "{\"action\":\"set\",\"node\":{\"key\":\"/app/colour\",\"value\":\"green\",",
+            " \"modifiedIndex\":7,\"createdIndex\":7}}",
+            "{\"action\":\"gap\",\"lost\":{\"from\":10,\"to\":1108},\"certain\":false,",
+            " \"cause\":\"historyCleared\",\"index\":1108}",
+        ]),
+        Text(
+            "There is also `prevNode`, where the key was there before, and in nodes `dir`, \
+             `expiration` and `ttl`. The position of a record is `index` where it has one, else \
+             `node.modifiedIndex`. Positions never go back, except after a gap that has no end.",
+        ),
+        Text("The actions are:"),
+        List(&[
+            ("set", "A value was written, whatever was there."),
+            ("create", "A key was created that was not there."),
+            ("update", "A key that was there was written."),
+            ("delete", "A key was removed."),
+            ("expire", "A key's time to live was over."),
+            ("compareAndSwap", "A value was written on a condition."),
+            ("compareAndDelete", "A key was removed on a condition."),
+            (
+                "gap",
+                "Events were lost. This record is etcdwatch's own, and always stands before \
+                 anything later than the gap. `lost` has the first and the last index that are not \
+                 covered. It is `certain` that a key watched has changed unseen, or only \
+                 `possible`.",
+            ),
+        ]),
+        Text("The cause of a gap is one of:"),
+        List(&[
+            (
+                "historyCleared",
+                "The server no longer keeps that part of its history.",
+            ),
+            (
+                "clusterChanged",
+                "The endpoint now answers for another cluster.",
+            ),
+            (
+                "indexRewound",
+                "The index of the store went back: it was restored or rebuilt.",
+            ),
+        ]),
+        Text(
+            "After the latter two, indexes begin anew, and the gap has no end: `10-` in text, \
+             `\"to\":null` in JSON.",
+        ),
+    ],
+};
+
+const DELIVERED: Block = Text(
+    "Every event is printed once and in the order of the indexes, or a gap is declared before \
+     anything later. Nothing is lost silently: not when connections drop, servers restart, one \
+     endpoint takes over from another, or a server leaves events out.",
+);
+
+const GAPS: Block = Text(
+    "etcd's history holds the last 1,000 indexes of the whole store, every key counted. What \
+     happened longer ago, or during an outage in which more was written, can't be known: that is \
+     a gap. `--on-gap continue` prints a gap record and goes on with what is still served; \
+     `--on-gap fail` ends with exit code 5 and names what was lost.",
+);
+
+const NO_EVENTS: Block = Text("By etcd's own design these are no events:");
+
+const NO_EVENTS_LIST: Block = List(&[
+    (
+        "Refreshed times to live",
+        "They take an index, and change nothing else.",
+    ),
+    (
+        "Hidden keys",
+        "Those with a segment that begins with `_`, for a watch above that segment.",
+    ),
+    (
+        "The keys in a removed directory",
+        "There is one event for the directory, with `dir` set in JSON. A watch on a key below it \
+         sees that event too.",
+    ),
+    (
+        "Bytes that are not UTF-8",
+        "The event is there, but etcd gives each such byte as U+FFFD.",
+    ),
+]);
+
+const SLOW_READERS: Block = Text(
+    "A slow reader of standard output delays the watch and loses nothing by it, until 64 MiB of \
+     events wait. Then no more are fetched until the reader has caught up; what history no longer \
+     holds by then is declared as a gap.",
+);
+
+const COMPLETIONS: Page = Page {
+    command: Some("completions"),
+    description: &[
+        Text(
+            "Prints a script that makes *SHELL* complete the commands, options and values of \
+             `etcdwatch`.",
+        ),
+        Text("The same scripts come with the source, in `completions/`."),
+    ],
+    sections: &[],
+    exits: &[Exit::Done, Exit::Usage, Exit::Output],
+    examples: &[
+        Example {
+            explanation: "bash, with bash-completion, which reads the file when it is needed:",
+            lines: &[
+                "mkdir -p ~/.local/share/bash-completion/completions",
+                "etcdwatch completions bash \\",
+                "  >~/.local/share/bash-completion/completions/etcdwatch",
+            ],
+        },
+        Example {
+            explanation: "bash without it; the second line goes into `~/.bashrc`:",
+            lines: &[
+                "etcdwatch completions bash >~/.etcdwatch.bash",
+                "source ~/.etcdwatch.bash",
+            ],
+        },
+        Example {
+            explanation: "zsh, into a directory of *fpath* that is named before compinit runs:",
+            lines: &["etcdwatch completions zsh >~/.zfunc/_etcdwatch"],
+        },
+        Example {
+            explanation: "fish:",
+            lines: &[
+                "etcdwatch completions fish \\",
+                "  >~/.config/fish/completions/etcdwatch.fish",
+            ],
+        },
+        Example {
+            explanation: "elvish; the second line goes into `rc.elv`:",
+            lines: &[
+                "etcdwatch completions elvish \\",
+                "  >~/.config/elvish/lib/etcdwatch-completions.elv",
+                "use etcdwatch-completions",
+            ],
+        },
+        Example {
+            explanation: "PowerShell, into the profile:",
+            lines: &["etcdwatch completions powershell >>$PROFILE"],
+        },
+    ],
+    see_also: &[],
+};
