@@ -8,8 +8,10 @@
     reason = "a panic is how a test fails, in its helpers too"
 )]
 
+mod errors;
 mod get;
 mod harness;
+mod input;
 mod replay;
 mod rm;
 mod set;
