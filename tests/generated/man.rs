@@ -80,10 +80,12 @@ fn portable(text: &str) -> String {
             out.push_str(".sp");
         }
         for letter in line.trim_end().chars() {
-            if letter.is_ascii() {
-                out.push(letter);
-            } else {
-                let _ = write!(out, "\\[u{:04X}]", u32::from(letter));
+            match letter {
+                '…' => out.push_str("..."),
+                letter if letter.is_ascii() => out.push(letter),
+                letter => {
+                    let _ = write!(out, "\\[u{:04X}]", u32::from(letter));
+                }
             }
         }
         out.push('\n');

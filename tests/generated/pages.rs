@@ -725,17 +725,13 @@ const COMPLETIONS: Page = Page {
         },
         Example {
             explanation: "fish:",
-            lines: &[
-                "etcdwatch completions fish \\",
-                "  >~/.config/fish/completions/etcdwatch.fish",
-            ],
+            lines: &["etcdwatch completions fish >~/.config/fish/completions/etcdwatch.fish"],
         },
         Example {
             explanation: "elvish; the second line goes into `rc.elv`:",
             lines: &[
-                "etcdwatch completions elvish \\",
-                "  >~/.config/elvish/lib/etcdwatch-completions.elv",
-                "use etcdwatch-completions",
+                "etcdwatch completions elvish >~/.config/elvish/lib/etcdwatch.elv",
+                "use etcdwatch",
             ],
         },
         Example {
