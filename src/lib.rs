@@ -1,4 +1,23 @@
-//! etcdwatch
+//! Watch etcd and lose nothing: the library behind the `etcdwatch` command.
+//!
+//! The house, top to bottom; imports point downward only:
+//!
+//! ```text
+//! main → app → commands → { show, inbox, print, http }
+//!                           show → watch::driver → watch::session  (pure)
+//!                                                → protocol        (pure)
+//!                                                → decode          (pure)
+//! everyone → model (pure);  error and exit stand beside app
+//! ```
+//!
+//! - What may be typed is in [`cli`]; what holds for a run in [`settings`].
+//! - A request that is answered once goes through [`commands::request`].
+//! - A watch: bytes become lines in [`decode`], events in [`protocol`]; [`watch::session`]
+//!   decides what is proven and what is asked next; [`watch::driver`] has the threads;
+//!   [`show`] turns what comes out into records by [`print`], in the one loop of [`inbox`].
+//! - An error says in [`error`] what it means, what to do, and how the process ends
+//!   ([`exit`]).
+
 pub mod app;
 pub mod cli;
 pub mod commands;
