@@ -9,6 +9,7 @@
 )]
 
 mod errors;
+mod failover;
 mod get;
 mod harness;
 mod input;
