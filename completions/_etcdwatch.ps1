@@ -68,10 +68,10 @@ Register-ArgumentCompleter -Native -CommandName 'etcdwatch' -ScriptBlock {
             [CompletionResult]::new('--key', '--key', [CompletionResultType]::ParameterName, 'The key of the client''s certificate (not in this version)')
             [CompletionResult]::new('--proxy', '--proxy', [CompletionResultType]::ParameterName, 'An HTTP proxy')
             [CompletionResult]::new('--max-event', '--max-event', [CompletionResultType]::ParameterName, 'The largest event or reply that is taken')
-            [CompletionResult]::new('-r', '-r', [CompletionResultType]::ParameterName, 'All below a directory, as key TAB value')
-            [CompletionResult]::new('--recursive', '--recursive', [CompletionResultType]::ParameterName, 'All below a directory, as key TAB value')
-            [CompletionResult]::new('--sort', '--sort', [CompletionResultType]::ParameterName, 'In the order of the keys')
-            [CompletionResult]::new('--quorum', '--quorum', [CompletionResultType]::ParameterName, 'Agreed upon by a majority, not only what this member knows')
+            [CompletionResult]::new('-r', '-r', [CompletionResultType]::ParameterName, 'Print all below a directory, as key TAB value')
+            [CompletionResult]::new('--recursive', '--recursive', [CompletionResultType]::ParameterName, 'Print all below a directory, as key TAB value')
+            [CompletionResult]::new('--sort', '--sort', [CompletionResultType]::ParameterName, 'Sort by key')
+            [CompletionResult]::new('--quorum', '--quorum', [CompletionResultType]::ParameterName, 'Read what a majority agrees on, not only what this member knows')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'No notices and no spinner on standard error; errors stay')
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'No notices and no spinner on standard error; errors stay')
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Show each request as a curl command, and each connection, on standard error')
@@ -79,12 +79,10 @@ Register-ArgumentCompleter -Native -CommandName 'etcdwatch' -ScriptBlock {
             [CompletionResult]::new('--insecure-skip-tls-verify', '--insecure-skip-tls-verify', [CompletionResultType]::ParameterName, 'Don''t check the server''s certificate (not in this version)')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
-            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
-            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
             break
         }
         'etcdwatch;set' {
-            [CompletionResult]::new('--ttl', '--ttl', [CompletionResultType]::ParameterName, 'How long it lives: seconds, or a duration such as 90s or 5m')
+            [CompletionResult]::new('--ttl', '--ttl', [CompletionResultType]::ParameterName, 'How long the key lives: whole seconds, or a duration such as 90s or 5m')
             [CompletionResult]::new('--prev-value', '--prev-value', [CompletionResultType]::ParameterName, 'Only if the value is V; may be empty')
             [CompletionResult]::new('--prev-index', '--prev-index', [CompletionResultType]::ParameterName, 'Only if the last change was at index N')
             [CompletionResult]::new('--endpoints', '--endpoints', [CompletionResultType]::ParameterName, 'The cluster''s endpoints, tried in order')
@@ -104,7 +102,7 @@ Register-ArgumentCompleter -Native -CommandName 'etcdwatch' -ScriptBlock {
             [CompletionResult]::new('--dir', '--dir', [CompletionResultType]::ParameterName, 'Make a directory')
             [CompletionResult]::new('--create', '--create', [CompletionResultType]::ParameterName, 'Only if the key is absent')
             [CompletionResult]::new('--update', '--update', [CompletionResultType]::ParameterName, 'Only if the key is present')
-            [CompletionResult]::new('--in-order', '--in-order', [CompletionResultType]::ParameterName, 'Under KEY, with a name that etcd chooses, each later than the one before')
+            [CompletionResult]::new('--in-order', '--in-order', [CompletionResultType]::ParameterName, 'Write under KEY, to a new name that etcd chooses, each later than the one before')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'No notices and no spinner on standard error; errors stay')
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'No notices and no spinner on standard error; errors stay')
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Show each request as a curl command, and each connection, on standard error')
@@ -112,8 +110,6 @@ Register-ArgumentCompleter -Native -CommandName 'etcdwatch' -ScriptBlock {
             [CompletionResult]::new('--insecure-skip-tls-verify', '--insecure-skip-tls-verify', [CompletionResultType]::ParameterName, 'Don''t check the server''s certificate (not in this version)')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
-            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
-            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
             break
         }
         'etcdwatch;rm' {
@@ -133,9 +129,9 @@ Register-ArgumentCompleter -Native -CommandName 'etcdwatch' -ScriptBlock {
             [CompletionResult]::new('--key', '--key', [CompletionResultType]::ParameterName, 'The key of the client''s certificate (not in this version)')
             [CompletionResult]::new('--proxy', '--proxy', [CompletionResultType]::ParameterName, 'An HTTP proxy')
             [CompletionResult]::new('--max-event', '--max-event', [CompletionResultType]::ParameterName, 'The largest event or reply that is taken')
-            [CompletionResult]::new('-r', '-r', [CompletionResultType]::ParameterName, 'A directory with all below it')
-            [CompletionResult]::new('--recursive', '--recursive', [CompletionResultType]::ParameterName, 'A directory with all below it')
-            [CompletionResult]::new('--dir', '--dir', [CompletionResultType]::ParameterName, 'An empty directory')
+            [CompletionResult]::new('-r', '-r', [CompletionResultType]::ParameterName, 'Remove a directory with all below it')
+            [CompletionResult]::new('--recursive', '--recursive', [CompletionResultType]::ParameterName, 'Remove a directory with all below it')
+            [CompletionResult]::new('--dir', '--dir', [CompletionResultType]::ParameterName, 'Remove an empty directory')
             [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'No notices and no spinner on standard error; errors stay')
             [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'No notices and no spinner on standard error; errors stay')
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Show each request as a curl command, and each connection, on standard error')
@@ -143,14 +139,12 @@ Register-ArgumentCompleter -Native -CommandName 'etcdwatch' -ScriptBlock {
             [CompletionResult]::new('--insecure-skip-tls-verify', '--insecure-skip-tls-verify', [CompletionResultType]::ParameterName, 'Don''t check the server''s certificate (not in this version)')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
-            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
-            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
             break
         }
         'etcdwatch;watch' {
             [CompletionResult]::new('--from-index', '--from-index', [CompletionResultType]::ParameterName, 'Begin with the first event at or after index N, from history if it is there')
             [CompletionResult]::new('--after-index', '--after-index', [CompletionResultType]::ParameterName, 'The same as --from-index M+1')
-            [CompletionResult]::new('--count', '--count', [CompletionResultType]::ParameterName, 'Stop after N events')
+            [CompletionResult]::new('--count', '--count', [CompletionResultType]::ParameterName, 'Stop after N events (with --stream)')
             [CompletionResult]::new('--checkpoint', '--checkpoint', [CompletionResultType]::ParameterName, 'Resume where the last run stopped (not in this version)')
             [CompletionResult]::new('--on-gap', '--on-gap', [CompletionResultType]::ParameterName, 'What is done when events were lost')
             [CompletionResult]::new('--endpoints', '--endpoints', [CompletionResultType]::ParameterName, 'The cluster''s endpoints, tried in order')
@@ -167,8 +161,8 @@ Register-ArgumentCompleter -Native -CommandName 'etcdwatch' -ScriptBlock {
             [CompletionResult]::new('--key', '--key', [CompletionResultType]::ParameterName, 'The key of the client''s certificate (not in this version)')
             [CompletionResult]::new('--proxy', '--proxy', [CompletionResultType]::ParameterName, 'An HTTP proxy')
             [CompletionResult]::new('--max-event', '--max-event', [CompletionResultType]::ParameterName, 'The largest event or reply that is taken')
-            [CompletionResult]::new('-r', '-r', [CompletionResultType]::ParameterName, 'All below it too')
-            [CompletionResult]::new('--recursive', '--recursive', [CompletionResultType]::ParameterName, 'All below it too')
+            [CompletionResult]::new('-r', '-r', [CompletionResultType]::ParameterName, 'Watch all below it too')
+            [CompletionResult]::new('--recursive', '--recursive', [CompletionResultType]::ParameterName, 'Watch all below it too')
             [CompletionResult]::new('--stream', '--stream', [CompletionResultType]::ParameterName, 'Every event, until stopped')
             [CompletionResult]::new('--prev', '--prev', [CompletionResultType]::ParameterName, 'Show the previous value')
             [CompletionResult]::new('--snapshot', '--snapshot', [CompletionResultType]::ParameterName, 'Print the present state first (not in this version)')
@@ -180,14 +174,12 @@ Register-ArgumentCompleter -Native -CommandName 'etcdwatch' -ScriptBlock {
             [CompletionResult]::new('--insecure-skip-tls-verify', '--insecure-skip-tls-verify', [CompletionResultType]::ParameterName, 'Don''t check the server''s certificate (not in this version)')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
-            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
-            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
             break
         }
         'etcdwatch;replay' {
             [CompletionResult]::new('--from-index', '--from-index', [CompletionResultType]::ParameterName, 'The first index, or ''oldest'' for the oldest event that the server has')
             [CompletionResult]::new('--after-index', '--after-index', [CompletionResultType]::ParameterName, 'The same as --from-index M+1')
-            [CompletionResult]::new('--to-index', '--to-index', [CompletionResultType]::ParameterName, 'The last index')
+            [CompletionResult]::new('--to-index', '--to-index', [CompletionResultType]::ParameterName, 'The last index; without it, the server''s at the start')
             [CompletionResult]::new('--count', '--count', [CompletionResultType]::ParameterName, 'Stop after N events')
             [CompletionResult]::new('--checkpoint', '--checkpoint', [CompletionResultType]::ParameterName, 'Resume where the last run stopped (not in this version)')
             [CompletionResult]::new('--on-gap', '--on-gap', [CompletionResultType]::ParameterName, 'What is done when events were lost; the default is ''fail''')
@@ -205,8 +197,8 @@ Register-ArgumentCompleter -Native -CommandName 'etcdwatch' -ScriptBlock {
             [CompletionResult]::new('--key', '--key', [CompletionResultType]::ParameterName, 'The key of the client''s certificate (not in this version)')
             [CompletionResult]::new('--proxy', '--proxy', [CompletionResultType]::ParameterName, 'An HTTP proxy')
             [CompletionResult]::new('--max-event', '--max-event', [CompletionResultType]::ParameterName, 'The largest event or reply that is taken')
-            [CompletionResult]::new('-r', '-r', [CompletionResultType]::ParameterName, 'All below it too')
-            [CompletionResult]::new('--recursive', '--recursive', [CompletionResultType]::ParameterName, 'All below it too')
+            [CompletionResult]::new('-r', '-r', [CompletionResultType]::ParameterName, 'Replay all below it too')
+            [CompletionResult]::new('--recursive', '--recursive', [CompletionResultType]::ParameterName, 'Replay all below it too')
             [CompletionResult]::new('--follow', '--follow', [CompletionResultType]::ParameterName, 'Go on as a stream, with no gap between')
             [CompletionResult]::new('--prev', '--prev', [CompletionResultType]::ParameterName, 'Show the previous value')
             [CompletionResult]::new('--snapshot', '--snapshot', [CompletionResultType]::ParameterName, 'Print the present state first (not in this version)')
@@ -218,8 +210,6 @@ Register-ArgumentCompleter -Native -CommandName 'etcdwatch' -ScriptBlock {
             [CompletionResult]::new('--insecure-skip-tls-verify', '--insecure-skip-tls-verify', [CompletionResultType]::ParameterName, 'Don''t check the server''s certificate (not in this version)')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
-            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
-            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
             break
         }
         'etcdwatch;completions' {
@@ -244,8 +234,6 @@ Register-ArgumentCompleter -Native -CommandName 'etcdwatch' -ScriptBlock {
             [CompletionResult]::new('--insecure-skip-tls-verify', '--insecure-skip-tls-verify', [CompletionResultType]::ParameterName, 'Don''t check the server''s certificate (not in this version)')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
-            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
-            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
             break
         }
         'etcdwatch;help' {

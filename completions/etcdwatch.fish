@@ -24,24 +24,24 @@ function __fish_etcdwatch_using_subcommand
     contains -- $cmd[1] $argv
 end
 
-complete -c etcdwatch -n "__fish_etcdwatch_needs_command" -l endpoints -d 'The cluster\'s endpoints, tried in order' -r
+complete -c etcdwatch -n "__fish_etcdwatch_needs_command" -l endpoints -d 'The cluster\'s endpoints, tried in order' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_needs_command" -l api -d 'The API to use' -r -f -a "auto\t'What the server has'
 v2\t'/v2/keys'
 v3\t'The JSON gateway (not in this version)'"
 complete -c etcdwatch -n "__fish_etcdwatch_needs_command" -s o -l output -d 'How records are printed' -r -f -a "text\t'TAB-separated: index, action, key, value'
 json\t'One JSON object a line'"
-complete -c etcdwatch -n "__fish_etcdwatch_needs_command" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
-always\t'Always'
-never\t'Never'"
-complete -c etcdwatch -n "__fish_etcdwatch_needs_command" -l connect-timeout -d 'How long a connection may take: DNS, TCP and TLS, per endpoint' -r
-complete -c etcdwatch -n "__fish_etcdwatch_needs_command" -l timeout -d 'How long the whole command may take; past it, exit 124' -r
-complete -c etcdwatch -n "__fish_etcdwatch_needs_command" -l user -d 'The user to authenticate as' -r
+complete -c etcdwatch -n "__fish_etcdwatch_needs_command" -l color -d 'When to use colours' -r -f -a "auto\t'Colours on a terminal, unless NO_COLOR is set'
+always\t'Colours always'
+never\t'No colours'"
+complete -c etcdwatch -n "__fish_etcdwatch_needs_command" -l connect-timeout -d 'How long a connection may take: DNS, TCP and TLS, per endpoint' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_needs_command" -l timeout -d 'How long the whole command may take; past it, exit 124' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_needs_command" -l user -d 'The user to authenticate as' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_needs_command" -l password-file -d 'A file with the password (not in this version)' -r -F
 complete -c etcdwatch -n "__fish_etcdwatch_needs_command" -l cacert -d 'Certificates of the authorities to trust (not in this version)' -r -F
 complete -c etcdwatch -n "__fish_etcdwatch_needs_command" -l cert -d 'The client\'s certificate (not in this version)' -r -F
 complete -c etcdwatch -n "__fish_etcdwatch_needs_command" -l key -d 'The key of the client\'s certificate (not in this version)' -r -F
-complete -c etcdwatch -n "__fish_etcdwatch_needs_command" -l proxy -d 'An HTTP proxy' -r
-complete -c etcdwatch -n "__fish_etcdwatch_needs_command" -l max-event -d 'The largest event or reply that is taken' -r
+complete -c etcdwatch -n "__fish_etcdwatch_needs_command" -l proxy -d 'An HTTP proxy' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_needs_command" -l max-event -d 'The largest event or reply that is taken' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_needs_command" -s q -l quiet -d 'No notices and no spinner on standard error; errors stay'
 complete -c etcdwatch -n "__fish_etcdwatch_needs_command" -s v -l verbose -d 'Show each request as a curl command, and each connection, on standard error'
 complete -c etcdwatch -n "__fish_etcdwatch_needs_command" -l insecure-skip-tls-verify -d 'Don\'t check the server\'s certificate (not in this version)'
@@ -54,116 +54,113 @@ complete -c etcdwatch -n "__fish_etcdwatch_needs_command" -f -a "watch" -d 'Wait
 complete -c etcdwatch -n "__fish_etcdwatch_needs_command" -f -a "replay" -d 'Print the events of history, up to now'
 complete -c etcdwatch -n "__fish_etcdwatch_needs_command" -f -a "completions" -d 'Print a completion script for a shell'
 complete -c etcdwatch -n "__fish_etcdwatch_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand get" -l endpoints -d 'The cluster\'s endpoints, tried in order' -r
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand get" -l endpoints -d 'The cluster\'s endpoints, tried in order' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand get" -l api -d 'The API to use' -r -f -a "auto\t'What the server has'
 v2\t'/v2/keys'
 v3\t'The JSON gateway (not in this version)'"
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand get" -s o -l output -d 'How records are printed' -r -f -a "text\t'TAB-separated: index, action, key, value'
 json\t'One JSON object a line'"
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand get" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
-always\t'Always'
-never\t'Never'"
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand get" -l connect-timeout -d 'How long a connection may take: DNS, TCP and TLS, per endpoint' -r
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand get" -l timeout -d 'How long the whole command may take; past it, exit 124' -r
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand get" -l user -d 'The user to authenticate as' -r
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand get" -l color -d 'When to use colours' -r -f -a "auto\t'Colours on a terminal, unless NO_COLOR is set'
+always\t'Colours always'
+never\t'No colours'"
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand get" -l connect-timeout -d 'How long a connection may take: DNS, TCP and TLS, per endpoint' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand get" -l timeout -d 'How long the whole command may take; past it, exit 124' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand get" -l user -d 'The user to authenticate as' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand get" -l password-file -d 'A file with the password (not in this version)' -r -F
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand get" -l cacert -d 'Certificates of the authorities to trust (not in this version)' -r -F
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand get" -l cert -d 'The client\'s certificate (not in this version)' -r -F
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand get" -l key -d 'The key of the client\'s certificate (not in this version)' -r -F
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand get" -l proxy -d 'An HTTP proxy' -r
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand get" -l max-event -d 'The largest event or reply that is taken' -r
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand get" -s r -l recursive -d 'All below a directory, as key TAB value'
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand get" -l sort -d 'In the order of the keys'
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand get" -l quorum -d 'Agreed upon by a majority, not only what this member knows'
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand get" -l proxy -d 'An HTTP proxy' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand get" -l max-event -d 'The largest event or reply that is taken' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand get" -s r -l recursive -d 'Print all below a directory, as key TAB value'
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand get" -l sort -d 'Sort by key'
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand get" -l quorum -d 'Read what a majority agrees on, not only what this member knows'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand get" -s q -l quiet -d 'No notices and no spinner on standard error; errors stay'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand get" -s v -l verbose -d 'Show each request as a curl command, and each connection, on standard error'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand get" -l insecure-skip-tls-verify -d 'Don\'t check the server\'s certificate (not in this version)'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand get" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand get" -s V -l version -d 'Print version'
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand set" -l ttl -d 'How long it lives: seconds, or a duration such as 90s or 5m' -r
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand set" -l prev-value -d 'Only if the value is V; may be empty' -r
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand set" -l prev-index -d 'Only if the last change was at index N' -r
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand set" -l endpoints -d 'The cluster\'s endpoints, tried in order' -r
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand set" -l ttl -d 'How long the key lives: whole seconds, or a duration such as 90s or 5m' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand set" -l prev-value -d 'Only if the value is V; may be empty' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand set" -l prev-index -d 'Only if the last change was at index N' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand set" -l endpoints -d 'The cluster\'s endpoints, tried in order' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand set" -l api -d 'The API to use' -r -f -a "auto\t'What the server has'
 v2\t'/v2/keys'
 v3\t'The JSON gateway (not in this version)'"
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand set" -s o -l output -d 'How records are printed' -r -f -a "text\t'TAB-separated: index, action, key, value'
 json\t'One JSON object a line'"
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand set" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
-always\t'Always'
-never\t'Never'"
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand set" -l connect-timeout -d 'How long a connection may take: DNS, TCP and TLS, per endpoint' -r
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand set" -l timeout -d 'How long the whole command may take; past it, exit 124' -r
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand set" -l user -d 'The user to authenticate as' -r
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand set" -l color -d 'When to use colours' -r -f -a "auto\t'Colours on a terminal, unless NO_COLOR is set'
+always\t'Colours always'
+never\t'No colours'"
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand set" -l connect-timeout -d 'How long a connection may take: DNS, TCP and TLS, per endpoint' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand set" -l timeout -d 'How long the whole command may take; past it, exit 124' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand set" -l user -d 'The user to authenticate as' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand set" -l password-file -d 'A file with the password (not in this version)' -r -F
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand set" -l cacert -d 'Certificates of the authorities to trust (not in this version)' -r -F
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand set" -l cert -d 'The client\'s certificate (not in this version)' -r -F
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand set" -l key -d 'The key of the client\'s certificate (not in this version)' -r -F
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand set" -l proxy -d 'An HTTP proxy' -r
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand set" -l max-event -d 'The largest event or reply that is taken' -r
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand set" -l proxy -d 'An HTTP proxy' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand set" -l max-event -d 'The largest event or reply that is taken' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand set" -l dir -d 'Make a directory'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand set" -l create -d 'Only if the key is absent'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand set" -l update -d 'Only if the key is present'
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand set" -l in-order -d 'Under KEY, with a name that etcd chooses, each later than the one before'
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand set" -l in-order -d 'Write under KEY, to a new name that etcd chooses, each later than the one before'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand set" -s q -l quiet -d 'No notices and no spinner on standard error; errors stay'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand set" -s v -l verbose -d 'Show each request as a curl command, and each connection, on standard error'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand set" -l insecure-skip-tls-verify -d 'Don\'t check the server\'s certificate (not in this version)'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand set" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand set" -s V -l version -d 'Print version'
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand rm" -l prev-value -d 'Only if the value is V; may be empty' -r
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand rm" -l prev-index -d 'Only if the last change was at index N' -r
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand rm" -l endpoints -d 'The cluster\'s endpoints, tried in order' -r
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand rm" -l prev-value -d 'Only if the value is V; may be empty' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand rm" -l prev-index -d 'Only if the last change was at index N' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand rm" -l endpoints -d 'The cluster\'s endpoints, tried in order' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand rm" -l api -d 'The API to use' -r -f -a "auto\t'What the server has'
 v2\t'/v2/keys'
 v3\t'The JSON gateway (not in this version)'"
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand rm" -s o -l output -d 'How records are printed' -r -f -a "text\t'TAB-separated: index, action, key, value'
 json\t'One JSON object a line'"
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand rm" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
-always\t'Always'
-never\t'Never'"
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand rm" -l connect-timeout -d 'How long a connection may take: DNS, TCP and TLS, per endpoint' -r
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand rm" -l timeout -d 'How long the whole command may take; past it, exit 124' -r
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand rm" -l user -d 'The user to authenticate as' -r
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand rm" -l color -d 'When to use colours' -r -f -a "auto\t'Colours on a terminal, unless NO_COLOR is set'
+always\t'Colours always'
+never\t'No colours'"
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand rm" -l connect-timeout -d 'How long a connection may take: DNS, TCP and TLS, per endpoint' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand rm" -l timeout -d 'How long the whole command may take; past it, exit 124' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand rm" -l user -d 'The user to authenticate as' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand rm" -l password-file -d 'A file with the password (not in this version)' -r -F
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand rm" -l cacert -d 'Certificates of the authorities to trust (not in this version)' -r -F
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand rm" -l cert -d 'The client\'s certificate (not in this version)' -r -F
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand rm" -l key -d 'The key of the client\'s certificate (not in this version)' -r -F
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand rm" -l proxy -d 'An HTTP proxy' -r
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand rm" -l max-event -d 'The largest event or reply that is taken' -r
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand rm" -s r -l recursive -d 'A directory with all below it'
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand rm" -l dir -d 'An empty directory'
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand rm" -l proxy -d 'An HTTP proxy' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand rm" -l max-event -d 'The largest event or reply that is taken' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand rm" -s r -l recursive -d 'Remove a directory with all below it'
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand rm" -l dir -d 'Remove an empty directory'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand rm" -s q -l quiet -d 'No notices and no spinner on standard error; errors stay'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand rm" -s v -l verbose -d 'Show each request as a curl command, and each connection, on standard error'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand rm" -l insecure-skip-tls-verify -d 'Don\'t check the server\'s certificate (not in this version)'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand rm" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand rm" -s V -l version -d 'Print version'
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l from-index -d 'Begin with the first event at or after index N, from history if it is there' -r
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l after-index -d 'The same as --from-index M+1' -r
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l count -d 'Stop after N events' -r
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l from-index -d 'Begin with the first event at or after index N, from history if it is there' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l after-index -d 'The same as --from-index M+1' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l count -d 'Stop after N events (with --stream)' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l checkpoint -d 'Resume where the last run stopped (not in this version)' -r -F
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l on-gap -d 'What is done when events were lost' -r -f -a "resync\t'Read the state anew (not in this version)'
 diff\t'Print the differences (not in this version)'
 continue\t'Declare the gap and go on'
 fail\t'End with exit 5'"
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l endpoints -d 'The cluster\'s endpoints, tried in order' -r
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l endpoints -d 'The cluster\'s endpoints, tried in order' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l api -d 'The API to use' -r -f -a "auto\t'What the server has'
 v2\t'/v2/keys'
 v3\t'The JSON gateway (not in this version)'"
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -s o -l output -d 'How records are printed' -r -f -a "text\t'TAB-separated: index, action, key, value'
 json\t'One JSON object a line'"
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
-always\t'Always'
-never\t'Never'"
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l connect-timeout -d 'How long a connection may take: DNS, TCP and TLS, per endpoint' -r
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l timeout -d 'How long the whole command may take; past it, exit 124' -r
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l user -d 'The user to authenticate as' -r
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l color -d 'When to use colours' -r -f -a "auto\t'Colours on a terminal, unless NO_COLOR is set'
+always\t'Colours always'
+never\t'No colours'"
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l connect-timeout -d 'How long a connection may take: DNS, TCP and TLS, per endpoint' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l timeout -d 'How long the whole command may take; past it, exit 124' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l user -d 'The user to authenticate as' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l password-file -d 'A file with the password (not in this version)' -r -F
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l cacert -d 'Certificates of the authorities to trust (not in this version)' -r -F
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l cert -d 'The client\'s certificate (not in this version)' -r -F
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l key -d 'The key of the client\'s certificate (not in this version)' -r -F
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l proxy -d 'An HTTP proxy' -r
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l max-event -d 'The largest event or reply that is taken' -r
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -s r -l recursive -d 'All below it too'
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l proxy -d 'An HTTP proxy' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l max-event -d 'The largest event or reply that is taken' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -s r -l recursive -d 'Watch all below it too'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l stream -d 'Every event, until stopped'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l prev -d 'Show the previous value'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l snapshot -d 'Print the present state first (not in this version)'
@@ -172,35 +169,34 @@ complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -s q -l quiet
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -s v -l verbose -d 'Show each request as a curl command, and each connection, on standard error'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l insecure-skip-tls-verify -d 'Don\'t check the server\'s certificate (not in this version)'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -s V -l version -d 'Print version'
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l from-index -d 'The first index, or \'oldest\' for the oldest event that the server has' -r
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l after-index -d 'The same as --from-index M+1' -r
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l to-index -d 'The last index' -r
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l count -d 'Stop after N events' -r
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l from-index -d 'The first index, or \'oldest\' for the oldest event that the server has' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l after-index -d 'The same as --from-index M+1' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l to-index -d 'The last index; without it, the server\'s at the start' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l count -d 'Stop after N events' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l checkpoint -d 'Resume where the last run stopped (not in this version)' -r -F
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l on-gap -d 'What is done when events were lost; the default is \'fail\'' -r -f -a "resync\t'Read the state anew (not in this version)'
 diff\t'Print the differences (not in this version)'
 continue\t'Declare the gap and go on'
 fail\t'End with exit 5'"
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l endpoints -d 'The cluster\'s endpoints, tried in order' -r
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l endpoints -d 'The cluster\'s endpoints, tried in order' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l api -d 'The API to use' -r -f -a "auto\t'What the server has'
 v2\t'/v2/keys'
 v3\t'The JSON gateway (not in this version)'"
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -s o -l output -d 'How records are printed' -r -f -a "text\t'TAB-separated: index, action, key, value'
 json\t'One JSON object a line'"
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
-always\t'Always'
-never\t'Never'"
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l connect-timeout -d 'How long a connection may take: DNS, TCP and TLS, per endpoint' -r
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l timeout -d 'How long the whole command may take; past it, exit 124' -r
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l user -d 'The user to authenticate as' -r
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l color -d 'When to use colours' -r -f -a "auto\t'Colours on a terminal, unless NO_COLOR is set'
+always\t'Colours always'
+never\t'No colours'"
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l connect-timeout -d 'How long a connection may take: DNS, TCP and TLS, per endpoint' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l timeout -d 'How long the whole command may take; past it, exit 124' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l user -d 'The user to authenticate as' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l password-file -d 'A file with the password (not in this version)' -r -F
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l cacert -d 'Certificates of the authorities to trust (not in this version)' -r -F
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l cert -d 'The client\'s certificate (not in this version)' -r -F
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l key -d 'The key of the client\'s certificate (not in this version)' -r -F
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l proxy -d 'An HTTP proxy' -r
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l max-event -d 'The largest event or reply that is taken' -r
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -s r -l recursive -d 'All below it too'
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l proxy -d 'An HTTP proxy' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l max-event -d 'The largest event or reply that is taken' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -s r -l recursive -d 'Replay all below it too'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l follow -d 'Go on as a stream, with no gap between'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l prev -d 'Show the previous value'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l snapshot -d 'Print the present state first (not in this version)'
@@ -209,30 +205,28 @@ complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -s q -l quie
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -s v -l verbose -d 'Show each request as a curl command, and each connection, on standard error'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l insecure-skip-tls-verify -d 'Don\'t check the server\'s certificate (not in this version)'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -s V -l version -d 'Print version'
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand completions" -l endpoints -d 'The cluster\'s endpoints, tried in order' -r
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand completions" -l endpoints -d 'The cluster\'s endpoints, tried in order' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand completions" -l api -d 'The API to use' -r -f -a "auto\t'What the server has'
 v2\t'/v2/keys'
 v3\t'The JSON gateway (not in this version)'"
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand completions" -s o -l output -d 'How records are printed' -r -f -a "text\t'TAB-separated: index, action, key, value'
 json\t'One JSON object a line'"
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand completions" -l color -d 'When to use colours' -r -f -a "auto\t'On a terminal, unless `NO_COLOR` is set'
-always\t'Always'
-never\t'Never'"
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand completions" -l connect-timeout -d 'How long a connection may take: DNS, TCP and TLS, per endpoint' -r
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand completions" -l timeout -d 'How long the whole command may take; past it, exit 124' -r
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand completions" -l user -d 'The user to authenticate as' -r
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand completions" -l color -d 'When to use colours' -r -f -a "auto\t'Colours on a terminal, unless NO_COLOR is set'
+always\t'Colours always'
+never\t'No colours'"
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand completions" -l connect-timeout -d 'How long a connection may take: DNS, TCP and TLS, per endpoint' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand completions" -l timeout -d 'How long the whole command may take; past it, exit 124' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand completions" -l user -d 'The user to authenticate as' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand completions" -l password-file -d 'A file with the password (not in this version)' -r -F
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand completions" -l cacert -d 'Certificates of the authorities to trust (not in this version)' -r -F
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand completions" -l cert -d 'The client\'s certificate (not in this version)' -r -F
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand completions" -l key -d 'The key of the client\'s certificate (not in this version)' -r -F
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand completions" -l proxy -d 'An HTTP proxy' -r
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand completions" -l max-event -d 'The largest event or reply that is taken' -r
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand completions" -l proxy -d 'An HTTP proxy' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand completions" -l max-event -d 'The largest event or reply that is taken' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand completions" -s q -l quiet -d 'No notices and no spinner on standard error; errors stay'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand completions" -s v -l verbose -d 'Show each request as a curl command, and each connection, on standard error'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand completions" -l insecure-skip-tls-verify -d 'Don\'t check the server\'s certificate (not in this version)'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand completions" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand completions" -s V -l version -d 'Print version'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand help; and not __fish_seen_subcommand_from get set rm watch replay completions help" -f -a "get" -d 'Print a key\'s value, or what is in a directory'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand help; and not __fish_seen_subcommand_from get set rm watch replay completions help" -f -a "set" -d 'Write a value, or make a directory'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand help; and not __fish_seen_subcommand_from get set rm watch replay completions help" -f -a "rm" -d 'Remove a key or a directory'
@@ -240,3 +234,5 @@ complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand help; and not __fish
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand help; and not __fish_seen_subcommand_from get set rm watch replay completions help" -f -a "replay" -d 'Print the events of history, up to now'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand help; and not __fish_seen_subcommand_from get set rm watch replay completions help" -f -a "completions" -d 'Print a completion script for a shell'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand help; and not __fish_seen_subcommand_from get set rm watch replay completions help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c etcdwatch -f
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand completions" -a "bash elvish fish powershell zsh"

@@ -18,19 +18,10 @@ use crate::settings::{Settings, Surroundings};
 /// Runs the program with these arguments, the first of which is its name.
 #[must_use]
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
-    let cli = match Cli::try_parse_from(arguments) {
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
+    let cli = match Cli::try_parse_from(&arguments) {
         Ok(cli) => cli,
-        // Help and version are on standard output and no error; a reader that went away is
-        // none either.
-        Err(error) => {
-            let _ = error.print();
-            let exit = if error.use_stderr() {
-                Exit::Usage
-            } else {
-                Exit::Done
-            };
-            return exit.into();
-        }
+        Err(error) => return explain(&error, &arguments).into(),
     };
     let exit = match dispatch(&cli) {
         Ok(()) => Exit::Done,
@@ -41,6 +32,36 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
     };
     exit.into()
+}
+
+/// Shows help, the version, or what was wrong with the arguments.
+fn explain(error: &clap::Error, arguments: &[OsString]) -> Exit {
+    // Help and version are on standard output and no error; a reader that went away is none
+    // either.
+    if !error.use_stderr() {
+        let _ = error.print();
+        return Exit::Done;
+    }
+    if asks_for_json(arguments) {
+        let text = error.to_string();
+        let message = text.strip_prefix("error: ").unwrap_or(&text);
+        let usage = Error::Usage(message.lines().next().unwrap_or_default().to_owned());
+        let _ = writeln!(io::stderr(), "{}", json::error(&usage));
+    } else {
+        let _ = error.print();
+    }
+    Exit::Usage
+}
+
+/// Whether `-o json` is among arguments that could not be parsed.
+fn asks_for_json(arguments: &[OsString]) -> bool {
+    let pairs = arguments.windows(2);
+    arguments
+        .iter()
+        .any(|one| one == "-ojson" || one == "-o=json" || one == "--output=json")
+        || pairs.into_iter().any(|pair| {
+            matches!(pair, [option, value] if (option == "-o" || option == "--output") && value == "json")
+        })
 }
 
 impl From<Exit> for ExitCode {

@@ -18,7 +18,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::builder::styling::{AnsiColor, Styles};
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 
 /// As cargo and ripgrep colour their help.
 const STYLES: Styles = Styles::styled()
@@ -33,7 +33,7 @@ const STYLES: Styles = Styles::styled()
 /// and in order, or declares the gap: through dropped connections, restarted servers, bursts
 /// and slow readers.
 #[derive(Debug, Parser)]
-#[command(name = "etcdwatch", version, styles = STYLES, propagate_version = true)]
+#[command(name = "etcdwatch", version, styles = STYLES)]
 #[command(subcommand_required = true, arg_required_else_help = true)]
 pub struct Cli {
     /// Options of every command.
@@ -52,12 +52,12 @@ pub struct Global {
     ///
     /// URLs or HOST:PORT, separated by commas. Without a port it is 2379. The default is
     /// http://127.0.0.1:2379. [env: ETCDCTL_ENDPOINTS]
-    #[arg(long, global = true, value_name = "URL[,URL…]", value_delimiter = ',')]
+    #[arg(long, global = true, value_hint = ValueHint::Url, value_name = "URL[,URL…]", value_delimiter = ',')]
     pub endpoints: Vec<String>,
 
     /// The API to use
     ///
-    /// This version speaks v2; 'auto' is v2. [env: ETCDCTL_API, as 2 or 3]
+    /// This version speaks v2; 'auto' is v2, and v3 is refused. [env: ETCDCTL_API, as 2 or 3]
     #[arg(long, global = true, value_enum, value_name = "VERSION")]
     pub api: Option<Api>,
 
@@ -97,21 +97,22 @@ pub struct Global {
     /// How long a connection may take: DNS, TCP and TLS, per endpoint
     ///
     /// The default is 2s. [env: ETCDCTL_DIAL_TIMEOUT]
-    #[arg(long, global = true, value_name = "DURATION", value_parser = duration)]
+    #[arg(long, global = true, value_hint = ValueHint::Other, value_name = "DURATION", value_parser = duration)]
     pub connect_timeout: Option<Duration>,
 
     /// How long the whole command may take; past it, exit 124
     ///
-    /// The default is 5s for get, set and rm, and none for watch and replay.
+    /// The default is 5s for get, set and rm, and none for watch and replay. A write that was
+    /// sent by then and is not answered ends with exit 7.
     /// [env: ETCDCTL_COMMAND_TIMEOUT, for get, set and rm]
-    #[arg(long, global = true, value_name = "DURATION", value_parser = duration)]
+    #[arg(long, global = true, value_hint = ValueHint::Other, value_name = "DURATION", value_parser = duration)]
     pub timeout: Option<Duration>,
 
     /// The user to authenticate as
     ///
     /// A password on the command line can be seen by other users of the machine; the
     /// environment can't. [env: ETCDCTL_USER, or ETCDCTL_USERNAME and ETCDCTL_PASSWORD]
-    #[arg(long, global = true, value_name = "NAME:PASSWORD")]
+    #[arg(long, global = true, value_hint = ValueHint::Other, value_name = "NAME:PASSWORD")]
     pub user: Option<String>,
 
     /// A file with the password (not in this version)
@@ -138,13 +139,13 @@ pub struct Global {
     ///
     /// HTTP_PROXY and its kin are ignored: etcd's traffic carries credentials and is usually
     /// local.
-    #[arg(long, global = true, value_name = "URL")]
+    #[arg(long, global = true, value_hint = ValueHint::Url, value_name = "URL")]
     pub proxy: Option<String>,
 
     /// The largest event or reply that is taken
     ///
     /// In bytes, or with KiB, MiB or GiB. One beyond it ends the run with exit 6.
-    #[arg(long, global = true, value_name = "SIZE", default_value = "64MiB", value_parser = size)]
+    #[arg(long, global = true, value_hint = ValueHint::Other, value_name = "SIZE", default_value = "64MiB", value_parser = size)]
     pub max_event: usize,
 }
 
@@ -152,50 +153,62 @@ pub struct Global {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Print a key's value, or what is in a directory
+    ///
+    /// Of a directory, its children are printed, one a line; directories end in '/'.
     Get(Get),
     /// Write a value, or make a directory
+    ///
+    /// A write is tried on another endpoint only while nothing of it has been sent. One that
+    /// was sent and not answered ends with exit 7: read the key before writing again.
     Set(Set),
     /// Remove a key or a directory
+    ///
+    /// A removal is tried on another endpoint only while nothing of it has been sent. One that
+    /// was sent and not answered ends with exit 7.
     Rm(Rm),
     /// Wait for an event, or stream every event
+    ///
+    /// Without --stream: one event, then exit 0. With it: every event once and in order, until
+    /// stopped, through dropped connections and restarted servers; where the server can no
+    /// longer tell what happened, a gap is declared.
     Watch(Watch),
     /// Print the events of history, up to now
+    ///
+    /// From index N to the server's index at the start, then exit 0. etcd keeps the last 1,000
+    /// indexes of the whole store.
     Replay(Replay),
     /// Print a completion script for a shell
     Completions(Completions),
 }
 
-/// Print a key's value, or what is in a directory
-///
-/// Of a directory, its children are printed, one a line; directories end in '/'.
+/// What is typed after `get`.
 #[derive(Args, Clone, Debug)]
 pub struct Get {
     /// The key; a missing leading '/' is added
+    #[arg(value_hint = ValueHint::Other)]
     pub key: String,
-    /// All below a directory, as key TAB value
+    /// Print all below a directory, as key TAB value
     #[arg(short, long)]
     pub recursive: bool,
-    /// In the order of the keys
+    /// Sort by key
     #[arg(long)]
     pub sort: bool,
-    /// Agreed upon by a majority, not only what this member knows
+    /// Read what a majority agrees on, not only what this member knows
     #[arg(long)]
     pub quorum: bool,
 }
 
-/// Write a value, or make a directory
-///
-/// A write is tried on another endpoint only while nothing of it has been sent. One that was
-/// sent and not answered ends with exit 7: read the key before writing again.
+/// What is typed after `set`.
 #[derive(Args, Clone, Debug)]
 pub struct Set {
     /// The key; a missing leading '/' is added
+    #[arg(value_hint = ValueHint::Other)]
     pub key: String,
     /// The value; '-' reads it from standard input, bytes as they are
-    #[arg(allow_hyphen_values = true, required_unless_present = "dir")]
+    #[arg(allow_hyphen_values = true, required_unless_present = "dir", value_hint = ValueHint::Other)]
     pub value: Option<OsString>,
-    /// How long it lives: seconds, or a duration such as 90s or 5m
-    #[arg(long, value_name = "DURATION|SECONDS", value_parser = seconds, allow_hyphen_values = true)]
+    /// How long the key lives: whole seconds, or a duration such as 90s or 5m
+    #[arg(long, value_hint = ValueHint::Other, value_name = "DURATION|SECONDS", value_parser = seconds, allow_hyphen_values = true)]
     pub ttl: Option<std::num::NonZeroU64>,
     /// Make a directory
     #[arg(long, conflicts_with_all = ["value", "prev_value"])]
@@ -206,72 +219,70 @@ pub struct Set {
     /// Only if the key is present
     #[arg(long, conflicts_with = "in_order")]
     pub update: bool,
-    /// Under KEY, with a name that etcd chooses, each later than the one before
+    /// Write under KEY, to a new name that etcd chooses, each later than the one before
     #[arg(long, conflicts_with_all = ["prev_value", "prev_index"])]
     pub in_order: bool,
     /// Only if the value is V; may be empty
     #[arg(
         long,
-        value_name = "V",
+        value_hint = ValueHint::Other, value_name = "V",
         alias = "swap-with-value",
         allow_hyphen_values = true
     )]
     pub prev_value: Option<OsString>,
     /// Only if the last change was at index N
-    #[arg(long, value_name = "N", alias = "swap-with-index", value_parser = index)]
+    #[arg(long, value_hint = ValueHint::Other, value_name = "N", alias = "swap-with-index", value_parser = index)]
     pub prev_index: Option<u64>,
 }
 
-/// Remove a key or a directory
+/// What is typed after `rm`.
 #[derive(Args, Clone, Debug)]
 pub struct Rm {
     /// The key; a missing leading '/' is added
+    #[arg(value_hint = ValueHint::Other)]
     pub key: String,
-    /// A directory with all below it
+    /// Remove a directory with all below it
     #[arg(short, long)]
     pub recursive: bool,
-    /// An empty directory
+    /// Remove an empty directory
     #[arg(long)]
     pub dir: bool,
     /// Only if the value is V; may be empty
     #[arg(
         long,
-        value_name = "V",
+        value_hint = ValueHint::Other, value_name = "V",
         alias = "with-value",
         allow_hyphen_values = true
     )]
     pub prev_value: Option<OsString>,
     /// Only if the last change was at index N
-    #[arg(long, value_name = "N", alias = "with-index", value_parser = index)]
+    #[arg(long, value_hint = ValueHint::Other, value_name = "N", alias = "with-index", value_parser = index)]
     pub prev_index: Option<u64>,
 }
 
-/// Wait for an event, or stream every event
-///
-/// Without --stream: one event, then exit 0. With it: every event once and in order, until
-/// stopped, through dropped connections and restarted servers; where the server can no longer
-/// tell what happened, a gap is declared.
+/// What is typed after `watch`.
 #[derive(Args, Clone, Debug)]
 pub struct Watch {
     /// The key; it need not exist
+    #[arg(value_hint = ValueHint::Other)]
     pub key: String,
-    /// All below it too
+    /// Watch all below it too
     #[arg(short, long)]
     pub recursive: bool,
     /// Every event, until stopped
     #[arg(long)]
     pub stream: bool,
     /// Begin with the first event at or after index N, from history if it is there
-    #[arg(long, value_name = "N", alias = "rev", value_parser = index)]
+    #[arg(long, value_hint = ValueHint::Other, value_name = "N", alias = "rev", value_parser = index)]
     pub from_index: Option<u64>,
     /// The same as --from-index M+1
-    #[arg(long, value_name = "M", conflicts_with = "from_index")]
+    #[arg(long, value_hint = ValueHint::Other, value_name = "M", conflicts_with = "from_index")]
     pub after_index: Option<u64>,
     /// Show the previous value
     #[arg(long)]
     pub prev: bool,
-    /// Stop after N events
-    #[arg(long, value_name = "N", requires = "stream", value_parser = count)]
+    /// Stop after N events (with --stream)
+    #[arg(long, value_hint = ValueHint::Other, value_name = "N", requires = "stream", value_parser = count)]
     pub count: Option<u64>,
     /// Options that are to come.
     #[command(flatten)]
@@ -284,25 +295,23 @@ pub struct Watch {
     pub on_gap: Option<OnGap>,
 }
 
-/// Print the events of history, up to now
-///
-/// From index N to the server's index at the start, then exit 0. etcd keeps the last 1,000
-/// indexes of the whole store.
+/// What is typed after `replay`.
 #[derive(Args, Clone, Debug)]
 pub struct Replay {
     /// The key
+    #[arg(value_hint = ValueHint::Other)]
     pub key: String,
     /// The first index, or 'oldest' for the oldest event that the server has
-    #[arg(long, value_name = "N|oldest", alias = "rev", value_parser = from, required_unless_present = "after_index")]
+    #[arg(long, value_hint = ValueHint::Other, value_name = "N|oldest", alias = "rev", value_parser = from, required_unless_present = "after_index")]
     pub from_index: Option<From>,
     /// The same as --from-index M+1
-    #[arg(long, value_name = "M", conflicts_with = "from_index")]
+    #[arg(long, value_hint = ValueHint::Other, value_name = "M", conflicts_with = "from_index")]
     pub after_index: Option<u64>,
-    /// All below it too
+    /// Replay all below it too
     #[arg(short, long)]
     pub recursive: bool,
-    /// The last index
-    #[arg(long, value_name = "M", value_parser = index)]
+    /// The last index; without it, the server's at the start
+    #[arg(long, value_hint = ValueHint::Other, value_name = "M", value_parser = index)]
     pub to_index: Option<u64>,
     /// Go on as a stream, with no gap between
     #[arg(long, conflicts_with = "to_index")]
@@ -311,7 +320,7 @@ pub struct Replay {
     #[arg(long)]
     pub prev: bool,
     /// Stop after N events
-    #[arg(long, value_name = "N", value_parser = count)]
+    #[arg(long, value_hint = ValueHint::Other, value_name = "N", value_parser = count)]
     pub count: Option<u64>,
     /// Options that are to come.
     #[command(flatten)]
@@ -337,7 +346,7 @@ pub struct Later {
     pub status: bool,
 }
 
-/// Print a completion script for a shell
+/// What is typed after `completions`.
 #[derive(Args, Clone, Debug)]
 pub struct Completions {
     /// The shell
@@ -367,11 +376,11 @@ pub enum Output {
 /// `--color`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Color {
-    /// On a terminal, unless `NO_COLOR` is set
+    /// Colours on a terminal, unless NO_COLOR is set
     Auto,
-    /// Always
+    /// Colours always
     Always,
-    /// Never
+    /// No colours
     Never,
 }
 

@@ -1,14 +1,24 @@
 //! `completions`.
 
 use clap::CommandFactory as _;
+use clap_complete::Shell;
 
 use crate::cli::{self, Cli};
 
+/// What clap_complete's script for fish leaves out (clap issue 6295): the values of
+/// positionals, and that a key is no file.
+const FISH: &str = r#"complete -c etcdwatch -f
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand completions" -a "bash elvish fish powershell zsh"
+"#;
+
 /// The completion script for a shell.
 #[must_use]
-pub fn render(shell: clap_complete::Shell) -> Vec<u8> {
+pub fn render(shell: Shell) -> Vec<u8> {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "etcdwatch", &mut script);
+    if shell == Shell::Fish {
+        script.extend_from_slice(FISH.as_bytes());
+    }
     script
 }
 

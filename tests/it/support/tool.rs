@@ -287,13 +287,28 @@ impl Running {
 
     /// The most memory that it ever held (the kernel's `VmHWM`), in KiB. It must be running.
     pub fn peak_memory_kib(&self) -> u64 {
+        let size = self.status("VmHWM:");
+        size.strip_suffix(" kB")
+            .and_then(|size| size.parse().ok())
+            .unwrap_or_else(|| panic!("no size: {size}"))
+    }
+
+    /// Has it a handler for that signal? It must be running.
+    pub fn catches(&self, signal: Signal) -> bool {
+        let mask = u64::from_str_radix(&self.status("SigCgt:"), 16).expect("a mask");
+        mask >> (signal.as_raw() - 1) & 1 == 1
+    }
+
+    /// A line of its state, as the kernel has it. It must be running.
+    fn status(&self, name: &str) -> String {
         let path = format!("/proc/{}/status", self.process.pid());
         let status = std::fs::read_to_string(path).expect("the process's state");
         status
             .lines()
-            .find_map(|line| line.strip_prefix("VmHWM:"))
-            .and_then(|rest| rest.trim().strip_suffix(" kB")?.parse().ok())
-            .unwrap_or_else(|| panic!("no VmHWM; it has ended?\n{status}"))
+            .find_map(|line| line.strip_prefix(name))
+            .unwrap_or_else(|| panic!("no {name}; it has ended?\n{status}"))
+            .trim()
+            .to_owned()
     }
 
     /// Waits for its end. Past the limit it is killed, and the panic shows what it wrote.
