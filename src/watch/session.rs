@@ -363,6 +363,8 @@ impl Session {
                 .scope
                 .covers(event.node().key(), event.removes_directory())
             {
+                // An index names one event: whatever else happened there is none of ours.
+                ledger.prove(index.previous(), index);
                 continue;
             }
             let parcel = Arc::clone(&parcel);

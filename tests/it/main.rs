@@ -8,6 +8,7 @@
     reason = "a panic is how a test fails, in its helpers too"
 )]
 
+mod decoder;
 mod errors;
 mod failover;
 mod get;
@@ -18,5 +19,6 @@ mod replay;
 mod rm;
 mod set;
 mod support;
+mod terminal;
 mod usage;
 mod watch;

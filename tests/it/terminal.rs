@@ -1,0 +1,566 @@
+//! What a person sees: the spinner, the bar, columns and colours; and what he never does.
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::support::proxy::{Cut, Proxy};
+use crate::support::scripted::{Response, Scripted};
+use crate::support::shared::{self, Ground};
+use crate::support::tool::{Program, Signal, Terminal};
+use crate::support::{v2, wait};
+
+/// How long an end may take that is to come at once.
+const SOON: Duration = Duration::from_secs(2);
+
+/// A stream on a terminal that begins with a record, and the record's index.
+fn stream(ground: &Ground, options: &[&str]) -> (Program, u64) {
+    let index = ground.put(&ground.key("first"), "1");
+    let from = index.to_string();
+    let watch = [
+        "watch",
+        "--stream",
+        "-r",
+        ground.part(),
+        "--from-index",
+        &from,
+    ];
+    (ground.program(&[&watch[..], options].concat()), index)
+}
+
+/// The rows that are not empty, less what the terminal itself echoes of a Ctrl-C.
+fn rows(screen: &str) -> Vec<String> {
+    screen
+        .lines()
+        .map(|row| row.replace("^C", "").trim_end().to_owned())
+        .filter(|row| !row.is_empty())
+        .collect()
+}
+
+fn contains(terminal: &Terminal, part: &[u8]) -> bool {
+    terminal.raw().windows(part.len()).any(|have| have == part)
+}
+
+/// Whether it was told to colour anything: `ESC [ … m`.
+fn is_coloured(bytes: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(bytes);
+    text.split("\u{1b}[").skip(1).any(|rest| {
+        let end = rest.find(|letter: char| letter.is_ascii_alphabetic());
+        // Zero is the end of a colour.
+        end.is_some_and(|end| rest[end..].starts_with('m') && !["", "0"].contains(&&rest[..end]))
+    })
+}
+
+// --- the spinner
+
+#[test]
+fn the_spinner_says_how_long_how_many_events_and_which_index() {
+    for ground in shared::each() {
+        let (program, index) = stream(&ground, &[]);
+        let terminal = program.on_terminal(24, 100);
+        let part = ground.part().to_owned();
+        let tells = move |screen: &str, elapsed: &str, events: &str, index: u64| {
+            let parts = [&part, elapsed, events, &format!("index {index}")].map(str::to_owned);
+            let spinner = rows(screen).pop().unwrap_or_default();
+            parts.iter().all(|part| spinner.contains(part))
+        };
+        terminal.wait_for_screen(|screen| tells(screen, "0s", "1 event", index), wait::LONG);
+        // It goes on while nothing happens.
+        terminal.wait_for_screen(|screen| tells(screen, "1s", "1 event", index), wait::LONG);
+        let index = ground.put(&ground.key("second"), "2");
+        terminal.wait_for_screen(|screen| tells(screen, "s", "2 events", index), wait::LONG);
+        terminal.send(b"\x03");
+        assert_eq!(terminal.wait(SOON), 130);
+    }
+}
+
+#[test]
+fn records_are_whole_beside_the_spinner_and_nothing_of_it_stays() {
+    let ground = shared::any();
+    let (program, _) = stream(&ground, &["--color", "never"]);
+    let terminal = program.on_terminal(50, 100);
+    let mut written = vec!["first".to_owned()];
+    for number in 0..30 {
+        // Between one record and the next the spinner is drawn now and then.
+        if number % 10 == 0 {
+            let drawn = terminal.raw().len();
+            terminal.wait_for_screen(|screen| screen.contains("watching"), wait::LONG);
+            wait::until(wait::LONG, "the spinner to turn", || {
+                terminal.raw().len() > drawn
+            });
+        }
+        let name = format!("k{number}");
+        ground.put(&ground.key(&name), "v");
+        written.push(name);
+    }
+    let last = ground.key("k29");
+    terminal.wait_for_screen(|screen| screen.contains(&last), wait::LONG);
+    terminal.send(b"\x03");
+    assert_eq!(terminal.wait(SOON), 130);
+    let rows = rows(&terminal.screen());
+    let keys: Vec<_> = rows
+        .iter()
+        .map(|row| {
+            let fields: Vec<_> = row.split_whitespace().collect();
+            assert_eq!(fields.len(), 4, "a garbled row: {row:?}");
+            assert!(fields[0].parse::<u64>().is_ok(), "{row:?}");
+            assert_eq!(fields[1], "set", "{row:?}");
+            fields[2].to_owned()
+        })
+        .collect();
+    let expected: Vec<_> = written.iter().map(|name| ground.key(name)).collect();
+    assert_eq!(keys, expected);
+}
+
+#[test]
+fn every_end_leaves_a_clean_screen_with_the_cursor_shown() {
+    let ground = shared::any();
+    for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143), (Signal::HUP, 129)] {
+        let (program, _) = stream(&ground, &[]);
+        let terminal = program.on_terminal(24, 100);
+        terminal.wait_for_screen(|screen| screen.contains("watching"), wait::LONG);
+        terminal.signal(signal);
+        assert_eq!(terminal.wait(SOON), code);
+        assert_eq!(rows(&terminal.screen()).len(), 1, "{}", terminal.screen());
+        let raw = terminal.raw();
+        let text = String::from_utf8_lossy(&raw);
+        let (hidden, shown) = (text.rfind("\u{1b}[?25l"), text.rfind("\u{1b}[?25h"));
+        assert!(
+            hidden.is_none() || hidden < shown,
+            "the cursor stays hidden"
+        );
+    }
+    let (program, _) = stream(&ground, &["--timeout", "700ms"]);
+    let terminal = program.on_terminal(24, 100);
+    terminal.wait_for_screen(|screen| screen.contains("watching"), wait::LONG);
+    assert_eq!(terminal.wait(wait::LONG), 124);
+    let rows = rows(&terminal.screen());
+    assert!(rows[1].contains("timed out"), "{rows:?}");
+    assert!(!rows.iter().any(|row| row.contains("watching")), "{rows:?}");
+}
+
+#[test]
+fn a_notice_and_the_spinner_share_the_terminal() {
+    let ground = shared::any();
+    let proxy = Proxy::to(&ground.url());
+    let (_, index) = stream(&ground, &[]);
+    let from = index.to_string();
+    let watch = [
+        "watch",
+        "--stream",
+        "-r",
+        ground.part(),
+        "--from-index",
+        &from,
+    ];
+    let url = proxy.url();
+    let watch = [&watch[..], &["--endpoints", &url]].concat();
+    let terminal = Program::tool(&watch).on_terminal(24, 120);
+    terminal.wait_for_screen(|screen| screen.contains("watching"), wait::LONG);
+    proxy.refuse(true);
+    proxy.cut_all(Cut::Reset);
+    terminal.wait_for_screen(|screen| screen.contains(&url), wait::LONG);
+    ground.put(&ground.key("second"), "2");
+    proxy.refuse(false);
+    let second = ground.key("second");
+    terminal.wait_for_screen(|screen| screen.contains(&second), wait::LONG);
+    terminal.send(b"\x03");
+    assert_eq!(terminal.wait(SOON), 130);
+    for row in rows(&terminal.screen()) {
+        let is_record = row
+            .trim_start()
+            .starts_with(|letter: char| letter.is_ascii_digit());
+        assert!(is_record || row.starts_with("etcdwatch: "), "{row:?}");
+    }
+}
+
+#[test]
+fn a_request_that_is_slow_shows_a_spinner_and_one_that_is_not_does_not() {
+    let ground = shared::any();
+    let key = ground.key("k");
+    ground.put(&key, "v");
+    let proxy = Proxy::to(&ground.url());
+    proxy.half_open();
+    let get = ["get", &key, "--timeout", "60s", "--endpoints", &proxy.url()];
+    let terminal = Terminal::start(&get, 24, 100);
+    terminal.wait_for_screen(|screen| screen.contains("reading"), wait::LONG);
+    proxy.resume();
+    assert_eq!(terminal.wait(wait::LONG), 0);
+    assert_eq!(rows(&terminal.screen()), ["v"]);
+
+    let terminal = ground.on_terminal(&["get", &key]);
+    assert_eq!(terminal.wait(wait::LONG), 0);
+    assert_eq!(terminal.raw(), b"v\r\n");
+}
+
+#[test]
+fn quiet_shows_no_spinner() {
+    let ground = shared::any();
+    let (program, _) = stream(&ground, &["-q", "--timeout", "900ms"]);
+    let terminal = program.on_terminal(24, 100);
+    // Longer than the spinner takes to appear, by the tool's own clock.
+    assert_eq!(terminal.wait(wait::LONG), 124);
+    assert!(!contains(&terminal, b"watching"));
+    let (program, _) = stream(&ground, &["--timeout", "900ms"]);
+    let terminal = program.on_terminal(24, 100);
+    assert_eq!(terminal.wait(wait::LONG), 124);
+    assert!(contains(&terminal, b"watching"));
+}
+
+#[test]
+fn a_narrow_terminal_and_one_that_shrinks_stay_whole() {
+    let ground = shared::any();
+    let (program, _) = stream(&ground, &[]);
+    let terminal = program.on_terminal(24, 40);
+    terminal.wait_for_screen(|screen| screen.contains("watching"), wait::LONG);
+    terminal.resize(24, 30);
+    let drawn = terminal.raw().len();
+    wait::until(wait::LONG, "the spinner to turn", || {
+        terminal.raw().len() > drawn + 100
+    });
+    terminal.send(b"\x03");
+    assert_eq!(terminal.wait(SOON), 130);
+    let rows = rows(&terminal.screen());
+    assert!(!rows.iter().any(|row| row.contains("watching")), "{rows:?}");
+}
+
+#[test]
+fn records_go_to_a_file_while_the_spinner_turns_on_the_terminal() {
+    let ground = shared::any();
+    let index = ground.put(&ground.key("first"), "1");
+    let from = index.to_string();
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("records");
+    let script = format!(r#"exec "$0" "$@" >'{}'"#, path.display());
+    let watch = [
+        "watch",
+        "--stream",
+        "-r",
+        ground.part(),
+        "--from-index",
+        &from,
+    ];
+    let terminal = ground.shell(&script, &watch).on_terminal(24, 100);
+    terminal.wait_for_screen(|screen| screen.contains("1 event"), wait::LONG);
+    let second = ground.put(&ground.key("second"), "2\t3");
+    terminal.wait_for_screen(|screen| screen.contains("2 events"), wait::LONG);
+    terminal.send(b"\x03");
+    assert_eq!(terminal.wait(SOON), 130);
+    let expected = format!(
+        "{index}\tset\t{}\t1\n{second}\tset\t{}\t2\\t3\n",
+        ground.key("first"),
+        ground.key("second")
+    );
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), expected);
+    assert_eq!(rows(&terminal.screen()), Vec::<String>::new());
+}
+
+#[test]
+fn stderr_to_a_file_gets_no_spinner_while_records_go_to_the_terminal() {
+    let ground = shared::any();
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("errors");
+    let script = format!(r#"exec "$0" "$@" 2>'{}'"#, path.display());
+    let from = ground.put(&ground.key("first"), "1").to_string();
+    let watch = [
+        "watch",
+        "--stream",
+        "-r",
+        ground.part(),
+        "--from-index",
+        &from,
+    ];
+    let watch = [&watch[..], &["--timeout", "900ms"]].concat();
+    let terminal = ground.shell(&script, &watch).on_terminal(24, 100);
+    assert_eq!(terminal.wait(wait::LONG), 124);
+    assert_eq!(rows(&terminal.screen()).len(), 1);
+    let errors = std::fs::read_to_string(&path).unwrap();
+    assert_eq!(errors.lines().count(), 1, "{errors:?}");
+    assert!(errors.contains("timed out"), "{errors:?}");
+    assert!(!errors.contains('\u{1b}'), "{errors:?}");
+}
+
+// --- the bar
+
+#[test]
+fn a_long_replay_shows_a_bar_and_ends_clean() {
+    let ground = shared::any();
+    let from = ground.put(&ground.key("first"), "1").to_string();
+    let value = "x".repeat(2_000);
+    v2::burst(&ground.url(), 300, |number| {
+        (ground.key(&format!("k{number}")), value.clone())
+    });
+    let proxy = Proxy::to(&ground.url());
+    proxy.delay(Duration::from_millis(20));
+    proxy.bandwidth(300_000);
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("records");
+    let script = format!(r#"exec "$0" "$@" >'{}'"#, path.display());
+    let replay = ["replay", "-r", ground.part(), "--from-index", &from];
+    let url = proxy.url();
+    let replay = [&replay[..], &["--endpoints", &url]].concat();
+    let terminal = Program::shell(&script, &replay).on_terminal(24, 100);
+    let shows_bar = |screen: &str| {
+        let row = rows(screen).pop().unwrap_or_default();
+        let percent = row
+            .split('%')
+            .next()
+            .and_then(|left| left.split_whitespace().last());
+        row.contains("replaying") && percent.is_some_and(|part| part.parse::<u8>().is_ok())
+    };
+    terminal.wait_for_screen(shows_bar, wait::LONG);
+    proxy.resume();
+    assert_eq!(terminal.wait(wait::LONG), 0);
+    assert_eq!(rows(&terminal.screen()), Vec::<String>::new());
+    let records = std::fs::read_to_string(&path).unwrap();
+    assert_eq!(records.lines().count(), 301);
+}
+
+// --- columns and colours
+
+#[test]
+fn columns_are_aligned_on_a_terminal() {
+    let ground = shared::any();
+    let from = ground.put(&ground.key("a"), "VALUE").to_string();
+    ground.put(&ground.key("longer"), "VALUE");
+    ground.put(&ground.key("漢字"), "VALUE");
+    let path = format!("/v2/keys{}", ground.key("new"));
+    let created = v2::request(
+        "PUT",
+        &ground.url(),
+        &path,
+        &[("value", "VALUE"), ("prevExist", "false")],
+    );
+    assert_eq!(created.status, 201);
+    let replay = ["replay", "-r", ground.part(), "--from-index", &from];
+    let terminal = ground.on_terminal(&replay);
+    assert_eq!(terminal.wait(wait::LONG), 0);
+    let rows = rows(&terminal.screen());
+    assert_eq!(rows.len(), 4, "{rows:?}");
+    let column = |row: &String, part: &str| {
+        let before = row.split(part).next().unwrap();
+        assert_ne!(before, row, "no {part} in {row:?}");
+        unicode_width::UnicodeWidthStr::width(before)
+    };
+    for part in [ground.part(), "VALUE"] {
+        let columns: Vec<_> = rows.iter().map(|row| column(row, part)).collect();
+        assert!(columns.iter().all(|one| *one == columns[0]), "{rows:?}");
+    }
+    assert!(!terminal.raw().contains(&b'\t'), "columns, not tabs");
+}
+
+#[test]
+fn records_are_coloured_on_a_terminal_unless_told_otherwise() {
+    let ground = shared::any();
+    let from = ground.put(&ground.key("k"), "v").to_string();
+    let replay = ["replay", "-r", ground.part(), "--from-index", &from];
+    let raw = |options: &[&str], variable: Option<(&str, &str)>| {
+        let program = ground.program(&[&replay[..], options].concat());
+        let program = match variable {
+            Some((name, value)) => program.env(name, value),
+            None => program,
+        };
+        let terminal = program.on_terminal(24, 100);
+        assert_eq!(terminal.wait(wait::LONG), 0);
+        assert_eq!(rows(&terminal.screen()).len(), 1);
+        terminal.raw()
+    };
+    let no_color = Some(("NO_COLOR", "1"));
+    assert!(is_coloured(&raw(&[], None)));
+    assert!(is_coloured(&raw(&["--color", "auto"], None)));
+    assert!(is_coloured(&raw(&["--color", "always"], no_color)));
+    assert!(is_coloured(&raw(
+        &["--color", "always"],
+        Some(("TERM", "dumb"))
+    )));
+    assert!(!is_coloured(&raw(&[], no_color)));
+    assert!(!is_coloured(&raw(&["--color", "never"], None)));
+    // An empty NO_COLOR is none.
+    assert!(is_coloured(&raw(&[], Some(("NO_COLOR", "")))));
+}
+
+#[test]
+fn errors_are_coloured_on_a_terminal_unless_told_otherwise() {
+    let ground = shared::any();
+    let key = ground.key("none");
+    let raw = |options: &[&str]| {
+        let terminal = ground.on_terminal(&[&["get", &key], options].concat());
+        assert_eq!(terminal.wait(wait::LONG), 1);
+        terminal.raw()
+    };
+    assert!(is_coloured(&raw(&[])));
+    assert!(!is_coloured(&raw(&["--color", "never"])));
+    // stderr is the terminal, stdout is not: the error is coloured all the same.
+    let script = r#"exec "$0" "$@" >/dev/null"#;
+    let terminal = ground.shell(script, &["get", &key]).on_terminal(24, 100);
+    assert_eq!(terminal.wait(wait::LONG), 1);
+    assert!(is_coloured(&terminal.raw()));
+}
+
+#[test]
+fn help_and_usage_heed_color_too() {
+    for (arguments, code) in [
+        (&["--color", "never", "--help"][..], 0),
+        (&["get", "--color", "never"], 2),
+    ] {
+        let terminal = Terminal::start(arguments, 60, 100);
+        assert_eq!(terminal.wait(wait::LONG), code);
+        assert!(!is_coloured(&terminal.raw()), "{arguments:?}");
+    }
+    let terminal = Program::tool(&["--help"])
+        .env("NO_COLOR", "1")
+        .on_terminal(60, 100);
+    assert_eq!(terminal.wait(wait::LONG), 0);
+    assert!(!is_coloured(&terminal.raw()));
+}
+
+// --- hostile data
+
+/// Clears the screen, sets the title, rings, reports, turns text around, steers by C1.
+const HOSTILE: &str = "\u{1b}[2J\u{1b}]0;owned\u{7}\u{1b}[6n\u{202e}\u{9b}31m\u{2028}\u{7f}\u{8}é";
+
+/// None of it came through, and nothing that the tool itself doesn't send.
+#[track_caller]
+fn assert_harmless(terminal: &Terminal, what: &[&str]) {
+    let raw = terminal.raw();
+    let text = String::from_utf8(raw).expect("UTF-8");
+    for bad in [
+        "\u{1b}]",
+        "\u{1b}[2J",
+        "\u{1b}[6n",
+        "\u{7}",
+        "\u{8}",
+        "\u{7f}",
+        "\u{9b}",
+        "\u{202e}",
+        "\u{2028}",
+    ] {
+        assert!(
+            !text.contains(bad),
+            "{bad:?} came through {what:?}: {text:?}"
+        );
+    }
+}
+
+#[test]
+fn hostile_data_never_drives_the_terminal() {
+    let ground = shared::any();
+    let key = ground.key(HOSTILE);
+    let from = ground.put(&key, HOSTILE).to_string();
+    ground.put(&key, HOSTILE);
+    let none = ground.key(&format!("none{HOSTILE}"));
+    for (arguments, code) in [
+        (&["get", &key][..], 0),
+        (&["get", ground.part()], 0),
+        (&["get", "-r", ground.part()], 0),
+        (&["set", &key, HOSTILE], 0),
+        (&["watch", &key, "--from-index", &from, "--prev"], 0),
+        (
+            &[
+                "replay",
+                "-r",
+                ground.part(),
+                "--from-index",
+                &from,
+                "--prev",
+            ],
+            0,
+        ),
+        (&["watch", "--stream", &key, "--timeout", "600ms"], 124),
+        (&["get", &none], 1),
+        (&["rm", &key, "--prev-value", "other"], 1),
+        (
+            &[
+                "set",
+                &key,
+                "x",
+                "--prev-value",
+                HOSTILE,
+                "--prev-index",
+                "1",
+            ],
+            1,
+        ),
+        (&["get", &format!("{key}/../x")], 2),
+        (&["get", "/k", "--endpoints", HOSTILE], 2),
+        (&["get", "/k", "--from-index", HOSTILE], 2),
+        (&["rm", &key], 0),
+    ] {
+        for options in [&[][..], &["-v"], &["-o", "json"], &["--color", "always"]] {
+            if arguments[0] == "rm" && code == 0 {
+                ground.put(&key, "v");
+            }
+            let arguments = [options, arguments].concat();
+            let terminal = if arguments.contains(&"--endpoints") {
+                Terminal::start(&arguments, 24, 100)
+            } else {
+                ground.on_terminal(&arguments)
+            };
+            assert_eq!(terminal.wait(wait::LONG), code, "{arguments:?}");
+            assert_harmless(&terminal, &arguments);
+        }
+    }
+}
+
+#[test]
+fn json_on_a_terminal_says_the_same_as_in_a_pipe() {
+    let ground = shared::any();
+    let key = ground.key(HOSTILE);
+    ground.put(&key, HOSTILE);
+    let piped = ground.tool(&["-o", "json", "get", &key]);
+    let piped: Value = serde_json::from_str(&piped.stdout).unwrap();
+    assert_eq!(piped["node"]["value"], HOSTILE);
+    // Wide enough that the terminal breaks no line.
+    let terminal = ground
+        .program(&["-o", "json", "get", &key])
+        .on_terminal(5, 1000);
+    assert_eq!(terminal.wait(wait::LONG), 0);
+    let shown: Value = serde_json::from_slice(&terminal.raw()).unwrap();
+    assert_eq!(shown, piped);
+}
+
+#[test]
+fn a_hostile_server_never_drives_the_terminal() {
+    let fault = serde_json::json!({
+        "errorCode": 999, "message": HOSTILE, "cause": HOSTILE, "index": 7,
+    })
+    .to_string();
+    let page = format!(
+        "HTTP/1.1 500 Oops\r\nContent-Length: {}\r\n\r\n{HOSTILE}",
+        HOSTILE.len()
+    );
+    let redirect =
+        "HTTP/1.1 302 Found\r\nLocation: http://x/\u{9b}31m\u{202e}\r\nContent-Length: 0\r\n\r\n";
+    let unknown = serde_json::json!({
+        "action": HOSTILE,
+        "node": {"key": HOSTILE, "value": HOSTILE, "modifiedIndex": 7, "createdIndex": 7},
+    })
+    .to_string();
+    for (reply, is_event) in [
+        (Response::etcd(400, 7, fault), false),
+        (Response::raw(page).close(), false),
+        (Response::raw(redirect).close(), false),
+        (Response::etcd(200, 7, HOSTILE), false),
+        (Response::etcd(200, 7, format!("{unknown}\n")), true),
+    ] {
+        let server = Scripted::serve(move |_| reply.clone());
+        let url = server.url();
+        for command in [
+            &["get", "/k"][..],
+            &["set", "/k", "v"],
+            &["watch", "/k", "--from-index", "7", "--timeout", "1s"],
+        ] {
+            for options in [&[][..], &["-v"], &["-o", "json"]] {
+                let arguments = [&["--endpoints", &url], options, command].concat();
+                let terminal = Terminal::start(&arguments, 24, 100);
+                let code = terminal.wait(wait::LONG);
+                assert!(
+                    is_event || code != 0,
+                    "{arguments:?}: {}",
+                    terminal.screen()
+                );
+                assert_harmless(&terminal, &arguments);
+            }
+        }
+    }
+}
