@@ -386,7 +386,8 @@ fn the_password_for_etcd_is_not_told_to_the_proxy() {
 
 #[test]
 fn a_write_that_the_proxy_did_not_let_through_was_not_sent() {
-    let endings: [(fn(&Request) -> Response, &[i32]); 3] = [
+    type Ending = fn(&Request) -> Response;
+    let endings: [(Ending, &[i32]); 3] = [
         (|_| Response::default().reset(), &[3]),
         (|_| Response::default().close(), &[3]),
         // It is the proxy that says so: whether that is "not reached" or "not etcd" may be

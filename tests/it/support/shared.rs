@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, Weak};
 
 use super::etcd::{Etcd, Version};
-use super::tool::{Output, Program, Running, Terminal};
+use super::tool::{Output, Program, Terminal};
 use super::v2::{self, Reply};
 
 static V3_4: Mutex<Weak<Etcd>> = Mutex::new(Weak::new());
@@ -77,12 +77,6 @@ impl Ground {
     #[track_caller]
     pub fn tool(&self, arguments: &[&str]) -> Output {
         self.program(arguments).run()
-    }
-
-    /// Starts the tool against this server in the background.
-    #[track_caller]
-    pub fn start(&self, arguments: &[&str]) -> Running {
-        self.program(arguments).start()
     }
 
     /// Starts the tool against this server on a terminal of 24 rows and 100 columns.

@@ -387,19 +387,26 @@ impl Terminal {
             .expect("the terminal's size");
     }
 
-    /// Waits until the screen satisfies `condition`; the panic shows what it shows.
+    /// Waits until the screen satisfies `condition`; the panic shows what it shows. Panics too
+    /// where the program ends before.
     #[track_caller]
     pub fn wait_for_screen(&self, condition: impl Fn(&str) -> bool, limit: Duration) {
         let deadline = Instant::now() + limit;
         loop {
+            let ended = self.shown.lock().unwrap().ended;
             let screen = self.screen();
             if condition(&screen) {
                 return;
             }
             assert!(
-                Instant::now() < deadline,
-                "$ {}\nafter {limit:?} the screen still shows\n{screen}",
-                self.process.label
+                !ended && Instant::now() < deadline,
+                "$ {}\n{}, and the screen shows\n{screen}",
+                self.process.label,
+                if ended {
+                    "it has ended".to_owned()
+                } else {
+                    format!("{limit:?} have passed")
+                }
             );
             thread::sleep(Duration::from_millis(2));
         }
