@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::io::{self, Write as _};
 use std::process::ExitCode;
 
-use clap::Parser as _;
+use clap::{ColorChoice, CommandFactory as _, FromArgMatches as _};
 use colored::Colorize as _;
 
 use crate::cli::{Cli, Command, Output};
@@ -19,7 +19,11 @@ use crate::settings::{Settings, Surroundings};
 #[must_use]
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
-    let cli = match Cli::try_parse_from(&arguments) {
+    let parsed = Cli::command()
+        .color(clap_color(&arguments))
+        .try_get_matches_from(&arguments)
+        .and_then(|matches| Cli::from_arg_matches(&matches));
+    let cli = match parsed {
         Ok(cli) => cli,
         Err(error) => return explain(&error, &arguments).into(),
     };
@@ -42,26 +46,60 @@ fn explain(error: &clap::Error, arguments: &[OsString]) -> Exit {
         let _ = error.print();
         return Exit::Done;
     }
-    if asks_for_json(arguments) {
+    let around = Surroundings::of_process();
+    let is_steered = |argument: &OsString| argument.to_string_lossy().contains(char::is_control);
+    if value_of(arguments, "-o", "--output").is_some_and(|form| form == "json") {
         let text = error.to_string();
         let message = text.strip_prefix("error: ").unwrap_or(&text);
-        let usage = Error::Usage(message.lines().next().unwrap_or_default().to_owned());
-        let _ = writeln!(io::stderr(), "{}", json::error(&usage));
+        let message = message.lines().next().unwrap_or_default().to_owned();
+        say_json(&json::error(&Error::Usage(message)), around);
+    } else if arguments.iter().any(is_steered) {
+        // clap repeats what was typed as it is.
+        let _ = write!(io::stderr(), "{}", escape::message(&error.to_string()));
     } else {
         let _ = error.print();
     }
     Exit::Usage
 }
 
-/// Whether `-o json` is among arguments that could not be parsed.
-fn asks_for_json(arguments: &[OsString]) -> bool {
-    let pairs = arguments.windows(2);
-    arguments
-        .iter()
-        .any(|one| one == "-ojson" || one == "-o=json" || one == "--output=json")
-        || pairs.into_iter().any(|pair| {
-            matches!(pair, [option, value] if (option == "-o" || option == "--output") && value == "json")
-        })
+/// The value of an option among arguments that may not parse.
+fn value_of(arguments: &[OsString], short: &str, long: &str) -> Option<String> {
+    let mut arguments = arguments.iter().map(|one| one.to_string_lossy());
+    while let Some(argument) = arguments.next() {
+        if argument == short || argument == long {
+            return arguments.next().map(|value| value.into_owned());
+        }
+        let attached = argument
+            .strip_prefix(long)
+            .and_then(|rest| rest.strip_prefix('='))
+            .or_else(|| {
+                argument
+                    .strip_prefix(short)
+                    .filter(|_| !argument.starts_with("--"))
+            });
+        if let Some(value) = attached {
+            return Some(value.trim_start_matches('=').to_owned());
+        }
+    }
+    None
+}
+
+/// Colours of help and usage errors, which are shown before anything is resolved.
+fn clap_color(arguments: &[OsString]) -> ColorChoice {
+    match value_of(arguments, "--color", "--color").as_deref() {
+        Some("always") => ColorChoice::Always,
+        Some("never") => ColorChoice::Never,
+        _ => ColorChoice::Auto,
+    }
+}
+
+fn say_json(value: &serde_json::Value, around: Surroundings<'_>) {
+    let mut line = value.to_string();
+    if around.stderr_is_terminal {
+        let plain = std::mem::take(&mut line);
+        escape::json_for_terminal(&plain, &mut line);
+    }
+    let _ = writeln!(io::stderr(), "{line}");
 }
 
 impl From<Exit> for ExitCode {
@@ -87,11 +125,11 @@ fn dispatch(cli: &Cli) -> Result<(), Stop> {
 }
 
 fn report(error: &Error, cli: &Cli) {
+    let around = Surroundings::of_process();
     if cli.global.output == Output::Json {
-        let _ = writeln!(io::stderr(), "{}", json::error(error));
+        say_json(&json::error(error), around);
         return;
     }
-    let around = Surroundings::of_process();
     colored::control::set_override(around.color(cli.global.color, around.stderr_is_terminal));
     let message = escape::message(&error.to_string());
     let mut text = format!("{}: {message}", "etcdwatch".red().bold());

@@ -21,11 +21,11 @@ use ureq::unversioned::transport::{
     ShutdownHandle, Transport,
 };
 
-use crate::error::Error;
+use crate::error::{Error, describe_failure};
 use crate::model::Index;
 use crate::protocol::v2::fault;
 use crate::protocol::{Head, Refusal, Request};
-use crate::settings::{Endpoint, Settings};
+use crate::settings::{Endpoint, Settings, without_password};
 use crate::watch::Failure;
 
 /// An error's body is never longer than this.
@@ -66,6 +66,8 @@ impl Limits {
 pub struct Http {
     config: Config,
     authorization: Option<(String, String)>,
+    /// As it may be shown.
+    proxy: Option<String>,
     log: Option<Log>,
 }
 
@@ -85,8 +87,9 @@ impl Http {
             .proxy
             .as_deref()
             .map(|url| {
-                ureq::Proxy::new(url)
-                    .map_err(|error| Error::Usage(format!("--proxy '{url}': {error}")))
+                ureq::Proxy::new(url).map_err(|error| {
+                    Error::Usage(format!("--proxy '{}': {error}", without_password(url)))
+                })
             })
             .transpose()?;
         let config = Config::builder()
@@ -108,6 +111,7 @@ impl Http {
                 .authorization
                 .as_ref()
                 .map(|known| (known.user.clone(), known.header().to_owned())),
+            proxy: settings.proxy.as_deref().map(without_password),
             log,
         })
     }
@@ -116,9 +120,15 @@ impl Http {
     #[must_use]
     pub fn connection(&self) -> Connection {
         let socket = Arc::new(Socket::default());
-        let connector = ().chain(ConnectProxyConnector::default()).chain(Tcp {
-            socket: Arc::clone(&socket),
-        });
+        let connector = ()
+            .chain(ConnectProxyConnector::default())
+            .chain(Tcp {
+                socket: Arc::clone(&socket),
+            })
+            .chain(Ready {
+                socket: Arc::clone(&socket),
+                by_proxy: self.config.proxy().is_some(),
+            });
         Connection {
             agent: ureq::Agent::with_parts(self.config.clone(), connector, Addresses::default()),
             socket,
@@ -150,11 +160,13 @@ impl Connection {
     ) -> Result<Reply, Failure> {
         self.socket.sent.store(false, Ordering::Relaxed);
         self.log(|| self.render_curl(endpoint, request));
-        let reply = self.exchange(endpoint, request, limits)?;
-        if (200..300).contains(&reply.head.status) {
-            return Ok(reply);
-        }
-        Err(self.refusal(endpoint, reply))
+        let failure = match self.exchange(endpoint, request, limits) {
+            Ok(reply) if (200..300).contains(&reply.head.status) => return Ok(reply),
+            Ok(reply) => self.refusal(endpoint, reply),
+            Err(failure) => failure,
+        };
+        self.log(|| format!("! {} {}", endpoint.url(), describe_failure(&failure)));
+        Err(failure)
     }
 
     /// Whether anything of the last request was sent.
@@ -316,6 +328,9 @@ impl Connection {
         if request.method != crate::protocol::Method::Get {
             let _ = write!(line, " -X {}", request.method.name());
         }
+        if let Some(proxy) = &self.http.proxy {
+            let _ = write!(line, " -p -x {}", quote(proxy));
+        }
         if let Some((user, _)) = &self.http.authorization {
             let _ = write!(line, " -u {}", quote(&format!("{user}:PASSWORD")));
         }
@@ -445,6 +460,10 @@ impl Resolver for Addresses {
 #[derive(Debug, Default)]
 struct Socket {
     stream: Mutex<Weak<TcpStream>>,
+    /// The server is reached: what is sent from now on is a request, and nothing that a proxy
+    /// is told to reach it.
+    ready: AtomicBool,
+    /// Something of the request was sent.
     sent: AtomicBool,
 }
 
@@ -485,6 +504,7 @@ impl<In: Transport> Connector<In> for Tcp {
         if let Some(tunnel) = chained {
             return Ok(Some(Either::A(tunnel)));
         }
+        self.socket.ready.store(false, Ordering::Relaxed);
         let stream = open(details)?;
         stream.set_nodelay(true)?;
         let keep_alive = socket2::TcpKeepalive::new()
@@ -512,6 +532,28 @@ impl<In: Transport> Connector<In> for Tcp {
             socket: Arc::clone(&self.socket),
             _break_off: break_off,
         })))
+    }
+}
+
+/// The last of the connectors: the server is reached.
+#[derive(Debug)]
+struct Ready {
+    socket: Arc<Socket>,
+    /// A connection without the proxy in its configuration is the one to the proxy itself.
+    by_proxy: bool,
+}
+
+impl<In: Transport> Connector<In> for Ready {
+    type Out = In;
+
+    fn connect(
+        &self,
+        details: &ConnectionDetails<'_>,
+        chained: Option<In>,
+    ) -> Result<Option<In>, ureq::Error> {
+        let is_reached = details.config.proxy().is_some() == self.by_proxy;
+        self.socket.ready.store(is_reached, Ordering::Relaxed);
+        Ok(chained)
     }
 }
 
@@ -571,7 +613,7 @@ impl Transport for Wire {
             self.stream.set_write_timeout(limit)?;
             self.write_limit = limit;
         }
-        if amount > 0 {
+        if amount > 0 && self.socket.ready.load(Ordering::Relaxed) {
             self.socket.sent.store(true, Ordering::Relaxed);
         }
         let output = self.buffers.output().get(..amount).unwrap_or_default();

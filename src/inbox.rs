@@ -16,6 +16,7 @@ use crate::cli;
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::http::Log;
+use crate::model::Key;
 use crate::print::progress::Progress;
 use crate::print::{escape, json};
 use crate::settings::Settings;
@@ -68,13 +69,14 @@ pub struct Inbox<T> {
 }
 
 impl<T: Send + 'static> Inbox<T> {
-    /// Begins to listen for signals, and the clock of `--timeout` begins to run. `what` says
-    /// on the spinner what is waited for.
+    /// Begins to listen for signals, and the clock of `--timeout` begins to run. On the spinner
+    /// stands what is done (`watching`), and to which key.
     ///
     /// # Errors
     /// Where signal handlers can't be installed.
-    pub fn new(settings: &Settings, what: String) -> Result<Self, Error> {
+    pub fn new(settings: &Settings, doing: &'static str, key: &Key) -> Result<Self, Error> {
         let now = Instant::now();
+        let enabled = settings.stderr_is_terminal && !settings.quiet;
         let (sender, messages) = mpsc::channel();
         let signals = sender.clone();
         signal::listen(move |exit| {
@@ -89,7 +91,7 @@ impl<T: Send + 'static> Inbox<T> {
             messages,
             sender,
             deadline: settings.timeout.map(|timeout| (now + timeout, timeout)),
-            screen: Screen::new(settings, what, now),
+            screen: Screen::new(settings, Progress::new(enabled, doing, key, now)),
         })
     }
 
@@ -135,12 +137,16 @@ impl<T: Send + 'static> Inbox<T> {
             {
                 return Err(Error::TimedOut(timeout).into());
             }
-            let tick = self.screen.progress.next_tick(now);
+            self.screen.progress.tick(now);
+            let tick = self.screen.progress.due();
             let wake = [tick, self.deadline.map(|(deadline, _)| deadline)]
                 .into_iter()
                 .flatten()
                 .fold(now + READER_POLL, Instant::min);
-            match self.messages.recv_timeout(wake - now) {
+            match self
+                .messages
+                .recv_timeout(wake.saturating_duration_since(now))
+            {
                 Ok(Message::Work(work)) => return Ok(work),
                 Ok(Message::Log(line)) => self.screen.say(&line),
                 Ok(Message::Signal(exit)) => return Err(Stop::Quiet(exit)),
@@ -148,7 +154,6 @@ impl<T: Send + 'static> Inbox<T> {
                     if reader_is_gone() {
                         return Err(Stop::Quiet(Exit::Done));
                     }
-                    self.screen.progress.tick(Instant::now());
                 }
                 // It holds a sender itself.
                 Err(RecvTimeoutError::Disconnected) => return Err(Stop::Quiet(Exit::Done)),
@@ -179,10 +184,9 @@ pub struct Screen {
 }
 
 impl Screen {
-    fn new(settings: &Settings, what: String, now: Instant) -> Self {
-        let enabled = settings.stderr_is_terminal && !settings.quiet;
+    fn new(settings: &Settings, progress: Progress) -> Self {
         Self {
-            progress: Progress::new(enabled, what, now),
+            progress,
             is_json: settings.output == cli::Output::Json,
             quiet: settings.quiet,
             stderr_is_terminal: settings.stderr_is_terminal,
@@ -207,22 +211,28 @@ impl Screen {
             return;
         }
         if self.is_json {
-            self.say(&json::notice(kind, message).to_string());
+            let notice = json::notice(kind, message).to_string();
+            let mut line = String::new();
+            if self.stderr_is_terminal {
+                escape::json_for_terminal(&notice, &mut line);
+            } else {
+                line = notice;
+            }
+            self.write(&line);
         } else {
-            self.say(&format!("etcdwatch: {}", escape::message(message)));
+            self.say(&format!("etcdwatch: {message}"));
         }
     }
 
-    /// Writes a line to standard error. That it can't be written is nothing to end a run for.
+    /// Writes a line to standard error, with nothing in it that could drive a terminal.
     pub fn say(&self, line: &str) {
-        let mut shown = String::new();
-        if self.stderr_is_terminal {
-            escape::json_for_terminal(line, &mut shown);
-        } else {
-            shown.push_str(line);
-        }
+        self.write(&escape::message(line));
+    }
+
+    fn write(&self, line: &str) {
+        // That it can't be written is nothing to end a run for.
         self.progress.suspend(|| {
-            let _ = writeln!(io::stderr(), "{shown}");
+            let _ = writeln!(io::stderr(), "{line}");
         });
     }
 

@@ -63,7 +63,8 @@ impl Endpoint {
     /// # Errors
     /// Where it has a path, a user, another scheme, or is no address at all.
     pub fn parse(typed: &str) -> Result<Self, Error> {
-        let refused = |why: &str| Err(Error::Usage(format!("endpoint '{typed}': {why}")));
+        let shown = without_password(typed);
+        let refused = |why: &str| Err(Error::Usage(format!("endpoint '{shown}': {why}")));
         let (scheme, rest) = typed
             .trim()
             .split_once("://")
@@ -96,6 +97,18 @@ impl Endpoint {
             },
         };
         Ok(Self(format!("http://{}:{port}", parsed.host())))
+    }
+}
+
+/// An URL as it may be shown: without the user and the password that it may carry.
+#[must_use]
+pub fn without_password(url: &str) -> String {
+    let Some((user, rest)) = url.rsplit_once('@') else {
+        return url.to_owned();
+    };
+    match user.split_once("://") {
+        Some((scheme, _)) => format!("{scheme}://USER:PASSWORD@{rest}"),
+        None => format!("USER:PASSWORD@{rest}"),
     }
 }
 

@@ -40,11 +40,11 @@ pub struct Show {
 /// # Errors
 /// Where it can't go on; what ends a run from outside.
 pub fn run(show: Show, settings: &Settings) -> Result<(), Stop> {
-    let what = match show.until {
-        Until::Forever => format!("watching {}", show.scope.key),
-        Until::Present { .. } => format!("replaying {}", show.scope.key),
+    let doing = match show.until {
+        Until::Forever => "watching",
+        Until::Present { .. } => "replaying",
     };
-    let mut inbox = Inbox::new(settings, what)?;
+    let mut inbox = Inbox::new(settings, doing, &show.scope.key)?;
     let http = Http::new(settings, inbox.log(settings))?;
     let plan = Plan {
         scope: show.scope.clone(),
@@ -169,6 +169,7 @@ impl Viewer<'_> {
     fn style(&self) -> text::Style {
         text::Style {
             aligned: self.settings.stdout_is_terminal,
+            colored: self.settings.color,
             previous: self.show.previous,
         }
     }

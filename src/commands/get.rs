@@ -20,7 +20,8 @@ pub fn run(typed: &cli::Get, settings: &Settings) -> Result<(), Stop> {
     };
     let is_json = settings.output == cli::Output::Json;
     let is_terminal = settings.stdout_is_terminal;
-    request::run(settings, format!("reading {key}"), move |client| {
+    let wanted = key.clone();
+    request::run(settings, "reading", &wanted, move |client| {
         let answer = client.send(&v2::read(&key, how))?;
         let state = v2::parse_state(&answer.body).map_err(|error| answer.malformed(error))?;
         Ok(if is_json {

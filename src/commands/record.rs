@@ -12,6 +12,7 @@ use crate::settings::Settings;
 pub struct Look {
     is_json: bool,
     is_terminal: bool,
+    is_colored: bool,
 }
 
 impl Look {
@@ -21,6 +22,7 @@ impl Look {
         Self {
             is_json: settings.output == cli::Output::Json,
             is_terminal: settings.stdout_is_terminal,
+            is_colored: settings.color,
         }
     }
 }
@@ -43,6 +45,7 @@ pub fn render(mut answer: Answer, look: Look) -> Result<Vec<u8>, Error> {
     let mut out = String::new();
     let style = text::Style {
         aligned: look.is_terminal,
+        colored: look.is_colored,
         previous: false,
     };
     text::event(&event, style, &mut out);

@@ -179,10 +179,11 @@ pub fn parse_key(typed: &str) -> Result<Key, Error> {
 /// Those of `work`, and what ends a run before it.
 pub fn run(
     settings: &Settings,
-    what: String,
+    doing: &'static str,
+    key: &Key,
     work: impl FnOnce(&Client) -> Result<Vec<u8>, Error> + Send + 'static,
 ) -> Result<(), Stop> {
-    let mut inbox = Inbox::new(settings, what)?;
+    let mut inbox = Inbox::new(settings, doing, key)?;
     let http = Http::new(settings, inbox.log(settings))?;
     let client = Client::new(http, settings);
     let worker = client.clone();

@@ -15,7 +15,8 @@ pub fn run(typed: &cli::Rm, settings: &Settings) -> Result<(), Stop> {
     let key = parse_key(&typed.key)?;
     let typed = typed.clone();
     let look = record::Look::of(settings);
-    request::run(settings, format!("removing {key}"), move |client| {
+    let wanted = key.clone();
+    request::run(settings, "removing", &wanted, move |client| {
         let wanted = condition::from_typed(None, typed.prev_value, typed.prev_index);
         let answer = condition::send(client, &key, &wanted, |condition| {
             v2::delete(&key, typed.recursive, typed.dir, condition)

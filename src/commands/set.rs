@@ -20,7 +20,8 @@ pub fn run(typed: &cli::Set, settings: &Settings) -> Result<(), Stop> {
     let typed = typed.clone();
     let max = settings.max_event;
     let look = record::Look::of(settings);
-    request::run(settings, format!("writing {key}"), move |client| {
+    let wanted = key.clone();
+    request::run(settings, "writing", &wanted, move |client| {
         let value = match typed.value {
             Some(value) if value == "-" => Some(read_stdin(max)?),
             other => other.map(std::ffi::OsString::into_vec),

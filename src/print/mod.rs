@@ -5,5 +5,6 @@
 
 pub mod escape;
 pub mod json;
+mod margin;
 pub mod progress;
 pub mod text;

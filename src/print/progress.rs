@@ -6,22 +6,33 @@
 
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle, TermLike as _};
+use unicode_width::UnicodeWidthChar as _;
 
-use crate::model::Index;
+use super::escape;
+use super::margin::Margin;
+use crate::model::{Index, Key};
 
 /// What is over sooner shows nothing.
 const MOMENT: Duration = Duration::from_millis(300);
 /// How often it turns.
-pub const TICK: Duration = Duration::from_millis(100);
+const TICK: Duration = Duration::from_millis(100);
+const SPINNER: &str = "{spinner} {msg}";
+const BAR: &str = "{bar:30} {percent:>3}% {msg}";
+/// What stands beside the message.
+const BESIDE_SPINNER: usize = 2;
+const BESIDE_BAR: usize = 30 + 6;
 
 /// What is shown while a run waits.
 #[derive(Debug)]
 pub struct Progress {
     bar: Option<ProgressBar>,
     enabled: bool,
-    what: String,
+    doing: &'static str,
+    key: String,
     started: Instant,
+    /// When it was drawn last.
+    last: Option<Instant>,
     events: u64,
     index: Option<Index>,
     /// A replay's first and last index.
@@ -29,37 +40,41 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// Nothing is shown where `enabled` is false. `what` says what is waited for.
+    /// Nothing is shown where `enabled` is false. `doing` and `key` say what is waited for.
     #[must_use]
-    pub fn new(enabled: bool, what: String, now: Instant) -> Self {
+    pub fn new(enabled: bool, doing: &'static str, key: &Key, now: Instant) -> Self {
         Self {
             bar: None,
             enabled,
-            what,
+            doing,
+            key: escape::message(key.as_str()).replace('\n', "\\n"),
             started: now,
+            last: None,
             events: 0,
             index: None,
             range: None,
         }
     }
 
-    /// When [`Progress::tick`] is due.
+    /// When it is to be drawn next; never where it is not shown.
     #[must_use]
-    pub fn next_tick(&self, now: Instant) -> Option<Instant> {
-        self.enabled
-            .then(|| (now + TICK).max(self.started + MOMENT))
+    pub fn due(&self) -> Option<Instant> {
+        let due = self.last.map_or(self.started + MOMENT, |last| last + TICK);
+        self.enabled.then_some(due)
     }
 
     /// Draws, if it is time for that.
     pub fn tick(&mut self, now: Instant) {
-        if !self.enabled || now < self.started + MOMENT {
+        if self.due().is_none_or(|due| now < due) {
             return;
         }
+        self.last = Some(now);
         let message = self.render(now);
         let range = self.range;
         let position = self.index;
         let bar = self.bar.get_or_insert_with(|| {
-            let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+            let target = ProgressDrawTarget::term_like(Box::new(Margin));
+            let bar = ProgressBar::with_draw_target(None, target);
             bar.set_style(style(range.is_some()));
             bar
         });
@@ -67,7 +82,15 @@ impl Progress {
             bar.set_length(to.since(from));
             bar.set_position(position.unwrap_or(from).since(from));
         }
-        bar.set_message(message);
+        let beside = if range.is_some() {
+            BESIDE_BAR
+        } else {
+            BESIDE_SPINNER
+        };
+        bar.set_message(cut(
+            &message,
+            usize::from(Margin.width()).saturating_sub(beside),
+        ));
         bar.tick();
     }
 
@@ -108,21 +131,32 @@ impl Progress {
         use std::fmt::Write as _;
         let seconds = now.duration_since(self.started).as_secs();
         let elapsed = humantime::format_duration(Duration::from_secs(seconds));
-        let mut line = format!("{} for {elapsed}", self.what);
+        // The key comes last: where the line is cut, the numbers stay.
+        let mut line = format!("{} for {elapsed}", self.doing);
         if let Some(index) = self.index {
             let plural = if self.events == 1 { "" } else { "s" };
             let _ = write!(line, ", {} event{plural}, at index {index}", self.events);
         }
+        let _ = write!(line, ": {}", self.key);
         line
     }
 }
 
+/// Cuts a text to so many cells.
+fn cut(text: &str, cells: usize) -> String {
+    let mut left = cells;
+    text.chars()
+        .take_while(|letter| {
+            let width = letter.width().unwrap_or(0);
+            let fits = width <= left;
+            left = left.saturating_sub(width);
+            fits
+        })
+        .collect()
+}
+
 fn style(has_range: bool) -> ProgressStyle {
-    let template = if has_range {
-        "{bar:30} {percent:>3}% {wide_msg}"
-    } else {
-        "{spinner} {wide_msg}"
-    };
+    let template = if has_range { BAR } else { SPINNER };
     // A template that does not parse would be a mistake of ours; the default shows as much.
     ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_spinner())
 }
@@ -134,26 +168,34 @@ mod tests {
     #[test]
     fn it_says_how_long_how_many_and_where() {
         let start = Instant::now();
-        let mut progress = Progress::new(true, "watching /a".to_owned(), start);
+        let key = Key::parse("/a").unwrap();
+        let mut progress = Progress::new(true, "watching", &key, start);
         progress.count(1);
         progress.reach(Index(7));
         assert_eq!(
             progress.render(start + Duration::from_secs(62)),
-            "watching /a for 1m 2s, 1 event, at index 7"
+            "watching for 1m 2s, 1 event, at index 7: /a"
         );
     }
 
     #[test]
     fn what_is_over_at_once_shows_nothing() {
         let start = Instant::now();
-        let mut progress = Progress::new(true, String::new(), start);
+        let key = Key::parse("/a").unwrap();
+        let mut progress = Progress::new(true, "watching", &key, start);
         progress.tick(start + MOMENT / 2);
         assert!(progress.bar.is_none());
     }
 
     #[test]
+    fn a_message_is_cut_by_cells_and_not_by_characters() {
+        assert_eq!(cut("漢字x", 5), "漢字x");
+        assert_eq!(cut("漢字x", 3), "漢");
+    }
+
+    #[test]
     fn every_template_parses() {
-        for template in ["{bar:30} {percent:>3}% {wide_msg}", "{spinner} {wide_msg}"] {
+        for template in [BAR, SPINNER] {
             assert!(ProgressStyle::with_template(template).is_ok(), "{template}");
         }
     }

@@ -21,6 +21,8 @@ const KEY_WIDTH: usize = 24;
 pub struct Style {
     /// In columns, for a person.
     pub aligned: bool,
+    /// With colours; whether they are shown is switched in one place.
+    pub colored: bool,
     /// With the previous value as a fifth field.
     pub previous: bool,
 }
@@ -43,7 +45,13 @@ pub fn event(event: &Event<'_>, style: Style, out: &mut String) {
         text
     });
     if !style.aligned {
-        let _ = write!(out, "{}\t{action}\t{key}\t{value}", event.index());
+        if style.colored {
+            let index = event.index().to_string();
+            let action = action.color(color_of(event.action()));
+            let _ = write!(out, "{}\t{action}\t{}\t{value}", index.dimmed(), key.bold());
+        } else {
+            let _ = write!(out, "{}\t{action}\t{key}\t{value}", event.index());
+        }
         if let Some(previous) = previous {
             let _ = write!(out, "\t{previous}");
         }
