@@ -216,12 +216,12 @@ fn a_request_that_is_slow_shows_a_spinner_and_one_that_is_not_does_not() {
 #[test]
 fn quiet_shows_no_spinner() {
     let ground = shared::any();
-    let (program, _) = stream(&ground, &["-q", "--timeout", "900ms"]);
+    let (program, _) = stream(&ground, &["-q", "--timeout", "700ms"]);
     let terminal = program.on_terminal(24, 100);
     // Longer than the spinner takes to appear, by the tool's own clock.
     assert_eq!(terminal.wait(wait::LONG), 124);
     assert!(!contains(&terminal, b"watching"));
-    let (program, _) = stream(&ground, &["--timeout", "900ms"]);
+    let (program, _) = stream(&ground, &["--timeout", "700ms"]);
     let terminal = program.on_terminal(24, 100);
     assert_eq!(terminal.wait(wait::LONG), 124);
     assert!(contains(&terminal, b"watching"));
@@ -290,7 +290,7 @@ fn stderr_to_a_file_gets_no_spinner_while_records_go_to_the_terminal() {
         "--from-index",
         &from,
     ];
-    let watch = [&watch[..], &["--timeout", "900ms"]].concat();
+    let watch = [&watch[..], &["--timeout", "700ms"]].concat();
     let terminal = ground.shell(&script, &watch).on_terminal(24, 100);
     assert_eq!(terminal.wait(wait::LONG), 124);
     assert_eq!(rows(&terminal.screen()).len(), 1);
@@ -339,7 +339,7 @@ fn assert_shows_a_bar(slow: impl Fn(&Proxy)) {
 
 #[test]
 fn a_replay_from_far_away_shows_a_bar_and_ends_clean() {
-    assert_shows_a_bar(|proxy| proxy.delay(Duration::from_millis(800)));
+    assert_shows_a_bar(|proxy| proxy.delay(Duration::from_millis(500)));
 }
 
 #[test]
@@ -546,7 +546,9 @@ fn hostile_data_never_drives_the_terminal_in_json() {
 fn a_hostile_key_never_drives_the_terminal_by_the_spinner() {
     let ground = shared::any();
     let key = ground.key(HOSTILE);
-    let terminal = ground.on_terminal(&["watch", "--stream", &key]);
+    // Wide enough for the whole of it.
+    let watch = ground.program(&["watch", "--stream", &key]);
+    let terminal = watch.on_terminal(24, 200);
     wait::until(wait::LONG, "the spinner", || {
         contains(&terminal, b"0 events")
     });
