@@ -423,7 +423,7 @@ _etcdwatch() {
             return 0
             ;;
         etcdwatch__subcmd__replay)
-            opts="-r -o -q -v -h --from-index --after-index --recursive --to-index --follow --prev --count --snapshot --checkpoint --status --on-gap --endpoints --api --output --color --quiet --verbose --connect-timeout --timeout --user --password-file --cacert --cert --key --insecure-skip-tls-verify --proxy --max-event --help"
+            opts="-r -o -q -v -h --from-index --after-index --recursive --to-index --follow --prev --count --on-gap --expand --checkpoint --status --buffer --stale-after --endpoints --api --output --color --quiet --verbose --connect-timeout --timeout --user --password-file --cacert --cert --key --insecure-skip-tls-verify --proxy --max-event --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -457,12 +457,37 @@ _etcdwatch() {
                     fi
                     return 0
                     ;;
-                --checkpoint)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 --on-gap)
                     COMPREPLY=($(compgen -W "resync diff continue fail" -- "${cur}"))
+                    return 0
+                    ;;
+                --checkpoint)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --buffer)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --stale-after)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
                     return 0
                     ;;
                 --endpoints)
@@ -740,7 +765,7 @@ _etcdwatch() {
             return 0
             ;;
         etcdwatch__subcmd__watch)
-            opts="-r -o -q -v -h --recursive --stream --from-index --after-index --prev --count --snapshot --checkpoint --status --on-gap --endpoints --api --output --color --quiet --verbose --connect-timeout --timeout --user --password-file --cacert --cert --key --insecure-skip-tls-verify --proxy --max-event --help"
+            opts="-r -o -q -v -h --recursive --stream --from-index --after-index --prev --count --snapshot --on-gap --expand --checkpoint --status --buffer --stale-after --endpoints --api --output --color --quiet --verbose --connect-timeout --timeout --user --password-file --cacert --cert --key --insecure-skip-tls-verify --proxy --max-event --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -767,12 +792,37 @@ _etcdwatch() {
                     fi
                     return 0
                     ;;
-                --checkpoint)
-                    COMPREPLY=($(compgen -f "${cur}"))
-                    return 0
-                    ;;
                 --on-gap)
                     COMPREPLY=($(compgen -W "resync diff continue fail" -- "${cur}"))
+                    return 0
+                    ;;
+                --checkpoint)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
+                    return 0
+                    ;;
+                --buffer)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --stale-after)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
                     return 0
                     ;;
                 --endpoints)

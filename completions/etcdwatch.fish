@@ -137,11 +137,13 @@ complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand rm" -s h -l help -d 
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l from-index -d 'Begin with the first event at or after index N, from history if it is there' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l after-index -d 'The same as --from-index M+1' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l count -d 'Stop after N events (with --stream)' -r -f
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l checkpoint -d 'Resume where the last run stopped (not in this version)' -r -F
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l on-gap -d 'What is done when events were lost' -r -f -a "resync\t'Read the state anew (not in this version)'
-diff\t'Print the differences (not in this version)'
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l on-gap -d 'What is done when events were lost' -r -f -a "resync\t'Declare the gap and print the state anew'
+diff\t'Declare the gap and print the differences'
 continue\t'Declare the gap and go on'
 fail\t'End with exit 5'"
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l checkpoint -d 'Resume where the last run stopped, and note there how far this one came' -r -F
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l buffer -d 'How many bytes of events may wait for a slow reader of the output' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l stale-after -d 'After how long without confirmation a notice says that the watch is stale' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l endpoints -d 'The cluster\'s endpoints, tried in order' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l api -d 'The API to use' -r -f -a "auto\t'What the server has'
 v2\t'/v2/keys'
@@ -163,8 +165,9 @@ complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l max-event 
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -s r -l recursive -d 'Watch all below it too'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l stream -d 'Every event, until stopped'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l prev -d 'Show the previous value'
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l snapshot -d 'Print the present state first (not in this version)'
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l status -d 'Add records of the watch\'s own state (not in this version)'
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l snapshot -d 'Print the present state first, with no gap between it and the events'
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l expand -d 'Print every key that a removed directory takes with it'
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l status -d 'Add records of the watch\'s own state: live, stale, reconnecting'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -s q -l quiet -d 'No notices and no spinner on standard error; errors stay'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -s v -l verbose -d 'Show each request as a curl command, and each connection, on standard error'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l insecure-skip-tls-verify -d 'Don\'t check the server\'s certificate (not in this version)'
@@ -173,11 +176,13 @@ complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l from-inde
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l after-index -d 'The same as --from-index M+1' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l to-index -d 'The last index; without it, the server\'s at the start' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l count -d 'Stop after N events' -r -f
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l checkpoint -d 'Resume where the last run stopped (not in this version)' -r -F
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l on-gap -d 'What is done when events were lost; the default is \'fail\'' -r -f -a "resync\t'Read the state anew (not in this version)'
-diff\t'Print the differences (not in this version)'
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l on-gap -d 'What is done when events were lost' -r -f -a "resync\t'Declare the gap and print the state anew'
+diff\t'Declare the gap and print the differences'
 continue\t'Declare the gap and go on'
 fail\t'End with exit 5'"
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l checkpoint -d 'Resume where the last run stopped, and note there how far this one came' -r -F
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l buffer -d 'How many bytes of events may wait for a slow reader of the output' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l stale-after -d 'After how long without confirmation a notice says that the watch is stale' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l endpoints -d 'The cluster\'s endpoints, tried in order' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l api -d 'The API to use' -r -f -a "auto\t'What the server has'
 v2\t'/v2/keys'
@@ -199,8 +204,8 @@ complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l max-event
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -s r -l recursive -d 'Replay all below it too'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l follow -d 'Go on as a stream, with no gap between'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l prev -d 'Show the previous value'
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l snapshot -d 'Print the present state first (not in this version)'
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l status -d 'Add records of the watch\'s own state (not in this version)'
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l expand -d 'Print every key that a removed directory takes with it'
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l status -d 'Add records of the watch\'s own state: live, stale, reconnecting'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -s q -l quiet -d 'No notices and no spinner on standard error; errors stay'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -s v -l verbose -d 'Show each request as a curl command, and each connection, on standard error'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l insecure-skip-tls-verify -d 'Don\'t check the server\'s certificate (not in this version)'

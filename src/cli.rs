@@ -284,15 +284,12 @@ pub struct Watch {
     /// Stop after N events (with --stream)
     #[arg(long, value_hint = ValueHint::Other, value_name = "N", requires = "stream", value_parser = count)]
     pub count: Option<u64>,
-    /// Options that are to come.
+    /// Print the present state first, with no gap between it and the events
+    #[arg(long, conflicts_with_all = ["from_index", "after_index"])]
+    pub snapshot: bool,
+    /// Options of all watches.
     #[command(flatten)]
-    pub later: Later,
-    /// What is done when events were lost
-    ///
-    /// 'continue' declares the gap and goes on, 'fail' ends with exit 5. The default is
-    /// 'continue' with --stream, else 'fail'.
-    #[arg(long, value_enum, value_name = "WHAT")]
-    pub on_gap: Option<OnGap>,
+    pub watching: Watching,
 }
 
 /// What is typed after `replay`.
@@ -322,28 +319,44 @@ pub struct Replay {
     /// Stop after N events
     #[arg(long, value_hint = ValueHint::Other, value_name = "N", value_parser = count)]
     pub count: Option<u64>,
-    /// Options that are to come.
+    /// Options of all watches.
     #[command(flatten)]
-    pub later: Later,
-    /// What is done when events were lost; the default is 'fail'
-    ///
-    /// 'continue' declares the gap and goes on, 'fail' ends with exit 5.
-    #[arg(long, value_enum, value_name = "WHAT")]
-    pub on_gap: Option<OnGap>,
+    pub watching: Watching,
 }
 
-/// Options of watches that this version refuses.
+/// Options of all watches.
 #[derive(Args, Clone, Debug)]
-pub struct Later {
-    /// Print the present state first (not in this version)
+pub struct Watching {
+    /// What is done when events were lost
+    ///
+    /// 'resync' declares the gap and prints the state anew. 'diff' prints what changed, for
+    /// which it keeps all keys and values in memory. 'continue' declares the gap and goes on.
+    /// 'fail' ends with exit 5. The default is 'resync' with --stream, else 'fail'.
+    #[arg(long, value_enum, value_name = "WHAT")]
+    pub on_gap: Option<OnGap>,
+    /// Print every key that a removed directory takes with it
+    ///
+    /// One delete each, before that of the directory. All keys and values are kept in memory
+    /// for it.
     #[arg(long)]
-    pub snapshot: bool,
-    /// Resume where the last run stopped (not in this version)
-    #[arg(long, value_name = "FILE")]
+    pub expand: bool,
+    /// Resume where the last run stopped, and note there how far this one came
+    ///
+    /// The file is made where it doesn't exist; where it does, --from-index and --snapshot
+    /// don't count. FILE.lock keeps a second run away.
+    #[arg(long, value_hint = ValueHint::FilePath, value_name = "FILE")]
     pub checkpoint: Option<PathBuf>,
-    /// Add records of the watch's own state (not in this version)
+    /// Add records of the watch's own state: live, stale, reconnecting
     #[arg(long)]
     pub status: bool,
+    /// How many bytes of events may wait for a slow reader of the output
+    ///
+    /// Past it they are left to etcd's history, and what that no longer has is declared.
+    #[arg(long, value_hint = ValueHint::Other, value_name = "SIZE", default_value = "64MiB", value_parser = size)]
+    pub buffer: usize,
+    /// After how long without confirmation a notice says that the watch is stale
+    #[arg(long, value_hint = ValueHint::Other, value_name = "DURATION", default_value = "30s", value_parser = duration)]
+    pub stale_after: Duration,
 }
 
 /// What is typed after `completions`.
@@ -387,9 +400,9 @@ pub enum Color {
 /// `--on-gap`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum OnGap {
-    /// Read the state anew (not in this version)
+    /// Declare the gap and print the state anew
     Resync,
-    /// Print the differences (not in this version)
+    /// Declare the gap and print the differences
     Diff,
     /// Declare the gap and go on
     Continue,

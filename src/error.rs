@@ -48,6 +48,14 @@ pub enum Error {
     /// Standard output could not be written.
     #[error("standard output could not be written: {0}")]
     Output(std::io::Error),
+    /// The checkpoint could not be written.
+    #[error("the checkpoint '{path}' could not be written: {source}")]
+    Checkpoint {
+        /// Its file.
+        path: String,
+        /// Why.
+        source: std::io::Error,
+    },
     /// A file or standard input could not be read.
     #[error("{what} could not be read: {source}")]
     Input {
@@ -69,7 +77,7 @@ impl Error {
             Self::OutcomeUnknown { .. } => Exit::Unknown,
             Self::Lost { .. } => Exit::Lost,
             Self::TimedOut(_) => Exit::TimedOut,
-            Self::Output(_) => Exit::Output,
+            Self::Output(_) | Self::Checkpoint { .. } => Exit::Output,
         }
     }
 
@@ -84,6 +92,7 @@ impl Error {
             Self::Lost { .. } => "eventsLost",
             Self::TimedOut(_) => "timeout",
             Self::Output(_) => "output",
+            Self::Checkpoint { .. } => "checkpoint",
             Self::Failed { failure, .. } => match failure {
                 Failure::Unreachable(_) => "unreachable",
                 Failure::Cut(_) | Failure::Silent(_) | Failure::Behind { .. } => "connectionLost",
@@ -92,6 +101,7 @@ impl Error {
                 Failure::NotEtcd(_) | Failure::BadGateway(_) => "notEtcd",
                 Failure::Malformed(_) => "malformed",
                 Failure::TooLong(_) => "tooLarge",
+                Failure::OtherCluster => "otherCluster",
             },
         }
     }
@@ -116,8 +126,7 @@ impl Error {
                 ));
             }
             Self::Lost { .. } => {
-                "read the state anew, then watch from now; --on-gap continue declares the gap and \
-                 goes on"
+                "read the state anew, then watch from now; --on-gap resync does both"
             }
             Self::Failed { failure, .. } => return failure_hint(failure),
             _ => return None,
@@ -180,6 +189,7 @@ pub fn describe_failure(failure: &Failure) -> String {
             format!("does not answer as etcd does: {what}")
         }
         Failure::Malformed(what) => format!("sent a malformed reply: {what}"),
+        Failure::OtherCluster => "belongs to another cluster than the checkpoint".to_owned(),
         Failure::TooLong(limit) => format!("sent an event longer than {limit} bytes"),
     }
 }

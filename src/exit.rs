@@ -91,7 +91,9 @@ impl Exit {
             Self::Unknown => {
                 "A write was sent and its outcome is unknown: read the key before writing again."
             }
-            Self::Output => "Standard output could not be written, for example to a full disk.",
+            Self::Output => {
+                "Standard output or the checkpoint could not be written, for example to a full disk."
+            }
             Self::TimedOut => "--timeout ran out.",
             Self::HungUp => "Ended by SIGHUP, after the records already received were written.",
             Self::Interrupted => {

@@ -131,6 +131,18 @@ impl<T: Send + 'static> Inbox<T> {
     /// Where a signal comes first, the deadline passes, or the reader of the output has gone.
     pub fn receive(&mut self) -> Result<T, Stop> {
         loop {
+            if let Some(work) = self.receive_until(None)? {
+                return Ok(work);
+            }
+        }
+    }
+
+    /// The next piece of work; none where there is none by then.
+    ///
+    /// # Errors
+    /// As those of [`Inbox::receive`].
+    pub fn receive_until(&mut self, until: Option<Instant>) -> Result<Option<T>, Stop> {
+        loop {
             let now = Instant::now();
             if let Some((deadline, timeout)) = self.deadline
                 && deadline <= now
@@ -139,7 +151,7 @@ impl<T: Send + 'static> Inbox<T> {
             }
             self.screen.progress.tick(now);
             let tick = self.screen.progress.due();
-            let wake = [tick, self.deadline.map(|(deadline, _)| deadline)]
+            let wake = [tick, until, self.deadline.map(|(deadline, _)| deadline)]
                 .into_iter()
                 .flatten()
                 .fold(now + READER_POLL, Instant::min);
@@ -147,12 +159,15 @@ impl<T: Send + 'static> Inbox<T> {
                 .messages
                 .recv_timeout(wake.saturating_duration_since(now))
             {
-                Ok(Message::Work(work)) => return Ok(work),
+                Ok(Message::Work(work)) => return Ok(Some(work)),
                 Ok(Message::Log(line)) => self.screen.say(&line),
                 Ok(Message::Signal(exit)) => return Err(Stop::Quiet(exit)),
                 Err(RecvTimeoutError::Timeout) => {
                     if reader_is_gone() {
                         return Err(Stop::Quiet(Exit::Done));
+                    }
+                    if until.is_some_and(|until| until <= Instant::now()) {
+                        return Ok(None);
                     }
                 }
                 // It holds a sender itself.

@@ -19,6 +19,7 @@
 //!   ([`exit`]).
 
 pub mod app;
+pub mod checkpoint;
 pub mod cli;
 pub mod commands;
 pub mod decode;

@@ -336,25 +336,7 @@ fn refuse_what_is_to_come(cli: &Cli, around: Surroundings<'_>) -> Result<(), Err
             "{api} is not supported in this version, which speaks v2: use --api v2"
         )));
     }
-    let (later, on_gap) = match &cli.command {
-        Command::Watch(watch) => (&watch.later, watch.on_gap),
-        Command::Replay(replay) => (&replay.later, replay.on_gap),
-        _ => return Ok(()),
-    };
-    if later.snapshot {
-        return refuse("--snapshot");
-    }
-    if later.checkpoint.is_some() {
-        return refuse("--checkpoint");
-    }
-    if later.status {
-        return refuse("--status");
-    }
-    match on_gap {
-        Some(cli::OnGap::Resync) => refuse("--on-gap resync"),
-        Some(cli::OnGap::Diff) => refuse("--on-gap diff"),
-        _ => Ok(()),
-    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -474,11 +456,6 @@ mod tests {
             &["get", "/a", "--password-file", "f"],
             &["get", "/a", "--api", "v3"],
             &["get", "/a", "--endpoints", "https://h"],
-            &["watch", "/a", "--snapshot"],
-            &["watch", "/a", "--checkpoint", "f"],
-            &["watch", "/a", "--status"],
-            &["watch", "/a", "--on-gap", "resync"],
-            &["replay", "/a", "--from-index", "1", "--on-gap", "diff"],
         ] {
             let error = resolve(args, &[]).unwrap_err();
             assert!(error.to_string().contains("not supported"), "{error}");

@@ -1,23 +1,34 @@
-//! A watch as it is shown: the session's reports become records, in order.
+//! A watch as it is shown: the session's reports become records, in order, and a checkpoint
+//! says how far they were written.
 
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use crate::checkpoint::{Checkpoint, Store};
 use crate::cli;
 use crate::error::{Error, describe_failure, none_answered};
 use crate::http::Http;
 use crate::inbox::{Inbox, Stop};
-use crate::model::{Index, Scope};
+use crate::model::{Fingerprint, Index, Scope};
 use crate::print::{json, text};
 use crate::protocol::v2;
 use crate::settings::Settings;
 use crate::watch::driver::{self, Means, Report};
-use crate::watch::{Budget, Held, Notice, OnGap, Outcome, Plan, Start, Until, Update};
+use crate::watch::{
+    Budget, Held, Notice, OnGap, Outcome, Plan, Start, StateOfWatch, Status, Until, Update,
+};
 
-/// How many bytes of events may wait for the reader of the output.
-const BUFFER: usize = 64 << 20;
 /// A buffer that once held a large record is given back.
 const KEPT_BUFFER: usize = 1 << 20;
+/// A checkpoint is written at most this often, and at the end.
+const CHECKPOINT_PACE: Duration = Duration::from_millis(200);
 
 /// What is watched, and what of it is shown.
 #[derive(Clone, Debug)]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "each is an option of the command line"
+)]
 pub struct Show {
     /// The key, or all below it.
     pub scope: Scope,
@@ -33,17 +44,51 @@ pub struct Show {
     pub count: Option<u64>,
     /// With the previous value, in text.
     pub previous: bool,
+    /// The present state first.
+    pub snapshot: bool,
+    /// With the keys that a removed directory took with it.
+    pub expand: bool,
+    /// With records of the watch's own state.
+    pub status: bool,
+    /// Where an earlier run left off, and this one will.
+    pub checkpoint: Option<PathBuf>,
+    /// How many bytes of events may wait for the reader of the output.
+    pub buffer: usize,
+    /// For how long it may be unknown whether what is known is fresh.
+    pub stale_after: Duration,
+}
+
+impl From<cli::OnGap> for OnGap {
+    fn from(typed: cli::OnGap) -> Self {
+        match typed {
+            cli::OnGap::Resync => Self::Resync,
+            cli::OnGap::Diff => Self::Diff,
+            cli::OnGap::Continue => Self::Continue,
+            cli::OnGap::Fail => Self::Fail,
+        }
+    }
 }
 
 /// Runs a watch to its end and prints its records.
 ///
 /// # Errors
 /// Where it can't go on; what ends a run from outside.
-pub fn run(show: Show, settings: &Settings) -> Result<(), Stop> {
+pub fn run(mut show: Show, settings: &Settings) -> Result<(), Stop> {
     let doing = match show.until {
         Until::Forever => "watching",
         Until::Present { .. } => "replaying",
     };
+    let opened = show
+        .checkpoint
+        .as_deref()
+        .map(|path| Store::open(path, &show.scope))
+        .transpose()?;
+    let (store, earlier) = opened.map_or((None, None), |(store, earlier)| (Some(store), earlier));
+    if let Some(earlier) = &earlier {
+        // Where it stopped wins over where it was told to begin.
+        show.start = Start::At(earlier.index.next());
+        show.snapshot = false;
+    }
     let mut inbox = Inbox::new(settings, doing, &show.scope.key)?;
     let http = Http::new(settings, inbox.log(settings))?;
     let plan = Plan {
@@ -52,10 +97,15 @@ pub fn run(show: Show, settings: &Settings) -> Result<(), Stop> {
         until: show.until,
         stream: show.stream,
         on_gap: show.on_gap,
+        snapshot: show.snapshot,
+        expand: show.expand,
+        stale_after: show.stale_after,
+        cluster: earlier.as_ref().map(|earlier| earlier.cluster.clone()),
+        last: earlier.as_ref().and_then(|earlier| earlier.last.clone()),
         endpoints: settings.endpoints.len(),
         history: v2::HISTORY,
-        seed: seed(),
-        budget: Budget::new(BUFFER),
+        seed: fastrand::u64(..),
+        budget: Budget::new(show.buffer),
     };
     let means = Means {
         http,
@@ -67,17 +117,33 @@ pub fn run(show: Show, settings: &Settings) -> Result<(), Stop> {
         left: show.count,
         out: Vec::new(),
         line: String::new(),
+        progress: Reached {
+            store,
+            cluster: earlier.as_ref().map(|earlier| earlier.cluster.clone()),
+            index: earlier.as_ref().map(|earlier| earlier.index),
+            last: earlier.and_then(|earlier| earlier.last),
+            written: None,
+            is_behind: false,
+        },
         show,
         settings,
     };
     let ended = viewer.follow(&mut inbox);
     inbox.screen.clear();
-    ended
+    // What was printed counts, however the run ended.
+    let saved = viewer.save();
+    ended.and(saved)
 }
 
-/// Different for each run, so that many clients don't come back together.
-fn seed() -> u64 {
-    fastrand::u64(..)
+/// How far records were written, and the checkpoint that says so.
+struct Reached {
+    store: Option<Store>,
+    cluster: Option<String>,
+    index: Option<Index>,
+    last: Option<Fingerprint>,
+    written: Option<Instant>,
+    /// The file does not say it yet.
+    is_behind: bool,
 }
 
 struct Viewer<'s> {
@@ -87,42 +153,76 @@ struct Viewer<'s> {
     left: Option<u64>,
     out: Vec<u8>,
     line: String,
+    progress: Reached,
 }
 
 impl Viewer<'_> {
     fn follow(&mut self, inbox: &mut Inbox<Report>) -> Result<(), Stop> {
         loop {
-            match inbox.receive()? {
-                Report::Update(update) => self.show(update, inbox)?,
-                Report::Finished(outcome) => return self.finish(outcome),
+            let due = self.save_due();
+            match inbox.receive_until(due)? {
+                Some(Report::Update(update)) => self.show(update, inbox)?,
+                Some(Report::Finished(outcome)) => return self.finish(outcome),
+                None => {}
             }
             if self.left == Some(0) {
                 return Ok(());
+            }
+            if self.save_due().is_some_and(|due| due <= Instant::now()) {
+                self.save()?;
             }
         }
     }
 
     fn show(&mut self, update: Update, inbox: &mut Inbox<Report>) -> Result<(), Stop> {
         match update {
-            Update::Events(events) => return self.show_events(&events, inbox),
+            Update::Events(events) => self.show_events(&events, inbox)?,
             Update::Gap(gap) => {
-                match self.settings.output {
-                    cli::Output::Json => {
-                        let record = json::gap(&gap).to_string();
-                        let is_terminal = self.settings.stdout_is_terminal;
-                        json::push_line(record.as_bytes(), is_terminal, &mut self.out);
-                    }
-                    cli::Output::Text => {
-                        let key = self.show.scope.key.as_str();
-                        text::gap(&gap, key, self.style(), &mut self.line);
-                        self.take_line();
-                    }
-                }
-                return self.flush(inbox);
+                let key = self.show.scope.key.as_str();
+                let line = text::gap(&gap, key, self.style());
+                self.show_own(&json::gap(&gap), &line);
+                self.flush(inbox)?;
             }
-            Update::Position(index) => inbox.screen.progress.reach(index),
+            Update::Reset(index) => {
+                self.show_own(&json::own("reset", index), &self.own_line(index, "reset"));
+                self.flush(inbox)?;
+            }
+            Update::Synced(index) => {
+                self.show_own(&json::own("synced", index), &self.own_line(index, "synced"));
+                self.flush(inbox)?;
+            }
+            Update::State { index, nodes } => {
+                for node in &nodes {
+                    let line = text::node(index, "get", node, None, self.style());
+                    self.show_own(&json::state(index, node), &line);
+                }
+                self.flush(inbox)?;
+            }
+            Update::Changes { index, changes } => {
+                for change in &changes {
+                    let line = text::change(index, change, self.style());
+                    self.show_own(&json::change(index, change), &line);
+                }
+                self.flush(inbox)?;
+            }
+            Update::Below { index, nodes } => {
+                for node in &nodes {
+                    let previous = self.show.previous.then_some(node);
+                    let line = text::removed(index, node, previous, self.style());
+                    self.show_own(&json::below(index, node), &line);
+                }
+                self.flush(inbox)?;
+            }
+            Update::Position(index) => {
+                inbox.screen.progress.reach(index);
+                self.progress.index = Some(index);
+                self.progress.is_behind = true;
+            }
+            Update::Last(last) => self.progress.last = last,
+            Update::Cluster(cluster) => self.progress.cluster = Some(cluster),
             Update::Target { from, to } => inbox.screen.progress.set_range(Some((from, to))),
             Update::Following => inbox.screen.progress.set_range(None),
+            Update::Status(status) => self.show_status(&status, inbox)?,
             Update::Notice(notice) => {
                 let (kind, message) = self.describe(&notice);
                 inbox.screen.notice(kind, &message);
@@ -133,11 +233,20 @@ impl Viewer<'_> {
 
     fn show_events(&mut self, events: &[Held], inbox: &mut Inbox<Report>) -> Result<(), Stop> {
         let mut shown = 0;
+        let mut last = None;
         for event in events.iter().filter_map(Held::event) {
             if self.left.is_some_and(|left| shown == left) {
                 break;
             }
             shown += 1;
+            last = Some((
+                event.index(),
+                Fingerprint {
+                    index: event.index(),
+                    key: String::from_utf8_lossy(event.node().key()).into_owned(),
+                    created: event.node().created(),
+                },
+            ));
             match self.settings.output {
                 cli::Output::Json => {
                     json::event(&event, self.settings.stdout_is_terminal, &mut self.out);
@@ -150,7 +259,60 @@ impl Viewer<'_> {
         }
         self.left = self.left.map(|left| left - shown);
         inbox.screen.progress.count(shown);
-        self.flush(inbox)
+        self.flush(inbox)?;
+        if let Some((index, fingerprint)) = last {
+            // Only what was printed: --count may have stopped in the middle.
+            self.progress.index = Some(index);
+            self.progress.last = Some(fingerprint);
+            self.progress.is_behind = true;
+        }
+        Ok(())
+    }
+
+    fn show_status(&mut self, status: &Status, inbox: &Inbox<Report>) -> Result<(), Stop> {
+        let endpoint = self.url(status.endpoint);
+        let cause = status.cause.as_ref().map(describe_failure);
+        if status.notable {
+            let message = match (status.state, &cause) {
+                (StateOfWatch::Live, _) => format!("live again, with {endpoint}"),
+                (StateOfWatch::Stale, None) => format!(
+                    "stale: it can't be told whether something happened; {endpoint} has not \
+                     confirmed anything for {}",
+                    humantime::format_duration(self.show.stale_after)
+                ),
+                (StateOfWatch::Stale, Some(cause)) => format!(
+                    "stale: it can't be told whether something happened; {endpoint} {cause}"
+                ),
+                (StateOfWatch::Reconnecting, cause) => format!(
+                    "{endpoint} {}; trying again",
+                    cause.as_deref().unwrap_or("is gone")
+                ),
+            };
+            inbox.screen.notice(status.state.name(), &message);
+        }
+        if self.show.status {
+            let cause = cause.unwrap_or_default();
+            let record = json::status(status, &endpoint, &cause);
+            let line = text::status(status, &endpoint, &cause, self.style());
+            self.show_own(&record, &line);
+            self.flush(inbox)?;
+        }
+        Ok(())
+    }
+
+    /// Takes a record of our own in the form that is asked for.
+    fn show_own(&mut self, record: &serde_json::Value, line: &str) {
+        match self.settings.output {
+            cli::Output::Json => {
+                let is_terminal = self.settings.stdout_is_terminal;
+                json::push_line(record.to_string().as_bytes(), is_terminal, &mut self.out);
+            }
+            cli::Output::Text => self.out.extend_from_slice(line.as_bytes()),
+        }
+    }
+
+    fn own_line(&self, index: Index, action: &str) -> String {
+        text::own(index, action, self.show.scope.key.as_str(), self.style())
     }
 
     fn take_line(&mut self) {
@@ -164,6 +326,37 @@ impl Viewer<'_> {
         self.out.shrink_to(KEPT_BUFFER);
         self.line.shrink_to(KEPT_BUFFER);
         printed
+    }
+
+    /// When the checkpoint is to be written.
+    fn save_due(&self) -> Option<Instant> {
+        if self.progress.store.is_none() || !self.progress.is_behind {
+            return None;
+        }
+        let written = self.progress.written;
+        Some(written.map_or_else(Instant::now, |written| written + CHECKPOINT_PACE))
+    }
+
+    fn save(&mut self) -> Result<(), Stop> {
+        let reached = &mut self.progress;
+        let (Some(store), Some(cluster), Some(index), true) = (
+            &reached.store,
+            &reached.cluster,
+            reached.index,
+            reached.is_behind,
+        ) else {
+            return Ok(());
+        };
+        let last = reached.last.clone();
+        store.write(&Checkpoint::new(
+            &self.show.scope,
+            cluster.clone(),
+            index,
+            last,
+        ))?;
+        reached.written = Some(Instant::now());
+        reached.is_behind = false;
+        Ok(())
     }
 
     fn style(&self) -> text::Style {
@@ -190,19 +383,14 @@ impl Viewer<'_> {
 
     fn describe(&self, notice: &Notice) -> (&'static str, String) {
         match notice {
-            Notice::Ahead { from, index } => ("ahead", self.describe_ahead(*from, *index)),
-            Notice::Lost { endpoint, failure } => (
-                "connectionLost",
-                format!(
-                    "{} {}; trying again",
-                    self.url(*endpoint),
-                    describe_failure(failure)
-                ),
-            ),
-            Notice::Back { endpoint } => (
-                "connected",
-                format!("connected to {} again", self.url(*endpoint)),
-            ),
+            Notice::Ahead { from, index } => {
+                let waits = match self.show.until {
+                    Until::Forever | Until::Present { follow: true, .. } => "waiting for it",
+                    Until::Present { .. } => "there is nothing to replay",
+                };
+                let message = format!("index {from} lies ahead: the store is at {index}; {waits}");
+                ("ahead", message)
+            }
             Notice::OtherCluster { endpoint } => (
                 "otherCluster",
                 format!(
@@ -211,14 +399,6 @@ impl Viewer<'_> {
                 ),
             ),
         }
-    }
-
-    fn describe_ahead(&self, from: Index, index: Index) -> String {
-        let waits = match self.show.until {
-            Until::Forever | Until::Present { follow: true, .. } => "waiting for it",
-            Until::Present { .. } => "there is nothing to replay",
-        };
-        format!("index {from} lies ahead: the store is at {index}; {waits}")
     }
 
     fn url(&self, endpoint: usize) -> String {

@@ -7,7 +7,7 @@ use crate::inbox::Stop;
 use crate::model::{Index, Scope};
 use crate::settings::Settings;
 use crate::show::{self, Show};
-use crate::watch::{OnGap, Start, Until};
+use crate::watch::{Start, Until};
 
 /// Prints the events of history up to the present, and with `--follow` what comes after.
 ///
@@ -26,10 +26,6 @@ pub fn run(typed: &cli::Replay, settings: &Settings) -> Result<(), Stop> {
             Error::Usage(format!("--to-index {to} lies before --from-index {from}")).into(),
         );
     }
-    let on_gap = match typed.on_gap {
-        Some(cli::OnGap::Continue) => OnGap::Continue,
-        _ => OnGap::Fail,
-    };
     show::run(
         Show {
             scope: Scope {
@@ -42,9 +38,15 @@ pub fn run(typed: &cli::Replay, settings: &Settings) -> Result<(), Stop> {
                 follow: typed.follow,
             },
             stream: typed.follow,
-            on_gap,
+            on_gap: typed.watching.on_gap.unwrap_or(cli::OnGap::Fail).into(),
             count: typed.count,
             previous: typed.prev,
+            snapshot: false,
+            expand: typed.watching.expand,
+            status: typed.watching.status,
+            checkpoint: typed.watching.checkpoint.clone(),
+            buffer: typed.watching.buffer,
+            stale_after: typed.watching.stale_after,
         },
         settings,
     )

@@ -6,7 +6,7 @@ use crate::inbox::Stop;
 use crate::model::{Index, Scope};
 use crate::settings::Settings;
 use crate::show::{self, Show};
-use crate::watch::{OnGap, Start, Until};
+use crate::watch::{Start, Until};
 
 /// Prints one event, or with `--stream` every event until stopped.
 ///
@@ -17,9 +17,10 @@ pub fn run(typed: &cli::Watch, settings: &Settings) -> Result<(), Stop> {
         .from_index
         .map(Index)
         .or(typed.after_index.map(|after| Index(after).next()));
-    let on_gap = match (typed.on_gap, typed.stream) {
-        (Some(cli::OnGap::Continue), _) | (None, true) => OnGap::Continue,
-        _ => OnGap::Fail,
+    let default = if typed.stream {
+        cli::OnGap::Resync
+    } else {
+        cli::OnGap::Fail
     };
     show::run(
         Show {
@@ -30,9 +31,15 @@ pub fn run(typed: &cli::Watch, settings: &Settings) -> Result<(), Stop> {
             start: from.map_or(Start::Now, Start::At),
             until: Until::Forever,
             stream: typed.stream,
-            on_gap,
+            on_gap: typed.watching.on_gap.unwrap_or(default).into(),
             count: if typed.stream { typed.count } else { Some(1) },
             previous: typed.prev,
+            snapshot: typed.snapshot,
+            expand: typed.watching.expand,
+            status: typed.watching.status,
+            checkpoint: typed.watching.checkpoint.clone(),
+            buffer: typed.watching.buffer,
+            stale_after: typed.watching.stale_after,
         },
         settings,
     )

@@ -230,6 +230,12 @@ impl<'b> Node<'b> {
         slice(self.bytes, self.spans.key)
     }
 
+    /// The index of its creation.
+    #[must_use]
+    pub fn created(&self) -> Index {
+        self.spans.created
+    }
+
     /// The value; a directory and a removed key have none.
     #[must_use]
     pub fn value(&self) -> Option<&'b [u8]> {

@@ -2,11 +2,15 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 /// A position in the store's history: v2's `modifiedIndex` and `X-Etcd-Index`.
 ///
 /// The store counts from 1; 0 stands for "before everything". Every write takes one index,
 /// so an index names at most one event.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
 pub struct Index(pub u64);
 
 impl Index {

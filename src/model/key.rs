@@ -64,6 +64,13 @@ pub struct Scope {
 }
 
 impl Scope {
+    /// Whether `key` is one that a state of this scope shows: the key itself, or one below it.
+    #[must_use]
+    pub fn holds(&self, key: &str) -> bool {
+        let own = self.key.as_str();
+        key == own || (self.recursive && below(own.as_bytes(), key.as_bytes()).is_some())
+    }
+
     /// Whether an event on `key` belongs to this watch; `removes_directory` says that the
     /// event deleted or expired a directory, which takes all below it along.
     ///

@@ -8,8 +8,10 @@ mod event;
 mod gap;
 mod index;
 mod key;
+mod state;
 
 pub use event::{Action, Batch, Event, EventSpans, Node, NodeSpans, Span};
 pub use gap::{Cause, Gap};
 pub use index::Index;
 pub use key::{Key, KeyError, Scope};
+pub use state::{Change, Fingerprint, StateNode};

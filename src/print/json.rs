@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 
 use super::escape;
 use crate::error::Error;
-use crate::model::{Event, Gap};
+use crate::model::{Change, Event, Gap, Index, StateNode};
+use crate::watch::Status;
 
 /// Appends an event.
 pub fn event(event: &Event<'_>, is_terminal: bool, out: &mut Vec<u8>) {
@@ -48,6 +49,72 @@ pub fn gap(gap: &Gap) -> Value {
         "cause": gap.cause.name(),
         "index": gap.index.0,
     })
+}
+
+/// A record of our own that has an action and a position, and nothing else.
+#[must_use]
+pub fn own(action: &str, index: Index) -> Value {
+    json!({"action": action, "index": index.0})
+}
+
+/// A key of a state that was read.
+#[must_use]
+pub fn state(index: Index, node: &StateNode) -> Value {
+    json!({"action": "get", "origin": "snapshot", "index": index.0, "node": node})
+}
+
+/// What became of a key between two states.
+#[must_use]
+pub fn change(index: Index, change: &Change) -> Value {
+    let (action, node, previous) = match change {
+        Change::Set { node, previous } => ("set", json!(node), previous.as_ref()),
+        Change::Delete { previous } => ("delete", removed(index, previous), Some(previous)),
+    };
+    let mut record = json!({
+        "action": action, "origin": "resync", "index": index.0, "node": node,
+    });
+    if let (Some(previous), Some(record)) = (previous, record.as_object_mut()) {
+        record.insert("prevNode".to_owned(), json!(previous));
+    }
+    record
+}
+
+/// A key that goes with the directory above it.
+#[must_use]
+pub fn below(index: Index, node: &StateNode) -> Value {
+    json!({
+        "action": "delete",
+        "origin": "expand",
+        "index": index.0,
+        "node": removed(index, node),
+        "prevNode": node,
+    })
+}
+
+/// A key as it is once it is gone.
+fn removed(index: Index, node: &StateNode) -> Value {
+    json!(StateNode {
+        value: None,
+        ttl: None,
+        expiration: None,
+        modified: index,
+        ..node.clone()
+    })
+}
+
+/// How the watch is.
+#[must_use]
+pub fn status(status: &Status, endpoint: &str, cause: &str) -> Value {
+    let mut record = json!({
+        "action": "status",
+        "state": status.state.name(),
+        "endpoint": endpoint,
+        "index": status.index.0,
+    });
+    if let Some(record) = record.as_object_mut().filter(|_| !cause.is_empty()) {
+        record.insert("cause".to_owned(), cause.into());
+    }
+    record
 }
 
 /// An error as one object.

@@ -9,7 +9,8 @@ use colored::{Color, Colorize as _};
 use unicode_width::UnicodeWidthStr as _;
 
 use super::escape;
-use crate::model::{Action, Event, Gap, Node};
+use crate::model::{Action, Change, Event, Gap, Index, Node, StateNode};
+use crate::watch::Status;
 
 /// Columns on a terminal: wide enough for most, so that lines rarely shift.
 const INDEX_WIDTH: usize = 7;
@@ -44,55 +45,170 @@ pub fn event(event: &Event<'_>, style: Style, out: &mut String) {
         );
         text
     });
-    if !style.aligned {
-        if style.colored {
-            let index = event.index().to_string();
-            let action = action.color(color_of(event.action()));
-            let _ = write!(out, "{}\t{action}\t{}\t{value}", index.dimmed(), key.bold());
-        } else {
-            let _ = write!(out, "{}\t{action}\t{key}\t{value}", event.index());
-        }
-        if let Some(previous) = previous {
-            let _ = write!(out, "\t{previous}");
-        }
-        out.push('\n');
-        return;
-    }
-    let _ = write!(
-        out,
-        "{:>INDEX_WIDTH$}  {}  ",
-        event.index().to_string().dimmed(),
-        pad(&action, ACTION_WIDTH).color(color_of(event.action())),
-    );
-    let has_more = !value.is_empty() || previous.is_some();
-    if has_more {
-        let _ = write!(out, "{}  {value}", pad(&key, KEY_WIDTH).bold());
-    } else {
-        let _ = write!(out, "{}", key.bold());
-    }
-    if let Some(previous) = previous.filter(|text| !text.is_empty()) {
-        let _ = write!(out, "  {}", format!("(was {previous})").dimmed());
-    }
-    out.push('\n');
+    let fields = Fields {
+        index: event.index(),
+        action: &action,
+        color: color_of(event.action()),
+        key: &key,
+        value: &value,
+        previous,
+    };
+    fields.render(style, out);
 }
 
-/// Appends a declared gap.
-pub fn gap(gap: &Gap, scope: &str, style: Style, out: &mut String) {
-    let mut key = String::new();
-    escape::text(scope.as_bytes(), &mut key);
+/// A declared gap.
+#[must_use]
+pub fn gap(gap: &Gap, scope: &str, style: Style) -> String {
     let to = gap.to.map_or_else(String::new, |to| to.to_string());
     let certain = if gap.certain { "certain" } else { "possible" };
-    let line = format!(
-        "{}\tgap\t{key}\t{}-{to}\t{certain}\t{}",
-        gap.index,
-        gap.from,
-        gap.cause.name()
-    );
-    if style.aligned {
-        let line = line.replace('\t', "  ");
-        let _ = writeln!(out, "{}", line.yellow().bold());
+    let rest = [&format!("{}-{to}", gap.from), certain, gap.cause.name()];
+    ours(gap.index, "gap", scope, &rest, style)
+}
+
+/// A record of our own that has an action, a position and the key watched.
+#[must_use]
+pub fn own(index: Index, action: &str, scope: &str, style: Style) -> String {
+    ours(index, action, scope, &[], style)
+}
+
+/// How the watch is.
+#[must_use]
+pub fn status(status: &Status, endpoint: &str, cause: &str, style: Style) -> String {
+    let rest: &[&str] = match cause {
+        "" => &[endpoint],
+        cause => &[endpoint, cause],
+    };
+    ours(status.index, "status", status.state.name(), rest, style)
+}
+
+fn ours(index: Index, action: &str, key: &str, rest: &[&str], style: Style) -> String {
+    let mut fields = vec![index.to_string(), action.to_owned()];
+    for field in [key].iter().chain(rest) {
+        let mut escaped = String::new();
+        escape::text(field.as_bytes(), &mut escaped);
+        fields.push(escaped);
+    }
+    let line = fields.join(if style.aligned { "  " } else { "\t" });
+    if style.colored {
+        format!("{}\n", line.yellow().bold())
     } else {
-        out.push_str(&line);
+        format!("{line}\n")
+    }
+}
+
+/// A key of a state: a record as that of an event.
+#[must_use]
+pub fn node(
+    index: Index,
+    action: &str,
+    node: &StateNode,
+    previous: Option<&StateNode>,
+    style: Style,
+) -> String {
+    let mut key = String::new();
+    escape::text(node.key.as_bytes(), &mut key);
+    if node.dir && !key.ends_with('/') {
+        key.push('/');
+    }
+    let escaped = |node: &StateNode| {
+        let mut text = String::new();
+        escape::text(
+            node.value.as_deref().unwrap_or_default().as_bytes(),
+            &mut text,
+        );
+        text
+    };
+    let mut out = String::new();
+    let fields = Fields {
+        index,
+        action,
+        color: Action::parse(action).map_or(Color::Cyan, color_of),
+        key: &key,
+        value: &escaped(node),
+        previous: style
+            .previous
+            .then(|| previous.map(escaped).unwrap_or_default()),
+    };
+    fields.render(style, &mut out);
+    out
+}
+
+/// A key that is gone.
+#[must_use]
+pub fn removed(
+    index: Index,
+    was: &StateNode,
+    previous: Option<&StateNode>,
+    style: Style,
+) -> String {
+    let gone = StateNode {
+        value: None,
+        ..was.clone()
+    };
+    node(index, "delete", &gone, previous, style)
+}
+
+/// What became of a key between two states.
+#[must_use]
+pub fn change(index: Index, change: &Change, style: Style) -> String {
+    match change {
+        Change::Set {
+            node: now,
+            previous,
+        } => node(index, "set", now, previous.as_ref(), style),
+        Change::Delete { previous } => removed(index, previous, Some(previous), style),
+    }
+}
+
+/// The fields of a record, escaped.
+struct Fields<'f> {
+    index: Index,
+    action: &'f str,
+    color: Color,
+    key: &'f str,
+    value: &'f str,
+    previous: Option<String>,
+}
+
+impl Fields<'_> {
+    fn render(&self, style: Style, out: &mut String) {
+        let Self {
+            index,
+            action,
+            key,
+            value,
+            previous,
+            ..
+        } = self;
+        if !style.aligned {
+            if style.colored {
+                let (number, action) = (index.to_string(), action.color(self.color));
+                let _ = write!(
+                    out,
+                    "{}\t{action}\t{}\t{value}",
+                    number.dimmed(),
+                    key.bold()
+                );
+            } else {
+                let _ = write!(out, "{index}\t{action}\t{key}\t{value}");
+            }
+            if let Some(previous) = previous {
+                let _ = write!(out, "\t{previous}");
+            }
+            out.push('\n');
+            return;
+        }
+        let action = pad(action, ACTION_WIDTH).color(self.color);
+        let number = index.to_string();
+        let _ = write!(out, "{:>INDEX_WIDTH$}  {action}  ", number.dimmed());
+        if value.is_empty() && previous.is_none() {
+            let _ = write!(out, "{}", key.bold());
+        } else {
+            let _ = write!(out, "{}  {value}", pad(key, KEY_WIDTH).bold());
+        }
+        if let Some(previous) = previous.as_ref().filter(|text| !text.is_empty()) {
+            let _ = write!(out, "  {}", format!("(was {previous})").dimmed());
+        }
         out.push('\n');
     }
 }
@@ -123,7 +239,7 @@ fn pad(text: &str, width: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Cause, Index};
+    use crate::model::Cause;
     use crate::protocol::v2;
 
     fn line(json: &str, style: Style) -> String {
@@ -159,7 +275,6 @@ mod tests {
 
     #[test]
     fn a_gap_is_a_line_too() {
-        let mut out = String::new();
         let lost = Gap {
             from: Index(10),
             to: Some(Index(1108)),
@@ -167,7 +282,7 @@ mod tests {
             cause: Cause::HistoryCleared,
             index: Index(1108),
         };
-        gap(&lost, "/app", Style::default(), &mut out);
+        let out = gap(&lost, "/app", Style::default());
         assert_eq!(out, "1108\tgap\t/app\t10-1108\tpossible\thistoryCleared\n");
     }
 

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::decode::Lines;
 use crate::http::{Connection, Http, Limits, PATIENCE, QUORUM_PATIENCE, read_failure};
-use crate::model::{Key, Scope};
+use crate::model::{Key, Scope, StateNode};
 use crate::protocol::v2::fault;
 use crate::protocol::{Head, Request, v2};
 use crate::settings::Endpoint;
@@ -25,6 +25,9 @@ use crate::settings::Endpoint;
 /// How many inputs wait for the session: enough to keep it busy, few enough that a reader
 /// thread soon feels that it is behind.
 const INBOX: usize = 64;
+
+/// A whole state is never larger than this.
+const MAX_STATE: usize = 1 << 30;
 
 /// What the driver needs beside the plan.
 #[derive(Clone, Debug)]
@@ -137,6 +140,11 @@ enum Reads {
     Events,
     /// Its head alone.
     Index,
+    /// The state; all below the key too, or not.
+    State {
+        /// All below it too.
+        recursive: bool,
+    },
 }
 
 /// A thread with a connection that it keeps.
@@ -254,6 +262,24 @@ fn request_for(scope: &Scope, ask: &Ask) -> (Request, Reads, Limits) {
             };
             (read_index(&scope.key), Reads::Index, limits)
         }
+        Ask::State => {
+            let limits = Limits {
+                head: Some(QUORUM_PATIENCE),
+                idle: Some(PATIENCE),
+            };
+            let how = v2::Read {
+                recursive: scope.recursive,
+                sorted: false,
+                quorum: true,
+            };
+            let recursive = scope.recursive;
+            (
+                v2::read(&scope.key, how),
+                Reads::State { recursive },
+                limits,
+            )
+        }
+        Ask::Alarm => (v2::wait_anywhere(), Reads::Events, patient(None)),
     }
 }
 
@@ -295,10 +321,14 @@ impl Reader {
             Err(failure) => {
                 return match (order.reads, failure) {
                     // The index of a key that is not there is as good as any.
-                    (Reads::Index, Failure::Refused(refusal))
+                    (Reads::Index | Reads::State { .. }, Failure::Refused(refusal))
                         if refusal.fault.code == fault::KEY_NOT_FOUND =>
                     {
-                        self.pass_head(order.ticket, refusal.head).map(Ok)
+                        self.pass_head(order.ticket, refusal.head)?;
+                        if order.reads != Reads::Index {
+                            self.pass_state(order.ticket, Vec::new())?;
+                        }
+                        Some(Ok(()))
                     }
                     (_, failure) => Some(Err(failure)),
                 };
@@ -308,7 +338,23 @@ impl Reader {
         match order.reads {
             Reads::Index => Some(reply.read_whole(self.max_event).map(drop)),
             Reads::Events => self.pass_events(order.ticket, reply.into_reader()),
+            Reads::State { recursive } => {
+                let state = reply
+                    .read_whole(MAX_STATE)
+                    .and_then(|body| v2::parse_state(&body).map_err(Failure::Malformed));
+                match state {
+                    Ok(state) => {
+                        self.pass_state(order.ticket, state.node.flatten(recursive))?;
+                        Some(Ok(()))
+                    }
+                    Err(failure) => Some(Err(failure)),
+                }
+            }
         }
+    }
+
+    fn pass_state(&self, ticket: Ticket, nodes: Vec<StateNode>) -> Option<()> {
+        self.inputs.send(Input::State { ticket, nodes }).ok()
     }
 
     fn pass_head(&self, ticket: Ticket, head: Head) -> Option<()> {

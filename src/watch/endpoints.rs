@@ -18,6 +18,8 @@ pub enum Identity {
     Changed,
     /// The endpoint belongs to another cluster, and is left out from now on.
     Foreign,
+    /// Likewise, and it was the last one.
+    NoneLeft,
 }
 
 /// What a failure leads to.
@@ -48,15 +50,16 @@ pub struct Endpoints {
 }
 
 impl Endpoints {
-    /// `count` endpoints, the first of which is asked first.
+    /// `count` endpoints, the first of which is asked first. They are of `cluster` where that is
+    /// known.
     #[must_use]
-    pub fn new(count: usize, seed: u64) -> Self {
+    pub fn new(count: usize, seed: u64, cluster: Option<String>) -> Self {
         Self {
             count,
             current: 0,
             epoch: 0,
             excluded: BTreeSet::new(),
-            cluster: None,
+            cluster,
             members: BTreeSet::new(),
             failed: BTreeMap::new(),
             backoff: Backoff::new(seed),
@@ -86,12 +89,10 @@ impl Endpoints {
         self.retry_at.is_none()
     }
 
-    /// etcd answered. Whether all had failed before that.
-    pub fn answered(&mut self) -> bool {
+    /// etcd answered.
+    pub fn answered(&mut self) {
         self.live = true;
-        let had_failed = self.failed.len() + self.excluded.len() >= self.count;
         self.failed.clear();
-        had_failed
     }
 
     /// Whether all failed lately and nothing has been of use since: one request at a time then
@@ -104,6 +105,18 @@ impl Endpoints {
     /// A connection was of use: the next delay is short again.
     pub fn proved(&mut self) {
         self.backoff.reset();
+    }
+
+    /// Whether an endpoint has said which cluster it is.
+    #[must_use]
+    pub fn has_cluster(&self) -> bool {
+        !self.members.is_empty()
+    }
+
+    /// Why the last request failed, while none has been answered since.
+    #[must_use]
+    pub fn last_failure(&self) -> Option<Failure> {
+        self.failed.values().next_back().cloned()
     }
 
     /// Compares the id of the cluster that answered at `endpoint`.
@@ -120,6 +133,9 @@ impl Endpoints {
             }
             Some(_) => {
                 self.excluded.insert(endpoint);
+                if self.excluded.len() >= self.count {
+                    return Identity::NoneLeft;
+                }
                 if endpoint == self.current {
                     self.move_on();
                 }
@@ -177,7 +193,7 @@ mod tests {
     #[test]
     fn the_next_endpoint_is_asked_at_once_and_a_full_round_backs_off() {
         let now = Instant::now();
-        let mut endpoints = Endpoints::new(2, 1);
+        let mut endpoints = Endpoints::new(2, 1, None);
         endpoints.answered();
         assert!(matches!(endpoints.failed(0, 0, cut(), now), Verdict::Retry));
         assert_eq!(endpoints.current(), (1, 1));
@@ -194,7 +210,7 @@ mod tests {
     #[test]
     fn several_connections_that_break_at_once_count_once() {
         let now = Instant::now();
-        let mut endpoints = Endpoints::new(3, 1);
+        let mut endpoints = Endpoints::new(3, 1, None);
         for _ in 0..5 {
             endpoints.failed(0, 0, cut(), now);
         }
@@ -204,7 +220,7 @@ mod tests {
     #[test]
     fn endpoints_that_never_answered_are_hopeless() {
         let now = Instant::now();
-        let mut endpoints = Endpoints::new(2, 1);
+        let mut endpoints = Endpoints::new(2, 1, None);
         endpoints.failed(0, 0, cut(), now);
         let verdict = endpoints.failed(1, 1, Failure::Unreachable("refused".to_owned()), now);
         assert!(matches!(verdict, Verdict::Hopeless(attempts) if attempts.len() == 2));
@@ -212,7 +228,7 @@ mod tests {
 
     #[test]
     fn another_cluster_is_left_out_and_a_replaced_one_is_a_change() {
-        let mut endpoints = Endpoints::new(2, 1);
+        let mut endpoints = Endpoints::new(2, 1, None);
         assert_eq!(endpoints.identify(0, Some("a")), Identity::Same);
         assert_eq!(endpoints.identify(0, None), Identity::Same);
         assert_eq!(endpoints.identify(1, Some("b")), Identity::Foreign);

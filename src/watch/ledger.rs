@@ -90,12 +90,18 @@ impl Ledger {
         self.cursor
     }
 
-    /// The highest index of an event or proof.
-    #[must_use]
-    pub fn highest(&self) -> Index {
-        self.proven
-            .last_key_value()
-            .map_or(self.cursor, |(_, end)| *end)
+    /// Everything up to `cursor` is settled, by other means. What is held beyond it stays.
+    pub fn settle(&mut self, cursor: Index) {
+        if cursor <= self.cursor {
+            return;
+        }
+        self.cursor = cursor;
+        self.passing = self.passing.split_off(&cursor.next());
+        self.proven = std::mem::take(&mut self.proven)
+            .into_iter()
+            .filter(|(_, end)| *end > cursor)
+            .map(|(start, end)| (start.max(cursor), end))
+            .collect();
     }
 
     /// Takes an event at `index`; one that is held or was released already changes nothing.
@@ -236,6 +242,25 @@ mod tests {
             .collect();
         assert_eq!(ranges, [(10, 14), (15, 20)]);
         assert!(matches!(passed[1], Passed::Event(..)), "in its order");
+    }
+
+    #[test]
+    fn what_lies_beyond_a_settled_position_is_still_released() {
+        let mut ledger = Ledger::new(Index(10));
+        for index in [12, 15, 16, 17] {
+            ledger.hold(Index(index), held());
+        }
+        ledger.settle(Index(15));
+        assert_eq!(ledger.cursor(), Index(15));
+        let indexes: Vec<u64> = ledger
+            .advance()
+            .iter()
+            .map(|passed| match passed {
+                Passed::Event(index, _) => index.0,
+                Passed::Lost { .. } => 0,
+            })
+            .collect();
+        assert_eq!(indexes, [16, 17]);
     }
 
     #[derive(Clone, Debug)]

@@ -1,13 +1,14 @@
 //! The watch engine.
 //!
 //! [`session`] decides and is pure; [`ledger`] knows what is proven; [`endpoints`] knows which
-//! server to ask; [`questions`] what to ask; [`driver`] carries the decisions out. What goes in
+//! server to ask; [`questions`] what to ask; [`mirror`] keeps the last known state; [`driver`] carries the decisions out. What goes in
 //! and out of a session is here.
 
 pub mod backoff;
 pub mod driver;
 pub mod endpoints;
 pub mod ledger;
+pub mod mirror;
 pub mod questions;
 pub mod session;
 #[cfg(test)]
@@ -15,8 +16,9 @@ mod simulation;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
-use crate::model::{Batch, Gap, Index, Scope};
+use crate::model::{Batch, Change, Fingerprint, Gap, Index, Scope, StateNode};
 use crate::protocol::{Head, Malformed, Refusal};
 
 pub use ledger::Held;
@@ -51,6 +53,10 @@ pub enum Until {
 /// What is done when events were lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnGap {
+    /// The gap is declared, and the state told anew.
+    Resync,
+    /// The gap is declared, and the differences to the last known state are told.
+    Diff,
     /// The gap is declared, and the watch goes on after it.
     Continue,
     /// The watch ends.
@@ -70,6 +76,16 @@ pub struct Plan {
     pub stream: bool,
     /// What is done when events were lost.
     pub on_gap: OnGap,
+    /// Whether the present state is told first.
+    pub snapshot: bool,
+    /// Whether the keys that a removed directory took with it are told.
+    pub expand: bool,
+    /// For how long it may be unknown whether what is known is fresh.
+    pub stale_after: Duration,
+    /// The cluster that it must be, where an earlier run knew it.
+    pub cluster: Option<String>,
+    /// The last event of an earlier run.
+    pub last: Option<Fingerprint>,
     /// How many endpoints there are.
     pub endpoints: usize,
     /// How many indexes the server's history holds.
@@ -170,6 +186,10 @@ pub enum Ask {
     },
     /// The store's index, agreed upon by a majority.
     Index,
+    /// The state of what is watched, agreed upon by a majority.
+    State,
+    /// Whatever happens next anywhere in the store.
+    Alarm,
 }
 
 /// What happened.
@@ -190,6 +210,13 @@ pub enum Input {
         ticket: Ticket,
         /// The events.
         parcel: Parcel,
+    },
+    /// The state that was asked for.
+    State {
+        /// Whose.
+        ticket: Ticket,
+        /// Keys and directories, in the order of the keys.
+        nodes: Vec<StateNode>,
     },
     /// A reply is over.
     Ended {
@@ -237,6 +264,8 @@ pub enum Failure {
     Malformed(Malformed),
     /// An event longer than the limit.
     TooLong(usize),
+    /// No endpoint belongs to the cluster that an earlier run watched.
+    OtherCluster,
 }
 
 impl Failure {
@@ -279,6 +308,37 @@ pub enum Update {
     Events(Vec<Held>),
     /// Events were lost, all before what comes next.
     Gap(Gap),
+    /// What was told up to now is to be forgotten; the state follows.
+    Reset(Index),
+    /// The state at an index.
+    State {
+        /// The index.
+        index: Index,
+        /// Keys and directories, in the order of the keys.
+        nodes: Vec<StateNode>,
+    },
+    /// What became of the last known state.
+    Changes {
+        /// At this index.
+        index: Index,
+        /// In an order in which they can be applied.
+        changes: Vec<Change>,
+    },
+    /// The state, or the differences, are complete.
+    Synced(Index),
+    /// Keys that a directory will take with it: it is removed by the event that comes next.
+    Below {
+        /// The index of that event.
+        index: Index,
+        /// The keys, those below others first.
+        nodes: Vec<StateNode>,
+    },
+    /// The last event told has this fingerprint; none where no event is known.
+    Last(Option<Fingerprint>),
+    /// The cluster that answers.
+    Cluster(String),
+    /// How the watch is.
+    Status(Status),
     /// Nothing in scope happened up to here.
     Position(Index),
     /// A replay runs from here to there.
@@ -304,23 +364,49 @@ pub enum Notice {
         /// The store's.
         index: Index,
     },
-    /// No endpoint answers any more.
-    Lost {
-        /// The last one tried.
-        endpoint: usize,
-        /// Why.
-        failure: Failure,
-    },
-    /// One answers again.
-    Back {
-        /// Which.
-        endpoint: usize,
-    },
     /// An endpoint belongs to another cluster and is left out.
     OtherCluster {
         /// Which.
         endpoint: usize,
     },
+}
+
+/// How a watch is.
+#[derive(Clone, Debug)]
+pub struct Status {
+    /// In a word.
+    pub state: StateOfWatch,
+    /// The endpoint that it speaks of.
+    pub endpoint: usize,
+    /// Everything up to here was told.
+    pub index: Index,
+    /// Why, where it is not live.
+    pub cause: Option<Failure>,
+    /// Whether a person is told: a connection that is simply opened anew is not worth it.
+    pub notable: bool,
+}
+
+/// How a watch is, in a word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StateOfWatch {
+    /// Registered: what is written from now on is seen.
+    Live,
+    /// It can't be told whether something happened.
+    Stale,
+    /// No endpoint answers just now.
+    Reconnecting,
+}
+
+impl StateOfWatch {
+    /// The name in records.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Live => "live",
+            Self::Stale => "stale",
+            Self::Reconnecting => "reconnecting",
+        }
+    }
 }
 
 /// How a watch ended by itself.

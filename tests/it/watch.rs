@@ -26,6 +26,15 @@ fn stream(url: &str, count: usize) -> Running {
     registered(url, &["watch", "--stream", "-r", "/app", "--count", &count])
 }
 
+/// The same, where a gap is declared and the watch goes on behind it.
+fn stream_on(url: &str, count: usize, on_gap: &str) -> Running {
+    let count = count.to_string();
+    let arguments = [
+        "watch", "--stream", "-r", "/app", "--count", &count, "--on-gap", on_gap,
+    ];
+    registered(url, &arguments)
+}
+
 fn records(running: Running) -> Vec<Value> {
     let output = running.wait(LIMIT);
     assert_eq!(output.code, 0, "{}", output.stderr);
@@ -411,7 +420,7 @@ fn history_that_was_cleared_ends_the_run_or_is_declared_with_its_exact_range() {
 fn an_outage_longer_than_history_is_declared_before_anything_later() {
     let etcd = Etcd::start(Version::V3_5);
     let proxy = Proxy::to(&etcd.url());
-    let running = stream(&proxy.url(), 40);
+    let running = stream_on(&proxy.url(), 40, "continue");
     let mut truth = v2::burst(&etcd.url(), 20, app);
     running.wait_for_lines(20, LIMIT);
     proxy.refuse(true);
@@ -429,22 +438,28 @@ fn an_outage_longer_than_history_is_declared_before_anything_later() {
 
 #[test]
 fn a_cluster_that_was_replaced_at_the_same_endpoint_is_declared() {
-    let etcd = Etcd::start(Version::V3_4);
-    let running = stream(&etcd.url(), 2);
-    v2::put(&etcd.url(), "/app/k", "1");
-    running.wait_for_lines(1, LIMIT);
-    etcd.wipe_and_restart();
-    running.wait_for_lines(2, LIMIT);
-    v2::put(&etcd.url(), "/app/k", "2");
-    let records = records(running);
-    let gap = &records[1];
-    assert_eq!(gap["action"], "gap");
-    assert!(
-        ["clusterChanged", "indexRewound"].contains(&gap["cause"].as_str().unwrap()),
-        "{gap}"
-    );
-    assert_eq!(gap["lost"]["to"], Value::Null);
-    assert_eq!(records[2]["node"]["value"], "2");
+    for on_gap in ["continue", "resync"] {
+        let etcd = Etcd::start(Version::V3_4);
+        let running = stream_on(&etcd.url(), 2, on_gap);
+        v2::put(&etcd.url(), "/app/k", "1");
+        running.wait_for_lines(1, LIMIT);
+        etcd.wipe_and_restart();
+        running.wait_for_lines(2, LIMIT);
+        v2::put(&etcd.url(), "/app/k", "2");
+        let records = records(running);
+        let gap = &records[1];
+        assert_eq!(gap["action"], "gap");
+        assert!(
+            ["clusterChanged", "indexRewound"].contains(&gap["cause"].as_str().unwrap()),
+            "{gap}"
+        );
+        assert_eq!(gap["lost"]["to"], Value::Null);
+        assert_eq!(records.last().unwrap()["node"]["value"], "2");
+        if on_gap == "resync" {
+            let actions: Vec<_> = records[2..4].iter().map(|one| &one["action"]).collect();
+            assert_eq!(actions, ["reset", "synced"]);
+        }
+    }
 }
 
 #[test]

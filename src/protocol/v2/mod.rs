@@ -4,7 +4,9 @@ pub mod fault;
 mod request;
 mod wire;
 
-pub use request::{Condition, Expiry, Read, Write, delete, read, stream, wait, write};
+pub use request::{
+    Condition, Expiry, Read, Write, delete, read, stream, wait, wait_anywhere, write,
+};
 /// How many indexes the server's history holds, of all keys together (etcd-facts.md, fact 10).
 pub const HISTORY: u32 = 1000;
 

@@ -77,6 +77,16 @@ pub fn wait(scope: &Scope, from: Option<Index>) -> Request {
     get(&scope.key, &query)
 }
 
+/// Waits for whatever happens next in the whole store.
+#[must_use]
+pub fn wait_anywhere() -> Request {
+    Request {
+        method: Method::Get,
+        target: "/v2/keys/?wait=true&recursive=true".to_owned(),
+        form: None,
+    }
+}
+
 /// Streams events from now on.
 ///
 /// Never with `waitIndex`: one that is found in history is sent, and then the stream stays

@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, IgnoredAny, Visitor};
 
-use crate::model::{Action, Batch, EventSpans, Index, NodeSpans, Span};
+use crate::model::{Action, Batch, EventSpans, Index, NodeSpans, Span, StateNode};
 use crate::protocol::Malformed;
 
 /// The actions of records that only this tool makes (cli.md, JSON output).
@@ -82,6 +82,38 @@ pub struct Node {
     /// The index of its last change; the root has none.
     #[serde(default, rename = "modifiedIndex")]
     pub modified: u64,
+    /// The index of its creation; the root has none.
+    #[serde(default, rename = "createdIndex")]
+    pub created: u64,
+    /// Seconds left to live.
+    pub ttl: Option<i64>,
+    /// When it expires.
+    pub expiration: Option<String>,
+}
+
+impl Node {
+    /// The node and, if `recursive`, all below it, as one list in the order of the keys.
+    #[must_use]
+    pub fn flatten(self, recursive: bool) -> Vec<StateNode> {
+        let mut all = Vec::new();
+        let mut left = vec![self];
+        while let Some(node) = left.pop() {
+            if recursive {
+                left.extend(node.nodes);
+            }
+            all.push(StateNode {
+                key: node.key,
+                value: node.value,
+                dir: node.dir,
+                expiration: node.expiration,
+                ttl: node.ttl,
+                modified: Index(node.modified),
+                created: Index(node.created),
+            });
+        }
+        all.sort_by(|one, other| one.key.cmp(&other.key));
+        all
+    }
 }
 
 fn root() -> String {

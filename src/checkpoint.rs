@@ -1,0 +1,246 @@
+//! Where a watch stood, in a file, so that the next run goes on from there.
+//!
+//! In scope: reading, checking and writing the file, whole or not at all, and keeping a second
+//! run away from it. Out of scope: when it is written (`show`).
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, Read as _, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::Error;
+use crate::model::{Fingerprint, Index, Scope};
+
+/// A file of ours is never larger: a key and some numbers.
+const MAX_SIZE: u64 = 1 << 20;
+/// The form of the file.
+const VERSION: u32 = 1;
+
+/// Where a watch stood.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Checkpoint {
+    etcdwatch: u32,
+    api: String,
+    /// The cluster's id.
+    pub cluster: String,
+    key: String,
+    recursive: bool,
+    /// Everything up to here was printed.
+    pub index: Index,
+    /// The last event that was.
+    pub last: Option<Fingerprint>,
+}
+
+impl Checkpoint {
+    /// Everything up to `index` was printed, of `scope` in that cluster.
+    #[must_use]
+    pub fn new(scope: &Scope, cluster: String, index: Index, last: Option<Fingerprint>) -> Self {
+        Self {
+            etcdwatch: VERSION,
+            api: "v2".to_owned(),
+            cluster,
+            key: scope.key.as_str().to_owned(),
+            recursive: scope.recursive,
+            index,
+            last,
+        }
+    }
+
+    /// Why it is of no use for a watch on `scope`.
+    fn mismatch(&self, scope: &Scope) -> Option<String> {
+        let mode = |recursive| if recursive { "with -r" } else { "without -r" };
+        if self.etcdwatch != VERSION {
+            return Some(format!(
+                "it has the form {}, and not {VERSION}",
+                self.etcdwatch
+            ));
+        }
+        if self.api != "v2" {
+            return Some(format!("it is of the {} API", self.api));
+        }
+        if self.key != scope.key.as_str() {
+            return Some(format!(
+                "it is of the key {}, and not {}",
+                self.key, scope.key
+            ));
+        }
+        (self.recursive != scope.recursive).then(|| {
+            format!(
+                "it is of a watch {}, and not {}",
+                mode(self.recursive),
+                mode(scope.recursive)
+            )
+        })
+    }
+}
+
+/// A checkpoint's file, kept from other runs while this lives.
+#[derive(Debug)]
+pub struct Store {
+    path: PathBuf,
+    _lock: File,
+}
+
+impl Store {
+    /// Takes the file for this run; what an earlier one left in it.
+    ///
+    /// # Errors
+    /// Where another run has it, it is not ours, or it is of another watch.
+    pub fn open(path: &Path, scope: &Scope) -> Result<(Self, Option<Checkpoint>), Error> {
+        let refused =
+            |why: String| Error::Usage(format!("--checkpoint '{}': {why}", path.display()));
+        let lock = lock(path).map_err(refused)?;
+        let store = Self {
+            path: path.to_owned(),
+            _lock: lock,
+        };
+        let Some(text) = read(path).map_err(|error| refused(error.to_string()))? else {
+            return Ok((store, None));
+        };
+        let checkpoint: Checkpoint = serde_json::from_slice(&text)
+            .map_err(|error| refused(format!("it is no checkpoint of etcdwatch: {error}")))?;
+        match checkpoint.mismatch(scope) {
+            Some(why) => Err(refused(why)),
+            None => Ok((store, Some(checkpoint))),
+        }
+    }
+
+    /// Replaces the file, whole or not at all: a run that is killed leaves the old one or the
+    /// new one.
+    ///
+    /// # Errors
+    /// Where it can't be written; the old one is still whole then.
+    pub fn write(&self, checkpoint: &Checkpoint) -> Result<(), Error> {
+        self.replace(checkpoint)
+            .map_err(|source| Error::Checkpoint {
+                path: self.path.display().to_string(),
+                source,
+            })
+    }
+
+    fn replace(&self, checkpoint: &Checkpoint) -> io::Result<()> {
+        let mut text = serde_json::to_vec(checkpoint)?;
+        text.push(b'\n');
+        let temporary = beside(&self.path, "new");
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create(true)
+            .truncate(true)
+            .mode(0o600)
+            .open(&temporary)?;
+        file.write_all(&text)?;
+        file.sync_all()?;
+        fs::rename(&temporary, &self.path)
+    }
+}
+
+/// A file beside the checkpoint: the same directory, so that a rename is one step.
+fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".");
+    name.push(ending);
+    PathBuf::from(name)
+}
+
+fn lock(path: &Path) -> Result<File, String> {
+    let lock = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(beside(path, "lock"))
+        .map_err(|error| format!("its lock can't be made: {error}"))?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(TryLockError::WouldBlock) => Err("another run has it".to_owned()),
+        Err(TryLockError::Error(error)) => Err(format!("it can't be locked: {error}")),
+    }
+}
+
+fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let mut text = Vec::new();
+    file.take(MAX_SIZE).read_to_end(&mut text)?;
+    Ok(Some(text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Key;
+    use std::os::unix::fs::PermissionsExt as _;
+
+    fn scope(key: &str, recursive: bool) -> Scope {
+        Scope {
+            key: Key::parse(key).unwrap(),
+            recursive,
+        }
+    }
+
+    fn checkpoint(index: u64) -> Checkpoint {
+        let last = Fingerprint {
+            index: Index(index),
+            key: "/a/k".to_owned(),
+            created: Index(3),
+        };
+        Checkpoint::new(&scope("/a", true), "c".to_owned(), Index(index), Some(last))
+    }
+
+    #[test]
+    fn what_was_written_is_read_back() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("checkpoint");
+        let (store, before) = Store::open(&path, &scope("/a", true)).unwrap();
+        assert_eq!(before, None);
+        store.write(&checkpoint(7)).unwrap();
+        store.write(&checkpoint(8)).unwrap();
+        drop(store);
+        let (_, after) = Store::open(&path, &scope("/a", true)).unwrap();
+        assert_eq!(after, Some(checkpoint(8)));
+        let mode = fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+    }
+
+    #[test]
+    fn a_second_run_is_kept_away() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("checkpoint");
+        let first = Store::open(&path, &scope("/a", true)).unwrap();
+        let error = Store::open(&path, &scope("/a", true)).unwrap_err();
+        assert!(error.to_string().contains("another run has it"), "{error}");
+        drop(first);
+        assert!(Store::open(&path, &scope("/a", true)).is_ok());
+    }
+
+    #[test]
+    fn one_of_another_watch_is_refused_with_the_reason() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("checkpoint");
+        let (store, _) = Store::open(&path, &scope("/a", true)).unwrap();
+        store.write(&checkpoint(7)).unwrap();
+        drop(store);
+        for (other, why) in [(scope("/b", true), "key /a"), (scope("/a", false), "-r")] {
+            let error = Store::open(&path, &other).unwrap_err();
+            assert!(error.to_string().contains(why), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_not_ours_is_refused_and_left_as_it_is() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("notes.txt");
+        for text in ["my notes", "{}", "", r#"{"index":1}"#] {
+            fs::write(&path, text).unwrap();
+            let error = Store::open(&path, &scope("/a", true)).unwrap_err();
+            assert!(error.to_string().contains("no checkpoint"), "{error}");
+            assert_eq!(fs::read_to_string(&path).unwrap(), text);
+        }
+    }
+}

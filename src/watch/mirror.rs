@@ -1,0 +1,246 @@
+//! The last known state of what is watched, kept up by its events.
+//!
+//! In scope: applying events to a state, the differences between two states, and what a
+//! directory took with it. Out of scope: when a state is read (`session`). It costs the memory
+//! of all keys and values in scope; only `--on-gap diff` and `--expand` keep one.
+
+use std::collections::BTreeMap;
+
+use crate::model::{Change, Event, Index, Key, Scope, StateNode};
+
+/// Keys with their values at one index.
+#[derive(Clone, Debug)]
+pub struct Mirror {
+    /// What is watched.
+    top: Key,
+    nodes: BTreeMap<String, StateNode>,
+    index: Index,
+}
+
+impl Mirror {
+    /// The state of `top`, and of all below it where that is watched, read at `index`.
+    #[must_use]
+    pub fn new(top: Key, nodes: Vec<StateNode>, index: Index) -> Self {
+        Self {
+            top,
+            nodes: nodes
+                .into_iter()
+                .map(|node| (node.key.clone(), node))
+                .collect(),
+            index,
+        }
+    }
+
+    /// The index up to which it is known.
+    #[must_use]
+    pub fn index(&self) -> Index {
+        self.index
+    }
+
+    /// Nothing in scope happened up to here.
+    pub fn reach(&mut self, index: Index) {
+        self.index = self.index.max(index);
+    }
+
+    /// Applies an event; the keys that went with a directory that it removed, those below
+    /// others first. An event that the state has already taken in changes nothing.
+    pub fn apply(&mut self, event: &Event<'_>) -> Vec<StateNode> {
+        if event.index() <= self.index {
+            return Vec::new();
+        }
+        self.index = event.index();
+        let node = event.node();
+        let key = String::from_utf8_lossy(node.key()).into_owned();
+        if event.action().removes() {
+            self.nodes.remove(&key);
+            return if node.is_dir() {
+                self.remove_below(&key)
+            } else {
+                Vec::new()
+            };
+        }
+        self.make_directories(&key, event.index());
+        let entry = StateNode {
+            key: key.clone(),
+            value: node
+                .value()
+                .map(|value| String::from_utf8_lossy(value).into_owned()),
+            dir: node.is_dir(),
+            expiration: None,
+            ttl: None,
+            modified: event.index(),
+            created: node.created(),
+        };
+        self.nodes.insert(key, entry);
+        Vec::new()
+    }
+
+    /// What became of this state in `newer`: what is gone, those below others first, then what
+    /// is new or another, in the order of the keys. A refreshed time to live is no difference.
+    #[must_use]
+    pub fn changes(&self, newer: &Self) -> Vec<Change> {
+        let gone = self
+            .nodes
+            .values()
+            .rev()
+            .filter(|node| !newer.nodes.contains_key(&node.key))
+            .map(|previous| Change::Delete {
+                previous: previous.clone(),
+            });
+        let set = newer.nodes.values().filter_map(|node| {
+            let previous = self.nodes.get(&node.key);
+            let is_same = previous.is_some_and(|previous| {
+                (previous.dir, &previous.value) == (node.dir, &node.value)
+                    // A directory that came to be with a key below it has no event of its own.
+                    && (node.dir || previous.created == node.created)
+            });
+            (!is_same).then(|| Change::Set {
+                node: node.clone(),
+                previous: previous.cloned(),
+            })
+        });
+        gone.chain(set).collect()
+    }
+
+    fn remove_below(&mut self, directory: &str) -> Vec<StateNode> {
+        let prefix = match directory {
+            "/" => "/".to_owned(),
+            other => format!("{other}/"),
+        };
+        let below: Vec<String> = self
+            .nodes
+            .range(prefix.clone()..)
+            .take_while(|(key, _)| key.starts_with(&prefix))
+            .map(|(key, _)| key.clone())
+            .collect();
+        below
+            .iter()
+            .rev()
+            .filter_map(|key| self.nodes.remove(key))
+            .collect()
+    }
+
+    /// A key brings the directories on the way to it along, without events of their own.
+    fn make_directories(&mut self, key: &str, index: Index) {
+        let scope = Scope {
+            key: self.top.clone(),
+            recursive: true,
+        };
+        for (end, _) in key.match_indices('/').skip(1) {
+            let directory = key.get(..end).unwrap_or_default();
+            if scope.holds(directory) && !self.nodes.contains_key(directory) {
+                let node = StateNode {
+                    key: directory.to_owned(),
+                    value: None,
+                    dir: true,
+                    expiration: None,
+                    ttl: None,
+                    modified: index,
+                    created: index,
+                };
+                self.nodes.insert(directory.to_owned(), node);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::v2;
+
+    fn node(key: &str, value: &str, created: u64) -> StateNode {
+        StateNode {
+            key: key.to_owned(),
+            value: (!value.is_empty()).then(|| value.to_owned()),
+            dir: value.is_empty(),
+            expiration: None,
+            ttl: None,
+            modified: Index(created),
+            created: Index(created),
+        }
+    }
+
+    fn state(nodes: Vec<StateNode>, index: Index) -> Mirror {
+        Mirror::new(Key::parse("/a").unwrap(), nodes, index)
+    }
+
+    fn apply(mirror: &mut Mirror, json: &str) -> Vec<String> {
+        let batch = v2::parse_events(format!("{json}\n").into_bytes()).unwrap();
+        let gone = mirror.apply(&batch.event(0).unwrap());
+        gone.into_iter().map(|node| node.key).collect()
+    }
+
+    #[test]
+    fn a_directory_takes_all_below_it_along_and_no_longer_name() {
+        let nodes = vec![
+            node("/a", "", 1),
+            node("/a/d", "", 2),
+            node("/a/d/x", "v", 3),
+            node("/a/d/y/z", "v", 4),
+            node("/a/dx", "v", 5),
+        ];
+        let mut mirror = state(nodes, Index(5));
+        let json = r#"{"action":"delete","node":{"key":"/a/d","dir":true,"modifiedIndex":6,"createdIndex":2}}"#;
+        assert_eq!(apply(&mut mirror, json), ["/a/d/y/z", "/a/d/x"]);
+        let left: Vec<&String> = mirror.nodes.keys().collect();
+        assert_eq!(left, ["/a", "/a/dx"]);
+    }
+
+    #[test]
+    fn an_event_that_the_state_has_taken_in_already_changes_nothing() {
+        let mut mirror = state(vec![node("/a", "new", 1)], Index(9));
+        let json = r#"{"action":"set","node":{"key":"/a","value":"old","modifiedIndex":5,"createdIndex":1}}"#;
+        apply(&mut mirror, json);
+        assert_eq!(mirror.nodes["/a"].value.as_deref(), Some("new"));
+    }
+
+    #[test]
+    fn differences_are_what_is_gone_then_what_is_new_or_another() {
+        let old = state(
+            vec![
+                node("/a", "", 1),
+                node("/a/gone", "v", 2),
+                node("/a/k", "v", 3),
+            ],
+            Index(3),
+        );
+        let mut refreshed = node("/a/k", "v", 3);
+        refreshed.modified = Index(8);
+        let same = state(
+            vec![node("/a", "", 1), node("/a/gone", "v", 2), refreshed],
+            Index(8),
+        );
+        assert!(old.changes(&same).is_empty());
+        let new = state(
+            vec![
+                node("/a", "", 1),
+                node("/a/k", "v", 7),
+                node("/a/new", "v", 8),
+            ],
+            Index(8),
+        );
+        let keys: Vec<String> = old
+            .changes(&new)
+            .into_iter()
+            .map(|change| match change {
+                Change::Set { node, .. } => format!("+{}", node.key),
+                Change::Delete { previous } => format!("-{}", previous.key),
+            })
+            .collect();
+        assert_eq!(keys, ["-/a/gone", "+/a/k", "+/a/new"]);
+    }
+
+    #[test]
+    fn directories_that_come_with_a_key_are_no_difference() {
+        let mut mirror = state(Vec::new(), Index(1));
+        let json = r#"{"action":"set","node":{"key":"/a/b/c","value":"v","modifiedIndex":5,"createdIndex":5}}"#;
+        apply(&mut mirror, json);
+        let nodes = vec![
+            node("/a", "", 5),
+            node("/a/b", "", 5),
+            node("/a/b/c", "v", 5),
+        ];
+        assert!(mirror.changes(&state(nodes, Index(5))).is_empty());
+    }
+}

@@ -1,0 +1,406 @@
+//! What comes in: heads, events, ends and failures, and what they prove.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Open, Purpose, Reading, Renewal, Session, StreamRecord};
+use crate::model::{Cause, Fingerprint, Index};
+use crate::protocol::v2::fault;
+use crate::protocol::{Fault, Head, Refusal};
+use crate::watch::endpoints::{Identity, Verdict};
+use crate::watch::ledger::{Held, Ledger};
+use crate::watch::{
+    End, Failure, Notice, Outcome, Parcel, Start, StateOfWatch, Ticket, Until, Update,
+};
+
+/// A stream that brings nothing this long after an event was found without it is mute.
+const CATCH_UP: Duration = Duration::from_secs(1);
+/// After how many rounds of failures a person is told.
+const NOTABLE_ROUNDS: u32 = 2;
+
+impl Session {
+    pub(super) fn on_head(&mut self, ticket: Ticket, head: &Head) {
+        let Some(endpoint) = self.open.get(&ticket).map(|open| open.endpoint) else {
+            return;
+        };
+        if !self.identify(ticket, endpoint, head) {
+            return;
+        }
+        let Some(index) = head.index else {
+            let failure = Failure::NotEtcd("the reply has no X-Etcd-Index".to_owned());
+            self.fail(endpoint, failure);
+            return;
+        };
+        self.endpoints.answered();
+        self.learn(index);
+        let Some(open) = self.open.get_mut(&ticket) else {
+            return;
+        };
+        open.head = Some((index, self.now));
+        open.after = open.after.or(Some(index));
+        let (at, cursor) = (open.at, open.cursor);
+        match open.purpose {
+            Purpose::Target => {
+                self.on_target(index);
+                self.refresh(at);
+            }
+            Purpose::Rewind => {
+                if index < cursor {
+                    self.begin_anew(Cause::IndexRewound, index);
+                }
+            }
+            Purpose::Fresh | Purpose::State => self.refresh(at),
+            Purpose::Stream => {
+                self.stream = StreamRecord {
+                    reached: index,
+                    owes: None,
+                };
+                self.on_registered(ticket, index);
+            }
+            Purpose::Probe | Purpose::Question | Purpose::Verify => {
+                self.on_registered(ticket, index);
+            }
+            Purpose::Alarm => {}
+        }
+    }
+
+    fn learn(&mut self, index: Index) {
+        self.known = self.known.max(index);
+        if let Some(renewal) = &mut self.renewal {
+            renewal.learn(index, self.now);
+        }
+    }
+
+    /// Compares the cluster's id; false where the reply is of no use.
+    fn identify(&mut self, ticket: Ticket, endpoint: usize, head: &Head) -> bool {
+        let is_first = !self.endpoints.has_cluster();
+        match self.endpoints.identify(endpoint, head.cluster.as_deref()) {
+            Identity::Same => {
+                if let Some(cluster) = head.cluster.clone().filter(|_| is_first) {
+                    self.tell(Update::Cluster(cluster));
+                }
+                true
+            }
+            Identity::Changed => {
+                if let Some(cluster) = head.cluster.clone() {
+                    self.tell(Update::Cluster(cluster));
+                }
+                self.begin_anew(Cause::ClusterChanged, head.index.unwrap_or_default());
+                false
+            }
+            Identity::Foreign => {
+                self.tell(Update::Notice(Notice::OtherCluster { endpoint }));
+                self.close(ticket);
+                false
+            }
+            Identity::NoneLeft => {
+                self.fail(endpoint, Failure::OtherCluster);
+                false
+            }
+        }
+    }
+
+    /// A wait is registered at `index`, or history answers it.
+    fn on_registered(&mut self, ticket: Ticket, index: Index) {
+        let Some(open) = self.open.get(&ticket).cloned() else {
+            return;
+        };
+        if self.ledger.is_none() {
+            match self.plan.start {
+                Start::Now => self.ledger = Some(Ledger::new(index)),
+                // What comes after 0 was not refused: history reaches back to the beginning.
+                Start::Oldest => self.begin_at_oldest(Index::ZERO),
+                Start::At(_) => {}
+            }
+            self.on_live(&open, index);
+            return;
+        }
+        if index >= open.cursor {
+            self.ahead = false;
+        } else if self.ahead {
+            self.tell_ahead(open.cursor, index);
+        } else if !self.has(Purpose::Rewind) {
+            // A member that lags behind, or a store that went back: a majority can tell.
+            self.request(Purpose::Rewind, None);
+        }
+        self.on_live(&open, index);
+        let is_behind = open
+            .after
+            .is_some_and(|after| index <= after && after < open.wanted);
+        if open.purpose == Purpose::Question && is_behind {
+            self.close(ticket);
+            let wanted = open.wanted;
+            self.note_failure(&open, Failure::Behind { index, wanted });
+        }
+    }
+
+    /// What is written from now on is seen.
+    fn on_live(&mut self, open: &Open, index: Index) {
+        if self.live || !matches!(open.purpose, Purpose::Stream | Purpose::Probe) {
+            return;
+        }
+        self.live = true;
+        if let Some(cursor) = self.cursor().filter(|cursor| *cursor <= index) {
+            self.tell(Update::Position(cursor));
+        }
+        let notable = std::mem::take(&mut self.failed_rounds) >= NOTABLE_ROUNDS;
+        if !self.stale {
+            self.tell_status(StateOfWatch::Live, open.endpoint, None, notable);
+        }
+    }
+
+    /// What is known was fresh at that time.
+    pub(super) fn refresh(&mut self, at: std::time::Instant) {
+        self.fresh_at = self.fresh_at.max(at);
+        if self.stale && self.live {
+            self.stale = false;
+            let (endpoint, _) = self.endpoints.current();
+            self.tell_status(StateOfWatch::Live, endpoint, None, true);
+        }
+    }
+
+    fn tell_ahead(&mut self, cursor: Index, index: Index) {
+        if !std::mem::replace(&mut self.told_ahead, true) {
+            let from = cursor.next();
+            self.tell(Update::Notice(Notice::Ahead { from, index }));
+        }
+    }
+
+    fn on_target(&mut self, index: Index) {
+        let Until::Present { to, .. } = self.plan.until else {
+            return;
+        };
+        let target = to.map_or(index, |to| to.min(index));
+        self.target = Some(target);
+        if let Some(from) = self.cursor() {
+            if from > index {
+                self.tell_ahead(from, index);
+            }
+            self.tell(Update::Target { from, to: target });
+        }
+    }
+
+    pub(super) fn on_events(&mut self, ticket: Ticket, parcel: Parcel) {
+        let Some(open) = self.open.get_mut(&ticket) else {
+            return;
+        };
+        open.answered = true;
+        let (purpose, at) = (open.purpose, open.at);
+        let (Some((head, _)), Some(after)) = (open.head, open.after) else {
+            return;
+        };
+        match purpose {
+            Purpose::Alarm => {
+                let highest = parcel.batch().iter().map(|event| event.index()).max();
+                self.learn(highest.unwrap_or_default());
+                return;
+            }
+            Purpose::Verify => {
+                let found = parcel.batch().iter().next().map(|event| Fingerprint {
+                    index: event.index(),
+                    key: String::from_utf8_lossy(event.node().key()).into_owned(),
+                    created: event.node().created(),
+                });
+                self.on_verified(ticket, found);
+                return;
+            }
+            _ => {}
+        }
+        let Some(ledger) = &mut self.ledger else {
+            return;
+        };
+        let from_stream = purpose == Purpose::Stream;
+        let mut is_live = from_stream;
+        let parcel = Arc::new(parcel);
+        for (position, event) in parcel.batch().iter().enumerate() {
+            let index = event.index();
+            if !from_stream {
+                // Found in history; or registered at the head, so that history had nothing.
+                ledger.prove(after, index.min(head));
+                if index <= head {
+                    self.wanted = self.wanted.max(head);
+                    self.width = (self.width + 1).min(super::steps::QUESTIONS);
+                } else {
+                    is_live = true;
+                }
+            }
+            self.wanted = self.wanted.max(index);
+            if !self
+                .plan
+                .scope
+                .covers(event.node().key(), event.removes_directory())
+            {
+                // An index names one event: whatever else happened there is none of ours.
+                ledger.prove(index.previous(), index);
+                continue;
+            }
+            let parcel = Arc::clone(&parcel);
+            ledger.hold(index, Held { parcel, position });
+            if from_stream {
+                self.stream.reached = self.stream.reached.max(index);
+            } else if index > self.stream.reached && self.stream.owes.is_none() {
+                self.stream.owes = Some((index, self.now + CATCH_UP));
+            }
+        }
+        if from_stream {
+            // It delivers; what it owes may be on the way.
+            let StreamRecord { reached, owes } = self.stream;
+            self.stream.owes = owes
+                .filter(|(index, _)| *index > reached)
+                .map(|(index, _)| (index, self.now + CATCH_UP));
+        }
+        self.endpoints.proved();
+        // An event that has just happened was fresh when its wait was opened, at least.
+        self.refresh(if is_live {
+            self.now
+        } else {
+            at.min(self.fresh_at)
+        });
+    }
+
+    pub(super) fn on_end(&mut self, ticket: Ticket, end: End) {
+        let Some(open) = self.open.get(&ticket).cloned() else {
+            return;
+        };
+        match end {
+            // Of a wait that brought its event, it is of no interest how it ends.
+            _ if open.answered && open.purpose != Purpose::Stream => {}
+            End::Clean if open.is_done() => {
+                if let (Purpose::Question, Some(after), Some((head, _)), Some(ledger)) =
+                    (open.purpose, open.after, open.head, &mut self.ledger)
+                {
+                    ledger.prove(after, head);
+                }
+                if open.purpose == Purpose::Verify {
+                    let is_missing = open
+                        .head
+                        .zip(self.last.as_ref())
+                        .is_some_and(|((head, _), last)| head >= last.index);
+                    if is_missing {
+                        self.on_verified(ticket, None);
+                    }
+                }
+                // A read says nothing of waits, which a proxy may end.
+                if open.purpose == Purpose::Question {
+                    self.endpoints.proved();
+                }
+            }
+            End::Clean => {
+                self.open.remove(&ticket);
+                self.note_failure(&open, Failure::Cut("it ended the reply".to_owned()));
+            }
+            End::Failed(Failure::Refused(refusal)) => self.on_refusal(ticket, &open, refusal),
+            End::Failed(failure @ (Failure::Malformed(_) | Failure::TooLong(_))) => {
+                self.fail(open.endpoint, failure);
+            }
+            End::Failed(failure) => {
+                self.open.remove(&ticket);
+                self.note_failure(&open, failure);
+            }
+        }
+        self.open.remove(&ticket);
+    }
+
+    fn on_refusal(&mut self, ticket: Ticket, open: &Open, refusal: Box<Refusal>) {
+        let endpoint = open.endpoint;
+        let Refusal { fault, head } = &*refusal;
+        if fault.code == fault::INDEX_CLEARED && open.after.is_some() {
+            if self.identify(ticket, endpoint, head) {
+                self.endpoints.answered();
+                self.learn(fault.index);
+                if open.purpose == Purpose::Verify {
+                    // Too old to be compared.
+                    self.unverified = false;
+                } else {
+                    self.on_cleared(fault);
+                }
+            }
+            return;
+        }
+        if open.purpose == Purpose::Alarm {
+            // Not everybody may watch the whole store.
+            self.no_alarm = true;
+            return;
+        }
+        let passes = fault::is_passing(fault.code) || head.status == 503;
+        let failure = Failure::Refused(refusal);
+        if self.following && passes {
+            self.open.remove(&ticket);
+            self.note_failure(open, failure);
+        } else {
+            self.fail(endpoint, failure);
+        }
+    }
+
+    /// History no longer holds what was asked for.
+    fn on_cleared(&mut self, fault: &Fault) {
+        // Without the words of its cause: the last 1,000 indexes are kept (fact 10).
+        let oldest =
+            fault::oldest_kept(fault).unwrap_or_else(|| Index(fault.index.0.saturating_sub(999)));
+        let lost = oldest.previous();
+        if self.plan.start == Start::Oldest && !self.begun {
+            // Nothing was promised yet: the oldest is what the server has now.
+            self.begin_at_oldest(lost);
+            return;
+        }
+        self.lose(match self.target.filter(|_| !self.following) {
+            Some(target) => lost.min(target),
+            None => lost,
+        });
+    }
+
+    fn begin_at_oldest(&mut self, cursor: Index) {
+        self.ledger = Some(Ledger::new(cursor));
+        if let Some(to) = self.target {
+            self.tell(Update::Target { from: cursor, to });
+        }
+    }
+
+    pub(super) fn note_failure(&mut self, open: &Open, failure: Failure) {
+        if matches!(failure, Failure::Silent(_)) {
+            // A server that does not answer a question won't wake a wait either.
+            let stale: Vec<Ticket> = self
+                .open
+                .iter()
+                .filter(|(_, other)| other.endpoint == open.endpoint)
+                .map(|(ticket, _)| *ticket)
+                .collect();
+            for ticket in stale {
+                self.close(ticket);
+            }
+        }
+        let endpoint = open.endpoint;
+        let (_, epoch) = self.endpoints.current();
+        let verdict = self
+            .endpoints
+            .failed(endpoint, open.epoch, failure.clone(), self.now);
+        if self.endpoints.current().1 != epoch {
+            // Whoever answers next may be another store.
+            self.unverified = self.last.is_some();
+        }
+        match verdict {
+            Verdict::Retry => {}
+            Verdict::AllFailed => {
+                self.failed_rounds = self.failed_rounds.saturating_add(1);
+                let notable = self.failed_rounds == NOTABLE_ROUNDS;
+                if std::mem::take(&mut self.live) || notable {
+                    let state = StateOfWatch::Reconnecting;
+                    self.tell_status(state, endpoint, Some(failure), notable);
+                }
+            }
+            Verdict::Hopeless(attempts) => self.finish(Outcome::Failed(attempts)),
+        }
+    }
+
+    /// The renewal of a watch that has just become quiet.
+    pub(super) fn renewal(&mut self) -> &mut Renewal {
+        let (known, now, history) = (self.known, self.now, self.plan.history);
+        self.renewal
+            .get_or_insert_with(|| Renewal::new(known, now, history))
+    }
+
+    /// Whether the state is awaited, so that nothing else can be known.
+    pub(super) fn is_reading(&self) -> bool {
+        matches!(self.reading, Some(Reading::Start | Reading::Gap(_)))
+    }
+}

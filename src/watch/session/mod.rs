@@ -1,0 +1,275 @@
+//! The watch as a state machine: what is asked next, and what is known for certain.
+//!
+//! In scope: every decision about requests and the cursor. Out of scope: carrying them out
+//! (`driver`), and which endpoint is asked when (`endpoints`). Pure: inputs and the time come
+//! in, steps come out. `inputs` has what comes in, `steps` what goes out, `resync` what is done
+//! about a gap.
+//!
+//! **History is the truth, a live event is a wake-up, the stream is an accelerator for
+//! bursts.** A stream goes mute without a word (etcd-facts.md, facts 2, 4 and 5), so nothing
+//! that merely did not arrive is taken for nothing. Under way are, each for its [`Purpose`]:
+//!
+//! - the *stream*, which brings events fast. Each proves its own index, so that a burst without
+//!   other writes in between needs no further question;
+//! - the *probe*, a long poll that hangs while nothing happens. It fires even where the stream
+//!   has gone mute;
+//! - *questions*, which fill the holes between what is proven, several at once. A question is
+//!   answered from history, or it is half-closed soon after its head and ends with the proof
+//!   that there was nothing (fact 17);
+//! - the *alarm*, a long poll on the whole store: while others write, a quiet watch renews its
+//!   position before history moves past it;
+//! - reads that a majority agrees on: where a replay ends, whether an index went back, whether
+//!   what is known is *fresh*, and the state when history can't tell any more;
+//! - after each failure, the last event again: a rebuilt store has another one there.
+
+mod inputs;
+mod renewal;
+mod resync;
+mod steps;
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use super::endpoints::Endpoints;
+use super::ledger::Ledger;
+use super::mirror::Mirror;
+use super::{Input, OnGap, Plan, Start, Step, Ticket, Until};
+use crate::model::{Cause, Fingerprint, Index};
+use renewal::Renewal;
+
+/// A question is half-closed this long after its head: 20 ms lost nothing in 1,500 trials,
+/// none at all lost a fifth (fact 17).
+const GRACE: Duration = Duration::from_millis(20);
+
+/// What a request is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Purpose {
+    Stream,
+    Probe,
+    Question,
+    /// Something was written somewhere.
+    Alarm,
+    /// Where a replay ends.
+    Target,
+    /// Whether an index that went back really did.
+    Rewind,
+    /// Whether the last event is still the same.
+    Verify,
+    /// Whether what is known is fresh.
+    Fresh,
+    /// The state.
+    State,
+}
+
+/// A request under way.
+#[derive(Clone, Debug)]
+struct Open {
+    purpose: Purpose,
+    endpoint: usize,
+    epoch: u64,
+    at: Instant,
+    /// It waits for what comes after this; none where it waits for whatever comes.
+    after: Option<Index>,
+    /// The cursor, and how far holes were asked about, when it was opened. A server that has
+    /// seen less lags behind or went back; what has become known since proves nothing, since
+    /// the reply was on its way.
+    cursor: Index,
+    wanted: Index,
+    /// The store's index at the head, and when that came.
+    head: Option<(Index, Instant)>,
+    half_closed: bool,
+    answered: bool,
+}
+
+/// What the stream has done, and what it owes.
+#[derive(Clone, Copy, Debug, Default)]
+struct StreamRecord {
+    /// It was registered here, or has delivered up to here.
+    reached: Index,
+    /// An event known without it, and when it is given up for that.
+    owes: Option<(Index, Instant)>,
+}
+
+/// Why the state is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reading {
+    /// To begin with.
+    Start,
+    /// Events after the cursor are lost.
+    Gap(Cause),
+}
+
+/// A watch under way.
+#[derive(Debug)]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "each is a fact learnt once, and they come in any order"
+)]
+pub struct Session {
+    plan: Plan,
+    endpoints: Endpoints,
+    steps: Vec<Step>,
+    open: BTreeMap<Ticket, Open>,
+    last_ticket: u64,
+    now: Instant,
+    wake_at: Option<Instant>,
+    finished: bool,
+    /// How often all endpoints have failed since one answered.
+    failed_rounds: u32,
+
+    /// None until a head says where "now" is, or where the oldest event, or a state was read.
+    ledger: Option<Ledger>,
+    /// The cursor has moved: the start is no longer open to choice.
+    begun: bool,
+    /// Holes up to here are asked about; beyond, the probe's silence is enough.
+    wanted: Index,
+    /// The highest index that the store has told of itself.
+    known: Index,
+    /// The start lies ahead of the store, as far as is known: its index is no rewind.
+    ahead: bool,
+    told_ahead: bool,
+    /// Where a replay ends, once known.
+    target: Option<Index>,
+    /// There is no end, or it was passed.
+    following: bool,
+    /// How many questions may be asked at once: more with each that history answers.
+    width: usize,
+
+    /// The state is being read, for this.
+    reading: Option<Reading>,
+    mirror: Option<Mirror>,
+    /// The last event told.
+    last: Option<Fingerprint>,
+    /// Connections were lost since the last event was compared.
+    unverified: bool,
+    /// How often it was not the same.
+    mismatches: u32,
+
+    stream: StreamRecord,
+    probed: Option<Instant>,
+    renewal: Option<Renewal>,
+    alarmed: Option<Instant>,
+    /// The store as a whole may not be watched.
+    no_alarm: bool,
+
+    /// A wait is registered with the current endpoint.
+    live: bool,
+    /// When it was last certain that what is known is fresh.
+    fresh_at: Instant,
+    stale: bool,
+}
+
+impl Session {
+    /// A watch at the time `now`; its first request comes with the first [`Session::handle`].
+    #[must_use]
+    pub fn new(plan: Plan, now: Instant) -> Self {
+        let first = match plan.start {
+            Start::At(first) => Some(first),
+            Start::Now | Start::Oldest => None,
+        };
+        let keeps_state = plan.on_gap == OnGap::Diff || plan.expand;
+        let reads_first = plan.snapshot || keeps_state;
+        Self {
+            endpoints: Endpoints::new(plan.endpoints, plan.seed, plan.cluster.clone()),
+            steps: Vec::new(),
+            open: BTreeMap::new(),
+            last_ticket: 0,
+            now,
+            wake_at: None,
+            finished: false,
+            failed_rounds: 0,
+            ledger: first.map(|first| Ledger::new(first.previous())),
+            begun: false,
+            wanted: Index::ZERO,
+            known: Index::ZERO,
+            ahead: first.is_some() && plan.cluster.is_none(),
+            told_ahead: false,
+            target: None,
+            following: matches!(plan.until, Until::Forever),
+            width: 1,
+            reading: reads_first.then_some(Reading::Start),
+            mirror: None,
+            unverified: plan.last.is_some(),
+            last: plan.last.clone(),
+            mismatches: 0,
+            stream: StreamRecord::default(),
+            probed: None,
+            renewal: None,
+            alarmed: None,
+            no_alarm: plan.scope.recursive && plan.scope.key.as_str() == "/",
+            live: false,
+            fresh_at: now,
+            stale: false,
+            plan,
+        }
+    }
+
+    /// Takes one input at the time `now`; what is to be done about it.
+    pub fn handle(&mut self, input: Input, now: Instant) -> Vec<Step> {
+        self.now = now;
+        self.wake_at = None;
+        if !self.finished {
+            match input {
+                Input::Tick => {}
+                Input::Head { ticket, head } => self.on_head(ticket, &head),
+                Input::Events { ticket, parcel } => self.on_events(ticket, parcel),
+                Input::State { ticket, nodes } => self.on_state(ticket, nodes),
+                Input::Ended { ticket, end } => self.on_end(ticket, end),
+            }
+        }
+        self.pump();
+        std::mem::take(&mut self.steps)
+    }
+
+    /// When an [`Input::Tick`] is due though nothing else happens.
+    #[must_use]
+    pub fn wake_at(&self) -> Option<Instant> {
+        self.wake_at
+    }
+
+    fn cursor(&self) -> Option<Index> {
+        self.ledger.as_ref().map(Ledger::cursor)
+    }
+
+    /// Holes up to here are asked about.
+    fn asked_upto(&self) -> Index {
+        match self.target {
+            Some(target) if !self.following => target,
+            _ => self.wanted,
+        }
+    }
+
+    fn has(&self, purpose: Purpose) -> bool {
+        self.open.values().any(|open| open.purpose == purpose)
+    }
+
+    /// Whether it goes on once the replay's end is reached.
+    fn follows(&self) -> bool {
+        matches!(self.plan.until, Until::Present { follow: true, .. })
+    }
+
+    /// Whether the last known state is kept.
+    fn keeps_state(&self) -> bool {
+        self.plan.on_gap == OnGap::Diff || self.plan.expand
+    }
+}
+
+impl Open {
+    /// When the server is told that nothing more comes, so that it ends the wait.
+    fn half_close_at(&self) -> Option<Instant> {
+        let (_, at) = self.head?;
+        let is_question = matches!(self.purpose, Purpose::Question | Purpose::Verify);
+        (is_question && !self.half_closed && !self.answered).then(|| at + GRACE)
+    }
+
+    /// Whether a clean end without an event is what was asked for.
+    fn is_done(&self) -> bool {
+        match self.purpose {
+            Purpose::Stream | Purpose::Probe | Purpose::Alarm => false,
+            Purpose::Question | Purpose::Verify => self.head.is_some() && self.half_closed,
+            Purpose::Target | Purpose::Rewind | Purpose::Fresh | Purpose::State => {
+                self.head.is_some()
+            }
+        }
+    }
+}

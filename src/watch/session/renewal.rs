@@ -1,0 +1,106 @@
+//! How often the position of a quiet watch is renewed.
+
+use std::time::{Duration, Instant};
+
+use crate::model::Index;
+
+/// At the most and at the least so often.
+const LIMITS: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(5));
+/// The first time.
+const FIRST: Duration = Duration::from_millis(200);
+/// So often that this part of the history is written in between: once all of it is, a quiet key
+/// can't be told from a lost event.
+const PART: u32 = 4;
+/// Renewed this rarely, the store is calm enough for an alarm: it is not written to so often
+/// that each write could be told.
+const CALM: Duration = Duration::from_secs(1);
+
+/// When the position of a quiet watch was renewed, and is again.
+#[derive(Clone, Copy, Debug)]
+pub struct Renewal {
+    every: Duration,
+    known: Index,
+    at: Instant,
+    part: u32,
+}
+
+impl Renewal {
+    /// For a store at the index `known` whose history holds `history` indexes.
+    #[must_use]
+    pub fn new(known: Index, now: Instant, history: u32) -> Self {
+        Self {
+            every: FIRST,
+            known,
+            at: now,
+            part: history / PART,
+        }
+    }
+
+    /// The store's index at `now` tells how fast it is written to.
+    pub fn learn(&mut self, index: Index, now: Instant) {
+        let elapsed = now.duration_since(self.at);
+        let written = u32::try_from(index.since(self.known)).unwrap_or(u32::MAX);
+        self.every = match written {
+            0 if elapsed < self.every => return,
+            0 => self.every * 2,
+            written => elapsed * self.part / written,
+        }
+        .clamp(LIMITS.0, LIMITS.1);
+        self.known = self.known.max(index);
+        self.at = now;
+    }
+
+    /// When it is due, for a cursor at `cursor`.
+    #[must_use]
+    pub fn due(&self, cursor: Index) -> Instant {
+        if self.known.since(cursor) >= u64::from(self.part) {
+            return self.at;
+        }
+        self.at + self.every
+    }
+
+    /// Whether the store is calm enough for an alarm.
+    #[must_use]
+    pub fn is_calm(&self) -> bool {
+        self.every >= CALM
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_busy_store_is_renewed_before_its_history_is_written_over() {
+        let start = Instant::now();
+        let mut renewal = Renewal::new(Index(0), start, 1000);
+        let mut now = start;
+        // 500 writes a second.
+        for _ in 0..20 {
+            now = renewal.due(Index(u64::MAX));
+            let written = u64::try_from(now.duration_since(start).as_millis() / 2).unwrap();
+            renewal.learn(Index(written), now);
+        }
+        let next = renewal.due(Index(u64::MAX)).duration_since(now);
+        assert!(next <= Duration::from_millis(600), "{next:?}");
+        assert!(!renewal.is_calm());
+    }
+
+    #[test]
+    fn a_store_that_nobody_writes_to_is_calm_soon() {
+        let start = Instant::now();
+        let mut renewal = Renewal::new(Index(9), start, 1000);
+        for _ in 0..3 {
+            renewal.learn(Index(9), renewal.due(Index(9)));
+        }
+        assert!(renewal.is_calm());
+    }
+
+    #[test]
+    fn a_cursor_that_is_far_behind_is_due_at_once() {
+        let start = Instant::now();
+        let mut renewal = Renewal::new(Index(9), start, 1000);
+        renewal.learn(Index(300), start + FIRST);
+        assert_eq!(renewal.due(Index(9)), start + FIRST);
+    }
+}

@@ -1,0 +1,404 @@
+//! What goes out: what is asked, what is passed on, and when the session wants to be woken.
+
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
+
+use super::{Open, Purpose, Session};
+use crate::model::{Cause, Fingerprint, Gap, Index};
+use crate::watch::ledger::{Hole, Passed};
+use crate::watch::{
+    Ask, Failure, OnGap, Outcome, Start, StateOfWatch, Status, Step, Ticket, Update, questions,
+};
+
+/// How many questions are under way at most.
+pub(super) const QUESTIONS: usize = 8;
+/// The probe is opened anew at most this often: while the stream delivers a burst, the probe
+/// need not fire for each event of it.
+const PROBE_PACE: Duration = Duration::from_millis(20);
+/// Likewise the alarm. In that time even the fastest store does not write its history over.
+const ALARM_PACE: Duration = Duration::from_millis(50);
+/// A wait that has lasted this long is a sign that all is well again.
+const STEADY: Duration = Duration::from_secs(1);
+/// How soon it is looked again whether the reader of the output has caught up.
+const PRESSURE_POLL: Duration = Duration::from_millis(20);
+
+impl Session {
+    /// Does whatever is due now, and notes when something is due next.
+    pub(super) fn pump(&mut self) {
+        self.release();
+        if self.finished {
+            return;
+        }
+        self.half_close();
+        self.give_up_mute_stream();
+        self.watch_freshness();
+        if !self.endpoints.is_open(self.now) {
+            self.wake_by(self.endpoints.retry_at());
+            return;
+        }
+        if self.is_verifying() {
+            return;
+        }
+        if !self.following && self.target.is_none() {
+            self.ensure(Purpose::Target, None);
+            return;
+        }
+        if self.is_reading() {
+            self.ensure(Purpose::State, None);
+            return;
+        }
+        let Some(cursor) = self.cursor() else {
+            match self.plan.start {
+                Start::Oldest => self.ensure(Purpose::Question, Some(Index::ZERO)),
+                _ if self.plan.stream => self.ensure(Purpose::Stream, None),
+                _ => self.ensure(Purpose::Probe, None),
+            }
+            return;
+        };
+        if self.plan.budget.is_spent() {
+            // The reader of the output is behind: history keeps what follows, for a while.
+            self.close_stream();
+            self.wake_by(Some(self.now + PRESSURE_POLL));
+            return;
+        }
+        let is_quiet = self.ask_questions(cursor);
+        if self.following {
+            // While nothing has proved itself, the probe speaks for all.
+            let is_steady = self.plan.stream && !self.endpoints.is_shaky();
+            if is_steady {
+                self.ensure(Purpose::Stream, None);
+            }
+            if is_quiet {
+                self.probe(cursor);
+            }
+            if is_quiet && is_steady {
+                self.raise_alarm();
+            }
+        }
+    }
+
+    /// Passes on what is proven, and sees whether that was all.
+    fn release(&mut self) {
+        let end = self.target.filter(|_| !self.following && !self.follows());
+        let Some(ledger) = &mut self.ledger else {
+            return;
+        };
+        let before = ledger.cursor();
+        let passed = ledger.advance();
+        let cursor = ledger.cursor();
+        self.begun |= cursor > before;
+        let mut events = Vec::new();
+        for passed in passed {
+            match passed {
+                Passed::Event(index, held) => {
+                    if end.is_some_and(|end| index > end) {
+                        continue;
+                    }
+                    if let (Some(mirror), Some(event)) = (&mut self.mirror, held.event()) {
+                        let nodes = mirror.apply(&event);
+                        if self.plan.expand && !nodes.is_empty() {
+                            self.tell_events(&mut events);
+                            self.tell(Update::Below { index, nodes });
+                        }
+                    }
+                    events.push(held);
+                }
+                Passed::Lost { after, upto } => {
+                    self.tell_events(&mut events);
+                    let gap = Gap {
+                        from: after.next(),
+                        to: Some(upto),
+                        certain: false,
+                        cause: Cause::HistoryCleared,
+                        index: upto,
+                    };
+                    if self.plan.on_gap == OnGap::Fail {
+                        let oldest = Some(upto.next());
+                        self.finish(Outcome::Lost { gap, oldest });
+                        return;
+                    }
+                    self.tell(Update::Gap(gap));
+                }
+            }
+        }
+        self.tell_events(&mut events);
+        if cursor > before {
+            if let Some(mirror) = &mut self.mirror {
+                mirror.reach(cursor);
+            }
+            let position = end.map_or(cursor, |end| cursor.min(end));
+            self.tell(Update::Position(position));
+        }
+        if let Some(target) = self.target
+            && !self.following
+            && !self.is_reading()
+            && self.cursor().is_some_and(|cursor| cursor >= target)
+        {
+            if self.follows() {
+                self.following = true;
+                self.tell(Update::Following);
+            } else {
+                self.finish(Outcome::Done);
+            }
+        }
+    }
+
+    fn tell_events(&mut self, events: &mut Vec<crate::watch::Held>) {
+        if let Some(event) = events.last().and_then(crate::watch::Held::event) {
+            self.last = Some(Fingerprint {
+                index: event.index(),
+                key: String::from_utf8_lossy(event.node().key()).into_owned(),
+                created: event.node().created(),
+            });
+        }
+        if !events.is_empty() {
+            self.tell(Update::Events(std::mem::take(events)));
+            self.tell(Update::Last(self.last.clone()));
+        }
+    }
+
+    fn half_close(&mut self) {
+        let mut next = None;
+        for (ticket, open) in &mut self.open {
+            let Some(at) = open.half_close_at() else {
+                continue;
+            };
+            if at <= self.now {
+                open.half_closed = true;
+                self.steps.push(Step::HalfClose(*ticket));
+            } else {
+                next = Some(next.map_or(at, |next: Instant| next.min(at)));
+            }
+        }
+        self.wake_by(next);
+    }
+
+    fn give_up_mute_stream(&mut self) {
+        let Some((_, due)) = self.stream.owes else {
+            return;
+        };
+        if due <= self.now {
+            self.close_stream();
+        } else {
+            self.wake_by(Some(due));
+        }
+    }
+
+    fn close_stream(&mut self) {
+        self.stream.owes = None;
+        let stream = self
+            .open
+            .iter()
+            .find(|(_, open)| open.purpose == Purpose::Stream)
+            .map(|(ticket, _)| *ticket);
+        if let Some(ticket) = stream {
+            self.close(ticket);
+        }
+    }
+
+    /// Asks a majority from time to time whether what is known is fresh, and says when that
+    /// can't be told for too long.
+    fn watch_freshness(&mut self) {
+        if !self.following || self.ledger.is_none() {
+            self.fresh_at = self.fresh_at.max(self.now);
+            return;
+        }
+        let stale_at = self.fresh_at + self.plan.stale_after;
+        if !self.stale {
+            if stale_at <= self.now {
+                self.stale = true;
+                let (endpoint, _) = self.endpoints.current();
+                let cause = self.endpoints.last_failure();
+                self.tell_status(StateOfWatch::Stale, endpoint, cause, true);
+            } else {
+                self.wake_by(Some(stale_at));
+            }
+        }
+        // Early enough that an answer which takes its time is there before.
+        let due = self.fresh_at + self.plan.stale_after / 2;
+        if due > self.now {
+            self.wake_by(Some(due));
+        } else if self.endpoints.is_open(self.now) && !self.unverified {
+            self.ensure(Purpose::Fresh, None);
+        }
+    }
+
+    /// Asks about the holes, or where there are none, renews the position of a quiet watch.
+    /// Whether there are none.
+    fn ask_questions(&mut self, cursor: Index) -> bool {
+        let upto = self.asked_upto();
+        let holes: Vec<Hole> = self
+            .ledger
+            .iter()
+            .flat_map(|ledger| ledger.holes(upto))
+            .take(QUESTIONS)
+            .collect();
+        let questions = || {
+            self.open
+                .values()
+                .filter(|open| open.purpose == Purpose::Question)
+        };
+        let under_way = questions().count();
+        if holes.is_empty() {
+            self.width = 1;
+            if under_way == 0 && self.following && !self.ahead {
+                self.renew(cursor);
+            }
+            return true;
+        }
+        let asked: BTreeSet<Index> = questions()
+            .filter(|open| !open.answered)
+            .filter_map(|open| open.after)
+            .collect();
+        let free = self.width.saturating_sub(under_way);
+        for after in questions::choose(&holes, &asked, free) {
+            self.request(Purpose::Question, Some(after));
+        }
+        false
+    }
+
+    fn renew(&mut self, cursor: Index) {
+        let mut due = self.renewal().due(cursor);
+        if self.endpoints.is_shaky() {
+            // Not before the probe has lasted for a while.
+            let Some(since) = self.probe_since() else {
+                return;
+            };
+            due = due.max(since + STEADY);
+        }
+        if due <= self.now {
+            self.request(Purpose::Question, Some(cursor));
+        } else {
+            self.wake_by(Some(due));
+        }
+    }
+
+    /// Since when the probe has been registered.
+    fn probe_since(&self) -> Option<Instant> {
+        self.open
+            .values()
+            .find(|open| open.purpose == Purpose::Probe)
+            .and_then(|open| open.head)
+            .map(|(_, at)| at)
+    }
+
+    fn probe(&mut self, cursor: Index) {
+        if self.has(Purpose::Probe) {
+            return;
+        }
+        let due = self.probed.map(|at| at + PROBE_PACE);
+        if due.is_some_and(|due| due > self.now) {
+            self.wake_by(due);
+            return;
+        }
+        self.probed = Some(self.now);
+        self.request(Purpose::Probe, Some(cursor));
+    }
+
+    /// While the store is calm, its next write is to be noticed: the position must be renewed
+    /// before many more come.
+    fn raise_alarm(&mut self) {
+        let is_calm = self.renewal.is_some_and(|renewal| renewal.is_calm());
+        if self.no_alarm || !is_calm || self.has(Purpose::Alarm) {
+            return;
+        }
+        let due = self.alarmed.map(|at| at + ALARM_PACE);
+        if due.is_some_and(|due| due > self.now) {
+            self.wake_by(due);
+            return;
+        }
+        self.alarmed = Some(self.now);
+        self.request(Purpose::Alarm, None);
+    }
+
+    pub(super) fn ensure(&mut self, purpose: Purpose, after: Option<Index>) {
+        if !self.has(purpose) {
+            self.request(purpose, after);
+        }
+    }
+
+    pub(super) fn request(&mut self, purpose: Purpose, after: Option<Index>) {
+        if self.endpoints.is_shaky() && self.open.values().any(|open| open.head.is_none()) {
+            return;
+        }
+        let (endpoint, epoch) = self.endpoints.current();
+        self.last_ticket += 1;
+        let ticket = Ticket(self.last_ticket);
+        let open = Open {
+            purpose,
+            endpoint,
+            epoch,
+            at: self.now,
+            after,
+            cursor: self.cursor().unwrap_or_default(),
+            wanted: self.asked_upto(),
+            head: None,
+            half_closed: false,
+            answered: false,
+        };
+        self.open.insert(ticket, open);
+        let from = after.map(Index::next);
+        let ask = match purpose {
+            Purpose::Stream => Ask::Stream,
+            Purpose::Probe => Ask::Wait { from, hangs: true },
+            Purpose::Question | Purpose::Verify => Ask::Wait { from, hangs: false },
+            Purpose::Alarm => Ask::Alarm,
+            Purpose::Target | Purpose::Rewind | Purpose::Fresh => Ask::Index,
+            Purpose::State => Ask::State,
+        };
+        self.steps.push(Step::Open {
+            ticket,
+            endpoint,
+            ask,
+        });
+    }
+
+    pub(super) fn close(&mut self, ticket: Ticket) {
+        self.open.remove(&ticket);
+        self.steps.push(Step::Close(ticket));
+    }
+
+    pub(super) fn close_all(&mut self) {
+        let all: Vec<Ticket> = self.open.keys().copied().collect();
+        for ticket in all {
+            self.close(ticket);
+        }
+    }
+
+    pub(super) fn tell(&mut self, update: Update) {
+        self.steps.push(Step::Tell(update));
+    }
+
+    pub(super) fn tell_status(
+        &mut self,
+        state: StateOfWatch,
+        endpoint: usize,
+        cause: Option<Failure>,
+        notable: bool,
+    ) {
+        let index = self.cursor().unwrap_or_default();
+        self.tell(Update::Status(Status {
+            state,
+            endpoint,
+            index,
+            cause,
+            notable,
+        }));
+    }
+
+    pub(super) fn fail(&mut self, endpoint: usize, failure: Failure) {
+        self.finish(Outcome::Failed(vec![(endpoint, failure)]));
+    }
+
+    pub(super) fn finish(&mut self, outcome: Outcome) {
+        self.finished = true;
+        self.steps.push(Step::Finish(outcome));
+    }
+
+    fn wake_by(&mut self, at: Option<Instant>) {
+        self.wake_at = match (self.wake_at, at) {
+            (Some(one), Some(other)) => Some(one.min(other)),
+            (one, other) => one.or(other),
+        };
+    }
+}
