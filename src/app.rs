@@ -43,15 +43,26 @@ fn explain(error: &clap::Error, arguments: &[OsString]) -> Exit {
     // Help and version are on standard output and no error; a reader that went away is none
     // either.
     if !error.use_stderr() {
-        let _ = error.print();
-        return Exit::Done;
+        return match error.print().and_then(|()| io::stdout().flush()) {
+            Ok(()) => Exit::Done,
+            Err(error) => match Stop::from_output(error) {
+                Stop::Quiet(exit) => exit,
+                Stop::Error(error) => error.exit(),
+            },
+        };
     }
     let around = Surroundings::of_process();
     let is_steered = |argument: &OsString| argument.to_string_lossy().contains(char::is_control);
     if value_of(arguments, "-o", "--output").is_some_and(|form| form == "json") {
         let text = error.to_string();
         let message = text.strip_prefix("error: ").unwrap_or(&text);
-        let message = message.lines().next().unwrap_or_default().to_owned();
+        // Up to the usage line: what is wrong, and what of it.
+        let lines: Vec<&str> = message
+            .lines()
+            .map(str::trim)
+            .take_while(|line| !line.is_empty())
+            .collect();
+        let message = lines.join(" ");
         say_json(&json::error(&Error::Usage(message)), around);
     } else if arguments.iter().any(is_steered) {
         // clap repeats what was typed as it is.
@@ -67,7 +78,7 @@ fn value_of(arguments: &[OsString], short: &str, long: &str) -> Option<String> {
     let mut arguments = arguments.iter().map(|one| one.to_string_lossy());
     while let Some(argument) = arguments.next() {
         if argument == short || argument == long {
-            return arguments.next().map(|value| value.into_owned());
+            return arguments.next().map(std::borrow::Cow::into_owned);
         }
         let attached = argument
             .strip_prefix(long)

@@ -372,8 +372,10 @@ pub enum Api {
     /// What the server has
     Auto,
     /// /v2/keys
+    #[value(alias = "2")]
     V2,
     /// The JSON gateway (not in this version)
+    #[value(alias = "3")]
     V3,
 }
 
@@ -419,11 +421,19 @@ pub enum From {
     Index(u64),
 }
 
+/// Clocks overflow beyond it.
+const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+
 fn duration(text: &str) -> Result<Duration, String> {
-    let duration = humantime::parse_duration(text)
-        .map_err(|_| "a duration is written 250ms, 30s, 5m or 1h30m".to_owned())?;
+    let duration = humantime::parse_duration(text).map_err(|_| match text.parse::<u64>() {
+        Ok(_) => format!("a duration has a unit: {text}s for seconds"),
+        Err(_) => "a duration is written 250ms, 30s, 5m or 1h30m".to_owned(),
+    })?;
     if duration.is_zero() {
         return Err("a duration is longer than 0".to_owned());
+    }
+    if duration > LONGEST {
+        return Err("a duration is 100 years at most".to_owned());
     }
     Ok(duration)
 }

@@ -94,6 +94,7 @@ impl Error {
             Self::Output(_) => "output",
             Self::Checkpoint { .. } => "checkpoint",
             Self::Failed { failure, .. } => match failure {
+                Failure::Unsendable(_) => "usage",
                 Failure::Unreachable(_) => "unreachable",
                 Failure::Cut(_) | Failure::Silent(_) | Failure::Behind { .. } => "connectionLost",
                 Failure::V2Disabled(_) => "v2Disabled",
@@ -171,6 +172,9 @@ pub fn none_answered(mut attempts: Vec<(String, Failure)>) -> Error {
 pub fn describe_failure(failure: &Failure) -> String {
     match failure {
         Failure::Unreachable(why) => format!("could not be reached: {why}"),
+        Failure::Unsendable(why) => {
+            format!("can't be asked: the key or a condition is too long ({why})")
+        }
         Failure::Cut(why) => format!("broke the connection off: {why}"),
         Failure::Silent(why) => format!("does not answer: {why}"),
         Failure::Behind { index, wanted } => {
@@ -222,6 +226,7 @@ fn describe_loss(gap: &Gap) -> String {
 
 fn failure_exit(failure: &Failure) -> Exit {
     match failure {
+        Failure::Unsendable(_) => Exit::Usage,
         failure if failure.is_unreachable() => Exit::Unreachable,
         Failure::Refused(refusal) => match refusal.fault.code {
             fault::KEY_NOT_FOUND | fault::COMPARE_FAILED | fault::KEY_EXISTS => Exit::No,

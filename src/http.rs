@@ -28,9 +28,7 @@ use crate::protocol::{Head, Refusal, Request};
 use crate::settings::{Endpoint, Settings, without_password};
 use crate::watch::Failure;
 
-/// An error's body is never longer than this.
-const MAX_ERROR_BODY: u64 = 64 * 1024;
-/// Nor is a head.
+/// A head is never longer than this.
 const MAX_HEAD: usize = 64 * 1024;
 /// A server that has taken a request answers its head within this, or it is given up: etcd
 /// registers a wait at once (etcd-facts.md, fact 1).
@@ -68,6 +66,8 @@ pub struct Http {
     authorization: Option<(String, String)>,
     /// As it may be shown.
     proxy: Option<String>,
+    /// The largest body of an error: etcd repeats values in it.
+    max_error: u64,
     log: Option<Log>,
 }
 
@@ -87,6 +87,12 @@ impl Http {
             .proxy
             .as_deref()
             .map(|url| {
+                // What ureq was built without it would leave out without a word.
+                if url.contains("://") && !url.starts_with("http://") {
+                    let url = without_password(url);
+                    let why = "only proxies with http:// are supported";
+                    return Err(Error::Usage(format!("--proxy '{url}': {why}")));
+                }
                 ureq::Proxy::new(url).map_err(|error| {
                     Error::Usage(format!("--proxy '{}': {error}", without_password(url)))
                 })
@@ -112,6 +118,7 @@ impl Http {
                 .as_ref()
                 .map(|known| (known.user.clone(), known.header().to_owned())),
             proxy: settings.proxy.as_deref().map(without_password),
+            max_error: settings.max_event as u64,
             log,
         })
     }
@@ -201,7 +208,7 @@ impl Connection {
         if request.form.is_some() {
             builder = builder.header("content-type", "application/x-www-form-urlencoded");
         }
-        let unusable = |error: ureq::http::Error| Failure::NotEtcd(error.to_string());
+        let unusable = |error: ureq::http::Error| Failure::Unsendable(error.to_string());
         let reply = if let Some(form) = &request.form {
             let request = builder.body(form.as_slice()).map_err(unusable)?;
             self.agent.run(self.limited(request, limits))
@@ -237,7 +244,11 @@ impl Connection {
 
     fn failure(&self, error: &ureq::Error) -> Failure {
         if !self.has_sent() {
-            return Failure::Unreachable(render_error(error));
+            let why = render_error(error);
+            return Failure::Unreachable(match &self.http.proxy {
+                Some(proxy) => format!("by the proxy {proxy}: {why}"),
+                None => why,
+            });
         }
         match error {
             ureq::Error::Timeout(_) => Failure::Silent(render_error(error)),
@@ -262,7 +273,7 @@ impl Connection {
         let mut text = Vec::new();
         if let Err(error) = body
             .into_reader()
-            .take(MAX_ERROR_BODY)
+            .take(self.http.max_error)
             .read_to_end(&mut text)
         {
             return Failure::Cut(error.to_string());
@@ -283,7 +294,10 @@ impl Connection {
         let text = String::from_utf8_lossy(&text);
         let first = text.lines().next().unwrap_or_default();
         let first: String = first.chars().take(80).collect();
-        let what = format!("HTTP {status}: {first}");
+        let what = match first.as_str() {
+            "" => format!("HTTP {status}"),
+            first => format!("HTTP {status}: {first}"),
+        };
         if status >= 500 {
             Failure::BadGateway(what)
         } else {

@@ -6,6 +6,7 @@
 
 use std::io::{self, ErrorKind, Write};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -25,6 +26,12 @@ use crate::signal;
 /// How often it is looked whether the reader of standard output is still there, while nothing
 /// is written that would show it.
 const READER_POLL: Duration = Duration::from_millis(500);
+
+/// How often signals and the deadline are looked at while the reader of the output does not
+/// read on.
+const BLOCKED_POLL: Duration = Duration::from_millis(50);
+/// How long it may take to read what was received, once a signal has come.
+const STOPPED_GRACE: Duration = Duration::from_secs(1);
 
 /// What arrives: `T` is what the command works with.
 enum Message<T> {
@@ -64,6 +71,9 @@ pub struct Inbox<T> {
     messages: Receiver<Message<T>>,
     sender: Sender<Message<T>>,
     deadline: Option<(Instant, Duration)>,
+    /// The run ends when nobody reads its output any more: of a watch that waits, no write
+    /// would tell.
+    heeds_reader: bool,
     /// Standard output, and standard error with the spinner on it.
     pub screen: Screen,
 }
@@ -77,9 +87,13 @@ impl<T: Send + 'static> Inbox<T> {
     pub fn new(settings: &Settings, doing: &'static str, key: &Key) -> Result<Self, Error> {
         let now = Instant::now();
         let enabled = settings.stderr_is_terminal && !settings.quiet;
+        let deadline = settings.timeout.map(|timeout| (now + timeout, timeout));
         let (sender, messages) = mpsc::channel();
         let signals = sender.clone();
+        let stopping = Arc::new(AtomicU8::new(0));
+        let stop = Arc::clone(&stopping);
         signal::listen(move |exit| {
+            stop.store(exit.code(), Ordering::Relaxed);
             // Nobody listens any more: the run is ending anyway.
             let _ = signals.send(Message::Signal(exit));
         })
@@ -90,9 +104,25 @@ impl<T: Send + 'static> Inbox<T> {
         Ok(Self {
             messages,
             sender,
-            deadline: settings.timeout.map(|timeout| (now + timeout, timeout)),
-            screen: Screen::new(settings, Progress::new(enabled, doing, key, now)),
+            deadline,
+            heeds_reader: false,
+            screen: Screen {
+                progress: Progress::new(enabled, doing, key, now),
+                writer: None,
+                stopping,
+                deadline,
+                is_json: settings.output == cli::Output::Json,
+                quiet: settings.quiet,
+                stderr_is_terminal: settings.stderr_is_terminal,
+            },
         })
+    }
+
+    /// Heeds who reads the output, in a run that may be long: it ends when nobody reads any
+    /// more, and one who does not read on keeps neither signals nor the deadline waiting.
+    pub fn heed_reader(&mut self) {
+        self.heeds_reader = true;
+        self.screen.writer = Some(Writer::start());
     }
 
     /// A function that delivers work to this inbox; it returns false once nobody listens.
@@ -163,7 +193,7 @@ impl<T: Send + 'static> Inbox<T> {
                 Ok(Message::Log(line)) => self.screen.say(&line),
                 Ok(Message::Signal(exit)) => return Err(Stop::Quiet(exit)),
                 Err(RecvTimeoutError::Timeout) => {
-                    if reader_is_gone() {
+                    if self.heeds_reader && reader_is_gone() {
                         return Err(Stop::Quiet(Exit::Done));
                     }
                     if until.is_some_and(|until| until <= Instant::now()) {
@@ -188,36 +218,92 @@ fn reader_is_gone() -> bool {
     ) && polled.iter().any(|fd| fd.revents().intersects(gone))
 }
 
+/// Standard output on a thread of its own.
+#[derive(Debug)]
+struct Writer {
+    batches: mpsc::SyncSender<Vec<u8>>,
+    written: Receiver<(Vec<u8>, io::Result<()>)>,
+}
+
+impl Writer {
+    fn start() -> Self {
+        let (batches, orders) = mpsc::sync_channel::<Vec<u8>>(1);
+        let (done, written) = mpsc::channel();
+        thread::spawn(move || {
+            for batch in orders {
+                let result = write_out(&batch);
+                if done.send((batch, result)).is_err() {
+                    return;
+                }
+            }
+        });
+        Self { batches, written }
+    }
+}
+
+fn write_out(records: &[u8]) -> io::Result<()> {
+    let mut stdout = io::stdout().lock();
+    stdout.write_all(records)?;
+    stdout.flush()
+}
+
 /// Standard output for records, standard error for everything else.
 #[derive(Debug)]
 pub struct Screen {
     /// The spinner or bar.
     pub progress: Progress,
+    writer: Option<Writer>,
+    /// The exit code of the signal that came, 0 before that.
+    stopping: Arc<AtomicU8>,
+    deadline: Option<(Instant, Duration)>,
     is_json: bool,
     quiet: bool,
     stderr_is_terminal: bool,
 }
 
 impl Screen {
-    fn new(settings: &Settings, progress: Progress) -> Self {
-        Self {
-            progress,
-            is_json: settings.output == cli::Output::Json,
-            quiet: settings.quiet,
-            stderr_is_terminal: settings.stderr_is_terminal,
-        }
-    }
-
-    /// Writes records and flushes them.
+    /// Writes records and flushes them; the buffer is empty afterwards.
     ///
     /// # Errors
-    /// Where they can't be written; quietly where their reader went away.
-    pub fn print(&self, records: &[u8]) -> Result<(), Stop> {
-        let written = self.progress.suspend(|| {
-            let mut stdout = io::stdout().lock();
-            stdout.write_all(records).and_then(|()| stdout.flush())
-        });
-        written.map_err(Stop::from_output)
+    /// Where they can't be written; quietly where their reader went away. Where it does not
+    /// read on: the signal that came, or the deadline.
+    pub fn print(&self, records: &mut Vec<u8>) -> Result<(), Stop> {
+        self.progress.suspend(|| match &self.writer {
+            Some(writer) => self.write_beside(writer, records),
+            None => write_out(records).map_err(Stop::from_output),
+        })
+    }
+
+    fn write_beside(&self, writer: &Writer, records: &mut Vec<u8>) -> Result<(), Stop> {
+        if writer.batches.send(std::mem::take(records)).is_err() {
+            return Err(Stop::Quiet(Exit::Done));
+        }
+        let mut stopped_at = None;
+        loop {
+            match writer.written.recv_timeout(BLOCKED_POLL) {
+                Ok((mut buffer, written)) => {
+                    buffer.clear();
+                    *records = buffer;
+                    return written.map_err(Stop::from_output);
+                }
+                Err(RecvTimeoutError::Disconnected) => return Err(Stop::Quiet(Exit::Done)),
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+            let now = Instant::now();
+            let code = self.stopping.load(Ordering::Relaxed);
+            if let Some(exit) = Exit::ALL
+                .into_iter()
+                .find(|exit| exit.code() == code && code != 0)
+                && now.duration_since(*stopped_at.get_or_insert(now)) >= STOPPED_GRACE
+            {
+                return Err(Stop::Quiet(exit));
+            }
+            if let Some((deadline, timeout)) = self.deadline
+                && deadline <= now
+            {
+                return Err(Error::TimedOut(timeout).into());
+            }
+        }
     }
 
     /// Tells a person something, unless `--quiet`.

@@ -14,7 +14,7 @@
 //! - A request that is answered once goes through [`commands::request`].
 //! - A watch: bytes become lines in [`decode`], events in [`protocol`]; [`watch::session`]
 //!   decides what is proven and what is asked next; [`watch::driver`] has the threads;
-//!   [`show`] turns what comes out into records by [`print`], in the one loop of [`inbox`].
+//!   [`show`] turns what comes out into records by [`mod@print`], in the one loop of [`inbox`].
 //! - An error says in [`error`] what it means, what to do, and how the process ends
 //!   ([`exit`]).
 

@@ -3,6 +3,7 @@
 //! In scope: precedence (flags win over the environment), defaults, and refusing what can't be
 //! done. Out of scope: what the commands do with it.
 
+use std::ffi::OsString;
 use std::io::IsTerminal;
 use std::time::Duration;
 
@@ -10,6 +11,27 @@ use base64::Engine as _;
 
 use crate::cli::{self, Api, Cli, Command};
 use crate::error::Error;
+
+/// Every variable that counts.
+const VARIABLES: [&str; 17] = [
+    "ETCDCTL_ENDPOINTS",
+    "ETCDCTL_ENDPOINT",
+    "ETCDCTL_PEERS",
+    "ETCDCTL_API",
+    "ETCDCTL_DIAL_TIMEOUT",
+    "ETCDCTL_COMMAND_TIMEOUT",
+    "ETCDCTL_USER",
+    "ETCDCTL_USERNAME",
+    "ETCDCTL_PASSWORD",
+    "ETCDCTL_CACERT",
+    "ETCDCTL_CERT",
+    "ETCDCTL_KEY",
+    "ETCDCTL_CA_FILE",
+    "ETCDCTL_CERT_FILE",
+    "ETCDCTL_KEY_FILE",
+    "NO_COLOR",
+    "TERM",
+];
 
 /// The port of etcd's client API.
 const DEFAULT_PORT: u16 = 2379;
@@ -148,7 +170,7 @@ impl std::fmt::Debug for Authorization {
 #[derive(Clone, Copy)]
 pub struct Surroundings<'e> {
     /// Looks a variable up.
-    pub variable: &'e dyn Fn(&str) -> Option<String>,
+    pub variable: &'e dyn Fn(&str) -> Option<OsString>,
     /// Standard output is a terminal.
     pub stdout_is_terminal: bool,
     /// Standard error is a terminal.
@@ -160,7 +182,7 @@ impl Surroundings<'_> {
     #[must_use]
     pub fn of_process() -> Self {
         Surroundings {
-            variable: &|name| std::env::var(name).ok(),
+            variable: &|name| std::env::var_os(name),
             stdout_is_terminal: std::io::stdout().is_terminal(),
             stderr_is_terminal: std::io::stderr().is_terminal(),
         }
@@ -168,7 +190,27 @@ impl Surroundings<'_> {
 
     /// A variable that is set and not empty.
     fn get(&self, name: &str) -> Option<String> {
-        (self.variable)(name).filter(|value| !value.is_empty())
+        (self.variable)(name)
+            .and_then(|value| value.into_string().ok())
+            .filter(|value| !value.is_empty())
+    }
+
+    /// The endpoints that are named, in etcdctl's order.
+    fn endpoints(&self) -> String {
+        ["ETCDCTL_ENDPOINTS", "ETCDCTL_ENDPOINT", "ETCDCTL_PEERS"]
+            .into_iter()
+            .find_map(|name| self.get(name))
+            .unwrap_or_default()
+    }
+
+    /// Refuses a variable that can't be read, rather than to go on without it.
+    fn check(&self) -> Result<(), Error> {
+        for name in VARIABLES {
+            if (self.variable)(name).is_some_and(|value| value.into_string().is_err()) {
+                return Err(Error::Usage(format!("{name} is not UTF-8")));
+            }
+        }
+        Ok(())
     }
 
     /// Whether colours are used.
@@ -193,6 +235,7 @@ impl Settings {
     /// Where something can't be used, or is not supported in this version.
     pub fn resolve(cli: &Cli, around: Surroundings<'_>) -> Result<Self, Error> {
         let global = &cli.global;
+        around.check()?;
         refuse_what_is_to_come(cli, around)?;
         let is_request = matches!(
             cli.command,
@@ -227,7 +270,7 @@ impl Settings {
 }
 
 fn endpoints(typed: &[String], around: Surroundings<'_>) -> Result<Vec<Endpoint>, Error> {
-    let from_environment = around.get("ETCDCTL_ENDPOINTS").unwrap_or_default();
+    let from_environment = around.endpoints();
     let listed: Vec<&str> = if typed.is_empty() {
         from_environment.split(',').collect()
     } else {
@@ -268,6 +311,9 @@ fn authorization(
         .or_else(|| around.get("ETCDCTL_USER"))
         .or_else(|| around.get("ETCDCTL_USERNAME"));
     let Some(user) = user else { return Ok(None) };
+    if user.is_empty() || user.starts_with(':') {
+        return Err(Error::Usage("--user names no user".to_owned()));
+    }
     if let Some((name, password)) = user.split_once(':') {
         return Ok(Some(Authorization::basic(name, password)));
     }
@@ -303,7 +349,7 @@ fn refuse_what_is_to_come(cli: &Cli, around: Surroundings<'_>) -> Result<(), Err
         }
     }
     // TLS files in the environment are of no account where every endpoint says http://.
-    let variable = around.get("ETCDCTL_ENDPOINTS").unwrap_or_default();
+    let variable = around.endpoints();
     let listed: Vec<&str> = if global.endpoints.is_empty() {
         variable.split(',').collect()
     } else {
@@ -333,7 +379,7 @@ fn refuse_what_is_to_come(cli: &Cli, around: Surroundings<'_>) -> Result<(), Err
     };
     if let Some(api) = api {
         return Err(Error::Usage(format!(
-            "{api} is not supported in this version, which speaks v2: use --api v2"
+            "{api} is not supported in this version, which speaks v2: use --api v2 or ETCDCTL_API=2"
         )));
     }
     Ok(())
@@ -350,7 +396,7 @@ mod tests {
             variables
                 .iter()
                 .find(|(known, _)| *known == name)
-                .map(|(_, value)| (*value).to_owned())
+                .map(|(_, value)| OsString::from(value))
         };
         let around = Surroundings {
             variable: &variable,

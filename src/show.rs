@@ -90,6 +90,7 @@ pub fn run(mut show: Show, settings: &Settings) -> Result<(), Stop> {
         show.snapshot = false;
     }
     let mut inbox = Inbox::new(settings, doing, &show.scope.key)?;
+    inbox.heed_reader();
     let http = Http::new(settings, inbox.log(settings))?;
     let plan = Plan {
         scope: show.scope.clone(),
@@ -321,8 +322,7 @@ impl Viewer<'_> {
     }
 
     fn flush(&mut self, inbox: &Inbox<Report>) -> Result<(), Stop> {
-        let printed = inbox.screen.print(&self.out);
-        self.out.clear();
+        let printed = inbox.screen.print(&mut self.out);
         self.out.shrink_to(KEPT_BUFFER);
         self.line.shrink_to(KEPT_BUFFER);
         printed
@@ -391,6 +391,18 @@ impl Viewer<'_> {
                 let message = format!("index {from} lies ahead: the store is at {index}; {waits}");
                 ("ahead", message)
             }
+            Notice::BeforeOldest { oldest, to } => (
+                "beforeOldest",
+                format!("history begins at {oldest}: nothing up to {to} can be had"),
+            ),
+            Notice::HalfClose { endpoint } => (
+                "halfClose",
+                format!(
+                    "something before {} ends a connection as soon as one side of it is closed; \
+                     where history stays silent for 2s, it is taken for empty",
+                    self.url(*endpoint)
+                ),
+            ),
             Notice::OtherCluster { endpoint } => (
                 "otherCluster",
                 format!(

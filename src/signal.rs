@@ -8,13 +8,28 @@ use signal_hook::iterator::Signals;
 
 use crate::exit::Exit;
 
+/// Whether the process was started with the signal ignored, as `nohup` does: then it stays so.
+fn is_ignored(signal: i32) -> bool {
+    let Ok(status) = std::fs::read_to_string("/proc/self/status") else {
+        return false;
+    };
+    status
+        .lines()
+        .find_map(|line| line.strip_prefix("SigIgn:"))
+        .and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
+        .is_some_and(|mask| mask & (1 << (signal - 1)) != 0)
+}
+
 /// Passes the first signal on to `first`, so that what was received is still written; a second
 /// one ends the process at once.
 ///
 /// # Errors
 /// Where the handlers can't be installed.
 pub fn listen(first: impl FnOnce(Exit) + Send + 'static) -> io::Result<()> {
-    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])?;
+    let heeded = [SIGINT, SIGTERM, SIGHUP]
+        .into_iter()
+        .filter(|signal| !is_ignored(*signal));
+    let mut signals = Signals::new(heeded)?;
     thread::spawn(move || {
         let mut arriving = signals.forever().map(|signal| match signal {
             SIGINT => Exit::Interrupted,

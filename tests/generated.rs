@@ -19,6 +19,7 @@ mod pages;
 mod shell;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
 use std::fs;
 use std::path::PathBuf;
 
@@ -162,7 +163,7 @@ fn every_example_is_a_command_line_that_is_accepted() {
             let cli = Cli::try_parse_from(&run.words)
                 .unwrap_or_else(|error| panic!("{:?}: {error}", example.lines));
             let around = Surroundings {
-                variable: &|name| run.variables.get(name).cloned(),
+                variable: &|name| run.variables.get(name).map(OsString::from),
                 stdout_is_terminal: false,
                 stderr_is_terminal: false,
             };

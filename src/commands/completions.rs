@@ -5,7 +5,7 @@ use clap_complete::Shell;
 
 use crate::cli::{self, Cli};
 
-/// What clap_complete's script for fish leaves out (clap issue 6295): the values of
+/// What `clap_complete`'s script for fish leaves out (clap issue 6295): the values of
 /// positionals, and that a key is no file.
 const FISH: &str = r#"complete -c etcdwatch -f
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand completions" -a "bash elvish fish powershell zsh"

@@ -10,11 +10,14 @@ use crate::protocol::v2::{self, Condition};
 use crate::protocol::{Fault, Refusal, Request};
 use crate::watch::Failure;
 
-/// How often a condition on an empty value is tried while others write.
+/// A value longer than this is too long for an URL, in which a removal has it.
+const MAX_IN_URL: usize = 8 << 10;
+/// How often a condition on a value is tried while others write.
 const TRIES: usize = 8;
 
 /// Sends the request that `build` makes of `condition`. An empty value as a condition, which
-/// etcd refuses (fact 21), is read first and then compared by its index.
+/// etcd refuses (fact 21), is read first and then compared by its index; so is one that is too
+/// long for the URL of a removal.
 ///
 /// # Errors
 /// Where the condition does not hold, as etcd would say it; where the request fails.
@@ -24,17 +27,17 @@ pub fn send(
     condition: &Condition,
     build: impl Fn(&Condition) -> Request,
 ) -> Result<Answer, Error> {
-    if condition
-        .value
-        .as_ref()
-        .is_none_or(|value| !value.is_empty())
-    {
+    let Some(wanted) = condition.value.as_ref() else {
+        return client.send(&build(condition));
+    };
+    let is_in_form = build(condition).form.is_some();
+    if !wanted.is_empty() && (is_in_form || wanted.len() <= MAX_IN_URL) {
         return client.send(&build(condition));
     }
     let mut tries = 0;
     loop {
         tries += 1;
-        let modified = index_of_empty_value(client, key, condition.index)?;
+        let modified = index_of_value(client, key, wanted, condition.index)?;
         let by_index = Condition {
             value: None,
             index: Some(modified),
@@ -53,7 +56,12 @@ pub fn send(
     }
 }
 
-fn index_of_empty_value(client: &Client, key: &Key, index: Option<Index>) -> Result<Index, Error> {
+fn index_of_value(
+    client: &Client,
+    key: &Key,
+    wanted: &[u8],
+    index: Option<Index>,
+) -> Result<Index, Error> {
     let how = v2::Read {
         quorum: true,
         ..v2::Read::default()
@@ -63,7 +71,9 @@ fn index_of_empty_value(client: &Client, key: &Key, index: Option<Index>) -> Res
     let modified = Index(state.node.modified);
     let value = state.node.value.unwrap_or_default();
     let cause = match index {
-        _ if !value.is_empty() => format!("[ != {value}]"),
+        _ if value.as_bytes() != wanted => {
+            format!("[{} != {value}]", String::from_utf8_lossy(wanted))
+        }
         Some(index) if index != modified => format!("[{index} != {modified}]"),
         _ => return Ok(modified),
     };

@@ -23,12 +23,13 @@ pub fn run(typed: &cli::Get, settings: &Settings) -> Result<(), Stop> {
     let wanted = key.clone();
     request::run(settings, "reading", &wanted, move |client| {
         let answer = client.send(&v2::read(&key, how))?;
-        let state = v2::parse_state(&answer.body).map_err(|error| answer.malformed(error))?;
         Ok(if is_json {
+            v2::check_state(&answer.body).map_err(|error| answer.malformed(error))?;
             let mut out = Vec::new();
             json::push_line(&json::one_line(&answer.body), is_terminal, &mut out);
             out
         } else {
+            let state = v2::parse_state(&answer.body).map_err(|error| answer.malformed(error))?;
             render(&state.node, how.recursive, is_terminal)
         })
     })

@@ -136,7 +136,7 @@ fn is_final(failure: &Failure) -> bool {
         Failure::Refused(refusal) => {
             !fault::is_passing(refusal.fault.code) && refusal.head.status != 503
         }
-        Failure::Malformed(_) | Failure::TooLong(_) => true,
+        Failure::TooLong(_) | Failure::Unsendable(_) => true,
         _ => false,
     }
 }
@@ -189,10 +189,10 @@ pub fn run(
     let worker = client.clone();
     let done = inbox.wait_for(move || work(&worker));
     inbox.screen.clear();
-    let printed = match done {
+    let mut printed = match done {
         Ok(output) => output?,
         Err(Stop::Error(Error::TimedOut(timeout))) => return Err(client.timed_out(timeout).into()),
         Err(stop) => return Err(stop),
     };
-    inbox.screen.print(&printed)
+    inbox.screen.print(&mut printed)
 }

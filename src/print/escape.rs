@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 /// Appends `bytes` with `\`, TAB, CR, LF and every other control escaped: `\\ \t \r \n`,
 /// `\xNN` for other ASCII controls and for bytes that are not UTF-8, `\u{202e}` for C1 and
-/// bidi controls and line separators (cli.md, Text output).
+/// bidi controls and line separators (RECORDS in the man page).
 pub fn text(bytes: &[u8], out: &mut String) {
     for chunk in bytes.utf8_chunks() {
         let valid = chunk.valid();

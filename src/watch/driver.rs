@@ -19,7 +19,7 @@ use crate::decode::Lines;
 use crate::http::{Connection, Http, Limits, PATIENCE, QUORUM_PATIENCE, read_failure};
 use crate::model::{Key, Scope, StateNode};
 use crate::protocol::v2::fault;
-use crate::protocol::{Head, Request, v2};
+use crate::protocol::{Head, Malformed, Request, v2};
 use crate::settings::Endpoint;
 
 /// How many inputs wait for the session: enough to keep it busy, few enough that a reader
@@ -379,12 +379,18 @@ impl Reader {
                 Err(too_long) => return Some(Err(Failure::TooLong(too_long.limit))),
             }
         }
-        // The body is whole: a last line without its newline is one all the same.
+        // A last line without its newline is one all the same, if it is whole.
         let rest = lines.rest();
         if rest.is_empty() {
             return Some(Ok(()));
         }
-        self.pass_block(ticket, rest)
+        match self.pass_block(ticket, rest)? {
+            Err(Failure::Malformed(Malformed::Shape(_))) => {
+                let why = "the reply broke off in the middle of an event".to_owned();
+                Some(Err(Failure::Cut(why)))
+            }
+            other => Some(other),
+        }
     }
 
     fn pass_block(&self, ticket: Ticket, block: Vec<u8>) -> Option<Result<(), Failure>> {

@@ -43,7 +43,9 @@ pub struct Endpoints {
     cluster: Option<String>,
     /// The endpoints that answered for that cluster.
     members: BTreeSet<usize>,
+    /// Those that failed in this round.
     failed: BTreeMap<usize, Failure>,
+    last: Option<Failure>,
     backoff: Backoff,
     retry_at: Option<Instant>,
     live: bool,
@@ -62,6 +64,7 @@ impl Endpoints {
             cluster,
             members: BTreeSet::new(),
             failed: BTreeMap::new(),
+            last: None,
             backoff: Backoff::new(seed),
             retry_at: None,
             live: false,
@@ -89,10 +92,10 @@ impl Endpoints {
         self.retry_at.is_none()
     }
 
-    /// etcd answered.
+    /// etcd answered. That alone does not make up for a failure: a proxy can answer each
+    /// request and end it at once.
     pub fn answered(&mut self) {
         self.live = true;
-        self.failed.clear();
     }
 
     /// Whether all failed lately and nothing has been of use since: one request at a time then
@@ -105,6 +108,8 @@ impl Endpoints {
     /// A connection was of use: the next delay is short again.
     pub fn proved(&mut self) {
         self.backoff.reset();
+        self.failed.clear();
+        self.last = None;
     }
 
     /// Whether an endpoint has said which cluster it is.
@@ -113,10 +118,10 @@ impl Endpoints {
         !self.members.is_empty()
     }
 
-    /// Why the last request failed, while none has been answered since.
+    /// Why the last request failed, while nothing has been of use since.
     #[must_use]
     pub fn last_failure(&self) -> Option<Failure> {
-        self.failed.values().next_back().cloned()
+        self.last.clone()
     }
 
     /// Compares the id of the cluster that answered at `endpoint`.
@@ -129,6 +134,7 @@ impl Endpoints {
             None => Identity::Same,
             Some(_) if self.members.contains(&endpoint) => {
                 self.members.clear();
+                self.excluded.clear();
                 Identity::Changed
             }
             Some(_) => {
@@ -159,6 +165,7 @@ impl Endpoints {
         if epoch != self.epoch || endpoint != self.current {
             return Verdict::Retry;
         }
+        self.last = Some(failure.clone());
         self.failed.insert(endpoint, failure);
         self.move_on();
         if self.failed.len() + self.excluded.len() < self.count {
@@ -167,6 +174,7 @@ impl Endpoints {
         if !self.live {
             return Verdict::Hopeless(std::mem::take(&mut self.failed).into_iter().collect());
         }
+        self.failed.clear();
         self.retry_at = Some(now + self.backoff.next_delay());
         Verdict::AllFailed
     }

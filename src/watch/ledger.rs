@@ -169,7 +169,10 @@ impl Ledger {
         }
         self.proven.pop_first();
         self.cursor = end;
-        let beyond = self.passing.split_off(&end.next());
+        let beyond = match end {
+            Index(u64::MAX) => BTreeMap::new(),
+            end => self.passing.split_off(&end.next()),
+        };
         std::mem::replace(&mut self.passing, beyond)
             .into_values()
             .collect()

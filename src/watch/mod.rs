@@ -239,6 +239,8 @@ pub enum End {
 /// Why a request failed.
 #[derive(Clone, Debug)]
 pub enum Failure {
+    /// No such request can be sent: the key or a condition is too long for an URL.
+    Unsendable(String),
     /// Nothing was sent: no name, no connection.
     Unreachable(String),
     /// The connection broke.
@@ -363,6 +365,19 @@ pub enum Notice {
         from: Index,
         /// The store's.
         index: Index,
+    },
+    /// All that was asked for lies before the oldest index.
+    BeforeOldest {
+        /// The oldest.
+        oldest: Index,
+        /// The last one asked for.
+        to: Index,
+    },
+    /// Something before an endpoint takes a half-close for a close: quiet is taken for nothing
+    /// after a while then.
+    HalfClose {
+        /// Which.
+        endpoint: usize,
     },
     /// An endpoint belongs to another cluster and is left out.
     OtherCluster {

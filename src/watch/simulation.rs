@@ -585,11 +585,9 @@ impl World {
                     }
                 }
             }
-            Update::Position(index) => {
-                if index.0 > self.position {
-                    self.check_declared(index.0);
-                    self.position = index.0;
-                }
+            Update::Position(index) if index.0 > self.position => {
+                self.check_declared(index.0);
+                self.position = index.0;
             }
             _ => {}
         }

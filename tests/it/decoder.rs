@@ -47,9 +47,7 @@ fn one_event_over_many_chunks_is_one_record() {
     let server = streaming(|head| {
         let line = format!("{}\n", event(11, "é漢🦀"));
         // Each byte a chunk: the cuts fall into the middle of characters too.
-        line.as_bytes()
-            .chunks(1)
-            .fold(head, |response, byte| response.chunk(byte))
+        line.as_bytes().chunks(1).fold(head, Response::chunk)
     });
     assert_eq!(values(&watch(&server, &["--count", "1"])), ["é漢🦀"]);
 }

@@ -319,27 +319,6 @@ fn options_that_are_to_come_are_refused_and_never_ignored() {
         (&["get", "/k", "--password-file", "f"], "--password-file"),
         (&["rm", "/k", "--api", "v3"], "v3"),
         (&["get", "/k", "--user", "root"], "password"),
-        (&["watch", "/k", "--snapshot"], "--snapshot"),
-        (&["watch", "--stream", "/k", "--snapshot"], "--snapshot"),
-        (
-            &["watch", "--stream", "/k", "--checkpoint", "f"],
-            "--checkpoint",
-        ),
-        (&["watch", "--stream", "/k", "--status"], "--status"),
-        (&["watch", "--stream", "/k", "--on-gap", "resync"], "resync"),
-        (&["watch", "/k", "--on-gap", "diff"], "diff"),
-        (
-            &["replay", "/k", "--from-index", "1", "--on-gap", "resync"],
-            "resync",
-        ),
-        (
-            &["replay", "/k", "--from-index", "1", "--on-gap", "diff"],
-            "diff",
-        ),
-        (
-            &["replay", "/k", "--from-index", "1", "--status"],
-            "--status",
-        ),
     ] {
         let output = tool(&[&["--endpoints", &url], arguments].concat());
         assert_usage(&output);

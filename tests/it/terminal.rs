@@ -60,9 +60,15 @@ fn the_spinner_says_how_long_how_many_events_and_which_index() {
         let terminal = program.on_terminal(24, 100);
         let part = ground.part().to_owned();
         let tells = move |screen: &str, elapsed: &str, events: &str, index: u64| {
-            let parts = [&part, elapsed, events, &format!("index {index}")].map(str::to_owned);
             let spinner = rows(screen).pop().unwrap_or_default();
+            // Others write too, which moves the position on.
+            let reached = spinner
+                .split("index ")
+                .nth(1)
+                .and_then(|rest| rest.split(':').next()?.parse::<u64>().ok());
+            let parts = [part.as_str(), elapsed, events];
             parts.iter().all(|part| spinner.contains(part))
+                && reached.is_some_and(|reached| reached >= index)
         };
         terminal.wait_for_screen(|screen| tells(screen, "0s", "1 event", index), wait::LONG);
         // It goes on while nothing happens.

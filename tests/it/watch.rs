@@ -95,7 +95,10 @@ fn a_watch_from_an_index_begins_in_history() {
             let output = ground.tool(&["watch", &key, option, &index.to_string(), "-o", "json"]);
             assert_eq!(output.code, 0, "{option}: {}", output.stderr);
             let lines: Vec<String> = output.stdout.lines().map(str::to_owned).collect();
-            assert_eq!(oracle::events(&parse_lines(&lines)), [second.clone()]);
+            assert_eq!(
+                oracle::events(&parse_lines(&lines)),
+                std::slice::from_ref(&second)
+            );
         }
     }
 }

@@ -10,4 +10,4 @@ pub use request::{
 /// How many indexes the server's history holds, of all keys together (etcd-facts.md, fact 10).
 pub const HISTORY: u32 = 1000;
 
-pub use wire::{Node, State, parse_events, parse_state};
+pub use wire::{Node, State, check_state, parse_events, parse_state};

@@ -103,7 +103,8 @@ pub fn stream(scope: &Scope) -> Request {
 /// Writes a value or makes a directory.
 #[must_use]
 pub fn write(write: &Write) -> Request {
-    let mut form = Query::default();
+    // In the form: a value is too long for an URL soon.
+    let mut form = conditions(&write.condition);
     if let Some(value) = &write.value {
         form.pair("value", value);
     }
@@ -117,7 +118,7 @@ pub fn write(write: &Write) -> Request {
         } else {
             Method::Put
         },
-        target: target(&write.key, &conditions(&write.condition)),
+        target: target(&write.key, &Query::default()),
         form: Some(form.0.into_bytes()),
     }
 }
@@ -248,8 +249,11 @@ mod tests {
             in_order: false,
         });
         assert_eq!(request.method, Method::Put);
-        assert_eq!(request.target, "/v2/keys/a?prevExist=false");
-        assert_eq!(request.form.unwrap(), b"value=a%20b%26c%3D%FF%0A%2B&ttl=30");
+        assert_eq!(request.target, "/v2/keys/a");
+        assert_eq!(
+            request.form.unwrap(),
+            b"prevExist=false&value=a%20b%26c%3D%FF%0A%2B&ttl=30"
+        );
     }
 
     #[test]

@@ -8,7 +8,7 @@ use serde::de::{Deserialize, Deserializer, IgnoredAny, Visitor};
 use crate::model::{Action, Batch, EventSpans, Index, NodeSpans, Span, StateNode};
 use crate::protocol::Malformed;
 
-/// The actions of records that only this tool makes (cli.md, JSON output).
+/// The actions of records that only this tool makes (RECORDS in the man page).
 const OURS: [&str; 4] = ["gap", "reset", "synced", "status"];
 
 /// Reads a block of lines, one event a line, into a batch over that same block.
@@ -55,7 +55,33 @@ pub fn parse_events(block: Vec<u8>) -> Result<Batch, Malformed> {
 /// # Errors
 /// Where it is no such reply.
 pub fn parse_state(body: &[u8]) -> Result<State, Malformed> {
-    serde_json::from_slice(body).map_err(|error| Malformed::Shape(error.to_string()))
+    serde_json::from_slice(body).map_err(|error| {
+        let what = error.to_string();
+        Malformed::Shape(if what.starts_with("recursion limit") {
+            "directories lie more than 60 deep: read a part of it, or all of it with -o json"
+                .to_owned()
+        } else {
+            what
+        })
+    })
+}
+
+/// Whether a text is the reply to a read, however deep its directories.
+///
+/// # Errors
+/// Where it is not.
+pub fn check_state(body: &[u8]) -> Result<(), Malformed> {
+    /// Any object: what is not named is passed over without descending by recursion.
+    #[derive(serde::Deserialize)]
+    struct Object {}
+    #[derive(serde::Deserialize)]
+    struct Outline {
+        #[serde(rename = "node")]
+        _node: Object,
+    }
+    serde_json::from_slice::<Outline>(body)
+        .map(drop)
+        .map_err(|error| Malformed::Shape(error.to_string()))
 }
 
 /// The reply to a read.

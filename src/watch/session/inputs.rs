@@ -3,10 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Open, Purpose, Reading, Renewal, Session, StreamRecord};
+use super::{BROKEN, LASTED, Open, Pace, Purpose, Reading, Renewal, Session, StreamRecord};
 use crate::model::{Cause, Fingerprint, Index};
 use crate::protocol::v2::fault;
 use crate::protocol::{Fault, Head, Refusal};
+use crate::watch::backoff::Backoff;
 use crate::watch::endpoints::{Identity, Verdict};
 use crate::watch::ledger::{Held, Ledger};
 use crate::watch::{
@@ -28,7 +29,10 @@ impl Session {
         }
         let Some(index) = head.index else {
             let failure = Failure::NotEtcd("the reply has no X-Etcd-Index".to_owned());
-            self.fail(endpoint, failure);
+            if let Some(open) = self.open.get(&ticket).cloned() {
+                self.close(ticket);
+                self.note_failure(&open, failure);
+            }
             return;
         };
         self.endpoints.answered();
@@ -173,7 +177,7 @@ impl Session {
         let target = to.map_or(index, |to| to.min(index));
         self.target = Some(target);
         if let Some(from) = self.cursor() {
-            if from > index {
+            if from >= index && self.ahead {
                 self.tell_ahead(from, index);
             }
             self.tell(Update::Target { from, to: target });
@@ -201,7 +205,7 @@ impl Session {
                     key: String::from_utf8_lossy(event.node().key()).into_owned(),
                     created: event.node().created(),
                 });
-                self.on_verified(ticket, found);
+                self.on_verified(ticket, found.as_ref());
                 return;
             }
             _ => {}
@@ -209,6 +213,15 @@ impl Session {
         let Some(ledger) = &mut self.ledger else {
             return;
         };
+        if purpose != Purpose::Stream && parcel.batch().iter().any(|event| event.index() <= after) {
+            // Not what was asked for: asked again at once, it would go on for ever.
+            if let Some(open) = self.open.get(&ticket).cloned() {
+                self.close(ticket);
+                let why = "it answered with an event before the index asked for".to_owned();
+                self.note_failure(&open, Failure::Cut(why));
+            }
+            return;
+        }
         let from_stream = purpose == Purpose::Stream;
         let mut is_live = from_stream;
         let parcel = Arc::new(parcel);
@@ -250,6 +263,7 @@ impl Session {
                 .map(|(index, _)| (index, self.now + CATCH_UP));
         }
         self.endpoints.proved();
+        self.paces.remove(&purpose);
         // An event that has just happened was fresh when its wait was opened, at least.
         self.refresh(if is_live {
             self.now
@@ -265,6 +279,14 @@ impl Session {
         match end {
             // Of a wait that brought its event, it is of no interest how it ends.
             _ if open.answered && open.purpose != Purpose::Stream => {}
+            End::Failed(Failure::Cut(_)) if open.half_closed => {
+                // Some proxies take a half-close for a close.
+                self.half_closes_broken = self.half_closes_broken.saturating_add(1);
+                if self.half_closes_broken == BROKEN {
+                    let endpoint = open.endpoint;
+                    self.tell(Update::Notice(Notice::HalfClose { endpoint }));
+                }
+            }
             End::Clean if open.is_done() => {
                 if let (Purpose::Question, Some(after), Some((head, _)), Some(ledger)) =
                     (open.purpose, open.after, open.head, &mut self.ledger)
@@ -283,6 +305,9 @@ impl Session {
                 // A read says nothing of waits, which a proxy may end.
                 if open.purpose == Purpose::Question {
                     self.endpoints.proved();
+                    if self.half_closes_broken < BROKEN {
+                        self.half_closes_broken = 0;
+                    }
                 }
             }
             End::Clean => {
@@ -308,6 +333,15 @@ impl Session {
             if self.identify(ticket, endpoint, head) {
                 self.endpoints.answered();
                 self.learn(fault.index);
+                let oldest = fault::oldest_kept(fault);
+                if let (Some(oldest), Some(after)) = (oldest, open.after)
+                    && oldest <= after.next()
+                {
+                    let why = "it says that it has what it does not give".to_owned();
+                    self.open.remove(&ticket);
+                    self.note_failure(open, Failure::Cut(why));
+                    return;
+                }
                 if open.purpose == Purpose::Verify {
                     // Too old to be compared.
                     self.unverified = false;
@@ -324,7 +358,7 @@ impl Session {
         }
         let passes = fault::is_passing(fault.code) || head.status == 503;
         let failure = Failure::Refused(refusal);
-        if self.following && passes {
+        if passes {
             self.open.remove(&ticket);
             self.note_failure(open, failure);
         } else {
@@ -337,6 +371,7 @@ impl Session {
         // Without the words of its cause: the last 1,000 indexes are kept (fact 10).
         let oldest =
             fault::oldest_kept(fault).unwrap_or_else(|| Index(fault.index.0.saturating_sub(999)));
+        self.oldest = Some(oldest);
         let lost = oldest.previous();
         if self.plan.start == Start::Oldest && !self.begun {
             // Nothing was promised yet: the oldest is what the server has now.
@@ -353,10 +388,17 @@ impl Session {
         self.ledger = Some(Ledger::new(cursor));
         if let Some(to) = self.target {
             self.tell(Update::Target { from: cursor, to });
+            if to <= cursor {
+                let oldest = cursor.next();
+                self.tell(Update::Notice(Notice::BeforeOldest { oldest, to }));
+            }
         }
     }
 
     pub(super) fn note_failure(&mut self, open: &Open, failure: Failure) {
+        if open.hangs() {
+            self.slow_down(open);
+        }
         if matches!(failure, Failure::Silent(_)) {
             // A server that does not answer a question won't wake a wait either.
             let stale: Vec<Ticket> = self
@@ -390,6 +432,19 @@ impl Session {
             }
             Verdict::Hopeless(attempts) => self.finish(Outcome::Failed(attempts)),
         }
+    }
+
+    /// A wait that ended without an event is opened anew later each time, unless it lasted.
+    fn slow_down(&mut self, open: &Open) {
+        let (now, seed) = (self.now, self.plan.seed);
+        let pace = self.paces.entry(open.purpose).or_insert_with(|| Pace {
+            backoff: Backoff::new(seed),
+            not_before: now,
+        });
+        if now.duration_since(open.at) >= LASTED {
+            pace.backoff.reset();
+        }
+        pace.not_before = now + pace.backoff.next_delay();
     }
 
     /// The renewal of a watch that has just become quiet.

@@ -30,6 +30,7 @@ mod steps;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
+use super::backoff::Backoff;
 use super::endpoints::Endpoints;
 use super::ledger::Ledger;
 use super::mirror::Mirror;
@@ -41,8 +42,16 @@ use renewal::Renewal;
 /// none at all lost a fifth (fact 17).
 const GRACE: Duration = Duration::from_millis(20);
 
+/// Where half-closing breaks connections, as behind some proxies, a question that stays without
+/// an answer for this long after its head is taken for nothing.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// After so many half-closes in a row that broke the connection, it is a proxy's doing.
+const BROKEN: u32 = 3;
+/// A wait that has lasted this long has proved itself.
+const LASTED: Duration = Duration::from_secs(5);
+
 /// What a request is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Purpose {
     Stream,
     Probe,
@@ -88,6 +97,13 @@ struct StreamRecord {
     reached: Index,
     /// An event known without it, and when it is given up for that.
     owes: Option<(Index, Instant)>,
+}
+
+/// How soon a wait that ended without an event is opened anew.
+#[derive(Clone, Debug)]
+struct Pace {
+    backoff: Backoff,
+    not_before: Instant,
 }
 
 /// Why the state is read.
@@ -145,6 +161,12 @@ pub struct Session {
     /// How often it was not the same.
     mismatches: u32,
 
+    /// How often in a row half-closing broke the connection.
+    half_closes_broken: u32,
+    /// The oldest index that history was said to hold.
+    oldest: Option<Index>,
+
+    paces: BTreeMap<Purpose, Pace>,
     stream: StreamRecord,
     probed: Option<Instant>,
     renewal: Option<Renewal>,
@@ -192,6 +214,9 @@ impl Session {
             unverified: plan.last.is_some(),
             last: plan.last.clone(),
             mismatches: 0,
+            half_closes_broken: 0,
+            oldest: None,
+            paces: BTreeMap::new(),
             stream: StreamRecord::default(),
             probed: None,
             renewal: None,
@@ -255,11 +280,19 @@ impl Session {
 }
 
 impl Open {
-    /// When the server is told that nothing more comes, so that it ends the wait.
-    fn half_close_at(&self) -> Option<Instant> {
+    /// When its head came, of a question that waits for an answer.
+    fn waits_since(&self) -> Option<Instant> {
         let (_, at) = self.head?;
         let is_question = matches!(self.purpose, Purpose::Question | Purpose::Verify);
-        (is_question && !self.half_closed && !self.answered).then(|| at + GRACE)
+        (is_question && !self.half_closed && !self.answered).then_some(at)
+    }
+
+    /// Whether it is meant to hang until something happens.
+    fn hangs(&self) -> bool {
+        matches!(
+            self.purpose,
+            Purpose::Stream | Purpose::Probe | Purpose::Alarm
+        )
     }
 
     /// Whether a clean end without an event is what was asked for.

@@ -1,7 +1,7 @@
 //! What is done about a gap, and reading the state.
 
 use super::{Purpose, Reading, Session};
-use crate::model::{Cause, Gap, Index, StateNode};
+use crate::model::{Cause, Fingerprint, Gap, Index, StateNode};
 use crate::watch::ledger::Ledger;
 use crate::watch::mirror::Mirror;
 use crate::watch::{Failure, OnGap, Outcome, Ticket, Update};
@@ -142,11 +142,11 @@ impl Session {
     }
 
     /// Compares the last event told with what history has at its index.
-    pub(super) fn on_verified(&mut self, ticket: Ticket, found: Option<super::Fingerprint>) {
+    pub(super) fn on_verified(&mut self, ticket: Ticket, found: Option<&Fingerprint>) {
         let Some(open) = self.open.get(&ticket).cloned() else {
             return;
         };
-        if found == self.last {
+        if found == self.last.as_ref() {
             self.unverified = false;
             self.mismatches = 0;
             return;

@@ -3,11 +3,11 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use super::{Open, Purpose, Session};
+use super::{BROKEN, GRACE, Open, PATIENCE, Purpose, Session};
 use crate::model::{Cause, Fingerprint, Gap, Index};
 use crate::watch::ledger::{Hole, Passed};
 use crate::watch::{
-    Ask, Failure, OnGap, Outcome, Start, StateOfWatch, Status, Step, Ticket, Update, questions,
+    Ask, End, Failure, OnGap, Outcome, Start, StateOfWatch, Status, Step, Ticket, Update, questions,
 };
 
 /// How many questions are under way at most.
@@ -25,11 +25,11 @@ const PRESSURE_POLL: Duration = Duration::from_millis(20);
 impl Session {
     /// Does whatever is due now, and notes when something is due next.
     pub(super) fn pump(&mut self) {
+        self.half_close();
         self.release();
         if self.finished {
             return;
         }
-        self.half_close();
         self.give_up_mute_stream();
         self.watch_freshness();
         if !self.endpoints.is_open(self.now) {
@@ -113,7 +113,7 @@ impl Session {
                         index: upto,
                     };
                     if self.plan.on_gap == OnGap::Fail {
-                        let oldest = Some(upto.next());
+                        let oldest = self.oldest;
                         self.finish(Outcome::Lost { gap, oldest });
                         return;
                     }
@@ -158,19 +158,30 @@ impl Session {
     }
 
     fn half_close(&mut self) {
+        let is_broken = self.half_closes_broken >= BROKEN;
+        let grace = if is_broken { PATIENCE } else { GRACE };
         let mut next = None;
+        let mut due = Vec::new();
         for (ticket, open) in &mut self.open {
-            let Some(at) = open.half_close_at() else {
+            let Some(at) = open.waits_since().map(|since| since + grace) else {
                 continue;
             };
             if at <= self.now {
                 open.half_closed = true;
-                self.steps.push(Step::HalfClose(*ticket));
+                due.push(*ticket);
             } else {
                 next = Some(next.map_or(at, |next: Instant| next.min(at)));
             }
         }
         self.wake_by(next);
+        for ticket in due {
+            if is_broken {
+                self.on_end(ticket, End::Clean);
+                self.close(ticket);
+            } else {
+                self.steps.push(Step::HalfClose(ticket));
+            }
+        }
     }
 
     fn give_up_mute_stream(&mut self) {
@@ -241,7 +252,7 @@ impl Session {
         let under_way = questions().count();
         if holes.is_empty() {
             self.width = 1;
-            if under_way == 0 && self.following && !self.ahead {
+            if under_way == 0 && self.following {
                 self.renew(cursor);
             }
             return true;
@@ -319,6 +330,11 @@ impl Session {
 
     pub(super) fn request(&mut self, purpose: Purpose, after: Option<Index>) {
         if self.endpoints.is_shaky() && self.open.values().any(|open| open.head.is_none()) {
+            return;
+        }
+        let not_before = self.paces.get(&purpose).map(|pace| pace.not_before);
+        if not_before.is_some_and(|at| at > self.now) {
+            self.wake_by(not_before);
             return;
         }
         let (endpoint, epoch) = self.endpoints.current();
