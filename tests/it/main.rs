@@ -8,9 +8,11 @@
     reason = "a panic is how a test fails, in its helpers too"
 )]
 
+mod checkpoint;
 mod decoder;
 mod errors;
 mod failover;
+mod gaps;
 mod get;
 mod harness;
 mod input;

@@ -196,7 +196,9 @@ impl Session {
         match purpose {
             Purpose::Alarm => {
                 let highest = parcel.batch().iter().map(|event| event.index()).max();
-                self.learn(highest.unwrap_or_default());
+                self.known = self.known.max(highest.unwrap_or_default());
+                let (known, now) = (self.known, self.now);
+                self.renewal().startle(known, now);
                 return;
             }
             Purpose::Verify => {

@@ -71,7 +71,7 @@ impl Session {
             if is_quiet {
                 self.probe(cursor);
             }
-            if is_quiet && is_steady {
+            if is_quiet && !self.endpoints.is_shaky() {
                 self.raise_alarm();
             }
         }

@@ -8,10 +8,12 @@
 //! | [`scripted`] | a server that answers what real ones rarely do |
 //! | [`shared`] | servers that tests share, a part for each test |
 //! | [`tool`] | runs the binary: to its end, in the background, on a terminal |
+//! | [`follow`] | a stream that is live, and what its consumer knows after its records |
 //! | [`oracle`] | compares what the tool said with the truth |
 //! | [`wait`] | waits for conditions, never for time |
 
 pub mod etcd;
+pub mod follow;
 pub mod oracle;
 pub mod ports;
 pub mod proxy;

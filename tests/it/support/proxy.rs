@@ -48,7 +48,7 @@ pub struct Proxy {
 }
 
 struct Shared {
-    target: SocketAddr,
+    target: Mutex<SocketAddr>,
     controls: Mutex<Controls>,
     /// A control or a queue has changed.
     changed: Condvar,
@@ -85,13 +85,9 @@ struct Link {
 impl Proxy {
     /// A proxy before the server at `url`.
     pub fn to(url: &str) -> Self {
-        let target = url
-            .trim_start_matches("http://")
-            .parse()
-            .unwrap_or_else(|error| panic!("{url}: {error}"));
         let (listener, port) = ports::listener();
         let shared = Arc::new(Shared {
-            target,
+            target: Mutex::new(address(url)),
             controls: Mutex::new(Controls {
                 listening: true,
                 ..Controls::default()
@@ -178,6 +174,11 @@ impl Proxy {
         wait::until(wait::LONG, "the proxy to open or close its port", || {
             self.shared.controls().listening != refusing
         });
+    }
+
+    /// Leads new connections to another server: what is behind an address was replaced.
+    pub fn lead_to(&self, url: &str) {
+        *self.shared.target.lock().unwrap() = address(url);
     }
 
     /// How many connections were accepted so far.
@@ -294,7 +295,7 @@ impl Shared {
 
     /// Connects the client to the server; returns the threads between them.
     fn connect(self: &Arc<Self>, client: TcpStream) -> Vec<JoinHandle<()>> {
-        let Ok(server) = TcpStream::connect(self.target) else {
+        let Ok(server) = TcpStream::connect(*self.target.lock().unwrap()) else {
             // Nobody is there: let the client see that.
             let _ = SockRef::from(&client).set_linger(Some(Duration::ZERO));
             return Vec::new();
@@ -585,6 +586,13 @@ fn is_temporary(error: &std::io::Error) -> bool {
         error.kind(),
         ErrorKind::WouldBlock | ErrorKind::TimedOut | ErrorKind::Interrupted
     )
+}
+
+/// Where the server at `url` listens.
+fn address(url: &str) -> SocketAddr {
+    url.trim_start_matches("http://")
+        .parse()
+        .unwrap_or_else(|error| panic!("{url}: {error}"))
 }
 
 /// Waits a moment for a client.
