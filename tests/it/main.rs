@@ -16,6 +16,7 @@ mod gaps;
 mod get;
 mod harness;
 mod input;
+mod manners;
 mod output;
 mod replay;
 mod rm;

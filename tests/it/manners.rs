@@ -1,0 +1,278 @@
+//! Politeness towards servers that answer and bring nothing, and patience with readers that
+//! don't read: no hot loop, no lost answer, no run that can't be ended.
+
+use std::os::unix::ffi::OsStringExt as _;
+use std::thread;
+use std::time::Duration;
+
+use rustix::process::Signal;
+
+use crate::support::etcd::{Etcd, Version};
+use crate::support::oracle;
+use crate::support::scripted::{Request, Response, Scripted};
+use crate::support::shared;
+use crate::support::tool::{Program, Running, parse_lines};
+use crate::support::v2;
+use crate::support::wait;
+
+const LIMIT: Duration = Duration::from_secs(30);
+/// How long the servers are watched.
+const SPAN: Duration = Duration::from_secs(3);
+/// What a watch may ask in that time. Without a delay it would be tens of thousands.
+const FEW: usize = 40;
+
+fn event(index: u64) -> String {
+    format!(
+        "{{\"action\":\"set\",\"node\":{{\"key\":\"/a\",\"value\":\"v\",\"modifiedIndex\":{index},\
+         \"createdIndex\":{index}}}}}\n"
+    )
+}
+
+fn is_stream(request: &Request) -> bool {
+    request.parameter("stream").is_some()
+}
+
+type Handler = fn(&Request) -> Response;
+
+#[test]
+fn servers_that_answer_and_bring_nothing_are_asked_rarely() {
+    let empty = |_: &Request| Response::stream(10).end();
+    let head_then_cut = |_: &Request| Response::stream(10).reset();
+    let only_streams_end = |request: &Request| {
+        if is_stream(request) {
+            Response::stream(10).end()
+        } else {
+            Response::stream(10).hold()
+        }
+    };
+    let always_too_early = |request: &Request| {
+        if is_stream(request) {
+            Response::stream(10).hold()
+        } else {
+            Response::stream(10).chunk(event(3)).end()
+        }
+    };
+    let cleared_but_not = |request: &Request| {
+        if is_stream(request) {
+            return Response::stream(10).hold();
+        }
+        let fault = r#"{"errorCode":401,"message":"The event in requested index is outdated and cleared","cause":"the requested history has been cleared [5/10]","index":10}"#;
+        Response::etcd(400, 10, fault)
+    };
+    let handlers: [(&str, Handler); 5] = [
+        ("an empty 200", empty),
+        ("a head and a cut", head_then_cut),
+        ("streams that end", only_streams_end),
+        ("events from before", always_too_early),
+        ("a cleared history that is not", cleared_but_not),
+    ];
+    thread::scope(|scope| {
+        for (name, handler) in handlers {
+            for count in [1, 2] {
+                scope.spawn(move || {
+                    let servers: Vec<Scripted> =
+                        (0..count).map(|_| Scripted::serve(handler)).collect();
+                    let urls: Vec<String> = servers.iter().map(Scripted::url).collect();
+                    let endpoints = urls.join(",");
+                    let watch = ["watch", "--stream", "/a", "--from-index", "10"];
+                    let running =
+                        Running::start(&[&["--endpoints", &endpoints], &watch[..]].concat());
+                    let asked = || {
+                        servers
+                            .iter()
+                            .map(|server| server.requests().len())
+                            .sum::<usize>()
+                    };
+                    wait::never(SPAN, name, || asked() > FEW);
+                    assert!(asked() > 0 && !running.has_ended(), "{name}");
+                });
+            }
+        }
+    });
+}
+
+#[test]
+fn an_index_ahead_is_reached_while_others_write_and_no_gap_is_declared() {
+    let etcd = Etcd::start(Version::V3_4);
+    let url = etcd.url();
+    let ahead = (v2::put(&url, "/other/k", "v").index + 50).to_string();
+    let modes = [&[][..], &["--stream", "--count", "1"]];
+    let watches = modes.map(|mode| {
+        let watch = [
+            "--endpoints",
+            &url,
+            "-o",
+            "json",
+            "watch",
+            "/quiet",
+            "--from-index",
+            &ahead,
+        ];
+        let running = Running::start(&[&watch[..], mode].concat());
+        running.wait_for_stderr("ahead", LIMIT);
+        running
+    });
+    let mut writer = v2::Writer::connect(&url);
+    for number in 0..2000 {
+        writer.put("/other/k", &number.to_string());
+    }
+    let truth = [writer.put("/quiet", "now")];
+    for running in watches {
+        let output = running.wait(LIMIT);
+        assert_eq!(output.code, 0, "{}", output.stderr);
+        let lines: Vec<String> = output.stdout.lines().map(str::to_owned).collect();
+        oracle::assert_every_event_once(&truth, &parse_lines(&lines));
+    }
+}
+
+#[test]
+fn a_write_goes_on_though_nobody_reads_its_record() {
+    let ground = shared::any();
+    let key = ground.key("late");
+    let script = format!("(sleep 1; printf late) | \"$0\" \"$@\" set {key} - | true");
+    let output = ground.shell(&script, &[]).run();
+    assert_eq!(output.stderr, "");
+    wait::until(LIMIT, "the value", || {
+        ground.value(&key).as_deref() == Some("late")
+    });
+}
+
+#[test]
+fn a_reader_that_does_not_read_on_keeps_no_signal_and_no_deadline_waiting() {
+    let ground = shared::any();
+    let value = "x".repeat(2000);
+    for number in 0..300 {
+        ground.put(&ground.key(&format!("k{number}")), &value);
+    }
+    let from = (v2::index(&ground.url()) - 299).to_string();
+    let stream = [
+        "watch",
+        "--stream",
+        "-r",
+        ground.part(),
+        "--from-index",
+        &from,
+    ];
+    for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
+        let running = ground.program(&stream).unread().start();
+        // Nothing tells from outside that it blocks; a signal that comes earlier ends it too.
+        wait::until(LIMIT, "its handler", || running.catches(signal));
+        running.signal(signal);
+        assert_eq!(running.wait(Duration::from_secs(5)).code, code);
+    }
+    let timed = [&stream[..], &["--timeout", "1s"]].concat();
+    let output = ground
+        .program(&timed)
+        .unread()
+        .start()
+        .wait(Duration::from_secs(5));
+    assert_eq!(output.code, 124, "{}", output.stderr);
+}
+
+#[test]
+fn conditions_on_large_values_hold_or_fail_as_small_ones_do() {
+    let ground = shared::any();
+    let key = ground.key("large");
+    let large = "{".repeat(70_000);
+    ground.put(&key, &large);
+    let wrong = ground.tool(&["set", &key, "new", "--prev-value", "wrong"]);
+    assert_eq!(
+        wrong.code,
+        1,
+        "{}",
+        &wrong.stderr[..200.min(wrong.stderr.len())]
+    );
+    let right = ground.tool(&["set", &key, &large, "--prev-value", &large]);
+    assert_eq!(
+        right.code,
+        0,
+        "{}",
+        &right.stderr[..200.min(right.stderr.len())]
+    );
+    let wrong = ground.tool(&["rm", &key, "--prev-value", "wrong"]);
+    assert_eq!(wrong.code, 1);
+    let right = ground.tool(&["rm", &key, "--prev-value", &large]);
+    assert_eq!(
+        right.code,
+        0,
+        "{}",
+        &right.stderr[..200.min(right.stderr.len())]
+    );
+    assert_eq!(ground.value(&key), None);
+}
+
+#[test]
+fn a_replay_ends_behind_a_proxy_that_takes_a_half_close_for_a_close() {
+    let ground = shared::any();
+    let from = ground.put(&ground.key("other"), "v").to_string();
+    // What the tool sends ends at the proxy, and with it the connection.
+    let script = r#"
+import socket,threading,sys
+s=socket.create_server(('127.0.0.1',0)); print(s.getsockname()[1],flush=True)
+def pipe(a,b):
+    try:
+        while True:
+            d=a.recv(65536)
+            if not d: break
+            b.sendall(d)
+    except OSError: pass
+    for x in (a,b):
+        try: x.shutdown(socket.SHUT_RDWR)
+        except OSError: pass
+def serve(c):
+    u=socket.create_connection((sys.argv[1],int(sys.argv[2])))
+    threading.Thread(target=pipe,args=(c,u),daemon=True).start()
+    pipe(u,c)
+while True:
+    c,_=s.accept(); threading.Thread(target=serve,args=(c,),daemon=True).start()
+"#;
+    let port = ground.url().rsplit(':').next().unwrap().to_owned();
+    let proxy = Program::new("python3", &["-c", script, "127.0.0.1", &port]).start();
+    let listens = proxy.wait_for_lines(1, LIMIT)[0].clone();
+    let url = format!("http://127.0.0.1:{listens}");
+    let replay = [
+        "--endpoints",
+        &url,
+        "replay",
+        &ground.key("quiet"),
+        "--from-index",
+        &from,
+    ];
+    let output = Running::start(&replay).wait(LIMIT);
+    assert_eq!(
+        (output.code, output.stdout.as_str()),
+        (0, ""),
+        "{}",
+        output.stderr
+    );
+    assert!(
+        output.stderr.contains("taken for empty"),
+        "{}",
+        output.stderr
+    );
+}
+
+#[test]
+fn durations_and_variables_that_cannot_be_used_are_usage_errors() {
+    for arguments in [
+        &["get", "/a", "--timeout", "18446744073709551615s"][..],
+        &["get", "/a", "--connect-timeout", "500000000000y"],
+        &["watch", "/a", "--timeout", "3"],
+    ] {
+        assert_eq!(
+            crate::support::tool::tool(arguments).code,
+            2,
+            "{arguments:?}"
+        );
+    }
+    let odd = std::ffi::OsString::from_vec(b"http://\xff:1".to_vec());
+    let output = Program::tool(&["get", "/a"])
+        .env("ETCDCTL_ENDPOINTS", odd)
+        .run();
+    assert_eq!(output.code, 2);
+    assert!(
+        output.stderr.contains("ETCDCTL_ENDPOINTS"),
+        "{}",
+        output.stderr
+    );
+}
