@@ -1,9 +1,9 @@
 //! What comes in: heads, events, ends and failures, and what they prove.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use super::{BROKEN, LASTED, Open, Pace, Purpose, Reading, Renewal, Session, StreamRecord};
+use super::{BROKEN, LASTED, Open, Pace, Purpose, Renewal, Session, StreamRecord};
 use crate::model::{Cause, Fingerprint, Index};
 use crate::protocol::v2::fault;
 use crate::protocol::{Fault, Head, Refusal};
@@ -140,10 +140,18 @@ impl Session {
 
     /// What is written from now on is seen.
     fn on_live(&mut self, open: &Open, index: Index) {
-        if self.live || !matches!(open.purpose, Purpose::Stream | Purpose::Probe) {
+        if !matches!(open.purpose, Purpose::Stream | Purpose::Probe) {
             return;
         }
-        self.live = true;
+        if self.stale {
+            let is_fresh = self.now.duration_since(self.fresh_at) < self.plan.stale_after;
+            if is_fresh {
+                self.refresh(self.fresh_at);
+            }
+        }
+        if std::mem::replace(&mut self.told_live, true) {
+            return;
+        }
         if let Some(cursor) = self.cursor().filter(|cursor| *cursor <= index) {
             self.tell(Update::Position(cursor));
         }
@@ -154,10 +162,12 @@ impl Session {
     }
 
     /// What is known was fresh at that time.
-    pub(super) fn refresh(&mut self, at: std::time::Instant) {
+    pub(super) fn refresh(&mut self, at: Instant) {
         self.fresh_at = self.fresh_at.max(at);
-        if self.stale && self.live {
+        if self.stale && self.is_registered() {
             self.stale = false;
+            self.told_live = true;
+            self.failed_rounds = 0;
             let (endpoint, _) = self.endpoints.current();
             self.tell_status(StateOfWatch::Live, endpoint, None, true);
         }
@@ -189,7 +199,7 @@ impl Session {
             return;
         };
         open.answered = true;
-        let (purpose, at) = (open.purpose, open.at);
+        let purpose = open.purpose;
         let (Some((head, _)), Some(after)) = (open.head, open.after) else {
             return;
         };
@@ -266,12 +276,9 @@ impl Session {
         }
         self.endpoints.proved();
         self.paces.remove(&purpose);
-        // An event that has just happened was fresh when its wait was opened, at least.
-        self.refresh(if is_live {
-            self.now
-        } else {
-            at.min(self.fresh_at)
-        });
+        if is_live {
+            self.refresh(self.now);
+        }
     }
 
     pub(super) fn on_end(&mut self, ticket: Ticket, end: End) {
@@ -427,7 +434,8 @@ impl Session {
             Verdict::AllFailed => {
                 self.failed_rounds = self.failed_rounds.saturating_add(1);
                 let notable = self.failed_rounds == NOTABLE_ROUNDS;
-                if std::mem::take(&mut self.live) || notable {
+                let was_live = !self.is_registered() && std::mem::take(&mut self.told_live);
+                if was_live || notable {
                     let state = StateOfWatch::Reconnecting;
                     self.tell_status(state, endpoint, Some(failure), notable);
                 }
@@ -454,10 +462,5 @@ impl Session {
         let (known, now, history) = (self.known, self.now, self.plan.history);
         self.renewal
             .get_or_insert_with(|| Renewal::new(known, now, history))
-    }
-
-    /// Whether the state is awaited, so that nothing else can be known.
-    pub(super) fn is_reading(&self) -> bool {
-        matches!(self.reading, Some(Reading::Start | Reading::Gap(_)))
     }
 }

@@ -174,8 +174,8 @@ pub struct Session {
     /// The store as a whole may not be watched.
     no_alarm: bool,
 
-    /// A wait is registered with the current endpoint.
-    live: bool,
+    /// The last status told was not that the connection is lost.
+    told_live: bool,
     /// When it was last certain that what is known is fresh.
     fresh_at: Instant,
     stale: bool,
@@ -222,7 +222,7 @@ impl Session {
             renewal: None,
             alarmed: None,
             no_alarm: plan.scope.recursive && plan.scope.key.as_str() == "/",
-            live: false,
+            told_live: false,
             fresh_at: now,
             stale: false,
             plan,
@@ -266,6 +266,13 @@ impl Session {
 
     fn has(&self, purpose: Purpose) -> bool {
         self.open.values().any(|open| open.purpose == purpose)
+    }
+
+    /// Whether a server would tell of what is written now.
+    fn is_registered(&self) -> bool {
+        self.open.values().any(|open| {
+            matches!(open.purpose, Purpose::Stream | Purpose::Probe) && open.head.is_some()
+        })
     }
 
     /// Whether it goes on once the replay's end is reached.

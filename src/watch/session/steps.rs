@@ -43,7 +43,7 @@ impl Session {
             self.ensure(Purpose::Target, None);
             return;
         }
-        if self.is_reading() {
+        if self.reading.is_some() {
             self.ensure(Purpose::State, None);
             return;
         }
@@ -131,7 +131,7 @@ impl Session {
         }
         if let Some(target) = self.target
             && !self.following
-            && !self.is_reading()
+            && self.reading.is_none()
             && self.cursor().is_some_and(|cursor| cursor >= target)
         {
             if self.follows() {
