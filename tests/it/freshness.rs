@@ -1,0 +1,284 @@
+//! Silence means that nothing happened: whether a watch can tell so, and says when it can't.
+
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::support::etcd::{Cluster, Etcd, Version};
+use crate::support::proxy::{Cut, Proxy};
+use crate::support::tool::{Program, Running};
+use crate::support::v2::{self, Truth};
+use crate::support::{follow, oracle, wait};
+
+const LIMIT: Duration = Duration::from_secs(30);
+
+/// After so long without confirmation a watch here is stale.
+const STALE_AFTER: Duration = Duration::from_secs(1);
+
+/// How much later the tests may see it, on a busy machine.
+const SLACK: Duration = Duration::from_secs(2);
+
+fn live(endpoints: &str) -> Running {
+    follow::live(endpoints, &["-r", "/app", "--stale-after", "1s"])
+}
+
+/// The states that the watch has told of itself, in order.
+fn states(running: &Running) -> Vec<String> {
+    let records = running.json();
+    let states = records.iter().filter(|one| one["action"] == "status");
+    states
+        .map(|one| one["state"].as_str().unwrap().to_owned())
+        .collect()
+}
+
+/// Waits for that state among those after the first `after`.
+#[track_caller]
+fn wait_for_state(running: &Running, after: usize, state: &str, limit: Duration) {
+    wait::until(limit, state, || {
+        states(running)[after..].iter().any(|one| one == state)
+    });
+}
+
+#[test]
+fn what_is_written_once_a_watch_is_live_is_seen() {
+    for version in Version::ALL {
+        let etcd = Etcd::start(version);
+        for round in 0..10 {
+            let running = follow::live(&etcd.url(), &["-r", "/app"]);
+            let value = round.to_string();
+            let truth = v2::put(&etcd.url(), "/app/k", &value);
+            let records = follow::wait_for_value(&running, "/app/k", &value);
+            assert_eq!(oracle::events(&records), [truth]);
+        }
+    }
+}
+
+#[test]
+fn a_status_names_the_state_the_endpoint_and_the_position() {
+    let etcd = Etcd::start(Version::V3_5);
+    let proxy = Proxy::to(&etcd.url());
+    v2::put(&etcd.url(), "/app/k", "v");
+    let running = follow::live(&proxy.url(), &["-r", "/app"]);
+    let first = running.json()[0].clone();
+    assert_eq!(first["action"], "status");
+    assert_eq!(first["state"], "live");
+    assert_eq!(first["endpoint"], proxy.url());
+    assert_eq!(first["index"], v2::index(&etcd.url()));
+    proxy.refuse(true);
+    proxy.cut_all(Cut::Reset);
+    wait_for_state(&running, 1, "reconnecting", LIMIT);
+    let record = running.json()[1].clone();
+    assert_eq!(record["state"], "reconnecting", "{record}");
+    assert_eq!(record["endpoint"], proxy.url());
+    assert!(!record["cause"].as_str().unwrap().is_empty(), "{record}");
+    let truth = v2::put(&etcd.url(), "/app/k", "meanwhile");
+    proxy.refuse(false);
+    wait_for_state(&running, 1, "live", LIMIT);
+    let records = follow::wait_for_value(&running, "/app/k", "meanwhile");
+    oracle::assert_every_event_once(&[truth], &records);
+    assert_eq!(states(&running), ["live", "reconnecting", "live"]);
+}
+
+#[test]
+fn without_being_asked_for_it_is_no_record() {
+    let etcd = Etcd::start(Version::V3_4);
+    let url = etcd.url();
+    let arguments = ["--endpoints", &url, "-o", "json", "-v", "watch", "--stream"];
+    let running =
+        Running::start(&[&arguments[..], &["-r", "/app", "--stale-after", "1s"]].concat());
+    running.wait_for_stderr("< 200", LIMIT);
+    v2::put(&url, "/app/k", "v");
+    running.wait_for_lines(1, LIMIT);
+    etcd.pause();
+    let begin = Instant::now();
+    // A notice instead.
+    running.wait_for_stderr(r#"{"notice":{"kind":"stale""#, STALE_AFTER + SLACK);
+    assert!(begin.elapsed() < STALE_AFTER + SLACK);
+    etcd.resume();
+    running.wait_for_stderr(r#"{"notice":{"kind":"live""#, LIMIT);
+    assert_eq!(running.lines().len(), 1, "{:?}", running.lines());
+}
+
+/// Breaks what `running` watches, and sees it become stale in time; then mends it, and sees it
+/// come back with all that was written meanwhile.
+#[track_caller]
+fn assert_stale_and_back(running: &Running, url: &str, fail: impl Fn(), mend: impl Fn() -> Truth) {
+    let first = v2::put(url, "/app/k", "before");
+    follow::wait_for_value(running, "/app/k", "before");
+    let seen = states(running).len();
+    assert!(!states(running).contains(&"stale".to_owned()));
+    fail();
+    wait_for_state(running, seen, "stale", STALE_AFTER + SLACK);
+    running.wait_for_stderr(r#""kind":"stale""#, LIMIT);
+    let truth = mend();
+    wait_for_state(running, seen, "live", LIMIT);
+    running.wait_for_stderr(r#""kind":"live""#, LIMIT);
+    let value = truth.value.clone().unwrap();
+    let records = follow::wait_for_value(running, &truth.key, &value);
+    oracle::assert_every_event_once(&[first, truth], &records);
+    let after: Vec<String> = states(running)[seen..].to_vec();
+    let stale = after.iter().position(|one| one == "stale").unwrap();
+    let live = after.iter().rposition(|one| one == "live").unwrap();
+    assert!(stale < live, "{after:?}");
+}
+
+#[test]
+fn a_server_that_hangs_makes_a_watch_stale() {
+    for version in Version::ALL {
+        let etcd = Etcd::start(version);
+        let running = live(&etcd.url());
+        assert_stale_and_back(
+            &running,
+            &etcd.url(),
+            || etcd.pause(),
+            || {
+                etcd.resume();
+                v2::put(&etcd.url(), "/app/k", "after")
+            },
+        );
+    }
+}
+
+#[test]
+fn a_half_open_connection_makes_a_watch_stale() {
+    let etcd = Etcd::start(Version::V3_5);
+    let proxy = Proxy::to(&etcd.url());
+    let running = live(&proxy.url());
+    assert_stale_and_back(
+        &running,
+        &etcd.url(),
+        || proxy.half_open(),
+        || {
+            let truth = v2::put(&etcd.url(), "/app/k", "unseen");
+            proxy.resume();
+            truth
+        },
+    );
+}
+
+#[test]
+fn a_server_that_is_gone_makes_a_watch_stale() {
+    let etcd = Etcd::start(Version::V3_4);
+    let running = live(&etcd.url());
+    assert_stale_and_back(
+        &running,
+        &etcd.url(),
+        || etcd.kill(),
+        || {
+            etcd.restart();
+            v2::put(&etcd.url(), "/app/k", "after")
+        },
+    );
+}
+
+#[test]
+fn a_lost_quorum_makes_a_watch_stale() {
+    let cluster = Cluster::start(Version::V3_5, 3);
+    // Only the member that stays is asked: it answers, but can't know.
+    let url = cluster.nodes[0].url();
+    let running = live(&url);
+    assert_stale_and_back(
+        &running,
+        &url,
+        || {
+            cluster.nodes[1].kill();
+            cluster.nodes[2].kill();
+        },
+        || {
+            cluster.nodes[1].restart();
+            wait::until_some(LIMIT, "a write", || {
+                let path = v2::key_path("/app/k");
+                let form = [("value", "after")];
+                let reply = v2::try_request("PUT", &url, &path, &form, LIMIT).ok()?;
+                (reply.status < 300).then(|| reply.truth())
+            })
+        },
+    );
+}
+
+#[test]
+fn an_idle_watch_that_is_well_is_never_stale() {
+    let etcd = Etcd::start(Version::V3_5);
+    let proxy = Proxy::to(&etcd.url());
+    let running = live(&proxy.url());
+    let reads = || {
+        let requests = proxy.requests();
+        requests
+            .iter()
+            .filter(|one| one.contains("quorum=true"))
+            .count()
+    };
+    let before = reads();
+    wait::never(4 * STALE_AFTER, "it says that it is stale", || {
+        states(&running) != ["live"] || running.stderr().contains("stale\"")
+    });
+    // It has asked a majority meanwhile, but not much more often than it must.
+    let asked = reads() - before;
+    assert!((3..=16).contains(&asked), "{asked} reads");
+    let truth = v2::put(&etcd.url(), "/app/k", "v");
+    let records = follow::wait_for_value(&running, "/app/k", "v");
+    oracle::assert_every_event_once(&[truth], &records);
+}
+
+/// Writes that the reader of the output lets wait.
+fn unread(url: &str, more: &[&str]) -> Running {
+    let arguments = [
+        &["--endpoints", url, "-o", "json", "-v", "watch", "--stream"],
+        more,
+    ]
+    .concat();
+    let running = Program::tool(&arguments).unread().start();
+    running.wait_for_stderr("&stream=true", LIMIT);
+    running.wait_for_stderr("< 200", LIMIT);
+    running
+}
+
+#[test]
+fn a_burst_that_nobody_reads_yet_is_kept() {
+    let etcd = Etcd::start(Version::V3_5);
+    let running = unread(&etcd.url(), &["-r", "/app"]);
+    let truth = v2::burst(&etcd.url(), 20_000, |number| {
+        (format!("/app/k{}", number % 500), number.to_string())
+    });
+    let peak = running.peak_memory_kib();
+    assert!(peak < (64 + 64) << 10, "{peak} KiB");
+    running.read_stdout();
+    let lines = running.wait_for_lines(truth.len(), LIMIT);
+    let records: Vec<Value> = crate::support::tool::parse_lines(&lines);
+    oracle::assert_every_event_once(&truth, &records);
+    let peak = running.peak_memory_kib();
+    assert!(peak < (64 + 64) << 10, "{peak} KiB");
+}
+
+#[test]
+fn past_the_buffer_nothing_is_lost_silently_and_memory_stays_bounded() {
+    let etcd = Etcd::start(Version::V3_4);
+    let running = unread(&etcd.url(), &["-r", "/app", "--buffer", "1MiB"]);
+    let value = "x".repeat(20_000);
+    // Several times the buffer, and more than history holds.
+    let mut truth = v2::burst(&etcd.url(), 1_600, |number| {
+        (
+            format!("/app/k{}", number % 20),
+            format!("{number} {value}"),
+        )
+    });
+    running.read_stdout();
+    truth.push(v2::put(&etcd.url(), "/app/end", "end"));
+    let mut records = Vec::new();
+    wait::until(LIMIT, "the end", || {
+        let lines = running.lines();
+        let is_over = lines
+            .last()
+            .is_some_and(|last| last.contains("/app/end") || last.contains("synced"));
+        if is_over {
+            records = running.json();
+        }
+        is_over
+    });
+    oracle::assert_nothing_lost_silently(&truth, &records);
+    follow::assert_positions_never_go_back(&records);
+    let state = follow::apply(follow::State::new(), "/app", &records);
+    assert_eq!(state, follow::server(&etcd.url(), "/app"));
+    let peak = running.peak_memory_kib();
+    assert!(peak < 64 << 10, "{peak} KiB");
+}

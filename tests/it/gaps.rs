@@ -1,0 +1,488 @@
+//! What is done about events that are lost, and what is no loss: gaps, removed directories,
+//! rebuilt stores and quiet keys in busy ones.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::support::etcd::{Etcd, Version};
+use crate::support::follow::{self, State};
+use crate::support::oracle;
+use crate::support::proxy::{Cut, Proxy};
+use crate::support::tool::Running;
+use crate::support::v2;
+use crate::support::{shared, wait};
+
+const LIMIT: Duration = Duration::from_secs(30);
+
+/// History holds this many indexes.
+const HISTORY: usize = 1000;
+
+/// A server, a network before it that can fail, and a stream on all below `/app`.
+struct Scene {
+    etcd: Etcd,
+    proxy: Proxy,
+    running: Running,
+    /// What the server had in scope as the stream began.
+    before: State,
+}
+
+/// Begins with `/app/kept`, `/app/changed` and `/app/gone`, all set before the stream.
+fn scene(version: Version, arguments: &[&str]) -> Scene {
+    let etcd = Etcd::start(version);
+    for name in ["kept", "changed", "gone"] {
+        v2::put(&etcd.url(), &format!("/app/{name}"), "1");
+    }
+    let before = follow::server(&etcd.url(), "/app");
+    let proxy = Proxy::to(&etcd.url());
+    let running = follow::live(&proxy.url(), &[&["-r", "/app"], arguments].concat());
+    Scene {
+        etcd,
+        proxy,
+        running,
+        before,
+    }
+}
+
+impl Scene {
+    fn url(&self) -> String {
+        self.etcd.url()
+    }
+
+    /// The network is down while `during` happens, and more writes elsewhere than history
+    /// holds.
+    fn outage(&self, during: impl Fn(&str)) {
+        self.proxy.refuse(true);
+        self.proxy.cut_all(Cut::Reset);
+        during(&self.url());
+        elsewhere(&self.url(), HISTORY + 100);
+        self.proxy.refuse(false);
+    }
+
+    /// The records up to that of the gap's end.
+    #[track_caller]
+    fn until_synced(&self) -> Vec<Value> {
+        follow::wait_for(&self.running, "the end of the gap", |record| {
+            record["action"] == "synced"
+        })
+    }
+
+    /// Writes once more, waits for that, and returns all records.
+    #[track_caller]
+    fn until_marked(&self) -> Vec<Value> {
+        v2::put(&self.url(), "/app/mark", "here");
+        follow::wait_for_value(&self.running, "/app/mark", "here")
+    }
+}
+
+/// Waits until the tool asks what there is from `index` on: it knows everything before.
+fn wait_until_asked(proxy: &Proxy, index: u64) {
+    let asked = format!("waitIndex={index}");
+    wait::until(LIMIT, &asked, || {
+        let requests = proxy.requests();
+        requests.iter().any(|request| request.ends_with(&asked))
+    });
+}
+
+fn elsewhere(url: &str, count: usize) {
+    v2::burst(url, count, |number| {
+        ("/other".to_owned(), number.to_string())
+    });
+}
+
+/// The part of the records that begins with the only gap.
+#[track_caller]
+fn from_gap(records: &[Value]) -> &[Value] {
+    let gaps: Vec<usize> = (0..records.len())
+        .filter(|at| records[*at]["action"] == "gap")
+        .collect();
+    assert_eq!(gaps.len(), 1, "{records:?}");
+    &records[gaps[0]..]
+}
+
+fn actions(records: &[Value]) -> Vec<&str> {
+    records
+        .iter()
+        .map(|record| record["action"].as_str().unwrap())
+        .collect()
+}
+
+#[test]
+fn after_a_gap_the_state_is_told_anew() {
+    for version in Version::ALL {
+        let scene = scene(version, &[]);
+        let told = v2::put(&scene.url(), "/app/changed", "2").index;
+        follow::wait_for_value(&scene.running, "/app/changed", "2");
+        scene.outage(|url| {
+            v2::put(url, "/app/changed", "3");
+            v2::put(url, "/app/sub/new", "1");
+            v2::delete(url, "/app/gone", "");
+        });
+        scene.until_synced();
+        let index = v2::index(&scene.url());
+        let records = scene.until_marked();
+        let gap = from_gap(&records);
+        assert_eq!(
+            gap[0],
+            json!({
+                "action": "gap",
+                "lost": {"from": told + 1, "to": index},
+                "certain": true,
+                "cause": "historyCleared",
+                "index": index,
+            })
+        );
+        assert_eq!(gap[1], json!({"action": "reset", "index": index}));
+        let keys: Vec<&str> = gap
+            .iter()
+            .filter(|record| record["origin"] == "snapshot")
+            .map(|record| record["node"]["key"].as_str().unwrap())
+            .collect();
+        assert_eq!(
+            keys,
+            [
+                "/app",
+                "/app/changed",
+                "/app/kept",
+                "/app/sub",
+                "/app/sub/new"
+            ]
+        );
+        assert_eq!(gap[7], json!({"action": "synced", "index": index}));
+        assert_eq!(actions(&gap[8..]), ["set"]);
+        follow::assert_positions_never_go_back(&records);
+        let after = follow::apply(scene.before.clone(), "/app", &records);
+        assert_eq!(after, follow::server(&scene.url(), "/app"));
+    }
+}
+
+#[test]
+fn a_gap_in_which_only_others_wrote_is_not_certain() {
+    for on_gap in ["resync", "diff"] {
+        let scene = scene(Version::V3_5, &["--on-gap", on_gap]);
+        scene.outage(|_| ());
+        let records = scene.until_synced();
+        assert_eq!(from_gap(&records)[0]["certain"], false);
+    }
+}
+
+#[test]
+fn after_a_gap_the_differences_are_told_where_they_are_asked_for() {
+    for version in Version::ALL {
+        let scene = scene(version, &["--on-gap", "diff"]);
+        v2::put(&scene.url(), "/app/changed", "2");
+        follow::wait_for_value(&scene.running, "/app/changed", "2");
+        scene.outage(|url| {
+            v2::put(url, "/app/changed", "3");
+            v2::put(url, "/app/sub/new", "1");
+            v2::delete(url, "/app/gone", "");
+        });
+        scene.until_synced();
+        let index = v2::index(&scene.url());
+        let records = scene.until_marked();
+        let gap = from_gap(&records);
+        assert_eq!(
+            actions(gap),
+            ["gap", "delete", "set", "set", "set", "synced", "set"]
+        );
+        assert_eq!(gap[0]["certain"], true);
+        assert_eq!(gap[0]["lost"]["to"], index);
+        for change in &gap[1..5] {
+            assert_eq!(change["origin"], "resync", "{change}");
+            assert_eq!(change["index"], index, "{change}");
+        }
+        let keys: Vec<&Value> = gap[1..5].iter().map(|one| &one["node"]["key"]).collect();
+        assert_eq!(
+            keys,
+            ["/app/gone", "/app/changed", "/app/sub", "/app/sub/new"]
+        );
+        assert_eq!(gap[1]["prevNode"]["value"], "1");
+        assert_eq!(gap[2]["prevNode"]["value"], "2");
+        assert_eq!(gap[2]["node"]["value"], "3");
+        assert!(gap[4].get("prevNode").is_none(), "{}", gap[4]);
+        let after = follow::apply(scene.before.clone(), "/app", &records);
+        assert_eq!(after, follow::server(&scene.url(), "/app"));
+        follow::assert_positions_never_go_back(&records);
+    }
+}
+
+#[test]
+fn a_refreshed_time_to_live_is_no_change() {
+    for on_gap in ["resync", "diff"] {
+        let etcd = Etcd::start(Version::V3_4);
+        let form = [("value", "v"), ("ttl", "500")];
+        v2::request("PUT", &etcd.url(), "/v2/keys/app/k", &form).truth();
+        let proxy = Proxy::to(&etcd.url());
+        let running = follow::live(&proxy.url(), &["-r", "/app", "--on-gap", on_gap]);
+        proxy.refuse(true);
+        proxy.cut_all(Cut::Reset);
+        let refresh = [("refresh", "true"), ("ttl", "900"), ("prevExist", "true")];
+        v2::request("PUT", &etcd.url(), "/v2/keys/app/k", &refresh).truth();
+        elsewhere(&etcd.url(), HISTORY + 100);
+        proxy.refuse(false);
+        let records = follow::wait_for(&running, "the end of the gap", |record| {
+            record["action"] == "synced"
+        });
+        assert_eq!(records[0]["certain"], false, "{on_gap}: {records:?}");
+        if on_gap == "diff" {
+            assert_eq!(actions(&records), ["gap", "synced"]);
+        }
+    }
+}
+
+#[test]
+fn a_gap_that_is_continued_is_no_wider_than_it_must_be() {
+    for version in Version::ALL {
+        let scene = scene(version, &["--on-gap", "continue"]);
+        let told = v2::put(&scene.url(), "/app/k", "told");
+        follow::wait_for_value(&scene.running, "/app/k", "told");
+        scene.outage(|url| {
+            v2::put(url, "/app/k", "lost");
+            elsewhere(url, 200);
+        });
+        let index = v2::index(&scene.url());
+        // Before the next write moves history on, all that is left of it must have been read.
+        wait_until_asked(&scene.proxy, index + 1);
+        let records = scene.until_marked();
+        let gap = from_gap(&records);
+        // The last 1,000 indexes are served (fact 10).
+        assert_eq!(
+            gap[0]["lost"],
+            json!({"from": told.index + 1, "to": index - 1000})
+        );
+        assert_eq!(gap[0]["index"], index - 1000);
+        assert_eq!(gap[0]["certain"], false);
+        assert_eq!(actions(&gap[1..]), ["set"]);
+        follow::assert_positions_never_go_back(&records);
+    }
+}
+
+#[test]
+fn a_gap_that_must_not_be_ends_the_run_with_its_range() {
+    let scene = scene(Version::V3_5, &["--on-gap", "fail"]);
+    let told = v2::put(&scene.url(), "/app/k", "told").index;
+    follow::wait_for_value(&scene.running, "/app/k", "told");
+    scene.outage(|_| ());
+    let oldest = v2::index(&scene.url()) - 999;
+    let output = scene.running.wait(LIMIT);
+    assert_eq!(output.code, 5, "{}", output.stderr);
+    let error = output
+        .stderr
+        .lines()
+        .find(|line| line.starts_with(r#"{"error""#))
+        .unwrap();
+    let error: Value = serde_json::from_str(error).unwrap();
+    assert_eq!(
+        error["error"]["lost"],
+        json!({"from": told + 1, "to": oldest - 1})
+    );
+    assert!(!output.stdout.contains("\"gap\""), "{}", output.stdout);
+}
+
+#[test]
+fn a_gap_is_lines_in_text_too() {
+    let etcd = Etcd::start(Version::V3_5);
+    let first = v2::put(&etcd.url(), "/app/k", "v").index;
+    elsewhere(&etcd.url(), HISTORY + 100);
+    let index = v2::index(&etcd.url());
+    let from = first.to_string();
+    let running = Running::start(&[
+        "--endpoints",
+        &etcd.url(),
+        "watch",
+        "--stream",
+        "-r",
+        "/app",
+        "--from-index",
+        &from,
+    ]);
+    let lines = running.wait_for_lines(5, LIMIT);
+    assert_eq!(
+        lines,
+        [
+            format!("{index}\tgap\t/app\t{first}-{index}\tcertain\thistoryCleared"),
+            format!("{index}\treset\t/app"),
+            format!("{index}\tget\t/app/\t"),
+            format!("{index}\tget\t/app/k\tv"),
+            format!("{index}\tsynced\t/app"),
+        ]
+    );
+}
+
+#[test]
+fn every_key_that_a_removed_directory_takes_with_it_is_told_before_it() {
+    for ground in shared::each() {
+        let (url, top) = (ground.url(), ground.key("top"));
+        let key = |name: &str| format!("{top}/{name}");
+        v2::put(&url, &key("dir/a"), "1");
+        v2::put(&url, &key("dir/sub/b"), "2");
+        v2::put(&url, &key("dirt"), "stays");
+        let before = follow::server(&url, &top);
+        let running = follow::live(&url, &["-r", &top, "--expand"]);
+        v2::put(&url, &key("dir/c"), "3");
+        let removed = v2::delete(&url, &key("dir"), "recursive=true").index;
+        v2::put(&url, &key("end"), "v");
+        let records = follow::wait_for_value(&running, &key("end"), "v");
+        assert_eq!(
+            actions(&records),
+            [
+                "set", "delete", "delete", "delete", "delete", "delete", "set"
+            ]
+        );
+        let mut keys: Vec<String> = Vec::new();
+        for record in &records[1..5] {
+            assert_eq!(record["origin"], "expand", "{record}");
+            assert_eq!(record["index"], removed, "{record}");
+            keys.push(record["node"]["key"].as_str().unwrap().to_owned());
+        }
+        // Those below others come first.
+        let place = |name: &str| keys.iter().position(|one| *one == key(name)).unwrap();
+        assert!(place("dir/sub/b") < place("dir/sub"), "{keys:?}");
+        assert_eq!(records[1 + place("dir/a")]["prevNode"]["value"], "1");
+        assert_eq!(records[1 + place("dir/c")]["prevNode"]["value"], "3");
+        assert!(records[5].get("origin").is_none(), "{}", records[5]);
+        assert_eq!(records[5]["node"]["dir"], true);
+        let after = follow::apply(before, &top, &records);
+        assert_eq!(after, follow::server(&url, &top));
+    }
+}
+
+#[test]
+fn every_key_that_an_expired_directory_takes_with_it_is_told_before_it() {
+    for ground in shared::each() {
+        let (url, top) = (ground.url(), ground.key("top"));
+        let running = follow::live(&url, &["-r", &top, "--expand"]);
+        let directory = format!("{top}/dir");
+        let form = [("dir", "true"), ("ttl", "1")];
+        v2::request("PUT", &url, &v2::key_path(&directory), &form).truth();
+        v2::put(&url, &format!("{directory}/k"), "v");
+        let records = follow::wait_for(&running, "the expiry", |record| {
+            record["action"] == "expire"
+        });
+        let last = &records[records.len() - 2..];
+        assert_eq!(last[0]["action"], "delete");
+        assert_eq!(last[0]["origin"], "expand");
+        assert_eq!(last[0]["node"]["key"], format!("{directory}/k"));
+        assert_eq!(last[1]["node"]["key"], directory);
+    }
+}
+
+/// How a store is replaced while the network is down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Rebuilt {
+    /// Wiped: a static configuration gives the same cluster id (fact 19).
+    SameId,
+    /// Another cluster at the same address.
+    OtherId,
+}
+
+#[test]
+fn a_rebuilt_store_is_declared_and_its_state_told() {
+    for on_gap in ["resync", "diff"] {
+        for rebuilt in [Rebuilt::SameId, Rebuilt::OtherId] {
+            for is_above in [false, true] {
+                let what = format!("{on_gap} {rebuilt:?} above={is_above}");
+                let mut scene = scene(Version::V3_4, &["--on-gap", on_gap]);
+                for number in 0..30 {
+                    v2::put(&scene.url(), "/app/changed", &number.to_string());
+                }
+                follow::wait_for_value(&scene.running, "/app/changed", "29");
+                let told = v2::index(&scene.url());
+                scene.proxy.refuse(true);
+                scene.proxy.cut_all(Cut::Reset);
+                match rebuilt {
+                    Rebuilt::SameId => scene.etcd.wipe_and_restart(),
+                    Rebuilt::OtherId => {
+                        scene.etcd = Etcd::start(Version::V3_4);
+                        scene.proxy.lead_to(&scene.url());
+                    }
+                }
+                v2::put(&scene.url(), "/app/kept", "1");
+                v2::put(&scene.url(), "/app/rebuilt", "1");
+                if is_above {
+                    elsewhere(&scene.url(), 100);
+                    assert!(v2::index(&scene.url()) > told);
+                }
+                scene.proxy.refuse(false);
+                scene.until_synced();
+                let records = scene.until_marked();
+                let gap = from_gap(&records);
+                let cause = match rebuilt {
+                    Rebuilt::SameId => "indexRewound",
+                    Rebuilt::OtherId => "clusterChanged",
+                };
+                assert_eq!(gap[0]["cause"], cause, "{what}");
+                assert_eq!(
+                    gap[0]["lost"],
+                    json!({"from": told + 1, "to": null}),
+                    "{what}"
+                );
+                if on_gap == "resync" {
+                    assert_eq!(gap[1]["action"], "reset", "{what}");
+                }
+                let after = follow::apply(scene.before.clone(), "/app", &records);
+                assert_eq!(after, follow::server(&scene.url(), "/app"), "{what}");
+                follow::assert_positions_never_go_back(&records);
+            }
+        }
+    }
+}
+
+/// Waits until the watch has become so quiet that it has the whole store wake it.
+fn wait_for_alarm(running: &Running) {
+    running.wait_for_stderr("/v2/keys/?wait=true&recursive=true", LIMIT);
+}
+
+#[test]
+fn a_quiet_key_in_a_busy_store_has_no_gap() {
+    for version in Version::ALL {
+        let etcd = Etcd::start(version);
+        let running = follow::live(&etcd.url(), &["/app/k"]);
+        wait_for_alarm(&running);
+        elsewhere(&etcd.url(), 6 * HISTORY);
+        let truth = v2::put(&etcd.url(), "/app/k", "v");
+        let records = follow::wait_for_value(&running, "/app/k", "v");
+        oracle::assert_every_event_once(&[truth], &records);
+    }
+}
+
+#[test]
+fn a_quiet_key_in_a_busy_store_has_no_gap_through_short_cuts() {
+    let etcd = Etcd::start(Version::V3_5);
+    let proxy = Proxy::to(&etcd.url());
+    let running = follow::live(&proxy.url(), &["/app/k"]);
+    wait_for_alarm(&running);
+    for _ in 0..6 {
+        proxy.cut_all(Cut::Reset);
+        // What a cut costs is a few hundred writes at most, then some time without.
+        elsewhere(&etcd.url(), 600);
+        wait_until_asked(&proxy, v2::index(&etcd.url()) + 1);
+    }
+    let truth = v2::put(&etcd.url(), "/app/k", "v");
+    let records = follow::wait_for_value(&running, "/app/k", "v");
+    oracle::assert_every_event_once(&[truth], &records);
+}
+
+#[test]
+fn a_key_that_is_seldom_written_in_a_busy_store_has_no_gap() {
+    let etcd = Etcd::start(Version::V3_4);
+    let running = follow::live(&etcd.url(), &["/app/k"]);
+    wait_for_alarm(&running);
+    let mut truth = Vec::new();
+    for round in 0..5 {
+        elsewhere(&etcd.url(), HISTORY);
+        truth.push(v2::put(&etcd.url(), "/app/k", &format!("round {round}")));
+    }
+    let records = follow::wait_for_value(&running, "/app/k", "round 4");
+    oracle::assert_every_event_once(&truth, &records);
+}
+
+#[test]
+fn a_watch_that_has_just_begun_keeps_up_with_a_busy_store() {
+    let etcd = Etcd::start(Version::V3_5);
+    let running = follow::live(&etcd.url(), &["/app/k"]);
+    elsewhere(&etcd.url(), 3 * HISTORY);
+    let truth = v2::put(&etcd.url(), "/app/k", "v");
+    let records = follow::wait_for_value(&running, "/app/k", "v");
+    oracle::assert_every_event_once(&[truth], &records);
+}

@@ -1,0 +1,224 @@
+//! The present state first, and then every event: `--snapshot`.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::support::etcd::{Etcd, Version};
+use crate::support::follow::{self, State};
+use crate::support::oracle;
+use crate::support::shared;
+use crate::support::tool::Running;
+use crate::support::v2::{self, Truth, Writer};
+
+const LIMIT: Duration = Duration::from_secs(30);
+
+#[test]
+fn the_state_is_told_first_in_the_order_of_its_keys() {
+    for ground in shared::each() {
+        let (url, top) = (ground.url(), ground.key("top"));
+        let key = |name: &str| format!("{top}/{name}");
+        let mut written = Vec::new();
+        for name in ["b", "a/z", "a-b", "a/é", "ключ"] {
+            written.push(v2::put(&url, &key(name), &format!("value of {name}")));
+        }
+        ground.mkdir(&key("empty"));
+        let index = v2::index(&url);
+        let running = follow::live(&url, &["-r", &top, "--snapshot"]);
+        let truth = v2::put(&url, &key("later"), "v");
+        let records = follow::wait_for_value(&running, &key("later"), "v");
+        let keys: Vec<String> = records[..8]
+            .iter()
+            .map(|record| record["node"]["key"].as_str().unwrap().to_owned())
+            .collect();
+        let mut expected = [""; 8].map(|_| top.clone());
+        for (place, name) in ["a", "a-b", "a/z", "a/é", "b", "empty", "ключ"]
+            .iter()
+            .enumerate()
+        {
+            expected[place + 1] = key(name);
+        }
+        assert_eq!(keys, expected);
+        for record in &records[..8] {
+            assert_eq!(record["action"], "get", "{record}");
+            assert_eq!(record["origin"], "snapshot", "{record}");
+            assert!(record["index"].as_u64().unwrap() >= index, "{record}");
+            assert_eq!(record["index"], records[0]["index"]);
+        }
+        for place in [0, 1, 6] {
+            assert_eq!(records[place]["node"]["dir"], true, "{}", records[place]);
+        }
+        // As etcd serves it, with both indexes.
+        assert_eq!(
+            records[5]["node"],
+            json!({
+                "key": key("b"),
+                "value": "value of b",
+                "modifiedIndex": written[0].index,
+                "createdIndex": written[0].index,
+            })
+        );
+        let synced = json!({"action": "synced", "index": records[0]["index"]});
+        assert_eq!(records[8], synced);
+        assert_eq!(oracle::events(&records), [truth]);
+        assert_eq!(
+            follow::apply(State::new(), &top, &records),
+            follow::server(&url, &top)
+        );
+        follow::assert_positions_never_go_back(&records);
+    }
+}
+
+#[test]
+fn of_a_single_key_only_that_is_told() {
+    for ground in shared::each() {
+        let (url, key) = (ground.url(), ground.key("dir/k"));
+        v2::put(&url, &key, "1");
+        v2::put(&url, &ground.key("dir/beside"), "1");
+        let running = follow::live(&url, &[&key, "--snapshot"]);
+        let truth = v2::put(&url, &key, "2");
+        let records = follow::wait_for_value(&running, &key, "2");
+        assert_eq!(records.len(), 3, "{records:?}");
+        assert_eq!(records[0]["node"]["key"], key);
+        assert_eq!(records[0]["node"]["value"], "1");
+        assert_eq!(records[1]["action"], "synced");
+        assert_eq!(oracle::events(&records), [truth]);
+        // Of a directory without -r, what is in it is no part either.
+        let directory = ground.key("dir");
+        let running = follow::live(&url, &[&directory, "--snapshot"]);
+        let records = follow::wait_for(&running, "synced", |one| one["action"] == "synced");
+        assert_eq!(records.len(), 2, "{records:?}");
+        assert_eq!(records[0]["node"]["key"], directory);
+        assert_eq!(records[0]["node"]["dir"], true);
+    }
+}
+
+#[test]
+fn of_a_key_that_is_not_there_nothing_is_told_but_that() {
+    for ground in shared::each() {
+        let (url, key) = (ground.url(), ground.key("missing"));
+        for arguments in [&["--snapshot"][..], &["--snapshot", "-r"]] {
+            let running = follow::live(&url, &[&[key.as_str()], arguments].concat());
+            let records = follow::wait_for(&running, "synced", |one| one["action"] == "synced");
+            assert_eq!(records.len(), 1, "{records:?}");
+            // And its creation is seen.
+            let truth = v2::put(&url, &key, "now");
+            let records = follow::wait_for_value(&running, &key, "now");
+            assert_eq!(oracle::events(&records), [truth]);
+            v2::delete(&url, &key, "");
+        }
+    }
+}
+
+#[test]
+fn the_state_is_lines_in_text_too() {
+    let ground = shared::any();
+    let (url, top) = (ground.url(), ground.key("top"));
+    v2::put(&url, &format!("{top}/dir/k"), "a\tb");
+    let running = Running::start(&[
+        "--endpoints",
+        &url,
+        "watch",
+        "--stream",
+        "-r",
+        &top,
+        "--snapshot",
+        "--count",
+        "1",
+        "-v",
+    ]);
+    running.wait_for_stderr("?wait=true", LIMIT);
+    running.wait_for_lines(4, LIMIT);
+    let set = v2::put(&url, &format!("{top}/dir/k"), "c").index;
+    let output = running.wait(LIMIT);
+    assert_eq!(output.code, 0, "{}", output.stderr);
+    let lines: Vec<&str> = output.stdout.lines().collect();
+    let index = lines[0].split('\t').next().unwrap();
+    assert_eq!(
+        lines,
+        [
+            format!("{index}\tget\t{top}/\t"),
+            format!("{index}\tget\t{top}/dir/\t"),
+            format!("{index}\tget\t{top}/dir/k\ta\\tb"),
+            format!("{index}\tsynced\t{top}"),
+            format!("{set}\tset\t{top}/dir/k\tc"),
+        ]
+    );
+    assert!(index.parse::<u64>().unwrap() < set);
+}
+
+/// Writes as fast as the server takes it until `enough`: sets, in turn on a few keys and on new
+/// ones, and deletes of those.
+fn write_until(url: &str, lane: usize, enough: &AtomicBool) -> Vec<Truth> {
+    let mut writer = Writer::connect(url);
+    let mut truth = Vec::new();
+    for number in 0.. {
+        if enough.load(Ordering::SeqCst) {
+            break;
+        }
+        let fresh = format!("/app/new/{lane}-{number}");
+        truth.push(writer.put(&format!("/app/k{lane}"), &number.to_string()));
+        truth.push(writer.put(&fresh, "v"));
+        if number % 2 == 0 {
+            let path = v2::key_path(&fresh);
+            truth.push(writer.request("DELETE", &path, &[]).truth());
+        }
+    }
+    truth
+}
+
+#[test]
+fn between_the_state_and_the_events_nothing_is_lost_and_nothing_comes_twice() {
+    for version in Version::ALL {
+        let etcd = Etcd::start(version);
+        let url = etcd.url();
+        v2::burst(&url, 100, |number| {
+            (format!("/app/old/{number}"), "v".to_owned())
+        });
+        for _ in 0..3 {
+            let enough = AtomicBool::new(false);
+            let (running, mut truth) = thread::scope(|scope| {
+                let lanes: Vec<_> = (0..4)
+                    .map(|lane| {
+                        scope.spawn({
+                            let (url, enough) = (&url, &enough);
+                            move || write_until(url, lane, enough)
+                        })
+                    })
+                    .collect();
+                let running = follow::live(&url, &["-r", "/app", "--snapshot"]);
+                follow::wait_for(&running, "events after the state", |record| {
+                    record["node"]["modifiedIndex"].is_u64() && record.get("origin").is_none()
+                });
+                enough.store(true, Ordering::SeqCst);
+                let lanes = lanes.into_iter();
+                let truth: Vec<Truth> = lanes.flat_map(|lane| lane.join().unwrap()).collect();
+                (running, truth)
+            });
+            truth.push(v2::put(&url, "/app/end", &v2::index(&url).to_string()));
+            truth.sort_by_key(|one| one.index);
+            let end = truth.last().unwrap().value.clone().unwrap();
+            let records = follow::wait_for_value(&running, "/app/end", &end);
+            let synced = records
+                .iter()
+                .find(|record| record["action"] == "synced")
+                .and_then(|record| record["index"].as_u64())
+                .unwrap();
+            truth.retain(|one| one.index > synced);
+            oracle::assert_every_event_once(&truth, &records);
+            let states: Vec<&Value> = records
+                .iter()
+                .filter(|record| record["origin"] == "snapshot")
+                .map(|record| &record["index"])
+                .collect();
+            assert!(states.len() > 100 && states.iter().all(|index| **index == synced));
+            assert_eq!(
+                follow::apply(State::new(), "/app", &records),
+                follow::server(&url, "/app")
+            );
+            follow::assert_positions_never_go_back(&records);
+        }
+    }
+}

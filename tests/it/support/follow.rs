@@ -1,0 +1,156 @@
+//! A stream as its consumer follows it: record by record, to a state of its own.
+//!
+//! In scope: starting a stream so that it is certainly live, and applying its records. Out of
+//! scope: whether every event came (`oracle`).
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::tool::{Program, Running};
+use super::{v2, wait};
+
+/// Keys with their values; a directory has none.
+pub type State = BTreeMap<String, Option<String>>;
+
+/// Starts `watch --stream` with these arguments, and waits until it says that it is live:
+/// every write that is acknowledged afterwards is seen.
+#[track_caller]
+pub fn live(endpoints: &str, arguments: &[&str]) -> Running {
+    let running = stream(endpoints, arguments).start();
+    wait_for(&running, "the stream to be live", is_live);
+    running
+}
+
+/// The same, about to be started.
+pub fn stream(endpoints: &str, arguments: &[&str]) -> Program {
+    let always = ["-o", "json", "-v", "watch", "--stream", "--status"];
+    Program::tool(&[&["--endpoints", endpoints][..], &always, arguments].concat())
+}
+
+/// Does this record say that the watch is live?
+pub fn is_live(record: &Value) -> bool {
+    record["action"] == "status" && record["state"] == "live"
+}
+
+/// Waits until a record is there of which `is_it` is true, and returns all records up to it,
+/// without those of the watch's own state.
+#[track_caller]
+pub fn wait_for(running: &Running, what: &str, is_it: impl Fn(&Value) -> bool) -> Vec<Value> {
+    let mut seen = 0;
+    let end = wait::until_some(wait::LONG, what, || {
+        let records = running.json();
+        let found = records[seen..].iter().position(&is_it).map(|at| seen + at);
+        seen = records.len();
+        assert!(
+            found.is_some() || !running.has_ended(),
+            "it ended before {what}:\n{}",
+            running.stderr()
+        );
+        found
+    });
+    let mut records = running.json();
+    records.truncate(end + 1);
+    without_status(records)
+}
+
+/// Waits until an event of that key with that value is there; the records up to it.
+#[track_caller]
+pub fn wait_for_value(running: &Running, key: &str, value: &str) -> Vec<Value> {
+    wait_for(running, &format!("{key} = {value}"), |record| {
+        record["node"]["key"] == key && record["node"]["value"] == value
+    })
+}
+
+/// The records without those of the watch's own state.
+pub fn without_status(mut records: Vec<Value>) -> Vec<Value> {
+    records.retain(|record| record["action"] != "status");
+    records
+}
+
+/// What a consumer knows of `top` that knew `state` and applied the records in their order.
+pub fn apply(mut state: State, top: &str, records: &[Value]) -> State {
+    for record in records {
+        let action = record["action"].as_str().expect("an action");
+        if action == "reset" {
+            state.clear();
+        }
+        let Some(key) = record["node"]["key"].as_str() else {
+            continue;
+        };
+        if matches!(action, "delete" | "expire" | "compareAndDelete") {
+            let below = format!("{}/", key.trim_end_matches('/'));
+            state.retain(|one, _| one != key && !one.starts_with(&below));
+            continue;
+        }
+        for (end, _) in key.match_indices('/') {
+            if is_within(&key[..end], top) {
+                state.entry(key[..end].to_owned()).or_insert(None);
+            }
+        }
+        let value = record["node"]["value"].as_str().map(str::to_owned);
+        state.insert(key.to_owned(), value);
+    }
+    state
+}
+
+/// What the server itself has of `top`, agreed upon by a majority.
+#[track_caller]
+pub fn server(url: &str, top: &str) -> State {
+    let mut state = State::new();
+    for node in server_nodes(url, top) {
+        let value = node["value"].as_str().map(str::to_owned);
+        state.insert(node["key"].as_str().expect("a key").to_owned(), value);
+    }
+    state
+}
+
+/// Every key of `top` and below as the server has it; none where there is no such key.
+#[track_caller]
+pub fn server_nodes(url: &str, top: &str) -> Vec<Value> {
+    let path = format!("{}?recursive=true&quorum=true", v2::key_path(top));
+    let reply = v2::request("GET", url, &path, &[]);
+    if reply.status == 404 {
+        return Vec::new();
+    }
+    assert_eq!(reply.status, 200, "{}", reply.text());
+    let mut left = vec![reply.json()["node"].clone()];
+    let mut nodes = Vec::new();
+    while let Some(mut node) = left.pop() {
+        if let Value::Array(children) = node["nodes"].take() {
+            left.extend(children);
+        }
+        nodes.push(node);
+    }
+    nodes
+}
+
+/// Panics where a position goes back, other than after a gap that says that they begin anew.
+#[track_caller]
+pub fn assert_positions_never_go_back(records: &[Value]) {
+    let mut last = 0;
+    for record in records {
+        let position = position(record);
+        if record["action"] == "gap" && record["lost"]["to"].is_null() {
+            last = position;
+        }
+        assert!(position >= last, "from {last} back to {record}");
+        last = position;
+    }
+}
+
+/// A record's position, as the contract defines it.
+#[track_caller]
+pub fn position(record: &Value) -> u64 {
+    record["index"]
+        .as_u64()
+        .or_else(|| record["node"]["modifiedIndex"].as_u64())
+        .unwrap_or_else(|| panic!("no position: {record}"))
+}
+
+fn is_within(key: &str, top: &str) -> bool {
+    let top = top.trim_end_matches('/');
+    key.strip_prefix(top)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        && !key.is_empty()
+}
