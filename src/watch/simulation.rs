@@ -728,11 +728,14 @@ proptest! {
         seed in any::<u64>(),
         to in proptest::option::of(1u64..60),
         oldest in any::<bool>(),
+        on_gap in prop_oneof![Just(OnGap::Fail), Just(OnGap::Diff)],
     ) {
         let latest = before.len() as u64;
         let start = if oldest { Start::Oldest } else { Start::At(Index(1)) };
         let until = Until::Present { to: to.map(Index), follow: false };
-        let mut world = World::new(plan(start, until, seed), members, before);
+        let mut plan = plan(start, until, seed);
+        plan.on_gap = on_gap;
+        let mut world = World::new(plan, members, before);
         world.feed(Input::Tick);
         world.run_for(Duration::from_millis(10));
         for act in &acts {

@@ -206,7 +206,7 @@ fn a_replay_ends_behind_a_proxy_that_takes_a_half_close_for_a_close() {
     let ground = shared::any();
     let from = ground.put(&ground.key("other"), "v").to_string();
     // What the tool sends ends at the proxy, and with it the connection.
-    let script = r#"
+    let script = r"
 import socket,threading,sys
 s=socket.create_server(('127.0.0.1',0)); print(s.getsockname()[1],flush=True)
 def pipe(a,b):
@@ -225,7 +225,7 @@ def serve(c):
     pipe(u,c)
 while True:
     c,_=s.accept(); threading.Thread(target=serve,args=(c,),daemon=True).start()
-"#;
+";
     let port = ground.url().rsplit(':').next().unwrap().to_owned();
     let proxy = Program::new("python3", &["-c", script, "127.0.0.1", &port]).start();
     let listens = proxy.wait_for_lines(1, LIMIT)[0].clone();

@@ -4,7 +4,7 @@ use super::{Purpose, Reading, Session};
 use crate::model::{Cause, Fingerprint, Gap, Index, StateNode};
 use crate::watch::ledger::Ledger;
 use crate::watch::mirror::Mirror;
-use crate::watch::{Failure, OnGap, Outcome, Ticket, Update};
+use crate::watch::{Failure, OnGap, Outcome, Start, Ticket, Update};
 
 impl Session {
     /// Events after the cursor up to `upto` are no longer in history.
@@ -91,7 +91,7 @@ impl Session {
             self.tell(Update::State { index, nodes });
             self.tell(Update::Synced(index));
         }
-        if self.plan.snapshot || self.ledger.is_none() {
+        if self.plan.snapshot || self.plan.start == Start::Now {
             self.ledger = Some(Ledger::new(index));
             self.begun = true;
             self.tell(Update::Position(index));
