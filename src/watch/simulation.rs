@@ -482,8 +482,8 @@ impl World {
                     dir: true,
                     expiration: None,
                     ttl: None,
-                    modified: Index(1),
-                    created: Index(1),
+                    modified: Index::ZERO,
+                    created: Index::ZERO,
                 };
                 let keys = state_at(&self.writes, index).into_iter().map(
                     |(key, (value, created, modified))| StateNode {

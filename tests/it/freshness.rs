@@ -267,9 +267,12 @@ fn past_the_buffer_nothing_is_lost_silently_and_memory_stays_bounded() {
     let mut records = Vec::new();
     wait::until(LIMIT, "the end", || {
         let lines = running.lines();
-        let is_over = lines
-            .last()
-            .is_some_and(|last| last.contains("/app/end") || last.contains("synced"));
+        // The last write is an event, or part of a state that has been told to its end.
+        let is_told = lines.iter().any(|line| line.contains("/app/end"));
+        let is_over = is_told
+            && lines
+                .last()
+                .is_some_and(|last| last.contains("/app/end") || last.contains("synced"));
         if is_over {
             records = running.json();
         }

@@ -175,6 +175,28 @@ impl Writer {
         Self { connection }
     }
 
+    /// The same, to a server that may not be there, or may not answer within `patience`.
+    pub fn try_connect(url: &str, patience: Duration) -> io::Result<Self> {
+        let connection = Connection::open(url, patience)?;
+        Ok(Self { connection })
+    }
+
+    /// Any request to such a server. After an error what became of it is not known, and the
+    /// connection is of no more use.
+    pub fn try_request(
+        &mut self,
+        method: &str,
+        path_and_query: &str,
+        form: &[(&str, &str)],
+    ) -> io::Result<Reply> {
+        self.connection.exchange(
+            method,
+            path_and_query,
+            "application/x-www-form-urlencoded",
+            render_form(form).as_bytes(),
+        )
+    }
+
     /// Sets a key.
     #[track_caller]
     pub fn put(&mut self, key: &str, value: &str) -> Truth {
@@ -185,13 +207,7 @@ impl Writer {
     /// Any request.
     #[track_caller]
     pub fn request(&mut self, method: &str, path_and_query: &str, form: &[(&str, &str)]) -> Reply {
-        self.connection
-            .exchange(
-                method,
-                path_and_query,
-                "application/x-www-form-urlencoded",
-                render_form(form).as_bytes(),
-            )
+        self.try_request(method, path_and_query, form)
             .unwrap_or_else(|error| panic!("{method} {path_and_query}: {error}"))
     }
 }
