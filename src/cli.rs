@@ -51,13 +51,15 @@ pub struct Global {
     /// The cluster's endpoints, tried in order
     ///
     /// URLs or HOST:PORT, separated by commas. Without a port it is 2379. The default is
-    /// http://127.0.0.1:2379. [env: ETCDCTL_ENDPOINTS]
+    /// http://127.0.0.1:2379. [env: ETCDCTL_ENDPOINTS, else ETCDCTL_ENDPOINT, else
+    /// ETCDCTL_PEERS]
     #[arg(long, global = true, value_hint = ValueHint::Url, value_name = "URL[,URL…]", value_delimiter = ',')]
     pub endpoints: Vec<String>,
 
     /// The API to use
     ///
-    /// This version speaks v2; 'auto' is v2, and v3 is refused. [env: ETCDCTL_API, as 2 or 3]
+    /// This version speaks v2; 'auto' is v2, and v3 is refused. '2' and '3' are accepted too.
+    /// [env: ETCDCTL_API]
     #[arg(long, global = true, value_enum, value_name = "VERSION")]
     pub api: Option<Api>,
 
@@ -137,8 +139,8 @@ pub struct Global {
 
     /// An HTTP proxy
     ///
-    /// HTTP_PROXY and its kin are ignored: etcd's traffic carries credentials and is usually
-    /// local.
+    /// Its URL begins with http://; others are refused. HTTP_PROXY and its kin are
+    /// ignored: etcd's traffic carries credentials and is usually local.
     #[arg(long, global = true, value_hint = ValueHint::Url, value_name = "URL")]
     pub proxy: Option<String>,
 
@@ -176,6 +178,9 @@ pub enum Command {
     ///
     /// From index N to the server's index at the start, then exit 0. etcd keeps the last 1,000
     /// indexes of the whole store.
+    #[command(
+        override_usage = "etcdwatch replay [OPTIONS] <--from-index <N|oldest>|--after-index <M>> <KEY>"
+    )]
     Replay(Replay),
     /// Print a completion script for a shell
     Completions(Completions),
@@ -327,11 +332,11 @@ pub struct Replay {
 /// Options of all watches.
 #[derive(Args, Clone, Debug)]
 pub struct Watching {
-    /// What is done when events were lost
+    /// What is done when events were lost; by default 'resync' with --stream, else 'fail'
     ///
     /// 'resync' declares the gap and prints the state anew. 'diff' prints what changed, for
     /// which it keeps all keys and values in memory. 'continue' declares the gap and goes on.
-    /// 'fail' ends with exit 5. The default is 'resync' with --stream, else 'fail'.
+    /// 'fail' ends with exit 5.
     #[arg(long, value_enum, value_name = "WHAT")]
     pub on_gap: Option<OnGap>,
     /// Print every key that a removed directory takes with it
@@ -342,8 +347,9 @@ pub struct Watching {
     pub expand: bool,
     /// Resume where the last run stopped, and note there how far this one came
     ///
-    /// The file is made where it doesn't exist; where it does, --from-index and --snapshot
-    /// don't count. FILE.lock keeps a second run away.
+    /// The file is made where it doesn't exist; where it does, --from-index, --after-index and
+    /// --snapshot don't count. It is of one cluster, key, -r and API. FILE.lock keeps a second
+    /// run away.
     #[arg(long, value_hint = ValueHint::FilePath, value_name = "FILE")]
     pub checkpoint: Option<PathBuf>,
     /// Add records of the watch's own state: live, stale, reconnecting
@@ -355,6 +361,8 @@ pub struct Watching {
     #[arg(long, value_hint = ValueHint::Other, value_name = "SIZE", default_value = "64MiB", value_parser = size)]
     pub buffer: usize,
     /// After how long without confirmation a notice says that the watch is stale
+    ///
+    /// Another notice says when it is live again.
     #[arg(long, value_hint = ValueHint::Other, value_name = "DURATION", default_value = "30s", value_parser = duration)]
     pub stale_after: Duration,
 }

@@ -66,6 +66,11 @@ pub const ENVIRONMENT: &[(&str, &str)] = &[
         "The endpoints, separated by commas, as for `--endpoints`.",
     ),
     (
+        "ETCDCTL_ENDPOINT, ETCDCTL_PEERS",
+        "The same, as older tools name it. The first of the three that is set and not empty \
+         counts.",
+    ),
+    (
         "ETCDCTL_API",
         "`2` or `3`, as for `--api`. This version speaks v2 and refuses `3`.",
     ),
@@ -127,7 +132,7 @@ const ETCDWATCH: Page = Page {
         Text(
             "This version speaks etcd's v2 API over HTTP. etcd 3.4 and 3.5 serve it when they are \
              started with `--enable-v2`; 3.6 has none. Options that are marked as not in this \
-             version are refused, never ignored.",
+             version are refused, never ignored; so are variables that are not UTF-8.",
         ),
     ],
     sections: &[
@@ -168,8 +173,9 @@ const ETCDWATCH: Page = Page {
                     ),
                 ]),
                 Text(
-                    "On a terminal the same fields are aligned and coloured. `etcdwatch get` of \
-                     one key prints the value's bytes as they are, unless on a terminal.",
+                    "On a terminal the fields of records are aligned and coloured. `etcdwatch get` \
+                     of one key prints the value's bytes as they are, unless on a terminal. What \
+                     `get` lists is not aligned.",
                 ),
                 Text(
                     "With `--output json` a record is a JSON object on a line of its own, as \
@@ -180,12 +186,14 @@ const ETCDWATCH: Page = Page {
                 Lines(&[
                     "{\"error\":{\"kind\":\"keyNotFound\",\"message\":\"key not found: /x\",",
                     " \"exit\":1,\"errorCode\":100,\"cause\":\"/x\",\"index\":7}}",
-                    "{\"notice\":{\"kind\":\"connectionLost\",\"message\":\"...\"}}",
+                    "{\"notice\":{\"kind\":\"reconnecting\",\"message\":\"...\"}}",
                 ]),
                 Text(
                     "Here the first is broken in two; it is one line. `errorCode`, `cause` and \
-                     `index` are etcd's own, where etcd itself said no. Where the command line \
-                     itself can't be read, the message is plain text.",
+                     `index` are etcd's own, where etcd itself said no. With exit code 5, \
+                     `lost` and `oldest` say what was lost and what can be had. A command line \
+                     that can't be used is reported in the same form, with the kind `usage`. The lines \
+                     of `--verbose` stay plain text.",
                 ),
             ],
         },
@@ -194,7 +202,19 @@ const ETCDWATCH: Page = Page {
             blocks: &[Text(
                 "Endpoints are tried in the order given, and the next one is taken where one does \
                  not answer. They are to be of one cluster: an endpoint of another cluster than \
-                 the first that answered is left out, with a notice. Redirects are not followed.",
+                 the first that answered is left out, with a notice. Redirects are not followed. \
+                 A proxy is used only where `--proxy` names one, with `http://`.",
+            )],
+        },
+        Section {
+            title: "SIGNALS",
+            blocks: &[Text(
+                "SIGINT, SIGTERM and SIGHUP end a run after the records already received were \
+                 written; a second one ends it at once. A reader of standard output that does not \
+                 read on delays the end of `watch` and `replay` by a second at most, and does not \
+                 delay their `--timeout`. SIGINT \
+                 and SIGHUP that are ignored when the program starts, as under `nohup`(1), stay \
+                 ignored.",
             )],
         },
     ],
@@ -215,7 +235,8 @@ const ETCDWATCH: Page = Page {
             explanation: "Which keys were removed, as far back as the server remembers:",
             lines: &[
                 "etcdwatch replay -r / --from-index oldest -o json |",
-                "  jq -r 'select(.action == \"delete\") | .node.key'",
+                "  jq -r 'select(.action | IN(\"delete\",\"expire\",\"compareAndDelete\")) |",
+                "    .node.key'",
             ],
         },
         Example {
@@ -365,6 +386,10 @@ const SET: Page = Page {
             ],
         },
         Example {
+            explanation: "A value that is also an option comes after `--`:",
+            lines: &["etcdwatch set /app/flag -- -v"],
+        },
+        Example {
             explanation: "Make a directory, and put jobs into it in order:",
             lines: &[
                 "etcdwatch set --dir /jobs",
@@ -464,6 +489,10 @@ const WATCH: Page = Page {
              notice. `--rev` is another name for `--from-index`.",
         ),
         Text(
+            "With `--snapshot` the present state is printed first, then the record `synced`, then \
+             every event after it, with no gap between the two.",
+        ),
+        Text(
             "Where no endpoint can be reached at the start, the exit code is 3. Once one has \
              answered, lost connections no longer end the watch: it tries the endpoints again and \
              again, ever more slowly, and a notice says so. `--timeout` ends it after a time, \
@@ -474,8 +503,20 @@ const WATCH: Page = Page {
         RECORDS,
         Section {
             title: "DELIVERY",
-            blocks: &[DELIVERED, GAPS, NO_EVENTS, NO_EVENTS_LIST, SLOW_READERS],
+            blocks: &[
+                DELIVERED,
+                GAPS,
+                ON_GAP,
+                ON_GAP_LIST,
+                ON_GAP_MEMORY,
+                QUIET,
+                NO_EVENTS,
+                NO_EVENTS_LIST,
+                SLOW_READERS,
+            ],
         },
+        CHECKPOINTS,
+        FRESHNESS,
     ],
     exits: &[
         Exit::Done,
@@ -483,6 +524,7 @@ const WATCH: Page = Page {
         Exit::Refused,
         Exit::Lost,
         Exit::NotEtcd,
+        Exit::Output,
         Exit::TimedOut,
         Exit::Interrupted,
     ],
@@ -498,6 +540,17 @@ const WATCH: Page = Page {
         Example {
             explanation: "Go on after index 1107, and accept no loss:",
             lines: &["etcdwatch watch --stream -r --after-index 1107 --on-gap fail /app"],
+        },
+        Example {
+            explanation: "The state of a directory, and then what changes in it:",
+            lines: &["etcdwatch watch --stream -r --snapshot /app"],
+        },
+        Example {
+            explanation: "Keep a log of all events, over restarts of this command too:",
+            lines: &[
+                "etcdwatch watch --stream -r --checkpoint app.checkpoint \\",
+                "  -o json /app >>app.jsonl",
+            ],
         },
         Example {
             explanation: "Run a command for each new value:",
@@ -532,7 +585,7 @@ const REPLAY: Page = Page {
         ),
         Text(
             "With `--follow` it goes on as `etcdwatch watch --stream` does, with no gap between \
-             the two, until it is stopped.",
+             the two, until it is stopped. `--on-gap` is `fail` then too, unless given.",
         ),
     ],
     sections: &[
@@ -542,14 +595,19 @@ const REPLAY: Page = Page {
             blocks: &[
                 DELIVERED,
                 GAPS,
+                ON_GAP,
+                ON_GAP_LIST,
+                ON_GAP_MEMORY,
                 Text(
                     "A start that is older than history is such a loss. With `--on-gap fail`, the \
                      default here, the message names the oldest index that is to be had.",
                 ),
                 NO_EVENTS,
                 NO_EVENTS_LIST,
+                SLOW_READERS,
             ],
         },
+        CHECKPOINTS,
     ],
     exits: &[
         Exit::Done,
@@ -557,6 +615,7 @@ const REPLAY: Page = Page {
         Exit::Refused,
         Exit::Lost,
         Exit::NotEtcd,
+        Exit::Output,
         Exit::TimedOut,
     ],
     examples: &[
@@ -596,6 +655,9 @@ const RECORDS: Section = Section {
             "7     set     /app/colour  green",
             "8     delete  /app/colour",
             "1108  gap     /app         10-1108  possible  historyCleared",
+            "1108  reset   /app",
+            "1108  get     /app/",
+            "1108  synced  /app",
         ]),
         Text(
             "With `--output json` an event is an object on a line of its own, as etcd's v2 API \
@@ -606,6 +668,11 @@ const RECORDS: Section = Section {
             " \"modifiedIndex\":7,\"createdIndex\":7}}",
             "{\"action\":\"gap\",\"lost\":{\"from\":10,\"to\":1108},\"certain\":false,",
             " \"cause\":\"historyCleared\",\"index\":1108}",
+            "{\"action\":\"reset\",\"index\":1108}",
+            "{\"action\":\"get\",\"origin\":\"snapshot\",\"index\":1108,",
+            " \"node\":{\"key\":\"/app\",\"dir\":true,",
+            " \"modifiedIndex\":7,\"createdIndex\":7}}",
+            "{\"action\":\"synced\",\"index\":1108}",
         ]),
         Text(
             "There is also `prevNode`, where the key was there before, and in nodes `dir`, \
@@ -621,14 +688,44 @@ const RECORDS: Section = Section {
             ("expire", "A key's time to live was over."),
             ("compareAndSwap", "A value was written on a condition."),
             ("compareAndDelete", "A key was removed on a condition."),
+        ]),
+        Text("These records are etcdwatch's own:"),
+        List(&[
             (
                 "gap",
-                "Events were lost. This record is etcdwatch's own, and always stands before \
-                 anything later than the gap. `lost` has the first and the last index that are not \
-                 covered. It is `certain` that a key watched has changed unseen, or only \
-                 `possible`.",
+                "Events were lost. It always stands before anything later than the gap. `lost` has \
+                 the first and the last index that are not covered. It is `certain` that a key \
+                 watched has changed unseen, or only `possible`.",
+            ),
+            (
+                "reset",
+                "What was known of the keys is to be forgotten; the state follows.",
+            ),
+            (
+                "get",
+                "A key or directory of the state, with the origin `snapshot`. They come in the \
+                 order of the keys.",
+            ),
+            (
+                "synced",
+                "The state, or the differences to it, are complete.",
+            ),
+            (
+                "set, delete",
+                "With the origin `resync`: the difference to the last known state, after a gap \
+                 with `--on-gap diff`. With the origin `expand`: a key below a directory that is \
+                 removed.",
+            ),
+            (
+                "status",
+                "With `--status`: the `state` of the watch is `live`, `stale` or `reconnecting`, \
+                 with the `endpoint` and, where there is one, the `cause`.",
             ),
         ]),
+        Text(
+            "The origin is shown in JSON only. The records that are etcdwatch's own don't count \
+             for `--count`.",
+        ),
         Text("The cause of a gap is one of:"),
         List(&[
             (
@@ -660,8 +757,45 @@ const DELIVERED: Block = Text(
 const GAPS: Block = Text(
     "etcd's history holds the last 1,000 indexes of the whole store, every key counted. What \
      happened longer ago, or during an outage in which more was written, can't be known: that is \
-     a gap. `--on-gap continue` prints a gap record and goes on with what is still served; \
-     `--on-gap fail` ends with exit code 5 and names what was lost.",
+     a gap. What is done then is chosen with `--on-gap`.",
+);
+
+const ON_GAP: Block = Text("`--on-gap` is `resync` with `watch --stream`, and otherwise `fail`:");
+
+const ON_GAP_LIST: Block = List(&[
+    (
+        "resync",
+        "Prints the gap, `reset`, the state as a majority has it, and `synced`, and goes on.",
+    ),
+    (
+        "diff",
+        "Prints the gap, the differences to the last known state, and `synced`, and goes on. \
+         Where no state from before the gap is known, it does what `resync` does: that is so when \
+         the gap lies before the state that is read at the start, as where a checkpoint or \
+         `--from-index` is too old.",
+    ),
+    (
+        "continue",
+        "Prints the gap, and goes on with what is still served.",
+    ),
+    ("fail", "Ends with exit code 5 and names what was lost."),
+]);
+
+const ON_GAP_MEMORY: Block = Text(
+    "`--on-gap diff` and `--expand` read the state at the start and keep it in memory as long as \
+     they run: every key and value that is watched. After a gap, `diff` holds the old state \
+     and the new one while it compares them. `resync` and `--snapshot` hold the state only while \
+     it is printed. A removal that took place before the state was read, as one out of \
+     history, is not expanded.",
+);
+
+const QUIET: Block = Text(
+    "A watch whose key nobody writes to stays inside history by asking again while others write; a \
+     long poll on the whole store, `/`, tells it that they do. Where more than 1,000 indexes are \
+     written before an answer comes, or during an outage, a gap that is `possible` is declared \
+     though the key may not have changed. Where something before etcd ends a connection as soon as \
+     one side of it is closed, a notice of the kind `halfClose` says so, and history that stays \
+     silent for 2 seconds is taken for empty.",
 );
 
 const NO_EVENTS: Block = Text("By etcd's own design these are no events:");
@@ -678,7 +812,7 @@ const NO_EVENTS_LIST: Block = List(&[
     (
         "The keys in a removed directory",
         "There is one event for the directory, with `dir` set in JSON. A watch on a key below it \
-         sees that event too.",
+         sees that event too. With `--expand` there is a delete for each key before it.",
     ),
     (
         "Bytes that are not UTF-8",
@@ -687,10 +821,71 @@ const NO_EVENTS_LIST: Block = List(&[
 ]);
 
 const SLOW_READERS: Block = Text(
-    "A slow reader of standard output delays the watch and loses nothing by it, until 64 MiB of \
-     events wait. Then no more are fetched until the reader has caught up; what history no longer \
-     holds by then is declared as a gap.",
+    "A slow reader of standard output delays the watch and loses nothing by it, until as many bytes \
+     of events wait as `--buffer` allows. Then no more are fetched until the reader has caught up; \
+     what history no longer holds by then is declared as a gap.",
 );
+
+const CHECKPOINTS: Section = Section {
+    title: "CHECKPOINTS",
+    blocks: &[
+        Text(
+            "With `--checkpoint` *FILE* a run begins where the last one with the same file \
+             stopped. Where the file does not exist yet, it begins as the other options say; where \
+             it does, `--from-index`, `--after-index` and `--snapshot` don't count.",
+        ),
+        Text(
+            "The file is written when the watch begins, as records are written and as the position \
+             moves on without any, every 200 ms at most, and at the end. It is replaced in one \
+             step by way of *FILE*`.new`, and only its owner can read it. A run that is killed \
+             loses nothing: the next one repeats at most what was printed after the file was last \
+             written. The file says what was written to standard output, and not what a reader has \
+             made of it.",
+        ),
+        Text(
+            "It names the cluster, the key, whether `--recursive` was given, and the API, and has \
+             the index and the last event. Where that event is another one in the store, the store \
+             was rebuilt: a gap with the cause `indexRewound`. These are refused:",
+        ),
+        List(&[
+            (
+                "With exit code 2",
+                "A file of another key, of a watch with or without `--recursive` where this one is \
+                 the other, of another API or another form; a file that is no checkpoint, which is \
+                 left as it is; and one that another run has: *FILE*`.lock` is locked while a run \
+                 lasts, and stays.",
+            ),
+            (
+                "With exit code 6",
+                "A file of another cluster, where no endpoint is of that one.",
+            ),
+        ]),
+        Text("A checkpoint that can't be written ends the run with exit code 74."),
+    ],
+};
+
+const FRESHNESS: Section = Section {
+    title: "FRESHNESS",
+    blocks: &[
+        Text(
+            "While nothing happens, a majority is asked from time to time whether the watch is up \
+             to date. Where that can't be had for as long as `--stale-after` says, a notice of the \
+             kind `stale` is given, and one of the kind `live` when it is had again. So silence \
+             means that nothing happened.",
+        ),
+        Text("With `--status` records on standard output say the same:"),
+        List(&[
+            (
+                "live",
+                "The watch is registered: every write that is acknowledged from now on is seen.",
+            ),
+            ("stale", "It can't be told whether something happened."),
+            ("reconnecting", "No endpoint answers just now."),
+        ]),
+        Text("As text, again with columns for the TABs:"),
+        Lines(&["1108  status  live  http://127.0.0.1:2379"]),
+    ],
+};
 
 const COMPLETIONS: Page = Page {
     command: Some("completions"),
