@@ -127,7 +127,7 @@ impl Error {
                 ));
             }
             Self::Lost { .. } => {
-                "read the state anew, then watch from now; --on-gap resync does both"
+                "read the state anew, then watch from now: --on-gap resync does both"
             }
             Self::Failed { failure, .. } => return failure_hint(failure),
             _ => return None,

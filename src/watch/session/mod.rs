@@ -7,7 +7,7 @@
 //!
 //! **History is the truth, a live event is a wake-up, the stream is an accelerator for
 //! bursts.** A stream goes mute without a word (etcd-facts.md, facts 2, 4 and 5), so nothing
-//! that merely did not arrive is taken for nothing. Under way are, each for its [`Purpose`]:
+//! that merely did not arrive is taken for nothing. Under way are, each for its purpose:
 //!
 //! - the *stream*, which brings events fast. Each proves its own index, so that a burst without
 //!   other writes in between needs no further question;
