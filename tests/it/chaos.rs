@@ -25,7 +25,7 @@ use crate::support::wait;
 const LIMIT: Duration = Duration::from_secs(30);
 
 /// How long a run of the suite goes on.
-const SHORT: Duration = Duration::from_secs(3);
+const SHORT: Duration = Duration::from_secs(2);
 
 /// How long one fault alone, or many in turn, are tried in the soak before the next run.
 const RUN: Duration = Duration::from_secs(6);

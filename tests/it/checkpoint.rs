@@ -121,7 +121,7 @@ fn a_run_that_is_killed_at_any_moment_loses_nothing() {
         let mut running = follow::live(&url, &arguments);
         // Registered, it has said so in the file too, or the first kill would begin anew.
         wait::until(LIMIT, "a checkpoint", || place.index().is_some());
-        for round in 0..6 {
+        for round in 0..4 {
             let before = running.lines().len();
             // Killed while the burst goes on, after some of its events.
             let count = random.usize(40..150);
