@@ -200,7 +200,7 @@ impl Session {
         };
         open.answered = true;
         let purpose = open.purpose;
-        let (Some((head, _)), Some(after)) = (open.head, open.after) else {
+        let (Some((head, head_at)), Some(after)) = (open.head, open.after) else {
             return;
         };
         match purpose {
@@ -243,6 +243,7 @@ impl Session {
                 // Found in history; or registered at the head, so that history had nothing.
                 ledger.prove(after, index.min(head));
                 if index <= head {
+                    self.slowest = self.slowest.max(self.now.duration_since(head_at));
                     self.wanted = self.wanted.max(head);
                     self.width = (self.width + 1).min(super::steps::QUESTIONS);
                 } else {

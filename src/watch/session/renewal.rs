@@ -5,17 +5,17 @@ use std::time::{Duration, Instant};
 use crate::model::Index;
 
 /// At the most and at the least so often.
-const LIMITS: (Duration, Duration) = (Duration::from_millis(50), Duration::from_secs(5));
-/// The first time.
-const FIRST: Duration = Duration::from_millis(200);
+const LIMITS: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(5));
+/// The first time: how fast the store is written to is not known yet.
+const FIRST: Duration = Duration::from_millis(30);
 /// So soon after the first write since a calm.
 const STARTLED: Duration = Duration::from_millis(30);
 /// So often that this part of the history is written in between: once all of it is, a quiet key
 /// can't be told from a lost event.
-const PART: u32 = 4;
+const PART: u32 = 8;
 /// Renewed this rarely, the store is calm enough for an alarm: it is not written to so often
 /// that each write could be told.
-const CALM: Duration = Duration::from_secs(1);
+const CALM: Duration = Duration::from_millis(200);
 
 /// When the position of a quiet watch was renewed, and is again.
 #[derive(Clone, Copy, Debug)]
@@ -60,13 +60,16 @@ impl Renewal {
         self.at = now;
     }
 
-    /// When it is due, for a cursor at `cursor`.
+    /// When it is due.
     #[must_use]
-    pub fn due(&self, cursor: Index) -> Instant {
-        if self.known.since(cursor) >= u64::from(self.part) {
-            return self.at;
-        }
+    pub fn due(&self) -> Instant {
         self.at + self.every
+    }
+
+    /// Whether so much was written beyond `cursor` that it can't wait.
+    #[must_use]
+    pub fn is_urgent(&self, cursor: Index) -> bool {
+        self.known.since(cursor) >= u64::from(self.part)
     }
 
     /// Whether the store is calm enough for an alarm.
@@ -85,14 +88,14 @@ mod tests {
         let start = Instant::now();
         let mut renewal = Renewal::new(Index(0), start, 1000);
         let mut now = start;
-        // 500 writes a second.
+        // 5,000 writes a second.
         for _ in 0..20 {
-            now = renewal.due(Index(u64::MAX));
-            let written = u64::try_from(now.duration_since(start).as_millis() / 2).unwrap();
+            now = renewal.due();
+            let written = u64::try_from(now.duration_since(start).as_millis() * 5).unwrap();
             renewal.learn(Index(written), now);
         }
-        let next = renewal.due(Index(u64::MAX)).duration_since(now);
-        assert!(next <= Duration::from_millis(600), "{next:?}");
+        let next = renewal.due().duration_since(now);
+        assert!(next <= Duration::from_millis(60), "{next:?}");
         assert!(!renewal.is_calm());
     }
 
@@ -100,17 +103,18 @@ mod tests {
     fn a_store_that_nobody_writes_to_is_calm_soon() {
         let start = Instant::now();
         let mut renewal = Renewal::new(Index(9), start, 1000);
-        for _ in 0..3 {
-            renewal.learn(Index(9), renewal.due(Index(9)));
+        for _ in 0..4 {
+            renewal.learn(Index(9), renewal.due());
         }
         assert!(renewal.is_calm());
     }
 
     #[test]
-    fn a_cursor_that_is_far_behind_is_due_at_once() {
+    fn a_cursor_that_is_far_behind_can_not_wait() {
         let start = Instant::now();
         let mut renewal = Renewal::new(Index(9), start, 1000);
         renewal.learn(Index(300), start + FIRST);
-        assert_eq!(renewal.due(Index(9)), start + FIRST);
+        assert!(renewal.is_urgent(Index(9)));
+        assert!(!renewal.is_urgent(Index(290)));
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use super::{BROKEN, GRACE, Open, PATIENCE, Purpose, Session};
+use super::{BROKEN, GRACE, GRACE_FACTOR, Open, PATIENCE, Purpose, Session};
 use crate::model::{Cause, Fingerprint, Gap, Index};
 use crate::watch::ledger::{Hole, Passed};
 use crate::watch::{
@@ -159,7 +159,11 @@ impl Session {
 
     fn half_close(&mut self) {
         let is_broken = self.half_closes_broken >= BROKEN;
-        let grace = if is_broken { PATIENCE } else { GRACE };
+        let grace = if is_broken {
+            PATIENCE
+        } else {
+            GRACE.max(self.slowest * GRACE_FACTOR).min(PATIENCE)
+        };
         let mut next = None;
         let mut due = Vec::new();
         for (ticket, open) in &mut self.open {
@@ -252,7 +256,7 @@ impl Session {
         let under_way = questions().count();
         if holes.is_empty() {
             self.width = 1;
-            if under_way == 0 && self.following {
+            if under_way < QUESTIONS && self.following {
                 self.renew(cursor);
             }
             return true;
@@ -269,8 +273,9 @@ impl Session {
     }
 
     fn renew(&mut self, cursor: Index) {
-        let mut due = self.renewal().due(cursor);
-        if self.endpoints.is_shaky() {
+        let renewal = *self.renewal();
+        let mut due = renewal.due();
+        if self.endpoints.is_shaky() && !renewal.is_urgent(cursor) {
             // Not before the probe has lasted for a while.
             let Some(since) = self.probe_since() else {
                 return;
@@ -278,7 +283,22 @@ impl Session {
             due = due.max(since + STEADY);
         }
         if due <= self.now {
-            self.request(Purpose::Question, Some(cursor));
+            // Where earlier ones still wait for their end, this one goes on behind them.
+            let asked_upto = self
+                .open
+                .values()
+                .filter(|open| open.purpose == Purpose::Question)
+                .filter_map(|open| open.head)
+                .map(|(index, _)| index)
+                .max();
+            let has_unanswered = self
+                .open
+                .values()
+                .any(|open| open.purpose == Purpose::Question && open.head.is_none());
+            if !has_unanswered {
+                let after = asked_upto.unwrap_or(cursor).max(cursor);
+                self.request(Purpose::Question, Some(after));
+            }
         } else {
             self.wake_by(Some(due));
         }
