@@ -12,4 +12,6 @@ tests/get-etcd.sh all >/dev/null || {
   exit 1
 }
 
-exec cargo test --locked "$@"
+# Ctrl-C is a part of what is tested; whoever started this may have it ignored, and the tool
+# leaves alone what it finds ignored.
+exec env --default-signal=INT,HUP,TERM cargo test --locked "$@"
