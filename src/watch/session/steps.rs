@@ -283,20 +283,22 @@ impl Session {
             due = due.max(since + STEADY);
         }
         if due <= self.now {
-            // Where earlier ones still wait for their end, this one goes on behind them.
-            let asked_upto = self
-                .open
-                .values()
-                .filter(|open| open.purpose == Purpose::Question)
-                .filter_map(|open| open.head)
-                .map(|(index, _)| index)
-                .max();
-            let has_unanswered = self
-                .open
-                .values()
-                .any(|open| open.purpose == Purpose::Question && open.head.is_none());
-            if !has_unanswered {
-                let after = asked_upto.unwrap_or(cursor).max(cursor);
+            let questions = || {
+                self.open
+                    .values()
+                    .filter(|open| open.purpose == Purpose::Question)
+            };
+            if questions().all(|open| open.head.is_some()) {
+                // Where earlier ones still wait for their end, this one goes on behind them;
+                // where one of them is lost, from there.
+                let mut after = cursor;
+                while let Some((head, _)) = questions()
+                    .filter(|open| open.after.is_some_and(|asked| asked <= after))
+                    .filter_map(|open| open.head)
+                    .find(|(head, _)| *head > after)
+                {
+                    after = head;
+                }
                 self.request(Purpose::Question, Some(after));
             }
         } else {
