@@ -435,6 +435,31 @@ fn wait_for_alarm(running: &Running) {
 }
 
 #[test]
+fn a_quiet_key_in_a_store_that_rests_has_no_gap_through_many_cuts() {
+    let etcd = Etcd::start(Version::V3_5);
+    let proxy = Proxy::to(&etcd.url());
+    let place = tempfile::tempdir().unwrap();
+    let file = place.path().join("checkpoint");
+    let path = file.display().to_string();
+    let running = follow::live(&proxy.url(), &["/app/k", "--checkpoint", &path]);
+    for _ in 0..2 {
+        proxy.cut_all(Cut::Reset);
+        // What a cut costs is a few hundred writes at most, then some time without.
+        elsewhere(&etcd.url(), 600);
+        let index = v2::index(&etcd.url());
+        // The file says how far it is proven that nothing happened.
+        wait::until(wait::LONG, "the position", || {
+            let text = std::fs::read(&file).unwrap_or_default();
+            serde_json::from_slice::<Value>(&text)
+                .is_ok_and(|saved| saved["index"].as_u64() >= Some(index))
+        });
+    }
+    let truth = v2::put(&etcd.url(), "/app/k", "v");
+    let records = follow::wait_for_value(&running, "/app/k", "v");
+    oracle::assert_every_event_once(&[truth], &records);
+}
+
+#[test]
 fn a_key_that_is_seldom_written_in_a_busy_store_has_no_gap() {
     let etcd = Etcd::start(Version::V3_4);
     let running = follow::live(&etcd.url(), &["/app/k"]);
