@@ -421,6 +421,7 @@ fn read_head(status: u16, headers: &HeaderMap) -> Head {
             .filter(|index| *index > 0)
             .map(Index),
         cluster: header(headers, "x-etcd-cluster-id").map(str::to_owned),
+        raft: header(headers, "x-raft-index").and_then(|text| text.parse().ok()),
     }
 }
 

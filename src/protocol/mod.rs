@@ -61,6 +61,9 @@ pub struct Head {
     pub index: Option<Index>,
     /// The cluster that answered.
     pub cluster: Option<String>,
+    /// The raft entries that the member which answered knew to be committed: a jump by thousands
+    /// may hide a snapshot install (etcd-facts.md, facts 5 and 16).
+    pub raft: Option<u64>,
 }
 
 /// An error that etcd answered with.

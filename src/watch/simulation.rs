@@ -465,6 +465,7 @@ impl World {
             status: 200,
             index: Some(Index(index)),
             cluster: Some("c".to_owned()),
+            raft: Some(index),
         };
         let clean = Input::Ended {
             ticket,
