@@ -1,0 +1,64 @@
+//! What happens to the model world, and what is generated of it.
+
+use proptest::prelude::*;
+
+use super::store::Write;
+
+/// What happens to the model world.
+#[derive(Clone, Debug)]
+pub enum Act {
+    /// Writes, one after the other, within a moment.
+    Burst(Vec<Write>),
+    /// Time passes.
+    Wait(u16),
+    /// Every connection breaks.
+    CutAll,
+    /// One connection breaks.
+    CutOne(u8),
+    /// Nobody can connect for so many milliseconds.
+    Outage(u16),
+    /// A member stops to apply writes.
+    Stop(u8),
+    /// It applies them all, and its watchers see each.
+    CatchUp(u8),
+    /// It takes a snapshot instead, and its watchers see none of them.
+    Snapshot(u8),
+    /// Every member took writes by a snapshot: no watcher anywhere saw them.
+    Skip(Vec<Write>),
+    /// A proxy ends every wait with an empty body.
+    EmptyEnds,
+}
+
+pub fn write() -> impl Strategy<Value = Write> {
+    prop_oneof![
+        4 => (0u8..4).prop_map(Write::Set),
+        2 => (0u8..4).prop_map(Write::Update),
+        2 => (0u8..4).prop_map(Write::Delete),
+        4 => Just(Write::Other),
+        1 => Just(Write::Hidden),
+        1 => Just(Write::ShorterName),
+        1 => (0u8..4).prop_map(Write::Refresh),
+    ]
+}
+
+pub fn writes(count: std::ops::Range<usize>) -> impl Strategy<Value = Vec<Write>> {
+    proptest::collection::vec(write(), count)
+}
+
+pub fn act() -> impl Strategy<Value = Act> {
+    prop_oneof![
+        8 => writes(1..12).prop_map(Act::Burst),
+        2 => writes(12..90).prop_map(Act::Burst),
+        1 => proptest::collection::vec(Just(Write::Other), 1..90).prop_map(Act::Burst),
+        8 => (1u16..60).prop_map(Act::Wait),
+        2 => (60u16..9000).prop_map(Act::Wait),
+        1 => Just(Act::CutAll),
+        2 => any::<u8>().prop_map(Act::CutOne),
+        1 => (1u16..3000).prop_map(Act::Outage),
+        2 => any::<u8>().prop_map(Act::Stop),
+        1 => any::<u8>().prop_map(Act::CatchUp),
+        1 => any::<u8>().prop_map(Act::Snapshot),
+        2 => writes(1..6).prop_map(Act::Skip),
+        1 => Just(Act::EmptyEnds),
+    ]
+}

@@ -1,0 +1,120 @@
+//! A session against a model of etcd that has its quirks, for any schedule of writes and
+//! faults.
+//!
+//! The model server does what etcd-facts.md measured: a stream that falls behind goes mute
+//! (fact 4), a snapshot install skips events for waiting watchers (fact 5), history gives
+//! hidden keys and the deletes of directories with a shorter name (fact 7), refreshes take an
+//! index and are no event (fact 9), old history is cleared (fact 10), and a half-closed wait
+//! ends (fact 17). Members behind one address may lag behind one another.
+//!
+//! What is checked: everything that is delivered is true, in order and once; what is missing
+//! was declared before anything later; where the server could still tell, nothing is declared;
+//! in the end everything arrives; and no schedule makes the session ask in a hot loop.
+//!
+//! `store` has the writes, `server` the members and the connections, `acts` what can happen,
+//! `world` runs it all, `checks` holds what is told against the truth. `scenarios` are single
+//! tests.
+
+mod acts;
+mod checks;
+mod scenarios;
+mod server;
+mod store;
+mod world;
+
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use super::{OnGap, Outcome, Start, Until};
+use crate::model::Index;
+use acts::{Act, act, writes};
+use checks::{check_polite, values};
+use server::HISTORY;
+use world::{FIRST, World, plan};
+
+/// Where a watch begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Begin {
+    Now,
+    History,
+    Snapshot,
+}
+
+proptest! {
+    #[test]
+    fn a_stream_delivers_everything_once_and_in_order_or_declares_it(
+        acts in proptest::collection::vec(act(), 1..40),
+        before in writes(1..30),
+        members in 1usize..4,
+        seed in any::<u64>(),
+        begins in prop_oneof![Just(Begin::Now), Just(Begin::History), Just(Begin::Snapshot)],
+        on_gap in prop_oneof![Just(OnGap::Continue), Just(OnGap::Resync), Just(OnGap::Diff)],
+    ) {
+        let start = if begins == Begin::History { FIRST } else { Start::Now };
+        let mut plan = plan(start, Until::Forever, seed);
+        plan.on_gap = on_gap;
+        plan.snapshot = begins == Begin::Snapshot;
+        let mut world = World::new(plan, members, &before);
+        world.begin();
+        world.run_for(Duration::from_millis(50));
+        for act in &acts {
+            world.act(act);
+        }
+        // Everything is well again, and there is time.
+        world.server.heal();
+        world.run_for(Duration::from_secs(30));
+
+        prop_assert!(world.finished.is_none(), "{:?}", world.finished);
+        let latest = world.server.store.latest();
+        let last = world.events(1, latest).last().copied().unwrap_or(0);
+        prop_assert!(
+            world.checks.position >= Some(last),
+            "the cursor stands at {:?} and the last event at {last}",
+            world.checks.position
+        );
+        if on_gap != OnGap::Continue {
+            let state = values(world.server.store.state(latest));
+            prop_assert_eq!(&world.checks.consumer, &state, "the records give the state");
+        }
+        if latest <= HISTORY.into() {
+            let gaps = &world.checks.gaps;
+            prop_assert!(gaps.is_empty(), "history sufficed: {gaps:?}");
+        }
+        check_polite(&world.server.opened, 600);
+    }
+
+    #[test]
+    fn a_replay_ends_by_itself_with_every_event_up_to_its_end(
+        acts in proptest::collection::vec(act(), 0..12),
+        before in writes(1..50),
+        members in 1usize..4,
+        seed in any::<u64>(),
+        to in proptest::option::of(1u64..60),
+        oldest in any::<bool>(),
+        on_gap in prop_oneof![Just(OnGap::Fail), Just(OnGap::Diff)],
+    ) {
+        let start = if oldest { Start::Oldest } else { FIRST };
+        let until = Until::Present { to: to.map(Index), follow: false };
+        let mut plan = plan(start, until, seed);
+        plan.on_gap = on_gap;
+        let mut world = World::new(plan, members, &before);
+        let latest = world.server.store.latest();
+        world.begin();
+        world.run_for(Duration::from_millis(10));
+        for act in &acts {
+            // Too many writes would clear the history that is replayed.
+            match act {
+                Act::Burst(_) | Act::Skip(_) | Act::Stop(_) => {}
+                other => world.act(other),
+            }
+        }
+        world.server.heal();
+        world.run_for(Duration::from_secs(30));
+
+        prop_assert!(matches!(world.finished, Some(Outcome::Done)), "{:?}", world.finished);
+        let end = to.unwrap_or(latest).min(latest);
+        prop_assert_eq!(&world.checks.delivered, &world.events(1, end));
+        prop_assert!(world.checks.gaps.is_empty());
+    }
+}

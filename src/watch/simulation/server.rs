@@ -1,0 +1,367 @@
+//! The model server: members of a cluster, the connections to them, and their faults.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::{Duration, Instant};
+
+use super::store::{Store, Write};
+use crate::model::{Index, StateNode};
+use crate::protocol::{Fault, Head, Refusal, v2};
+use crate::watch::{Ask, Budget, End, Failure, Input, Parcel, Plan, Ticket};
+
+/// How many indexes the model's history holds.
+pub const HISTORY: u32 = 60;
+/// How many events may wait for a stream before the server drops it.
+const PENDING: usize = 5;
+/// One way through the network.
+const LATENCY: Duration = Duration::from_millis(1);
+
+/// A member of the cluster.
+#[derive(Clone, Debug)]
+struct Member {
+    /// How far it has applied the writes.
+    applied: u64,
+    stopped: bool,
+}
+
+/// A connection to the model.
+pub struct Wire {
+    member: usize,
+    pub ask: Ask,
+    /// Whether it is told of what happens: not once it was answered, or went mute.
+    pub registered: bool,
+    /// What is on its way, and when it arrives.
+    queue: VecDeque<(Instant, Input)>,
+}
+
+pub struct Server {
+    pub now: Instant,
+    pub store: Store,
+    members: Vec<Member>,
+    pub wires: BTreeMap<Ticket, Wire>,
+    refuses_until: Option<Instant>,
+    luck: fastrand::Rng,
+    budget: Budget,
+    /// When something was asked.
+    pub opened: Vec<Instant>,
+}
+
+impl Server {
+    pub fn new(plan: &Plan, members: usize, store: Store, now: Instant) -> Self {
+        let member = Member {
+            applied: store.latest(),
+            stopped: false,
+        };
+        Self {
+            now,
+            store,
+            members: vec![member; members],
+            wires: BTreeMap::new(),
+            refuses_until: None,
+            luck: fastrand::Rng::with_seed(plan.seed),
+            budget: plan.budget.clone(),
+            opened: Vec::new(),
+        }
+    }
+
+    /// One of the members.
+    pub fn pick(&self, which: u8) -> usize {
+        usize::from(which) % self.members.len()
+    }
+
+    pub fn write(&mut self, write: Write) {
+        self.store.write(write);
+        for member in 0..self.members.len() {
+            if !self.members[member].stopped {
+                self.apply(member);
+            }
+        }
+    }
+
+    /// A member applies no more writes. One always keeps up: a cluster of which none does has
+    /// no majority.
+    pub fn stop(&mut self, member: usize) {
+        if member > 0 {
+            self.members[member].stopped = true;
+        }
+    }
+
+    /// A member applies all that it missed.
+    pub fn catch_up(&mut self, member: usize) {
+        self.members[member].stopped = false;
+        while self.members[member].applied < self.store.latest() {
+            self.apply(member);
+        }
+    }
+
+    /// A member takes a snapshot: its watchers live on and see nothing of what it missed
+    /// (fact 5).
+    pub fn snapshot(&mut self, member: usize) {
+        self.members[member] = Member {
+            applied: self.store.latest(),
+            stopped: false,
+        };
+    }
+
+    /// All members take these writes by a snapshot.
+    pub fn skip(&mut self, writes: &[Write]) {
+        for write in writes {
+            self.store.write(*write);
+        }
+        for member in 0..self.members.len() {
+            self.snapshot(member);
+        }
+    }
+
+    pub fn cut_all(&mut self) {
+        let tickets: Vec<Ticket> = self.wires.keys().copied().collect();
+        for ticket in tickets {
+            self.cut(ticket);
+        }
+    }
+
+    pub fn cut_one(&mut self, which: u8) {
+        let count = self.wires.len().max(1);
+        let ticket = self.wires.keys().nth(usize::from(which) % count).copied();
+        if let Some(ticket) = ticket {
+            self.cut(ticket);
+        }
+    }
+
+    /// Nobody can connect for so long.
+    pub fn refuse(&mut self, length: Duration) {
+        self.cut_all();
+        self.refuses_until = Some(self.now + length);
+    }
+
+    /// A proxy ends every wait with an empty body.
+    pub fn end_waits(&mut self) {
+        let waits: Vec<Ticket> = self
+            .wires
+            .iter()
+            .filter(|(_, wire)| wire.registered)
+            .map(|(ticket, _)| *ticket)
+            .collect();
+        for ticket in waits {
+            self.end(ticket, End::Clean);
+        }
+    }
+
+    /// Another store takes the place of this one, on every member.
+    pub fn rebuild(&mut self, store: Store) {
+        self.cut_all();
+        let member = Member {
+            applied: store.latest(),
+            stopped: false,
+        };
+        self.members.fill(member);
+        self.store = store;
+    }
+
+    /// All that was wrong is over.
+    pub fn heal(&mut self) {
+        self.refuses_until = None;
+        for member in 0..self.members.len() {
+            self.catch_up(member);
+        }
+    }
+
+    /// A member applies the next write, and tells its watchers.
+    fn apply(&mut self, member: usize) {
+        let index = self.members[member].applied + 1;
+        self.members[member].applied = index;
+        let line = self.store.line(index);
+        let at = self.now + LATENCY;
+        for (ticket, wire) in &mut self.wires {
+            if wire.member != member || !wire.registered {
+                continue;
+            }
+            let (ticket, event) = (*ticket, |budget| events(*ticket, &line, budget));
+            match &wire.ask {
+                Ask::Stream if self.store.is_event(index) => {
+                    if wire.queue.len() >= PENDING {
+                        // It is dropped without a word (fact 4).
+                        wire.registered = false;
+                        continue;
+                    }
+                    wire.queue.push_back((at, event(&self.budget)));
+                }
+                Ask::Wait { from, .. }
+                    if self.store.is_event(index) && from.is_none_or(|from| from.0 <= index) =>
+                {
+                    wire.answer(ticket, at, event(&self.budget));
+                }
+                Ask::Alarm if self.store.is_heard_anywhere(index) => {
+                    wire.answer(ticket, at, event(&self.budget));
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn cut(&mut self, ticket: Ticket) {
+        // What was on its way is lost with it.
+        if let Some(wire) = self.wires.get_mut(&ticket) {
+            wire.queue.clear();
+        }
+        self.end(ticket, End::Failed(Failure::Cut("cut".to_owned())));
+    }
+
+    fn end(&mut self, ticket: Ticket, end: End) {
+        let at = self.now + LATENCY;
+        if let Some(wire) = self.wires.get_mut(&ticket) {
+            wire.registered = false;
+            wire.queue.push_back((at, Input::Ended { ticket, end }));
+        }
+    }
+
+    /// A wait that nobody has answered ends (fact 17).
+    pub fn half_close(&mut self, ticket: Ticket) {
+        if self.wires.get(&ticket).is_some_and(|wire| wire.registered) {
+            self.end(ticket, End::Clean);
+        }
+    }
+
+    /// When the next thing arrives.
+    pub fn next_arrival(&self) -> Option<Instant> {
+        self.wires.values().filter_map(Wire::arrival).min()
+    }
+
+    /// Something that has arrived.
+    pub fn arrived(&mut self) -> Option<Input> {
+        let now = self.now;
+        let ready = |wire: &Wire| wire.arrival().is_some_and(|at| at <= now);
+        let wire = self.wires.values_mut().find(|wire| ready(wire))?;
+        let (_, input) = wire.queue.pop_front()?;
+        if let Input::Ended { ticket, .. } = &input {
+            self.wires.remove(ticket);
+        }
+        Some(input)
+    }
+
+    pub fn open(&mut self, ticket: Ticket, ask: Ask) {
+        self.opened.push(self.now);
+        let mut wire = Wire {
+            member: self.luck.usize(..self.members.len()),
+            ask,
+            registered: false,
+            queue: VecDeque::new(),
+        };
+        self.reply(ticket, &mut wire);
+        self.wires.insert(ticket, wire);
+    }
+
+    fn reply(&self, ticket: Ticket, wire: &mut Wire) {
+        let at = self.now + 2 * LATENCY;
+        let mut say = |input| wire.queue.push_back((at, input));
+        let failed = |failure| Input::Ended {
+            ticket,
+            end: End::Failed(failure),
+        };
+        if self.refuses_until.is_some_and(|until| self.now < until) {
+            say(failed(Failure::Unreachable("refused".to_owned())));
+            return;
+        }
+        let index = match wire.ask {
+            // What a majority agrees on.
+            Ask::Index | Ask::State => self.store.latest(),
+            _ => self.members[wire.member].applied,
+        };
+        let head = Head {
+            status: 200,
+            index: Some(Index(index)),
+            cluster: Some("c".to_owned()),
+            raft: Some(index),
+        };
+        let (end, head_of) = (End::Clean, |head| Input::Head { ticket, head });
+        match wire.ask {
+            Ask::Index => {
+                say(head_of(head));
+                say(Input::Ended { ticket, end });
+            }
+            Ask::State => {
+                say(head_of(head));
+                let nodes = self.nodes(index);
+                say(Input::State { ticket, nodes });
+                say(Input::Ended { ticket, end });
+            }
+            Ask::Stream | Ask::Alarm | Ask::Wait { from: None, .. } => {
+                say(head_of(head));
+                wire.registered = true;
+            }
+            Ask::Wait {
+                from: Some(Index(from)),
+                ..
+            } => {
+                let oldest = oldest(index);
+                if from < oldest {
+                    let fault = Fault {
+                        code: v2::fault::INDEX_CLEARED,
+                        message: "cleared".to_owned(),
+                        cause: format!("the requested history has been cleared [{oldest}/{from}]"),
+                        index: Index(index),
+                    };
+                    say(failed(Failure::Refused(Box::new(Refusal { fault, head }))));
+                    return;
+                }
+                say(head_of(head));
+                match (from..=index).find(|index| self.store.in_history(*index)) {
+                    Some(found) => {
+                        let line = self.store.line(found);
+                        say(events(ticket, &line, &self.budget));
+                        say(Input::Ended { ticket, end });
+                    }
+                    None => wire.registered = true,
+                }
+            }
+        }
+    }
+
+    /// The state as a read of it tells it.
+    fn nodes(&self, index: u64) -> Vec<StateNode> {
+        let directory = StateNode {
+            key: "/app".to_owned(),
+            value: None,
+            dir: true,
+            expiration: None,
+            ttl: None,
+            modified: Index::ZERO,
+            created: Index::ZERO,
+        };
+        let keys = self.store.state(index).iter().map(|(key, node)| StateNode {
+            key: key.clone(),
+            value: Some(node.value.clone()),
+            dir: false,
+            modified: Index(node.modified),
+            created: Index(node.created),
+            ..directory.clone()
+        });
+        std::iter::once(directory.clone()).chain(keys).collect()
+    }
+}
+
+impl Wire {
+    fn arrival(&self) -> Option<Instant> {
+        self.queue.front().map(|(at, _)| *at)
+    }
+
+    /// A long poll has its event.
+    fn answer(&mut self, ticket: Ticket, at: Instant, event: Input) {
+        self.registered = false;
+        let end = End::Clean;
+        self.queue.push_back((at, event));
+        self.queue.push_back((at, Input::Ended { ticket, end }));
+    }
+}
+
+/// The oldest index in history once `latest` was written (fact 10).
+pub fn oldest(latest: u64) -> u64 {
+    (latest + 1).saturating_sub(HISTORY.into()).max(1)
+}
+
+fn events(ticket: Ticket, line: &str, budget: &Budget) -> Input {
+    let batch = v2::parse_events(format!("{line}\n").into_bytes()).expect("an event");
+    Input::Events {
+        ticket,
+        parcel: Parcel::new(batch, budget),
+    }
+}

@@ -1,0 +1,147 @@
+//! A session, the model server that it asks, and the consumer that it tells.
+
+use std::time::{Duration, Instant};
+
+use super::acts::Act;
+use super::checks::Checks;
+use super::server::{HISTORY, Server};
+use super::store::{Store, Write};
+use crate::model::{Index, Key, Scope};
+use crate::watch::{Ask, Budget, Input, OnGap, Outcome, Plan, Session, Start, Step, Until};
+
+/// Between two writes of a burst.
+const PACE: Duration = Duration::from_micros(200);
+
+pub struct World {
+    pub server: Server,
+    pub session: Session,
+    pub checks: Checks,
+    pub finished: Option<Outcome>,
+}
+
+impl World {
+    pub fn new(plan: Plan, members: usize, before: &[Write]) -> Self {
+        let now = Instant::now();
+        let begins = match plan.start {
+            Start::Now => None,
+            Start::At(first) => Some(first.previous().0),
+            Start::Oldest => Some(0),
+        };
+        let server = Server::new(&plan, members, Store::new(before), now);
+        Self {
+            server,
+            session: Session::new(plan, now),
+            checks: Checks {
+                position: begins,
+                ..Checks::default()
+            },
+            finished: None,
+        }
+    }
+
+    /// A world in which nothing has happened for a while, and a watch that knows it.
+    pub fn quiet(writes: usize) -> Self {
+        let plan = plan(Start::Now, Until::Forever, 1);
+        let mut world = Self::new(plan, 1, &vec![Write::Other; writes]);
+        world.begin();
+        world.run_for(Duration::from_millis(100));
+        world
+    }
+
+    pub fn begin(&mut self) {
+        self.feed(Input::Tick);
+    }
+
+    pub fn act(&mut self, act: &Act) {
+        let server = &mut self.server;
+        match act {
+            Act::Burst(writes) => self.burst(writes),
+            Act::Wait(milliseconds) => self.run_for(Duration::from_millis((*milliseconds).into())),
+            Act::CutAll => server.cut_all(),
+            Act::CutOne(which) => server.cut_one(*which),
+            Act::Outage(milliseconds) => {
+                server.refuse(Duration::from_millis((*milliseconds).into()));
+            }
+            Act::Stop(which) => server.stop(server.pick(*which)),
+            Act::CatchUp(which) => server.catch_up(server.pick(*which)),
+            Act::Snapshot(which) => server.snapshot(server.pick(*which)),
+            Act::Skip(writes) => server.skip(writes),
+            Act::EmptyEnds => server.end_waits(),
+        }
+    }
+
+    pub fn burst(&mut self, writes: &[Write]) {
+        for write in writes {
+            self.server.write(*write);
+            self.run_for(PACE);
+        }
+    }
+
+    /// Runs the session and the network for so long.
+    pub fn run_for(&mut self, length: Duration) {
+        let until = self.server.now + length;
+        while self.finished.is_none() {
+            let next = [self.server.next_arrival(), self.session.wake_at()];
+            let next = next.into_iter().flatten().min();
+            let Some(at) = next.filter(|at| *at <= until) else {
+                break;
+            };
+            self.server.now = self.server.now.max(at);
+            let input = self.server.arrived().unwrap_or(Input::Tick);
+            self.feed(input);
+        }
+        self.server.now = self.server.now.max(until);
+    }
+
+    fn feed(&mut self, input: Input) {
+        for step in self.session.handle(input, self.server.now) {
+            match step {
+                Step::Open { ticket, ask, .. } => self.server.open(ticket, ask),
+                Step::HalfClose(ticket) => self.server.half_close(ticket),
+                Step::Close(ticket) => {
+                    self.server.wires.remove(&ticket);
+                }
+                Step::Tell(update) => self.checks.take(update, &self.server.store),
+                Step::Finish(outcome) => self.finished = Some(outcome),
+            }
+        }
+    }
+
+    /// What there was to deliver in `from..=upto`.
+    pub fn events(&self, from: u64, upto: u64) -> Vec<u64> {
+        (from..=upto)
+            .filter(|index| self.server.store.is_event(*index))
+            .collect()
+    }
+
+    /// Whether a stream is open that is told of what happens.
+    pub fn has_stream(&self) -> bool {
+        let mut wires = self.server.wires.values();
+        wires.any(|wire| wire.ask == Ask::Stream && wire.registered)
+    }
+}
+
+pub fn plan(start: Start, until: Until, seed: u64) -> Plan {
+    Plan {
+        scope: Scope {
+            key: Key::parse("/app").expect("a key"),
+            recursive: true,
+        },
+        start,
+        until,
+        stream: !matches!(until, Until::Present { follow: false, .. }),
+        on_gap: OnGap::Continue,
+        snapshot: false,
+        expand: false,
+        stale_after: Duration::from_secs(30),
+        cluster: None,
+        last: None,
+        endpoints: 1,
+        history: HISTORY,
+        seed,
+        budget: Budget::new(1 << 20),
+    }
+}
+
+/// The first index of history.
+pub const FIRST: Start = Start::At(Index(1));
