@@ -34,6 +34,7 @@ pub fn write() -> impl Strategy<Value = Write> {
         4 => (0u8..4).prop_map(Write::Set),
         2 => (0u8..4).prop_map(Write::Update),
         2 => (0u8..4).prop_map(Write::Delete),
+        1 => Just(Write::DeleteAll),
         4 => Just(Write::Other),
         1 => Just(Write::Hidden),
         1 => Just(Write::ShorterName),

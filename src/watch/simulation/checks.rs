@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
-use super::store::{State, Store};
+use super::store::{Shown, State, Store};
 use crate::model::{Change, Event, Gap, Index, StateNode};
 use crate::watch::Update;
 
@@ -14,6 +14,8 @@ pub struct Checks {
     pub position: Option<u64>,
     pub delivered: Vec<u64>,
     pub gaps: Vec<Gap>,
+    /// A gap must tell exactly whether something changed: the state before it is known.
+    pub is_exact: bool,
     /// What a consumer has who applies the records in order: keys and values.
     pub consumer: BTreeMap<String, String>,
 }
@@ -46,7 +48,7 @@ impl Checks {
             Update::Position(index) => match self.position {
                 None => {
                     self.position = Some(index.0);
-                    self.consumer = values(store.state(index.0));
+                    self.consumer = values(&store.state(index.0));
                 }
                 Some(position) if index.0 > position => self.pass(index.0, store),
                 Some(_) => {}
@@ -57,7 +59,7 @@ impl Checks {
 
     fn take_event(&mut self, event: &Event<'_>, store: &Store) {
         let index = event.index().0;
-        assert!(store.is_event(index), "{index} is not in scope");
+        assert_ne!(store.shown(index), Shown::No, "{index} is not in scope");
         let raw = String::from_utf8_lossy(event.raw());
         assert_eq!(raw, store.line(index), "{index} is what happened");
         let position = self.position.expect("an event lies after the beginning");
@@ -66,14 +68,14 @@ impl Checks {
         self.position = Some(index);
         self.delivered.push(index);
         let key = String::from_utf8_lossy(event.node().key()).into_owned();
-        match event.node().value() {
-            Some(value) => {
-                let value = String::from_utf8_lossy(value).into_owned();
-                self.consumer.insert(key, value);
-            }
-            None => {
-                self.consumer.remove(&key);
-            }
+        if let Some(value) = event.node().value() {
+            let value = String::from_utf8_lossy(value).into_owned();
+            self.consumer.insert(key, value);
+        } else {
+            // A directory takes all below it along.
+            let below = format!("{key}/");
+            self.consumer
+                .retain(|other, _| *other != key && !other.starts_with(&below));
         }
     }
 
@@ -87,10 +89,10 @@ impl Checks {
             self.gaps.push(gap);
             return;
         };
-        if gap.certain {
-            let (before, after) = (store.state(gap.from.0 - 1), store.state(to));
-            assert!(differ(before, after), "a false certain: {gap:?}");
-        }
+        let is_changed = differ(&store.state(gap.from.0 - 1), &store.state(to));
+        assert!(is_changed || !gap.certain, "a false certain: {gap:?}");
+        let is_told = gap.certain || !self.is_exact;
+        assert!(is_told || !is_changed, "a change that is not told: {gap:?}");
         self.position = Some(to);
         self.gaps.push(gap);
     }
@@ -107,27 +109,31 @@ impl Checks {
     fn pass(&mut self, upto: u64, store: &Store) {
         let position = self.position.unwrap_or_default();
         for index in position + 1..=upto {
-            let is_missing = store.is_event(index);
+            let is_missing = store.shown(index) == Shown::Yes;
             assert!(!is_missing, "{index} was neither delivered nor declared");
         }
         self.position = Some(upto.max(position));
     }
 }
 
-/// Keys and values.
+/// Keys and values, without the directory.
 pub fn values(state: &State) -> BTreeMap<String, String> {
-    state
-        .iter()
-        .map(|(key, node)| (key.clone(), node.value.clone()))
+    let nodes = state.iter();
+    nodes
+        .filter_map(|(key, node)| Some((key.clone(), node.value.clone()?)))
         .collect()
 }
 
-/// Whether something changed: a refreshed time to live is no change.
+/// Whether something changed: a refreshed time to live is no change, and a directory comes
+/// without an event of its own.
 fn differ(one: &State, other: &State) -> bool {
-    let essence = |state: &State| -> Vec<(String, String, u64)> {
+    let essence = |state: &State| -> Vec<(String, Option<(String, u64)>)> {
         let nodes = state.iter();
         nodes
-            .map(|(key, node)| (key.clone(), node.value.clone(), node.created))
+            .map(|(key, node)| {
+                let value = node.value.clone();
+                (key.clone(), value.map(|value| (value, node.created)))
+            })
             .collect()
     };
     essence(one) != essence(other)

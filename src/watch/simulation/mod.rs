@@ -2,10 +2,14 @@
 //! faults.
 //!
 //! The model server does what etcd-facts.md measured: a stream that falls behind goes mute
-//! (fact 4), a snapshot install skips events for waiting watchers (fact 5), history gives
-//! hidden keys and the deletes of directories with a shorter name (fact 7), refreshes take an
-//! index and are no event (fact 9), old history is cleared (fact 10), and a half-closed wait
-//! ends (fact 17). Members behind one address may lag behind one another.
+//! (fact 4), a snapshot install skips events for waiting watchers (fact 5), what is removed at
+//! the very key that is watched arrives twice on a stream (fact 6), history gives hidden keys,
+//! the deletes of directories with a shorter name and of those above a key that was not there
+//! (fact 7), a directory goes with all below it in one event (fact 8), refreshes take an index
+//! and are no event (fact 9), old history is cleared (fact 10), and a half-closed wait ends
+//! (fact 17). Members behind one address may lag behind one another. Not modelled: a stream
+//! that is mute after an event from history (fact 2), since the session opens none with a
+//! `waitIndex`.
 //!
 //! What is checked: everything that is delivered is true, in order and once; what is missing
 //! was declared before anything later; where the server could still tell, nothing is declared;
@@ -31,6 +35,7 @@ use crate::model::Index;
 use acts::{Act, act, writes};
 use checks::{check_polite, values};
 use server::HISTORY;
+use store::{Shown, Watched};
 use world::{FIRST, World, plan};
 
 /// Where a watch begins.
@@ -41,11 +46,16 @@ enum Begin {
     Snapshot,
 }
 
+fn watched() -> impl Strategy<Value = Watched> {
+    prop_oneof![2 => Just(Watched::Tree), 1 => Just(Watched::Key)]
+}
+
 proptest! {
     #[test]
     fn a_stream_delivers_everything_once_and_in_order_or_declares_it(
         acts in proptest::collection::vec(act(), 1..40),
         before in writes(1..30),
+        watched in watched(),
         members in 1usize..4,
         seed in any::<u64>(),
         begins in prop_oneof![Just(Begin::Now), Just(Begin::History), Just(Begin::Snapshot)],
@@ -55,7 +65,8 @@ proptest! {
         let mut plan = plan(start, Until::Forever, seed);
         plan.on_gap = on_gap;
         plan.snapshot = begins == Begin::Snapshot;
-        let mut world = World::new(plan, members, &before);
+        let mut world = World::new(plan, watched, members, &before);
+        world.checks.is_exact = on_gap == OnGap::Diff && begins != Begin::History;
         world.begin();
         world.run_for(Duration::from_millis(50));
         for act in &acts {
@@ -67,14 +78,14 @@ proptest! {
 
         prop_assert!(world.finished.is_none(), "{:?}", world.finished);
         let latest = world.server.store.latest();
-        let last = world.events(1, latest).last().copied().unwrap_or(0);
+        let last = world.events(latest).last().copied().unwrap_or(0);
         prop_assert!(
             world.checks.position >= Some(last),
             "the cursor stands at {:?} and the last event at {last}",
             world.checks.position
         );
         if on_gap != OnGap::Continue {
-            let state = values(world.server.store.state(latest));
+            let state = values(&world.server.store.state(latest));
             prop_assert_eq!(&world.checks.consumer, &state, "the records give the state");
         }
         if latest <= HISTORY.into() {
@@ -88,6 +99,7 @@ proptest! {
     fn a_replay_ends_by_itself_with_every_event_up_to_its_end(
         acts in proptest::collection::vec(act(), 0..12),
         before in writes(1..50),
+        watched in watched(),
         members in 1usize..4,
         seed in any::<u64>(),
         to in proptest::option::of(1u64..60),
@@ -98,7 +110,7 @@ proptest! {
         let until = Until::Present { to: to.map(Index), follow: false };
         let mut plan = plan(start, until, seed);
         plan.on_gap = on_gap;
-        let mut world = World::new(plan, members, &before);
+        let mut world = World::new(plan, watched, members, &before);
         let latest = world.server.store.latest();
         world.begin();
         world.run_for(Duration::from_millis(10));
@@ -114,7 +126,10 @@ proptest! {
 
         prop_assert!(matches!(world.finished, Some(Outcome::Done)), "{:?}", world.finished);
         let end = to.unwrap_or(latest).min(latest);
-        prop_assert_eq!(&world.checks.delivered, &world.events(1, end));
+        let store = &world.server.store;
+        let mut delivered = world.checks.delivered.clone();
+        delivered.retain(|index| store.shown(*index) == Shown::Yes);
+        prop_assert_eq!(delivered, world.events(end));
         prop_assert!(world.checks.gaps.is_empty());
     }
 }

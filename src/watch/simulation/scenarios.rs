@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::acts::Act;
-use super::store::{Store, Write};
+use super::store::{Store, Watched, Write};
 use super::world::World;
 use crate::model::Index;
 use crate::watch::Ask;
@@ -82,7 +82,9 @@ fn an_outage_of_ten_minutes_costs_few_requests() {
 #[test]
 fn a_store_whose_index_went_back_is_declared() {
     let mut world = World::quiet(50);
-    world.server.rebuild(Store::new(&[Write::Other; 20]));
+    world
+        .server
+        .rebuild(Store::new(Watched::Tree, &[Write::Other; 20]));
     world.run_for(Duration::from_secs(10));
     let gap = world.checks.gaps.first().expect("a gap");
     assert_eq!((gap.from, gap.to, gap.index), (Index(51), None, Index(20)));

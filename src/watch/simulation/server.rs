@@ -170,30 +170,32 @@ impl Server {
         let index = self.members[member].applied + 1;
         self.members[member].applied = index;
         let line = self.store.line(index);
+        let copies = self.store.copies(index);
         let at = self.now + LATENCY;
         for (ticket, wire) in &mut self.wires {
             if wire.member != member || !wire.registered {
                 continue;
             }
-            let (ticket, event) = (*ticket, |budget| events(*ticket, &line, budget));
-            match &wire.ask {
-                Ask::Stream if self.store.is_event(index) => {
-                    if wire.queue.len() >= PENDING {
-                        // It is dropped without a word (fact 4).
-                        wire.registered = false;
-                        continue;
-                    }
-                    wire.queue.push_back((at, event(&self.budget)));
+            let copies = match &wire.ask {
+                Ask::Stream => copies,
+                Ask::Wait { from, .. } if from.is_none_or(|from| from.0 <= index) => copies.min(1),
+                Ask::Alarm => usize::from(self.store.is_heard_anywhere(index)),
+                _ => 0,
+            };
+            for _ in 0..copies {
+                if wire.queue.len() >= PENDING {
+                    // It is dropped without a word (fact 4).
+                    wire.registered = false;
+                    break;
                 }
-                Ask::Wait { from, .. }
-                    if self.store.is_event(index) && from.is_none_or(|from| from.0 <= index) =>
-                {
-                    wire.answer(ticket, at, event(&self.budget));
+                let event = events(*ticket, &line, &self.budget);
+                wire.queue.push_back((at, event));
+                if wire.ask != Ask::Stream {
+                    // A long poll has its event.
+                    wire.registered = false;
+                    let (ticket, end) = (*ticket, End::Clean);
+                    wire.queue.push_back((at, Input::Ended { ticket, end }));
                 }
-                Ask::Alarm if self.store.is_heard_anywhere(index) => {
-                    wire.answer(ticket, at, event(&self.budget));
-                }
-                _ => {}
             }
         }
     }
@@ -318,38 +320,24 @@ impl Server {
 
     /// The state as a read of it tells it.
     fn nodes(&self, index: u64) -> Vec<StateNode> {
-        let directory = StateNode {
-            key: "/app".to_owned(),
-            value: None,
-            dir: true,
-            expiration: None,
-            ttl: None,
-            modified: Index::ZERO,
-            created: Index::ZERO,
-        };
-        let keys = self.store.state(index).iter().map(|(key, node)| StateNode {
-            key: key.clone(),
-            value: Some(node.value.clone()),
-            dir: false,
-            modified: Index(node.modified),
-            created: Index(node.created),
-            ..directory.clone()
-        });
-        std::iter::once(directory.clone()).chain(keys).collect()
+        let nodes = self.store.state(index).into_iter();
+        nodes
+            .map(|(key, node)| StateNode {
+                key,
+                dir: node.value.is_none(),
+                value: node.value,
+                expiration: None,
+                ttl: None,
+                modified: Index(node.modified),
+                created: Index(node.created),
+            })
+            .collect()
     }
 }
 
 impl Wire {
     fn arrival(&self) -> Option<Instant> {
         self.queue.front().map(|(at, _)| *at)
-    }
-
-    /// A long poll has its event.
-    fn answer(&mut self, ticket: Ticket, at: Instant, event: Input) {
-        self.registered = false;
-        let end = End::Clean;
-        self.queue.push_back((at, event));
-        self.queue.push_back((at, Input::Ended { ticket, end }));
     }
 }
 

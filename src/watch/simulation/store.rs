@@ -1,22 +1,37 @@
-//! What the model's store holds: its writes, and the state after each.
+//! What the model's store holds: its writes, the state after each, and what of it a watch gets
+//! to see.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+/// The directory that holds the keys of the model.
+const DIRECTORY: &str = "/app";
+
+/// What is watched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Watched {
+    /// `/app` and all below it.
+    Tree,
+    /// The key `/app/k0` alone.
+    Key,
+}
+
 /// What a write does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Write {
-    /// A key in scope is set: it is created anew even where it was there.
+    /// A key is set: it is created anew even where it was there.
     Set(u8),
-    /// A key in scope is written and stays the one that was created.
+    /// A key is written and stays the one that was created.
     Update(u8),
-    /// A key in scope is removed.
+    /// A key is removed.
     Delete(u8),
+    /// The directory is removed with all keys below it.
+    DeleteAll,
     /// A key elsewhere.
     Other,
-    /// A hidden key below the scope.
+    /// A hidden key in the directory.
     Hidden,
-    /// The removal of a directory whose name is the beginning of the scope's.
+    /// The removal of a directory whose name is the beginning of the directory's.
     ShorterName,
     /// A refreshed time to live: an index, but no event.
     Refresh(u8),
@@ -25,13 +40,24 @@ pub enum Write {
 /// What stands at a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Node {
-    pub value: String,
+    /// None for a directory.
+    pub value: Option<String>,
     pub created: u64,
     pub modified: u64,
 }
 
-/// The keys in scope.
+/// The directory and its keys.
 pub type State = BTreeMap<String, Node>;
+
+/// Whether a watch shows what happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shown {
+    Yes,
+    No,
+    /// A directory above a key that was not there was removed: history and live delivery differ
+    /// (fact 7), and either will do.
+    Perhaps,
+}
 
 /// A write that was carried out.
 #[derive(Clone, Debug)]
@@ -44,28 +70,48 @@ struct Entry {
 /// A store of etcd's.
 #[derive(Clone, Debug)]
 pub struct Store {
+    watched: Watched,
     /// The write at index i + 1.
     entries: Vec<Entry>,
     /// The state after so many writes.
     states: Vec<State>,
 }
 
+impl Watched {
+    pub const fn key(self) -> &'static str {
+        match self {
+            Self::Tree => DIRECTORY,
+            Self::Key => "/app/k0",
+        }
+    }
+
+    pub const fn is_recursive(self) -> bool {
+        matches!(self, Self::Tree)
+    }
+}
+
 impl Write {
     fn key(self) -> String {
         match self {
             Self::Set(name) | Self::Update(name) | Self::Delete(name) | Self::Refresh(name) => {
-                format!("/app/k{name}")
+                format!("{DIRECTORY}/k{name}")
             }
+            Self::DeleteAll => DIRECTORY.to_owned(),
             Self::Other => "/other".to_owned(),
-            Self::Hidden => "/app/_hidden".to_owned(),
+            Self::Hidden => format!("{DIRECTORY}/_hidden"),
             Self::ShorterName => "/ap".to_owned(),
         }
+    }
+
+    const fn removes_directory(self) -> bool {
+        matches!(self, Self::DeleteAll | Self::ShorterName)
     }
 }
 
 impl Store {
-    pub fn new(writes: &[Write]) -> Self {
+    pub fn new(watched: Watched, writes: &[Write]) -> Self {
         let mut store = Self {
+            watched,
             entries: Vec::new(),
             states: vec![State::new()],
         };
@@ -79,22 +125,25 @@ impl Store {
         self.entries.len() as u64
     }
 
-    /// The state after the first `index` writes.
-    pub fn state(&self, index: u64) -> &State {
-        &self.states[position(index)]
+    /// The state of what is watched after the first `index` writes.
+    pub fn state(&self, index: u64) -> State {
+        let mut state = self.states[position(index)].clone();
+        if self.watched == Watched::Key {
+            state.retain(|key, _| key == self.watched.key());
+        }
+        state
     }
 
     /// Carries out a write. One that etcd would refuse, since there is no such key, is one
     /// elsewhere.
     pub fn write(&mut self, write: Write) {
         let index = self.latest() + 1;
-        let mut state = self.state(index - 1).clone();
+        let mut state = self.states[position(index - 1)].clone();
         let key = write.key();
         let before = state.get(&key).cloned();
         // Few values, so that a key gets the same one again.
-        let value = (index % 3).to_string();
         let node = |created| Node {
-            value,
+            value: Some((index % 3).to_string()),
             created,
             modified: index,
         };
@@ -107,14 +156,22 @@ impl Store {
                 modified: index,
                 ..before.clone()
             }),
-            (Write::Delete(_), Some(_)) | (Write::ShorterName, _) => None,
-            (Write::Delete(_) | Write::Refresh(_), None) => return self.write(Write::Other),
+            (Write::Delete(_) | Write::DeleteAll, Some(_)) | (Write::ShorterName, _) => None,
+            (Write::Delete(_) | Write::DeleteAll | Write::Refresh(_), None) => {
+                return self.write(Write::Other);
+            }
         };
-        if key.starts_with("/app/k") {
-            match after.clone() {
-                Some(node) => state.insert(key, node),
-                None => state.remove(&key),
-            };
+        match write {
+            Write::DeleteAll => state.clear(),
+            Write::Delete(_) => drop(state.remove(&key)),
+            Write::Set(_) | Write::Update(_) | Write::Refresh(_) => {
+                state.entry(DIRECTORY.to_owned()).or_insert(Node {
+                    value: None,
+                    ..node(index)
+                });
+                state.extend(after.clone().map(|node| (key, node)));
+            }
+            Write::Other | Write::Hidden | Write::ShorterName => {}
         }
         self.states.push(state);
         self.entries.push(Entry {
@@ -128,18 +185,42 @@ impl Store {
         &self.entries[position(index - 1)]
     }
 
-    /// Whether a watch has to deliver what happened at `index`.
-    pub fn is_event(&self, index: u64) -> bool {
-        matches!(
-            self.entry(index).write,
-            Write::Set(_) | Write::Update(_) | Write::Delete(_)
-        )
+    /// Whether the watch has to show what happened at `index`.
+    pub fn shown(&self, index: u64) -> Shown {
+        let write = self.entry(index).write;
+        let is_key = self.watched == Watched::Key;
+        match write {
+            Write::Set(name) | Write::Update(name) | Write::Delete(name) => {
+                let is_other = is_key && name > 0;
+                if is_other { Shown::No } else { Shown::Yes }
+            }
+            Write::DeleteAll if self.state(index - 1).contains_key(self.watched.key()) => {
+                Shown::Yes
+            }
+            Write::DeleteAll => Shown::Perhaps,
+            Write::Other | Write::Hidden | Write::ShorterName | Write::Refresh(_) => Shown::No,
+        }
     }
 
-    /// Whether history has it for the watch: more than it delivers live (fact 7).
+    /// Whether history has it for the watch: that is more than is delivered live (fact 7).
     pub fn in_history(&self, index: u64) -> bool {
-        let extra = matches!(self.entry(index).write, Write::Hidden | Write::ShorterName);
-        extra || self.is_event(index)
+        let write = self.entry(index).write;
+        let (key, own) = (write.key(), self.watched.key());
+        let is_below = key.starts_with(&format!("{own}/")) && self.watched.is_recursive();
+        let is_above = write.removes_directory() && own.starts_with(&key);
+        !matches!(write, Write::Refresh(_)) && (key == own || is_below || is_above)
+    }
+
+    /// How often a stream delivers it: what is removed at the very key that is watched comes
+    /// twice (fact 6).
+    pub fn copies(&self, index: u64) -> usize {
+        let write = self.entry(index).write;
+        let is_removed = matches!(write, Write::Delete(_) | Write::DeleteAll);
+        match self.shown(index) {
+            Shown::Yes if is_removed && write.key() == self.watched.key() => 2,
+            Shown::Yes => 1,
+            Shown::No | Shown::Perhaps => 0,
+        }
     }
 
     /// Whether a watch on the whole store is told of it.
@@ -156,39 +237,40 @@ impl Store {
         } = self.entry(index);
         let key = write.key();
         let action = match write {
-            Write::Delete(_) | Write::ShorterName => "delete",
+            Write::Delete(_) | Write::DeleteAll | Write::ShorterName => "delete",
             Write::Update(_) if before.is_some() => "update",
             _ => "set",
         };
-        let mut line = format!("{{\"action\":\"{action}\",\"node\":");
-        // Of a removed key its creation is told, not its value.
+        // Of what is removed its creation is told, not its value.
         let created = after.as_ref().or(before.as_ref());
         let created = created.map_or(index, |node| node.created);
-        let value = after.as_ref().map(|node| &node.value);
-        push_node(&mut line, &key, value, index, created);
+        let value = after.as_ref().and_then(|node| node.value.as_deref());
+        let is_directory = write.removes_directory();
+        let mut line = format!("{{\"action\":\"{action}\",\"node\":");
+        push_node(&mut line, &key, value, is_directory, index, created);
         if let Some(node) = before {
             line.push_str(",\"prevNode\":");
-            push_node(
-                &mut line,
-                &key,
-                Some(&node.value),
-                node.modified,
-                node.created,
-            );
+            let (value, modified) = (node.value.as_deref(), node.modified);
+            push_node(&mut line, &key, value, is_directory, modified, node.created);
         }
         line.push('}');
         line
     }
 }
 
-fn push_node(line: &mut String, key: &str, value: Option<&String>, modified: u64, created: u64) {
-    write!(line, "{{\"key\":\"{key}\"").expect("a string takes it");
-    if let Some(value) = value {
-        write!(line, ",\"value\":\"{value}\"").expect("a string takes it");
-    }
+fn push_node(
+    line: &mut String,
+    key: &str,
+    value: Option<&str>,
+    is_directory: bool,
+    modified: u64,
+    created: u64,
+) {
+    let value = value.map_or_else(String::new, |value| format!(",\"value\":\"{value}\""));
+    let dir = if is_directory { ",\"dir\":true" } else { "" };
     write!(
         line,
-        ",\"modifiedIndex\":{modified},\"createdIndex\":{created}}}"
+        "{{\"key\":\"{key}\"{value}{dir},\"modifiedIndex\":{modified},\"createdIndex\":{created}}}"
     )
     .expect("a string takes it");
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::acts::Act;
 use super::checks::Checks;
 use super::server::{HISTORY, Server};
-use super::store::{Store, Write};
+use super::store::{Shown, Store, Watched, Write};
 use crate::model::{Index, Key, Scope};
 use crate::watch::{Ask, Budget, Input, OnGap, Outcome, Plan, Session, Start, Step, Until};
 
@@ -20,14 +20,18 @@ pub struct World {
 }
 
 impl World {
-    pub fn new(plan: Plan, members: usize, before: &[Write]) -> Self {
+    pub fn new(mut plan: Plan, watched: Watched, members: usize, before: &[Write]) -> Self {
+        plan.scope = Scope {
+            key: Key::parse(watched.key()).expect("a key"),
+            recursive: watched.is_recursive(),
+        };
         let now = Instant::now();
         let begins = match plan.start {
             Start::Now => None,
             Start::At(first) => Some(first.previous().0),
             Start::Oldest => Some(0),
         };
-        let server = Server::new(&plan, members, Store::new(before), now);
+        let server = Server::new(&plan, members, Store::new(watched, before), now);
         Self {
             server,
             session: Session::new(plan, now),
@@ -42,7 +46,7 @@ impl World {
     /// A world in which nothing has happened for a while, and a watch that knows it.
     pub fn quiet(writes: usize) -> Self {
         let plan = plan(Start::Now, Until::Forever, 1);
-        let mut world = Self::new(plan, 1, &vec![Write::Other; writes]);
+        let mut world = Self::new(plan, Watched::Tree, 1, &vec![Write::Other; writes]);
         world.begin();
         world.run_for(Duration::from_millis(100));
         world
@@ -107,10 +111,11 @@ impl World {
         }
     }
 
-    /// What there was to deliver in `from..=upto`.
-    pub fn events(&self, from: u64, upto: u64) -> Vec<u64> {
-        (from..=upto)
-            .filter(|index| self.server.store.is_event(*index))
+    /// What had to be delivered up to `upto`.
+    pub fn events(&self, upto: u64) -> Vec<u64> {
+        let store = &self.server.store;
+        (1..=upto)
+            .filter(|index| store.shown(*index) == Shown::Yes)
             .collect()
     }
 
@@ -124,7 +129,7 @@ impl World {
 pub fn plan(start: Start, until: Until, seed: u64) -> Plan {
     Plan {
         scope: Scope {
-            key: Key::parse("/app").expect("a key"),
+            key: Key::parse(Watched::Tree.key()).expect("a key"),
             recursive: true,
         },
         start,
