@@ -17,6 +17,8 @@ pub enum Act {
     CutOne(u8),
     /// Nobody can connect for so many milliseconds.
     Outage(u16),
+    /// Nobody can connect to one endpoint for so many milliseconds.
+    Down(u8, u16),
     /// A member stops to apply writes.
     Stop(u8),
     /// It applies them all, and its watchers see each.
@@ -56,6 +58,7 @@ pub fn act() -> impl Strategy<Value = Act> {
         1 => Just(Act::CutAll),
         2 => any::<u8>().prop_map(Act::CutOne),
         1 => (1u16..3000).prop_map(Act::Outage),
+        1 => (any::<u8>(), 1u16..9000).prop_map(|(which, length)| Act::Down(which, length)),
         2 => any::<u8>().prop_map(Act::Stop),
         1 => any::<u8>().prop_map(Act::CatchUp),
         1 => any::<u8>().prop_map(Act::Snapshot),

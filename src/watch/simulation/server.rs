@@ -14,17 +14,21 @@ pub const HISTORY: u32 = 60;
 const PENDING: usize = 5;
 /// One way through the network.
 const LATENCY: Duration = Duration::from_millis(1);
+/// After which a read that needs a majority fails (fact 12).
+const NO_QUORUM: Duration = Duration::from_secs(7);
 
 /// A member of the cluster.
 #[derive(Clone, Debug)]
 struct Member {
     /// How far it has applied the writes.
     applied: u64,
+    /// It is cut off from the others, and answers those who ask it.
     stopped: bool,
 }
 
 /// A connection to the model.
 pub struct Wire {
+    endpoint: usize,
     member: usize,
     pub ask: Ask,
     /// Whether it is told of what happens: not once it was answered, or went mute.
@@ -36,9 +40,11 @@ pub struct Wire {
 pub struct Server {
     pub now: Instant,
     pub store: Store,
+    /// Those whose place leaves the same rest stand behind one endpoint.
     members: Vec<Member>,
     pub wires: BTreeMap<Ticket, Wire>,
-    refuses_until: Option<Instant>,
+    /// Until when nobody can connect to each endpoint.
+    refuses_until: Vec<Instant>,
     luck: fastrand::Rng,
     budget: Budget,
     /// When something was asked.
@@ -56,7 +62,7 @@ impl Server {
             store,
             members: vec![member; members],
             wires: BTreeMap::new(),
-            refuses_until: None,
+            refuses_until: vec![now; plan.endpoints],
             luck: fastrand::Rng::with_seed(plan.seed),
             budget: plan.budget.clone(),
             opened: Vec::new(),
@@ -66,6 +72,14 @@ impl Server {
     /// One of the members.
     pub fn pick(&self, which: u8) -> usize {
         usize::from(which) % self.members.len()
+    }
+
+    /// All members but the first are so far behind from the beginning.
+    pub fn lag(&mut self, by: u64) {
+        for member in self.members.iter_mut().skip(1) {
+            member.stopped = by > 0;
+            member.applied = member.applied.saturating_sub(by);
+        }
     }
 
     pub fn write(&mut self, write: Write) {
@@ -129,8 +143,22 @@ impl Server {
 
     /// Nobody can connect for so long.
     pub fn refuse(&mut self, length: Duration) {
-        self.cut_all();
-        self.refuses_until = Some(self.now + length);
+        for endpoint in 0..self.refuses_until.len() {
+            self.refuse_at(endpoint, length);
+        }
+    }
+
+    /// Nobody can connect to one endpoint for so long.
+    pub fn refuse_at(&mut self, endpoint: usize, length: Duration) {
+        let wires = self.wires.iter();
+        let tickets: Vec<Ticket> = wires
+            .filter(|(_, wire)| wire.endpoint == endpoint)
+            .map(|(ticket, _)| *ticket)
+            .collect();
+        for ticket in tickets {
+            self.cut(ticket);
+        }
+        self.refuses_until[endpoint] = self.now + length;
     }
 
     /// A proxy ends every wait with an empty body.
@@ -159,7 +187,8 @@ impl Server {
 
     /// All that was wrong is over.
     pub fn heal(&mut self) {
-        self.refuses_until = None;
+        let now = self.now;
+        self.refuses_until.fill(now);
         for member in 0..self.members.len() {
             self.catch_up(member);
         }
@@ -240,10 +269,13 @@ impl Server {
         Some(input)
     }
 
-    pub fn open(&mut self, ticket: Ticket, ask: Ask) {
+    pub fn open(&mut self, ticket: Ticket, endpoint: usize, ask: Ask) {
         self.opened.push(self.now);
+        let endpoints = self.refuses_until.len();
+        let behind = (self.members.len() - endpoint).div_ceil(endpoints);
         let mut wire = Wire {
-            member: self.luck.usize(..self.members.len()),
+            endpoint,
+            member: endpoint + endpoints * self.luck.usize(..behind),
             ask,
             registered: false,
             queue: VecDeque::new(),
@@ -259,21 +291,35 @@ impl Server {
             ticket,
             end: End::Failed(failure),
         };
-        if self.refuses_until.is_some_and(|until| self.now < until) {
+        if self.now < self.refuses_until[wire.endpoint] {
             say(failed(Failure::Unreachable("refused".to_owned())));
             return;
         }
-        let index = match wire.ask {
-            // What a majority agrees on.
-            Ask::Index | Ask::State => self.store.latest(),
-            _ => self.members[wire.member].applied,
-        };
+        let Member { applied, stopped } = self.members[wire.member];
+        let index = applied;
         let head = Head {
             status: 200,
             index: Some(Index(index)),
             cluster: Some("c".to_owned()),
             raft: Some(index),
         };
+        if stopped && matches!(wire.ask, Ask::Index | Ask::State) {
+            let fault = Fault {
+                code: v2::fault::RAFT_INTERNAL,
+                message: "Raft Internal Error".to_owned(),
+                cause: "etcdserver: request timed out".to_owned(),
+                index: Index::ZERO,
+            };
+            let head = Head {
+                status: 500,
+                index: None,
+                ..head
+            };
+            let refusal = Failure::Refused(Box::new(Refusal { fault, head }));
+            wire.queue
+                .push_back((self.now + NO_QUORUM, failed(refusal)));
+            return;
+        }
         let (end, head_of) = (End::Clean, |head| Input::Head { ticket, head });
         match wire.ask {
             Ask::Index => {

@@ -17,6 +17,9 @@ pub struct World {
     pub session: Session,
     pub checks: Checks,
     pub finished: Option<Outcome>,
+    endpoints: usize,
+    /// Something was answered.
+    is_heard: bool,
 }
 
 impl World {
@@ -34,12 +37,14 @@ impl World {
         let server = Server::new(&plan, members, Store::new(watched, before), now);
         Self {
             server,
+            endpoints: plan.endpoints,
             session: Session::new(plan, now),
             checks: Checks {
                 position: begins,
                 ..Checks::default()
             },
             finished: None,
+            is_heard: false,
         }
     }
 
@@ -65,6 +70,10 @@ impl World {
             Act::CutOne(which) => server.cut_one(*which),
             Act::Outage(milliseconds) => {
                 server.refuse(Duration::from_millis((*milliseconds).into()));
+            }
+            Act::Down(which, milliseconds) => {
+                let length = Duration::from_millis((*milliseconds).into());
+                server.refuse_at(usize::from(*which) % self.endpoints, length);
             }
             Act::Stop(which) => server.stop(server.pick(*which)),
             Act::CatchUp(which) => server.catch_up(server.pick(*which)),
@@ -98,9 +107,14 @@ impl World {
     }
 
     fn feed(&mut self, input: Input) {
+        self.is_heard |= matches!(input, Input::Head { .. });
         for step in self.session.handle(input, self.server.now) {
             match step {
-                Step::Open { ticket, ask, .. } => self.server.open(ticket, ask),
+                Step::Open {
+                    ticket,
+                    endpoint,
+                    ask,
+                } => self.server.open(ticket, endpoint, ask),
                 Step::HalfClose(ticket) => self.server.half_close(ticket),
                 Step::Close(ticket) => {
                     self.server.wires.remove(&ticket);
@@ -117,6 +131,11 @@ impl World {
         (1..=upto)
             .filter(|index| store.shown(*index) == Shown::Yes)
             .collect()
+    }
+
+    /// Whether it ended since nobody ever answered: a watch may.
+    pub fn is_hopeless(&self) -> bool {
+        !self.is_heard && matches!(self.finished, Some(Outcome::Failed(_)))
     }
 
     /// Whether a stream is open that is told of what happens.
