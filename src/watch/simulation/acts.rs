@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 
+use super::server::Loss;
 use super::store::Write;
 
 /// What happens to the model world.
@@ -29,6 +30,14 @@ pub enum Act {
     Skip(Vec<Write>),
     /// A proxy ends every wait with an empty body.
     EmptyEnds,
+    /// One connection falls silent.
+    Mute(u8),
+    /// The next replies get lost.
+    Lose(Vec<Loss>),
+    /// The reader of the output takes nothing more.
+    StopReading,
+    /// It reads on.
+    Read,
 }
 
 pub fn write() -> impl Strategy<Value = Write> {
@@ -48,6 +57,14 @@ pub fn writes(count: std::ops::Range<usize>) -> impl Strategy<Value = Vec<Write>
     proptest::collection::vec(write(), count)
 }
 
+fn loss() -> impl Strategy<Value = Loss> {
+    prop_oneof![
+        Just(Loss::CutBody),
+        Just(Loss::SilentBody),
+        Just(Loss::Silent),
+    ]
+}
+
 pub fn act() -> impl Strategy<Value = Act> {
     prop_oneof![
         8 => writes(1..12).prop_map(Act::Burst),
@@ -64,5 +81,9 @@ pub fn act() -> impl Strategy<Value = Act> {
         1 => any::<u8>().prop_map(Act::Snapshot),
         2 => writes(1..6).prop_map(Act::Skip),
         1 => Just(Act::EmptyEnds),
+        1 => any::<u8>().prop_map(Act::Mute),
+        1 => proptest::collection::vec(loss(), 1..4).prop_map(Act::Lose),
+        1 => Just(Act::StopReading),
+        1 => Just(Act::Read),
     ]
 }

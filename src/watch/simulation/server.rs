@@ -17,6 +17,22 @@ const LATENCY: Duration = Duration::from_millis(1);
 /// After which a read that needs a majority fails (fact 12).
 const NO_QUORUM: Duration = Duration::from_secs(7);
 
+/// For so long the driver waits for what is due: the rest of a reply, and the head of a read
+/// that needs a majority.
+const PATIENCE: Duration = Duration::from_secs(5);
+const QUORUM_PATIENCE: Duration = Duration::from_secs(9);
+
+/// How a reply gets lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Loss {
+    /// The connection breaks after the head.
+    CutBody,
+    /// Nothing comes after the head.
+    SilentBody,
+    /// Nothing comes.
+    Silent,
+}
+
 /// A member of the cluster.
 #[derive(Clone, Debug)]
 struct Member {
@@ -45,6 +61,8 @@ pub struct Server {
     pub wires: BTreeMap<Ticket, Wire>,
     /// Until when nobody can connect to each endpoint.
     refuses_until: Vec<Instant>,
+    /// How the next replies get lost.
+    losses: Vec<Loss>,
     luck: fastrand::Rng,
     budget: Budget,
     /// When something was asked.
@@ -63,6 +81,7 @@ impl Server {
             members: vec![member; members],
             wires: BTreeMap::new(),
             refuses_until: vec![now; plan.endpoints],
+            losses: Vec::new(),
             luck: fastrand::Rng::with_seed(plan.seed),
             budget: plan.budget.clone(),
             opened: Vec::new(),
@@ -134,11 +153,35 @@ impl Server {
     }
 
     pub fn cut_one(&mut self, which: u8) {
-        let count = self.wires.len().max(1);
-        let ticket = self.wires.keys().nth(usize::from(which) % count).copied();
-        if let Some(ticket) = ticket {
+        if let Some(ticket) = self.pick_wire(which) {
             self.cut(ticket);
         }
+    }
+
+    /// A connection is open as far as the client can tell, and nothing comes of it.
+    pub fn mute_one(&mut self, which: u8) {
+        if let Some(ticket) = self.pick_wire(which)
+            && let Some(wire) = self.wires.get_mut(&ticket)
+        {
+            let end = if wire.is_headed() {
+                wire.silence_before_head(self.now)
+            } else {
+                wire.silence(self.now)
+            };
+            wire.registered = false;
+            wire.queue.clear();
+            wire.fail(ticket, end);
+        }
+    }
+
+    fn pick_wire(&self, which: u8) -> Option<Ticket> {
+        let count = self.wires.len().max(1);
+        self.wires.keys().nth(usize::from(which) % count).copied()
+    }
+
+    /// The next replies get lost.
+    pub fn lose(&mut self, losses: &[Loss]) {
+        self.losses.extend(losses);
     }
 
     /// Nobody can connect for so long.
@@ -189,6 +232,7 @@ impl Server {
     pub fn heal(&mut self) {
         let now = self.now;
         self.refuses_until.fill(now);
+        self.losses.clear();
         for member in 0..self.members.len() {
             self.catch_up(member);
         }
@@ -281,7 +325,25 @@ impl Server {
             queue: VecDeque::new(),
         };
         self.reply(ticket, &mut wire);
+        if let Some(loss) = self.losses.pop() {
+            self.lose_reply(ticket, &mut wire, loss);
+        }
         self.wires.insert(ticket, wire);
+    }
+
+    fn lose_reply(&self, ticket: Ticket, wire: &mut Wire, loss: Loss) {
+        if !wire.is_headed() {
+            return;
+        }
+        let at = self.now + 2 * LATENCY;
+        let end = match loss {
+            Loss::CutBody => Some((at + LATENCY, Failure::Cut("cut".to_owned()))),
+            Loss::SilentBody => wire.silence(at),
+            Loss::Silent => wire.silence_before_head(at),
+        };
+        wire.registered = false;
+        wire.queue.truncate(usize::from(loss != Loss::Silent));
+        wire.fail(ticket, end);
     }
 
     fn reply(&self, ticket: Ticket, wire: &mut Wire) {
@@ -384,6 +446,38 @@ impl Server {
 impl Wire {
     fn arrival(&self) -> Option<Instant> {
         self.queue.front().map(|(at, _)| *at)
+    }
+
+    /// Whether its head is on its way.
+    fn is_headed(&self) -> bool {
+        matches!(self.queue.front(), Some((_, Input::Head { .. })))
+    }
+
+    /// When the driver gives it up where nothing comes after `since`; never where it is meant
+    /// to hang.
+    fn silence(&self, since: Instant) -> Option<(Instant, Failure)> {
+        let hangs = match self.ask {
+            Ask::Stream | Ask::Alarm => true,
+            Ask::Wait { hangs, .. } => hangs,
+            Ask::Index | Ask::State => false,
+        };
+        (!hangs).then(|| (since + PATIENCE, Failure::Silent("idle".to_owned())))
+    }
+
+    /// Likewise where not even its head came.
+    fn silence_before_head(&self, since: Instant) -> Option<(Instant, Failure)> {
+        let patience = match self.ask {
+            Ask::Index | Ask::State => QUORUM_PATIENCE,
+            Ask::Stream | Ask::Alarm | Ask::Wait { .. } => PATIENCE,
+        };
+        Some((since + patience, Failure::Silent("no head".to_owned())))
+    }
+
+    fn fail(&mut self, ticket: Ticket, end: Option<(Instant, Failure)>) {
+        if let Some((at, failure)) = end {
+            let end = End::Failed(failure);
+            self.queue.push_back((at, Input::Ended { ticket, end }));
+        }
     }
 }
 

@@ -7,10 +7,13 @@ use super::checks::Checks;
 use super::server::{HISTORY, Server};
 use super::store::{Shown, Store, Watched, Write};
 use crate::model::{Index, Key, Scope};
-use crate::watch::{Ask, Budget, Input, OnGap, Outcome, Plan, Session, Start, Step, Until};
+use crate::watch::{Ask, Budget, Input, OnGap, Outcome, Permit, Plan, Session, Start, Step, Until};
 
 /// Between two writes of a burst.
 const PACE: Duration = Duration::from_micros(200);
+
+/// Bytes of events that may wait for the reader of the output.
+const BUDGET: usize = 1 << 20;
 
 pub struct World {
     pub server: Server,
@@ -18,6 +21,9 @@ pub struct World {
     pub checks: Checks,
     pub finished: Option<Outcome>,
     endpoints: usize,
+    budget: Budget,
+    /// What lies before a reader of the output that takes nothing.
+    unread: Option<Permit>,
     /// Something was answered.
     is_heard: bool,
 }
@@ -38,6 +44,8 @@ impl World {
         Self {
             server,
             endpoints: plan.endpoints,
+            budget: plan.budget.clone(),
+            unread: None,
             session: Session::new(plan, now),
             checks: Checks {
                 position: begins,
@@ -80,7 +88,17 @@ impl World {
             Act::Snapshot(which) => server.snapshot(server.pick(*which)),
             Act::Skip(writes) => server.skip(writes),
             Act::EmptyEnds => server.end_waits(),
+            Act::Mute(which) => server.mute_one(*which),
+            Act::Lose(losses) => server.lose(losses),
+            Act::StopReading => self.unread = Some(self.budget.take(BUDGET)),
+            Act::Read => self.unread = None,
         }
+    }
+
+    /// All that was wrong is over.
+    pub fn heal(&mut self) {
+        self.unread = None;
+        self.server.heal();
     }
 
     pub fn burst(&mut self, writes: &[Write]) {
@@ -163,7 +181,7 @@ pub fn plan(start: Start, until: Until, seed: u64) -> Plan {
         endpoints: 1,
         history: HISTORY,
         seed,
-        budget: Budget::new(1 << 20),
+        budget: Budget::new(BUDGET),
     }
 }
 
