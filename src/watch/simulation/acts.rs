@@ -34,10 +34,22 @@ pub enum Act {
     Mute(u8),
     /// The next replies get lost.
     Lose(Vec<Loss>),
+    /// Another store takes the place of this one.
+    Rebuild(Rebuild),
     /// The reader of the output takes nothing more.
     StopReading,
     /// It reads on.
     Read,
+}
+
+/// What the new store is like.
+#[derive(Clone, Debug)]
+pub struct Rebuild {
+    /// Its writes, over and over.
+    pub writes: Vec<Write>,
+    /// How many there are, of those of the old one.
+    pub percent: u64,
+    pub other_cluster: bool,
 }
 
 pub fn write() -> impl Strategy<Value = Write> {
@@ -55,6 +67,14 @@ pub fn write() -> impl Strategy<Value = Write> {
 
 pub fn writes(count: std::ops::Range<usize>) -> impl Strategy<Value = Vec<Write>> {
     proptest::collection::vec(write(), count)
+}
+
+fn rebuild() -> impl Strategy<Value = Rebuild> {
+    (writes(1..20), 0u64..250, any::<bool>()).prop_map(|(writes, percent, other_cluster)| Rebuild {
+        writes,
+        percent,
+        other_cluster,
+    })
 }
 
 fn loss() -> impl Strategy<Value = Loss> {
@@ -83,6 +103,7 @@ pub fn act() -> impl Strategy<Value = Act> {
         1 => Just(Act::EmptyEnds),
         1 => any::<u8>().prop_map(Act::Mute),
         1 => proptest::collection::vec(loss(), 1..4).prop_map(Act::Lose),
+        1 => rebuild().prop_map(Act::Rebuild),
         1 => Just(Act::StopReading),
         1 => Just(Act::Read),
     ]

@@ -46,6 +46,8 @@ struct Member {
 pub struct Wire {
     endpoint: usize,
     member: usize,
+    /// The store that it was opened to.
+    era: usize,
     pub ask: Ask,
     /// Whether it is told of what happens: not once it was answered, or went mute.
     pub registered: bool,
@@ -55,7 +57,8 @@ pub struct Wire {
 
 pub struct Server {
     pub now: Instant,
-    pub store: Store,
+    /// The present store, and before it those whose place it took.
+    pub stores: Vec<Store>,
     /// Those whose place leaves the same rest stand behind one endpoint.
     members: Vec<Member>,
     pub wires: BTreeMap<Ticket, Wire>,
@@ -77,7 +80,7 @@ impl Server {
         };
         Self {
             now,
-            store,
+            stores: vec![store],
             members: vec![member; members],
             wires: BTreeMap::new(),
             refuses_until: vec![now; plan.endpoints],
@@ -86,6 +89,15 @@ impl Server {
             budget: plan.budget.clone(),
             opened: Vec::new(),
         }
+    }
+
+    pub fn store(&self) -> &Store {
+        &self.stores[self.era()]
+    }
+
+    /// How many stores were replaced.
+    pub fn era(&self) -> usize {
+        self.stores.len() - 1
     }
 
     /// One of the members.
@@ -102,12 +114,17 @@ impl Server {
     }
 
     pub fn write(&mut self, write: Write) {
-        self.store.write(write);
+        self.record(write);
         for member in 0..self.members.len() {
             if !self.members[member].stopped {
                 self.apply(member);
             }
         }
+    }
+
+    fn record(&mut self, write: Write) {
+        let era = self.era();
+        self.stores[era].write(write);
     }
 
     /// A member applies no more writes. One always keeps up: a cluster of which none does has
@@ -121,7 +138,7 @@ impl Server {
     /// A member applies all that it missed.
     pub fn catch_up(&mut self, member: usize) {
         self.members[member].stopped = false;
-        while self.members[member].applied < self.store.latest() {
+        while self.members[member].applied < self.store().latest() {
             self.apply(member);
         }
     }
@@ -130,7 +147,7 @@ impl Server {
     /// (fact 5).
     pub fn snapshot(&mut self, member: usize) {
         self.members[member] = Member {
-            applied: self.store.latest(),
+            applied: self.store().latest(),
             stopped: false,
         };
     }
@@ -138,7 +155,7 @@ impl Server {
     /// All members take these writes by a snapshot.
     pub fn skip(&mut self, writes: &[Write]) {
         for write in writes {
-            self.store.write(*write);
+            self.record(*write);
         }
         for member in 0..self.members.len() {
             self.snapshot(member);
@@ -225,7 +242,7 @@ impl Server {
             stopped: false,
         };
         self.members.fill(member);
-        self.store = store;
+        self.stores.push(store);
     }
 
     /// All that was wrong is over.
@@ -242,8 +259,9 @@ impl Server {
     fn apply(&mut self, member: usize) {
         let index = self.members[member].applied + 1;
         self.members[member].applied = index;
-        let line = self.store.line(index);
-        let copies = self.store.copies(index);
+        let store = self.store();
+        let (line, copies) = (store.line(index), store.copies(index));
+        let is_heard_anywhere = store.is_heard_anywhere(index);
         let at = self.now + LATENCY;
         for (ticket, wire) in &mut self.wires {
             if wire.member != member || !wire.registered {
@@ -252,7 +270,7 @@ impl Server {
             let copies = match &wire.ask {
                 Ask::Stream => copies,
                 Ask::Wait { from, .. } if from.is_none_or(|from| from.0 <= index) => copies.min(1),
-                Ask::Alarm => usize::from(self.store.is_heard_anywhere(index)),
+                Ask::Alarm => usize::from(is_heard_anywhere),
                 _ => 0,
             };
             for _ in 0..copies {
@@ -301,16 +319,17 @@ impl Server {
         self.wires.values().filter_map(Wire::arrival).min()
     }
 
-    /// Something that has arrived.
-    pub fn arrived(&mut self) -> Option<Input> {
+    /// Something that has arrived, and the store that it comes from.
+    pub fn arrived(&mut self) -> Option<(Input, usize)> {
         let now = self.now;
         let ready = |wire: &Wire| wire.arrival().is_some_and(|at| at <= now);
         let wire = self.wires.values_mut().find(|wire| ready(wire))?;
         let (_, input) = wire.queue.pop_front()?;
+        let era = wire.era;
         if let Input::Ended { ticket, .. } = &input {
             self.wires.remove(ticket);
         }
-        Some(input)
+        Some((input, era))
     }
 
     pub fn open(&mut self, ticket: Ticket, endpoint: usize, ask: Ask) {
@@ -320,6 +339,7 @@ impl Server {
         let mut wire = Wire {
             endpoint,
             member: endpoint + endpoints * self.luck.usize(..behind),
+            era: self.era(),
             ask,
             registered: false,
             queue: VecDeque::new(),
@@ -362,7 +382,7 @@ impl Server {
         let head = Head {
             status: 200,
             index: Some(Index(index)),
-            cluster: Some("c".to_owned()),
+            cluster: Some(self.store().cluster.to_string()),
             raft: Some(index),
         };
         if stopped && matches!(wire.ask, Ask::Index | Ask::State) {
@@ -414,9 +434,9 @@ impl Server {
                     return;
                 }
                 say(head_of(head));
-                match (from..=index).find(|index| self.store.in_history(*index)) {
+                match (from..=index).find(|index| self.store().in_history(*index)) {
                     Some(found) => {
-                        let line = self.store.line(found);
+                        let line = self.store().line(found);
                         say(events(ticket, &line, &self.budget));
                         say(Input::Ended { ticket, end });
                     }
@@ -428,7 +448,7 @@ impl Server {
 
     /// The state as a read of it tells it.
     fn nodes(&self, index: u64) -> Vec<StateNode> {
-        let nodes = self.store.state(index).into_iter();
+        let nodes = self.store().state(index).into_iter();
         nodes
             .map(|(key, node)| StateNode {
                 key,

@@ -4,6 +4,8 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use crate::model::Fingerprint;
+
 /// The directory that holds the keys of the model.
 const DIRECTORY: &str = "/app";
 
@@ -71,6 +73,9 @@ struct Entry {
 #[derive(Clone, Debug)]
 pub struct Store {
     watched: Watched,
+    pub cluster: u32,
+    /// How many stores there were before it: their values are never the same.
+    era: usize,
     /// The write at index i + 1.
     entries: Vec<Entry>,
     /// The state after so many writes.
@@ -110,15 +115,32 @@ impl Write {
 
 impl Store {
     pub fn new(watched: Watched, writes: &[Write]) -> Self {
-        let mut store = Self {
+        let empty = Self {
             watched,
+            cluster: 0,
+            era: 0,
             entries: Vec::new(),
             states: vec![State::new()],
         };
+        empty.with(writes)
+    }
+
+    /// The store that takes the place of this one.
+    pub fn anew(&self, writes: &[Write]) -> Self {
+        let empty = Self {
+            era: self.era + 1,
+            entries: Vec::new(),
+            states: vec![State::new()],
+            ..*self
+        };
+        empty.with(writes)
+    }
+
+    fn with(mut self, writes: &[Write]) -> Self {
         for write in writes {
-            store.write(*write);
+            self.write(*write);
         }
-        store
+        self
     }
 
     pub fn latest(&self) -> u64 {
@@ -141,9 +163,10 @@ impl Store {
         let mut state = self.states[position(index - 1)].clone();
         let key = write.key();
         let before = state.get(&key).cloned();
+        let era = self.era;
         // Few values, so that a key gets the same one again.
         let node = |created| Node {
-            value: Some((index % 3).to_string()),
+            value: Some(format!("{era}.{}", index % 3)),
             created,
             modified: index,
         };
@@ -226,6 +249,17 @@ impl Store {
     /// Whether a watch on the whole store is told of it.
     pub fn is_heard_anywhere(&self, index: u64) -> bool {
         !matches!(self.entry(index).write, Write::Refresh(_) | Write::Hidden)
+    }
+
+    /// Whether this is what it has at that index.
+    pub fn has(&self, last: &Fingerprint) -> bool {
+        let Entry {
+            write,
+            before,
+            after,
+        } = self.entry(last.index.0);
+        let node = after.as_ref().or(before.as_ref());
+        write.key() == last.key && node.is_some_and(|node| node.created == last.created.0)
     }
 
     /// The event as etcd writes it.

@@ -2,11 +2,11 @@
 
 use std::time::{Duration, Instant};
 
-use super::acts::Act;
-use super::checks::Checks;
-use super::server::{HISTORY, Server};
+use super::acts::{Act, Rebuild};
+use super::checks::{Checks, Truth};
+use super::server::{HISTORY, Server, oldest};
 use super::store::{Shown, Store, Watched, Write};
-use crate::model::{Index, Key, Scope};
+use crate::model::{Fingerprint, Index, Key, Scope};
 use crate::watch::{Ask, Budget, Input, OnGap, Outcome, Permit, Plan, Session, Start, Step, Until};
 
 /// Between two writes of a burst.
@@ -26,6 +26,9 @@ pub struct World {
     unread: Option<Permit>,
     /// Something was answered.
     is_heard: bool,
+    /// What goes in and out of the session is shown: `SIMULATION_TRACE=1 cargo test NAME`.
+    is_traced: bool,
+    began: Instant,
 }
 
 impl World {
@@ -46,13 +49,12 @@ impl World {
             endpoints: plan.endpoints,
             budget: plan.budget.clone(),
             unread: None,
+            checks: Checks::new(begins, plan.on_gap),
             session: Session::new(plan, now),
-            checks: Checks {
-                position: begins,
-                ..Checks::default()
-            },
             finished: None,
             is_heard: false,
+            is_traced: std::env::var_os("SIMULATION_TRACE").is_some(),
+            began: now,
         }
     }
 
@@ -66,7 +68,7 @@ impl World {
     }
 
     pub fn begin(&mut self) {
-        self.feed(Input::Tick);
+        self.feed(Input::Tick, None);
     }
 
     pub fn act(&mut self, act: &Act) {
@@ -90,6 +92,7 @@ impl World {
             Act::EmptyEnds => server.end_waits(),
             Act::Mute(which) => server.mute_one(*which),
             Act::Lose(losses) => server.lose(losses),
+            Act::Rebuild(rebuild) => self.rebuild(rebuild),
             Act::StopReading => self.unread = Some(self.budget.take(BUDGET)),
             Act::Read => self.unread = None,
         }
@@ -99,6 +102,55 @@ impl World {
     pub fn heal(&mut self) {
         self.unread = None;
         self.server.heal();
+    }
+
+    /// Another store takes the place of this one, in a quiet moment: the session can look at it
+    /// before anything else happens.
+    fn rebuild(&mut self, rebuild: &Rebuild) {
+        if self.checks.position.is_none() || !self.is_heard {
+            // Nothing is known that could change.
+            return;
+        }
+        self.heal();
+        // The reader of the output catches up: a session that has closed every connection for
+        // its sake notices none that breaks.
+        self.run_for(Duration::from_secs(1));
+        let old = self.server.store();
+        let count = old.latest() * rebuild.percent / 100;
+        let writes = rebuild.writes.iter().cycle();
+        let mut writes: Vec<Write> = (0..count).zip(writes).map(|(_, write)| *write).collect();
+        let mut store = old.anew(&writes);
+        if self.is_cleared_by(&store) {
+            // What is held beyond the position is told first.
+            self.run_for(Duration::from_secs(20));
+        }
+        while self.last_in(&store).is_some_and(|last| store.has(last)) {
+            writes.insert(0, Write::Other);
+            store = self.server.store().anew(&writes);
+        }
+        // A store with the same id is told by its index, by another event in the place of the
+        // last one, or by a history that does not reach back. Where none of this helps, nothing
+        // can: what happened at the position was not seen, or is forgotten.
+        let is_rewound = self.checks.position > Some(store.latest());
+        let is_told = is_rewound || self.last_in(&store).is_some() || self.is_cleared_by(&store);
+        if rebuild.other_cluster || !is_told {
+            store.cluster += 1;
+        }
+        self.server.rebuild(store);
+        self.run_for(Duration::from_secs(15));
+    }
+
+    /// The last event told, where history would have it.
+    fn last_in(&self, store: &Store) -> Option<&Fingerprint> {
+        let range = oldest(store.latest())..=store.latest();
+        let last = self.checks.last.as_ref();
+        last.filter(|last| range.contains(&last.index.0))
+    }
+
+    /// Whether history would not reach back to the position.
+    fn is_cleared_by(&self, store: &Store) -> bool {
+        let next = self.checks.position.map(|position| position + 1);
+        next < Some(oldest(store.latest()))
     }
 
     pub fn burst(&mut self, writes: &[Write]) {
@@ -118,15 +170,23 @@ impl World {
                 break;
             };
             self.server.now = self.server.now.max(at);
-            let input = self.server.arrived().unwrap_or(Input::Tick);
-            self.feed(input);
+            let arrived = self.server.arrived();
+            let era = arrived.as_ref().map(|(_, era)| *era);
+            self.feed(arrived.map_or(Input::Tick, |(input, _)| input), era);
         }
         self.server.now = self.server.now.max(until);
     }
 
-    fn feed(&mut self, input: Input) {
+    fn feed(&mut self, input: Input, era: Option<usize>) {
         self.is_heard |= matches!(input, Input::Head { .. });
+        if self.is_traced && !matches!(input, Input::Tick) {
+            let at = self.server.now.duration_since(self.began);
+            eprintln!("{at:?} {input:?}");
+        }
         for step in self.session.handle(input, self.server.now) {
+            if self.is_traced {
+                eprintln!("    {step:?}");
+            }
             match step {
                 Step::Open {
                     ticket,
@@ -137,7 +197,10 @@ impl World {
                 Step::Close(ticket) => {
                     self.server.wires.remove(&ticket);
                 }
-                Step::Tell(update) => self.checks.take(update, &self.server.store),
+                Step::Tell(update) => {
+                    let stores = &self.server.stores;
+                    self.checks.take(update, Truth { stores, era });
+                }
                 Step::Finish(outcome) => self.finished = Some(outcome),
             }
         }
@@ -145,7 +208,7 @@ impl World {
 
     /// What had to be delivered up to `upto`.
     pub fn events(&self, upto: u64) -> Vec<u64> {
-        let store = &self.server.store;
+        let store = self.server.store();
         (1..=upto)
             .filter(|index| store.shown(*index) == Shown::Yes)
             .collect()
