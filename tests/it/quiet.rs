@@ -50,12 +50,12 @@ fn a_quiet_key_in_a_busy_store_has_no_gap_through_a_cut() {
     let given = std::env::var("ETCDWATCH_QUIET_WRITES").ok();
     let writes = given.map_or(12 * HISTORY, |writes| writes.parse().expect("a number"));
     thread::scope(|scope| {
-        let writer = scope.spawn(|| elsewhere(&url, writes));
+        let busy = scope.spawn(|| elsewhere(&url, writes));
         for index in (3 * HISTORY..writes).step_by(3 * HISTORY) {
             wait::until(LIMIT, "some writes", || v2::index(&url) > index as u64);
             proxy.cut_all(Cut::Reset);
         }
-        writer.join().unwrap();
+        busy.join().unwrap();
     });
     let truth = v2::put(&url, "/app/k", "v");
     let records = follow::wait_for_value(&running, "/app/k", "v");

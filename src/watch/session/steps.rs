@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use super::{BROKEN, GRACE, GRACE_FACTOR, Open, PATIENCE, Purpose, SECOND, SHORT_GRACE, Session};
+use super::{BROKEN, GRACE, GRACE_FACTOR, Open, PATIENCE, Purpose, RENEWAL_GRACE, SECOND, Session};
 use crate::model::{Cause, Fingerprint, Gap, Index};
 use crate::watch::ledger::{Hole, Ledger, Passed};
 use crate::watch::{
@@ -161,9 +161,9 @@ impl Session {
         let is_broken = self.half_closes_broken >= BROKEN;
         let grace = GRACE.max(self.slowest * GRACE_FACTOR).min(PATIENCE);
         let control = self.control;
-        let grace = |endpoint: usize, since: Instant| match control {
+        let grace = |open: &Open, since: Instant| match control {
             _ if is_broken => PATIENCE,
-            Some((of, at)) if of == endpoint && at >= since => SHORT_GRACE,
+            Some((of, at)) if open.renews() && of == open.endpoint && at >= since => RENEWAL_GRACE,
             _ => grace,
         };
         let mut next = None;
@@ -172,7 +172,7 @@ impl Session {
             let Some(since) = open.waits_since() else {
                 continue;
             };
-            let at = since + grace(open.endpoint, since);
+            let at = since + grace(open, since);
             if at <= self.now {
                 open.half_closed = true;
                 due.push(*ticket);
