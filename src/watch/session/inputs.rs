@@ -43,6 +43,15 @@ impl Session {
         open.head = Some((index, self.now));
         open.after = open.after.or(Some(index));
         let (at, cursor) = (open.at, open.cursor);
+        if self
+            .control
+            .is_none_or(|(of, latest)| of != endpoint || latest < at)
+        {
+            self.control = Some((endpoint, at));
+        }
+        let Some(open) = self.open.get(&ticket) else {
+            return;
+        };
         match open.purpose {
             Purpose::Target => {
                 self.on_target(index);
@@ -301,7 +310,7 @@ impl Session {
                 if let (Purpose::Question, Some(after), Some((head, _)), Some(ledger)) =
                     (open.purpose, open.after, open.head, &mut self.ledger)
                 {
-                    ledger.prove(after, head);
+                    ledger.witness(after, head);
                 }
                 if open.purpose == Purpose::Verify {
                     let is_missing = open
