@@ -333,12 +333,13 @@ impl Session {
                     self.on_hidden(&open);
                 }
                 if open.purpose == Purpose::Verify {
-                    let is_missing = open
-                        .head
-                        .zip(self.last.as_ref())
-                        .is_some_and(|((head, _), last)| head >= last.index);
-                    if is_missing {
-                        self.on_verified(ticket, None);
+                    let asked = self.verifying.as_ref().map(|event| event.index);
+                    match open.head.zip(asked) {
+                        Some(((index, _), wanted)) if index < wanted => {
+                            self.open.remove(&ticket);
+                            self.note_failure(&open, Failure::Behind { index, wanted });
+                        }
+                        _ => self.on_verified(ticket, None),
                     }
                 }
                 // A read says nothing of waits, which a proxy may end.
@@ -382,8 +383,11 @@ impl Session {
                     return;
                 }
                 if open.purpose == Purpose::Verify {
-                    // Too old to be compared.
+                    // Too old to be compared: what is held may be of another store.
                     self.unverified = false;
+                    if let Some(ledger) = &mut self.ledger {
+                        *ledger = Ledger::new(ledger.cursor());
+                    }
                 } else {
                     self.on_cleared(fault);
                 }

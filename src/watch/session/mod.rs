@@ -175,8 +175,12 @@ pub struct Session {
     last: Option<Fingerprint>,
     /// Connections were lost since the last event was compared.
     unverified: bool,
+    /// The event that it is compared with now.
+    verifying: Option<Fingerprint>,
     /// How often it was not the same.
     mismatches: u32,
+    /// Nothing is asked while the reader of the output is behind.
+    pressed: bool,
 
     /// The longest that history was waited for after a head.
     slowest: Duration,
@@ -235,7 +239,9 @@ impl Session {
             mirror: None,
             unverified: plan.last.is_some(),
             last: plan.last.clone(),
+            verifying: None,
             mismatches: 0,
+            pressed: false,
             slowest: Duration::ZERO,
             control: None,
             half_closes_broken: 0,

@@ -150,7 +150,7 @@ impl Session {
         let Some(open) = self.open.get(&ticket).cloned() else {
             return;
         };
-        if found == self.last.as_ref() {
+        if found == self.verifying.as_ref() {
             self.unverified = false;
             self.mismatches = 0;
             return;
@@ -177,7 +177,10 @@ impl Session {
             return false;
         };
         let after = last.index.previous();
-        self.ensure(Purpose::Verify, Some(after));
+        if !self.has(Purpose::Verify) {
+            self.verifying = Some(last.clone());
+            self.request(Purpose::Verify, Some(after));
+        }
         true
     }
 }

@@ -58,8 +58,16 @@ impl Session {
         if self.plan.budget.is_spent() {
             // The reader of the output is behind: history keeps what follows, for a while.
             self.close_stream();
+            self.pressed = true;
             self.wake_by(Some(self.now + PRESSURE_POLL));
             return;
+        }
+        if std::mem::take(&mut self.pressed) {
+            // Nothing was open in the meantime that a store which is replaced would break.
+            self.unverified = self.last.is_some();
+            if self.is_verifying() {
+                return;
+            }
         }
         if self.walks(cursor) {
             return;
