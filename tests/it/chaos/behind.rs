@@ -20,6 +20,10 @@ const MISSED: usize = 7_000;
 /// How many refreshes fill its history before, where there are any.
 const REFRESHES: usize = 1_100;
 
+/// So many messages, with an entry each where one writes after the other, go to a member that
+/// is stopped before the leader waits for its answers. It has them as soon as it goes on.
+const ON_THE_WAY: usize = 600;
+
 /// How many write at a time.
 const LANES: usize = 32;
 
@@ -86,11 +90,11 @@ impl Behind {
             .chain(others.filter(|_| !is_alone))
             .collect();
         if self.refreshes {
-            flood(&url, top, "refresh", REFRESHES, |_| Entry::Refresh);
+            flood(&url, top, "refresh", LANES, REFRESHES, |_| Entry::Refresh);
         }
         let run = Run::start(arena, top, &members, effort, random);
         let snapshots = count_snapshots(&follower.log_text());
-        let mut log = flood(&url, top, "before", 100, |_| Entry::Set);
+        let mut log = flood(&url, top, "before", LANES, 100, |_| Entry::Set);
         run.tool().running.wait_for_lines(100, wait::LONG);
         follower.pause();
         if self.pause_tool {
@@ -101,7 +105,8 @@ impl Behind {
             (1, _) | (_, false) => Entry::Elsewhere,
             _ => Entry::Read,
         };
-        log = log.and(flood(&url, top, "away", MISSED, entry));
+        flood(&url, top, "nothing", 1, ON_THE_WAY, |_| Entry::Read);
+        log = log.and(flood(&url, top, "away", LANES, MISSED, entry));
         follower.resume();
         if self.pause_tool {
             run.watchers.iter().for_each(Watcher::resume);
@@ -127,23 +132,25 @@ impl Behind {
     }
 }
 
-/// Makes `count` raft entries as fast as the server takes them; what of it is watched.
+/// Makes `count` raft entries as fast as the server takes them, so many at a time; what of it
+/// is watched.
 fn flood(
     url: &str,
     top: &str,
     name: &str,
+    lanes: usize,
     count: usize,
     entry: impl Fn(usize) -> Entry + Sync,
 ) -> Log {
     let entry = &entry;
     thread::scope(|scope| {
-        let lanes: Vec<_> = (0..LANES)
+        let scribes: Vec<_> = (0..lanes)
             .map(|lane| {
                 scope.spawn(move || {
                     let mut writer = Writer::connect(url);
                     let mut log = Log::default();
                     let ttl = format!("/refreshed/{lane}");
-                    for number in (lane..count).step_by(LANES) {
+                    for number in (lane..count).step_by(lanes) {
                         match entry(number) {
                             Entry::Set => {
                                 let key = format!("{top}/{name}{number}");
@@ -170,7 +177,7 @@ fn flood(
                 })
             })
             .collect();
-        let logs = lanes.into_iter().map(|lane| lane.join().expect("a lane"));
+        let logs = scribes.into_iter().map(|lane| lane.join().expect("a lane"));
         logs.fold(Log::default(), Log::and)
     })
 }

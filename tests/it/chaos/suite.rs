@@ -233,8 +233,11 @@ impl Soak {
         );
         let count = self.survived.entry(name.clone()).or_default();
         count.1 += 1;
+        let mut did = "unfinished".to_owned();
         let (difference, result) = match outcome {
             Ok(outcome) => {
+                let (_, score) = outcome.scores[0];
+                did = format!("{} events, {} faults", score.events, score.faults);
                 count.0 += usize::from(outcome.difference.is_none());
                 (self.note(ground, &name, seed, outcome), Some(()))
             }
@@ -245,7 +248,7 @@ impl Soak {
             }
         };
         let told = difference.as_deref().unwrap_or("well");
-        println!("{begin:>5} s: {place}: {told}");
+        println!("{begin:>5} s: {place}, {did}: {told}");
         self.failures
             .extend(difference.map(|difference| format!("{place}: {difference}")));
         result

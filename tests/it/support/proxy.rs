@@ -286,9 +286,9 @@ impl Shared {
         let mut listener = Some(listener);
         let mut pumps: Vec<JoinHandle<()>> = Vec::new();
         loop {
-            let (ended, refusing, answering) = {
+            let (ended, refusing) = {
                 let controls = self.controls();
-                (controls.ended, controls.refusing, controls.answering)
+                (controls.ended, controls.refusing)
             };
             if ended {
                 break;
@@ -303,7 +303,7 @@ impl Shared {
                 Some(listener) if is_readable(listener) => {
                     let (client, _) = listener.accept().expect("a client");
                     let number = self.accepted.fetch_add(1, Ordering::SeqCst);
-                    if answering {
+                    if self.controls().answering {
                         let shared = Arc::clone(self);
                         pumps.push(thread::spawn(move || shared.answer_nothing(&client)));
                     } else {
