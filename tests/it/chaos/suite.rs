@@ -35,7 +35,7 @@ const WHILE: Effort = Effort {
 
 /// In the soak there is time, and who else watches.
 const SOAK: Effort = Effort {
-    span: Duration::from_secs(4),
+    span: Duration::from_secs(6),
     has_time: true,
     rivals: true,
 };
