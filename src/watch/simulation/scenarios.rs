@@ -183,6 +183,10 @@ fn an_isolated_event_is_told_at_most_one_round_trip_after_it_arrives() {
         }
         world.server.write(Write::Set(0));
         world.run_for(LATENCY + round_trip);
-        assert_eq!(world.checks.delivered, [11 + others], "after {others} others");
+        assert_eq!(
+            world.checks.delivered,
+            [11 + others],
+            "after {others} others"
+        );
     }
 }
