@@ -385,7 +385,7 @@ impl Server {
             cluster: Some(self.store().cluster.to_string()),
             raft: Some(index),
         };
-        if stopped && matches!(wire.ask, Ask::Index | Ask::State) {
+        if stopped && matches!(wire.ask, Ask::Index | Ask::State | Ask::Look(_)) {
             let fault = Fault {
                 code: v2::fault::RAFT_INTERNAL,
                 message: "Raft Internal Error".to_owned(),
@@ -403,7 +403,7 @@ impl Server {
             return;
         }
         let (end, head_of) = (End::Clean, |head| Input::Head { ticket, head });
-        match wire.ask {
+        match &wire.ask {
             Ask::Index => {
                 say(head_of(head));
                 say(Input::Ended { ticket, end });
@@ -411,6 +411,13 @@ impl Server {
             Ask::State => {
                 say(head_of(head));
                 let nodes = self.nodes(index);
+                say(Input::State { ticket, nodes });
+                say(Input::Ended { ticket, end });
+            }
+            Ask::Look(key) => {
+                say(head_of(head));
+                let mut nodes = self.nodes(index);
+                nodes.retain(|node| node.key == *key);
                 say(Input::State { ticket, nodes });
                 say(Input::Ended { ticket, end });
             }
@@ -424,7 +431,7 @@ impl Server {
             }
             | Ask::Walk { from: Index(from) } => {
                 let oldest = oldest(index);
-                if from < oldest {
+                if *from < oldest {
                     let fault = Fault {
                         code: v2::fault::INDEX_CLEARED,
                         message: "cleared".to_owned(),
@@ -439,7 +446,7 @@ impl Server {
                     Ask::Walk { .. } => self.store().is_heard_anywhere(*index),
                     _ => self.store().in_history(*index),
                 };
-                match (from..=index).find(is_found) {
+                match (*from..=index).find(is_found) {
                     Some(found) => {
                         let line = self.store().line(found);
                         say(events(ticket, &line, &self.budget));
@@ -484,7 +491,7 @@ impl Wire {
         let hangs = match self.ask {
             Ask::Stream | Ask::Alarm => true,
             Ask::Wait { hangs, .. } => hangs,
-            Ask::Index | Ask::State | Ask::Walk { .. } => false,
+            Ask::Index | Ask::State | Ask::Look(_) | Ask::Walk { .. } => false,
         };
         (!hangs).then(|| (since + PATIENCE, Failure::Silent("idle".to_owned())))
     }
@@ -492,7 +499,7 @@ impl Wire {
     /// Likewise where not even its head came.
     fn silence_before_head(&self, since: Instant) -> Option<(Instant, Failure)> {
         let patience = match self.ask {
-            Ask::Index | Ask::State => QUORUM_PATIENCE,
+            Ask::Index | Ask::State | Ask::Look(_) => QUORUM_PATIENCE,
             Ask::Stream | Ask::Alarm | Ask::Wait { .. } | Ask::Walk { .. } => PATIENCE,
         };
         Some((since + patience, Failure::Silent("no head".to_owned())))
