@@ -220,9 +220,8 @@ impl Soak {
         }
     }
 
-    /// One run, whatever comes of it. `None` where it came to no end: then the servers are in a
-    /// state that nobody knows.
-    fn run(&mut self, ground: Ground, arena: &mut Arena, course: &Course, seed: u64) -> Option<()> {
+    /// One run, whatever comes of it.
+    fn run(&mut self, ground: Ground, arena: &mut Arena, course: &Course, seed: u64) {
         let name = course.name();
         let begin = self.begin.elapsed().as_secs();
         let run = AssertUnwindSafe(|| arena.run(course, self.effort, seed));
@@ -234,24 +233,28 @@ impl Soak {
         let count = self.survived.entry(name.clone()).or_default();
         count.1 += 1;
         let mut did = "unfinished".to_owned();
-        let (difference, result) = match outcome {
+        let is_over = outcome.is_ok();
+        let difference = match outcome {
             Ok(outcome) => {
                 let (_, score) = outcome.scores[0];
                 did = format!("{} events, {} faults", score.events, score.faults);
                 count.0 += usize::from(outcome.difference.is_none());
-                (self.note(ground, &name, seed, outcome), Some(()))
+                self.note(ground, &name, seed, outcome)
             }
             Err(panic) => {
                 let text = panic.downcast_ref::<String>().cloned();
                 let text = text.or_else(|| panic.downcast_ref::<&str>().map(ToString::to_string));
-                (Some(format!("panicked: {text:?}")), None)
+                Some(format!("panicked: {text:?}"))
             }
         };
         let told = difference.as_deref().unwrap_or("well");
         println!("{begin:>5} s: {place}, {did}: {told}");
         self.failures
             .extend(difference.map(|difference| format!("{place}: {difference}")));
-        result
+        // One that came to no end leaves servers in a state that nobody knows.
+        if !is_over || ground.has_snapshots {
+            *arena = ground.open();
+        }
     }
 
     fn note(&mut self, ground: Ground, name: &str, seed: u64, outcome: Outcome) -> Option<String> {
@@ -355,12 +358,7 @@ fn soak() {
                 if is_over || soak.begin.elapsed() >= span {
                     break;
                 }
-                if soak
-                    .run(ground, &mut arena, course, seeds.u64(..))
-                    .is_none()
-                {
-                    arena = ground.open();
-                }
+                soak.run(ground, &mut arena, course, seeds.u64(..));
             }
         }
     }
@@ -386,12 +384,7 @@ fn run_each(soak: &mut Soak, each: usize, only: Option<&str>, seeds: &mut Rng) {
             let turn = turn.expect("it is run here");
             let count = (each + places.len() - 1 - turn) / places.len();
             for _ in 0..count {
-                if soak
-                    .run(ground, &mut arena, &course, seeds.u64(..))
-                    .is_none()
-                {
-                    arena = ground.open();
-                }
+                soak.run(ground, &mut arena, &course, seeds.u64(..));
             }
         }
     }
