@@ -52,7 +52,7 @@ const DOORS: [(&str, &[&str]); 5] = [
         "fastrand",
         &[
             "src/watch/backoff.rs",
-            "src/watch/simulation.rs",
+            "src/watch/simulation/server.rs",
             "src/show.rs",
         ],
     ),

@@ -7,14 +7,16 @@
 //! Three things prove something, and nothing else does:
 //! - an event at index e proves e itself: an index names one event at most;
 //! - an event at f that etcd found **in history** for `waitIndex=a+1` proves `(a, f]`;
-//! - a wait on `waitIndex=a+1` that was registered at index x and ended without an event
-//!   proves `(a, x]`.
+//! - a wait on `waitIndex=a+1` that was registered at index x and ended without an event is a
+//!   *witness* that there is none in `(a, x]`. A server can end it so by mistake, where it was
+//!   stopped between the head and the event (etcd-facts.md, fact 17): what two such waits say
+//!   is proven.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::Parcel;
-use crate::model::{Event, Index};
+use crate::model::{Cause, Event, Index};
 
 /// An event, held until everything before it is proven.
 #[derive(Clone, Debug)]
@@ -40,6 +42,8 @@ pub enum Passed {
     Event(Index, Held),
     /// `(after, upto]` can't be known any more.
     Lost {
+        /// Why.
+        cause: Cause,
         /// The last index before it.
         after: Index,
         /// Its last index.
@@ -64,12 +68,58 @@ impl Hole {
     }
 }
 
+/// Parts of history, `(start, end]` each: disjoint, never touching, in order.
+#[derive(Clone, Debug, Default)]
+struct Spans(BTreeMap<Index, Index>);
+
+impl Spans {
+    fn insert(&mut self, mut start: Index, mut end: Index) {
+        if start >= end {
+            return;
+        }
+        if let Some((&earlier, &earlier_end)) = self.0.range(..=start).next_back()
+            && earlier_end >= start
+        {
+            start = earlier;
+            end = end.max(earlier_end);
+        }
+        while let Some((&later, &later_end)) = self.0.range(start..=end).next() {
+            end = end.max(later_end);
+            self.0.remove(&later);
+        }
+        self.0.insert(start, end);
+    }
+
+    /// What of `(after, upto]` is in them.
+    fn within(&self, after: Index, upto: Index) -> Vec<(Index, Index)> {
+        let spans = self.0.range(..upto);
+        spans
+            .map(|(&start, &end)| (start.max(after), end.min(upto)))
+            .filter(|(start, end)| start < end)
+            .collect()
+    }
+
+    /// Forgets what lies up to `cursor`.
+    fn pass(&mut self, cursor: Index) {
+        while let Some((&start, &end)) = self.0.first_key_value()
+            && start < cursor
+        {
+            self.0.remove(&start);
+            if end > cursor {
+                self.0.insert(cursor, end);
+            }
+        }
+    }
+}
+
 /// Proven intervals and held events beyond a cursor.
 #[derive(Clone, Debug)]
 pub struct Ledger {
     cursor: Index,
-    /// `(start, end]`, disjoint, never touching, all beyond the cursor.
-    proven: BTreeMap<Index, Index>,
+    /// All beyond the cursor.
+    proven: Spans,
+    /// Where one wait has ended without an event.
+    witnessed: Spans,
     passing: BTreeMap<Index, Passed>,
 }
 
@@ -79,7 +129,8 @@ impl Ledger {
     pub fn new(cursor: Index) -> Self {
         Self {
             cursor,
-            proven: BTreeMap::new(),
+            proven: Spans::default(),
+            witnessed: Spans::default(),
             passing: BTreeMap::new(),
         }
     }
@@ -97,11 +148,8 @@ impl Ledger {
         }
         self.cursor = cursor;
         self.passing = self.passing.split_off(&cursor.next());
-        self.proven = std::mem::take(&mut self.proven)
-            .into_iter()
-            .filter(|(_, end)| *end > cursor)
-            .map(|(start, end)| (start.max(cursor), end))
-            .collect();
+        self.proven.pass(cursor);
+        self.witnessed.pass(cursor);
     }
 
     /// Takes an event at `index`; one that is held or was released already changes nothing.
@@ -117,38 +165,37 @@ impl Ledger {
 
     /// Every event in `(after, upto]` is held.
     pub fn prove(&mut self, after: Index, upto: Index) {
-        let mut start = after.max(self.cursor);
-        let mut end = upto;
-        if start >= end {
-            return;
+        self.proven.insert(after.max(self.cursor), upto);
+    }
+
+    /// A wait has ended without an event in `(after, upto]`.
+    pub fn witness(&mut self, after: Index, upto: Index) {
+        for (after, upto) in self.witnessed.within(after, upto) {
+            self.prove(after, upto);
         }
-        if let Some((&earlier, &earlier_end)) = self.proven.range(..=start).next_back()
-            && earlier_end >= start
-        {
-            start = earlier;
-            end = end.max(earlier_end);
-        }
-        while let Some((&later, &later_end)) = self.proven.range(start..=end).next() {
-            end = end.max(later_end);
-            self.proven.remove(&later);
-        }
-        self.proven.insert(start, end);
+        self.witnessed.insert(after.max(self.cursor), upto);
+    }
+
+    /// Where one wait has ended without an event: `(after, upto]` each.
+    pub fn witnessed(&self) -> impl Iterator<Item = Hole> {
+        let spans = self.witnessed.0.iter();
+        spans.map(|(&after, &upto)| Hole { after, upto })
     }
 
     /// What is not proven up to `upto` can't be known any more.
-    pub fn lose(&mut self, upto: Index) {
+    pub fn lose(&mut self, upto: Index, cause: Cause) {
         let lost: Vec<Hole> = self.holes(upto).collect();
         for Hole { after, upto } in lost {
-            self.passing
-                .insert(after.next(), Passed::Lost { after, upto });
+            let passed = Passed::Lost { cause, after, upto };
+            self.passing.insert(after.next(), passed);
             self.prove(after, upto);
         }
     }
 
     /// The holes in `(cursor, upto]`, in order.
     pub fn holes(&self, upto: Index) -> impl Iterator<Item = Hole> {
-        let starts = std::iter::once(self.cursor).chain(self.proven.values().copied());
-        let ends = self.proven.keys().copied().chain(std::iter::once(upto));
+        let starts = std::iter::once(self.cursor).chain(self.proven.0.values().copied());
+        let ends = self.proven.0.keys().copied().chain(std::iter::once(upto));
         starts
             .zip(ends)
             .map(move |(after, end)| Hole {
@@ -161,13 +208,14 @@ impl Ledger {
     /// Moves the cursor as far as history is known without a hole; what it passed, in order.
     pub fn advance(&mut self) -> Vec<Passed> {
         // Intervals never touch, so the first one is all that can begin at the cursor.
-        let Some((&start, &end)) = self.proven.first_key_value() else {
+        let Some((&start, &end)) = self.proven.0.first_key_value() else {
             return Vec::new();
         };
         if start > self.cursor {
             return Vec::new();
         }
-        self.proven.pop_first();
+        self.proven.0.pop_first();
+        self.witnessed.pass(end);
         self.cursor = end;
         let beyond = match end {
             Index(u64::MAX) => BTreeMap::new(),
@@ -234,12 +282,12 @@ mod tests {
     fn only_what_is_not_proven_is_lost() {
         let mut ledger = Ledger::new(Index(10));
         ledger.hold(Index(15), held());
-        ledger.lose(Index(20));
+        ledger.lose(Index(20), Cause::HistoryCleared);
         let passed = ledger.advance();
         let ranges: Vec<_> = passed
             .iter()
             .filter_map(|passed| match passed {
-                Passed::Lost { after, upto } => Some((after.0, upto.0)),
+                Passed::Lost { after, upto, .. } => Some((after.0, upto.0)),
                 Passed::Event(..) => None,
             })
             .collect();
@@ -266,10 +314,27 @@ mod tests {
         assert_eq!(indexes, [16, 17]);
     }
 
+    #[test]
+    fn one_wait_without_an_event_proves_nothing_and_two_prove_what_both_saw() {
+        let mut ledger = Ledger::new(Index(10));
+        ledger.witness(Index(10), Index(15));
+        assert!(ledger.advance().is_empty());
+        assert_eq!(ledger.cursor(), Index(10));
+        ledger.witness(Index(10), Index(20));
+        ledger.advance();
+        assert_eq!(ledger.cursor(), Index(15));
+        // The second of the first two was one of these.
+        ledger.witness(Index(15), Index(25));
+        ledger.advance();
+        assert_eq!(ledger.cursor(), Index(20));
+        assert_eq!(holes(&ledger, 25), [(20, 25)]);
+    }
+
     #[derive(Clone, Debug)]
     enum Act {
         Hold(u64),
         Prove(u64, u64),
+        Witness(u64, u64),
         Lose(u64),
         Advance,
     }
@@ -279,6 +344,7 @@ mod tests {
         prop_oneof![
             place.clone().prop_map(Act::Hold),
             (place.clone(), place.clone()).prop_map(|(a, b)| Act::Prove(a, b)),
+            (place.clone(), place.clone()).prop_map(|(a, b)| Act::Witness(a, b)),
             place.prop_map(Act::Lose),
             Just(Act::Advance),
         ]
@@ -292,6 +358,7 @@ mod tests {
         ) {
             let mut ledger = Ledger::new(Index(5));
             let mut proven: BTreeSet<u64> = (0..=5).collect();
+            let mut witnessed = BTreeSet::new();
             let mut cursor = 5;
             let mut last = 0;
             for act in acts {
@@ -304,13 +371,17 @@ mod tests {
                         ledger.prove(Index(a), Index(b));
                         proven.extend(a + 1..=b);
                     }
+                    Act::Witness(a, b) => {
+                        ledger.witness(Index(a), Index(b));
+                        proven.extend((a + 1..=b).filter(|at| !witnessed.insert(*at)));
+                    }
                     Act::Lose(upto) => {
-                        ledger.lose(Index(upto));
+                        ledger.lose(Index(upto), Cause::HistoryCleared);
                         proven.extend(0..=upto);
                     }
                     Act::Advance => {
                         for passed in ledger.advance() {
-                            if let Passed::Lost { after, upto } = passed {
+                            if let Passed::Lost { after, upto, .. } = passed {
                                 prop_assert!(after.0 >= last && upto > after);
                                 last = upto.0;
                             }

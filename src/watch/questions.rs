@@ -55,6 +55,24 @@ pub fn choose(holes: &[Hole], asked: &BTreeSet<Index>, free: usize) -> Vec<Index
     chosen
 }
 
+/// How far from `cursor` on each index lies in two of `spans` at least.
+#[must_use]
+pub fn covered_twice(cursor: Index, spans: &[Hole]) -> Index {
+    let mut reached = cursor;
+    loop {
+        let mut ends: Vec<Index> = spans
+            .iter()
+            .filter(|span| span.after <= reached && span.upto > reached)
+            .map(|span| span.upto)
+            .collect();
+        ends.sort_unstable();
+        match ends.as_slice() {
+            [.., second, _] => reached = *second,
+            _ => return reached,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -92,6 +110,19 @@ mod tests {
         let holes = [hole(0, 1000)];
         assert_eq!(positions(choose(&holes, &asked([]), 4)), [0, 500, 750, 250]);
         assert_eq!(positions(choose(&holes, &asked([0, 500]), 1)), [750]);
+    }
+
+    #[test]
+    fn what_is_asked_twice_is_known_from_the_spans() {
+        let reach = |spans: &[Hole]| covered_twice(Index(5), spans).0;
+        assert_eq!(reach(&[]), 5);
+        assert_eq!(reach(&[hole(5, 9)]), 5);
+        assert_eq!(reach(&[hole(5, 9), hole(5, 12)]), 9);
+        assert_eq!(reach(&[hole(5, 9), hole(5, 12), hole(9, 20)]), 12);
+        assert_eq!(
+            reach(&[hole(5, 9), hole(5, 9), hole(10, 12), hole(10, 12)]),
+            9
+        );
     }
 
     #[test]

@@ -20,6 +20,7 @@ mod harness;
 mod input;
 mod manners;
 mod output;
+mod quiet;
 mod replay;
 mod rm;
 mod set;

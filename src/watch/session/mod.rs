@@ -3,7 +3,7 @@
 //! In scope: every decision about requests and the cursor. Out of scope: carrying them out
 //! (`driver`), and which endpoint is asked when (`endpoints`). Pure: inputs and the time come
 //! in, steps come out. `inputs` has what comes in, `steps` what goes out, `resync` what is done
-//! about a gap.
+//! about a gap, `doubt` what about a member that may lie.
 //!
 //! **History is the truth, a live event is a wake-up, the stream is an accelerator for
 //! bursts.** A stream goes mute without a word (etcd-facts.md, facts 2, 4 and 5), so nothing
@@ -20,8 +20,11 @@
 //!   position before history moves past it;
 //! - reads that a majority agrees on: where a replay ends, whether an index went back, whether
 //!   what is known is *fresh*, and the state when history can't tell any more;
-//! - after each failure, the last event again: a rebuilt store has another one there.
+//! - after each failure, the last event again: a rebuilt store has another one there;
+//! - where a member's history may lie, another member is asked; where there is none, all of its
+//!   history is *walked* (`doubt`).
 
+mod doubt;
 mod inputs;
 mod renewal;
 mod resync;
@@ -38,14 +41,21 @@ use super::{Input, OnGap, Plan, Start, Step, Ticket, Until};
 use crate::model::{Cause, Fingerprint, Index};
 use renewal::Renewal;
 
-/// A question is half-closed this long after its head, at least. A server that has not come to
-/// look for the event by then may answer with nothing though history has it: none at all lost a
-/// fifth, 20 ms nothing in 1,500 trials on an idle machine (fact 17), but 27 events in 15 runs on
-/// one with a load of ten.
+/// A question is half-closed this long after its head, at least. A server that was stalled
+/// before it came to look for the event may answer with nothing though history has it (fact 17):
+/// on a machine with a load of twenty, 14 in 40,000 questions at 20 ms, 2 at 50 ms, none at 100 ms.
+/// Therefore, too, two questions are asked about everything ([`Ledger::witness`]).
 const GRACE: Duration = Duration::from_millis(200);
 /// So many times as long as an answer from history was ever waited for after its head: a server
 /// that is slow to answer is slow to look.
 const GRACE_FACTOR: u32 = 10;
+/// For a renewal it is this long, where the server has meanwhile answered what was asked after
+/// that head. A busy store writes its history over in 200 ms, and the renewals are not alone: an
+/// event would come by the stream and the probe, too.
+const RENEWAL_GRACE: Duration = Duration::from_millis(50);
+/// A question whose head is this old and that has no answer will bring none: it is asked once
+/// more. So much later that one stall of the server does not concern both.
+const SECOND: Duration = Duration::from_millis(100);
 
 /// Where half-closing breaks connections, as behind some proxies, a question that stays without
 /// an answer for this long after its head is taken for nothing.
@@ -63,6 +73,8 @@ enum Purpose {
     Question,
     /// Something was written somewhere.
     Alarm,
+    /// What comes next anywhere, where a member's history may lie.
+    Walk,
     /// Where a replay ends.
     Target,
     /// Whether an index that went back really did.
@@ -163,11 +175,18 @@ pub struct Session {
     last: Option<Fingerprint>,
     /// Connections were lost since the last event was compared.
     unverified: bool,
+    /// The event that it is compared with now.
+    verifying: Option<Fingerprint>,
     /// How often it was not the same.
     mismatches: u32,
+    /// Nothing is asked while the reader of the output is behind.
+    pressed: bool,
 
     /// The longest that history was waited for after a head.
     slowest: Duration,
+    /// The request opened last of those that have a head: at which endpoint, and when it was
+    /// opened.
+    control: Option<(usize, Instant)>,
     /// How often in a row half-closing broke the connection.
     half_closes_broken: u32,
     /// The oldest index that history was said to hold.
@@ -220,8 +239,11 @@ impl Session {
             mirror: None,
             unverified: plan.last.is_some(),
             last: plan.last.clone(),
+            verifying: None,
             mismatches: 0,
+            pressed: false,
             slowest: Duration::ZERO,
+            control: None,
             half_closes_broken: 0,
             oldest: None,
             paces: BTreeMap::new(),
@@ -298,8 +320,16 @@ impl Open {
     /// When its head came, of a question that waits for an answer.
     fn waits_since(&self) -> Option<Instant> {
         let (_, at) = self.head?;
-        let is_question = matches!(self.purpose, Purpose::Question | Purpose::Verify);
+        let is_question = matches!(
+            self.purpose,
+            Purpose::Question | Purpose::Verify | Purpose::Walk
+        );
         (is_question && !self.half_closed && !self.answered).then_some(at)
+    }
+
+    /// Whether it asks beyond all that is known, to renew the position.
+    fn renews(&self) -> bool {
+        self.purpose == Purpose::Question && self.after.is_some_and(|after| after >= self.wanted)
     }
 
     /// Whether it is meant to hang until something happens.
@@ -314,7 +344,9 @@ impl Open {
     fn is_done(&self) -> bool {
         match self.purpose {
             Purpose::Stream | Purpose::Probe | Purpose::Alarm => false,
-            Purpose::Question | Purpose::Verify => self.head.is_some() && self.half_closed,
+            Purpose::Question | Purpose::Verify | Purpose::Walk => {
+                self.head.is_some() && self.half_closed
+            }
             Purpose::Target | Purpose::Rewind | Purpose::Fresh | Purpose::State => {
                 self.head.is_some()
             }

@@ -5,14 +5,16 @@ use std::time::{Duration, Instant};
 use crate::model::Index;
 
 /// At the most and at the least so often.
-const LIMITS: (Duration, Duration) = (Duration::from_millis(20), Duration::from_secs(5));
+const LIMITS: (Duration, Duration) = (Duration::from_millis(15), Duration::from_secs(5));
 /// The first time: how fast the store is written to is not known yet.
 const FIRST: Duration = Duration::from_millis(30);
 /// So soon after the first write since a calm.
 const STARTLED: Duration = Duration::from_millis(30);
 /// So often that this part of the history is written in between: once all of it is, a quiet key
 /// can't be told from a lost event.
-const PART: u32 = 8;
+const PART: u32 = 12;
+/// So many parts that nobody has been asked about are too many to wait.
+const URGENT: u32 = 3;
 /// Renewed this rarely, the store is calm enough for an alarm: it is not written to so often
 /// that each write could be told.
 const CALM: Duration = Duration::from_millis(200);
@@ -21,8 +23,11 @@ const CALM: Duration = Duration::from_millis(200);
 #[derive(Clone, Copy, Debug)]
 pub struct Renewal {
     every: Duration,
+    /// The store's index, and when it told it.
     known: Index,
     at: Instant,
+    /// When it was renewed last.
+    asked: Instant,
     part: u32,
 }
 
@@ -34,6 +39,7 @@ impl Renewal {
             every: FIRST,
             known,
             at: now,
+            asked: now,
             part: history / PART,
         }
     }
@@ -42,14 +48,24 @@ impl Renewal {
     pub fn learn(&mut self, index: Index, now: Instant) {
         let elapsed = now.duration_since(self.at);
         let written = u32::try_from(index.since(self.known)).unwrap_or(u32::MAX);
-        self.every = match written {
+        if elapsed < LIMITS.0 && written < self.part {
+            // Several replies at once tell nothing of a rate.
+            return;
+        }
+        let every = match written {
             0 if elapsed < self.every => return,
             0 => self.every * 2,
             written => elapsed * self.part / written,
-        }
-        .clamp(LIMITS.0, LIMITS.1);
+        };
+        // Who writes in bursts is back soon.
+        self.every = every.min(self.every * 2).clamp(LIMITS.0, LIMITS.1);
         self.known = self.known.max(index);
         self.at = now;
+    }
+
+    /// It is renewed at `now`.
+    pub fn ask(&mut self, now: Instant) {
+        self.asked = now;
     }
 
     /// After a calm, the store was written to at `index`: how fast is not known yet, and the
@@ -58,18 +74,22 @@ impl Renewal {
         self.every = self.every.min(STARTLED);
         self.known = self.known.max(index);
         self.at = now;
+        self.asked = now;
     }
 
     /// When it is due.
     #[must_use]
     pub fn due(&self) -> Instant {
-        self.at + self.every
+        self.asked + self.every
     }
 
-    /// Whether so much was written beyond `cursor` that it can't wait.
+    /// When so much will have been written beyond `covered` that it can't wait, at the rate
+    /// known last.
     #[must_use]
-    pub fn is_urgent(&self, cursor: Index) -> bool {
-        self.known.since(cursor) >= u64::from(self.part)
+    pub fn urgent_at(&self, covered: Index) -> Instant {
+        let allowed = URGENT * self.part;
+        let written = u32::try_from(self.known.since(covered)).unwrap_or(u32::MAX);
+        self.at + self.every * allowed.saturating_sub(written) / self.part.max(1)
     }
 
     /// Whether the store is calm enough for an alarm.
@@ -92,6 +112,7 @@ mod tests {
         for _ in 0..20 {
             now = renewal.due();
             let written = u64::try_from(now.duration_since(start).as_millis() * 5).unwrap();
+            renewal.ask(now);
             renewal.learn(Index(written), now);
         }
         let next = renewal.due().duration_since(now);
@@ -104,7 +125,9 @@ mod tests {
         let start = Instant::now();
         let mut renewal = Renewal::new(Index(9), start, 1000);
         for _ in 0..4 {
-            renewal.learn(Index(9), renewal.due());
+            let due = renewal.due();
+            renewal.ask(due);
+            renewal.learn(Index(9), due);
         }
         assert!(renewal.is_calm());
     }
@@ -113,8 +136,11 @@ mod tests {
     fn a_cursor_that_is_far_behind_can_not_wait() {
         let start = Instant::now();
         let mut renewal = Renewal::new(Index(9), start, 1000);
-        renewal.learn(Index(300), start + FIRST);
-        assert!(renewal.is_urgent(Index(9)));
-        assert!(!renewal.is_urgent(Index(290)));
+        let now = start + FIRST;
+        renewal.learn(Index(300), now);
+        assert_eq!(renewal.urgent_at(Index(9)), now);
+        // 291 indexes in 30 ms.
+        let later = renewal.urgent_at(Index(300)).duration_since(now);
+        assert!(later > FIRST / 2 && later < FIRST * 2, "{later:?}");
     }
 }

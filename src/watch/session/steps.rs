@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
-use super::{BROKEN, GRACE, GRACE_FACTOR, Open, PATIENCE, Purpose, Session};
-use crate::model::{Cause, Fingerprint, Gap, Index};
-use crate::watch::ledger::{Hole, Passed};
+use super::{BROKEN, GRACE, GRACE_FACTOR, Open, PATIENCE, Purpose, RENEWAL_GRACE, SECOND, Session};
+use crate::model::{Fingerprint, Gap, Index};
+use crate::watch::ledger::{Hole, Ledger, Passed};
 use crate::watch::{
     Ask, End, Failure, OnGap, Outcome, Start, StateOfWatch, Status, Step, Ticket, Update, questions,
 };
@@ -36,7 +36,7 @@ impl Session {
             self.wake_by(self.endpoints.retry_at());
             return;
         }
-        if self.is_verifying() {
+        if self.endpoints.doubted().is_none() && self.is_verifying() {
             return;
         }
         if !self.following && self.target.is_none() {
@@ -58,7 +58,18 @@ impl Session {
         if self.plan.budget.is_spent() {
             // The reader of the output is behind: history keeps what follows, for a while.
             self.close_stream();
+            self.pressed = true;
             self.wake_by(Some(self.now + PRESSURE_POLL));
+            return;
+        }
+        if std::mem::take(&mut self.pressed) {
+            // Nothing was open in the meantime that a store which is replaced would break.
+            self.unverified = self.last.is_some();
+            if self.is_verifying() {
+                return;
+            }
+        }
+        if self.walks(cursor) {
             return;
         }
         let is_quiet = self.ask_questions(cursor);
@@ -103,13 +114,13 @@ impl Session {
                     }
                     events.push(held);
                 }
-                Passed::Lost { after, upto } => {
+                Passed::Lost { cause, after, upto } => {
                     self.tell_events(&mut events);
                     let gap = Gap {
                         from: after.next(),
                         to: Some(upto),
                         certain: false,
-                        cause: Cause::HistoryCleared,
+                        cause,
                         index: upto,
                     };
                     if self.plan.on_gap == OnGap::Fail {
@@ -159,17 +170,20 @@ impl Session {
 
     fn half_close(&mut self) {
         let is_broken = self.half_closes_broken >= BROKEN;
-        let grace = if is_broken {
-            PATIENCE
-        } else {
-            GRACE.max(self.slowest * GRACE_FACTOR).min(PATIENCE)
+        let grace = GRACE.max(self.slowest * GRACE_FACTOR).min(PATIENCE);
+        let control = self.control;
+        let grace = |open: &Open, since: Instant| match control {
+            _ if is_broken => PATIENCE,
+            Some((of, at)) if open.renews() && of == open.endpoint && at >= since => RENEWAL_GRACE,
+            _ => grace,
         };
         let mut next = None;
         let mut due = Vec::new();
         for (ticket, open) in &mut self.open {
-            let Some(at) = open.waits_since().map(|since| since + grace) else {
+            let Some(since) = open.waits_since() else {
                 continue;
             };
+            let at = since + grace(open, since);
             if at <= self.now {
                 open.half_closed = true;
                 due.push(*ticket);
@@ -248,61 +262,80 @@ impl Session {
             .flat_map(|ledger| ledger.holes(upto))
             .take(QUESTIONS)
             .collect();
-        let questions = || {
-            self.open
-                .values()
-                .filter(|open| open.purpose == Purpose::Question)
-        };
-        let under_way = questions().count();
         if holes.is_empty() {
             self.width = 1;
-            if under_way < QUESTIONS && self.following {
+            if self.questions().count() < QUESTIONS && self.following {
                 self.renew(cursor);
             }
             return true;
         }
-        let asked: BTreeSet<Index> = questions()
-            .filter(|open| !open.answered)
-            .filter_map(|open| open.after)
-            .collect();
-        let free = self.width.saturating_sub(under_way);
+        // A question that will bring nothing is no work for the server.
+        let now = self.now;
+        let brings_nothing = |open: &Open| {
+            let since = open.waits_since();
+            open.half_closed || since.is_some_and(|at| at + SECOND <= now)
+        };
+        let under_way = self.questions().filter(|open| !brings_nothing(open));
+        let free = self.width.saturating_sub(under_way.count());
+        let mut asked: BTreeSet<Index> = self.unanswered().filter_map(|open| open.after).collect();
+        for hole in &holes {
+            let at = || {
+                self.unanswered()
+                    .filter(|open| open.after == Some(hole.after))
+            };
+            if self.covered(hole.after) == hole.after && at().all(brings_nothing) {
+                asked.remove(&hole.after);
+            }
+        }
         for after in questions::choose(&holes, &asked, free) {
             self.request(Purpose::Question, Some(after));
         }
+        let next = self.questions().filter_map(Open::waits_since);
+        let next = next.map(|at| at + SECOND).filter(|at| *at > now).min();
+        self.wake_by(next);
         false
+    }
+
+    fn questions(&self) -> impl Iterator<Item = &Open> {
+        let all = self.open.values();
+        all.filter(|open| open.purpose == Purpose::Question)
+    }
+
+    fn unanswered(&self) -> impl Iterator<Item = &Open> {
+        self.questions().filter(|open| !open.answered)
+    }
+
+    /// How far from `after` on everything has two witnesses, or will have, where what is under
+    /// way brings nothing.
+    fn covered(&self, after: Index) -> Index {
+        let asked = self.unanswered().filter_map(|open| {
+            let (after, (upto, _)) = open.after.zip(open.head)?;
+            Some(Hole { after, upto })
+        });
+        let witnessed = self.ledger.iter().flat_map(Ledger::witnessed);
+        questions::covered_twice(after, &asked.chain(witnessed).collect::<Vec<_>>())
     }
 
     fn renew(&mut self, cursor: Index) {
         let renewal = *self.renewal();
-        let mut due = renewal.due();
-        if self.endpoints.is_shaky() && !renewal.is_urgent(cursor) {
+        // Where earlier questions still wait for their end, this one goes on behind them; where
+        // one of them is lost, from there.
+        let covered = self.covered(cursor);
+        let due = if self.endpoints.is_shaky() {
             // Not before the probe has lasted for a while.
-            let Some(since) = self.probe_since() else {
-                return;
-            };
-            due = due.max(since + STEADY);
-        }
-        if due <= self.now {
-            let questions = || {
-                self.open
-                    .values()
-                    .filter(|open| open.purpose == Purpose::Question)
-            };
-            if questions().all(|open| open.head.is_some()) {
-                // Where earlier ones still wait for their end, this one goes on behind them;
-                // where one of them is lost, from there.
-                let mut after = cursor;
-                while let Some((head, _)) = questions()
-                    .filter(|open| open.after.is_some_and(|asked| asked <= after))
-                    .filter_map(|open| open.head)
-                    .find(|(head, _)| *head > after)
-                {
-                    after = head;
-                }
-                self.request(Purpose::Question, Some(after));
-            }
+            self.probe_since()
+                .map(|since| renewal.due().max(since + STEADY))
         } else {
+            Some(renewal.due())
+        };
+        let urgent = renewal.urgent_at(covered);
+        let due = due.map_or(urgent, |due| due.min(urgent));
+        if due > self.now {
             self.wake_by(Some(due));
+        } else if self.questions().all(|open| open.head.is_some()) {
+            let now = self.now;
+            self.renewal().ask(now);
+            self.request(Purpose::Question, Some(covered));
         }
     }
 
@@ -381,6 +414,9 @@ impl Session {
             Purpose::Probe => Ask::Wait { from, hangs: true },
             Purpose::Question | Purpose::Verify => Ask::Wait { from, hangs: false },
             Purpose::Alarm => Ask::Alarm,
+            Purpose::Walk => Ask::Walk {
+                from: from.unwrap_or(Index(1)),
+            },
             Purpose::Target | Purpose::Rewind | Purpose::Fresh => Ask::Index,
             Purpose::State => Ask::State,
         };

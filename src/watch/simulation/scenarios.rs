@@ -1,0 +1,172 @@
+//! Single schedules that are worth a name.
+
+use std::time::Duration;
+
+use super::acts::Act;
+use super::server::Loss;
+use super::store::{Watched, Write};
+use super::world::{FIRST, World, plan};
+use crate::model::Index;
+use crate::watch::{Ask, Start, Until};
+
+#[test]
+fn a_stream_that_goes_mute_is_found_out_by_the_probe() {
+    let mut world = World::quiet(10);
+    for wire in world.server.wires.values_mut() {
+        if wire.ask == Ask::Stream {
+            wire.registered = false;
+        }
+    }
+    for _ in 0..5 {
+        world.burst(&[Write::Other, Write::Set(1)]);
+        world.run_for(Duration::from_secs(2));
+    }
+    assert_eq!(world.checks.delivered, [12, 14, 16, 18, 20]);
+    assert!(world.has_stream(), "a stream was opened anew");
+}
+
+#[test]
+fn events_that_a_snapshot_skipped_are_found_without_another_event() {
+    let mut world = World::quiet(10);
+    world.act(&Act::Skip(vec![Write::Set(1), Write::Set(2)]));
+    assert!(world.checks.delivered.is_empty());
+    world.run_for(Duration::from_secs(20));
+    assert_eq!(world.checks.delivered, [11, 12]);
+}
+
+#[test]
+fn a_quiet_key_in_a_busy_store_stays_within_history() {
+    let mut world = World::quiet(10);
+    for _ in 0..400 {
+        world.burst(&[Write::Other; 5]);
+        world.run_for(Duration::from_millis(250));
+    }
+    world.burst(&[Write::Set(1)]);
+    world.run_for(Duration::from_secs(1));
+    assert_eq!(world.checks.delivered, [2011]);
+    let gaps = &world.checks.gaps;
+    assert!(gaps.is_empty(), "{gaps:?}");
+}
+
+#[test]
+fn an_idle_watch_asks_little() {
+    let mut world = World::quiet(10);
+    let before = world.server.opened.len();
+    world.run_for(Duration::from_secs(600));
+    let asked = world.server.opened.len() - before;
+    assert!(asked <= 200, "{asked} requests in ten minutes");
+}
+
+#[test]
+fn an_endpoint_that_ends_every_wait_at_once_is_asked_at_most_thirty_times_a_minute() {
+    let mut world = World::quiet(10);
+    let before = world.server.opened.len();
+    for _ in 0..12_000 {
+        world.act(&Act::EmptyEnds);
+        world.run_for(Duration::from_millis(5));
+    }
+    let asked = world.server.opened.len() - before;
+    assert!(asked <= 30, "{asked} requests in a minute");
+}
+
+#[test]
+fn an_outage_of_ten_minutes_costs_few_requests() {
+    let mut world = World::quiet(10);
+    let before = world.server.opened.len();
+    let length = Duration::from_secs(600);
+    world.server.refuse(length);
+    world.run_for(length);
+    let asked = world.server.opened.len() - before;
+    assert!(asked <= 150, "{asked} requests in ten minutes");
+}
+
+#[test]
+fn a_store_whose_index_went_back_is_declared() {
+    let mut world = World::quiet(50);
+    let store = world.server.store().anew(&[Write::Other; 20]);
+    world.server.rebuild(store);
+    world.run_for(Duration::from_secs(10));
+    let gap = world.checks.gaps.first().expect("a gap");
+    assert_eq!((gap.from, gap.to, gap.index), (Index(51), None, Index(20)));
+}
+
+#[test]
+fn events_that_are_told_while_the_last_one_is_compared_make_no_rebuilt_store() {
+    let set = |n: usize| vec![Write::Set(0); n];
+    let mut before = vec![Write::Set(0), Write::Other];
+    before.extend(set(5));
+    before.extend([Write::Other; 3]);
+    before.extend(set(9));
+    let mut plan = plan(FIRST, Until::Forever, 6_332_672_328_008_910_881);
+    plan.endpoints = 2;
+    let mut world = World::new(plan, Watched::Tree, 3, &before);
+    world.server.lag(17);
+    world.begin();
+    world.run_for(Duration::from_millis(50));
+    for act in [
+        Act::Burst(set(7)),
+        Act::Burst(set(3)),
+        Act::Wait(1307),
+        Act::Lose(vec![Loss::SilentBody, Loss::CutBody, Loss::CutBody]),
+        Act::CutOne(74),
+        Act::Burst(set(4)),
+        Act::Wait(406),
+        Act::CutAll,
+        Act::CatchUp(10),
+        Act::Burst(set(6)),
+        Act::Wait(5),
+    ] {
+        world.act(&act);
+    }
+    world.heal();
+    world.run_for(Duration::from_secs(60));
+    let gaps = &world.checks.gaps;
+    assert!(gaps.is_empty(), "{gaps:?}");
+}
+
+#[test]
+fn what_is_held_of_one_store_is_not_told_as_of_the_next() {
+    let set = |n: usize| vec![Write::Set(0); n];
+    let (s1, d0) = (Write::Set(1), Write::Delete(0));
+    let mut before = set(6);
+    before.extend([d0, Write::Update(1), s1, s1, s1, s1, s1]);
+    let mut plan = plan(Start::Now, Until::Forever, 0);
+    plan.snapshot = true;
+    let mut world = World::new(plan, Watched::Key, 1, &before);
+    world.begin();
+    world.run_for(Duration::from_millis(50));
+    let mut b2 = vec![s1, s1, d0];
+    b2.extend(set(8));
+    let mut b3 = vec![Write::Other];
+    b3.extend(set(15));
+    for act in [
+        Act::Burst(vec![s1, s1, d0, s1]),
+        Act::Burst(b2),
+        Act::Burst(b3),
+        Act::Skip(set(4)),
+        Act::Outage(1),
+        Act::Burst(set(11)),
+    ] {
+        world.act(&act);
+    }
+    world.heal();
+    let store = world.server.store().anew(&[Write::Set(0); 89]);
+    world.server.rebuild(store);
+    world.run_for(Duration::from_secs(60));
+}
+
+#[test]
+fn a_store_rebuilt_while_a_slow_reader_kept_every_connection_closed_is_declared() {
+    let plan = plan(Start::Now, Until::Forever, 0);
+    let mut world = World::new(plan, Watched::Tree, 1, &[Write::Set(0)]);
+    world.begin();
+    world.run_for(Duration::from_millis(50));
+    world.act(&Act::Burst(vec![Write::Set(1)]));
+    world.act(&Act::StopReading);
+    world.act(&Act::Burst(vec![Write::Other; 4]));
+    let store = world.server.store().anew(&[Write::Set(0); 10]);
+    world.server.rebuild(store);
+    world.act(&Act::Read);
+    world.run_for(Duration::from_secs(15));
+    assert_eq!(world.checks.gaps.len(), 1);
+}

@@ -1,0 +1,520 @@
+//! The model server: members of a cluster, the connections to them, and their faults.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::{Duration, Instant};
+
+use super::store::{Store, Write};
+use crate::model::{Index, StateNode};
+use crate::protocol::{Fault, Head, Refusal, v2};
+use crate::watch::{Ask, Budget, End, Failure, Input, Parcel, Plan, Ticket};
+
+/// How many indexes the model's history holds.
+pub const HISTORY: u32 = 60;
+/// How many events may wait for a stream before the server drops it.
+const PENDING: usize = 5;
+/// One way through the network.
+const LATENCY: Duration = Duration::from_millis(1);
+/// After which a read that needs a majority fails (fact 12).
+const NO_QUORUM: Duration = Duration::from_secs(7);
+
+/// For so long the driver waits for what is due: the rest of a reply, and the head of a read
+/// that needs a majority.
+const PATIENCE: Duration = Duration::from_secs(5);
+const QUORUM_PATIENCE: Duration = Duration::from_secs(9);
+
+/// How a reply gets lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Loss {
+    /// The connection breaks after the head.
+    CutBody,
+    /// Nothing comes after the head.
+    SilentBody,
+    /// Nothing comes.
+    Silent,
+}
+
+/// A member of the cluster.
+#[derive(Clone, Debug)]
+struct Member {
+    /// How far it has applied the writes.
+    applied: u64,
+    /// It is cut off from the others, and answers those who ask it.
+    stopped: bool,
+}
+
+/// A connection to the model.
+pub struct Wire {
+    endpoint: usize,
+    member: usize,
+    /// The store that it was opened to.
+    era: usize,
+    pub ask: Ask,
+    /// Whether it is told of what happens: not once it was answered, or went mute.
+    pub registered: bool,
+    /// What is on its way, and when it arrives.
+    queue: VecDeque<(Instant, Input)>,
+}
+
+pub struct Server {
+    pub now: Instant,
+    /// The present store, and before it those whose place it took.
+    pub stores: Vec<Store>,
+    /// Those whose place leaves the same rest stand behind one endpoint.
+    members: Vec<Member>,
+    pub wires: BTreeMap<Ticket, Wire>,
+    /// Until when nobody can connect to each endpoint.
+    refuses_until: Vec<Instant>,
+    /// How the next replies get lost.
+    losses: Vec<Loss>,
+    luck: fastrand::Rng,
+    budget: Budget,
+    /// When something was asked.
+    pub opened: Vec<Instant>,
+}
+
+impl Server {
+    pub fn new(plan: &Plan, members: usize, store: Store, now: Instant) -> Self {
+        let member = Member {
+            applied: store.latest(),
+            stopped: false,
+        };
+        Self {
+            now,
+            stores: vec![store],
+            members: vec![member; members],
+            wires: BTreeMap::new(),
+            refuses_until: vec![now; plan.endpoints],
+            losses: Vec::new(),
+            luck: fastrand::Rng::with_seed(plan.seed),
+            budget: plan.budget.clone(),
+            opened: Vec::new(),
+        }
+    }
+
+    pub fn store(&self) -> &Store {
+        &self.stores[self.era()]
+    }
+
+    /// How many stores were replaced.
+    pub fn era(&self) -> usize {
+        self.stores.len() - 1
+    }
+
+    /// One of the members.
+    pub fn pick(&self, which: u8) -> usize {
+        usize::from(which) % self.members.len()
+    }
+
+    /// All members but the first are so far behind from the beginning.
+    pub fn lag(&mut self, by: u64) {
+        for member in self.members.iter_mut().skip(1) {
+            member.stopped = by > 0;
+            member.applied = member.applied.saturating_sub(by);
+        }
+    }
+
+    pub fn write(&mut self, write: Write) {
+        self.record(write);
+        for member in 0..self.members.len() {
+            if !self.members[member].stopped {
+                self.apply(member);
+            }
+        }
+    }
+
+    fn record(&mut self, write: Write) {
+        let era = self.era();
+        self.stores[era].write(write);
+    }
+
+    /// A member applies no more writes. One always keeps up: a cluster of which none does has
+    /// no majority.
+    pub fn stop(&mut self, member: usize) {
+        if member > 0 {
+            self.members[member].stopped = true;
+        }
+    }
+
+    /// A member applies all that it missed.
+    pub fn catch_up(&mut self, member: usize) {
+        self.members[member].stopped = false;
+        while self.members[member].applied < self.store().latest() {
+            self.apply(member);
+        }
+    }
+
+    /// A member takes a snapshot: its watchers live on and see nothing of what it missed
+    /// (fact 5).
+    pub fn snapshot(&mut self, member: usize) {
+        self.members[member] = Member {
+            applied: self.store().latest(),
+            stopped: false,
+        };
+    }
+
+    /// All members take these writes by a snapshot.
+    pub fn skip(&mut self, writes: &[Write]) {
+        for write in writes {
+            self.record(*write);
+        }
+        for member in 0..self.members.len() {
+            self.snapshot(member);
+        }
+    }
+
+    pub fn cut_all(&mut self) {
+        let tickets: Vec<Ticket> = self.wires.keys().copied().collect();
+        for ticket in tickets {
+            self.cut(ticket);
+        }
+    }
+
+    pub fn cut_one(&mut self, which: u8) {
+        if let Some(ticket) = self.pick_wire(which) {
+            self.cut(ticket);
+        }
+    }
+
+    /// A connection is open as far as the client can tell, and nothing comes of it.
+    pub fn mute_one(&mut self, which: u8) {
+        if let Some(ticket) = self.pick_wire(which)
+            && let Some(wire) = self.wires.get_mut(&ticket)
+        {
+            let end = if wire.is_headed() {
+                wire.silence_before_head(self.now)
+            } else {
+                wire.silence(self.now)
+            };
+            wire.registered = false;
+            wire.queue.clear();
+            wire.fail(ticket, end);
+        }
+    }
+
+    fn pick_wire(&self, which: u8) -> Option<Ticket> {
+        let count = self.wires.len().max(1);
+        self.wires.keys().nth(usize::from(which) % count).copied()
+    }
+
+    /// The next replies get lost.
+    pub fn lose(&mut self, losses: &[Loss]) {
+        self.losses.extend(losses);
+    }
+
+    /// Nobody can connect for so long.
+    pub fn refuse(&mut self, length: Duration) {
+        for endpoint in 0..self.refuses_until.len() {
+            self.refuse_at(endpoint, length);
+        }
+    }
+
+    /// Nobody can connect to one endpoint for so long.
+    pub fn refuse_at(&mut self, endpoint: usize, length: Duration) {
+        let wires = self.wires.iter();
+        let tickets: Vec<Ticket> = wires
+            .filter(|(_, wire)| wire.endpoint == endpoint)
+            .map(|(ticket, _)| *ticket)
+            .collect();
+        for ticket in tickets {
+            self.cut(ticket);
+        }
+        self.refuses_until[endpoint] = self.now + length;
+    }
+
+    /// A proxy ends every wait with an empty body.
+    pub fn end_waits(&mut self) {
+        let waits: Vec<Ticket> = self
+            .wires
+            .iter()
+            .filter(|(_, wire)| wire.registered)
+            .map(|(ticket, _)| *ticket)
+            .collect();
+        for ticket in waits {
+            self.end(ticket, End::Clean);
+        }
+    }
+
+    /// Another store takes the place of this one, on every member.
+    pub fn rebuild(&mut self, store: Store) {
+        self.cut_all();
+        let member = Member {
+            applied: store.latest(),
+            stopped: false,
+        };
+        self.members.fill(member);
+        self.stores.push(store);
+    }
+
+    /// All that was wrong is over.
+    pub fn heal(&mut self) {
+        let now = self.now;
+        self.refuses_until.fill(now);
+        self.losses.clear();
+        for member in 0..self.members.len() {
+            self.catch_up(member);
+        }
+    }
+
+    /// A member applies the next write, and tells its watchers.
+    fn apply(&mut self, member: usize) {
+        let index = self.members[member].applied + 1;
+        self.members[member].applied = index;
+        let store = self.store();
+        let (line, copies) = (store.line(index), store.copies(index));
+        let is_heard_anywhere = store.is_heard_anywhere(index);
+        let at = self.now + LATENCY;
+        for (ticket, wire) in &mut self.wires {
+            if wire.member != member || !wire.registered {
+                continue;
+            }
+            let copies = match &wire.ask {
+                Ask::Stream => copies,
+                Ask::Wait { from, .. } if from.is_none_or(|from| from.0 <= index) => copies.min(1),
+                Ask::Alarm => usize::from(is_heard_anywhere),
+                _ => 0,
+            };
+            for _ in 0..copies {
+                if wire.queue.len() >= PENDING {
+                    // It is dropped without a word (fact 4).
+                    wire.registered = false;
+                    break;
+                }
+                let event = events(*ticket, &line, &self.budget);
+                wire.queue.push_back((at, event));
+                if wire.ask != Ask::Stream {
+                    // A long poll has its event.
+                    wire.registered = false;
+                    let (ticket, end) = (*ticket, End::Clean);
+                    wire.queue.push_back((at, Input::Ended { ticket, end }));
+                }
+            }
+        }
+    }
+
+    fn cut(&mut self, ticket: Ticket) {
+        // What was on its way is lost with it.
+        if let Some(wire) = self.wires.get_mut(&ticket) {
+            wire.queue.clear();
+        }
+        self.end(ticket, End::Failed(Failure::Cut("cut".to_owned())));
+    }
+
+    fn end(&mut self, ticket: Ticket, end: End) {
+        let at = self.now + LATENCY;
+        if let Some(wire) = self.wires.get_mut(&ticket) {
+            wire.registered = false;
+            wire.queue.push_back((at, Input::Ended { ticket, end }));
+        }
+    }
+
+    /// A wait that nobody has answered ends (fact 17).
+    pub fn half_close(&mut self, ticket: Ticket) {
+        if self.wires.get(&ticket).is_some_and(|wire| wire.registered) {
+            self.end(ticket, End::Clean);
+        }
+    }
+
+    /// When the next thing arrives.
+    pub fn next_arrival(&self) -> Option<Instant> {
+        self.wires.values().filter_map(Wire::arrival).min()
+    }
+
+    /// Something that has arrived, and the store that it comes from.
+    pub fn arrived(&mut self) -> Option<(Input, usize)> {
+        let now = self.now;
+        let ready = |wire: &Wire| wire.arrival().is_some_and(|at| at <= now);
+        let wire = self.wires.values_mut().find(|wire| ready(wire))?;
+        let (_, input) = wire.queue.pop_front()?;
+        let era = wire.era;
+        if let Input::Ended { ticket, .. } = &input {
+            self.wires.remove(ticket);
+        }
+        Some((input, era))
+    }
+
+    pub fn open(&mut self, ticket: Ticket, endpoint: usize, ask: Ask) {
+        self.opened.push(self.now);
+        let endpoints = self.refuses_until.len();
+        let behind = (self.members.len() - endpoint).div_ceil(endpoints);
+        let mut wire = Wire {
+            endpoint,
+            member: endpoint + endpoints * self.luck.usize(..behind),
+            era: self.era(),
+            ask,
+            registered: false,
+            queue: VecDeque::new(),
+        };
+        self.reply(ticket, &mut wire);
+        if let Some(loss) = self.losses.pop() {
+            self.lose_reply(ticket, &mut wire, loss);
+        }
+        self.wires.insert(ticket, wire);
+    }
+
+    fn lose_reply(&self, ticket: Ticket, wire: &mut Wire, loss: Loss) {
+        if !wire.is_headed() {
+            return;
+        }
+        let at = self.now + 2 * LATENCY;
+        let end = match loss {
+            Loss::CutBody => Some((at + LATENCY, Failure::Cut("cut".to_owned()))),
+            Loss::SilentBody => wire.silence(at),
+            Loss::Silent => wire.silence_before_head(at),
+        };
+        wire.registered = false;
+        wire.queue.truncate(usize::from(loss != Loss::Silent));
+        wire.fail(ticket, end);
+    }
+
+    fn reply(&self, ticket: Ticket, wire: &mut Wire) {
+        let at = self.now + 2 * LATENCY;
+        let mut say = |input| wire.queue.push_back((at, input));
+        let failed = |failure| Input::Ended {
+            ticket,
+            end: End::Failed(failure),
+        };
+        if self.now < self.refuses_until[wire.endpoint] {
+            say(failed(Failure::Unreachable("refused".to_owned())));
+            return;
+        }
+        let Member { applied, stopped } = self.members[wire.member];
+        let index = applied;
+        let head = Head {
+            status: 200,
+            index: Some(Index(index)),
+            cluster: Some(self.store().cluster.to_string()),
+            raft: Some(index),
+        };
+        if stopped && matches!(wire.ask, Ask::Index | Ask::State) {
+            let fault = Fault {
+                code: v2::fault::RAFT_INTERNAL,
+                message: "Raft Internal Error".to_owned(),
+                cause: "etcdserver: request timed out".to_owned(),
+                index: Index::ZERO,
+            };
+            let head = Head {
+                status: 500,
+                index: None,
+                ..head
+            };
+            let refusal = Failure::Refused(Box::new(Refusal { fault, head }));
+            wire.queue
+                .push_back((self.now + NO_QUORUM, failed(refusal)));
+            return;
+        }
+        let (end, head_of) = (End::Clean, |head| Input::Head { ticket, head });
+        match wire.ask {
+            Ask::Index => {
+                say(head_of(head));
+                say(Input::Ended { ticket, end });
+            }
+            Ask::State => {
+                say(head_of(head));
+                let nodes = self.nodes(index);
+                say(Input::State { ticket, nodes });
+                say(Input::Ended { ticket, end });
+            }
+            Ask::Stream | Ask::Alarm | Ask::Wait { from: None, .. } => {
+                say(head_of(head));
+                wire.registered = true;
+            }
+            Ask::Wait {
+                from: Some(Index(from)),
+                ..
+            }
+            | Ask::Walk { from: Index(from) } => {
+                let oldest = oldest(index);
+                if from < oldest {
+                    let fault = Fault {
+                        code: v2::fault::INDEX_CLEARED,
+                        message: "cleared".to_owned(),
+                        cause: format!("the requested history has been cleared [{oldest}/{from}]"),
+                        index: Index(index),
+                    };
+                    say(failed(Failure::Refused(Box::new(Refusal { fault, head }))));
+                    return;
+                }
+                say(head_of(head));
+                let is_found = |index: &u64| match wire.ask {
+                    Ask::Walk { .. } => self.store().is_heard_anywhere(*index),
+                    _ => self.store().in_history(*index),
+                };
+                match (from..=index).find(is_found) {
+                    Some(found) => {
+                        let line = self.store().line(found);
+                        say(events(ticket, &line, &self.budget));
+                        say(Input::Ended { ticket, end });
+                    }
+                    None => wire.registered = true,
+                }
+            }
+        }
+    }
+
+    /// The state as a read of it tells it.
+    fn nodes(&self, index: u64) -> Vec<StateNode> {
+        let nodes = self.store().state(index).into_iter();
+        nodes
+            .map(|(key, node)| StateNode {
+                key,
+                dir: node.value.is_none(),
+                value: node.value,
+                expiration: None,
+                ttl: None,
+                modified: Index(node.modified),
+                created: Index(node.created),
+            })
+            .collect()
+    }
+}
+
+impl Wire {
+    fn arrival(&self) -> Option<Instant> {
+        self.queue.front().map(|(at, _)| *at)
+    }
+
+    /// Whether its head is on its way.
+    fn is_headed(&self) -> bool {
+        matches!(self.queue.front(), Some((_, Input::Head { .. })))
+    }
+
+    /// When the driver gives it up where nothing comes after `since`; never where it is meant
+    /// to hang.
+    fn silence(&self, since: Instant) -> Option<(Instant, Failure)> {
+        let hangs = match self.ask {
+            Ask::Stream | Ask::Alarm => true,
+            Ask::Wait { hangs, .. } => hangs,
+            Ask::Index | Ask::State | Ask::Walk { .. } => false,
+        };
+        (!hangs).then(|| (since + PATIENCE, Failure::Silent("idle".to_owned())))
+    }
+
+    /// Likewise where not even its head came.
+    fn silence_before_head(&self, since: Instant) -> Option<(Instant, Failure)> {
+        let patience = match self.ask {
+            Ask::Index | Ask::State => QUORUM_PATIENCE,
+            Ask::Stream | Ask::Alarm | Ask::Wait { .. } | Ask::Walk { .. } => PATIENCE,
+        };
+        Some((since + patience, Failure::Silent("no head".to_owned())))
+    }
+
+    fn fail(&mut self, ticket: Ticket, end: Option<(Instant, Failure)>) {
+        if let Some((at, failure)) = end {
+            let end = End::Failed(failure);
+            self.queue.push_back((at, Input::Ended { ticket, end }));
+        }
+    }
+}
+
+/// The oldest index in history once `latest` was written (fact 10).
+pub fn oldest(latest: u64) -> u64 {
+    (latest + 1).saturating_sub(HISTORY.into()).max(1)
+}
+
+fn events(ticket: Ticket, line: &str, budget: &Budget) -> Input {
+    let batch = v2::parse_events(format!("{line}\n").into_bytes()).expect("an event");
+    Input::Events {
+        ticket,
+        parcel: Parcel::new(batch, budget),
+    }
+}

@@ -1,0 +1,314 @@
+//! What the model's store holds: its writes, the state after each, and what of it a watch gets
+//! to see.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use crate::model::Fingerprint;
+
+/// The directory that holds the keys of the model.
+const DIRECTORY: &str = "/app";
+
+/// What is watched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Watched {
+    /// `/app` and all below it.
+    Tree,
+    /// The key `/app/k0` alone.
+    Key,
+}
+
+/// What a write does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Write {
+    /// A key is set: it is created anew even where it was there.
+    Set(u8),
+    /// A key is written and stays the one that was created.
+    Update(u8),
+    /// A key is removed.
+    Delete(u8),
+    /// The directory is removed with all keys below it.
+    DeleteAll,
+    /// A key elsewhere.
+    Other,
+    /// A hidden key in the directory.
+    Hidden,
+    /// The removal of a directory whose name is the beginning of the directory's.
+    ShorterName,
+    /// A refreshed time to live: an index, but no event.
+    Refresh(u8),
+}
+
+/// What stands at a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Node {
+    /// None for a directory.
+    pub value: Option<String>,
+    pub created: u64,
+    pub modified: u64,
+}
+
+/// The directory and its keys.
+pub type State = BTreeMap<String, Node>;
+
+/// Whether a watch shows what happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shown {
+    Yes,
+    No,
+    /// A directory above a key that was not there was removed: history and live delivery differ
+    /// (fact 7), and either will do.
+    Perhaps,
+}
+
+/// A write that was carried out.
+#[derive(Clone, Debug)]
+struct Entry {
+    write: Write,
+    before: Option<Node>,
+    after: Option<Node>,
+}
+
+/// A store of etcd's.
+#[derive(Clone, Debug)]
+pub struct Store {
+    watched: Watched,
+    pub cluster: u32,
+    /// How many stores there were before it: their values are never the same.
+    era: usize,
+    /// The write at index i + 1.
+    entries: Vec<Entry>,
+    /// The state after so many writes.
+    states: Vec<State>,
+}
+
+impl Watched {
+    pub const fn key(self) -> &'static str {
+        match self {
+            Self::Tree => DIRECTORY,
+            Self::Key => "/app/k0",
+        }
+    }
+
+    pub const fn is_recursive(self) -> bool {
+        matches!(self, Self::Tree)
+    }
+}
+
+impl Write {
+    fn key(self) -> String {
+        match self {
+            Self::Set(name) | Self::Update(name) | Self::Delete(name) | Self::Refresh(name) => {
+                format!("{DIRECTORY}/k{name}")
+            }
+            Self::DeleteAll => DIRECTORY.to_owned(),
+            Self::Other => "/other".to_owned(),
+            Self::Hidden => format!("{DIRECTORY}/_hidden"),
+            Self::ShorterName => "/ap".to_owned(),
+        }
+    }
+
+    const fn removes_directory(self) -> bool {
+        matches!(self, Self::DeleteAll | Self::ShorterName)
+    }
+}
+
+impl Store {
+    pub fn new(watched: Watched, writes: &[Write]) -> Self {
+        let empty = Self {
+            watched,
+            cluster: 0,
+            era: 0,
+            entries: Vec::new(),
+            states: vec![State::new()],
+        };
+        empty.with(writes)
+    }
+
+    /// The store that takes the place of this one.
+    pub fn anew(&self, writes: &[Write]) -> Self {
+        let empty = Self {
+            era: self.era + 1,
+            entries: Vec::new(),
+            states: vec![State::new()],
+            ..*self
+        };
+        empty.with(writes)
+    }
+
+    fn with(mut self, writes: &[Write]) -> Self {
+        for write in writes {
+            self.write(*write);
+        }
+        self
+    }
+
+    pub fn latest(&self) -> u64 {
+        self.entries.len() as u64
+    }
+
+    /// The state of what is watched after the first `index` writes.
+    pub fn state(&self, index: u64) -> State {
+        let mut state = self.states[position(index)].clone();
+        if self.watched == Watched::Key {
+            state.retain(|key, _| key == self.watched.key());
+        }
+        state
+    }
+
+    /// Carries out a write. One that etcd would refuse, since there is no such key, is one
+    /// elsewhere.
+    pub fn write(&mut self, write: Write) {
+        let index = self.latest() + 1;
+        let mut state = self.states[position(index - 1)].clone();
+        let key = write.key();
+        let before = state.get(&key).cloned();
+        let era = self.era;
+        // Few values, so that a key gets the same one again.
+        let node = |created| Node {
+            value: Some(format!("{era}.{}", index % 3)),
+            created,
+            modified: index,
+        };
+        let after = match (write, &before) {
+            (Write::Update(_), Some(before)) => Some(node(before.created)),
+            (Write::Set(_) | Write::Update(_) | Write::Other | Write::Hidden, _) => {
+                Some(node(index))
+            }
+            (Write::Refresh(_), Some(before)) => Some(Node {
+                modified: index,
+                ..before.clone()
+            }),
+            (Write::Delete(_) | Write::DeleteAll, Some(_)) | (Write::ShorterName, _) => None,
+            (Write::Delete(_) | Write::DeleteAll | Write::Refresh(_), None) => {
+                return self.write(Write::Other);
+            }
+        };
+        match write {
+            Write::DeleteAll => state.clear(),
+            Write::Delete(_) => drop(state.remove(&key)),
+            Write::Set(_) | Write::Update(_) | Write::Refresh(_) => {
+                state.entry(DIRECTORY.to_owned()).or_insert(Node {
+                    value: None,
+                    ..node(index)
+                });
+                state.extend(after.clone().map(|node| (key, node)));
+            }
+            Write::Other | Write::Hidden | Write::ShorterName => {}
+        }
+        self.states.push(state);
+        self.entries.push(Entry {
+            write,
+            before,
+            after,
+        });
+    }
+
+    fn entry(&self, index: u64) -> &Entry {
+        &self.entries[position(index - 1)]
+    }
+
+    /// Whether the watch has to show what happened at `index`.
+    pub fn shown(&self, index: u64) -> Shown {
+        let write = self.entry(index).write;
+        let is_key = self.watched == Watched::Key;
+        match write {
+            Write::Set(name) | Write::Update(name) | Write::Delete(name) => {
+                let is_other = is_key && name > 0;
+                if is_other { Shown::No } else { Shown::Yes }
+            }
+            Write::DeleteAll if self.state(index - 1).contains_key(self.watched.key()) => {
+                Shown::Yes
+            }
+            Write::DeleteAll => Shown::Perhaps,
+            Write::Other | Write::Hidden | Write::ShorterName | Write::Refresh(_) => Shown::No,
+        }
+    }
+
+    /// Whether history has it for the watch: that is more than is delivered live (fact 7).
+    pub fn in_history(&self, index: u64) -> bool {
+        let write = self.entry(index).write;
+        let (key, own) = (write.key(), self.watched.key());
+        let is_below = key.starts_with(&format!("{own}/")) && self.watched.is_recursive();
+        let is_above = write.removes_directory() && own.starts_with(&key);
+        !matches!(write, Write::Refresh(_)) && (key == own || is_below || is_above)
+    }
+
+    /// How often a stream delivers it: what is removed at the very key that is watched comes
+    /// twice (fact 6).
+    pub fn copies(&self, index: u64) -> usize {
+        let write = self.entry(index).write;
+        let is_removed = matches!(write, Write::Delete(_) | Write::DeleteAll);
+        match self.shown(index) {
+            Shown::Yes if is_removed && write.key() == self.watched.key() => 2,
+            Shown::Yes => 1,
+            Shown::No | Shown::Perhaps => 0,
+        }
+    }
+
+    /// Whether a watch on the whole store is told of it.
+    pub fn is_heard_anywhere(&self, index: u64) -> bool {
+        !matches!(self.entry(index).write, Write::Refresh(_) | Write::Hidden)
+    }
+
+    /// Whether this is what it has at that index.
+    pub fn has(&self, last: &Fingerprint) -> bool {
+        let Entry {
+            write,
+            before,
+            after,
+        } = self.entry(last.index.0);
+        let node = after.as_ref().or(before.as_ref());
+        write.key() == last.key && node.is_some_and(|node| node.created == last.created.0)
+    }
+
+    /// The event as etcd writes it.
+    pub fn line(&self, index: u64) -> String {
+        let Entry {
+            write,
+            before,
+            after,
+        } = self.entry(index);
+        let key = write.key();
+        let action = match write {
+            Write::Delete(_) | Write::DeleteAll | Write::ShorterName => "delete",
+            Write::Update(_) if before.is_some() => "update",
+            _ => "set",
+        };
+        // Of what is removed its creation is told, not its value.
+        let created = after.as_ref().or(before.as_ref());
+        let created = created.map_or(index, |node| node.created);
+        let value = after.as_ref().and_then(|node| node.value.as_deref());
+        let is_directory = write.removes_directory();
+        let mut line = format!("{{\"action\":\"{action}\",\"node\":");
+        push_node(&mut line, &key, value, is_directory, index, created);
+        if let Some(node) = before {
+            line.push_str(",\"prevNode\":");
+            let (value, modified) = (node.value.as_deref(), node.modified);
+            push_node(&mut line, &key, value, is_directory, modified, node.created);
+        }
+        line.push('}');
+        line
+    }
+}
+
+fn push_node(
+    line: &mut String,
+    key: &str,
+    value: Option<&str>,
+    is_directory: bool,
+    modified: u64,
+    created: u64,
+) {
+    let value = value.map_or_else(String::new, |value| format!(",\"value\":\"{value}\""));
+    let dir = if is_directory { ",\"dir\":true" } else { "" };
+    write!(
+        line,
+        "{{\"key\":\"{key}\"{value}{dir},\"modifiedIndex\":{modified},\"createdIndex\":{created}}}"
+    )
+    .expect("a string takes it");
+}
+
+fn position(index: u64) -> usize {
+    usize::try_from(index).expect("an index of the simulation")
+}

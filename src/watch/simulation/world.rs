@@ -1,0 +1,253 @@
+//! A session, the model server that it asks, and the consumer that it tells.
+
+use std::time::{Duration, Instant};
+
+use super::acts::{Act, Rebuild};
+use super::checks::{Checks, Truth};
+use super::server::{HISTORY, Server, oldest};
+use super::store::{Shown, Store, Watched, Write};
+use crate::model::{Fingerprint, Index, Key, Scope};
+use crate::watch::{Ask, Budget, Input, OnGap, Outcome, Permit, Plan, Session, Start, Step, Until};
+
+/// Between two writes of a burst.
+const PACE: Duration = Duration::from_micros(200);
+
+/// Bytes of events that may wait for the reader of the output.
+const BUDGET: usize = 1 << 20;
+
+pub struct World {
+    pub server: Server,
+    pub session: Session,
+    pub checks: Checks,
+    pub finished: Option<Outcome>,
+    endpoints: usize,
+    budget: Budget,
+    /// What lies before a reader of the output that takes nothing.
+    unread: Option<Permit>,
+    /// Something was answered.
+    is_heard: bool,
+    /// What goes in and out of the session is shown: `SIMULATION_TRACE=1 cargo test NAME`.
+    is_traced: bool,
+    began: Instant,
+}
+
+impl World {
+    pub fn new(mut plan: Plan, watched: Watched, members: usize, before: &[Write]) -> Self {
+        plan.scope = Scope {
+            key: Key::parse(watched.key()).expect("a key"),
+            recursive: watched.is_recursive(),
+        };
+        let now = Instant::now();
+        let begins = match plan.start {
+            Start::Now => None,
+            Start::At(first) => Some(first.previous().0),
+            Start::Oldest => Some(0),
+        };
+        let server = Server::new(&plan, members, Store::new(watched, before), now);
+        Self {
+            server,
+            endpoints: plan.endpoints,
+            budget: plan.budget.clone(),
+            unread: None,
+            checks: Checks::new(begins, plan.on_gap),
+            session: Session::new(plan, now),
+            finished: None,
+            is_heard: false,
+            is_traced: std::env::var_os("SIMULATION_TRACE").is_some(),
+            began: now,
+        }
+    }
+
+    /// A world in which nothing has happened for a while, and a watch that knows it.
+    pub fn quiet(writes: usize) -> Self {
+        let plan = plan(Start::Now, Until::Forever, 1);
+        let mut world = Self::new(plan, Watched::Tree, 1, &vec![Write::Other; writes]);
+        world.begin();
+        world.run_for(Duration::from_millis(100));
+        world
+    }
+
+    pub fn begin(&mut self) {
+        self.feed(Input::Tick, None);
+    }
+
+    pub fn act(&mut self, act: &Act) {
+        let server = &mut self.server;
+        match act {
+            Act::Burst(writes) => self.burst(writes),
+            Act::Wait(milliseconds) => self.run_for(Duration::from_millis((*milliseconds).into())),
+            Act::CutAll => server.cut_all(),
+            Act::CutOne(which) => server.cut_one(*which),
+            Act::Outage(milliseconds) => {
+                server.refuse(Duration::from_millis((*milliseconds).into()));
+            }
+            Act::Down(which, milliseconds) => {
+                let length = Duration::from_millis((*milliseconds).into());
+                server.refuse_at(usize::from(*which) % self.endpoints, length);
+            }
+            Act::Stop(which) => server.stop(server.pick(*which)),
+            Act::CatchUp(which) => server.catch_up(server.pick(*which)),
+            Act::Snapshot(which) => server.snapshot(server.pick(*which)),
+            Act::Skip(writes) => server.skip(writes),
+            Act::EmptyEnds => server.end_waits(),
+            Act::Mute(which) => server.mute_one(*which),
+            Act::Lose(losses) => server.lose(losses),
+            Act::Rebuild(rebuild) => self.rebuild(rebuild),
+            Act::StopReading => self.unread = Some(self.budget.take(BUDGET)),
+            Act::Read => self.unread = None,
+        }
+    }
+
+    /// All that was wrong is over.
+    pub fn heal(&mut self) {
+        self.unread = None;
+        self.server.heal();
+    }
+
+    /// Another store takes the place of this one, in a quiet moment: the session can look at it
+    /// before anything else happens.
+    fn rebuild(&mut self, rebuild: &Rebuild) {
+        if self.checks.position.is_none() || !self.is_heard {
+            // Nothing is known that could change.
+            return;
+        }
+        self.heal();
+        // The reader of the output catches up: a session that has closed every connection for
+        // its sake notices none that breaks.
+        self.run_for(Duration::from_secs(1));
+        let old = self.server.store();
+        let count = old.latest() * rebuild.percent / 100;
+        let writes = rebuild.writes.iter().cycle();
+        let mut writes: Vec<Write> = (0..count).zip(writes).map(|(_, write)| *write).collect();
+        let mut store = old.anew(&writes);
+        if self.is_cleared_by(&store) {
+            // What is held beyond the position is told first.
+            self.run_for(Duration::from_secs(20));
+        }
+        while self.last_in(&store).is_some_and(|last| store.has(last)) {
+            writes.insert(0, Write::Other);
+            store = self.server.store().anew(&writes);
+        }
+        // A store with the same id is told by its index, by another event in the place of the
+        // last one, or by a history that does not reach back. Where none of this helps, nothing
+        // can: what happened at the position was not seen, or is forgotten.
+        let is_rewound = self.checks.position > Some(store.latest());
+        let is_told = is_rewound || self.last_in(&store).is_some() || self.is_cleared_by(&store);
+        if rebuild.other_cluster || !is_told {
+            store.cluster += 1;
+        }
+        self.server.rebuild(store);
+        self.run_for(Duration::from_secs(15));
+    }
+
+    /// The last event told, where history would have it.
+    fn last_in(&self, store: &Store) -> Option<&Fingerprint> {
+        let range = oldest(store.latest())..=store.latest();
+        let last = self.checks.last.as_ref();
+        last.filter(|last| range.contains(&last.index.0))
+    }
+
+    /// Whether history would not reach back to the position.
+    fn is_cleared_by(&self, store: &Store) -> bool {
+        let next = self.checks.position.map(|position| position + 1);
+        next < Some(oldest(store.latest()))
+    }
+
+    pub fn burst(&mut self, writes: &[Write]) {
+        for write in writes {
+            self.server.write(*write);
+            self.run_for(PACE);
+        }
+    }
+
+    /// Runs the session and the network for so long.
+    pub fn run_for(&mut self, length: Duration) {
+        let until = self.server.now + length;
+        while self.finished.is_none() {
+            let next = [self.server.next_arrival(), self.session.wake_at()];
+            let next = next.into_iter().flatten().min();
+            let Some(at) = next.filter(|at| *at <= until) else {
+                break;
+            };
+            self.server.now = self.server.now.max(at);
+            let arrived = self.server.arrived();
+            let era = arrived.as_ref().map(|(_, era)| *era);
+            self.feed(arrived.map_or(Input::Tick, |(input, _)| input), era);
+        }
+        self.server.now = self.server.now.max(until);
+    }
+
+    fn feed(&mut self, input: Input, era: Option<usize>) {
+        self.is_heard |= matches!(input, Input::Head { .. });
+        if self.is_traced && !matches!(input, Input::Tick) {
+            let at = self.server.now.duration_since(self.began);
+            eprintln!("{at:?} {input:?}");
+        }
+        for step in self.session.handle(input, self.server.now) {
+            if self.is_traced {
+                eprintln!("    {step:?}");
+            }
+            match step {
+                Step::Open {
+                    ticket,
+                    endpoint,
+                    ask,
+                } => self.server.open(ticket, endpoint, ask),
+                Step::HalfClose(ticket) => self.server.half_close(ticket),
+                Step::Close(ticket) => {
+                    self.server.wires.remove(&ticket);
+                }
+                Step::Tell(update) => {
+                    let stores = &self.server.stores;
+                    self.checks.take(update, Truth { stores, era });
+                }
+                Step::Finish(outcome) => self.finished = Some(outcome),
+            }
+        }
+    }
+
+    /// What had to be delivered up to `upto`.
+    pub fn events(&self, upto: u64) -> Vec<u64> {
+        let store = self.server.store();
+        (1..=upto)
+            .filter(|index| store.shown(*index) == Shown::Yes)
+            .collect()
+    }
+
+    /// Whether it ended since nobody ever answered: a watch may.
+    pub fn is_hopeless(&self) -> bool {
+        !self.is_heard && matches!(self.finished, Some(Outcome::Failed(_)))
+    }
+
+    /// Whether a stream is open that is told of what happens.
+    pub fn has_stream(&self) -> bool {
+        let mut wires = self.server.wires.values();
+        wires.any(|wire| wire.ask == Ask::Stream && wire.registered)
+    }
+}
+
+pub fn plan(start: Start, until: Until, seed: u64) -> Plan {
+    Plan {
+        scope: Scope {
+            key: Key::parse(Watched::Tree.key()).expect("a key"),
+            recursive: true,
+        },
+        start,
+        until,
+        stream: !matches!(until, Until::Present { follow: false, .. }),
+        on_gap: OnGap::Continue,
+        snapshot: false,
+        expand: false,
+        stale_after: Duration::from_secs(30),
+        cluster: None,
+        last: None,
+        endpoints: 1,
+        history: HISTORY,
+        snapshot_behind: u64::MAX,
+        seed,
+        budget: Budget::new(BUDGET),
+    }
+}
+
+/// The first index of history.
+pub const FIRST: Start = Start::At(Index(1));

@@ -1,0 +1,73 @@
+//! A quiet key in a store that others write to as fast as it takes it.
+//!
+//! `ETCDWATCH_QUIET_WRITES=100000` makes the longest of these tests as long as the soak wants it.
+
+use std::thread;
+use std::time::Duration;
+
+use crate::support::etcd::{Etcd, Version};
+use crate::support::proxy::{Cut, Proxy};
+use crate::support::tool::Running;
+use crate::support::{follow, oracle, v2, wait};
+
+const LIMIT: Duration = Duration::from_secs(30);
+
+/// History holds this many indexes.
+const HISTORY: usize = 1000;
+
+fn elsewhere(url: &str, count: usize) {
+    v2::burst(url, count, |number| {
+        ("/other".to_owned(), number.to_string())
+    });
+}
+
+/// Waits until the watch has become so quiet that it has the whole store wake it.
+fn wait_for_alarm(running: &Running) {
+    running.wait_for_stderr("/v2/keys/?wait=true&recursive=true", LIMIT);
+}
+
+#[test]
+fn a_quiet_key_in_a_busy_store_has_no_gap() {
+    for version in Version::ALL {
+        let etcd = Etcd::start(version);
+        let running = follow::live(&etcd.url(), &["/app/k"]);
+        wait_for_alarm(&running);
+        elsewhere(&etcd.url(), 6 * HISTORY);
+        let truth = v2::put(&etcd.url(), "/app/k", "v");
+        let records = follow::wait_for_value(&running, "/app/k", "v");
+        oracle::assert_every_event_once(&[truth], &records);
+    }
+}
+
+#[test]
+fn a_quiet_key_in_a_busy_store_has_no_gap_through_a_cut() {
+    let etcd = Etcd::start(Version::V3_5);
+    let url = etcd.url();
+    let proxy = Proxy::to(&url);
+    let running = follow::live(&proxy.url(), &["/app/k"]);
+    wait_for_alarm(&running);
+    // A cut costs a moment, and not a thousand writes; those before and after it go on.
+    let given = std::env::var("ETCDWATCH_QUIET_WRITES").ok();
+    let writes = given.map_or(12 * HISTORY, |writes| writes.parse().expect("a number"));
+    thread::scope(|scope| {
+        let busy = scope.spawn(|| elsewhere(&url, writes));
+        for index in (3 * HISTORY..writes).step_by(3 * HISTORY) {
+            wait::until(LIMIT, "some writes", || v2::index(&url) > index as u64);
+            proxy.cut_all(Cut::Reset);
+        }
+        busy.join().unwrap();
+    });
+    let truth = v2::put(&url, "/app/k", "v");
+    let records = follow::wait_for_value(&running, "/app/k", "v");
+    oracle::assert_every_event_once(&[truth], &records);
+}
+
+#[test]
+fn a_watch_that_has_just_begun_keeps_up_with_a_busy_store() {
+    let etcd = Etcd::start(Version::V3_5);
+    let running = follow::live(&etcd.url(), &["/app/k"]);
+    elsewhere(&etcd.url(), 3 * HISTORY);
+    let truth = v2::put(&etcd.url(), "/app/k", "v");
+    let records = follow::wait_for_value(&running, "/app/k", "v");
+    oracle::assert_every_event_once(&[truth], &records);
+}
