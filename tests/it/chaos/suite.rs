@@ -33,11 +33,17 @@ const WHILE: Effort = Effort {
     ..MOMENT
 };
 
-/// In the soak there is time, and who else watches.
+/// In the soak there is time, and others watch too.
 const SOAK: Effort = Effort {
     span: Duration::from_secs(6),
     has_time: true,
     rivals: true,
+};
+
+/// Where each is tried with many seeds.
+const EACH: Effort = Effort {
+    span: Duration::from_secs(2),
+    ..SOAK
 };
 
 /// The seed that is given, or a new one; it is shown where a test fails.
@@ -178,7 +184,7 @@ impl Ground {
         }
     }
 
-    /// What is run here; only what has that name, where one is given.
+    /// What is run here; only what has one of the names, where they are given.
     fn courses(self, only: Option<&str>) -> Vec<Course> {
         let behind = Behind::all().into_iter().map(Course::Behind);
         let mut courses: Vec<Course> = behind.filter(|_| self.has_snapshots).collect();
@@ -188,7 +194,8 @@ impl Ground {
             courses.push(Course::Rebuilt);
             courses.push(Course::Faults(faults));
         }
-        courses.retain(|course| only.is_none_or(|only| course.name() == only));
+        let is_wanted = |name: &str| only.is_none_or(|only| only.split(';').any(|one| one == name));
+        courses.retain(|course| is_wanted(&course.name()));
         courses
     }
 }
@@ -206,12 +213,12 @@ struct Soak {
 }
 
 impl Soak {
-    fn new() -> Self {
+    fn new(effort: Effort) -> Self {
         Self {
             begin: Instant::now(),
             effort: Effort {
                 rivals: setting("ETCDWATCH_SOAK_ALONE").is_none(),
-                ..SOAK
+                ..effort
             },
             table: BTreeMap::new(),
             on_three: Score::default(),
@@ -331,12 +338,13 @@ fn keep(name: &str, seed: u64, evidence: [&str; 3]) -> String {
 fn soak() {
     let mut seeds = Rng::with_seed(seed());
     let only = setting("ETCDWATCH_SOAK_ONLY");
-    let mut soak = Soak::new();
     if let Some(each) = setting("ETCDWATCH_SOAK_EACH") {
         let each = each.parse().expect("a number of seeds");
+        let mut soak = Soak::new(EACH);
         run_each(&mut soak, each, only.as_deref(), &mut seeds);
         return soak.end();
     }
+    let mut soak = Soak::new(SOAK);
     let seconds =
         setting("ETCDWATCH_SOAK_SECONDS").map_or(60, |text| text.parse().expect("seconds"));
     let span = Duration::from_secs(seconds);
