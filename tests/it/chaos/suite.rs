@@ -42,7 +42,7 @@ const SOAK: Effort = Effort {
 
 /// Where each is tried with many seeds.
 const EACH: Effort = Effort {
-    span: Duration::from_secs(2),
+    span: Duration::from_secs(1),
     ..SOAK
 };
 
