@@ -35,6 +35,19 @@ fn events_that_a_snapshot_skipped_are_found_without_another_event() {
 }
 
 #[test]
+fn a_wait_that_ends_without_the_event_that_history_has_loses_nothing() {
+    let mut world = World::quiet(10);
+    world.server.is_slow_to_look = true;
+    for name in 0..100 {
+        world.act(&Act::Skip(vec![Write::Set(name), Write::Other]));
+        world.run_for(Duration::from_secs(20));
+    }
+    assert_eq!(world.checks.delivered.len(), 100);
+    let gaps = &world.checks.gaps;
+    assert!(gaps.is_empty(), "{gaps:?}");
+}
+
+#[test]
 fn a_quiet_key_in_a_busy_store_stays_within_history() {
     let mut world = World::quiet(10);
     for _ in 0..400 {

@@ -1,6 +1,6 @@
 //! The model server: members of a cluster, the connections to them, and their faults.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 
 use super::store::{Store, Write};
@@ -51,6 +51,8 @@ pub struct Wire {
     pub ask: Ask,
     /// Whether it is told of what happens: not once it was answered, or went mute.
     pub registered: bool,
+    /// It ends without its event where it is half-closed now.
+    overlooks: bool,
     /// What is on its way, and when it arrives.
     queue: VecDeque<(Instant, Input)>,
 }
@@ -66,6 +68,10 @@ pub struct Server {
     refuses_until: Vec<Instant>,
     /// How the next replies get lost.
     losses: Vec<Loss>,
+    /// It may come to look into its history long after the head.
+    pub is_slow_to_look: bool,
+    /// What a wait may have ended without, though history had it.
+    overlooked: BTreeSet<u64>,
     luck: fastrand::Rng,
     budget: Budget,
     /// When something was asked.
@@ -85,6 +91,8 @@ impl Server {
             wires: BTreeMap::new(),
             refuses_until: vec![now; plan.endpoints],
             losses: Vec::new(),
+            is_slow_to_look: false,
+            overlooked: BTreeSet::new(),
             luck: fastrand::Rng::with_seed(plan.seed),
             budget: plan.budget.clone(),
             opened: Vec::new(),
@@ -109,7 +117,8 @@ impl Server {
     pub fn lag(&mut self, by: u64) {
         for member in self.members.iter_mut().skip(1) {
             member.stopped = by > 0;
-            member.applied = member.applied.saturating_sub(by);
+            // No store is without an index: the members themselves are written down in it.
+            member.applied = member.applied.saturating_sub(by).max(1);
         }
     }
 
@@ -236,6 +245,7 @@ impl Server {
 
     /// Another store takes the place of this one, on every member.
     pub fn rebuild(&mut self, store: Store) {
+        self.overlooked.clear();
         self.cut_all();
         let member = Member {
             applied: store.latest(),
@@ -307,8 +317,16 @@ impl Server {
         }
     }
 
-    /// A wait that nobody has answered ends (fact 17).
+    /// A wait that nobody has answered ends, and so does one to which the server has not come
+    /// back since its head (fact 17).
     pub fn half_close(&mut self, ticket: Ticket) {
+        let wire = self.wires.get_mut(&ticket);
+        if let Some(wire) = wire
+            && std::mem::take(&mut wire.overlooks)
+        {
+            wire.queue.clear();
+            wire.registered = true;
+        }
         if self.wires.get(&ticket).is_some_and(|wire| wire.registered) {
             self.end(ticket, End::Clean);
         }
@@ -326,6 +344,9 @@ impl Server {
         let wire = self.wires.values_mut().find(|wire| ready(wire))?;
         let (_, input) = wire.queue.pop_front()?;
         let era = wire.era;
+        if matches!(input, Input::Events { .. }) {
+            wire.overlooks = false;
+        }
         if let Input::Ended { ticket, .. } = &input {
             self.wires.remove(ticket);
         }
@@ -342,6 +363,7 @@ impl Server {
             era: self.era(),
             ask,
             registered: false,
+            overlooks: false,
             queue: VecDeque::new(),
         };
         self.reply(ticket, &mut wire);
@@ -366,7 +388,7 @@ impl Server {
         wire.fail(ticket, end);
     }
 
-    fn reply(&self, ticket: Ticket, wire: &mut Wire) {
+    fn reply(&mut self, ticket: Ticket, wire: &mut Wire) {
         let at = self.now + 2 * LATENCY;
         let mut say = |input| wire.queue.push_back((at, input));
         let failed = |failure| Input::Ended {
@@ -436,9 +458,22 @@ impl Server {
                 say(head_of(head));
                 match (from..=index).find(|index| self.store().in_history(*index)) {
                     Some(found) => {
+                        let span = from..=index;
+                        // Nothing is overlooked twice: that would be too much for any client.
+                        let is_late = self.is_slow_to_look
+                            && matches!(wire.ask, Ask::Wait { hangs: false, .. })
+                            && self.luck.u8(..4) == 0
+                            && self.overlooked.range(span.clone()).next().is_none();
+                        let late = Duration::from_millis(self.luck.u64(20..1500));
+                        let at = if is_late { at + late } else { at };
+                        if is_late {
+                            wire.overlooks = true;
+                            self.overlooked.extend(span);
+                        }
                         let line = self.store().line(found);
-                        say(events(ticket, &line, &self.budget));
-                        say(Input::Ended { ticket, end });
+                        let event = events(ticket, &line, &self.budget);
+                        wire.queue.push_back((at, event));
+                        wire.queue.push_back((at, Input::Ended { ticket, end }));
                     }
                     None => wire.registered = true,
                 }
