@@ -156,6 +156,8 @@ impl Checks {
     /// Moves on, where every event in scope up to `upto` was delivered or lies in a gap.
     fn pass(&mut self, upto: u64, store: &Store) {
         let position = self.position.unwrap_or_default();
+        let latest = store.latest();
+        assert!(upto <= latest, "{upto} lies beyond {latest}");
         for index in position + 1..=upto {
             let is_missing = store.shown(index) == Shown::Yes;
             assert!(!is_missing, "{index} was neither delivered nor declared");

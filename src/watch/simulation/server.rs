@@ -49,6 +49,8 @@ pub struct Wire {
     /// The store that it was opened to.
     era: usize,
     pub ask: Ask,
+    /// Its head has arrived.
+    has_head: bool,
     /// Whether it is told of what happens: not once it was answered, or went mute.
     pub registered: bool,
     /// It ends without its event where it is half-closed now.
@@ -189,10 +191,10 @@ impl Server {
         if let Some(ticket) = self.pick_wire(which)
             && let Some(wire) = self.wires.get_mut(&ticket)
         {
-            let end = if wire.is_headed() {
-                wire.silence_before_head(self.now)
-            } else {
+            let end = if wire.has_head {
                 wire.silence(self.now)
+            } else {
+                wire.silence_before_head(self.now)
             };
             wire.registered = false;
             wire.queue.clear();
@@ -344,8 +346,10 @@ impl Server {
         let wire = self.wires.values_mut().find(|wire| ready(wire))?;
         let (_, input) = wire.queue.pop_front()?;
         let era = wire.era;
-        if matches!(input, Input::Events { .. }) {
-            wire.overlooks = false;
+        match input {
+            Input::Head { .. } => wire.has_head = true,
+            Input::Events { .. } => wire.overlooks = false,
+            _ => {}
         }
         if let Input::Ended { ticket, .. } = &input {
             self.wires.remove(ticket);
@@ -362,6 +366,7 @@ impl Server {
             member: endpoint + endpoints * self.luck.usize(..behind),
             era: self.era(),
             ask,
+            has_head: false,
             registered: false,
             overlooks: false,
             queue: VecDeque::new(),
@@ -374,7 +379,7 @@ impl Server {
     }
 
     fn lose_reply(&self, ticket: Ticket, wire: &mut Wire, loss: Loss) {
-        if !wire.is_headed() {
+        if !matches!(wire.queue.front(), Some((_, Input::Head { .. }))) {
             return;
         }
         let at = self.now + 2 * LATENCY;
@@ -501,11 +506,6 @@ impl Server {
 impl Wire {
     fn arrival(&self) -> Option<Instant> {
         self.queue.front().map(|(at, _)| *at)
-    }
-
-    /// Whether its head is on its way.
-    fn is_headed(&self) -> bool {
-        matches!(self.queue.front(), Some((_, Input::Head { .. })))
     }
 
     /// When the driver gives it up where nothing comes after `since`; never where it is meant
