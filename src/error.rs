@@ -97,6 +97,7 @@ impl Error {
                 Failure::Unsendable(_) => "usage",
                 Failure::Unreachable(_) => "unreachable",
                 Failure::Cut(_) | Failure::Silent(_) | Failure::Behind { .. } => "connectionLost",
+                Failure::Doubtful(_) => "memberUntrusted",
                 Failure::V2Disabled(_) => "v2Disabled",
                 Failure::Refused(refusal) => fault::name(refusal.fault.code),
                 Failure::NotEtcd(_) | Failure::BadGateway(_) => "notEtcd",
@@ -179,6 +180,9 @@ pub fn describe_failure(failure: &Failure) -> String {
         Failure::Silent(why) => format!("does not answer: {why}"),
         Failure::Behind { index, wanted } => {
             format!("lags behind: it is at index {index}, and the cluster at {wanted}")
+        }
+        Failure::Doubtful(upto) => {
+            format!("took a snapshot: its history up to index {upto} may lie")
         }
         Failure::V2Disabled(version) => format!("is etcd {version} with its v2 API off"),
         Failure::Refused(refusal) => {

@@ -105,6 +105,7 @@ pub fn run(mut show: Show, settings: &Settings) -> Result<(), Stop> {
         last: earlier.as_ref().and_then(|earlier| earlier.last.clone()),
         endpoints: settings.endpoints.len(),
         history: v2::HISTORY,
+        snapshot_behind: v2::SNAPSHOT_BEHIND,
         seed: fastrand::u64(..),
         budget: Budget::new(show.buffer),
     };

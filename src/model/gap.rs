@@ -11,6 +11,9 @@ pub enum Cause {
     ClusterChanged,
     /// The store's index went back: it was restored or rebuilt.
     IndexRewound,
+    /// The only members that can be reached took a snapshot, and their history may lie
+    /// (etcd-facts.md, fact 16).
+    MemberUntrusted,
 }
 
 impl Cause {
@@ -21,6 +24,7 @@ impl Cause {
             Self::HistoryCleared => "historyCleared",
             Self::ClusterChanged => "clusterChanged",
             Self::IndexRewound => "indexRewound",
+            Self::MemberUntrusted => "memberUntrusted",
         }
     }
 }

@@ -279,7 +279,11 @@ fn request_for(scope: &Scope, ask: &Ask) -> (Request, Reads, Limits) {
                 limits,
             )
         }
-        Ask::Alarm => (v2::wait_anywhere(), Reads::Events, patient(None)),
+        Ask::Alarm => (v2::wait_anywhere(None), Reads::Events, patient(None)),
+        Ask::Walk { from } => {
+            let request = v2::wait_anywhere(Some(*from));
+            (request, Reads::Events, patient(Some(PATIENCE)))
+        }
     }
 }
 

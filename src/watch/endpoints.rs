@@ -4,10 +4,14 @@
 //! asked (`session`).
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::Failure;
 use super::backoff::Backoff;
+use crate::model::Index;
+
+/// What an endpoint told of itself counts for so long after it was left.
+const REMEMBERED: Duration = Duration::from_secs(60);
 
 /// What the id of the cluster that answered tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +53,10 @@ pub struct Endpoints {
     backoff: Backoff,
     retry_at: Option<Instant>,
     live: bool,
+    /// The raft index that each told last, and when it was left since.
+    raft: BTreeMap<usize, (u64, Option<Instant>)>,
+    /// Those whose history may lie, up to where, and since when that is known.
+    doubts: BTreeMap<usize, (Index, Instant)>,
 }
 
 impl Endpoints {
@@ -68,6 +76,8 @@ impl Endpoints {
             backoff: Backoff::new(seed),
             retry_at: None,
             live: false,
+            raft: BTreeMap::new(),
+            doubts: BTreeMap::new(),
         }
     }
 
@@ -110,6 +120,43 @@ impl Endpoints {
         self.backoff.reset();
         self.failed.clear();
         self.last = None;
+    }
+
+    /// Notes the raft index that `endpoint` tells; how much has gone by since it told one last,
+    /// where that was not long ago.
+    pub fn observe(&mut self, endpoint: usize, raft: u64, now: Instant) -> u64 {
+        let before = self.raft.insert(endpoint, (raft, None));
+        let is_known = |left: Instant| now.duration_since(left) <= REMEMBERED;
+        before
+            .filter(|(_, left)| left.is_none_or(is_known))
+            .map_or(0, |(before, _)| raft.saturating_sub(before))
+    }
+
+    /// The history of `endpoint` up to `upto` may lie.
+    pub fn doubt(&mut self, endpoint: usize, upto: Index, now: Instant) {
+        let doubt = self.doubts.entry(endpoint).or_insert((upto, now));
+        doubt.0 = doubt.0.max(upto);
+    }
+
+    /// Everything up to `cursor` is settled: doubts about it are.
+    pub fn settle(&mut self, cursor: Index) {
+        self.doubts.retain(|_, (upto, _)| *upto > cursor);
+    }
+
+    /// Up to where the history of the current endpoint may lie, and since when that is known.
+    #[must_use]
+    pub fn doubted(&self) -> Option<(Index, Instant)> {
+        self.doubts.get(&self.current).copied()
+    }
+
+    /// Whether there is an endpoint whose history is not doubted.
+    #[must_use]
+    pub fn has_trusted(&self) -> bool {
+        (0..self.count).any(|endpoint| self.is_trusted(endpoint))
+    }
+
+    fn is_trusted(&self, endpoint: usize) -> bool {
+        !self.excluded.contains(&endpoint) && !self.doubts.contains_key(&endpoint)
     }
 
     /// Whether an endpoint has said which cluster it is.
@@ -168,7 +215,13 @@ impl Endpoints {
         self.last = Some(failure.clone());
         self.failed.insert(endpoint, failure);
         self.move_on();
-        if self.failed.len() + self.excluded.len() < self.count {
+        if self.current != endpoint
+            && let Some((_, left)) = self.raft.get_mut(&endpoint)
+        {
+            *left = Some(now);
+        }
+        let is_left = |endpoint| self.is_trusted(endpoint) && !self.failed.contains_key(&endpoint);
+        if (0..self.count).any(is_left) {
             return Verdict::Retry;
         }
         if !self.live {
@@ -176,17 +229,19 @@ impl Endpoints {
         }
         self.failed.clear();
         self.retry_at = Some(now + self.backoff.next_delay());
+        if let Some(&doubted) = self.doubts.keys().next() {
+            // Better than none.
+            self.current = doubted;
+        }
         Verdict::AllFailed
     }
 
     fn move_on(&mut self) {
         self.epoch += 1;
-        for _ in 0..self.count {
-            self.current = (self.current + 1) % self.count;
-            if !self.excluded.contains(&self.current) {
-                break;
-            }
-        }
+        let others = || (1..=self.count).map(|step| (self.current + step) % self.count);
+        let trusted = others().find(|endpoint| self.is_trusted(*endpoint));
+        let left = others().find(|endpoint| !self.excluded.contains(endpoint));
+        self.current = trusted.or(left).unwrap_or(self.current);
     }
 }
 

@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::Parcel;
-use crate::model::{Event, Index};
+use crate::model::{Cause, Event, Index};
 
 /// An event, held until everything before it is proven.
 #[derive(Clone, Debug)]
@@ -42,6 +42,8 @@ pub enum Passed {
     Event(Index, Held),
     /// `(after, upto]` can't be known any more.
     Lost {
+        /// Why.
+        cause: Cause,
         /// The last index before it.
         after: Index,
         /// Its last index.
@@ -181,11 +183,11 @@ impl Ledger {
     }
 
     /// What is not proven up to `upto` can't be known any more.
-    pub fn lose(&mut self, upto: Index) {
+    pub fn lose(&mut self, upto: Index, cause: Cause) {
         let lost: Vec<Hole> = self.holes(upto).collect();
         for Hole { after, upto } in lost {
-            self.passing
-                .insert(after.next(), Passed::Lost { after, upto });
+            let passed = Passed::Lost { cause, after, upto };
+            self.passing.insert(after.next(), passed);
             self.prove(after, upto);
         }
     }
@@ -280,12 +282,12 @@ mod tests {
     fn only_what_is_not_proven_is_lost() {
         let mut ledger = Ledger::new(Index(10));
         ledger.hold(Index(15), held());
-        ledger.lose(Index(20));
+        ledger.lose(Index(20), Cause::HistoryCleared);
         let passed = ledger.advance();
         let ranges: Vec<_> = passed
             .iter()
             .filter_map(|passed| match passed {
-                Passed::Lost { after, upto } => Some((after.0, upto.0)),
+                Passed::Lost { after, upto, .. } => Some((after.0, upto.0)),
                 Passed::Event(..) => None,
             })
             .collect();
@@ -374,12 +376,12 @@ mod tests {
                         proven.extend((a + 1..=b).filter(|at| !witnessed.insert(*at)));
                     }
                     Act::Lose(upto) => {
-                        ledger.lose(Index(upto));
+                        ledger.lose(Index(upto), Cause::HistoryCleared);
                         proven.extend(0..=upto);
                     }
                     Act::Advance => {
                         for passed in ledger.advance() {
-                            if let Passed::Lost { after, upto } = passed {
+                            if let Passed::Lost { after, upto, .. } = passed {
                                 prop_assert!(after.0 >= last && upto > after);
                                 last = upto.0;
                             }

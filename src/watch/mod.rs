@@ -90,6 +90,8 @@ pub struct Plan {
     pub endpoints: usize,
     /// How many indexes the server's history holds.
     pub history: u32,
+    /// How many raft entries behind a member must be to be sent a snapshot.
+    pub snapshot_behind: u64,
     /// For the jitter of the backoff.
     pub seed: u64,
     /// How many bytes of events may wait for the reader of the output.
@@ -190,6 +192,11 @@ pub enum Ask {
     State,
     /// Whatever happens next anywhere in the store.
     Alarm,
+    /// The next event anywhere in the store, from history.
+    Walk {
+        /// The first index that will do.
+        from: Index,
+    },
 }
 
 /// What happened.
@@ -254,6 +261,9 @@ pub enum Failure {
         /// What was to be known.
         wanted: Index,
     },
+    /// A member whose history may lie up to this index: it took a snapshot (etcd-facts.md,
+    /// fact 16).
+    Doubtful(Index),
     /// The server is etcd, of this version, with its v2 API off.
     V2Disabled(String),
     /// etcd answered with an error.

@@ -3,6 +3,7 @@
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -300,6 +301,74 @@ fn a_refused_connection_fails_at_once_and_a_later_one_is_served() {
     assert_eq!(ask().unwrap_err().kind(), ErrorKind::ConnectionRefused);
     proxy.refuse(false);
     assert_eq!(ask().unwrap().status, 200);
+}
+
+/// A wait that is asked for through the proxy, and what `then` happens once it has its head.
+fn wait_and(proxy: &Proxy, path: &str, then: impl FnOnce(u64)) -> v2::Reply {
+    let url = proxy.url();
+    let before = proxy.bytes_down();
+    thread::scope(|scope| {
+        let waits = scope.spawn(|| v2::request("GET", &url, path, &[]));
+        wait::until(wait::LONG, "the head", || proxy.bytes_down() > before);
+        then(proxy.bytes_down());
+        waits.join().unwrap()
+    })
+}
+
+#[test]
+fn a_wait_is_over_without_an_event_and_without_an_error() {
+    let etcd = Etcd::start(Version::V3_4);
+    let proxy = Proxy::to(&etcd.url());
+    for path in ["/v2/keys/k?wait=true", "/v2/keys/k?wait=true&stream=true"] {
+        let reply = wait_and(&proxy, path, |_| proxy.end_waits());
+        assert_eq!((reply.status, reply.text().as_str()), (200, ""));
+        assert!(reply.header("X-Etcd-Index").is_some());
+    }
+    // What is under way is not torn: the event comes whole, and nothing after it.
+    let value = "v".repeat(300_000);
+    proxy.bandwidth(3_000_000);
+    let reply = wait_and(&proxy, "/v2/keys/k?wait=true&stream=true", |begin| {
+        v2::put(&etcd.url(), "/k", &value);
+        wait::until(wait::LONG, "the event", || proxy.bytes_down() > begin);
+        proxy.end_waits();
+    });
+    assert_eq!(reply.json()["node"]["value"], value);
+}
+
+#[test]
+fn a_proxy_can_answer_with_nothing() {
+    let server = fountain();
+    let proxy = Proxy::to(&server.url());
+    proxy.answer_empty(true);
+    let mut writer = v2::Writer::connect(&proxy.url());
+    for _ in 0..2 {
+        let reply = writer.request("GET", "/5", &[]);
+        assert_eq!((reply.status, reply.body.len()), (200, 0));
+        assert_eq!(reply.header("X-Etcd-Index"), None);
+    }
+    proxy.answer_empty(false);
+    wait::until(wait::LONG, "that connection to end", || {
+        writer.try_request("GET", "/5", &[]).is_err()
+    });
+    let reply = v2::request("GET", &proxy.url(), "/5", &[]);
+    assert_eq!(reply.body.len(), 5);
+    assert_eq!(server.requests().len(), 1);
+}
+
+#[test]
+fn one_address_leads_to_several_servers_in_turn() {
+    let servers = [fountain(), fountain(), fountain()];
+    let urls = servers.each_ref().map(Scripted::url);
+    let proxy = Proxy::to(&urls[0]);
+    proxy.spread_over(&urls);
+    for _ in 0..6 {
+        v2::request("GET", &proxy.url(), "/5", &[]);
+    }
+    let asked = servers.each_ref().map(|server| server.requests().len());
+    assert_eq!(asked, [2, 2, 2]);
+    proxy.lead_to(&urls[1]);
+    v2::request("GET", &proxy.url(), "/5", &[]);
+    assert_eq!(servers[1].requests().len(), 3);
 }
 
 #[test]

@@ -77,12 +77,13 @@ pub fn wait(scope: &Scope, from: Option<Index>) -> Request {
     get(&scope.key, &query)
 }
 
-/// Waits for whatever happens next in the whole store.
+/// Waits for what happens in the whole store: at or after `from`, or next.
 #[must_use]
-pub fn wait_anywhere() -> Request {
+pub fn wait_anywhere(from: Option<Index>) -> Request {
+    let from = from.map_or_else(String::new, |from| format!("&waitIndex={from}"));
     Request {
         method: Method::Get,
-        target: "/v2/keys/?wait=true&recursive=true".to_owned(),
+        target: format!("/v2/keys/?wait=true&recursive=true{from}"),
         form: None,
     }
 }

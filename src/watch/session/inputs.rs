@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::doubt::contradicts_itself;
 use super::{BROKEN, LASTED, Open, Pace, Purpose, Renewal, Session, StreamRecord};
-use crate::model::{Cause, Fingerprint, Index};
+use crate::model::{Cause, Event, Fingerprint, Index};
 use crate::protocol::v2::fault;
 use crate::protocol::{Fault, Head, Refusal};
 use crate::watch::backoff::Backoff;
@@ -37,6 +38,11 @@ impl Session {
         };
         self.endpoints.answered();
         self.learn(index);
+        if let Some(open) = self.open.get(&ticket).cloned()
+            && self.has_jumped(&open, head, index)
+        {
+            return;
+        }
         let Some(open) = self.open.get_mut(&ticket) else {
             return;
         };
@@ -73,7 +79,7 @@ impl Session {
             Purpose::Probe | Purpose::Question | Purpose::Verify => {
                 self.on_registered(ticket, index);
             }
-            Purpose::Alarm => {}
+            Purpose::Alarm | Purpose::Walk => {}
         }
     }
 
@@ -229,7 +235,18 @@ impl Session {
                 self.on_verified(ticket, found.as_ref());
                 return;
             }
+            Purpose::Walk => {
+                let open = open.clone();
+                self.on_walked(&open, after, parcel);
+                return;
+            }
             _ => {}
+        }
+        let is_damaged = |event: Event| event.index() <= head && contradicts_itself(&event);
+        if purpose != Purpose::Stream && parcel.batch().iter().any(is_damaged) {
+            let open = open.clone();
+            self.doubt(&open, head);
+            return;
         }
         let Some(ledger) = &mut self.ledger else {
             return;
@@ -312,13 +329,17 @@ impl Session {
                 {
                     ledger.witness(after, head);
                 }
+                if open.purpose == Purpose::Walk {
+                    self.on_hidden(&open);
+                }
                 if open.purpose == Purpose::Verify {
-                    let is_missing = open
-                        .head
-                        .zip(self.last.as_ref())
-                        .is_some_and(|((head, _), last)| head >= last.index);
-                    if is_missing {
-                        self.on_verified(ticket, None);
+                    let asked = self.verifying.as_ref().map(|event| event.index);
+                    match open.head.zip(asked) {
+                        Some(((index, _), wanted)) if index < wanted => {
+                            self.open.remove(&ticket);
+                            self.note_failure(&open, Failure::Behind { index, wanted });
+                        }
+                        _ => self.on_verified(ticket, None),
                     }
                 }
                 // A read says nothing of waits, which a proxy may end.
@@ -362,8 +383,11 @@ impl Session {
                     return;
                 }
                 if open.purpose == Purpose::Verify {
-                    // Too old to be compared.
+                    // Too old to be compared: what is held may be of another store.
                     self.unverified = false;
+                    if let Some(ledger) = &mut self.ledger {
+                        *ledger = Ledger::new(ledger.cursor());
+                    }
                 } else {
                     self.on_cleared(fault);
                 }
@@ -397,10 +421,13 @@ impl Session {
             self.begin_at_oldest(lost);
             return;
         }
-        self.lose(match self.target.filter(|_| !self.following) {
-            Some(target) => lost.min(target),
-            None => lost,
-        });
+        self.lose(
+            match self.target.filter(|_| !self.following) {
+                Some(target) => lost.min(target),
+                None => lost,
+            },
+            Cause::HistoryCleared,
+        );
     }
 
     fn begin_at_oldest(&mut self, cursor: Index) {

@@ -3,7 +3,7 @@
 //! In scope: every decision about requests and the cursor. Out of scope: carrying them out
 //! (`driver`), and which endpoint is asked when (`endpoints`). Pure: inputs and the time come
 //! in, steps come out. `inputs` has what comes in, `steps` what goes out, `resync` what is done
-//! about a gap.
+//! about a gap, `doubt` what about a member that may lie.
 //!
 //! **History is the truth, a live event is a wake-up, the stream is an accelerator for
 //! bursts.** A stream goes mute without a word (etcd-facts.md, facts 2, 4 and 5), so nothing
@@ -20,8 +20,11 @@
 //!   position before history moves past it;
 //! - reads that a majority agrees on: where a replay ends, whether an index went back, whether
 //!   what is known is *fresh*, and the state when history can't tell any more;
-//! - after each failure, the last event again: a rebuilt store has another one there.
+//! - after each failure, the last event again: a rebuilt store has another one there;
+//! - where a member's history may lie, another member is asked; where there is none, all of its
+//!   history is *walked* (`doubt`).
 
+mod doubt;
 mod inputs;
 mod renewal;
 mod resync;
@@ -70,6 +73,8 @@ enum Purpose {
     Question,
     /// Something was written somewhere.
     Alarm,
+    /// What comes next anywhere, where a member's history may lie.
+    Walk,
     /// Where a replay ends.
     Target,
     /// Whether an index that went back really did.
@@ -170,8 +175,12 @@ pub struct Session {
     last: Option<Fingerprint>,
     /// Connections were lost since the last event was compared.
     unverified: bool,
+    /// The event that it is compared with now.
+    verifying: Option<Fingerprint>,
     /// How often it was not the same.
     mismatches: u32,
+    /// Nothing is asked while the reader of the output is behind.
+    pressed: bool,
 
     /// The longest that history was waited for after a head.
     slowest: Duration,
@@ -230,7 +239,9 @@ impl Session {
             mirror: None,
             unverified: plan.last.is_some(),
             last: plan.last.clone(),
+            verifying: None,
             mismatches: 0,
+            pressed: false,
             slowest: Duration::ZERO,
             control: None,
             half_closes_broken: 0,
@@ -309,7 +320,10 @@ impl Open {
     /// When its head came, of a question that waits for an answer.
     fn waits_since(&self) -> Option<Instant> {
         let (_, at) = self.head?;
-        let is_question = matches!(self.purpose, Purpose::Question | Purpose::Verify);
+        let is_question = matches!(
+            self.purpose,
+            Purpose::Question | Purpose::Verify | Purpose::Walk
+        );
         (is_question && !self.half_closed && !self.answered).then_some(at)
     }
 
@@ -330,7 +344,9 @@ impl Open {
     fn is_done(&self) -> bool {
         match self.purpose {
             Purpose::Stream | Purpose::Probe | Purpose::Alarm => false,
-            Purpose::Question | Purpose::Verify => self.head.is_some() && self.half_closed,
+            Purpose::Question | Purpose::Verify | Purpose::Walk => {
+                self.head.is_some() && self.half_closed
+            }
             Purpose::Target | Purpose::Rewind | Purpose::Fresh | Purpose::State => {
                 self.head.is_some()
             }

@@ -7,17 +7,17 @@ use crate::watch::mirror::Mirror;
 use crate::watch::{Failure, OnGap, Outcome, Start, Ticket, Update};
 
 impl Session {
-    /// Events after the cursor up to `upto` are no longer in history.
-    pub(super) fn lose(&mut self, upto: Index) {
+    /// Events after the cursor up to `upto` can't be known any more, for `cause`.
+    pub(super) fn lose(&mut self, upto: Index, cause: Cause) {
         match self.plan.on_gap {
             OnGap::Resync | OnGap::Diff => {
                 if self.cursor().is_some_and(|cursor| cursor < upto) {
-                    self.reading = Some(Reading::Gap(Cause::HistoryCleared));
+                    self.reading = Some(Reading::Gap(cause));
                 }
             }
             OnGap::Continue | OnGap::Fail => {
                 if let Some(ledger) = &mut self.ledger {
-                    ledger.lose(upto);
+                    ledger.lose(upto, cause);
                 }
             }
         }
@@ -62,13 +62,17 @@ impl Session {
         let (Some((index, _)), Some(reading)) = (open.head, self.reading) else {
             return;
         };
-        if index < open.cursor && matches!(reading, Reading::Gap(Cause::HistoryCleared)) {
+        let is_later = matches!(
+            reading,
+            Reading::Gap(Cause::HistoryCleared | Cause::MemberUntrusted)
+        );
+        if index < open.cursor && is_later {
             // A majority that knows less than was told already: the store went back.
             self.reading = None;
             self.begin_anew(Cause::IndexRewound, index);
             return;
         }
-        if index < open.wanted && matches!(reading, Reading::Gap(Cause::HistoryCleared)) {
+        if index < open.wanted && is_later {
             self.close(ticket);
             let wanted = open.wanted;
             self.note_failure(&open, Failure::Behind { index, wanted });
@@ -101,13 +105,13 @@ impl Session {
     fn resync(&mut self, cause: Cause, nodes: Vec<StateNode>, index: Index) {
         let Some(cursor) = self.cursor() else { return };
         let state = Mirror::new(self.plan.scope.key.clone(), nodes.clone(), index);
+        let same_positions = matches!(cause, Cause::HistoryCleared | Cause::MemberUntrusted);
         // A state that was read later than where the gap begins says nothing of what changed.
         let changes = self
             .mirror
             .take()
-            .filter(|mirror| mirror.index() <= cursor || cause != Cause::HistoryCleared)
+            .filter(|mirror| mirror.index() <= cursor || !same_positions)
             .map(|mirror| mirror.changes(&state));
-        let same_positions = cause == Cause::HistoryCleared;
         let is_new = |node: &StateNode| same_positions && node.created > cursor;
         let certain = match &changes {
             Some(changes) => !changes.is_empty(),
@@ -146,7 +150,7 @@ impl Session {
         let Some(open) = self.open.get(&ticket).cloned() else {
             return;
         };
-        if found == self.last.as_ref() {
+        if found == self.verifying.as_ref() {
             self.unverified = false;
             self.mismatches = 0;
             return;
@@ -173,7 +177,10 @@ impl Session {
             return false;
         };
         let after = last.index.previous();
-        self.ensure(Purpose::Verify, Some(after));
+        if !self.has(Purpose::Verify) {
+            self.verifying = Some(last.clone());
+            self.request(Purpose::Verify, Some(after));
+        }
         true
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use super::{BROKEN, GRACE, GRACE_FACTOR, Open, PATIENCE, Purpose, RENEWAL_GRACE, SECOND, Session};
-use crate::model::{Cause, Fingerprint, Gap, Index};
+use crate::model::{Fingerprint, Gap, Index};
 use crate::watch::ledger::{Hole, Ledger, Passed};
 use crate::watch::{
     Ask, End, Failure, OnGap, Outcome, Start, StateOfWatch, Status, Step, Ticket, Update, questions,
@@ -36,7 +36,7 @@ impl Session {
             self.wake_by(self.endpoints.retry_at());
             return;
         }
-        if self.is_verifying() {
+        if self.endpoints.doubted().is_none() && self.is_verifying() {
             return;
         }
         if !self.following && self.target.is_none() {
@@ -58,7 +58,18 @@ impl Session {
         if self.plan.budget.is_spent() {
             // The reader of the output is behind: history keeps what follows, for a while.
             self.close_stream();
+            self.pressed = true;
             self.wake_by(Some(self.now + PRESSURE_POLL));
+            return;
+        }
+        if std::mem::take(&mut self.pressed) {
+            // Nothing was open in the meantime that a store which is replaced would break.
+            self.unverified = self.last.is_some();
+            if self.is_verifying() {
+                return;
+            }
+        }
+        if self.walks(cursor) {
             return;
         }
         let is_quiet = self.ask_questions(cursor);
@@ -103,13 +114,13 @@ impl Session {
                     }
                     events.push(held);
                 }
-                Passed::Lost { after, upto } => {
+                Passed::Lost { cause, after, upto } => {
                     self.tell_events(&mut events);
                     let gap = Gap {
                         from: after.next(),
                         to: Some(upto),
                         certain: false,
-                        cause: Cause::HistoryCleared,
+                        cause,
                         index: upto,
                     };
                     if self.plan.on_gap == OnGap::Fail {
@@ -403,6 +414,9 @@ impl Session {
             Purpose::Probe => Ask::Wait { from, hangs: true },
             Purpose::Question | Purpose::Verify => Ask::Wait { from, hangs: false },
             Purpose::Alarm => Ask::Alarm,
+            Purpose::Walk => Ask::Walk {
+                from: from.unwrap_or(Index(1)),
+            },
             Purpose::Target | Purpose::Rewind | Purpose::Fresh => Ask::Index,
             Purpose::State => Ask::State,
         };

@@ -448,7 +448,8 @@ impl Server {
             Ask::Wait {
                 from: Some(Index(from)),
                 ..
-            } => {
+            }
+            | Ask::Walk { from: Index(from) } => {
                 let oldest = oldest(index);
                 if from < oldest {
                     let fault = Fault {
@@ -461,7 +462,11 @@ impl Server {
                     return;
                 }
                 say(head_of(head));
-                match (from..=index).find(|index| self.store().in_history(*index)) {
+                let is_found = |index: &u64| match wire.ask {
+                    Ask::Walk { .. } => self.store().is_heard_anywhere(*index),
+                    _ => self.store().in_history(*index),
+                };
+                match (from..=index).find(is_found) {
                     Some(found) => {
                         let span = from..=index;
                         // Nothing is overlooked twice: that would be too much for any client.
@@ -514,7 +519,7 @@ impl Wire {
         let hangs = match self.ask {
             Ask::Stream | Ask::Alarm => true,
             Ask::Wait { hangs, .. } => hangs,
-            Ask::Index | Ask::State => false,
+            Ask::Index | Ask::State | Ask::Walk { .. } => false,
         };
         (!hangs).then(|| (since + PATIENCE, Failure::Silent("idle".to_owned())))
     }
@@ -523,7 +528,7 @@ impl Wire {
     fn silence_before_head(&self, since: Instant) -> Option<(Instant, Failure)> {
         let patience = match self.ask {
             Ask::Index | Ask::State => QUORUM_PATIENCE,
-            Ask::Stream | Ask::Alarm | Ask::Wait { .. } => PATIENCE,
+            Ask::Stream | Ask::Alarm | Ask::Wait { .. } | Ask::Walk { .. } => PATIENCE,
         };
         Some((since + patience, Failure::Silent("no head".to_owned())))
     }

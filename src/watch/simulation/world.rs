@@ -243,6 +243,7 @@ pub fn plan(start: Start, until: Until, seed: u64) -> Plan {
         last: None,
         endpoints: 1,
         history: HISTORY,
+        snapshot_behind: u64::MAX,
         seed,
         budget: Budget::new(BUDGET),
     }

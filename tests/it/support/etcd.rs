@@ -247,6 +247,15 @@ impl Etcd {
     pub fn restart(&self) {
         self.kill();
         self.spawn();
+        self.assert_ready();
+    }
+
+    /// What it has logged so far, over all its starts.
+    pub fn log_text(&self) -> String {
+        String::from_utf8_lossy(&fs::read(self.log()).unwrap_or_default()).into_owned()
+    }
+
+    fn assert_ready(&self) {
         assert!(
             self.wait_until_ready().is_ok(),
             "another process took the port of a stopped etcd:\n{}",
@@ -257,9 +266,13 @@ impl Etcd {
     /// The same without its data: a server that was rebuilt at the same address. A single
     /// server only: a member of a cluster can't come back without its data.
     pub fn wipe_and_restart(&self) {
+        self.wipe();
+        self.restart();
+    }
+
+    fn wipe(&self) {
         self.kill();
         fs::remove_dir_all(self.data_directory()).expect("the data directory goes");
-        self.restart();
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<Child>> {
@@ -344,6 +357,12 @@ impl Etcd {
                 || get("/v2/keys/?quorum=true").is_ok_and(|reply| reply.status == 200))
     }
 
+    /// The member's id, as the v3 gateway gives it.
+    fn id(&self) -> Option<String> {
+        let status = v2::try_v3(&self.url(), "/v3/maintenance/status", &json!({}), PROBE).ok()?;
+        Some(status["header"]["member_id"].as_str()?.to_owned())
+    }
+
     /// Does this member say that it leads? In both versions the v3 gateway tells.
     fn leads(&self) -> bool {
         v2::try_v3(&self.url(), "/v3/maintenance/status", &json!({}), PROBE).is_ok_and(|status| {
@@ -411,5 +430,22 @@ impl Cluster {
         wait::until_some(wait::LONG, "a leader of the cluster", || {
             self.nodes.iter().position(Etcd::leads)
         })
+    }
+
+    /// Has another member lead. Does nothing where that can't be had just now.
+    pub fn hand_over(&self, leader: usize, to: usize) {
+        if let Some(id) = self.nodes[to].id() {
+            let url = self.nodes[leader].url();
+            let path = "/v3/maintenance/transfer-leadership";
+            let _ = v2::try_v3(&url, path, &json!({"targetID": id}), wait::LONG);
+        }
+    }
+
+    /// Ends all members, and starts them again as they were first started, without their data:
+    /// the same addresses, the same id of the cluster, another store.
+    pub fn wipe_and_restart(&self) {
+        self.nodes.iter().for_each(Etcd::wipe);
+        self.nodes.iter().for_each(Etcd::spawn);
+        self.nodes.iter().for_each(Etcd::assert_ready);
     }
 }

@@ -1,7 +1,8 @@
 //! A network between tool and server that fails as networks do.
 //!
 //! In scope: TCP as it is cut, refused, stalled, delayed, narrowed and torn into single
-//! bytes. Out of scope: what is said over it; only request lines are noted.
+//! bytes; one address before several servers; and replies that are over too soon. Out of scope:
+//! what is said over it otherwise; only request lines are noted.
 //!
 //! Each connection has two directions, and each of those two threads: one reads and puts what
 //! came into a queue with the moment at which it is due, one waits for that and writes. So a
@@ -48,7 +49,8 @@ pub struct Proxy {
 }
 
 struct Shared {
-    target: Mutex<SocketAddr>,
+    /// Connections are led to these in turn.
+    targets: Mutex<Vec<SocketAddr>>,
     controls: Mutex<Controls>,
     /// A control or a queue has changed.
     changed: Condvar,
@@ -66,6 +68,7 @@ struct Shared {
 struct Controls {
     ended: bool,
     refusing: bool,
+    answering: bool,
     listening: bool,
     stalled: bool,
     trickle: bool,
@@ -80,6 +83,8 @@ struct Link {
     client: TcpStream,
     server: TcpStream,
     cut: AtomicBool,
+    /// The wait on it is to end as if nothing had happened.
+    finish: AtomicBool,
 }
 
 impl Proxy {
@@ -87,7 +92,7 @@ impl Proxy {
     pub fn to(url: &str) -> Self {
         let (listener, port) = ports::listener();
         let shared = Arc::new(Shared {
-            target: Mutex::new(address(url)),
+            targets: Mutex::new(vec![address(url)]),
             controls: Mutex::new(Controls {
                 listening: true,
                 ..Controls::default()
@@ -165,6 +170,7 @@ impl Proxy {
             controls.delay = Duration::ZERO;
             controls.bandwidth = None;
             controls.cut_after = None;
+            controls.answering = false;
         });
     }
 
@@ -178,7 +184,28 @@ impl Proxy {
 
     /// Leads new connections to another server: what is behind an address was replaced.
     pub fn lead_to(&self, url: &str) {
-        *self.shared.target.lock().unwrap() = address(url);
+        self.spread_over(&[url]);
+    }
+
+    /// Leads new connections to these servers in turn: one address with several behind it.
+    pub fn spread_over<S: AsRef<str>>(&self, urls: &[S]) {
+        let targets = urls.iter().map(|url| address(url.as_ref())).collect();
+        *self.shared.targets.lock().unwrap() = targets;
+    }
+
+    /// Ends the replies that go on, chunked ones, with the terminal chunk, and then their
+    /// connections: a wait that is over without an event and without an error.
+    pub fn end_waits(&self) {
+        for link in &self.shared.controls().links {
+            link.finish.store(true, Ordering::SeqCst);
+        }
+        self.shared.wake();
+    }
+
+    /// Answers whatever is asked on new connections itself: 200, and nothing in it. Those
+    /// connections end when it no longer does.
+    pub fn answer_empty(&self, answering: bool) {
+        self.change(|controls| controls.answering = answering);
     }
 
     /// How many connections were accepted so far.
@@ -275,8 +302,13 @@ impl Shared {
             match &listener {
                 Some(listener) if is_readable(listener) => {
                     let (client, _) = listener.accept().expect("a client");
-                    self.accepted.fetch_add(1, Ordering::SeqCst);
-                    pumps.extend(self.connect(client));
+                    let number = self.accepted.fetch_add(1, Ordering::SeqCst);
+                    if self.controls().answering {
+                        let shared = Arc::clone(self);
+                        pumps.push(thread::spawn(move || shared.answer_nothing(&client)));
+                    } else {
+                        pumps.extend(self.connect(client, number));
+                    }
                 }
                 Some(_) => {}
                 None => thread::sleep(NOTICE / 10),
@@ -293,9 +325,34 @@ impl Shared {
         }
     }
 
-    /// Connects the client to the server; returns the threads between them.
-    fn connect(self: &Arc<Self>, client: TcpStream) -> Vec<JoinHandle<()>> {
-        let Ok(server) = TcpStream::connect(*self.target.lock().unwrap()) else {
+    /// Answers each request with nothing, for as long as that is wanted.
+    fn answer_nothing(&self, mut client: &TcpStream) {
+        client.set_read_timeout(Some(NOTICE)).expect("a timeout");
+        let mut asked = Vec::new();
+        let mut buffer = [0; 4096];
+        while self.controls().answering && !self.controls().ended {
+            match client.read(&mut buffer) {
+                Ok(size) if size > 0 => asked.extend_from_slice(&buffer[..size]),
+                Err(error) if is_temporary(&error) => {}
+                _ => return,
+            }
+            while let Some(end) = asked.windows(4).position(|four| four == b"\r\n\r\n") {
+                asked.drain(..end + 4);
+                let reply = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+                if client.write_all(reply).is_err() {
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Connects the client to the server with that `number`, counted round; returns the threads between them.
+    fn connect(self: &Arc<Self>, client: TcpStream, number: u64) -> Vec<JoinHandle<()>> {
+        let target = {
+            let targets = self.targets.lock().unwrap();
+            targets[usize::try_from(number).expect("few connections") % targets.len()]
+        };
+        let Ok(server) = TcpStream::connect(target) else {
             // Nobody is there: let the client see that.
             let _ = SockRef::from(&client).set_linger(Some(Duration::ZERO));
             return Vec::new();
@@ -309,6 +366,7 @@ impl Shared {
             client,
             server,
             cut: AtomicBool::new(false),
+            finish: AtomicBool::new(false),
         });
         self.controls().links.push(Arc::clone(&link));
         [Direction::Up, Direction::Down]
@@ -365,6 +423,8 @@ enum What {
     End,
     /// The sender has reset the connection.
     Reset,
+    /// Enough was sent: the reply is to be over.
+    Enough,
 }
 
 impl Pump {
@@ -433,7 +493,8 @@ impl Pump {
             Direction::Up => &link.server,
             Direction::Down => &link.client,
         };
-        while let Some(what) = self.next(shared, link) {
+        let mut framing = Framing::default();
+        while let Some(what) = self.next(shared, link, &framing) {
             let bytes = match what {
                 What::Bytes(bytes) => bytes,
                 What::End => {
@@ -445,6 +506,12 @@ impl Pump {
                     shared.wake();
                     return;
                 }
+                What::Enough => {
+                    let _ = sink.write_all(b"0\r\n\r\n");
+                    link.end(Cut::Close);
+                    shared.wake();
+                    return;
+                }
             };
             let mut rest = &bytes[..];
             while !rest.is_empty() {
@@ -453,6 +520,9 @@ impl Pump {
                 };
                 match sink.write(&rest[..step.bytes]) {
                     Ok(size) => {
+                        if self.direction == Direction::Down {
+                            framing.note(&rest[..size]);
+                        }
                         rest = &rest[size..];
                         self.count(size, shared, link);
                     }
@@ -473,11 +543,14 @@ impl Pump {
     }
 
     /// The next piece when it is due and the line goes; `None` where the connection was cut.
-    fn next(&self, shared: &Shared, link: &Link) -> Option<What> {
+    fn next(&self, shared: &Shared, link: &Link, framing: &Framing) -> Option<What> {
         let mut controls = shared.controls();
         loop {
             if link.is_cut() {
                 return None;
+            }
+            if framing.may_end() && link.finish.load(Ordering::SeqCst) && !controls.stalled {
+                return Some(What::Enough);
             }
             let mut patience = NOTICE;
             if !controls.stalled {
@@ -551,6 +624,93 @@ impl Pump {
 struct Step {
     bytes: usize,
     pause: Duration,
+}
+
+/// Knows where the replies on a connection stand, however they are split.
+#[derive(Default)]
+struct Framing {
+    at: Place,
+    line: Vec<u8>,
+    chunked: bool,
+    length: usize,
+}
+
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Place {
+    /// In the lines of a head.
+    #[default]
+    Head,
+    /// In the line that says how long a chunk is.
+    Size,
+    /// So many bytes before the next of those, or of a head.
+    Data(usize),
+    /// After the last chunk.
+    Trailer,
+}
+
+impl Framing {
+    /// Whether a chunked body could end here.
+    fn may_end(&self) -> bool {
+        self.at == Place::Size && self.line.is_empty()
+    }
+
+    fn note(&mut self, mut bytes: &[u8]) {
+        while let Some(byte) = bytes.first() {
+            if let Place::Data(left) = self.at {
+                let step = left.min(bytes.len());
+                bytes = &bytes[step..];
+                self.at = match (left - step, self.chunked) {
+                    (0, true) => Place::Size,
+                    (0, false) => Place::Head,
+                    (left, _) => Place::Data(left),
+                };
+                continue;
+            }
+            self.line.push(*byte);
+            bytes = &bytes[1..];
+            if *byte == b'\n' {
+                let line = String::from_utf8_lossy(&self.line).trim().to_lowercase();
+                self.line.clear();
+                self.note_line(&line);
+            }
+        }
+    }
+
+    fn note_line(&mut self, line: &str) {
+        match self.at {
+            Place::Head if line.is_empty() => {
+                let length = std::mem::take(&mut self.length);
+                self.at = match (self.chunked, length) {
+                    (true, _) => Place::Size,
+                    (false, 0) => Place::Head,
+                    (false, length) => Place::Data(length),
+                };
+            }
+            Place::Head => {
+                if line.starts_with("http/") {
+                    self.chunked = false;
+                }
+                if let Some((name, value)) = line.split_once(':') {
+                    let value = value.trim();
+                    self.chunked |= name == "transfer-encoding" && value == "chunked";
+                    if name == "content-length" {
+                        self.length = value.parse().unwrap_or(0);
+                    }
+                }
+            }
+            Place::Size => {
+                // The chunk's own line end follows it.
+                let size = usize::from_str_radix(line, 16).unwrap_or(0);
+                self.at = if size == 0 {
+                    Place::Trailer
+                } else {
+                    Place::Data(size + 2)
+                };
+            }
+            Place::Trailer if line.is_empty() => self.at = Place::Head,
+            Place::Trailer | Place::Data(_) => {}
+        }
+    }
 }
 
 /// Finds the request lines in what goes to the server, however it is split.

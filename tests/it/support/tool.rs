@@ -280,6 +280,11 @@ impl Running {
         self.process.signal(signal);
     }
 
+    /// The same to a program that may have ended by itself: then nothing happens.
+    pub fn try_signal(&self, signal: Signal) {
+        self.process.try_signal(signal);
+    }
+
     /// Has it ended?
     pub fn has_ended(&self) -> bool {
         self.process.try_wait().is_some()
@@ -459,6 +464,13 @@ impl Process {
         let ended = child.try_wait().expect("the child's state");
         assert!(ended.is_none(), "$ {}\nhas ended: {ended:?}", self.label);
         kill_process(Pid::from_child(&child), signal).expect("a signal to the child");
+    }
+
+    fn try_signal(&self, signal: Signal) {
+        let mut child = self.child.lock().unwrap();
+        if child.try_wait().expect("the child's state").is_none() {
+            kill_process(Pid::from_child(&child), signal).expect("a signal to the child");
+        }
     }
 
     fn try_wait(&self) -> Option<ExitStatus> {

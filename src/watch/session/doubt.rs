@@ -1,0 +1,136 @@
+//! What is done about a member whose history may lie.
+//!
+//! A member that was so far behind that it was sent a snapshot has that snapshot decoded into
+//! its old history: until 1,000 more indexes it may hide events, or tell another key's
+//! (etcd-facts.md, fact 16). Its raft index has jumped then, or what it tells contradicts
+//! itself. What was told live, and reads of the state, are as true as ever.
+//!
+//! Another member is asked then. Where none can be reached the whole of its history is walked,
+//! index by index: where there is an event at each, none is hidden. Where there is none at one,
+//! it may be a refreshed time to live, or it may be hidden: that is a gap.
+
+use std::time::Duration;
+
+use super::{Open, Purpose, Session};
+use crate::model::{Cause, Event, Index};
+use crate::protocol::Head;
+use crate::watch::ledger::Held;
+use crate::watch::{Failure, Parcel, Ticket};
+use std::sync::Arc;
+
+/// For so long other members are tried, before a gap is declared.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How many questions are under way at most.
+const WALKERS: usize = 8;
+
+impl Session {
+    /// Whether so much went by at the member that answers that it may have taken a snapshot: what
+    /// it says is of no use then.
+    pub(super) fn has_jumped(&mut self, open: &Open, head: &Head, index: Index) -> bool {
+        let Some(raft) = head.raft else {
+            return false;
+        };
+        let jump = self.endpoints.observe(open.endpoint, raft, self.now);
+        jump >= self.plan.snapshot_behind && self.doubt(open, index)
+    }
+
+    /// The history of the member that was asked may lie up to `upto`; whether that matters.
+    pub(super) fn doubt(&mut self, open: &Open, upto: Index) -> bool {
+        if self.cursor().is_none_or(|cursor| cursor >= upto) {
+            return false;
+        }
+        self.endpoints.doubt(open.endpoint, upto, self.now);
+        let asked: Vec<Ticket> = self
+            .open
+            .iter()
+            .filter(|(_, other)| other.endpoint == open.endpoint)
+            .map(|(ticket, _)| *ticket)
+            .collect();
+        for ticket in asked {
+            self.close(ticket);
+        }
+        if self.endpoints.has_trusted() {
+            self.note_failure(open, Failure::Doubtful(upto));
+        }
+        true
+    }
+
+    /// Walks the history of a member that may lie; whether it does.
+    pub(super) fn walks(&mut self, cursor: Index) -> bool {
+        self.endpoints.settle(cursor);
+        let Some((upto, _)) = self.endpoints.doubted() else {
+            return false;
+        };
+        self.wanted = self.wanted.max(upto);
+        let walking: Vec<Index> = self
+            .open
+            .values()
+            .filter(|open| open.purpose == Purpose::Walk && !open.answered)
+            .filter_map(|open| open.after)
+            .collect();
+        let holes = self.ledger.iter().flat_map(|ledger| ledger.holes(upto));
+        let next: Vec<Index> = holes
+            .flat_map(|hole| (hole.after.0..hole.upto.0).map(Index))
+            .filter(|after| !walking.contains(after))
+            .take(WALKERS.saturating_sub(walking.len()))
+            .collect();
+        for after in next {
+            self.request(Purpose::Walk, Some(after));
+        }
+        true
+    }
+
+    /// What comes next anywhere after what was asked for.
+    pub(super) fn on_walked(&mut self, open: &Open, after: Index, parcel: Parcel) {
+        let parcel = Arc::new(parcel);
+        let found = parcel.batch().iter().next();
+        let next = found.filter(|event| event.index() == after.next());
+        let (Some(event), Some(ledger)) = (next, &mut self.ledger) else {
+            self.on_hidden(open);
+            return;
+        };
+        if contradicts_itself(&event) {
+            self.on_hidden(open);
+            return;
+        }
+        let (node, removes_directory) = (event.node(), event.removes_directory());
+        if self.plan.scope.covers(node.key(), removes_directory) {
+            let held = Held {
+                parcel: Arc::clone(&parcel),
+                position: 0,
+            };
+            ledger.hold(after.next(), held);
+        } else {
+            ledger.prove(after, after.next());
+        }
+    }
+
+    /// At an index there is no event, or one that can't be.
+    pub(super) fn on_hidden(&mut self, open: &Open) {
+        let Some((upto, since)) = self.endpoints.doubted() else {
+            return;
+        };
+        let walkers: Vec<Ticket> = self
+            .open
+            .iter()
+            .filter(|(_, other)| other.purpose == Purpose::Walk)
+            .map(|(ticket, _)| *ticket)
+            .collect();
+        for ticket in walkers {
+            self.close(ticket);
+        }
+        if self.endpoints.has_trusted() && self.now < since + PATIENCE {
+            self.note_failure(open, Failure::Doubtful(upto));
+            return;
+        }
+        self.lose(upto, Cause::MemberUntrusted);
+    }
+}
+
+/// Whether an event is what a damaged history makes of one: it tells of another key's past, or
+/// of a removed key's value.
+pub(super) fn contradicts_itself(event: &Event) -> bool {
+    let node = event.node();
+    let is_other = |previous: crate::model::Node| previous.key() != node.key();
+    event.previous().is_some_and(is_other) || (event.action().removes() && node.value().is_some())
+}

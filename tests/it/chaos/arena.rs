@@ -1,0 +1,466 @@
+//! Servers on which things go wrong, and the course of a run.
+//!
+//! In scope: how a fault is brought about and mended, and the end of a run: that the tool's
+//! consumer comes to know what the servers have. Out of scope: which faults, and when
+//! (`faults`), and the courses that are more than faults and writes (`behind`, `rebuilt`).
+
+use std::time::{Duration, Instant};
+
+use fastrand::Rng;
+use serde_json::Value;
+
+use super::behind::Behind;
+use super::faults::{Blow, Fault};
+use super::rebuilt;
+use super::rivals::{Kind, Watcher};
+use super::score::{self, Score};
+use super::writers::{self, History, Log, Task, Wish};
+use crate::support::etcd::{Cluster, Etcd, Version};
+use crate::support::follow::{self, State};
+use crate::support::oracle;
+use crate::support::proxy::{Cut, Proxy};
+use crate::support::v2;
+use crate::support::wait;
+
+/// Longer than it takes to come to know everything.
+const LIMIT: Duration = Duration::from_secs(30);
+
+/// What a run is about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Course {
+    /// These faults, one after the other, while others write.
+    Faults(Vec<Fault>),
+    /// A member catches up by a snapshot.
+    Behind(Behind),
+    /// The store is made anew.
+    Rebuilt,
+}
+
+impl Course {
+    /// As the table has it.
+    pub fn name(&self) -> String {
+        match self {
+            Self::Faults(faults) if faults.len() == 1 => format!("{:?}", faults[0]),
+            Self::Faults(_) => "all in turn".to_owned(),
+            Self::Behind(behind) => behind.name(),
+            Self::Rebuilt => "RebuiltData".to_owned(),
+        }
+    }
+}
+
+/// How much is done in a run.
+#[derive(Clone, Copy, Debug)]
+pub struct Effort {
+    /// For how long faults follow each other; there is one at least.
+    pub span: Duration,
+    /// Whether some of them last long.
+    pub has_time: bool,
+    /// Whether others watch too.
+    pub rivals: bool,
+}
+
+/// What came of a run.
+pub struct Outcome {
+    /// Of each who watched.
+    pub scores: Vec<(Kind, Score)>,
+    /// What is wrong with what the tool told.
+    pub difference: Option<String>,
+    /// What it told, what it said about that, and what was so: for whoever looks into it.
+    pub evidence: [String; 3],
+}
+
+/// Servers.
+pub struct Arena {
+    /// One or three.
+    pub cluster: Cluster,
+    runs: usize,
+}
+
+impl Arena {
+    /// As they mostly are.
+    pub fn new(version: Version, size: usize) -> Self {
+        Self::of(Etcd::builder(version).cluster(size))
+    }
+
+    /// Three of which one that was away for a while gets a snapshot.
+    pub fn with_snapshots(version: Version) -> Self {
+        let cluster = Etcd::builder(version).snapshot_count(100).cluster(3);
+        Self::of(cluster)
+    }
+
+    fn of(cluster: Cluster) -> Self {
+        Self { cluster, runs: 0 }
+    }
+
+    /// Where the members' clients connect.
+    pub fn urls(&self) -> Vec<String> {
+        self.cluster.nodes.iter().map(Etcd::url).collect()
+    }
+
+    /// Runs `course`, all of whose choices are drawn from `seed`.
+    pub fn run(&mut self, course: &Course, effort: Effort, seed: u64) -> Outcome {
+        self.runs += 1;
+        let top = format!("/run{}", self.runs);
+        let mut random = Rng::with_seed(seed);
+        match course {
+            Course::Faults(faults) => self.strike(faults, effort, &top, &mut random),
+            Course::Behind(behind) => behind.run(self, effort, &top, &mut random),
+            Course::Rebuilt => rebuilt::run(self, effort, &top, &mut random),
+        }
+    }
+
+    fn strike(&self, faults: &[Fault], effort: Effort, top: &str, random: &mut Rng) -> Outcome {
+        let size = self.cluster.nodes.len();
+        // One address before several servers is what that fault is about.
+        let addresses = if *faults == [Fault::Spread] { 1 } else { size };
+        let members: Vec<usize> = (0..addresses).collect();
+        let run = Run::start(self, top, &members, effort, random);
+        let mut dice = random.fork();
+        let task = Task {
+            urls: self.urls(),
+            top,
+            mark: "",
+        };
+        let (happened, log) = writers::while_writing(&task, random, || {
+            // Not before something is going on that can go wrong.
+            run.tool().running.wait_for_lines(20, LIMIT);
+            let end = Instant::now() + effort.span;
+            let mut happened = Vec::new();
+            while Instant::now() < end || happened.is_empty() {
+                let blow = Blow::draw(faults, size, effort.has_time, &mut dice);
+                happened.push(blow);
+                run.bear(&blow);
+                run.hold(blow.rest);
+            }
+            happened
+        });
+        run.judge(vec![log], happened.len(), &format!("{happened:#?}"))
+    }
+}
+
+/// Watchers before servers.
+pub struct Run<'a> {
+    /// The servers.
+    pub arena: &'a Arena,
+    /// What is watched.
+    pub top: &'a str,
+    /// The tool first.
+    pub watchers: Vec<Watcher>,
+}
+
+impl<'a> Run<'a> {
+    /// Starts who watches. The addresses of these members are given to each, in that order.
+    pub fn start(
+        arena: &'a Arena,
+        top: &'a str,
+        members: &[usize],
+        effort: Effort,
+        random: &mut Rng,
+    ) -> Self {
+        let urls = arena.urls();
+        let options: &[&str] = if random.u8(..4) == 0 {
+            &["--on-gap", "diff"]
+        } else {
+            &[]
+        };
+        let rivals = Kind::RIVALS.iter().filter(|_| effort.rivals);
+        let kinds = [Kind::Tool].into_iter().chain(rivals.copied());
+        let watchers = kinds
+            .map(|kind| Watcher::start(kind, &urls, members, top, options))
+            .collect();
+        Self {
+            arena,
+            top,
+            watchers,
+        }
+    }
+
+    /// The tool.
+    pub fn tool(&self) -> &Watcher {
+        &self.watchers[0]
+    }
+
+    /// The networks of all watchers, each with the number of the member behind it.
+    pub fn proxies(&self) -> impl Iterator<Item = (usize, &Proxy)> {
+        let watchers = self.watchers.iter();
+        watchers.flat_map(|watcher| watcher.proxies.iter().enumerate())
+    }
+
+    /// Lets something last for so many milliseconds, through which the tool must not end.
+    pub fn hold(&self, milliseconds: u64) {
+        let span = Duration::from_millis(milliseconds);
+        let running = &self.tool().running;
+        wait::never(span, "the tool has ended", || running.has_ended());
+    }
+
+    /// Makes something go wrong for a while, and mends it.
+    fn bear(&self, blow: &Blow) {
+        let node = &self.arena.cluster.nodes[blow.node];
+        let each = |act: &dyn Fn(&Proxy)| {
+            self.proxies()
+                .filter(|(member, _)| blow.all || *member == blow.node)
+                .for_each(|(_, proxy)| act(proxy));
+        };
+        let for_a_while = |act: &dyn Fn(&Proxy)| {
+            each(act);
+            self.hold(blow.moment);
+            each(&Proxy::resume);
+        };
+        match blow.fault {
+            Fault::Reset => each(&|proxy| proxy.cut_all(Cut::Reset)),
+            Fault::Close => each(&|proxy| proxy.cut_all(Cut::Close)),
+            Fault::CutAfter => {
+                each(&|proxy| proxy.cut_after(blow.bytes, blow.cut));
+                self.hold(blow.moment);
+            }
+            Fault::HalfOpen => for_a_while(&Proxy::half_open),
+            Fault::Trickle => for_a_while(&Proxy::one_byte_at_a_time),
+            Fault::EmptyEnd => for_a_while(&|proxy| {
+                proxy.answer_empty(true);
+                proxy.end_waits();
+            }),
+            Fault::Delay => {
+                for_a_while(&|proxy| proxy.delay(Duration::from_millis(blow.bytes / 10)));
+            }
+            // Less than what is written makes.
+            Fault::Bandwidth => for_a_while(&|proxy| proxy.bandwidth(5_000 + blow.bytes * 10)),
+            Fault::Refuse => self.refuse(
+                |member| blow.all || member == blow.node,
+                || {
+                    self.hold(blow.moment);
+                },
+            ),
+            Fault::Outage => self.refuse(
+                |_| true,
+                || {
+                    v2::burst(&node.url(), 1_100, |number| {
+                        ("/burst".to_owned(), number.to_string())
+                    });
+                },
+            ),
+            Fault::Kill => {
+                node.kill();
+                self.hold(blow.moment);
+                node.restart();
+            }
+            Fault::Terminate => {
+                node.terminate();
+                self.hold(blow.moment);
+                node.restart();
+            }
+            Fault::PauseServer => {
+                node.pause();
+                self.hold(blow.moment * 2);
+                node.resume();
+            }
+            Fault::PauseTool => {
+                self.watchers.iter().for_each(Watcher::pause);
+                self.hold(blow.moment);
+                self.watchers.iter().for_each(Watcher::resume);
+            }
+            Fault::LossOfQuorum => self.lose_quorum(blow),
+            Fault::LeaderChange => self.change_leader(blow),
+            Fault::Spread => self.spread(blow),
+        }
+    }
+
+    /// Refuses the networks before those members while something happens.
+    pub fn refuse(&self, is_refused: impl Fn(usize) -> bool, during: impl FnOnce()) {
+        let refused = || self.proxies().filter(|(member, _)| is_refused(*member));
+        refused().for_each(|(_, proxy)| proxy.refuse(true));
+        refused().for_each(|(_, proxy)| proxy.cut_all(Cut::Reset));
+        during();
+        refused().for_each(|(_, proxy)| proxy.refuse(false));
+    }
+
+    /// Two of three are away, for longer than it takes to notice.
+    fn lose_quorum(&self, blow: &Blow) {
+        let nodes = &self.arena.cluster.nodes;
+        let away = [&nodes[blow.node], &nodes[(blow.node + 1) % nodes.len()]];
+        let is_killed = blow.way == 0;
+        for node in away {
+            if is_killed {
+                node.kill();
+            } else {
+                node.pause();
+            }
+        }
+        self.hold(300 + blow.moment);
+        for node in away {
+            if is_killed {
+                node.restart();
+            } else {
+                node.resume();
+            }
+        }
+    }
+
+    fn change_leader(&self, blow: &Blow) {
+        let cluster = &self.arena.cluster;
+        let size = cluster.nodes.len();
+        let leader = cluster.leader();
+        let node = &cluster.nodes[leader];
+        // Long enough for the others to elect one.
+        let term = 700 + blow.moment;
+        match blow.way {
+            0 => {
+                cluster.hand_over(leader, (leader + 1 + blow.node % (size - 1)) % size);
+                self.hold(blow.moment);
+            }
+            1 => {
+                node.pause();
+                self.hold(term);
+                node.resume();
+            }
+            _ => {
+                node.kill();
+                self.hold(term);
+                node.restart();
+            }
+        }
+    }
+
+    /// Members that differ in what they know answer behind one address, in turn.
+    fn spread(&self, blow: &Blow) {
+        let urls = self.arena.urls();
+        let lagging = &self.arena.cluster.nodes[blow.node];
+        for (_, proxy) in self.proxies() {
+            proxy.spread_over(&urls);
+            proxy.cut_all(blow.cut);
+        }
+        self.hold(blow.rest);
+        lagging.pause();
+        self.hold(blow.moment);
+        lagging.resume();
+        // It catches up now, and is asked meanwhile.
+        self.hold(blow.rest);
+        for (member, proxy) in self.proxies() {
+            proxy.lead_to(&urls[member]);
+        }
+    }
+
+    /// Waits until the tool's consumer knows what the servers have, and counts. `logs` are of
+    /// one store after the other; the last one is what is there now.
+    pub fn judge(self, mut logs: Vec<Log>, faults: usize, happened: &str) -> Outcome {
+        let end = self.converge();
+        let last = logs.pop().unwrap_or_default();
+        logs.push(last.and(end.log));
+        let mut told: Vec<(Kind, Vec<Value>)> = Vec::new();
+        let mut said = String::new();
+        for watcher in self.watchers {
+            let kind = watcher.kind;
+            let (records, stderr) = watcher.finish(&end.mark);
+            if kind == Kind::Tool {
+                said = stderr;
+            }
+            told.push((kind, records));
+        }
+        let stores = logs.len();
+        let logs = logs.into_iter().enumerate();
+        let histories: Vec<History> = logs
+            .map(|(store, log)| {
+                let events = told.iter().flat_map(|(_, records)| oracle::events(records));
+                let is_there = store + 1 == stores;
+                log.settle(if is_there { &end.nodes } else { &[] }, events)
+            })
+            .collect();
+        let records = &told[0].1;
+        let score = Score::of(&histories, records, faults);
+        let difference = score::compare(&histories, records)
+            .err()
+            .or_else(|| find_step_back(records))
+            .or(end.differs)
+            .or_else(|| (!score.is_clean()).then(|| format!("{score:?}")));
+        Outcome {
+            scores: told
+                .iter()
+                .map(|(kind, records)| (*kind, Score::of(&histories, records, faults)))
+                .collect(),
+            difference,
+            evidence: [join(records), said, format!("{happened}\n{histories:#?}")],
+        }
+    }
+
+    /// Writes once more, and waits until the consumer of the tool's records knows what the
+    /// servers have.
+    fn converge(&self) -> Convergence {
+        self.proxies().for_each(|(_, proxy)| proxy.resume());
+        let url = &self.arena.urls()[0];
+        let mut log = Log::default();
+        let key = format!("{}/mark", self.top);
+        let mut attempt = 0;
+        let mark = wait::until_some(LIMIT, "a last write", || {
+            attempt += 1;
+            let value = format!("mark {attempt}");
+            let form = [("value", value.as_str())];
+            let reply = v2::try_request("PUT", url, &v2::key_path(&key), &form, LIMIT);
+            let is_done = log.note(Wish::set(&key, &value), reply);
+            is_done.then_some(value)
+        });
+        let running = &self.tool().running;
+        let deadline = Instant::now() + LIMIT;
+        let quoted = format!("\"{mark}\"");
+        loop {
+            let lines = running.lines();
+            let is_told = lines.iter().rev().any(|line| line.contains(&quoted));
+            let is_late = Instant::now() > deadline;
+            if is_told || is_late || running.has_ended() {
+                // What nobody answered may be done this late.
+                let nodes = follow::server_nodes(url, self.top);
+                let server = follow::server(url, self.top);
+                let told = follow::apply(State::new(), self.top, &running.json());
+                let differs = (told != server || nodes.len() != server.len())
+                    .then(|| name_difference(&server, &told));
+                if differs.is_none() || is_late || running.has_ended() {
+                    return Convergence {
+                        log,
+                        mark,
+                        nodes,
+                        differs,
+                    };
+                }
+            }
+            std::thread::sleep(Duration::from_millis(30));
+        }
+    }
+}
+
+fn join(records: &[Value]) -> String {
+    let lines: Vec<String> = records.iter().map(Value::to_string).collect();
+    lines.join("\n")
+}
+
+/// The end of a run.
+struct Convergence {
+    /// The last write.
+    log: Log,
+    /// Its value.
+    mark: String,
+    /// What the servers have in scope.
+    nodes: Vec<Value>,
+    /// How the consumer's state differs from that, for ever.
+    differs: Option<String>,
+}
+
+fn name_difference(server: &State, told: &State) -> String {
+    let differs: Vec<_> = server
+        .iter()
+        .filter(|(key, value)| told.get(*key) != Some(*value))
+        .chain(told.iter().filter(|(key, _)| !server.contains_key(*key)))
+        .take(5)
+        .collect();
+    format!("the states differ for ever, such as in {differs:?}")
+}
+
+/// The first position that goes back, other than where a gap says that they begin anew.
+fn find_step_back(records: &[Value]) -> Option<String> {
+    let mut last = 0;
+    records.iter().find_map(|record| {
+        let position = follow::position(record);
+        let begins_anew = record["action"] == "gap" && record["lost"]["to"].is_null();
+        let is_back = position < last && !begins_anew;
+        let told = is_back.then(|| format!("from {last} back to {record}"));
+        last = position;
+        told
+    })
+}

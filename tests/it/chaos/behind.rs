@@ -1,0 +1,211 @@
+//! The run in which a member catches up by a snapshot, and so skips events while its clients
+//! stay connected (facts 5 and 16).
+//!
+//! In scope: how far behind, by what, and what its history held before. Out of scope: what
+//! follows from it; the end of every run tells (`arena`).
+
+use std::thread;
+
+use fastrand::Rng;
+
+use super::arena::{Arena, Effort, Outcome, Run};
+use super::rivals::Watcher;
+use super::writers::{Log, Wish};
+use crate::support::v2::{self, Writer};
+use crate::support::wait;
+
+/// How many raft entries the member misses: more than the leader keeps for it (about 5,000).
+const MISSED: usize = 7_000;
+
+/// How many refreshes fill its history before, where there are any.
+const REFRESHES: usize = 1_100;
+
+/// So many messages, with an entry each where one writes after the other, go to a member that
+/// is stopped before the leader waits for its answers. It has them as soon as it goes on.
+const ON_THE_WAY: usize = 600;
+
+/// How many write at a time.
+const LANES: usize = 32;
+
+/// What is special about a run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Behind {
+    /// TTLs were refreshed before: the fields of those events shine through (fact 16).
+    pub refreshes: bool,
+    /// Most entries are reads with quorum: the index hardly moves.
+    pub reads: bool,
+    /// The watchers are stopped meanwhile, and do not see the member's silence.
+    pub pause_tool: bool,
+}
+
+/// What is done with one raft entry.
+enum Entry {
+    /// Something that is watched is set.
+    Set,
+    /// Something else is set.
+    Elsewhere,
+    /// A TTL is refreshed.
+    Refresh,
+    /// Something is read with quorum.
+    Read,
+}
+
+impl Behind {
+    /// Every kind.
+    pub fn all() -> Vec<Self> {
+        let is = |number: u8, place: u8| number >> place & 1 == 1;
+        let one = |number| Self {
+            refreshes: is(number, 0),
+            reads: is(number, 1),
+            pause_tool: is(number, 2),
+        };
+        (0..8).map(one).collect()
+    }
+
+    /// As the table has it.
+    pub fn name(self) -> String {
+        let parts = [
+            (self.refreshes, ", refreshes"),
+            (self.reads, ", reads"),
+            (self.pause_tool, ", tool paused"),
+        ];
+        let parts = parts.iter().filter(|(is_so, _)| *is_so);
+        let parts: String = parts.map(|(_, name)| *name).collect();
+        format!("FollowerBehind{parts}")
+    }
+
+    /// Lets a follower that is watched fall behind and come back.
+    pub fn run(self, arena: &Arena, effort: Effort, top: &str, random: &mut Rng) -> Outcome {
+        let cluster = &arena.cluster;
+        let size = cluster.nodes.len();
+        let leader = cluster.leader();
+        let behind = (leader + 1 + random.usize(..size - 1)) % size;
+        let follower = &cluster.nodes[behind];
+        let url = cluster.nodes[leader].url();
+        let others = (0..size).filter(|member| *member != behind);
+        let is_alone = random.bool();
+        // It is asked first; at times there is nobody else to ask.
+        let members: Vec<usize> = [behind]
+            .into_iter()
+            .chain(others.filter(|_| !is_alone))
+            .collect();
+        if self.refreshes {
+            flood(&url, top, "refresh", LANES, REFRESHES, |_| Entry::Refresh);
+        }
+        let run = Run::start(arena, top, &members, effort, random);
+        let snapshots = count_snapshots(&follower.log_text());
+        let mut log = flood(&url, top, "before", LANES, 100, |_| Entry::Set);
+        run.tool().running.wait_for_lines(100, wait::LONG);
+        follower.pause();
+        if self.pause_tool {
+            run.watchers.iter().for_each(Watcher::pause);
+        }
+        let entry = |number| match (number % 20, self.reads) {
+            (0, _) | (10, false) => Entry::Set,
+            (1, _) | (_, false) => Entry::Elsewhere,
+            _ => Entry::Read,
+        };
+        flood(&url, top, "nothing", 1, ON_THE_WAY, |_| Entry::Read);
+        log = log.and(flood(&url, top, "away", LANES, MISSED, entry));
+        follower.resume();
+        if self.pause_tool {
+            run.watchers.iter().for_each(Watcher::resume);
+        }
+        // Some is written while it catches up, and some afterwards.
+        log = log.and(trickle(&url, top, "return", 30, &run));
+        let index = v2::index(&url);
+        wait::until(wait::LONG, "the member to catch up", || {
+            let path = "/v2/keys/";
+            let reply = v2::try_request("GET", &follower.url(), path, &[], wait::LONG);
+            reply.is_ok_and(|reply| reply.status == 200 && reply.etcd_index() >= index)
+        });
+        assert!(
+            count_snapshots(&follower.log_text()) > snapshots,
+            "the member caught up without a snapshot"
+        );
+        log = log.and(trickle(&url, top, "after", 20, &run));
+        let happened = format!("{self:?}, member {behind} of {members:?} behind {leader}");
+        let outcome = run.judge(vec![log], 1, &happened);
+        // Its history may be damaged until then.
+        follower.restart();
+        outcome
+    }
+}
+
+/// Makes `count` raft entries as fast as the server takes them, so many at a time; what of it
+/// is watched.
+fn flood(
+    url: &str,
+    top: &str,
+    name: &str,
+    lanes: usize,
+    count: usize,
+    entry: impl Fn(usize) -> Entry + Sync,
+) -> Log {
+    let entry = &entry;
+    thread::scope(|scope| {
+        let scribes: Vec<_> = (0..lanes)
+            .map(|lane| {
+                scope.spawn(move || {
+                    let mut writer = Writer::connect(url);
+                    let mut log = Log::default();
+                    let ttl = format!("/refreshed/{lane}");
+                    for number in (lane..count).step_by(lanes) {
+                        match entry(number) {
+                            Entry::Set => {
+                                let key = format!("{top}/{name}{number}");
+                                set(&mut writer, &mut log, &key, &format!("{name} {number}"));
+                            }
+                            Entry::Elsewhere => {
+                                writer.put(&format!("/elsewhere/{lane}"), &number.to_string());
+                            }
+                            Entry::Refresh if number == lane => {
+                                let form = [("value", "v"), ("ttl", "500")];
+                                writer.request("PUT", &v2::key_path(&ttl), &form).truth();
+                            }
+                            Entry::Refresh => {
+                                let form =
+                                    [("refresh", "true"), ("ttl", "500"), ("prevExist", "true")];
+                                writer.request("PUT", &v2::key_path(&ttl), &form).truth();
+                            }
+                            Entry::Read => {
+                                writer.request("GET", "/v2/keys/?quorum=true", &[]);
+                            }
+                        }
+                    }
+                    log
+                })
+            })
+            .collect();
+        let logs = scribes.into_iter().map(|lane| lane.join().expect("a lane"));
+        logs.fold(Log::default(), Log::and)
+    })
+}
+
+/// Sets and deletes as people do, one after the other.
+fn trickle(url: &str, top: &str, name: &str, count: usize, run: &Run) -> Log {
+    let mut writer = Writer::connect(url);
+    let mut log = Log::default();
+    for number in 0..count {
+        let key = format!("{top}/{name}{number}");
+        set(&mut writer, &mut log, &key, &format!("{name} {number}"));
+        if number % 3 == 0 {
+            let reply = writer.request("DELETE", &v2::key_path(&key), &[]);
+            log.acknowledged.push(reply.truth());
+        }
+        run.hold(5);
+    }
+    log
+}
+
+fn set(writer: &mut Writer, log: &mut Log, key: &str, value: &str) {
+    let reply = writer.try_request("PUT", &v2::key_path(key), &[("value", value)]);
+    log.note(Wish::set(key, value), reply);
+}
+
+/// How many snapshots of another member it has taken, as its log tells: 3.4 in words, 3.5 in
+/// JSON.
+fn count_snapshots(log: &str) -> usize {
+    let told = ["finished applying incoming snapshot", "applied snapshot"];
+    told.iter().map(|told| log.matches(told).count()).sum()
+}

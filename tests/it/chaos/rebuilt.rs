@@ -1,0 +1,53 @@
+//! The run in which the servers lose their data and are started as they were first started:
+//! same addresses, same id, another store (fact 19).
+//!
+//! In scope: writes before and after, and how far the new store is when it is first seen. Out
+//! of scope: what of the old store may be missing from the records (`score`).
+
+use fastrand::Rng;
+
+use super::arena::{Arena, Effort, Outcome, Run};
+use super::writers::{self, Task};
+use crate::support::{v2, wait};
+
+/// For how long each store is written to, in milliseconds.
+const MOMENT: u64 = 300;
+
+/// Replaces the store while it is watched.
+pub fn run(arena: &Arena, effort: Effort, top: &str, random: &mut Rng) -> Outcome {
+    // A young store, so that the next one is soon past its index.
+    arena.cluster.wipe_and_restart();
+    let members: Vec<usize> = (0..arena.cluster.nodes.len()).collect();
+    let run = Run::start(arena, top, &members, effort, random);
+    // Hidden: first seen when it is complete. Past: its index is then larger than the old one.
+    let (is_hidden, is_past) = (random.bool(), random.bool());
+    let beyond = random.usize(20..500);
+    let task = |mark| Task {
+        urls: arena.urls(),
+        top,
+        mark,
+    };
+    let ((), old) = writers::while_writing(&task("old-"), random, || {
+        run.tool().running.wait_for_lines(20, wait::LONG);
+        run.hold(MOMENT);
+    });
+    let rebuild = || {
+        let url = &arena.urls()[0];
+        let index = v2::index(url);
+        arena.cluster.wipe_and_restart();
+        if is_past {
+            let count = usize::try_from(index).expect("few writes") + beyond;
+            v2::burst(url, count, |number| {
+                ("/elsewhere".to_owned(), number.to_string())
+            });
+        }
+    };
+    if is_hidden {
+        run.refuse(|_| true, rebuild);
+    } else {
+        rebuild();
+    }
+    let ((), new) = writers::while_writing(&task("new-"), random, || run.hold(MOMENT));
+    let happened = format!("hidden: {is_hidden}, past: {is_past} by {beyond}");
+    run.judge(vec![old, new], 1, &happened)
+}

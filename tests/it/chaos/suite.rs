@@ -1,0 +1,398 @@
+//! The tests, and the soak.
+//!
+//! In scope: a moment of everything in the suite, and all of it for as long as is wanted in the
+//! soak (`tests/soak.sh`), with a table. `ETCDWATCH_SEED` repeats a run; which seed it was is
+//! printed. What a failed run of the soak told is kept in files beside the test's binary.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::fs;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use fastrand::Rng;
+
+use super::arena::{Arena, Course, Effort, Outcome};
+use super::behind::Behind;
+use super::faults::Fault;
+use super::rivals::Kind;
+use super::score::Score;
+use crate::support::etcd::Version;
+
+/// One fault, or a few, on the way to the next test.
+const MOMENT: Effort = Effort {
+    span: Duration::from_millis(300),
+    has_time: false,
+    rivals: false,
+};
+
+/// Several faults after each other.
+const WHILE: Effort = Effort {
+    span: Duration::from_secs(2),
+    ..MOMENT
+};
+
+/// In the soak there is time, and who else watches.
+const SOAK: Effort = Effort {
+    span: Duration::from_secs(6),
+    has_time: true,
+    rivals: true,
+};
+
+/// The seed that is given, or a new one; it is shown where a test fails.
+fn seed() -> u64 {
+    let given = setting("ETCDWATCH_SEED");
+    let seed = given.map_or_else(|| fastrand::u64(..), |seed| seed.parse().expect("a number"));
+    println!("ETCDWATCH_SEED={seed}");
+    seed
+}
+
+fn setting(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// Nothing is wrong after a run; and something was put to the test.
+#[track_caller]
+fn assert_survives(arena: &mut Arena, course: &Course, effort: Effort, seed: u64) {
+    let outcome = arena.run(course, effort, seed);
+    let (_, score) = outcome.scores[0];
+    let [records, said, happened] = &outcome.evidence;
+    let name = course.name();
+    if let Some(difference) = outcome.difference {
+        let kept = keep(&name, seed, [records, said, happened]);
+        panic!("{name}, ETCDWATCH_SEED={seed}: {difference}\nsee {kept}");
+    }
+    assert!(score.events >= 19 && score.faults > 0, "{name}: {score:?}");
+}
+
+#[track_caller]
+fn assert_survives_all(version: Version, size: usize) {
+    let course = Course::Faults(Fault::on(size));
+    assert_survives(&mut Arena::new(version, size), &course, WHILE, seed());
+}
+
+#[test]
+fn one_node_of_3_4_loses_nothing_silently_through_faults_of_every_kind() {
+    assert_survives_all(Version::V3_4, 1);
+}
+
+#[test]
+fn one_node_of_3_5_loses_nothing_silently_through_faults_of_every_kind() {
+    assert_survives_all(Version::V3_5, 1);
+}
+
+#[test]
+fn three_nodes_of_3_4_lose_nothing_silently_through_faults_of_every_kind() {
+    assert_survives_all(Version::V3_4, 3);
+}
+
+#[test]
+fn three_nodes_of_3_5_lose_nothing_silently_through_faults_of_every_kind() {
+    assert_survives_all(Version::V3_5, 3);
+}
+
+#[test]
+fn each_fault_alone_loses_nothing_silently() {
+    let mut seeds = Rng::with_seed(seed());
+    let mut arena = Arena::new(Version::V3_5, 1);
+    for fault in Fault::ANYWHERE {
+        let course = Course::Faults(vec![fault]);
+        assert_survives(&mut arena, &course, MOMENT, seeds.u64(..));
+    }
+}
+
+#[test]
+fn each_fault_of_a_cluster_alone_loses_nothing_silently() {
+    let mut seeds = Rng::with_seed(seed());
+    let mut arena = Arena::new(Version::V3_5, 3);
+    for fault in Fault::OF_A_CLUSTER {
+        let course = Course::Faults(vec![fault]);
+        assert_survives(&mut arena, &course, MOMENT, seeds.u64(..));
+    }
+}
+
+#[test]
+fn a_store_that_is_made_anew_is_declared_before_anything_of_it() {
+    let mut arena = Arena::new(Version::V3_4, 1);
+    assert_survives(&mut arena, &Course::Rebuilt, MOMENT, seed());
+}
+
+#[test]
+fn a_member_that_caught_up_by_a_snapshot_loses_nothing_silently() {
+    let mut arena = Arena::with_snapshots(Version::V3_5);
+    let behind = Behind {
+        refreshes: true,
+        reads: true,
+        pause_tool: true,
+    };
+    assert_survives(&mut arena, &Course::Behind(behind), MOMENT, seed());
+}
+
+// --- the soak
+
+/// Servers of the soak.
+#[derive(Clone, Copy, Debug)]
+struct Ground {
+    version: Version,
+    size: usize,
+    has_snapshots: bool,
+    /// Of a hundred parts of the time.
+    share: u32,
+}
+
+const fn ground(version: Version, size: usize, share: u32) -> Ground {
+    Ground {
+        version,
+        size,
+        has_snapshots: false,
+        share,
+    }
+}
+
+const fn with_snapshots(version: Version, share: u32) -> Ground {
+    Ground {
+        version,
+        size: 3,
+        has_snapshots: true,
+        share,
+    }
+}
+
+/// Mostly three: that is what is run where it matters.
+const GROUNDS: [Ground; 6] = [
+    ground(Version::V3_5, 3, 34),
+    ground(Version::V3_4, 3, 30),
+    with_snapshots(Version::V3_5, 10),
+    with_snapshots(Version::V3_4, 10),
+    ground(Version::V3_5, 1, 8),
+    ground(Version::V3_4, 1, 8),
+];
+
+impl Ground {
+    fn open(self) -> Arena {
+        if self.has_snapshots {
+            Arena::with_snapshots(self.version)
+        } else {
+            Arena::new(self.version, self.size)
+        }
+    }
+
+    /// What is run here; only what has that name, where one is given.
+    fn courses(self, only: Option<&str>) -> Vec<Course> {
+        let behind = Behind::all().into_iter().map(Course::Behind);
+        let mut courses: Vec<Course> = behind.filter(|_| self.has_snapshots).collect();
+        if !self.has_snapshots {
+            let faults = Fault::on(self.size);
+            courses.extend(faults.iter().map(|fault| Course::Faults(vec![*fault])));
+            courses.push(Course::Rebuilt);
+            courses.push(Course::Faults(faults));
+        }
+        courses.retain(|course| only.is_none_or(|only| course.name() == only));
+        courses
+    }
+}
+
+/// All runs of a soak.
+struct Soak {
+    begin: Instant,
+    effort: Effort,
+    table: BTreeMap<(String, Kind), Score>,
+    /// Of the tool, on three nodes.
+    on_three: Score,
+    /// Of each: those in which all was well, and all.
+    survived: BTreeMap<String, (usize, usize)>,
+    failures: Vec<String>,
+}
+
+impl Soak {
+    fn new() -> Self {
+        Self {
+            begin: Instant::now(),
+            effort: Effort {
+                rivals: setting("ETCDWATCH_SOAK_ALONE").is_none(),
+                ..SOAK
+            },
+            table: BTreeMap::new(),
+            on_three: Score::default(),
+            survived: BTreeMap::new(),
+            failures: Vec::new(),
+        }
+    }
+
+    /// One run, whatever comes of it. `None` where it came to no end: then the servers are in a
+    /// state that nobody knows.
+    fn run(&mut self, ground: Ground, arena: &mut Arena, course: &Course, seed: u64) -> Option<()> {
+        let name = course.name();
+        let begin = self.begin.elapsed().as_secs();
+        let run = AssertUnwindSafe(|| arena.run(course, self.effort, seed));
+        let outcome = catch_unwind(run);
+        let place = format!(
+            "{name} on {} of {:?}, seed {seed}",
+            ground.size, ground.version
+        );
+        let count = self.survived.entry(name.clone()).or_default();
+        count.1 += 1;
+        let mut did = "unfinished".to_owned();
+        let (difference, result) = match outcome {
+            Ok(outcome) => {
+                let (_, score) = outcome.scores[0];
+                did = format!("{} events, {} faults", score.events, score.faults);
+                count.0 += usize::from(outcome.difference.is_none());
+                (self.note(ground, &name, seed, outcome), Some(()))
+            }
+            Err(panic) => {
+                let text = panic.downcast_ref::<String>().cloned();
+                let text = text.or_else(|| panic.downcast_ref::<&str>().map(ToString::to_string));
+                (Some(format!("panicked: {text:?}")), None)
+            }
+        };
+        let told = difference.as_deref().unwrap_or("well");
+        println!("{begin:>5} s: {place}, {did}: {told}");
+        self.failures
+            .extend(difference.map(|difference| format!("{place}: {difference}")));
+        result
+    }
+
+    fn note(&mut self, ground: Ground, name: &str, seed: u64, outcome: Outcome) -> Option<String> {
+        for (kind, score) in outcome.scores {
+            let row = self.table.entry((name.to_owned(), kind)).or_default();
+            *row = row.and(score);
+            if kind == Kind::Tool && ground.size == 3 {
+                self.on_three = self.on_three.and(score);
+            }
+        }
+        let difference = outcome.difference?;
+        let evidence = outcome.evidence.each_ref().map(String::as_str);
+        Some(format!("{difference}\nsee {}", keep(name, seed, evidence)))
+    }
+
+    /// Prints the tables.
+    fn show(&self) {
+        let names: Vec<&String> = self.survived.keys().collect();
+        let row = |name: &str, kind| {
+            let rows = self.table.iter();
+            let rows =
+                rows.filter(|((one, of), _)| (one == name || name.is_empty()) && *of == kind);
+            rows.fold(Score::default(), |sum, (_, one)| sum.and(*one))
+        };
+        let mut text = format!("\n{}", Score::COLUMNS);
+        for name in &names {
+            writeln!(text, "| {name} | {} |", row(name, Kind::Tool)).unwrap();
+        }
+        writeln!(text, "| **all** | {} |", row("", Kind::Tool)).unwrap();
+        writeln!(text, "| of that on three nodes | {} |", self.on_three).unwrap();
+        let columns = ["lost", "duplicated", "out of order", "never so"];
+        let rivals = Kind::RIVALS.iter().filter(|_| self.effort.rivals);
+        let heads = rivals.clone().flat_map(|kind| {
+            let columns = columns.iter();
+            columns.map(|column| format!(" {}: {column} |", kind.name()))
+        });
+        let heads: String = heads.collect();
+        let lines = "--:|".repeat(heads.matches('|').count());
+        writeln!(text, "\n| fault | events |{heads}\n|---|--:|{lines}").unwrap();
+        for name in names.iter().map(|name| name.as_str()).chain([""]) {
+            let shown = if name.is_empty() { "**all**" } else { name };
+            let shorts = rivals.clone().map(|kind| row(name, *kind).in_short());
+            let shorts: Vec<String> = shorts.collect();
+            let events = row(name, Kind::Tool).events;
+            writeln!(text, "| {shown} | {events} | {} |", shorts.join(" | ")).unwrap();
+        }
+        writeln!(text).unwrap();
+        for (name, (well, all)) in &self.survived {
+            writeln!(text, "{name}: {well}/{all}").unwrap();
+        }
+        println!("{text}");
+    }
+
+    fn end(&self) {
+        self.show();
+        assert!(self.failures.is_empty(), "{}", self.failures.join("\n\n"));
+    }
+}
+
+/// Keeps what a run told; where.
+fn keep(name: &str, seed: u64, evidence: [&str; 3]) -> String {
+    let place = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("chaos");
+    fs::create_dir_all(&place).expect("a directory");
+    let path = place.join(format!("{}-{seed}", name.replace([',', ' '], "-")));
+    for (ending, text) in ["records", "stderr", "truth"].iter().zip(evidence) {
+        fs::write(path.with_extension(ending), text).expect("a file");
+    }
+    format!("{}.*", path.display())
+}
+
+/// `tests/soak.sh` runs it, for so many seconds; or each course with so many seeds.
+#[test]
+#[ignore = "takes as long as it is told to: tests/soak.sh"]
+fn soak() {
+    let mut seeds = Rng::with_seed(seed());
+    let only = setting("ETCDWATCH_SOAK_ONLY");
+    let mut soak = Soak::new();
+    if let Some(each) = setting("ETCDWATCH_SOAK_EACH") {
+        let each = each.parse().expect("a number of seeds");
+        run_each(&mut soak, each, only.as_deref(), &mut seeds);
+        return soak.end();
+    }
+    let seconds =
+        setting("ETCDWATCH_SOAK_SECONDS").map_or(60, |text| text.parse().expect("seconds"));
+    let span = Duration::from_secs(seconds);
+    // A long soak comes back to each of the servers.
+    let lap = span.min(Duration::from_secs(600));
+    while soak.begin.elapsed() < span {
+        let lap_begin = Instant::now();
+        let mut shares = 0;
+        for ground in GROUNDS {
+            shares += ground.share;
+            let mut courses = ground.courses(only.as_deref());
+            seeds.shuffle(&mut courses);
+            if courses.is_empty() {
+                continue;
+            }
+            let mut arena = ground.open();
+            for course in courses.iter().cycle() {
+                let is_over = lap_begin.elapsed() >= lap * shares / 100;
+                if is_over || soak.begin.elapsed() >= span {
+                    break;
+                }
+                if soak
+                    .run(ground, &mut arena, course, seeds.u64(..))
+                    .is_none()
+                {
+                    arena = ground.open();
+                }
+            }
+        }
+    }
+    soak.end();
+}
+
+/// Each course with so many seeds, spread over the servers on which it can be run.
+fn run_each(soak: &mut Soak, each: usize, only: Option<&str>, seeds: &mut Rng) {
+    for (number, ground) in GROUNDS.into_iter().enumerate() {
+        let courses = ground.courses(only);
+        if courses.is_empty() {
+            continue;
+        }
+        let mut arena = ground.open();
+        for course in courses {
+            let places: Vec<usize> = GROUNDS
+                .iter()
+                .enumerate()
+                .filter(|(_, ground)| ground.courses(None).contains(&course))
+                .map(|(place, _)| place)
+                .collect();
+            let turn = places.iter().position(|place| *place == number);
+            let turn = turn.expect("it is run here");
+            let count = (each + places.len() - 1 - turn) / places.len();
+            for _ in 0..count {
+                if soak
+                    .run(ground, &mut arena, &course, seeds.u64(..))
+                    .is_none()
+                {
+                    arena = ground.open();
+                }
+            }
+        }
+    }
+}

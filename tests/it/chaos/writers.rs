@@ -1,0 +1,240 @@
+//! Who writes while things go wrong, and what is known of it.
+//!
+//! In scope: what the servers acknowledged, which is the truth, and the writes that nobody
+//! answered, which are settled afterwards: by the server's state, by what a later write
+//! replaced, and by what a watcher told. Out of scope: whether it was told rightly (`score`).
+
+use std::collections::BTreeMap;
+use std::io::ErrorKind;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::thread;
+use std::time::Duration;
+
+use fastrand::Rng;
+use serde_json::Value;
+
+use crate::support::v2::{self, Truth, Writer};
+
+/// How many write in scope to a single server; one more writes elsewhere. Several agree in
+/// more time, on more at once.
+const LANES: usize = 3;
+const LANES_OF_A_CLUSTER: usize = 8;
+
+/// Each waits as long between two writes: a short fault must not outlast history.
+const PACE: Duration = Duration::from_millis(4);
+
+/// How long a writer waits for an answer, before it tries another member.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// A write that somebody wants.
+#[derive(Clone, Debug)]
+pub struct Wish {
+    action: &'static str,
+    key: String,
+    value: Option<String>,
+}
+
+impl Wish {
+    /// A key that is to be set.
+    pub fn set(key: &str, value: &str) -> Self {
+        Self {
+            action: "set",
+            key: key.to_owned(),
+            value: Some(value.to_owned()),
+        }
+    }
+
+    fn is(&self, truth: &Truth) -> bool {
+        (self.action, &self.key, &self.value) == (&truth.action, &truth.key, &truth.value)
+    }
+}
+
+/// What was written, and what may have been.
+#[derive(Default)]
+pub struct Log {
+    /// What was answered.
+    pub acknowledged: Vec<Truth>,
+    /// Sent and not answered.
+    open: Vec<Wish>,
+    /// What later writes found there.
+    found: Vec<Truth>,
+}
+
+impl Log {
+    /// Both.
+    pub fn and(mut self, other: Self) -> Self {
+        self.acknowledged.extend(other.acknowledged);
+        self.open.extend(other.open);
+        self.found.extend(other.found);
+        self
+    }
+
+    /// Notes what became of a wish; whether it is certainly done.
+    pub fn note(&mut self, wish: Wish, reply: std::io::Result<v2::Reply>) -> bool {
+        match reply {
+            Ok(reply) if reply.status < 300 => {
+                self.found.extend(set_by(&reply.json()["prevNode"]));
+                self.acknowledged.push(reply.truth());
+                return true;
+            }
+            // It is not there.
+            Ok(reply) if reply.status == 404 => {}
+            // Nothing was sent.
+            Err(error) if error.kind() == ErrorKind::ConnectionRefused => {}
+            _ => self.open.push(wish),
+        }
+        false
+    }
+
+    /// All that happened, in order: of what was not answered, what the server has (`nodes`),
+    /// what a later write found, or what a watcher has `told`.
+    pub fn settle(self, nodes: &[Value], told: impl Iterator<Item = Truth>) -> History {
+        let mut truth: BTreeMap<u64, Truth> = self
+            .acknowledged
+            .into_iter()
+            .map(|one| (one.index, one))
+            .collect();
+        let seen = nodes.iter().filter_map(set_by).chain(self.found);
+        for one in seen.chain(told) {
+            if self.open.iter().any(|wish| wish.is(&one)) {
+                truth.entry(one.index).or_insert(one);
+            }
+        }
+        let is_settled =
+            |wish: &Wish| wish.value.is_some() || truth.values().any(|one| wish.is(one));
+        History {
+            has_loose_ends: !self.open.iter().all(is_settled),
+            events: truth.into_values().collect(),
+        }
+    }
+}
+
+/// What certainly happened in one store.
+#[derive(Debug, Default)]
+pub struct History {
+    /// In order.
+    pub events: Vec<Truth>,
+    /// Something may have been deleted without anybody having seen it.
+    pub has_loose_ends: bool,
+}
+
+/// The write that made a node what it is.
+fn set_by(node: &Value) -> Option<Truth> {
+    Some(Truth {
+        index: node["modifiedIndex"].as_u64()?,
+        action: "set".to_owned(),
+        key: node["key"].as_str()?.to_owned(),
+        value: Some(node["value"].as_str()?.to_owned()),
+    })
+}
+
+/// Where is written, and what: no two stores get the same values, or the same keys deleted.
+pub struct Task<'a> {
+    /// The members.
+    pub urls: Vec<String>,
+    /// The directory in scope.
+    pub top: &'a str,
+    /// What every value begins with.
+    pub mark: &'a str,
+}
+
+/// Has several write until `during` is over; what that gave, and what they were told.
+pub fn while_writing<T>(task: &Task, random: &mut Rng, during: impl FnOnce() -> T) -> (T, Log) {
+    let count = if task.urls.len() > 1 {
+        LANES_OF_A_CLUSTER
+    } else {
+        LANES
+    };
+    thread::scope(|scope| {
+        let (stops, lanes): (Vec<_>, Vec<_>) = (0..=count)
+            .map(|lane| {
+                // A panic drops the senders too: then all stop.
+                let (stop, stopped) = channel();
+                let scribe = Scribe::new(task, lane, lane < count, random.fork());
+                (stop, scope.spawn(move || scribe.write_until(&stopped)))
+            })
+            .unzip();
+        let result = during();
+        drop(stops);
+        let logs = lanes.into_iter().map(|lane| lane.join().unwrap());
+        (result, logs.fold(Log::default(), Log::and))
+    })
+}
+
+/// Somebody who writes; the last one out of scope.
+struct Scribe {
+    urls: Vec<String>,
+    directory: String,
+    mark: String,
+    random: Rng,
+    log: Log,
+    /// Its own keys that are there.
+    there: Vec<String>,
+    is_in_scope: bool,
+}
+
+impl Scribe {
+    fn new(task: &Task, lane: usize, is_in_scope: bool, random: Rng) -> Self {
+        let directory = if is_in_scope {
+            format!("{}/lane{lane}", task.top)
+        } else {
+            "/elsewhere".to_owned()
+        };
+        Self {
+            urls: task.urls.clone(),
+            directory,
+            mark: task.mark.to_owned(),
+            random,
+            log: Log::default(),
+            there: Vec::new(),
+            is_in_scope,
+        }
+    }
+
+    fn write_until(mut self, stopped: &Receiver<()>) -> Log {
+        let mut writer: Option<Writer> = None;
+        let mut member = self.random.usize(..self.urls.len());
+        let mut number = 0;
+        while stopped.recv_timeout(PACE) == Err(RecvTimeoutError::Timeout) {
+            number += 1;
+            let Some(open) = &mut writer else {
+                writer = Writer::try_connect(&self.urls[member], PATIENCE).ok();
+                member = (member + 1) % self.urls.len();
+                continue;
+            };
+            let wish = self.wish(number);
+            let path = v2::key_path(&wish.key);
+            let reply = match &wish.value {
+                Some(value) => open.try_request("PUT", &path, &[("value", value)]),
+                None => open.try_request("DELETE", &path, &[]),
+            };
+            if reply.as_ref().map_or(true, |reply| reply.status >= 500) {
+                writer = None;
+            }
+            let (key, is_set) = (wish.key.clone(), wish.value.is_some());
+            if self.log.note(wish, reply) && is_set && !key.ends_with("hot") {
+                self.there.push(key);
+            }
+        }
+        if !self.is_in_scope {
+            return Log::default();
+        }
+        self.log
+    }
+
+    /// A new key, one that is written again and again, or the end of one of its keys.
+    fn wish(&mut self, number: usize) -> Wish {
+        let value = format!("{}{number}", self.mark);
+        match self.random.u8(..10) {
+            0..2 if !self.there.is_empty() => Wish {
+                action: "delete",
+                key: self
+                    .there
+                    .swap_remove(self.random.usize(..self.there.len())),
+                value: None,
+            },
+            2..4 => Wish::set(&format!("{}/hot", self.directory), &value),
+            _ => Wish::set(&format!("{}/k{value}", self.directory), &value),
+        }
+    }
+}
