@@ -33,13 +33,30 @@ pub enum Loss {
     Silent,
 }
 
+/// For so long a client knows the raft index of a member that it no longer asks: what became
+/// of that member since can't be told.
+const REMEMBERED: Duration = Duration::from_secs(55);
+
+/// What a snapshot has done to an event in a member's history (fact 16).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Damage {
+    /// It counts as a refresh.
+    Hidden,
+    /// It has what another event had.
+    Mixed,
+}
+
 /// A member of the cluster.
 #[derive(Clone, Debug)]
 struct Member {
     /// How far it has applied the writes.
     applied: u64,
-    /// It is cut off from the others, and answers those who ask it.
-    stopped: bool,
+    /// It is cut off from the others, and answers those who ask it; the last raft entry that it
+    /// knows.
+    stopped: Option<u64>,
+    /// When the client heard of it last.
+    heard: Option<Instant>,
+    damage: BTreeMap<u64, Damage>,
 }
 
 /// A connection to the model.
@@ -65,6 +82,7 @@ pub struct Server {
     pub stores: Vec<Store>,
     /// Those whose place leaves the same rest stand behind one endpoint.
     members: Vec<Member>,
+    pub snapshot_behind: u64,
     pub wires: BTreeMap<Ticket, Wire>,
     /// Until when nobody can connect to each endpoint.
     refuses_until: Vec<Instant>,
@@ -82,12 +100,10 @@ pub struct Server {
 
 impl Server {
     pub fn new(plan: &Plan, members: usize, store: Store, now: Instant) -> Self {
-        let member = Member {
-            applied: store.latest(),
-            stopped: false,
-        };
+        let member = Member::new(store.latest());
         Self {
             now,
+            snapshot_behind: plan.snapshot_behind,
             stores: vec![store],
             members: vec![member; members],
             wires: BTreeMap::new(),
@@ -117,8 +133,9 @@ impl Server {
 
     /// All members but the first are so far behind from the beginning.
     pub fn lag(&mut self, by: u64) {
+        let raft = self.store().raft;
         for member in self.members.iter_mut().skip(1) {
-            member.stopped = by > 0;
+            member.stopped = (by > 0).then_some(raft.saturating_sub(by));
             // No store is without an index: the members themselves are written down in it.
             member.applied = member.applied.saturating_sub(by).max(1);
         }
@@ -127,7 +144,7 @@ impl Server {
     pub fn write(&mut self, write: Write) {
         self.record(write);
         for member in 0..self.members.len() {
-            if !self.members[member].stopped {
+            if self.members[member].stopped.is_none() {
                 self.apply(member);
             }
         }
@@ -141,14 +158,15 @@ impl Server {
     /// A member applies no more writes. One always keeps up: a cluster of which none does has
     /// no majority.
     pub fn stop(&mut self, member: usize) {
+        let raft = self.store().raft;
         if member > 0 {
-            self.members[member].stopped = true;
+            self.members[member].stopped.get_or_insert(raft);
         }
     }
 
     /// A member applies all that it missed.
     pub fn catch_up(&mut self, member: usize) {
-        self.members[member].stopped = false;
+        self.members[member].stopped = None;
         while self.members[member].applied < self.store().latest() {
             self.apply(member);
         }
@@ -157,10 +175,48 @@ impl Server {
     /// A member takes a snapshot: its watchers live on and see nothing of what it missed
     /// (fact 5).
     pub fn snapshot(&mut self, member: usize) {
-        self.members[member] = Member {
-            applied: self.store().latest(),
-            stopped: false,
-        };
+        self.members[member].stopped = None;
+        self.members[member].applied = self.store().latest();
+    }
+
+    /// Others read so often, with a majority, that a member which missed it is too far behind
+    /// to apply what it missed: it takes a snapshot, which damages its history (fact 16).
+    pub fn install(&mut self, member: usize, reads: u64) {
+        let era = self.era();
+        self.stores[era].raft += reads;
+        let latest = self.store().latest();
+        let Member {
+            applied, stopped, ..
+        } = self.members[member];
+        let behind = stopped.map_or(0, |raft| self.store().raft - raft);
+        // A client that never heard of the member can't know.
+        if behind < self.snapshot_behind || self.members[member].heard.is_none() {
+            self.catch_up(member);
+            return;
+        }
+        for index in applied + 1..=latest {
+            let damage = match self.luck.u8(..4) {
+                0 => Damage::Hidden,
+                1 => Damage::Mixed,
+                _ => continue,
+            };
+            self.members[member].damage.insert(index, damage);
+        }
+        self.snapshot(member);
+    }
+
+    /// A member is started anew, and reads its history as it was written.
+    pub fn restart(&mut self, member: usize) {
+        let wires = self.wires.iter();
+        let tickets: Vec<Ticket> = wires
+            .filter(|(_, wire)| wire.member == member)
+            .map(|(ticket, _)| *ticket)
+            .collect();
+        for ticket in tickets {
+            self.cut(ticket);
+        }
+        self.members[member].damage.clear();
+        self.catch_up(member);
     }
 
     /// All members take these writes by a snapshot.
@@ -249,11 +305,9 @@ impl Server {
     pub fn rebuild(&mut self, store: Store) {
         self.overlooked.clear();
         self.cut_all();
-        let member = Member {
-            applied: store.latest(),
-            stopped: false,
-        };
-        self.members.fill(member);
+        for member in &mut self.members {
+            *member = Member::new(store.latest());
+        }
         self.stores.push(store);
     }
 
@@ -347,7 +401,10 @@ impl Server {
         let (_, input) = wire.queue.pop_front()?;
         let era = wire.era;
         match input {
-            Input::Head { .. } => wire.has_head = true,
+            Input::Head { .. } => {
+                wire.has_head = true;
+                self.members[wire.member].heard = Some(now);
+            }
             Input::Events { .. } => wire.overlooks = false,
             _ => {}
         }
@@ -404,15 +461,22 @@ impl Server {
             say(failed(Failure::Unreachable("refused".to_owned())));
             return;
         }
-        let Member { applied, stopped } = self.members[wire.member];
-        let index = applied;
+        let now = self.now;
+        let member = &mut self.members[wire.member];
+        if member.heard.is_none_or(|at| at + REMEMBERED < now) {
+            member.damage.clear();
+        }
+        let (index, stopped) = (member.applied, member.stopped);
+        let needs_majority = matches!(wire.ask, Ask::Index | Ask::State);
+        let era = self.era();
+        self.stores[era].raft += u64::from(needs_majority && stopped.is_none());
         let head = Head {
             status: 200,
             index: Some(Index(index)),
             cluster: Some(self.store().cluster.to_string()),
-            raft: Some(index),
+            raft: Some(stopped.unwrap_or(self.store().raft)),
         };
-        if stopped && matches!(wire.ask, Ask::Index | Ask::State) {
+        if stopped.is_some() && needs_majority {
             let fault = Fault {
                 code: v2::fault::RAFT_INTERNAL,
                 message: "Raft Internal Error".to_owned(),
@@ -462,9 +526,11 @@ impl Server {
                     return;
                 }
                 say(head_of(head));
+                let (store, damage) = (self.store(), &self.members[wire.member].damage);
                 let is_found = |index: &u64| match wire.ask {
-                    Ask::Walk { .. } => self.store().is_heard_anywhere(*index),
-                    _ => self.store().in_history(*index),
+                    _ if damage.get(index) == Some(&Damage::Hidden) => false,
+                    Ask::Walk { .. } => store.is_event(*index),
+                    _ => store.in_history(*index),
                 };
                 match (from..=index).find(is_found) {
                     Some(found) => {
@@ -480,7 +546,11 @@ impl Server {
                             wire.overlooks = true;
                             self.overlooked.extend(span);
                         }
-                        let line = self.store().line(found);
+                        let is_mixed = self.members[wire.member].damage.contains_key(&found);
+                        let line = match is_mixed {
+                            true => self.store().damaged_line(found),
+                            false => self.store().line(found),
+                        };
                         let event = events(ticket, &line, &self.budget);
                         wire.queue.push_back((at, event));
                         wire.queue.push_back((at, Input::Ended { ticket, end }));
@@ -505,6 +575,17 @@ impl Server {
                 created: Index(node.created),
             })
             .collect()
+    }
+}
+
+impl Member {
+    fn new(applied: u64) -> Self {
+        Self {
+            applied,
+            stopped: None,
+            heard: None,
+            damage: BTreeMap::new(),
+        }
     }
 }
 
