@@ -9,14 +9,14 @@
 //! index by index: where there is an event at each, none is hidden. Where there is none at one,
 //! it may be a refreshed time to live, or it may be hidden: that is a gap.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Open, Purpose, Session};
 use crate::model::{Cause, Event, Index};
 use crate::protocol::Head;
 use crate::watch::ledger::Held;
-use crate::watch::{Failure, Parcel, Ticket};
-use std::sync::Arc;
+use crate::watch::{Failure, Parcel};
 
 /// For so long other members are tried, before a gap is declared.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -40,15 +40,7 @@ impl Session {
             return false;
         }
         self.endpoints.doubt(open.endpoint, upto, self.now);
-        let asked: Vec<Ticket> = self
-            .open
-            .iter()
-            .filter(|(_, other)| other.endpoint == open.endpoint)
-            .map(|(ticket, _)| *ticket)
-            .collect();
-        for ticket in asked {
-            self.close(ticket);
-        }
+        self.close_where(|other| other.endpoint == open.endpoint);
         if self.endpoints.has_trusted() {
             self.note_failure(open, Failure::Doubtful(upto));
         }
@@ -110,15 +102,7 @@ impl Session {
         let Some((upto, since)) = self.endpoints.doubted() else {
             return;
         };
-        let walkers: Vec<Ticket> = self
-            .open
-            .iter()
-            .filter(|(_, other)| other.purpose == Purpose::Walk)
-            .map(|(ticket, _)| *ticket)
-            .collect();
-        for ticket in walkers {
-            self.close(ticket);
-        }
+        self.close_where(|other| other.purpose == Purpose::Walk);
         if self.endpoints.has_trusted() && self.now < since + PATIENCE {
             self.note_failure(open, Failure::Doubtful(upto));
             return;

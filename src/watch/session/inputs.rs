@@ -447,15 +447,7 @@ impl Session {
         }
         if matches!(failure, Failure::Silent(_)) {
             // A server that does not answer a question won't wake a wait either.
-            let stale: Vec<Ticket> = self
-                .open
-                .iter()
-                .filter(|(_, other)| other.endpoint == open.endpoint)
-                .map(|(ticket, _)| *ticket)
-                .collect();
-            for ticket in stale {
-                self.close(ticket);
-            }
+            self.close_where(|other| other.endpoint == open.endpoint);
         }
         let endpoint = open.endpoint;
         let (_, epoch) = self.endpoints.current();
@@ -465,6 +457,7 @@ impl Session {
         if self.endpoints.current().1 != epoch {
             // Whoever answers next may be another store.
             self.unverified = self.last.is_some();
+            self.close_where(|open| open.head.is_none());
         }
         match verdict {
             Verdict::Retry => {}

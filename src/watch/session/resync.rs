@@ -25,7 +25,7 @@ impl Session {
 
     /// The positions of a new store have nothing to do with those of the old one.
     pub(super) fn begin_anew(&mut self, cause: Cause, index: Index) {
-        self.close_all();
+        self.close_where(|_| true);
         self.wanted = Index::ZERO;
         self.known = index;
         self.renewal = None;

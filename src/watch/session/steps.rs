@@ -215,14 +215,7 @@ impl Session {
 
     fn close_stream(&mut self) {
         self.stream.owes = None;
-        let stream = self
-            .open
-            .iter()
-            .find(|(_, open)| open.purpose == Purpose::Stream)
-            .map(|(ticket, _)| *ticket);
-        if let Some(ticket) = stream {
-            self.close(ticket);
-        }
+        self.close_where(|open| open.purpose == Purpose::Stream);
     }
 
     /// Asks a majority from time to time whether what is known is fresh, and says when that
@@ -432,9 +425,10 @@ impl Session {
         self.steps.push(Step::Close(ticket));
     }
 
-    pub(super) fn close_all(&mut self) {
-        let all: Vec<Ticket> = self.open.keys().copied().collect();
-        for ticket in all {
+    pub(super) fn close_where(&mut self, condition: impl Fn(&Open) -> bool) {
+        let open = self.open.iter();
+        let chosen = open.filter(|(_, open)| condition(open));
+        for ticket in chosen.map(|(ticket, _)| *ticket).collect::<Vec<_>>() {
             self.close(ticket);
         }
     }

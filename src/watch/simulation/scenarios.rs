@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::acts::{Act, Rebuild};
-use super::server::Loss;
+use super::server::{LATENCY, Loss};
 use super::store::{Watched, Write};
 use super::world::{FIRST, World, plan};
 use super::{Begin, SNAPSHOT_BEHIND, Setup, follow};
@@ -183,6 +183,26 @@ fn a_store_rebuilt_while_a_slow_reader_kept_every_connection_closed_is_declared(
     world.act(&Act::Read);
     world.run_for(Duration::from_secs(15));
     assert_eq!(world.checks.gaps.len(), 1);
+}
+
+#[test]
+fn an_isolated_event_is_told_at_most_one_round_trip_after_it_arrives() {
+    // On its way for one latency; a question and its answer take three.
+    let round_trip = 3 * LATENCY;
+    for others in [0, 1, 5, 40] {
+        let mut world = World::quiet(10);
+        world.run_for(Duration::from_secs(10));
+        for _ in 0..others {
+            world.server.write(Write::Other);
+        }
+        world.server.write(Write::Set(0));
+        world.run_for(LATENCY + round_trip);
+        assert_eq!(
+            world.checks.delivered,
+            [11 + others],
+            "after {others} others"
+        );
+    }
 }
 
 const SETUP: Setup = Setup {

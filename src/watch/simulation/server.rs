@@ -13,7 +13,7 @@ pub const HISTORY: u32 = 60;
 /// How many events may wait for a stream before the server drops it.
 const PENDING: usize = 5;
 /// One way through the network.
-const LATENCY: Duration = Duration::from_millis(1);
+pub const LATENCY: Duration = Duration::from_millis(1);
 /// After which a read that needs a majority fails (fact 12).
 const NO_QUORUM: Duration = Duration::from_secs(7);
 
