@@ -118,7 +118,7 @@ impl Session {
         let changes = self
             .mirror
             .take()
-            .filter(|mirror| mirror.index() <= cursor || !same_positions)
+            .filter(|mirror| mirror.index() <= cursor)
             .map(|mirror| mirror.changes(&state));
         let is_new = |node: &StateNode| same_positions && node.created > cursor;
         let certain = match &changes {

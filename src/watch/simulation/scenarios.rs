@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use super::acts::Act;
+use super::acts::{Act, Rebuild};
 use super::server::{LATENCY, Loss};
 use super::store::{Watched, Write};
 use super::world::{FIRST, World, plan};
+use super::{Begin, SNAPSHOT_BEHIND, Setup, follow};
 use crate::model::{Cause, Index};
-use crate::watch::{Ask, Start, Until};
+use crate::watch::{Ask, OnGap, Start, Until};
 
 #[test]
 fn a_stream_that_goes_mute_is_found_out_by_the_probe() {
@@ -32,6 +33,19 @@ fn events_that_a_snapshot_skipped_are_found_without_another_event() {
     assert!(world.checks.delivered.is_empty());
     world.run_for(Duration::from_secs(20));
     assert_eq!(world.checks.delivered, [11, 12]);
+}
+
+#[test]
+fn a_wait_that_ends_without_the_event_that_history_has_loses_nothing() {
+    let mut world = World::quiet(10);
+    world.server.is_slow_to_look = true;
+    for name in 0..100 {
+        world.act(&Act::Skip(vec![Write::Set(name), Write::Other]));
+        world.run_for(Duration::from_secs(20));
+    }
+    assert_eq!(world.checks.delivered.len(), 100);
+    let gaps = &world.checks.gaps;
+    assert!(gaps.is_empty(), "{gaps:?}");
 }
 
 #[test]
@@ -222,4 +236,72 @@ fn a_store_that_is_the_same_is_not_taken_for_another_when_its_last_event_is_too_
     world.run_for(Duration::from_secs(10));
     let gaps = &world.checks.gaps;
     assert!(gaps.is_empty(), "{gaps:?}");
+}
+
+const SETUP: Setup = Setup {
+    before: Vec::new(),
+    watched: Watched::Tree,
+    members: 1,
+    endpoints: 1,
+    lag: 0,
+    is_slow_to_look: false,
+    seed: 0,
+};
+
+fn set(count: usize) -> Vec<Write> {
+    vec![Write::Set(0); count]
+}
+
+#[test]
+fn a_live_answer_to_the_comparison_says_nothing_of_the_past() {
+    let setup = Setup {
+        before: vec![Write::Delete(0), Write::Set(0), Write::Set(0)],
+        members: 3,
+        endpoints: 2,
+        lag: 2,
+        is_slow_to_look: true,
+        seed: 7_775_691_543_642_963_982,
+        ..SETUP
+    };
+    let acts = [Act::Skip(set(1)), Act::Burst(set(1))];
+    follow(&setup, Begin::Now, OnGap::Continue, u64::MAX, &acts).unwrap();
+}
+
+#[test]
+fn a_store_rebuilt_while_its_member_was_doubted_is_declared() {
+    let setup = Setup {
+        before: set(1),
+        ..SETUP
+    };
+    let acts = [
+        Act::Install(0, 298),
+        Act::Burst(set(2)),
+        Act::Restart(0),
+        Act::Wait(24),
+        Act::Burst(set(6)),
+        Act::Lose(vec![Loss::SilentBody]),
+        Act::Restart(0),
+        Act::Wait(60),
+        Act::Rebuild(Rebuild {
+            writes: set(1),
+            percent: 0,
+            other_cluster: false,
+        }),
+    ];
+    follow(&setup, Begin::Now, OnGap::Continue, SNAPSHOT_BEHIND, &acts).unwrap();
+}
+
+#[test]
+fn what_was_asked_before_the_failure_was_noticed_is_not_told_of_a_rebuilt_store() {
+    let mut world = World::quiet(10);
+    world.burst(&set(31));
+    world.run_for(Duration::from_secs(61));
+    // The position is renewed while the breaks are on their way.
+    let renewed = world.session.wake_at().expect("it is renewed");
+    let now = world.server.now;
+    world.run_for(renewed.duration_since(now) - Duration::from_micros(500));
+    let store = world.server.store().anew(&[Write::Set(1); 42]);
+    world.server.rebuild(store);
+    world.run_for(Duration::from_secs(15));
+    assert_eq!(world.checks.gaps.len(), 1);
 }
