@@ -299,9 +299,40 @@ fn what_was_asked_before_the_failure_was_noticed_is_not_told_of_a_rebuilt_store(
     // The position is renewed while the breaks are on their way.
     let renewed = world.session.wake_at().expect("it is renewed");
     let now = world.server.now;
-    world.run_for(renewed.duration_since(now) - Duration::from_micros(500));
+    world.run_for(
+        renewed
+            .duration_since(now)
+            .saturating_sub(Duration::from_micros(500)),
+    );
     let store = world.server.store().anew(&[Write::Set(1); 42]);
     world.server.rebuild(store);
     world.run_for(Duration::from_secs(15));
     assert_eq!(world.checks.gaps.len(), 1);
+}
+
+#[test]
+fn a_store_that_is_rebuilt_twice_is_declared_twice() {
+    let setup = Setup {
+        before: set(2),
+        watched: Watched::Key,
+        members: 2,
+        endpoints: 2,
+        ..SETUP
+    };
+    let rebuild = Act::Rebuild(Rebuild {
+        writes: set(1),
+        percent: 0,
+        other_cluster: false,
+    });
+    let mut others = vec![Write::Other, Write::ShorterName, Write::Other];
+    others.extend(set(1));
+    let acts = [
+        rebuild.clone(),
+        Act::Burst(others),
+        Act::Burst(set(4)),
+        Act::Lose(vec![Loss::Silent]),
+        Act::Wait(2),
+        rebuild,
+    ];
+    follow(&setup, Begin::Now, OnGap::Continue, u64::MAX, &acts).unwrap();
 }
