@@ -275,3 +275,28 @@ fn what_was_asked_before_the_failure_was_noticed_is_not_told_of_a_rebuilt_store(
     world.run_for(Duration::from_secs(15));
     assert_eq!(world.checks.gaps.len(), 1);
 }
+
+#[test]
+#[ignore = "the session resyncs though what it missed has come in the meantime"]
+fn what_arrives_while_the_state_is_read_needs_no_gap() {
+    let setup = Setup {
+        before: vec![Write::Delete(0)],
+        watched: Watched::Key,
+        seed: 1_045_874_405_082_687_848,
+        ..SETUP
+    };
+    let (d0, s1, u1) = (Write::Delete(0), Write::Set(1), Write::Update(1));
+    let acts = [
+        Act::Wait(1),
+        Act::Restart(0),
+        Act::Skip(vec![Write::ShorterName, u1]),
+        Act::Burst(vec![Write::Other; 49]),
+        Act::Wait(18),
+        Act::Burst(vec![d0, s1, d0, s1, s1, s1, d0, u1, s1, s1, u1]),
+        Act::Wait(58),
+        Act::Wait(35),
+        Act::Burst(vec![s1, Write::Set(0)]),
+        Act::Burst(set(1)),
+    ];
+    follow(&setup, Begin::Now, OnGap::Resync, u64::MAX, &acts).unwrap();
+}
