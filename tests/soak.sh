@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Faults on one node and on three, of both etcd versions, with curl and etcdctl beside the tool:
 #
-#   tests/soak.sh [MINUTES]        for so long (10): each fault alone, and all in turn
-#   tests/soak.sh --each N [ROW]   each fault alone with N seeds; only the ROW of the table
+#   tests/soak.sh [MINUTES]           for so long (10): each fault alone, and all in turn
+#   tests/soak.sh --each N [ROW...]   each fault alone with N seeds; only these rows of the table
 #
 # Prints a table of what came of each fault, and exits 1 where anything was wrong with what the
 # tool told. ETCDWATCH_SEED=N repeats a soak, as far as chance lets it: the seed is printed, and
@@ -12,7 +12,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 usage() {
-  echo "tests/soak.sh: $1; it is tests/soak.sh [MINUTES] or tests/soak.sh --each N [ROW]" >&2
+  echo "tests/soak.sh: $1; it is tests/soak.sh [MINUTES] or tests/soak.sh --each N [ROW...]" >&2
   exit 2
 }
 
@@ -24,7 +24,13 @@ is_count() {
 
 if [[ ${1-} == --each ]]; then
   is_count "${2-}" || usage "'${2-}' is no number of seeds"
-  export ETCDWATCH_SOAK_EACH=$2 ETCDWATCH_SOAK_ONLY=${3-}
+  export ETCDWATCH_SOAK_EACH=$2
+  shift 2
+  ETCDWATCH_SOAK_ONLY=$(
+    IFS=';'
+    echo "$*"
+  )
+  export ETCDWATCH_SOAK_ONLY
 else
   is_count "${1-10}" || usage "'$1' is no number of minutes"
   export ETCDWATCH_SOAK_SECONDS=$((${1-10} * 60))

@@ -467,7 +467,7 @@ impl Server {
             member.damage.clear();
         }
         let (index, stopped) = (member.applied, member.stopped);
-        let needs_majority = matches!(wire.ask, Ask::Index | Ask::State);
+        let needs_majority = matches!(wire.ask, Ask::Index | Ask::State | Ask::Look(_));
         let era = self.era();
         self.stores[era].raft += u64::from(needs_majority && stopped.is_none());
         let head = Head {
@@ -494,7 +494,7 @@ impl Server {
             return;
         }
         let (end, head_of) = (End::Clean, |head| Input::Head { ticket, head });
-        match wire.ask {
+        match &wire.ask {
             Ask::Index => {
                 say(head_of(head));
                 say(Input::Ended { ticket, end });
@@ -502,6 +502,13 @@ impl Server {
             Ask::State => {
                 say(head_of(head));
                 let nodes = self.nodes(index);
+                say(Input::State { ticket, nodes });
+                say(Input::Ended { ticket, end });
+            }
+            Ask::Look(key) => {
+                say(head_of(head));
+                let mut nodes = self.nodes(index);
+                nodes.retain(|node| node.key == *key);
                 say(Input::State { ticket, nodes });
                 say(Input::Ended { ticket, end });
             }
@@ -514,6 +521,7 @@ impl Server {
                 ..
             }
             | Ask::Walk { from: Index(from) } => {
+                let from = *from;
                 let oldest = oldest(index);
                 if from < oldest {
                     let fault = Fault {
@@ -569,7 +577,7 @@ impl Server {
                 key,
                 dir: node.value.is_none(),
                 value: node.value,
-                expiration: None,
+                expiration: node.expires.then(|| "2030-01-01T00:00:00Z".to_owned()),
                 ttl: None,
                 modified: Index(node.modified),
                 created: Index(node.created),
@@ -600,7 +608,7 @@ impl Wire {
         let hangs = match self.ask {
             Ask::Stream | Ask::Alarm => true,
             Ask::Wait { hangs, .. } => hangs,
-            Ask::Index | Ask::State | Ask::Walk { .. } => false,
+            Ask::Index | Ask::State | Ask::Look(_) | Ask::Walk { .. } => false,
         };
         (!hangs).then(|| (since + PATIENCE, Failure::Silent("idle".to_owned())))
     }
@@ -608,7 +616,7 @@ impl Wire {
     /// Likewise where not even its head came.
     fn silence_before_head(&self, since: Instant) -> Option<(Instant, Failure)> {
         let patience = match self.ask {
-            Ask::Index | Ask::State => QUORUM_PATIENCE,
+            Ask::Index | Ask::State | Ask::Look(_) => QUORUM_PATIENCE,
             Ask::Stream | Ask::Alarm | Ask::Wait { .. } | Ask::Walk { .. } => PATIENCE,
         };
         Some((since + patience, Failure::Silent("no head".to_owned())))

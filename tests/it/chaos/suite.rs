@@ -33,11 +33,17 @@ const WHILE: Effort = Effort {
     ..MOMENT
 };
 
-/// In the soak there is time, and who else watches.
+/// In the soak there is time, and others watch too.
 const SOAK: Effort = Effort {
     span: Duration::from_secs(6),
     has_time: true,
     rivals: true,
+};
+
+/// Where each is tried with many seeds.
+const EACH: Effort = Effort {
+    span: Duration::from_secs(1),
+    ..SOAK
 };
 
 /// The seed that is given, or a new one; it is shown where a test fails.
@@ -178,7 +184,7 @@ impl Ground {
         }
     }
 
-    /// What is run here; only what has that name, where one is given.
+    /// What is run here; only what has one of the names, where they are given.
     fn courses(self, only: Option<&str>) -> Vec<Course> {
         let behind = Behind::all().into_iter().map(Course::Behind);
         let mut courses: Vec<Course> = behind.filter(|_| self.has_snapshots).collect();
@@ -188,7 +194,8 @@ impl Ground {
             courses.push(Course::Rebuilt);
             courses.push(Course::Faults(faults));
         }
-        courses.retain(|course| only.is_none_or(|only| course.name() == only));
+        let is_wanted = |name: &str| only.is_none_or(|only| only.split(';').any(|one| one == name));
+        courses.retain(|course| is_wanted(&course.name()));
         courses
     }
 }
@@ -206,12 +213,12 @@ struct Soak {
 }
 
 impl Soak {
-    fn new() -> Self {
+    fn new(effort: Effort) -> Self {
         Self {
             begin: Instant::now(),
             effort: Effort {
                 rivals: setting("ETCDWATCH_SOAK_ALONE").is_none(),
-                ..SOAK
+                ..effort
             },
             table: BTreeMap::new(),
             on_three: Score::default(),
@@ -220,9 +227,8 @@ impl Soak {
         }
     }
 
-    /// One run, whatever comes of it. `None` where it came to no end: then the servers are in a
-    /// state that nobody knows.
-    fn run(&mut self, ground: Ground, arena: &mut Arena, course: &Course, seed: u64) -> Option<()> {
+    /// One run, whatever comes of it.
+    fn run(&mut self, ground: Ground, arena: &mut Arena, course: &Course, seed: u64) {
         let name = course.name();
         let begin = self.begin.elapsed().as_secs();
         let run = AssertUnwindSafe(|| arena.run(course, self.effort, seed));
@@ -234,24 +240,28 @@ impl Soak {
         let count = self.survived.entry(name.clone()).or_default();
         count.1 += 1;
         let mut did = "unfinished".to_owned();
-        let (difference, result) = match outcome {
+        let is_over = outcome.is_ok();
+        let difference = match outcome {
             Ok(outcome) => {
                 let (_, score) = outcome.scores[0];
                 did = format!("{} events, {} faults", score.events, score.faults);
                 count.0 += usize::from(outcome.difference.is_none());
-                (self.note(ground, &name, seed, outcome), Some(()))
+                self.note(ground, &name, seed, outcome)
             }
             Err(panic) => {
                 let text = panic.downcast_ref::<String>().cloned();
                 let text = text.or_else(|| panic.downcast_ref::<&str>().map(ToString::to_string));
-                (Some(format!("panicked: {text:?}")), None)
+                Some(format!("panicked: {text:?}"))
             }
         };
         let told = difference.as_deref().unwrap_or("well");
         println!("{begin:>5} s: {place}, {did}: {told}");
         self.failures
             .extend(difference.map(|difference| format!("{place}: {difference}")));
-        result
+        // One that came to no end leaves servers in a state that nobody knows.
+        if !is_over || ground.has_snapshots {
+            *arena = ground.open();
+        }
     }
 
     fn note(&mut self, ground: Ground, name: &str, seed: u64, outcome: Outcome) -> Option<String> {
@@ -328,12 +338,13 @@ fn keep(name: &str, seed: u64, evidence: [&str; 3]) -> String {
 fn soak() {
     let mut seeds = Rng::with_seed(seed());
     let only = setting("ETCDWATCH_SOAK_ONLY");
-    let mut soak = Soak::new();
     if let Some(each) = setting("ETCDWATCH_SOAK_EACH") {
         let each = each.parse().expect("a number of seeds");
+        let mut soak = Soak::new(EACH);
         run_each(&mut soak, each, only.as_deref(), &mut seeds);
         return soak.end();
     }
+    let mut soak = Soak::new(SOAK);
     let seconds =
         setting("ETCDWATCH_SOAK_SECONDS").map_or(60, |text| text.parse().expect("seconds"));
     let span = Duration::from_secs(seconds);
@@ -355,12 +366,7 @@ fn soak() {
                 if is_over || soak.begin.elapsed() >= span {
                     break;
                 }
-                if soak
-                    .run(ground, &mut arena, course, seeds.u64(..))
-                    .is_none()
-                {
-                    arena = ground.open();
-                }
+                soak.run(ground, &mut arena, course, seeds.u64(..));
             }
         }
     }
@@ -386,12 +392,7 @@ fn run_each(soak: &mut Soak, each: usize, only: Option<&str>, seeds: &mut Rng) {
             let turn = turn.expect("it is run here");
             let count = (each + places.len() - 1 - turn) / places.len();
             for _ in 0..count {
-                if soak
-                    .run(ground, &mut arena, &course, seeds.u64(..))
-                    .is_none()
-                {
-                    arena = ground.open();
-                }
+                soak.run(ground, &mut arena, &course, seeds.u64(..));
             }
         }
     }
