@@ -330,3 +330,37 @@ fn what_arrives_while_the_state_is_read_needs_no_gap() {
     ];
     follow(&setup, Begin::Now, OnGap::Resync, u64::MAX, &acts).unwrap();
 }
+
+#[test]
+#[ignore = "the session looks at the key alone while it doubts the member"]
+fn a_store_rebuilt_while_its_member_was_doubted_is_known_by_its_history() {
+    let setup = Setup {
+        before: set(17),
+        members: 2,
+        endpoints: 2,
+        is_slow_to_look: true,
+        seed: 4_991_998_280_200_466_834,
+        ..SETUP
+    };
+    let acts = [
+        Act::Install(0, 298),
+        Act::Outage(2588),
+        Act::Down(43, 5093),
+        Act::Burst(vec![Write::Other, Write::Refresh(0)]),
+        Act::Wait(5093),
+        Act::CutAll,
+        Act::Rebuild(Rebuild {
+            writes: set(1),
+            percent: 0,
+            other_cluster: false,
+        }),
+    ];
+    follow(
+        &setup,
+        Begin::History,
+        OnGap::Resync,
+        SNAPSHOT_BEHIND,
+        &acts,
+    )
+    .unwrap();
+}
