@@ -364,3 +364,19 @@ fn a_store_rebuilt_while_its_member_was_doubted_is_known_by_its_history() {
     )
     .unwrap();
 }
+
+#[test]
+#[ignore = "the session ignores the failure of a connection from before the last failure"]
+fn a_store_rebuilt_after_another_failure_is_declared() {
+    let mut world = World::quiet(10);
+    world.burst(&set(4));
+    world.run_for(Duration::from_secs(2));
+    // Of the waits only the last one breaks, which is the alarm; then all.
+    let last = world.server.wires.len() - 1;
+    world.server.cut_one(u8::try_from(last).unwrap());
+    world.run_for(Duration::from_secs(1));
+    let store = world.server.store().anew(&[Write::Set(1); 28]);
+    world.server.rebuild(store);
+    world.run_for(Duration::from_secs(15));
+    assert_eq!(world.checks.gaps.len(), 1);
+}
