@@ -336,3 +336,75 @@ fn a_store_that_is_rebuilt_twice_is_declared_twice() {
     ];
     follow(&setup, Begin::Now, OnGap::Continue, u64::MAX, &acts).unwrap();
 }
+
+#[test]
+fn what_arrives_while_the_state_is_read_needs_no_gap() {
+    let setup = Setup {
+        before: vec![Write::Delete(0)],
+        watched: Watched::Key,
+        seed: 1_045_874_405_082_687_848,
+        ..SETUP
+    };
+    let (d0, s1, u1) = (Write::Delete(0), Write::Set(1), Write::Update(1));
+    let acts = [
+        Act::Wait(1),
+        Act::Restart(0),
+        Act::Skip(vec![Write::ShorterName, u1]),
+        Act::Burst(vec![Write::Other; 49]),
+        Act::Wait(18),
+        Act::Burst(vec![d0, s1, d0, s1, s1, s1, d0, u1, s1, s1, u1]),
+        Act::Wait(58),
+        Act::Wait(35),
+        Act::Burst(vec![s1, Write::Set(0)]),
+        Act::Burst(set(1)),
+    ];
+    follow(&setup, Begin::Now, OnGap::Resync, u64::MAX, &acts).unwrap();
+}
+
+#[test]
+fn a_store_rebuilt_while_its_member_was_doubted_is_known_by_its_history() {
+    let setup = Setup {
+        before: set(17),
+        members: 2,
+        endpoints: 2,
+        is_slow_to_look: true,
+        seed: 4_991_998_280_200_466_834,
+        ..SETUP
+    };
+    let acts = [
+        Act::Install(0, 298),
+        Act::Outage(2588),
+        Act::Down(43, 5093),
+        Act::Burst(vec![Write::Other, Write::Refresh(0)]),
+        Act::Wait(5093),
+        Act::CutAll,
+        Act::Rebuild(Rebuild {
+            writes: set(1),
+            percent: 0,
+            other_cluster: false,
+        }),
+    ];
+    follow(
+        &setup,
+        Begin::History,
+        OnGap::Resync,
+        SNAPSHOT_BEHIND,
+        &acts,
+    )
+    .unwrap();
+}
+
+#[test]
+fn a_store_rebuilt_after_another_failure_is_declared() {
+    let mut world = World::quiet(10);
+    world.burst(&set(4));
+    world.run_for(Duration::from_secs(2));
+    // Of the waits only the last one breaks, which is the alarm; then all.
+    let last = world.server.wires.len() - 1;
+    world.server.cut_one(u8::try_from(last).unwrap());
+    world.run_for(Duration::from_secs(1));
+    let store = world.server.store().anew(&[Write::Set(1); 28]);
+    world.server.rebuild(store);
+    world.run_for(Duration::from_secs(15));
+    assert_eq!(world.checks.gaps.len(), 1);
+}

@@ -252,8 +252,7 @@ impl Server {
             } else {
                 wire.silence_before_head(self.now)
             };
-            wire.registered = false;
-            wire.queue.clear();
+            wire.forget(0);
             wire.fail(ticket, end);
         }
     }
@@ -360,7 +359,7 @@ impl Server {
     fn cut(&mut self, ticket: Ticket) {
         // What was on its way is lost with it.
         if let Some(wire) = self.wires.get_mut(&ticket) {
-            wire.queue.clear();
+            wire.forget(0);
         }
         self.end(ticket, End::Failed(Failure::Cut("cut".to_owned())));
     }
@@ -445,8 +444,7 @@ impl Server {
             Loss::SilentBody => wire.silence(at),
             Loss::Silent => wire.silence_before_head(at),
         };
-        wire.registered = false;
-        wire.queue.truncate(usize::from(loss != Loss::Silent));
+        wire.forget(usize::from(loss != Loss::Silent));
         wire.fail(ticket, end);
     }
 
@@ -521,8 +519,9 @@ impl Server {
                 ..
             }
             | Ask::Walk { from: Index(from) } => {
+                let from = *from;
                 let oldest = oldest(index);
-                if *from < oldest {
+                if from < oldest {
                     let fault = Fault {
                         code: v2::fault::INDEX_CLEARED,
                         message: "cleared".to_owned(),
@@ -539,18 +538,24 @@ impl Server {
                     Ask::Walk { .. } => store.is_event(*index),
                     _ => store.in_history(*index),
                 };
-                match (*from..=index).find(is_found) {
+                match (from..=index).find(is_found) {
                     Some(found) => {
-                        let span = *from..=index;
-                        // Nothing is overlooked twice: that would be too much for any client.
-                        let is_late = self.is_slow_to_look
-                            && matches!(wire.ask, Ask::Wait { hangs: false, .. })
+                        let span = from..=index;
+                        let is_slow = self.is_slow_to_look
+                            && matches!(wire.ask, Ask::Wait { hangs: false, .. });
+                        // Nothing is overlooked twice by those who wait for a while: that would
+                        // be too much for any client.
+                        let is_late = is_slow
                             && self.luck.u8(..4) == 0
                             && self.overlooked.range(span.clone()).next().is_none();
-                        let late = Duration::from_millis(self.luck.u64(20..1500));
-                        let at = if is_late { at + late } else { at };
+                        let looks = match (is_slow, is_late) {
+                            (_, true) => self.luck.u64(20..1500),
+                            (true, _) => self.luck.u64(1..5),
+                            _ => 0,
+                        };
+                        let at = at + Duration::from_millis(looks);
+                        wire.overlooks = is_slow;
                         if is_late {
-                            wire.overlooks = true;
                             self.overlooked.extend(span);
                         }
                         let is_mixed = self.members[wire.member].damage.contains_key(&found);
@@ -576,7 +581,7 @@ impl Server {
                 key,
                 dir: node.value.is_none(),
                 value: node.value,
-                expiration: None,
+                expiration: node.expires.then(|| "2030-01-01T00:00:00Z".to_owned()),
                 ttl: None,
                 modified: Index(node.modified),
                 created: Index(node.created),
@@ -619,6 +624,13 @@ impl Wire {
             Ask::Stream | Ask::Alarm | Ask::Wait { .. } | Ask::Walk { .. } => PATIENCE,
         };
         Some((since + patience, Failure::Silent("no head".to_owned())))
+    }
+
+    /// Nothing more comes but the first so many things on their way.
+    fn forget(&mut self, kept: usize) {
+        self.registered = false;
+        self.overlooks = false;
+        self.queue.truncate(kept);
     }
 
     fn fail(&mut self, ticket: Ticket, end: Option<(Instant, Failure)>) {

@@ -46,6 +46,8 @@ pub struct Node {
     pub value: Option<String>,
     pub created: u64,
     pub modified: u64,
+    /// It has a time to live.
+    pub expires: bool,
 }
 
 /// The directory and its keys.
@@ -173,6 +175,7 @@ impl Store {
             value: Some(format!("{era}.{}", index % 3)),
             created,
             modified: index,
+            expires: false,
         };
         let after = match (write, &before) {
             (Write::Update(_), Some(before)) => Some(node(before.created)),
@@ -181,6 +184,7 @@ impl Store {
             }
             (Write::Refresh(_), Some(before)) => Some(Node {
                 modified: index,
+                expires: true,
                 ..before.clone()
             }),
             (Write::Delete(_) | Write::DeleteAll, Some(_)) | (Write::ShorterName, _) => None,
@@ -292,6 +296,7 @@ impl Store {
             value: Some("stale".to_owned()),
             created: 1,
             modified: 1,
+            expires: false,
         };
         match after {
             Some(node) => self.render(index, node.value.as_deref(), Some(("/stale", &stale))),
