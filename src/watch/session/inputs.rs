@@ -450,7 +450,7 @@ impl Session {
             // Whoever answers next may be another store.
             self.unverified = self.last.is_some();
             self.too_old = false;
-            self.close_where(|open| open.head.is_none());
+            self.close_where(|open| open.head.is_none() && open.purpose != Purpose::Rewind);
         }
         match verdict {
             Verdict::Retry => {}

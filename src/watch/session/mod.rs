@@ -130,8 +130,8 @@ struct Pace {
 enum Reading {
     /// To begin with.
     Start,
-    /// Events after the cursor are lost.
-    Gap(Cause),
+    /// Events after the cursor are lost, up to an index where that is known.
+    Gap(Cause, Option<Index>),
 }
 
 /// A watch under way.

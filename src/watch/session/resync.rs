@@ -12,7 +12,7 @@ impl Session {
         match self.plan.on_gap {
             OnGap::Resync | OnGap::Diff => {
                 if self.cursor().is_some_and(|cursor| cursor < upto) {
-                    self.reading = Some(Reading::Gap(cause));
+                    self.reading = Some(Reading::Gap(cause, Some(upto)));
                 }
             }
             OnGap::Continue | OnGap::Fail => {
@@ -51,8 +51,20 @@ impl Session {
                 self.tell(Update::Gap(gap));
                 self.ledger = Some(Ledger::new(index));
             }
-            OnGap::Resync | OnGap::Diff => self.reading = Some(Reading::Gap(cause)),
+            OnGap::Resync | OnGap::Diff => self.reading = Some(Reading::Gap(cause, None)),
         }
+    }
+
+    /// Whether the state is to be read: not for a gap that was closed in the meantime by what
+    /// had been asked before.
+    pub(super) fn is_reading(&mut self) -> bool {
+        if let Some(Reading::Gap(_, Some(upto))) = self.reading
+            && self.cursor() >= Some(upto)
+        {
+            self.reading = None;
+            self.close_where(|open| open.purpose == Purpose::State);
+        }
+        self.reading.is_some()
     }
 
     /// The state was read.
@@ -67,22 +79,23 @@ impl Session {
             self.on_looked(&open, index, &nodes);
             return;
         }
+        if !self.is_reading() {
+            return;
+        }
         let Some(reading) = self.reading else {
             return;
         };
-        let is_later = matches!(
-            reading,
-            Reading::Gap(Cause::HistoryCleared | Cause::MemberUntrusted)
-        );
+        let is_later = matches!(reading, Reading::Gap(_, Some(_)));
         if index < open.cursor && is_later {
             // A majority that knows less than was told already: the store went back.
             self.reading = None;
             self.begin_anew(Cause::IndexRewound, index);
             return;
         }
-        if index < open.wanted && is_later {
+        // What was asked before may have brought more in the meantime.
+        let wanted = open.wanted.max(self.cursor().unwrap_or_default());
+        if index < wanted && is_later {
             self.close(ticket);
-            let wanted = open.wanted;
             self.note_failure(&open, Failure::Behind { index, wanted });
             return;
         }
@@ -90,7 +103,7 @@ impl Session {
         self.endpoints.proved();
         match reading {
             Reading::Start => self.begin_with_state(nodes, index),
-            Reading::Gap(cause) => self.resync(cause, nodes, index),
+            Reading::Gap(cause, _) => self.resync(cause, nodes, index),
         }
     }
 
@@ -118,7 +131,7 @@ impl Session {
         let changes = self
             .mirror
             .take()
-            .filter(|mirror| mirror.index() <= cursor || !same_positions)
+            .filter(|mirror| mirror.index() <= cursor)
             .map(|mirror| mirror.changes(&state));
         let is_new = |node: &StateNode| same_positions && node.created > cursor;
         let certain = match &changes {
@@ -176,6 +189,11 @@ impl Session {
             self.mismatches = 0;
             return;
         }
+        let is_hidden = |asked: &Fingerprint| found.is_none_or(|found| found.index != asked.index);
+        if self.endpoints.doubted().is_some() && self.verifying.as_ref().is_some_and(is_hidden) {
+            self.too_old = true;
+            return;
+        }
         // A member's history may lie after a snapshot (fact 16): another one is asked too.
         self.mismatches += 1;
         if self.mismatches < MISMATCHES {
@@ -227,7 +245,7 @@ impl Session {
             self.verifying = Some(last.clone());
             self.mismatches = 0;
         }
-        if self.too_old || self.endpoints.doubted().is_some() {
+        if self.too_old {
             self.request(Purpose::Look, None);
         } else {
             self.request(Purpose::Verify, Some(after));

@@ -43,7 +43,7 @@ impl Session {
             self.ensure(Purpose::Target, None);
             return;
         }
-        if self.reading.is_some() {
+        if self.is_reading() {
             self.ensure(Purpose::State, None);
             return;
         }

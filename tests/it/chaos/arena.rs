@@ -28,7 +28,8 @@ const LIMIT: Duration = Duration::from_secs(30);
 /// What a run is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Course {
-    /// These faults, one after the other, while others write.
+    /// These faults, one after the other, while others write. None: what is lost for want of
+    /// speed alone.
     Faults(Vec<Fault>),
     /// A member catches up by a snapshot.
     Behind(Behind),
@@ -40,8 +41,11 @@ impl Course {
     /// As the table has it.
     pub fn name(&self) -> String {
         match self {
-            Self::Faults(faults) if faults.len() == 1 => format!("{:?}", faults[0]),
-            Self::Faults(_) => "all in turn".to_owned(),
+            Self::Faults(faults) => match faults[..] {
+                [] => "no fault".to_owned(),
+                [fault] => format!("{fault:?}"),
+                _ => "all in turn".to_owned(),
+            },
             Self::Behind(behind) => behind.name(),
             Self::Rebuilt => "RebuiltData".to_owned(),
         }
@@ -126,6 +130,10 @@ impl Arena {
             run.tool().running.wait_for_lines(20, LIMIT);
             let end = Instant::now() + effort.span;
             let mut happened = Vec::new();
+            if faults.is_empty() {
+                run.hold(u64::try_from(effort.span.as_millis()).expect("a moment"));
+                return happened;
+            }
             while Instant::now() < end || happened.is_empty() {
                 let blow = Blow::draw(faults, size, effort.has_time, &mut dice);
                 happened.push(blow);

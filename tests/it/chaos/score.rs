@@ -119,8 +119,11 @@ impl Score {
                 counted.gaps += 1;
                 let begins_anew = record["lost"]["to"].is_null() && store + 1 < histories.len();
                 let covered = cover(record, store, begins_anew);
+                // A store that is gone took all with it that it held.
+                let gone = begins_anew.then_some((store, 0..=u64::MAX));
+                let changed: Vec<Range> = covered.iter().cloned().chain(gone).collect();
                 let mut due = walk.due.iter();
-                let is_empty = !due.any(|(store, one)| is_in(&covered, *store, one.index))
+                let is_empty = !due.any(|(store, one)| is_in(&changed, *store, one.index))
                     && !histories.iter().any(|history| history.has_loose_ends);
                 counted.false_certain += usize::from(record["certain"] == true && is_empty);
                 walk.declared.extend(covered);
@@ -351,6 +354,13 @@ fn the_table_tells_an_old_store_from_a_new_one() {
     let declared = [event(4), gap(5, Value::Null, 3), new(7)];
     assert!(Score::of(&truth, &declared, 1).is_clean());
     assert_eq!(compare(&truth, &declared), Ok(()));
+    // What was told of the old store is gone too, however early the new one was seen.
+    let early = [event(4), event(5), event(6), gap(7, Value::Null, 1)];
+    let score = Score::of(&truth, &early, 1);
+    assert_eq!((score.lost, score.false_certain), (3, 0), "{score:?}");
+    let nothing = [history(&[]), history(&[7])];
+    let score = Score::of(&nothing, &[gap(1, Value::Null, 3), event(7)], 1);
+    assert_eq!((score.lost, score.false_certain), (0, 1), "{score:?}");
     // Undeclared, the rest of the old store is lost, and the beginning of the new one.
     let silent = [event(4), new(7)];
     let score = Score::of(&truth, &silent, 1);

@@ -193,6 +193,7 @@ impl Ground {
             courses.extend(faults.iter().map(|fault| Course::Faults(vec![*fault])));
             courses.push(Course::Rebuilt);
             courses.push(Course::Faults(faults));
+            courses.push(Course::Faults(Vec::new()));
         }
         let is_wanted = |name: &str| only.is_none_or(|only| only.split(';').any(|one| one == name));
         courses.retain(|course| is_wanted(&course.name()));
