@@ -241,14 +241,7 @@ impl Viewer<'_> {
                 break;
             }
             shown += 1;
-            last = Some((
-                event.index(),
-                Fingerprint {
-                    index: event.index(),
-                    key: String::from_utf8_lossy(event.node().key()).into_owned(),
-                    created: event.node().created(),
-                },
-            ));
+            last = Some((event.index(), Fingerprint::of(&event)));
             match self.settings.output {
                 cli::Output::Json => {
                     json::event(&event, self.settings.stdout_is_terminal, &mut self.out);

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::Index;
+use super::{Event, Index};
 
 /// A key or a directory as it is at one index, without what is below it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -28,6 +28,18 @@ pub struct StateNode {
     /// The index of its creation; 0 for the root.
     #[serde(rename = "createdIndex")]
     pub created: Index,
+}
+
+impl Fingerprint {
+    /// That of `event`.
+    #[must_use]
+    pub fn of(event: &Event<'_>) -> Self {
+        Self {
+            index: event.index(),
+            key: String::from_utf8_lossy(event.node().key()).into_owned(),
+            created: event.node().created(),
+        }
+    }
 }
 
 /// A difference between two states of one key.

@@ -279,6 +279,15 @@ fn request_for(scope: &Scope, ask: &Ask) -> (Request, Reads, Limits) {
                 limits,
             )
         }
+        Ask::Look(key) => {
+            let limits = Limits {
+                head: Some(QUORUM_PATIENCE),
+                idle: Some(PATIENCE),
+            };
+            // The key of an event is one that can be asked for.
+            let key = Key::parse(key).unwrap_or_else(|_| scope.key.clone());
+            (read_index(&key), Reads::State { recursive: false }, limits)
+        }
         Ask::Alarm => (v2::wait_anywhere(None), Reads::Events, patient(None)),
         Ask::Walk { from } => {
             let request = v2::wait_anywhere(Some(*from));

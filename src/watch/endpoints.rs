@@ -143,6 +143,12 @@ impl Endpoints {
         self.doubts.retain(|_, (upto, _)| *upto > cursor);
     }
 
+    /// The store is another one: nothing that was known of its members counts.
+    pub fn forget(&mut self) {
+        self.doubts.clear();
+        self.raft.clear();
+    }
+
     /// Up to where the history of the current endpoint may lie, and since when that is known.
     #[must_use]
     pub fn doubted(&self) -> Option<(Index, Instant)> {

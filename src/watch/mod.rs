@@ -190,6 +190,8 @@ pub enum Ask {
     Index,
     /// The state of what is watched, agreed upon by a majority.
     State,
+    /// How one key is, agreed upon by a majority.
+    Look(String),
     /// Whatever happens next anywhere in the store.
     Alarm,
     /// The next event anywhere in the store, from history.

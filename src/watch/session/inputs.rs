@@ -68,7 +68,7 @@ impl Session {
                     self.begin_anew(Cause::IndexRewound, index);
                 }
             }
-            Purpose::Fresh | Purpose::State => self.refresh(at),
+            Purpose::Fresh | Purpose::State | Purpose::Look => self.refresh(at),
             Purpose::Stream => {
                 self.stream = StreamRecord {
                     reached: index,
@@ -76,10 +76,10 @@ impl Session {
                 };
                 self.on_registered(ticket, index);
             }
-            Purpose::Probe | Purpose::Question | Purpose::Verify => {
+            Purpose::Probe | Purpose::Question | Purpose::Walk | Purpose::Verify => {
                 self.on_registered(ticket, index);
             }
-            Purpose::Alarm | Purpose::Walk => {}
+            Purpose::Alarm => {}
         }
     }
 
@@ -146,7 +146,7 @@ impl Session {
         let is_behind = open
             .after
             .is_some_and(|after| index <= after && after < open.wanted);
-        if open.purpose == Purpose::Question && is_behind {
+        if matches!(open.purpose, Purpose::Question | Purpose::Walk) && is_behind {
             self.close(ticket);
             let wanted = open.wanted;
             self.note_failure(&open, Failure::Behind { index, wanted });
@@ -227,12 +227,8 @@ impl Session {
                 return;
             }
             Purpose::Verify => {
-                let found = parcel.batch().iter().next().map(|event| Fingerprint {
-                    index: event.index(),
-                    key: String::from_utf8_lossy(event.node().key()).into_owned(),
-                    created: event.node().created(),
-                });
-                self.on_verified(ticket, found.as_ref());
+                let event = parcel.batch().iter().next();
+                self.on_found(ticket, head, event.as_ref().map(Fingerprint::of).as_ref());
                 return;
             }
             Purpose::Walk => {
@@ -383,11 +379,7 @@ impl Session {
                     return;
                 }
                 if open.purpose == Purpose::Verify {
-                    // Too old to be compared: what is held may be of another store.
-                    self.unverified = false;
-                    if let Some(ledger) = &mut self.ledger {
-                        *ledger = Ledger::new(ledger.cursor());
-                    }
+                    self.too_old = true;
                 } else {
                     self.on_cleared(fault);
                 }
@@ -457,7 +449,8 @@ impl Session {
         if self.endpoints.current().1 != epoch {
             // Whoever answers next may be another store.
             self.unverified = self.last.is_some();
-            self.close_where(|open| open.head.is_none());
+            self.too_old = false;
+            self.close_where(|open| open.head.is_none() && open.purpose != Purpose::Rewind);
         }
         match verdict {
             Verdict::Retry => {}

@@ -81,6 +81,8 @@ enum Purpose {
     Rewind,
     /// Whether the last event is still the same.
     Verify,
+    /// Whether its key is as the event left it, where history no longer has the event.
+    Look,
     /// Whether what is known is fresh.
     Fresh,
     /// The state.
@@ -128,8 +130,8 @@ struct Pace {
 enum Reading {
     /// To begin with.
     Start,
-    /// Events after the cursor are lost.
-    Gap(Cause),
+    /// Events after the cursor are lost, up to an index where that is known.
+    Gap(Cause, Option<Index>),
 }
 
 /// A watch under way.
@@ -177,6 +179,8 @@ pub struct Session {
     unverified: bool,
     /// The event that it is compared with now.
     verifying: Option<Fingerprint>,
+    /// History no longer has it.
+    too_old: bool,
     /// How often it was not the same.
     mismatches: u32,
     /// Nothing is asked while the reader of the output is behind.
@@ -240,6 +244,7 @@ impl Session {
             unverified: plan.last.is_some(),
             last: plan.last.clone(),
             verifying: None,
+            too_old: false,
             mismatches: 0,
             pressed: false,
             slowest: Duration::ZERO,
@@ -347,7 +352,7 @@ impl Open {
             Purpose::Question | Purpose::Verify | Purpose::Walk => {
                 self.head.is_some() && self.half_closed
             }
-            Purpose::Target | Purpose::Rewind | Purpose::Fresh | Purpose::State => {
+            Purpose::Target | Purpose::Rewind | Purpose::Look | Purpose::Fresh | Purpose::State => {
                 self.head.is_some()
             }
         }

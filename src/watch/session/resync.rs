@@ -1,6 +1,6 @@
 //! What is done about a gap, and reading the state.
 
-use super::{Purpose, Reading, Session};
+use super::{Open, Purpose, Reading, Session};
 use crate::model::{Cause, Fingerprint, Gap, Index, StateNode};
 use crate::watch::ledger::Ledger;
 use crate::watch::mirror::Mirror;
@@ -12,7 +12,7 @@ impl Session {
         match self.plan.on_gap {
             OnGap::Resync | OnGap::Diff => {
                 if self.cursor().is_some_and(|cursor| cursor < upto) {
-                    self.reading = Some(Reading::Gap(cause));
+                    self.reading = Some(Reading::Gap(cause, Some(upto)));
                 }
             }
             OnGap::Continue | OnGap::Fail => {
@@ -32,6 +32,7 @@ impl Session {
         self.last = None;
         self.unverified = false;
         self.mismatches = 0;
+        self.endpoints.forget();
         self.tell(Update::Last(None));
         if !self.following {
             self.target = None;
@@ -50,8 +51,20 @@ impl Session {
                 self.tell(Update::Gap(gap));
                 self.ledger = Some(Ledger::new(index));
             }
-            OnGap::Resync | OnGap::Diff => self.reading = Some(Reading::Gap(cause)),
+            OnGap::Resync | OnGap::Diff => self.reading = Some(Reading::Gap(cause, None)),
         }
+    }
+
+    /// Whether the state is to be read: not for a gap that was closed in the meantime by what
+    /// had been asked before.
+    pub(super) fn is_reading(&mut self) -> bool {
+        if let Some(Reading::Gap(_, Some(upto))) = self.reading
+            && self.cursor() >= Some(upto)
+        {
+            self.reading = None;
+            self.close_where(|open| open.purpose == Purpose::State);
+        }
+        self.reading.is_some()
     }
 
     /// The state was read.
@@ -59,22 +72,30 @@ impl Session {
         let Some(open) = self.open.get(&ticket).cloned() else {
             return;
         };
-        let (Some((index, _)), Some(reading)) = (open.head, self.reading) else {
+        let Some((index, _)) = open.head else {
             return;
         };
-        let is_later = matches!(
-            reading,
-            Reading::Gap(Cause::HistoryCleared | Cause::MemberUntrusted)
-        );
+        if open.purpose == Purpose::Look {
+            self.on_looked(&open, index, &nodes);
+            return;
+        }
+        if !self.is_reading() {
+            return;
+        }
+        let Some(reading) = self.reading else {
+            return;
+        };
+        let is_later = matches!(reading, Reading::Gap(_, Some(_)));
         if index < open.cursor && is_later {
             // A majority that knows less than was told already: the store went back.
             self.reading = None;
             self.begin_anew(Cause::IndexRewound, index);
             return;
         }
-        if index < open.wanted && is_later {
+        // What was asked before may have brought more in the meantime.
+        let wanted = open.wanted.max(self.cursor().unwrap_or_default());
+        if index < wanted && is_later {
             self.close(ticket);
-            let wanted = open.wanted;
             self.note_failure(&open, Failure::Behind { index, wanted });
             return;
         }
@@ -82,7 +103,7 @@ impl Session {
         self.endpoints.proved();
         match reading {
             Reading::Start => self.begin_with_state(nodes, index),
-            Reading::Gap(cause) => self.resync(cause, nodes, index),
+            Reading::Gap(cause, _) => self.resync(cause, nodes, index),
         }
     }
 
@@ -110,7 +131,7 @@ impl Session {
         let changes = self
             .mirror
             .take()
-            .filter(|mirror| mirror.index() <= cursor || !same_positions)
+            .filter(|mirror| mirror.index() <= cursor)
             .map(|mirror| mirror.changes(&state));
         let is_new = |node: &StateNode| same_positions && node.created > cursor;
         let certain = match &changes {
@@ -145,6 +166,19 @@ impl Session {
         self.tell(Update::Position(index));
     }
 
+    /// History, or what happens now, answers the question for the last event told.
+    pub(super) fn on_found(&mut self, ticket: Ticket, head: Index, found: Option<&Fingerprint>) {
+        let live = found.filter(|event| event.index > head);
+        if let (Some(event), Some(open)) = (live, self.open.get(&ticket).cloned()) {
+            // What happens now says nothing of the past.
+            let (index, wanted) = (head, event.index);
+            self.close(ticket);
+            self.note_failure(&open, Failure::Behind { index, wanted });
+            return;
+        }
+        self.on_verified(ticket, found);
+    }
+
     /// Compares the last event told with what history has at its index.
     pub(super) fn on_verified(&mut self, ticket: Ticket, found: Option<&Fingerprint>) {
         let Some(open) = self.open.get(&ticket).cloned() else {
@@ -153,6 +187,11 @@ impl Session {
         if found == self.verifying.as_ref() {
             self.unverified = false;
             self.mismatches = 0;
+            return;
+        }
+        let is_hidden = |asked: &Fingerprint| found.is_none_or(|found| found.index != asked.index);
+        if self.endpoints.doubted().is_some() && self.verifying.as_ref().is_some_and(is_hidden) {
+            self.too_old = true;
             return;
         }
         // A member's history may lie after a snapshot (fact 16): another one is asked too.
@@ -167,6 +206,28 @@ impl Session {
         self.begin_anew(Cause::IndexRewound, index);
     }
 
+    /// Compares the key of the last event told with how that event left it: history no longer
+    /// has the event.
+    fn on_looked(&mut self, open: &Open, index: Index, nodes: &[StateNode]) {
+        self.unverified = false;
+        let (Some(event), Some(cursor)) = (self.verifying.take(), self.cursor()) else {
+            return;
+        };
+        // Nothing happened to it since, but that its time to live may have been refreshed.
+        let is_later = |node: &StateNode| node.modified > open.cursor || node.expiration.is_some();
+        let is_other =
+            |node: &StateNode| (node.modified, node.created) != (event.index, event.created);
+        let mut found = nodes
+            .iter()
+            .filter(|node| node.key == event.key && !node.dir);
+        if index < open.cursor || found.any(|node| is_other(node) && !is_later(node)) {
+            self.begin_anew(Cause::IndexRewound, index);
+        } else if let Some(ledger) = &mut self.ledger {
+            // What is held may be of another store all the same.
+            *ledger = Ledger::new(cursor);
+        }
+    }
+
     /// Whether nothing but the last event is asked for now.
     pub(super) fn is_verifying(&mut self) -> bool {
         if !self.unverified {
@@ -176,9 +237,17 @@ impl Session {
             self.unverified = false;
             return false;
         };
+        if self.has(Purpose::Verify) || self.has(Purpose::Look) {
+            return true;
+        }
         let after = last.index.previous();
-        if !self.has(Purpose::Verify) {
+        if self.verifying.as_ref() != Some(last) {
             self.verifying = Some(last.clone());
+            self.mismatches = 0;
+        }
+        if self.too_old {
+            self.request(Purpose::Look, None);
+        } else {
             self.request(Purpose::Verify, Some(after));
         }
         true
@@ -186,4 +255,4 @@ impl Session {
 }
 
 /// So many answers in a row make a rebuilt store.
-const MISMATCHES: u32 = 2;
+const MISMATCHES: u32 = 3;

@@ -36,14 +36,14 @@ impl Session {
             self.wake_by(self.endpoints.retry_at());
             return;
         }
-        if self.endpoints.doubted().is_none() && self.is_verifying() {
+        if self.is_verifying() {
             return;
         }
         if !self.following && self.target.is_none() {
             self.ensure(Purpose::Target, None);
             return;
         }
-        if self.reading.is_some() {
+        if self.is_reading() {
             self.ensure(Purpose::State, None);
             return;
         }
@@ -65,6 +65,7 @@ impl Session {
         if std::mem::take(&mut self.pressed) {
             // Nothing was open in the meantime that a store which is replaced would break.
             self.unverified = self.last.is_some();
+            self.too_old = false;
             if self.is_verifying() {
                 return;
             }
@@ -129,6 +130,9 @@ impl Session {
                         return;
                     }
                     self.tell(Update::Gap(gap));
+                    // Its key may have changed since.
+                    self.last = None;
+                    self.tell(Update::Last(None));
                 }
             }
         }
@@ -156,11 +160,7 @@ impl Session {
 
     fn tell_events(&mut self, events: &mut Vec<crate::watch::Held>) {
         if let Some(event) = events.last().and_then(crate::watch::Held::event) {
-            self.last = Some(Fingerprint {
-                index: event.index(),
-                key: String::from_utf8_lossy(event.node().key()).into_owned(),
-                created: event.node().created(),
-            });
+            self.last = Some(Fingerprint::of(&event));
         }
         if !events.is_empty() {
             self.tell(Update::Events(std::mem::take(events)));
@@ -412,6 +412,10 @@ impl Session {
             },
             Purpose::Target | Purpose::Rewind | Purpose::Fresh => Ask::Index,
             Purpose::State => Ask::State,
+            Purpose::Look => {
+                let verifying = self.verifying.as_ref();
+                Ask::Look(verifying.map(|event| event.key.clone()).unwrap_or_default())
+            }
         };
         self.steps.push(Step::Open {
             ticket,

@@ -26,6 +26,11 @@ pub enum Act {
     CatchUp(u8),
     /// It takes a snapshot instead, and its watchers see none of them.
     Snapshot(u8),
+    /// Others read so often, and then it takes a snapshot that damages its history if it missed
+    /// all that.
+    Install(u8, u16),
+    /// A member is started anew.
+    Restart(u8),
     /// Every member took writes by a snapshot: no watcher anywhere saw them.
     Skip(Vec<Write>),
     /// A proxy ends every wait with an empty body.
@@ -69,6 +74,15 @@ pub fn writes(count: std::ops::Range<usize>) -> impl Strategy<Value = Vec<Write>
     proptest::collection::vec(write(), count)
 }
 
+/// Likewise, and members whose history may lie.
+pub fn damaging_act() -> impl Strategy<Value = Act> {
+    prop_oneof![
+        4 => act(),
+        1 => (any::<u8>(), 0u16..600).prop_map(|(which, reads)| Act::Install(which, reads)),
+        1 => any::<u8>().prop_map(Act::Stop),
+    ]
+}
+
 fn rebuild() -> impl Strategy<Value = Rebuild> {
     (writes(1..20), 0u64..250, any::<bool>()).prop_map(|(writes, percent, other_cluster)| Rebuild {
         writes,
@@ -99,6 +113,7 @@ pub fn act() -> impl Strategy<Value = Act> {
         2 => any::<u8>().prop_map(Act::Stop),
         1 => any::<u8>().prop_map(Act::CatchUp),
         1 => any::<u8>().prop_map(Act::Snapshot),
+        1 => any::<u8>().prop_map(Act::Restart),
         2 => writes(1..6).prop_map(Act::Skip),
         1 => Just(Act::EmptyEnds),
         1 => any::<u8>().prop_map(Act::Mute),

@@ -15,6 +15,8 @@ pub struct Truth<'s> {
     pub stores: &'s [Store],
     /// Where what the session takes in comes from; none where time passed.
     pub era: Option<usize>,
+    /// A member takes a snapshot when it is so many raft entries behind.
+    pub snapshot_behind: u64,
 }
 
 /// What was told up to now.
@@ -95,7 +97,8 @@ impl Checks {
     }
 
     fn take_event(&mut self, event: &Event<'_>, store: &Store) {
-        let index = event.index().0;
+        let (index, latest) = (event.index().0, store.latest());
+        assert!(index <= latest, "{index} lies beyond {latest}");
         assert_ne!(store.shown(index), Shown::No, "{index} is not in scope");
         let raw = String::from_utf8_lossy(event.raw());
         assert_eq!(raw, store.line(index), "{index} is what happened");
@@ -135,6 +138,10 @@ impl Checks {
             let is_narrow = gap.to.is_some_and(|to| to.0 < oldest);
             assert!(is_narrow || self.on_gap != OnGap::Continue, "{gap:?}");
         }
+        if gap.cause == Cause::MemberUntrusted {
+            let may_lie = after.raft >= truth.snapshot_behind;
+            assert!(may_lie, "nobody took a snapshot: {gap:?}");
+        }
         let to = gap.to.unwrap_or(gap.index).0;
         let is_changed = differ(&before.state(from - 1), &after.state(to));
         assert!(is_changed || !gap.certain, "a false certain: {gap:?}");
@@ -156,6 +163,8 @@ impl Checks {
     /// Moves on, where every event in scope up to `upto` was delivered or lies in a gap.
     fn pass(&mut self, upto: u64, store: &Store) {
         let position = self.position.unwrap_or_default();
+        let latest = store.latest();
+        assert!(upto <= latest, "{upto} lies beyond {latest}");
         for index in position + 1..=upto {
             let is_missing = store.shown(index) == Shown::Yes;
             assert!(!is_missing, "{index} was neither delivered nor declared");

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use super::acts::Act;
+use super::acts::{Act, Rebuild};
 use super::server::{LATENCY, Loss};
 use super::store::{Watched, Write};
 use super::world::{FIRST, World, plan};
-use crate::model::Index;
-use crate::watch::{Ask, Start, Until};
+use super::{Begin, SNAPSHOT_BEHIND, Setup, follow};
+use crate::model::{Cause, Index};
+use crate::watch::{Ask, OnGap, Start, Until};
 
 #[test]
 fn a_stream_that_goes_mute_is_found_out_by_the_probe() {
@@ -32,6 +33,19 @@ fn events_that_a_snapshot_skipped_are_found_without_another_event() {
     assert!(world.checks.delivered.is_empty());
     world.run_for(Duration::from_secs(20));
     assert_eq!(world.checks.delivered, [11, 12]);
+}
+
+#[test]
+fn a_wait_that_ends_without_the_event_that_history_has_loses_nothing() {
+    let mut world = World::quiet(10);
+    world.server.is_slow_to_look = true;
+    for name in 0..100 {
+        world.act(&Act::Skip(vec![Write::Set(name), Write::Other]));
+        world.run_for(Duration::from_secs(20));
+    }
+    assert_eq!(world.checks.delivered.len(), 100);
+    let gaps = &world.checks.gaps;
+    assert!(gaps.is_empty(), "{gaps:?}");
 }
 
 #[test]
@@ -189,4 +203,208 @@ fn an_isolated_event_is_told_at_most_one_round_trip_after_it_arrives() {
             "after {others} others"
         );
     }
+}
+
+#[test]
+fn a_store_rebuilt_past_the_position_of_a_quiet_watch_is_known_by_the_key_of_its_last_event() {
+    let mut world = World::quiet(10);
+    world.server.write(Write::Set(0));
+    // History no longer holds that event, and nothing else happens in scope.
+    for _ in 0..40 {
+        world.act(&Act::Burst(vec![Write::Other; 5]));
+        world.run_for(Duration::from_millis(250));
+    }
+    let mut writes = vec![Write::Other; 30];
+    writes.push(Write::Set(0));
+    writes.extend([Write::Other; 260]);
+    let store = world.server.store().anew(&writes);
+    world.server.rebuild(store);
+    world.run_for(Duration::from_secs(10));
+    let causes: Vec<Cause> = world.checks.gaps.iter().map(|gap| gap.cause).collect();
+    assert_eq!(causes, [Cause::IndexRewound]);
+}
+
+#[test]
+fn a_store_that_is_the_same_is_not_taken_for_another_when_its_last_event_is_too_old() {
+    let mut world = World::quiet(10);
+    world.server.write(Write::Set(0));
+    for _ in 0..40 {
+        world.act(&Act::Burst(vec![Write::Other; 5]));
+        world.run_for(Duration::from_millis(250));
+    }
+    world.server.cut_all();
+    world.run_for(Duration::from_secs(10));
+    let gaps = &world.checks.gaps;
+    assert!(gaps.is_empty(), "{gaps:?}");
+}
+
+const SETUP: Setup = Setup {
+    before: Vec::new(),
+    watched: Watched::Tree,
+    members: 1,
+    endpoints: 1,
+    lag: 0,
+    is_slow_to_look: false,
+    seed: 0,
+};
+
+fn set(count: usize) -> Vec<Write> {
+    vec![Write::Set(0); count]
+}
+
+#[test]
+fn a_live_answer_to_the_comparison_says_nothing_of_the_past() {
+    let setup = Setup {
+        before: vec![Write::Delete(0), Write::Set(0), Write::Set(0)],
+        members: 3,
+        endpoints: 2,
+        lag: 2,
+        is_slow_to_look: true,
+        seed: 7_775_691_543_642_963_982,
+        ..SETUP
+    };
+    let acts = [Act::Skip(set(1)), Act::Burst(set(1))];
+    follow(&setup, Begin::Now, OnGap::Continue, u64::MAX, &acts).unwrap();
+}
+
+#[test]
+fn a_store_rebuilt_while_its_member_was_doubted_is_declared() {
+    let setup = Setup {
+        before: set(1),
+        ..SETUP
+    };
+    let acts = [
+        Act::Install(0, 298),
+        Act::Burst(set(2)),
+        Act::Restart(0),
+        Act::Wait(24),
+        Act::Burst(set(6)),
+        Act::Lose(vec![Loss::SilentBody]),
+        Act::Restart(0),
+        Act::Wait(60),
+        Act::Rebuild(Rebuild {
+            writes: set(1),
+            percent: 0,
+            other_cluster: false,
+        }),
+    ];
+    follow(&setup, Begin::Now, OnGap::Continue, SNAPSHOT_BEHIND, &acts).unwrap();
+}
+
+#[test]
+fn what_was_asked_before_the_failure_was_noticed_is_not_told_of_a_rebuilt_store() {
+    let mut world = World::quiet(10);
+    world.burst(&set(31));
+    world.run_for(Duration::from_secs(61));
+    // The position is renewed while the breaks are on their way.
+    let renewed = world.session.wake_at().expect("it is renewed");
+    let now = world.server.now;
+    world.run_for(
+        renewed
+            .duration_since(now)
+            .saturating_sub(Duration::from_micros(500)),
+    );
+    let store = world.server.store().anew(&[Write::Set(1); 42]);
+    world.server.rebuild(store);
+    world.run_for(Duration::from_secs(15));
+    assert_eq!(world.checks.gaps.len(), 1);
+}
+
+#[test]
+fn a_store_that_is_rebuilt_twice_is_declared_twice() {
+    let setup = Setup {
+        before: set(2),
+        watched: Watched::Key,
+        members: 2,
+        endpoints: 2,
+        ..SETUP
+    };
+    let rebuild = Act::Rebuild(Rebuild {
+        writes: set(1),
+        percent: 0,
+        other_cluster: false,
+    });
+    let mut others = vec![Write::Other, Write::ShorterName, Write::Other];
+    others.extend(set(1));
+    let acts = [
+        rebuild.clone(),
+        Act::Burst(others),
+        Act::Burst(set(4)),
+        Act::Lose(vec![Loss::Silent]),
+        Act::Wait(2),
+        rebuild,
+    ];
+    follow(&setup, Begin::Now, OnGap::Continue, u64::MAX, &acts).unwrap();
+}
+
+#[test]
+fn what_arrives_while_the_state_is_read_needs_no_gap() {
+    let setup = Setup {
+        before: vec![Write::Delete(0)],
+        watched: Watched::Key,
+        seed: 1_045_874_405_082_687_848,
+        ..SETUP
+    };
+    let (d0, s1, u1) = (Write::Delete(0), Write::Set(1), Write::Update(1));
+    let acts = [
+        Act::Wait(1),
+        Act::Restart(0),
+        Act::Skip(vec![Write::ShorterName, u1]),
+        Act::Burst(vec![Write::Other; 49]),
+        Act::Wait(18),
+        Act::Burst(vec![d0, s1, d0, s1, s1, s1, d0, u1, s1, s1, u1]),
+        Act::Wait(58),
+        Act::Wait(35),
+        Act::Burst(vec![s1, Write::Set(0)]),
+        Act::Burst(set(1)),
+    ];
+    follow(&setup, Begin::Now, OnGap::Resync, u64::MAX, &acts).unwrap();
+}
+
+#[test]
+fn a_store_rebuilt_while_its_member_was_doubted_is_known_by_its_history() {
+    let setup = Setup {
+        before: set(17),
+        members: 2,
+        endpoints: 2,
+        is_slow_to_look: true,
+        seed: 4_991_998_280_200_466_834,
+        ..SETUP
+    };
+    let acts = [
+        Act::Install(0, 298),
+        Act::Outage(2588),
+        Act::Down(43, 5093),
+        Act::Burst(vec![Write::Other, Write::Refresh(0)]),
+        Act::Wait(5093),
+        Act::CutAll,
+        Act::Rebuild(Rebuild {
+            writes: set(1),
+            percent: 0,
+            other_cluster: false,
+        }),
+    ];
+    follow(
+        &setup,
+        Begin::History,
+        OnGap::Resync,
+        SNAPSHOT_BEHIND,
+        &acts,
+    )
+    .unwrap();
+}
+
+#[test]
+fn a_store_rebuilt_after_another_failure_is_declared() {
+    let mut world = World::quiet(10);
+    world.burst(&set(4));
+    world.run_for(Duration::from_secs(2));
+    // Of the waits only the last one breaks, which is the alarm; then all.
+    let last = world.server.wires.len() - 1;
+    world.server.cut_one(u8::try_from(last).unwrap());
+    world.run_for(Duration::from_secs(1));
+    let store = world.server.store().anew(&[Write::Set(1); 28]);
+    world.server.rebuild(store);
+    world.run_for(Duration::from_secs(15));
+    assert_eq!(world.checks.gaps.len(), 1);
 }

@@ -1,6 +1,6 @@
 //! The model server: members of a cluster, the connections to them, and their faults.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 
 use super::store::{Store, Write};
@@ -33,13 +33,30 @@ pub enum Loss {
     Silent,
 }
 
+/// For so long a client knows the raft index of a member that it no longer asks: what became
+/// of that member since can't be told.
+const REMEMBERED: Duration = Duration::from_secs(55);
+
+/// What a snapshot has done to an event in a member's history (fact 16).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Damage {
+    /// It counts as a refresh.
+    Hidden,
+    /// It has what another event had.
+    Mixed,
+}
+
 /// A member of the cluster.
 #[derive(Clone, Debug)]
 struct Member {
     /// How far it has applied the writes.
     applied: u64,
-    /// It is cut off from the others, and answers those who ask it.
-    stopped: bool,
+    /// It is cut off from the others, and answers those who ask it; the last raft entry that it
+    /// knows.
+    stopped: Option<u64>,
+    /// When the client heard of it last.
+    heard: Option<Instant>,
+    damage: BTreeMap<u64, Damage>,
 }
 
 /// A connection to the model.
@@ -49,8 +66,12 @@ pub struct Wire {
     /// The store that it was opened to.
     era: usize,
     pub ask: Ask,
+    /// Its head has arrived.
+    has_head: bool,
     /// Whether it is told of what happens: not once it was answered, or went mute.
     pub registered: bool,
+    /// It ends without its event where it is half-closed now.
+    overlooks: bool,
     /// What is on its way, and when it arrives.
     queue: VecDeque<(Instant, Input)>,
 }
@@ -61,11 +82,16 @@ pub struct Server {
     pub stores: Vec<Store>,
     /// Those whose place leaves the same rest stand behind one endpoint.
     members: Vec<Member>,
+    pub snapshot_behind: u64,
     pub wires: BTreeMap<Ticket, Wire>,
     /// Until when nobody can connect to each endpoint.
     refuses_until: Vec<Instant>,
     /// How the next replies get lost.
     losses: Vec<Loss>,
+    /// It may come to look into its history long after the head.
+    pub is_slow_to_look: bool,
+    /// What a wait may have ended without, though history had it.
+    overlooked: BTreeSet<u64>,
     luck: fastrand::Rng,
     budget: Budget,
     /// When something was asked.
@@ -74,17 +100,17 @@ pub struct Server {
 
 impl Server {
     pub fn new(plan: &Plan, members: usize, store: Store, now: Instant) -> Self {
-        let member = Member {
-            applied: store.latest(),
-            stopped: false,
-        };
+        let member = Member::new(store.latest());
         Self {
             now,
+            snapshot_behind: plan.snapshot_behind,
             stores: vec![store],
             members: vec![member; members],
             wires: BTreeMap::new(),
             refuses_until: vec![now; plan.endpoints],
             losses: Vec::new(),
+            is_slow_to_look: false,
+            overlooked: BTreeSet::new(),
             luck: fastrand::Rng::with_seed(plan.seed),
             budget: plan.budget.clone(),
             opened: Vec::new(),
@@ -107,16 +133,18 @@ impl Server {
 
     /// All members but the first are so far behind from the beginning.
     pub fn lag(&mut self, by: u64) {
+        let raft = self.store().raft;
         for member in self.members.iter_mut().skip(1) {
-            member.stopped = by > 0;
-            member.applied = member.applied.saturating_sub(by);
+            member.stopped = (by > 0).then_some(raft.saturating_sub(by));
+            // No store is without an index: the members themselves are written down in it.
+            member.applied = member.applied.saturating_sub(by).max(1);
         }
     }
 
     pub fn write(&mut self, write: Write) {
         self.record(write);
         for member in 0..self.members.len() {
-            if !self.members[member].stopped {
+            if self.members[member].stopped.is_none() {
                 self.apply(member);
             }
         }
@@ -130,14 +158,15 @@ impl Server {
     /// A member applies no more writes. One always keeps up: a cluster of which none does has
     /// no majority.
     pub fn stop(&mut self, member: usize) {
+        let raft = self.store().raft;
         if member > 0 {
-            self.members[member].stopped = true;
+            self.members[member].stopped.get_or_insert(raft);
         }
     }
 
     /// A member applies all that it missed.
     pub fn catch_up(&mut self, member: usize) {
-        self.members[member].stopped = false;
+        self.members[member].stopped = None;
         while self.members[member].applied < self.store().latest() {
             self.apply(member);
         }
@@ -146,10 +175,48 @@ impl Server {
     /// A member takes a snapshot: its watchers live on and see nothing of what it missed
     /// (fact 5).
     pub fn snapshot(&mut self, member: usize) {
-        self.members[member] = Member {
-            applied: self.store().latest(),
-            stopped: false,
-        };
+        self.members[member].stopped = None;
+        self.members[member].applied = self.store().latest();
+    }
+
+    /// Others read so often, with a majority, that a member which missed it is too far behind
+    /// to apply what it missed: it takes a snapshot, which damages its history (fact 16).
+    pub fn install(&mut self, member: usize, reads: u64) {
+        let era = self.era();
+        self.stores[era].raft += reads;
+        let latest = self.store().latest();
+        let Member {
+            applied, stopped, ..
+        } = self.members[member];
+        let behind = stopped.map_or(0, |raft| self.store().raft - raft);
+        // A client that never heard of the member can't know.
+        if behind < self.snapshot_behind || self.members[member].heard.is_none() {
+            self.catch_up(member);
+            return;
+        }
+        for index in applied + 1..=latest {
+            let damage = match self.luck.u8(..4) {
+                0 => Damage::Hidden,
+                1 => Damage::Mixed,
+                _ => continue,
+            };
+            self.members[member].damage.insert(index, damage);
+        }
+        self.snapshot(member);
+    }
+
+    /// A member is started anew, and reads its history as it was written.
+    pub fn restart(&mut self, member: usize) {
+        let wires = self.wires.iter();
+        let tickets: Vec<Ticket> = wires
+            .filter(|(_, wire)| wire.member == member)
+            .map(|(ticket, _)| *ticket)
+            .collect();
+        for ticket in tickets {
+            self.cut(ticket);
+        }
+        self.members[member].damage.clear();
+        self.catch_up(member);
     }
 
     /// All members take these writes by a snapshot.
@@ -180,13 +247,12 @@ impl Server {
         if let Some(ticket) = self.pick_wire(which)
             && let Some(wire) = self.wires.get_mut(&ticket)
         {
-            let end = if wire.is_headed() {
-                wire.silence_before_head(self.now)
-            } else {
+            let end = if wire.has_head {
                 wire.silence(self.now)
+            } else {
+                wire.silence_before_head(self.now)
             };
-            wire.registered = false;
-            wire.queue.clear();
+            wire.forget(0);
             wire.fail(ticket, end);
         }
     }
@@ -236,12 +302,11 @@ impl Server {
 
     /// Another store takes the place of this one, on every member.
     pub fn rebuild(&mut self, store: Store) {
+        self.overlooked.clear();
         self.cut_all();
-        let member = Member {
-            applied: store.latest(),
-            stopped: false,
-        };
-        self.members.fill(member);
+        for member in &mut self.members {
+            *member = Member::new(store.latest());
+        }
         self.stores.push(store);
     }
 
@@ -294,7 +359,7 @@ impl Server {
     fn cut(&mut self, ticket: Ticket) {
         // What was on its way is lost with it.
         if let Some(wire) = self.wires.get_mut(&ticket) {
-            wire.queue.clear();
+            wire.forget(0);
         }
         self.end(ticket, End::Failed(Failure::Cut("cut".to_owned())));
     }
@@ -307,8 +372,16 @@ impl Server {
         }
     }
 
-    /// A wait that nobody has answered ends (fact 17).
+    /// A wait that nobody has answered ends, and so does one to which the server has not come
+    /// back since its head (fact 17).
     pub fn half_close(&mut self, ticket: Ticket) {
+        let wire = self.wires.get_mut(&ticket);
+        if let Some(wire) = wire
+            && std::mem::take(&mut wire.overlooks)
+        {
+            wire.queue.clear();
+            wire.registered = true;
+        }
         if self.wires.get(&ticket).is_some_and(|wire| wire.registered) {
             self.end(ticket, End::Clean);
         }
@@ -326,6 +399,14 @@ impl Server {
         let wire = self.wires.values_mut().find(|wire| ready(wire))?;
         let (_, input) = wire.queue.pop_front()?;
         let era = wire.era;
+        match input {
+            Input::Head { .. } => {
+                wire.has_head = true;
+                self.members[wire.member].heard = Some(now);
+            }
+            Input::Events { .. } => wire.overlooks = false,
+            _ => {}
+        }
         if let Input::Ended { ticket, .. } = &input {
             self.wires.remove(ticket);
         }
@@ -341,7 +422,9 @@ impl Server {
             member: endpoint + endpoints * self.luck.usize(..behind),
             era: self.era(),
             ask,
+            has_head: false,
             registered: false,
+            overlooks: false,
             queue: VecDeque::new(),
         };
         self.reply(ticket, &mut wire);
@@ -352,7 +435,7 @@ impl Server {
     }
 
     fn lose_reply(&self, ticket: Ticket, wire: &mut Wire, loss: Loss) {
-        if !wire.is_headed() {
+        if !matches!(wire.queue.front(), Some((_, Input::Head { .. }))) {
             return;
         }
         let at = self.now + 2 * LATENCY;
@@ -361,12 +444,11 @@ impl Server {
             Loss::SilentBody => wire.silence(at),
             Loss::Silent => wire.silence_before_head(at),
         };
-        wire.registered = false;
-        wire.queue.truncate(usize::from(loss != Loss::Silent));
+        wire.forget(usize::from(loss != Loss::Silent));
         wire.fail(ticket, end);
     }
 
-    fn reply(&self, ticket: Ticket, wire: &mut Wire) {
+    fn reply(&mut self, ticket: Ticket, wire: &mut Wire) {
         let at = self.now + 2 * LATENCY;
         let mut say = |input| wire.queue.push_back((at, input));
         let failed = |failure| Input::Ended {
@@ -377,15 +459,22 @@ impl Server {
             say(failed(Failure::Unreachable("refused".to_owned())));
             return;
         }
-        let Member { applied, stopped } = self.members[wire.member];
-        let index = applied;
+        let now = self.now;
+        let member = &mut self.members[wire.member];
+        if member.heard.is_none_or(|at| at + REMEMBERED < now) {
+            member.damage.clear();
+        }
+        let (index, stopped) = (member.applied, member.stopped);
+        let needs_majority = matches!(wire.ask, Ask::Index | Ask::State | Ask::Look(_));
+        let era = self.era();
+        self.stores[era].raft += u64::from(needs_majority && stopped.is_none());
         let head = Head {
             status: 200,
             index: Some(Index(index)),
             cluster: Some(self.store().cluster.to_string()),
-            raft: Some(index),
+            raft: Some(stopped.unwrap_or(self.store().raft)),
         };
-        if stopped && matches!(wire.ask, Ask::Index | Ask::State) {
+        if stopped.is_some() && needs_majority {
             let fault = Fault {
                 code: v2::fault::RAFT_INTERNAL,
                 message: "Raft Internal Error".to_owned(),
@@ -403,7 +492,7 @@ impl Server {
             return;
         }
         let (end, head_of) = (End::Clean, |head| Input::Head { ticket, head });
-        match wire.ask {
+        match &wire.ask {
             Ask::Index => {
                 say(head_of(head));
                 say(Input::Ended { ticket, end });
@@ -411,6 +500,13 @@ impl Server {
             Ask::State => {
                 say(head_of(head));
                 let nodes = self.nodes(index);
+                say(Input::State { ticket, nodes });
+                say(Input::Ended { ticket, end });
+            }
+            Ask::Look(key) => {
+                say(head_of(head));
+                let mut nodes = self.nodes(index);
+                nodes.retain(|node| node.key == *key);
                 say(Input::State { ticket, nodes });
                 say(Input::Ended { ticket, end });
             }
@@ -423,6 +519,7 @@ impl Server {
                 ..
             }
             | Ask::Walk { from: Index(from) } => {
+                let from = *from;
                 let oldest = oldest(index);
                 if from < oldest {
                     let fault = Fault {
@@ -435,15 +532,40 @@ impl Server {
                     return;
                 }
                 say(head_of(head));
+                let (store, damage) = (self.store(), &self.members[wire.member].damage);
                 let is_found = |index: &u64| match wire.ask {
-                    Ask::Walk { .. } => self.store().is_heard_anywhere(*index),
-                    _ => self.store().in_history(*index),
+                    _ if damage.get(index) == Some(&Damage::Hidden) => false,
+                    Ask::Walk { .. } => store.is_event(*index),
+                    _ => store.in_history(*index),
                 };
                 match (from..=index).find(is_found) {
                     Some(found) => {
-                        let line = self.store().line(found);
-                        say(events(ticket, &line, &self.budget));
-                        say(Input::Ended { ticket, end });
+                        let span = from..=index;
+                        let is_slow = self.is_slow_to_look
+                            && matches!(wire.ask, Ask::Wait { hangs: false, .. });
+                        // Nothing is overlooked twice by those who wait for a while: that would
+                        // be too much for any client.
+                        let is_late = is_slow
+                            && self.luck.u8(..4) == 0
+                            && self.overlooked.range(span.clone()).next().is_none();
+                        let looks = match (is_slow, is_late) {
+                            (_, true) => self.luck.u64(20..1500),
+                            (true, _) => self.luck.u64(1..5),
+                            _ => 0,
+                        };
+                        let at = at + Duration::from_millis(looks);
+                        wire.overlooks = is_slow;
+                        if is_late {
+                            self.overlooked.extend(span);
+                        }
+                        let is_mixed = self.members[wire.member].damage.contains_key(&found);
+                        let line = match is_mixed {
+                            true => self.store().damaged_line(found),
+                            false => self.store().line(found),
+                        };
+                        let event = events(ticket, &line, &self.budget);
+                        wire.queue.push_back((at, event));
+                        wire.queue.push_back((at, Input::Ended { ticket, end }));
                     }
                     None => wire.registered = true,
                 }
@@ -459,7 +581,7 @@ impl Server {
                 key,
                 dir: node.value.is_none(),
                 value: node.value,
-                expiration: None,
+                expiration: node.expires.then(|| "2030-01-01T00:00:00Z".to_owned()),
                 ttl: None,
                 modified: Index(node.modified),
                 created: Index(node.created),
@@ -468,14 +590,20 @@ impl Server {
     }
 }
 
+impl Member {
+    fn new(applied: u64) -> Self {
+        Self {
+            applied,
+            stopped: None,
+            heard: None,
+            damage: BTreeMap::new(),
+        }
+    }
+}
+
 impl Wire {
     fn arrival(&self) -> Option<Instant> {
         self.queue.front().map(|(at, _)| *at)
-    }
-
-    /// Whether its head is on its way.
-    fn is_headed(&self) -> bool {
-        matches!(self.queue.front(), Some((_, Input::Head { .. })))
     }
 
     /// When the driver gives it up where nothing comes after `since`; never where it is meant
@@ -484,7 +612,7 @@ impl Wire {
         let hangs = match self.ask {
             Ask::Stream | Ask::Alarm => true,
             Ask::Wait { hangs, .. } => hangs,
-            Ask::Index | Ask::State | Ask::Walk { .. } => false,
+            Ask::Index | Ask::State | Ask::Look(_) | Ask::Walk { .. } => false,
         };
         (!hangs).then(|| (since + PATIENCE, Failure::Silent("idle".to_owned())))
     }
@@ -492,10 +620,17 @@ impl Wire {
     /// Likewise where not even its head came.
     fn silence_before_head(&self, since: Instant) -> Option<(Instant, Failure)> {
         let patience = match self.ask {
-            Ask::Index | Ask::State => QUORUM_PATIENCE,
+            Ask::Index | Ask::State | Ask::Look(_) => QUORUM_PATIENCE,
             Ask::Stream | Ask::Alarm | Ask::Wait { .. } | Ask::Walk { .. } => PATIENCE,
         };
         Some((since + patience, Failure::Silent("no head".to_owned())))
+    }
+
+    /// Nothing more comes but the first so many things on their way.
+    fn forget(&mut self, kept: usize) {
+        self.registered = false;
+        self.overlooks = false;
+        self.queue.truncate(kept);
     }
 
     fn fail(&mut self, ticket: Ticket, end: Option<(Instant, Failure)>) {

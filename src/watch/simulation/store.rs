@@ -46,6 +46,8 @@ pub struct Node {
     pub value: Option<String>,
     pub created: u64,
     pub modified: u64,
+    /// It has a time to live.
+    pub expires: bool,
 }
 
 /// The directory and its keys.
@@ -76,6 +78,8 @@ pub struct Store {
     pub cluster: u32,
     /// How many stores there were before it: their values are never the same.
     era: usize,
+    /// How many entries the raft log has: writes, and reads that a majority agrees on.
+    pub raft: u64,
     /// The write at index i + 1.
     entries: Vec<Entry>,
     /// The state after so many writes.
@@ -119,6 +123,7 @@ impl Store {
             watched,
             cluster: 0,
             era: 0,
+            raft: 0,
             entries: Vec::new(),
             states: vec![State::new()],
         };
@@ -129,6 +134,7 @@ impl Store {
     pub fn anew(&self, writes: &[Write]) -> Self {
         let empty = Self {
             era: self.era + 1,
+            raft: 0,
             entries: Vec::new(),
             states: vec![State::new()],
             ..*self
@@ -169,6 +175,7 @@ impl Store {
             value: Some(format!("{era}.{}", index % 3)),
             created,
             modified: index,
+            expires: false,
         };
         let after = match (write, &before) {
             (Write::Update(_), Some(before)) => Some(node(before.created)),
@@ -177,6 +184,7 @@ impl Store {
             }
             (Write::Refresh(_), Some(before)) => Some(Node {
                 modified: index,
+                expires: true,
                 ..before.clone()
             }),
             (Write::Delete(_) | Write::DeleteAll, Some(_)) | (Write::ShorterName, _) => None,
@@ -196,6 +204,7 @@ impl Store {
             }
             Write::Other | Write::Hidden | Write::ShorterName => {}
         }
+        self.raft += 1;
         self.states.push(state);
         self.entries.push(Entry {
             write,
@@ -246,6 +255,11 @@ impl Store {
         }
     }
 
+    /// Whether history has it for a watch on the whole store: hidden keys too (fact 7).
+    pub fn is_event(&self, index: u64) -> bool {
+        !matches!(self.entry(index).write, Write::Refresh(_))
+    }
+
     /// Whether a watch on the whole store is told of it.
     pub fn is_heard_anywhere(&self, index: u64) -> bool {
         !matches!(self.entry(index).write, Write::Refresh(_) | Write::Hidden)
@@ -264,12 +278,38 @@ impl Store {
 
     /// The event as etcd writes it.
     pub fn line(&self, index: u64) -> String {
+        let Entry { before, after, .. } = self.entry(index);
+        let value = after.as_ref().and_then(|node| node.value.as_deref());
+        let key = self.entry(index).write.key();
+        self.render(
+            index,
+            value,
+            before.as_ref().map(|node| (key.as_str(), node)),
+        )
+    }
+
+    /// What a damaged history makes of it: what is removed has a value, anything else has the
+    /// past of another key (fact 16).
+    pub fn damaged_line(&self, index: u64) -> String {
+        let Entry { after, .. } = self.entry(index);
+        let stale = Node {
+            value: Some("stale".to_owned()),
+            created: 1,
+            modified: 1,
+            expires: false,
+        };
+        match after {
+            Some(node) => self.render(index, node.value.as_deref(), Some(("/stale", &stale))),
+            None => self.render(index, stale.value.as_deref(), None),
+        }
+    }
+
+    fn render(&self, index: u64, value: Option<&str>, previous: Option<(&str, &Node)>) -> String {
         let Entry {
             write,
             before,
             after,
         } = self.entry(index);
-        let key = write.key();
         let action = match write {
             Write::Delete(_) | Write::DeleteAll | Write::ShorterName => "delete",
             Write::Update(_) if before.is_some() => "update",
@@ -278,14 +318,13 @@ impl Store {
         // Of what is removed its creation is told, not its value.
         let created = after.as_ref().or(before.as_ref());
         let created = created.map_or(index, |node| node.created);
-        let value = after.as_ref().and_then(|node| node.value.as_deref());
         let is_directory = write.removes_directory();
         let mut line = format!("{{\"action\":\"{action}\",\"node\":");
-        push_node(&mut line, &key, value, is_directory, index, created);
-        if let Some(node) = before {
+        push_node(&mut line, &write.key(), value, is_directory, index, created);
+        if let Some((key, node)) = previous {
             line.push_str(",\"prevNode\":");
             let (value, modified) = (node.value.as_deref(), node.modified);
-            push_node(&mut line, &key, value, is_directory, modified, node.created);
+            push_node(&mut line, key, value, is_directory, modified, node.created);
         }
         line.push('}');
         line

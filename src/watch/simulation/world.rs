@@ -88,6 +88,8 @@ impl World {
             Act::Stop(which) => server.stop(server.pick(*which)),
             Act::CatchUp(which) => server.catch_up(server.pick(*which)),
             Act::Snapshot(which) => server.snapshot(server.pick(*which)),
+            Act::Install(which, reads) => server.install(server.pick(*which), (*reads).into()),
+            Act::Restart(which) => server.restart(server.pick(*which)),
             Act::Skip(writes) => server.skip(writes),
             Act::EmptyEnds => server.end_waits(),
             Act::Mute(which) => server.mute_one(*which),
@@ -116,7 +118,7 @@ impl World {
         // its sake notices none that breaks.
         self.run_for(Duration::from_secs(1));
         let old = self.server.store();
-        let count = old.latest() * rebuild.percent / 100;
+        let count = (old.latest() * rebuild.percent / 100).max(1);
         let writes = rebuild.writes.iter().cycle();
         let mut writes: Vec<Write> = (0..count).zip(writes).map(|(_, write)| *write).collect();
         let mut store = old.anew(&writes);
@@ -199,7 +201,13 @@ impl World {
                 }
                 Step::Tell(update) => {
                     let stores = &self.server.stores;
-                    self.checks.take(update, Truth { stores, era });
+                    let snapshot_behind = self.server.snapshot_behind;
+                    let truth = Truth {
+                        stores,
+                        era,
+                        snapshot_behind,
+                    };
+                    self.checks.take(update, truth);
                 }
                 Step::Finish(outcome) => self.finished = Some(outcome),
             }
