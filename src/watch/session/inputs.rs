@@ -105,6 +105,9 @@ impl Session {
                     self.tell(Update::Cluster(cluster));
                 }
                 self.begin_anew(Cause::ClusterChanged, head.index.unwrap_or_default());
+                if let Some(raft) = head.raft {
+                    self.endpoints.observe(endpoint, raft, self.now);
+                }
                 false
             }
             Identity::Foreign => {
