@@ -410,3 +410,36 @@ fn a_store_rebuilt_after_another_failure_is_declared() {
     world.run_for(Duration::from_secs(15));
     assert_eq!(world.checks.gaps.len(), 1);
 }
+
+#[test]
+fn a_store_that_is_rebuilt_behind_two_members_is_declared() {
+    let setup = Setup {
+        before: set(2),
+        members: 2,
+        lag: 1,
+        is_slow_to_look: true,
+        seed: 6_074_446_855_447_808_426,
+        ..SETUP
+    };
+    let mut first = vec![Write::Other];
+    first.extend(set(3));
+    first.extend([Write::Set(2), Write::Delete(0)]);
+    let acts = [
+        Act::CutOne(173),
+        Act::Burst(first),
+        Act::Restart(68),
+        Act::Wait(4),
+        Act::Wait(30),
+        Act::Burst(set(7)),
+        Act::Skip(set(1)),
+        Act::Wait(12),
+        Act::Lose(vec![Loss::SilentBody, Loss::SilentBody]),
+        Act::Burst(vec![Write::Other; 25]),
+        Act::Rebuild(Rebuild {
+            writes: set(1),
+            percent: 37,
+            other_cluster: false,
+        }),
+    ];
+    follow(&setup, Begin::Now, OnGap::Continue, u64::MAX, &acts).unwrap();
+}

@@ -281,20 +281,32 @@ impl Soak {
     /// Prints the tables.
     fn show(&self) {
         let names: Vec<&String> = self.survived.keys().collect();
-        let row = |name: &str, kind| {
-            let rows = self.table.iter();
-            let rows =
-                rows.filter(|((one, of), _)| (one == name || name.is_empty()) && *of == kind);
-            rows.fold(Score::default(), |sum, (_, one)| sum.and(*one))
-        };
         let mut text = format!("\n{}", Score::COLUMNS);
         for name in &names {
-            writeln!(text, "| {name} | {} |", row(name, Kind::Tool)).unwrap();
+            writeln!(text, "| {name} | {} |", self.row(name, Kind::Tool)).unwrap();
         }
-        writeln!(text, "| **all** | {} |", row("", Kind::Tool)).unwrap();
+        writeln!(text, "| **all** | {} |", self.row("", Kind::Tool)).unwrap();
         writeln!(text, "| of that on three nodes | {} |", self.on_three).unwrap();
+        if self.effort.rivals {
+            self.show_rivals(&mut text, &names);
+        }
+        writeln!(text).unwrap();
+        for (name, (well, all)) in &self.survived {
+            writeln!(text, "{name}: {well}/{all}").unwrap();
+        }
+        println!("{text}");
+    }
+
+    /// The sum of the runs with that name; of all where there is none.
+    fn row(&self, name: &str, kind: Kind) -> Score {
+        let rows = self.table.iter();
+        let rows = rows.filter(|((one, of), _)| (one == name || name.is_empty()) && *of == kind);
+        rows.fold(Score::default(), |sum, (_, one)| sum.and(*one))
+    }
+
+    fn show_rivals(&self, text: &mut String, names: &[&String]) {
         let columns = ["lost", "duplicated", "out of order", "never so"];
-        let rivals = Kind::RIVALS.iter().filter(|_| self.effort.rivals);
+        let rivals = Kind::RIVALS.iter();
         let heads = rivals.clone().flat_map(|kind| {
             let columns = columns.iter();
             columns.map(|column| format!(" {}: {column} |", kind.name()))
@@ -304,16 +316,11 @@ impl Soak {
         writeln!(text, "\n| fault | events |{heads}\n|---|--:|{lines}").unwrap();
         for name in names.iter().map(|name| name.as_str()).chain([""]) {
             let shown = if name.is_empty() { "**all**" } else { name };
-            let shorts = rivals.clone().map(|kind| row(name, *kind).in_short());
+            let shorts = rivals.clone().map(|kind| self.row(name, *kind).in_short());
             let shorts: Vec<String> = shorts.collect();
-            let events = row(name, Kind::Tool).events;
+            let events = self.row(name, Kind::Tool).events;
             writeln!(text, "| {shown} | {events} | {} |", shorts.join(" | ")).unwrap();
         }
-        writeln!(text).unwrap();
-        for (name, (well, all)) in &self.survived {
-            writeln!(text, "{name}: {well}/{all}").unwrap();
-        }
-        println!("{text}");
     }
 
     fn end(&self) {
