@@ -245,6 +245,7 @@ const SETUP: Setup = Setup {
     endpoints: 1,
     lag: 0,
     is_slow_to_look: false,
+    cuts_half_closed: false,
     seed: 0,
 };
 
