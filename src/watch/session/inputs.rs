@@ -399,11 +399,13 @@ impl Session {
         }
         let passes = fault::is_passing(fault.code) || head.status == 503;
         let failure = Failure::Refused(refusal);
-        if passes {
-            self.open.remove(&ticket);
-            self.note_failure(open, failure);
-        } else {
-            self.fail(endpoint, failure);
+        self.open.remove(&ticket);
+        match open.purpose {
+            _ if passes => self.note_failure(open, failure),
+            // Not everybody may read everything.
+            Purpose::Walk => self.on_hidden(open),
+            Purpose::Look => self.unverified = false,
+            _ => self.fail(endpoint, failure),
         }
     }
 
