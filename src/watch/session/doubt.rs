@@ -30,16 +30,20 @@ impl Session {
         let Some(raft) = head.raft else {
             return false;
         };
-        let jump = self.endpoints.observe(open.endpoint, raft, self.now);
-        jump >= self.plan.snapshot_behind && self.doubt(open, index)
+        let (behind, now) = (self.plan.snapshot_behind, self.now);
+        let upto = self
+            .endpoints
+            .observe(open.endpoint, raft, index, behind, now);
+        upto.is_some_and(|upto| self.doubt(open, upto))
     }
 
     /// The history of the member that was asked may lie up to `upto`; whether that matters.
     pub(super) fn doubt(&mut self, open: &Open, upto: Index) -> bool {
-        if self.cursor().is_none_or(|cursor| cursor >= upto) {
-            return false;
-        }
         self.endpoints.doubt(open.endpoint, upto, self.now);
+        let Some(cursor) = self.cursor().filter(|cursor| *cursor < upto) else {
+            return false;
+        };
+        self.endpoints.settle(cursor);
         self.close_where(|other| other.endpoint == open.endpoint);
         if self.endpoints.has_trusted() {
             self.note_failure(open, Failure::Doubtful(upto));

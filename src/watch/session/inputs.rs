@@ -96,7 +96,9 @@ impl Session {
         let identity = self.endpoints.identify(endpoint, head.cluster.as_deref());
         if let (false, Some(raft)) = (identity == Identity::Same, head.raft) {
             // Of interest once this is the cluster.
-            self.endpoints.observe(endpoint, raft, self.now);
+            let (index, behind) = (head.index.unwrap_or_default(), self.plan.snapshot_behind);
+            self.endpoints
+                .observe(endpoint, raft, index, behind, self.now);
         }
         match identity {
             Identity::Same => {
@@ -456,6 +458,10 @@ impl Session {
             .failed(endpoint, open.epoch, failure.clone(), self.now);
         if self.endpoints.current().1 != epoch || open.head.is_some() {
             self.mistrust();
+        }
+        if self.endpoints.current().0 != endpoint {
+            // Where the next one is asked, it also has to tell what happens.
+            self.close_where(|other| other.endpoint == endpoint && other.hangs());
         }
         match verdict {
             Verdict::Retry => {}

@@ -189,8 +189,11 @@ impl Session {
             self.mismatches = 0;
             return;
         }
-        let is_hidden = |asked: &Fingerprint| found.is_none_or(|found| found.index != asked.index);
-        if self.endpoints.doubted().is_some() && self.verifying.as_ref().is_some_and(is_hidden) {
+        let is_hidden = |asked: &Fingerprint| {
+            self.endpoints.may_hide(open.endpoint, asked.index)
+                && found.is_none_or(|found| found.index != asked.index)
+        };
+        if self.verifying.as_ref().is_some_and(is_hidden) {
             self.too_old = true;
             return;
         }
@@ -221,7 +224,8 @@ impl Session {
             .iter()
             .filter(|node| node.key == event.key && !node.dir);
         // A member that took a snapshot hides the event: what else it tells counts then.
-        let went_back = self.endpoints.went_back() && self.endpoints.doubted().is_some();
+        let is_hidden = self.endpoints.may_hide(open.endpoint, event.index);
+        let went_back = self.endpoints.went_back() && is_hidden;
         let contradicts = |node: &StateNode| is_other(node) && !is_later(node);
         if went_back || index < open.cursor || found.any(contradicts) {
             self.begin_anew(Cause::IndexRewound, index);

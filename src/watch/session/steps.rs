@@ -57,7 +57,11 @@ impl Session {
         };
         if self.plan.budget.is_spent() {
             // The reader of the output is behind: history keeps what follows, for a while.
+            // What is held beyond a hole would wait for ever: history has it, too.
             self.close_stream();
+            if let Some(ledger) = &mut self.ledger {
+                *ledger = Ledger::new(cursor);
+            }
             self.pressed = true;
             self.wake_by(Some(self.now + PRESSURE_POLL));
             return;

@@ -8,7 +8,7 @@ use super::store::{Watched, Write};
 use super::world::{FIRST, World, plan};
 use super::{Begin, SNAPSHOT_BEHIND, Setup, follow};
 use crate::model::{Cause, Index};
-use crate::watch::{Ask, OnGap, Start, Until};
+use crate::watch::{Ask, Budget, OnGap, Start, Until};
 
 #[test]
 fn a_stream_that_goes_mute_is_found_out_by_the_probe() {
@@ -471,4 +471,66 @@ fn members_that_take_snapshots_after_the_cluster_was_replaced_are_found_out() {
     ];
     let resync = OnGap::Resync;
     follow(&setup, Begin::History, resync, SNAPSHOT_BEHIND, &acts).unwrap();
+}
+
+#[test]
+fn events_that_fill_the_buffer_while_they_wait_for_those_before_them_are_told_all_the_same() {
+    let mut plan = plan(Start::Now, Until::Forever, 1);
+    plan.budget = Budget::new(2000);
+    let mut world = World::new(plan, Watched::Tree, 1, &[Write::Other; 10]);
+    world.begin();
+    world.run_for(Duration::from_millis(100));
+    for _ in 0..20 {
+        world.server.write(Write::Other);
+        world.server.write(Write::Set(1));
+        world.run_for(Duration::from_millis(1));
+    }
+    world.run_for(Duration::from_secs(60));
+    assert_eq!(world.checks.delivered.len(), 20);
+}
+
+#[test]
+fn an_event_that_a_snapshot_hides_is_no_rebuilt_store() {
+    for seed in 0..20 {
+        let mut plan = plan(Start::Now, Until::Forever, seed);
+        plan.endpoints = 2;
+        plan.snapshot_behind = SNAPSHOT_BEHIND;
+        let mut world = World::new(plan, Watched::Tree, 2, &[Write::Other; 10]);
+        world.begin();
+        world.run_for(Duration::from_millis(200));
+        // To the second endpoint, and back.
+        world.server.refuse_at(0, Duration::from_secs(1));
+        world.run_for(Duration::from_secs(3));
+        world.server.stop(1);
+        world.server.refuse_at(1, Duration::from_secs(1));
+        world.run_for(Duration::from_secs(3));
+        world.burst(&[Write::Set(1), Write::Set(2), Write::Set(1)]);
+        world.run_for(Duration::from_secs(2));
+        world.server.install(1, 300);
+        world.run_for(Duration::from_secs(2));
+        world.server.refuse_at(0, Duration::from_secs(3));
+        world.run_for(Duration::from_secs(20));
+        assert_eq!(world.checks.delivered.len(), 3);
+        assert!(world.checks.gaps.is_empty(), "seed {seed}");
+    }
+}
+
+#[test]
+fn the_waits_go_with_the_watch_where_a_member_has_lost_its_majority() {
+    let mut plan = plan(Start::Now, Until::Forever, 1);
+    plan.endpoints = 2;
+    let mut world = World::new(plan, Watched::Tree, 2, &[Write::Other; 10]);
+    world.server.refuse_at(0, Duration::from_secs(5));
+    world.begin();
+    world.run_for(Duration::from_secs(10));
+    world.server.stop(1);
+    world.run_for(Duration::from_secs(60));
+    for _ in 0..300 {
+        world.server.write(Write::Other);
+        world.run_for(Duration::from_millis(10));
+    }
+    world.server.write(Write::Set(1));
+    world.run_for(4 * LATENCY);
+    assert_eq!(world.checks.delivered.len(), 1);
+    assert!(world.checks.gaps.is_empty());
 }
