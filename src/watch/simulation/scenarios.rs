@@ -49,6 +49,39 @@ fn a_wait_that_ends_without_the_event_that_history_has_loses_nothing() {
 }
 
 #[test]
+fn while_the_reader_of_the_output_is_behind_nothing_is_asked_that_would_be_held() {
+    let mut world = World::quiet(10);
+    world.act(&Act::StopReading);
+    world.burst(&[Write::Set(0)]);
+    world.run_for(Duration::from_secs(1));
+    let before = world.server.opened.len();
+    for _ in 0..20 {
+        world.burst(&[Write::Set(0)]);
+        world.run_for(Duration::from_millis(200));
+    }
+    let asked = world.server.opened.len() - before;
+    assert_eq!(asked, 0, "requests");
+    world.act(&Act::Read);
+    world.run_for(Duration::from_secs(5));
+    assert_eq!(world.checks.delivered.len(), 21);
+}
+
+#[test]
+fn a_wait_that_a_proxy_ends_with_nothing_says_nothing() {
+    let mut world = World::quiet(10);
+    world.server.is_slow_to_look = true;
+    for name in 0..50 {
+        world.act(&Act::Skip(vec![Write::Set(name), Write::Other]));
+        for _ in 0..30 {
+            world.run_for(Duration::from_millis(100));
+            world.act(&Act::EmptyEnds);
+        }
+    }
+    world.run_for(Duration::from_secs(60));
+    assert_eq!(world.checks.delivered.len(), 50);
+}
+
+#[test]
 fn a_quiet_key_in_a_busy_store_stays_within_history() {
     let mut world = World::quiet(10);
     for _ in 0..400 {

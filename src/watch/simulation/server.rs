@@ -1,6 +1,7 @@
 //! The model server: members of a cluster, the connections to them, and their faults.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use super::store::{Store, Write};
@@ -70,8 +71,8 @@ pub struct Wire {
     has_head: bool,
     /// Whether it is told of what happens: not once it was answered, or went mute.
     pub registered: bool,
-    /// It ends without its event where it is half-closed now.
-    overlooks: bool,
+    /// Where it is half-closed now, it ends without its event; what only it may overlook.
+    overlooks: Option<Range<u64>>,
     /// What is on its way, and when it arrives.
     queue: VecDeque<(Instant, Input)>,
 }
@@ -295,10 +296,17 @@ impl Server {
         let waits: Vec<Ticket> = self
             .wires
             .iter()
-            .filter(|(_, wire)| wire.registered)
+            .filter(|(_, wire)| wire.registered || wire.overlooks.is_some())
             .map(|(ticket, _)| *ticket)
             .collect();
         for ticket in waits {
+            if let Some(wire) = self.wires.get_mut(&ticket) {
+                // Whoever is told so without having asked for it knows nothing.
+                for index in wire.overlooks.clone().into_iter().flatten() {
+                    self.overlooked.remove(&index);
+                }
+                wire.forget(0);
+            }
             self.end(ticket, End::Clean);
         }
     }
@@ -384,7 +392,7 @@ impl Server {
         }
         let wire = self.wires.get_mut(&ticket);
         if let Some(wire) = wire
-            && std::mem::take(&mut wire.overlooks)
+            && wire.overlooks.take().is_some()
         {
             wire.queue.clear();
             wire.registered = true;
@@ -408,7 +416,7 @@ impl Server {
         let (era, member) = (wire.era, wire.member);
         match input {
             Input::Head { .. } => wire.has_head = true,
-            Input::Events { .. } => wire.overlooks = false,
+            Input::Events { .. } => wire.overlooks = None,
             _ => {}
         }
         if let Input::Ended { ticket, .. } = &input {
@@ -433,7 +441,7 @@ impl Server {
             ask,
             has_head: false,
             registered: false,
-            overlooks: false,
+            overlooks: None,
             queue: VecDeque::new(),
         };
         self.reply(ticket, &mut wire);
@@ -564,8 +572,9 @@ impl Server {
                             _ => 0,
                         };
                         let at = at + Duration::from_millis(looks);
-                        wire.overlooks = is_slow;
+                        wire.overlooks = is_slow.then_some(0..0);
                         if is_late {
+                            wire.overlooks = Some(from..index + 1);
                             self.overlooked.extend(span);
                         }
                         let is_mixed = self.members[wire.member].damage.contains_key(&found);
@@ -639,7 +648,7 @@ impl Wire {
     /// Nothing more comes but the first so many things on their way.
     fn forget(&mut self, kept: usize) {
         self.registered = false;
-        self.overlooks = false;
+        self.overlooks = None;
         self.queue.truncate(kept);
     }
 
