@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use super::acts::{Act, Rebuild};
-use super::server::{LATENCY, Loss};
+use super::server::LATENCY;
 use super::store::{Watched, Write};
+use super::wire::Loss;
 use super::world::{FIRST, World, plan};
 use super::{Begin, SNAPSHOT_BEHIND, Setup, follow};
 use crate::model::{Cause, Index};
