@@ -152,10 +152,9 @@ impl Endpoints {
         self.doubts.retain(|_, (upto, _)| *upto > cursor);
     }
 
-    /// The store is another one: nothing that was known of its members counts.
+    /// The store is another one: what was doubted of its members is of no interest.
     pub fn forget(&mut self) {
         self.doubts.clear();
-        self.raft.clear();
         self.back.clear();
     }
 

@@ -93,7 +93,12 @@ impl Session {
     /// Compares the cluster's id; false where the reply is of no use.
     fn identify(&mut self, ticket: Ticket, endpoint: usize, head: &Head) -> bool {
         let is_first = !self.endpoints.has_cluster();
-        match self.endpoints.identify(endpoint, head.cluster.as_deref()) {
+        let identity = self.endpoints.identify(endpoint, head.cluster.as_deref());
+        if let (false, Some(raft)) = (identity == Identity::Same, head.raft) {
+            // Of interest once this is the cluster.
+            self.endpoints.observe(endpoint, raft, self.now);
+        }
+        match identity {
             Identity::Same => {
                 if let Some(cluster) = head.cluster.clone().filter(|_| is_first) {
                     self.tell(Update::Cluster(cluster));

@@ -477,3 +477,32 @@ fn a_store_that_is_rebuilt_behind_two_members_is_declared() {
     ];
     follow(&setup, Begin::Now, OnGap::Continue, u64::MAX, &acts).unwrap();
 }
+
+#[test]
+fn members_that_take_snapshots_after_the_cluster_was_replaced_are_found_out() {
+    let setup = Setup {
+        before: set(4),
+        members: 3,
+        endpoints: 3,
+        seed: 5_082_991_669_493_919_826,
+        ..SETUP
+    };
+    let acts = [
+        Act::Rebuild(Rebuild {
+            writes: set(1),
+            percent: 0,
+            other_cluster: true,
+        }),
+        Act::Burst(vec![Write::Other]),
+        Act::Stop(65),
+        Act::CutAll,
+        Act::CutAll,
+        Act::Burst(vec![Write::Set(0), Write::Refresh(0), Write::Set(0)]),
+        Act::Down(106, 7),
+        Act::Install(0, 278),
+        Act::Install(65, 19),
+        Act::Wait(7),
+    ];
+    let resync = OnGap::Resync;
+    follow(&setup, Begin::History, resync, SNAPSHOT_BEHIND, &acts).unwrap();
+}
