@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use super::acts::{Act, Rebuild};
-use super::server::{LATENCY, Loss};
+use super::server::LATENCY;
 use super::store::{Watched, Write};
+use super::wire::Loss;
 use super::world::{FIRST, World, plan};
 use super::{Begin, SNAPSHOT_BEHIND, Setup, follow};
 use crate::model::{Cause, Index};
@@ -46,6 +47,39 @@ fn a_wait_that_ends_without_the_event_that_history_has_loses_nothing() {
     assert_eq!(world.checks.delivered.len(), 100);
     let gaps = &world.checks.gaps;
     assert!(gaps.is_empty(), "{gaps:?}");
+}
+
+#[test]
+fn while_the_reader_of_the_output_is_behind_nothing_is_asked_that_would_be_held() {
+    let mut world = World::quiet(10);
+    world.act(&Act::StopReading);
+    world.burst(&[Write::Set(0)]);
+    world.run_for(Duration::from_secs(1));
+    let before = world.server.opened.len();
+    for _ in 0..20 {
+        world.burst(&[Write::Set(0)]);
+        world.run_for(Duration::from_millis(200));
+    }
+    let asked = world.server.opened.len() - before;
+    assert_eq!(asked, 0, "requests");
+    world.act(&Act::Read);
+    world.run_for(Duration::from_secs(5));
+    assert_eq!(world.checks.delivered.len(), 21);
+}
+
+#[test]
+fn a_wait_that_a_proxy_ends_with_nothing_says_nothing() {
+    let mut world = World::quiet(10);
+    world.server.is_slow_to_look = true;
+    for name in 0..50 {
+        world.act(&Act::Skip(vec![Write::Set(name), Write::Other]));
+        for _ in 0..30 {
+            world.run_for(Duration::from_millis(100));
+            world.act(&Act::EmptyEnds);
+        }
+    }
+    world.run_for(Duration::from_secs(60));
+    assert_eq!(world.checks.delivered.len(), 50);
 }
 
 #[test]
