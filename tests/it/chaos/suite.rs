@@ -233,10 +233,10 @@ impl Soak {
     fn run(&mut self, ground: Ground, arena: &mut Arena, course: &Course, seed: u64) {
         let name = course.name();
         let begin = self.begin.elapsed().as_secs();
-        let runs = self.survived.get(&name).map_or(0, |(_, all)| *all);
+        // Others watch the first of each, since less is written then.
+        let is_first = !self.survived.contains_key(&name);
         let effort = Effort {
-            // The first of each, and then one in three: others watch where less is written.
-            rivals: self.effort.rivals && runs.is_multiple_of(3),
+            rivals: self.effort.rivals && is_first,
             ..self.effort
         };
         let run = AssertUnwindSafe(|| arena.run(course, effort, seed));

@@ -18,7 +18,7 @@ use crate::support::v2::{self, Truth, Writer};
 /// How many write in scope to a single server; one more writes elsewhere. Several agree in
 /// more time, on more at once.
 const LANES: usize = 3;
-const LANES_OF_A_CLUSTER: usize = 8;
+const LANES_OF_A_CLUSTER: usize = 12;
 
 /// Each waits as long between two writes: a short fault must not outlast history.
 const PACE: Duration = Duration::from_millis(4);
