@@ -13,6 +13,9 @@ use crate::model::Index;
 /// What an endpoint told of itself counts for so long after it was left.
 const REMEMBERED: Duration = Duration::from_secs(60);
 
+/// By so much a member's raft index may go back when it is restarted.
+const RESTART: u64 = 100;
+
 /// What the id of the cluster that answered tells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Identity {
@@ -55,6 +58,8 @@ pub struct Endpoints {
     live: bool,
     /// The raft index that each told last, and when it was left since.
     raft: BTreeMap<usize, (u64, Option<Instant>)>,
+    /// Those whose raft index has gone back.
+    back: BTreeSet<usize>,
     /// Those whose history may lie, up to where, and since when that is known.
     doubts: BTreeMap<usize, (Index, Instant)>,
 }
@@ -77,6 +82,7 @@ impl Endpoints {
             retry_at: None,
             live: false,
             raft: BTreeMap::new(),
+            back: BTreeSet::new(),
             doubts: BTreeMap::new(),
         }
     }
@@ -126,6 +132,9 @@ impl Endpoints {
     /// where that was not long ago.
     pub fn observe(&mut self, endpoint: usize, raft: u64, now: Instant) -> u64 {
         let before = self.raft.insert(endpoint, (raft, None));
+        if before.is_some_and(|(before, _)| raft.saturating_add(RESTART) < before) {
+            self.back.insert(endpoint);
+        }
         let is_known = |left: Instant| now.duration_since(left) <= REMEMBERED;
         before
             .filter(|(_, left)| left.is_none_or(is_known))
@@ -143,10 +152,17 @@ impl Endpoints {
         self.doubts.retain(|_, (upto, _)| *upto > cursor);
     }
 
-    /// The store is another one: nothing that was known of its members counts.
+    /// The store is another one: what was doubted of its members is of no interest.
     pub fn forget(&mut self) {
         self.doubts.clear();
-        self.raft.clear();
+        self.back.clear();
+    }
+
+    /// Whether the raft index of the current endpoint has gone back by more than a restart can
+    /// explain. Behind one address that may be another member, so that it is a hint alone.
+    #[must_use]
+    pub fn went_back(&self) -> bool {
+        self.back.contains(&self.current)
     }
 
     /// Up to where the history of the current endpoint may lie, and since when that is known.

@@ -1,8 +1,8 @@
 //! The watch engine.
 //!
 //! [`session`] decides and is pure; [`ledger`] knows what is proven; [`endpoints`] knows which
-//! server to ask; [`questions`] what to ask; [`mirror`] keeps the last known state; [`driver`] carries the decisions out. What goes in
-//! and out of a session is here.
+//! server to ask; [`questions`] what to ask; [`mirror`] keeps the last known state; [`driver`]
+//! carries the decisions out. What goes in and out of a session is here.
 
 pub mod backoff;
 pub mod driver;

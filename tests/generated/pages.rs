@@ -738,11 +738,17 @@ const RECORDS: Section = Section {
             ),
             (
                 "indexRewound",
-                "The index of the store went back: it was restored or rebuilt.",
+                "The index of the store went back, or another event is where the last one was: \
+                 it was restored or rebuilt.",
+            ),
+            (
+                "memberUntrusted",
+                "The only member that can be reached took a snapshot from the leader, and its \
+                 history may hide events.",
             ),
         ]),
         Text(
-            "After the latter two, indexes begin anew, and the gap has no end: `10-` in text, \
+            "After `clusterChanged` and `indexRewound`, indexes begin anew, and the gap has no end: `10-` in text, \
              `\"to\":null` in JSON.",
         ),
     ],

@@ -93,7 +93,12 @@ impl Session {
     /// Compares the cluster's id; false where the reply is of no use.
     fn identify(&mut self, ticket: Ticket, endpoint: usize, head: &Head) -> bool {
         let is_first = !self.endpoints.has_cluster();
-        match self.endpoints.identify(endpoint, head.cluster.as_deref()) {
+        let identity = self.endpoints.identify(endpoint, head.cluster.as_deref());
+        if let (false, Some(raft)) = (identity == Identity::Same, head.raft) {
+            // Of interest once this is the cluster.
+            self.endpoints.observe(endpoint, raft, self.now);
+        }
+        match identity {
             Identity::Same => {
                 if let Some(cluster) = head.cluster.clone().filter(|_| is_first) {
                     self.tell(Update::Cluster(cluster));
@@ -313,6 +318,7 @@ impl Session {
             _ if open.answered && open.purpose != Purpose::Stream => {}
             End::Failed(Failure::Cut(_)) if open.half_closed => {
                 // Some proxies take a half-close for a close.
+                self.mistrust();
                 self.half_closes_broken = self.half_closes_broken.saturating_add(1);
                 if self.half_closes_broken == BROKEN {
                     let endpoint = open.endpoint;
@@ -446,11 +452,8 @@ impl Session {
         let verdict = self
             .endpoints
             .failed(endpoint, open.epoch, failure.clone(), self.now);
-        if self.endpoints.current().1 != epoch {
-            // Whoever answers next may be another store.
-            self.unverified = self.last.is_some();
-            self.too_old = false;
-            self.close_where(|open| open.head.is_none() && open.purpose != Purpose::Rewind);
+        if self.endpoints.current().1 != epoch || open.head.is_some() {
+            self.mistrust();
         }
         match verdict {
             Verdict::Retry => {}
@@ -465,6 +468,20 @@ impl Session {
             }
             Verdict::Hopeless(attempts) => self.finish(Outcome::Failed(attempts)),
         }
+    }
+
+    /// Whoever answers next may be another store: what was asked and is not answered yet is asked
+    /// anew, after a comparison.
+    fn mistrust(&mut self) {
+        self.unverified = self.last.is_some();
+        self.too_old = false;
+        self.close_where(|open| {
+            let compares = matches!(
+                open.purpose,
+                Purpose::Rewind | Purpose::Verify | Purpose::Look
+            );
+            open.head.is_none() && !compares
+        });
     }
 
     /// A wait that ended without an event is opened anew later each time, unless it lasted.

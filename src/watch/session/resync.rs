@@ -220,7 +220,10 @@ impl Session {
         let mut found = nodes
             .iter()
             .filter(|node| node.key == event.key && !node.dir);
-        if index < open.cursor || found.any(|node| is_other(node) && !is_later(node)) {
+        // A member that took a snapshot hides the event: what else it tells counts then.
+        let went_back = self.endpoints.went_back() && self.endpoints.doubted().is_some();
+        let contradicts = |node: &StateNode| is_other(node) && !is_later(node);
+        if went_back || index < open.cursor || found.any(contradicts) {
             self.begin_anew(Cause::IndexRewound, index);
         } else if let Some(ledger) = &mut self.ledger {
             // What is held may be of another store all the same.

@@ -245,6 +245,7 @@ const SETUP: Setup = Setup {
     endpoints: 1,
     lag: 0,
     is_slow_to_look: false,
+    cuts_half_closed: false,
     seed: 0,
 };
 
@@ -399,12 +400,75 @@ fn a_store_rebuilt_after_another_failure_is_declared() {
     let mut world = World::quiet(10);
     world.burst(&set(4));
     world.run_for(Duration::from_secs(2));
-    // Of the waits only the last one breaks, which is the alarm; then all.
-    let last = world.server.wires.len() - 1;
-    world.server.cut_one(u8::try_from(last).unwrap());
-    world.run_for(Duration::from_secs(1));
+    let mut wires = world.server.wires.values();
+    let alarm = wires.position(|wire| wire.ask == Ask::Alarm).unwrap();
+    world.server.cut_one(u8::try_from(alarm).unwrap());
+    world.run_for(Duration::from_millis(300));
+    // The stream and the probe are older than that failure.
     let store = world.server.store().anew(&[Write::Set(1); 28]);
     world.server.rebuild(store);
     world.run_for(Duration::from_secs(15));
     assert_eq!(world.checks.gaps.len(), 1);
+}
+
+#[test]
+fn a_store_that_is_rebuilt_behind_two_members_is_declared() {
+    let setup = Setup {
+        before: set(2),
+        members: 2,
+        lag: 1,
+        is_slow_to_look: true,
+        seed: 6_074_446_855_447_808_426,
+        ..SETUP
+    };
+    let mut first = vec![Write::Other];
+    first.extend(set(3));
+    first.extend([Write::Set(2), Write::Delete(0)]);
+    let acts = [
+        Act::CutOne(173),
+        Act::Burst(first),
+        Act::Restart(68),
+        Act::Wait(4),
+        Act::Wait(30),
+        Act::Burst(set(7)),
+        Act::Skip(set(1)),
+        Act::Wait(12),
+        Act::Lose(vec![Loss::SilentBody, Loss::SilentBody]),
+        Act::Burst(vec![Write::Other; 25]),
+        Act::Rebuild(Rebuild {
+            writes: set(1),
+            percent: 37,
+            other_cluster: false,
+        }),
+    ];
+    follow(&setup, Begin::Now, OnGap::Continue, u64::MAX, &acts).unwrap();
+}
+
+#[test]
+fn members_that_take_snapshots_after_the_cluster_was_replaced_are_found_out() {
+    let setup = Setup {
+        before: set(4),
+        members: 3,
+        endpoints: 3,
+        seed: 5_082_991_669_493_919_826,
+        ..SETUP
+    };
+    let acts = [
+        Act::Rebuild(Rebuild {
+            writes: set(1),
+            percent: 0,
+            other_cluster: true,
+        }),
+        Act::Burst(vec![Write::Other]),
+        Act::Stop(65),
+        Act::CutAll,
+        Act::CutAll,
+        Act::Burst(vec![Write::Set(0), Write::Refresh(0), Write::Set(0)]),
+        Act::Down(106, 7),
+        Act::Install(0, 278),
+        Act::Install(65, 19),
+        Act::Wait(7),
+    ];
+    let resync = OnGap::Resync;
+    follow(&setup, Begin::History, resync, SNAPSHOT_BEHIND, &acts).unwrap();
 }

@@ -90,6 +90,8 @@ pub struct Server {
     losses: Vec<Loss>,
     /// It may come to look into its history long after the head.
     pub is_slow_to_look: bool,
+    /// A proxy before it takes a half-close for a close.
+    pub cuts_half_closed: bool,
     /// What a wait may have ended without, though history had it.
     overlooked: BTreeSet<u64>,
     luck: fastrand::Rng,
@@ -110,6 +112,7 @@ impl Server {
             refuses_until: vec![now; plan.endpoints],
             losses: Vec::new(),
             is_slow_to_look: false,
+            cuts_half_closed: false,
             overlooked: BTreeSet::new(),
             luck: fastrand::Rng::with_seed(plan.seed),
             budget: plan.budget.clone(),
@@ -375,6 +378,10 @@ impl Server {
     /// A wait that nobody has answered ends, and so does one to which the server has not come
     /// back since its head (fact 17).
     pub fn half_close(&mut self, ticket: Ticket) {
+        if self.cuts_half_closed {
+            self.cut(ticket);
+            return;
+        }
         let wire = self.wires.get_mut(&ticket);
         if let Some(wire) = wire
             && std::mem::take(&mut wire.overlooks)
@@ -392,25 +399,27 @@ impl Server {
         self.wires.values().filter_map(Wire::arrival).min()
     }
 
-    /// Something that has arrived, and the store that it comes from.
-    pub fn arrived(&mut self) -> Option<(Input, usize)> {
+    /// Something that has arrived, the store that it comes from, and the member.
+    pub fn arrived(&mut self) -> Option<(Input, usize, usize)> {
         let now = self.now;
         let ready = |wire: &Wire| wire.arrival().is_some_and(|at| at <= now);
         let wire = self.wires.values_mut().find(|wire| ready(wire))?;
         let (_, input) = wire.queue.pop_front()?;
-        let era = wire.era;
+        let (era, member) = (wire.era, wire.member);
         match input {
-            Input::Head { .. } => {
-                wire.has_head = true;
-                self.members[wire.member].heard = Some(now);
-            }
+            Input::Head { .. } => wire.has_head = true,
             Input::Events { .. } => wire.overlooks = false,
             _ => {}
         }
         if let Input::Ended { ticket, .. } = &input {
             self.wires.remove(ticket);
         }
-        Some((input, era))
+        Some((input, era, member))
+    }
+
+    /// The client has taken in what a member told of itself.
+    pub fn hear(&mut self, member: usize) {
+        self.members[member].heard = Some(self.now);
     }
 
     pub fn open(&mut self, ticket: Ticket, endpoint: usize, ask: Ask) {
@@ -544,10 +553,11 @@ impl Server {
                         let is_slow = self.is_slow_to_look
                             && matches!(wire.ask, Ask::Wait { hangs: false, .. });
                         // Nothing is overlooked twice by those who wait for a while: that would
-                        // be too much for any client.
+                        // be too much for any client. One that breaks is no answer at all.
                         let is_late = is_slow
                             && self.luck.u8(..4) == 0
-                            && self.overlooked.range(span.clone()).next().is_none();
+                            && (self.cuts_half_closed
+                                || self.overlooked.range(span.clone()).next().is_none());
                         let looks = match (is_slow, is_late) {
                             (_, true) => self.luck.u64(20..1500),
                             (true, _) => self.luck.u64(1..5),

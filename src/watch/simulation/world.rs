@@ -172,9 +172,16 @@ impl World {
                 break;
             };
             self.server.now = self.server.now.max(at);
-            let arrived = self.server.arrived();
-            let era = arrived.as_ref().map(|(_, era)| *era);
-            self.feed(arrived.map_or(Input::Tick, |(input, _)| input), era);
+            let Some((input, era, member)) = self.server.arrived() else {
+                self.feed(Input::Tick, None);
+                continue;
+            };
+            // What is heard of another store than the one that is watched is forgotten.
+            let is_heard = matches!(input, Input::Head { .. }) && era == self.checks.era;
+            self.feed(input, Some(era));
+            if is_heard {
+                self.server.hear(member);
+            }
         }
         self.server.now = self.server.now.max(until);
     }
