@@ -233,12 +233,12 @@ impl Soak {
     fn run(&mut self, ground: Ground, arena: &mut Arena, course: &Course, seed: u64) {
         let name = course.name();
         let begin = self.begin.elapsed().as_secs();
-        // Others watch the first of each, since less is written then.
-        let is_first = !self.survived.contains_key(&name);
-        let effort = Effort {
-            rivals: self.effort.rivals && is_first,
-            ..self.effort
-        };
+        // Others watch the first of each, and not for long, since less is written then.
+        let mut effort = self.effort;
+        effort.rivals &= !self.survived.contains_key(&name);
+        if effort.rivals {
+            effort.span /= 2;
+        }
         let run = AssertUnwindSafe(|| arena.run(course, effort, seed));
         let outcome = catch_unwind(run);
         let place = format!(
