@@ -1,6 +1,7 @@
 //! The model server: members of a cluster, the connections to them, and their faults.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::ops::RangeInclusive;
 use std::time::{Duration, Instant};
 
 use super::store::{Store, Write};
@@ -253,7 +254,7 @@ impl Server {
             let end = if wire.has_head {
                 wire.silence(self.now)
             } else {
-                wire.silence_before_head(self.now)
+                Some(wire.silence_before_head(self.now))
             };
             wire.forget(0);
             wire.fail(ticket, end);
@@ -451,7 +452,7 @@ impl Server {
         let end = match loss {
             Loss::CutBody => Some((at + LATENCY, Failure::Cut("cut".to_owned()))),
             Loss::SilentBody => wire.silence(at),
-            Loss::Silent => wire.silence_before_head(at),
+            Loss::Silent => Some(wire.silence_before_head(at)),
         };
         wire.forget(usize::from(loss != Loss::Silent));
         wire.fail(ticket, end);
@@ -529,58 +530,69 @@ impl Server {
             }
             | Ask::Walk { from: Index(from) } => {
                 let from = *from;
-                let oldest = oldest(index);
-                if from < oldest {
-                    let fault = Fault {
-                        code: v2::fault::INDEX_CLEARED,
-                        message: "cleared".to_owned(),
-                        cause: format!("the requested history has been cleared [{oldest}/{from}]"),
-                        index: Index(index),
-                    };
-                    say(failed(Failure::Refused(Box::new(Refusal { fault, head }))));
-                    return;
-                }
-                say(head_of(head));
-                let (store, damage) = (self.store(), &self.members[wire.member].damage);
-                let is_found = |index: &u64| match wire.ask {
-                    _ if damage.get(index) == Some(&Damage::Hidden) => false,
-                    Ask::Walk { .. } => store.is_event(*index),
-                    _ => store.in_history(*index),
-                };
-                match (from..=index).find(is_found) {
-                    Some(found) => {
-                        let span = from..=index;
-                        let is_slow = self.is_slow_to_look
-                            && matches!(wire.ask, Ask::Wait { hangs: false, .. });
-                        // Nothing is overlooked twice by those who wait for a while: that would
-                        // be too much for any client. One that breaks is no answer at all.
-                        let is_late = is_slow
-                            && self.luck.u8(..4) == 0
-                            && (self.cuts_half_closed
-                                || self.overlooked.range(span.clone()).next().is_none());
-                        let looks = match (is_slow, is_late) {
-                            (_, true) => self.luck.u64(20..1500),
-                            (true, _) => self.luck.u64(1..5),
-                            _ => 0,
-                        };
-                        let at = at + Duration::from_millis(looks);
-                        wire.overlooks = is_slow;
-                        if is_late {
-                            self.overlooked.extend(span);
-                        }
-                        let is_mixed = self.members[wire.member].damage.contains_key(&found);
-                        let line = match is_mixed {
-                            true => self.store().damaged_line(found),
-                            false => self.store().line(found),
-                        };
-                        let event = events(ticket, &line, &self.budget);
-                        wire.queue.push_back((at, event));
-                        wire.queue.push_back((at, Input::Ended { ticket, end }));
-                    }
-                    None => wire.registered = true,
-                }
+                self.reply_from_history(ticket, wire, head, from..=index);
             }
         }
+    }
+
+    /// What history has in `span`; where it has nothing, the wait is registered.
+    fn reply_from_history(
+        &mut self,
+        ticket: Ticket,
+        wire: &mut Wire,
+        head: Head,
+        span: RangeInclusive<u64>,
+    ) {
+        let at = self.now + 2 * LATENCY;
+        let (from, index) = (*span.start(), *span.end());
+        let oldest = oldest(index);
+        if from < oldest {
+            let fault = Fault {
+                code: v2::fault::INDEX_CLEARED,
+                message: "cleared".to_owned(),
+                cause: format!("the requested history has been cleared [{oldest}/{from}]"),
+                index: Index(index),
+            };
+            let end = End::Failed(Failure::Refused(Box::new(Refusal { fault, head })));
+            wire.queue.push_back((at, Input::Ended { ticket, end }));
+            return;
+        }
+        wire.queue.push_back((at, Input::Head { ticket, head }));
+        let (store, damage) = (self.store(), &self.members[wire.member].damage);
+        let is_found = |index: &u64| match wire.ask {
+            _ if damage.get(index) == Some(&Damage::Hidden) => false,
+            Ask::Walk { .. } => store.is_event(*index),
+            _ => store.in_history(*index),
+        };
+        let Some(found) = span.clone().find(is_found) else {
+            wire.registered = true;
+            return;
+        };
+        let line = if damage.contains_key(&found) {
+            store.damaged_line(found)
+        } else {
+            store.line(found)
+        };
+        let is_slow = self.is_slow_to_look && matches!(wire.ask, Ask::Wait { hangs: false, .. });
+        // Nothing is overlooked twice by those who wait for a while: that would be too much for
+        // any client. One that breaks is no answer at all.
+        let is_late = is_slow
+            && self.luck.u8(..4) == 0
+            && (self.cuts_half_closed || self.overlooked.range(span.clone()).next().is_none());
+        let looks = match (is_slow, is_late) {
+            (_, true) => self.luck.u64(20..1500),
+            (true, _) => self.luck.u64(1..5),
+            _ => 0,
+        };
+        let at = at + Duration::from_millis(looks);
+        wire.overlooks = is_slow;
+        if is_late {
+            self.overlooked.extend(span);
+        }
+        let event = events(ticket, &line, &self.budget);
+        wire.queue.push_back((at, event));
+        let end = End::Clean;
+        wire.queue.push_back((at, Input::Ended { ticket, end }));
     }
 
     /// The state as a read of it tells it.
@@ -628,12 +640,12 @@ impl Wire {
     }
 
     /// Likewise where not even its head came.
-    fn silence_before_head(&self, since: Instant) -> Option<(Instant, Failure)> {
+    fn silence_before_head(&self, since: Instant) -> (Instant, Failure) {
         let patience = match self.ask {
             Ask::Index | Ask::State | Ask::Look(_) => QUORUM_PATIENCE,
             Ask::Stream | Ask::Alarm | Ask::Wait { .. } | Ask::Walk { .. } => PATIENCE,
         };
-        Some((since + patience, Failure::Silent("no head".to_owned())))
+        (since + patience, Failure::Silent("no head".to_owned()))
     }
 
     /// Nothing more comes but the first so many things on their way.
