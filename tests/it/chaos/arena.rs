@@ -59,7 +59,8 @@ pub struct Effort {
     pub span: Duration,
     /// Whether some of them last long.
     pub has_time: bool,
-    /// Whether others watch too.
+    /// Whether others watch too. Then less is written: what they lose is not to be for want of
+    /// speed.
     pub rivals: bool,
 }
 
@@ -124,6 +125,7 @@ impl Arena {
             urls: self.urls(),
             top,
             mark: "",
+            is_gentle: effort.rivals,
         };
         let (happened, log) = writers::while_writing(&task, random, || {
             // Not before something is going on that can go wrong.

@@ -186,12 +186,9 @@ impl Score {
          out of order | never so | gaps declared | gaps missed | false certain |\n\
          |---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n";
 
-    /// What can be said of those who declare nothing.
+    /// What can be said of those who declare nothing, too.
     pub fn in_short(&self) -> String {
-        format!(
-            "{} | {} | {} | {}",
-            self.lost, self.duplicated, self.disordered, self.invented
-        )
+        format!("{} | {} | {}", self.lost, self.duplicated, self.disordered)
     }
 }
 

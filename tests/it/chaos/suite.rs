@@ -205,7 +205,8 @@ impl Ground {
 struct Soak {
     begin: Instant,
     effort: Effort,
-    table: BTreeMap<(String, Kind), Score>,
+    /// Of each who watched, with others beside or alone.
+    table: BTreeMap<(String, Kind, bool), Score>,
     /// Of the tool, on three nodes.
     on_three: Score,
     /// Of each: those in which all was well, and all.
@@ -232,7 +233,13 @@ impl Soak {
     fn run(&mut self, ground: Ground, arena: &mut Arena, course: &Course, seed: u64) {
         let name = course.name();
         let begin = self.begin.elapsed().as_secs();
-        let run = AssertUnwindSafe(|| arena.run(course, self.effort, seed));
+        // Others watch the first of each, and not for long, since less is written then.
+        let mut effort = self.effort;
+        effort.rivals &= !self.survived.contains_key(&name);
+        if effort.rivals {
+            effort.span /= 2;
+        }
+        let run = AssertUnwindSafe(|| arena.run(course, effort, seed));
         let outcome = catch_unwind(run);
         let place = format!(
             "{name} on {} of {:?}, seed {seed}",
@@ -266,8 +273,10 @@ impl Soak {
     }
 
     fn note(&mut self, ground: Ground, name: &str, seed: u64, outcome: Outcome) -> Option<String> {
+        let is_beside = outcome.scores.len() > 1;
         for (kind, score) in outcome.scores {
-            let row = self.table.entry((name.to_owned(), kind)).or_default();
+            let row = (name.to_owned(), kind, is_beside);
+            let row = self.table.entry(row).or_default();
             *row = row.and(score);
             if kind == Kind::Tool && ground.size == 3 {
                 self.on_three = self.on_three.and(score);
@@ -283,9 +292,9 @@ impl Soak {
         let names: Vec<&String> = self.survived.keys().collect();
         let mut text = format!("\n{}", Score::COLUMNS);
         for name in &names {
-            writeln!(text, "| {name} | {} |", self.row(name, Kind::Tool)).unwrap();
+            writeln!(text, "| {name} | {} |", self.all_runs(name)).unwrap();
         }
-        writeln!(text, "| **all** | {} |", self.row("", Kind::Tool)).unwrap();
+        writeln!(text, "| **all** | {} |", self.all_runs("")).unwrap();
         writeln!(text, "| of that on three nodes | {} |", self.on_three).unwrap();
         if self.effort.rivals {
             self.show_rivals(&mut text, &names);
@@ -298,28 +307,41 @@ impl Soak {
     }
 
     /// The sum of the runs with that name; of all where there is none.
-    fn row(&self, name: &str, kind: Kind) -> Score {
-        let rows = self.table.iter();
-        let rows = rows.filter(|((one, of), _)| (one == name || name.is_empty()) && *of == kind);
+    fn row(&self, name: &str, kind: Kind, is_beside: bool) -> Score {
+        let rows = self.table.iter().filter(|((one, of, beside), _)| {
+            (one == name || name.is_empty()) && *of == kind && *beside == is_beside
+        });
         rows.fold(Score::default(), |sum, (_, one)| sum.and(*one))
     }
 
+    fn all_runs(&self, name: &str) -> Score {
+        self.row(name, Kind::Tool, true)
+            .and(self.row(name, Kind::Tool, false))
+    }
+
     fn show_rivals(&self, text: &mut String, names: &[&String]) {
-        let columns = ["lost", "duplicated", "out of order", "never so"];
-        let rivals = Kind::RIVALS.iter();
-        let heads = rivals.clone().flat_map(|kind| {
+        let columns = ["lost", "duplicated", "out of order"];
+        let all = [Kind::Tool].into_iter().chain(Kind::RIVALS);
+        let heads = all.clone().flat_map(|kind| {
             let columns = columns.iter();
-            columns.map(|column| format!(" {}: {column} |", kind.name()))
+            columns.map(move |column| format!(" {}: {column} |", kind.name()))
         });
         let heads: String = heads.collect();
         let lines = "--:|".repeat(heads.matches('|').count());
-        writeln!(text, "\n| fault | events |{heads}\n|---|--:|{lines}").unwrap();
+        writeln!(
+            text,
+            "\n| fault | runs | events |{heads}\n|---|--:|--:|{lines}"
+        )
+        .unwrap();
         for name in names.iter().map(|name| name.as_str()).chain([""]) {
             let shown = if name.is_empty() { "**all**" } else { name };
-            let shorts = rivals.clone().map(|kind| self.row(name, *kind).in_short());
+            let shorts = all
+                .clone()
+                .map(|kind| self.row(name, kind, true).in_short());
             let shorts: Vec<String> = shorts.collect();
-            let events = self.row(name, Kind::Tool).events;
-            writeln!(text, "| {shown} | {events} | {} |", shorts.join(" | ")).unwrap();
+            let Score { runs, events, .. } = self.row(name, Kind::Tool, true);
+            let shorts = shorts.join(" | ");
+            writeln!(text, "| {shown} | {runs} | {events} | {shorts} |").unwrap();
         }
     }
 

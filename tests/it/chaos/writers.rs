@@ -18,10 +18,14 @@ use crate::support::v2::{self, Truth, Writer};
 /// How many write in scope to a single server; one more writes elsewhere. Several agree in
 /// more time, on more at once.
 const LANES: usize = 3;
-const LANES_OF_A_CLUSTER: usize = 8;
+const LANES_OF_A_CLUSTER: usize = 12;
 
 /// Each waits as long between two writes: a short fault must not outlast history.
 const PACE: Duration = Duration::from_millis(4);
+
+/// Where those watch who ask for each event by itself.
+const GENTLE_LANES: usize = 3;
+const GENTLE_PACE: Duration = Duration::from_millis(12);
 
 /// How long a writer waits for an answer, before it tries another member.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -136,14 +140,16 @@ pub struct Task<'a> {
     pub top: &'a str,
     /// What every value begins with.
     pub mark: &'a str,
+    /// Whether little is written.
+    pub is_gentle: bool,
 }
 
 /// Has several write until `during` is over; what that gave, and what they were told.
 pub fn while_writing<T>(task: &Task, random: &mut Rng, during: impl FnOnce() -> T) -> (T, Log) {
-    let count = if task.urls.len() > 1 {
-        LANES_OF_A_CLUSTER
-    } else {
-        LANES
+    let (count, pace) = match (task.is_gentle, task.urls.len()) {
+        (true, _) => (GENTLE_LANES, GENTLE_PACE),
+        (false, 1) => (LANES, PACE),
+        (false, _) => (LANES_OF_A_CLUSTER, PACE),
     };
     thread::scope(|scope| {
         let (stops, lanes): (Vec<_>, Vec<_>) = (0..=count)
@@ -151,7 +157,10 @@ pub fn while_writing<T>(task: &Task, random: &mut Rng, during: impl FnOnce() -> 
                 // A panic drops the senders too: then all stop.
                 let (stop, stopped) = channel();
                 let scribe = Scribe::new(task, lane, lane < count, random.fork());
-                (stop, scope.spawn(move || scribe.write_until(&stopped)))
+                (
+                    stop,
+                    scope.spawn(move || scribe.write_until(&stopped, pace)),
+                )
             })
             .unzip();
         let result = during();
@@ -191,11 +200,11 @@ impl Scribe {
         }
     }
 
-    fn write_until(mut self, stopped: &Receiver<()>) -> Log {
+    fn write_until(mut self, stopped: &Receiver<()>, pace: Duration) -> Log {
         let mut writer: Option<Writer> = None;
         let mut member = self.random.usize(..self.urls.len());
         let mut number = 0;
-        while stopped.recv_timeout(PACE) == Err(RecvTimeoutError::Timeout) {
+        while stopped.recv_timeout(pace) == Err(RecvTimeoutError::Timeout) {
             number += 1;
             let Some(open) = &mut writer else {
                 writer = Writer::try_connect(&self.urls[member], PATIENCE).ok();
