@@ -186,6 +186,7 @@ impl Endpoints {
     pub fn forget(&mut self) {
         self.doubts.clear();
         self.jumps.clear();
+        self.raft.clear();
         self.back.clear();
         self.settled = Index::ZERO;
     }
@@ -195,6 +196,11 @@ impl Endpoints {
     #[must_use]
     pub fn went_back(&self) -> bool {
         self.back.contains(&self.current)
+    }
+
+    /// The store is the one that it was, or it was declared that it may not be.
+    pub fn is_known(&mut self) {
+        self.back.clear();
     }
 
     /// Up to where the history of the current endpoint may lie, and since when that is known.

@@ -201,8 +201,10 @@ pub struct Session {
     probed: Option<Instant>,
     renewal: Option<Renewal>,
     alarmed: Option<Instant>,
-    /// The store as a whole may not be watched.
+    /// The store as a whole is what is watched.
     no_alarm: bool,
+    /// The store as a whole may not be watched.
+    is_deaf: bool,
 
     /// The last status told was not that the connection is lost.
     told_live: bool,
@@ -256,6 +258,7 @@ impl Session {
             probed: None,
             renewal: None,
             alarmed: None,
+            is_deaf: false,
             no_alarm: plan.scope.recursive && plan.scope.key.as_str() == "/",
             told_live: false,
             fresh_at: now,

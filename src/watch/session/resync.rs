@@ -155,6 +155,7 @@ impl Session {
             }
         }
         self.tell(Update::Synced(index));
+        self.endpoints.is_known();
         self.mirror = self.keeps_state().then_some(state);
         self.last = None;
         self.tell(Update::Last(None));
@@ -187,6 +188,7 @@ impl Session {
         if found == self.verifying.as_ref() {
             self.unverified = false;
             self.mismatches = 0;
+            self.endpoints.is_known();
             return;
         }
         let is_hidden = |asked: &Fingerprint| {

@@ -17,6 +17,9 @@ pub(super) const QUESTIONS: usize = 8;
 const PROBE_PACE: Duration = Duration::from_millis(20);
 /// Likewise the alarm. In that time even the fastest store does not write its history over.
 const ALARM_PACE: Duration = Duration::from_millis(50);
+/// So often the position is renewed where no alarm can tell that others write: in that time few
+/// stores write their history over.
+const DEAF: Duration = Duration::from_millis(250);
 /// A wait that has lasted this long is a sign that all is well again.
 const STEADY: Duration = Duration::from_secs(1);
 /// How soon it is looked again whether the reader of the output has caught up.
@@ -325,7 +328,10 @@ impl Session {
         } else {
             Some(renewal.due())
         };
-        let urgent = renewal.urgent_at(covered);
+        let mut urgent = renewal.urgent_at(covered);
+        if self.is_deaf {
+            urgent = urgent.min(renewal.asked() + DEAF);
+        }
         let due = due.map_or(urgent, |due| due.min(urgent));
         if due > self.now {
             self.wake_by(Some(due));
@@ -362,7 +368,7 @@ impl Session {
     /// before many more come.
     fn raise_alarm(&mut self) {
         let is_calm = self.renewal.is_some_and(|renewal| renewal.is_calm());
-        if self.no_alarm || !is_calm || self.has(Purpose::Alarm) {
+        if self.no_alarm || self.is_deaf || !is_calm || self.has(Purpose::Alarm) {
             return;
         }
         let due = self.alarmed.map(|at| at + ALARM_PACE);
