@@ -568,3 +568,31 @@ fn the_waits_go_with_the_watch_where_a_member_has_lost_its_majority() {
     assert_eq!(world.checks.delivered.len(), 1);
     assert!(world.checks.gaps.is_empty());
 }
+
+#[test]
+fn a_store_that_was_rebuilt_once_is_not_declared_again_when_its_member_is_doubted() {
+    let acts = [
+        Act::Burst(set(2)),
+        Act::Install(0, 299),
+        // Known by its history, which does not reach back.
+        Act::Rebuild(Rebuild {
+            writes: vec![Write::Set(1)],
+            percent: 1500,
+            other_cluster: false,
+        }),
+        Act::Burst(set(5)),
+        Act::CutAll,
+        Act::Burst(set(7)),
+        Act::Install(0, 290),
+    ];
+    // One that overlooks the last event when it is compared.
+    for seed in 0..50 {
+        let setup = Setup {
+            before: set(4),
+            is_slow_to_look: true,
+            seed,
+            ..SETUP
+        };
+        follow(&setup, Begin::Now, OnGap::Continue, SNAPSHOT_BEHIND, &acts).unwrap();
+    }
+}
