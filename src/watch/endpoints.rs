@@ -150,7 +150,13 @@ impl Endpoints {
     ) -> Option<Index> {
         let before = self.raft.insert(endpoint, (raft, None));
         if before.is_some_and(|(before, _)| raft.saturating_add(RESTART) < before) {
+            // Several members behind one address, or another store: no jump tells anything.
             self.back.insert(endpoint);
+            self.jumps.remove(&endpoint);
+            self.doubts.remove(&endpoint);
+        }
+        if self.back.contains(&endpoint) {
+            return None;
         }
         let is_known = |left: Instant| now.duration_since(left) <= REMEMBERED;
         let jump = before
@@ -186,21 +192,8 @@ impl Endpoints {
     pub fn forget(&mut self) {
         self.doubts.clear();
         self.jumps.clear();
-        self.raft.clear();
         self.back.clear();
         self.settled = Index::ZERO;
-    }
-
-    /// Whether the raft index of the current endpoint has gone back by more than a restart can
-    /// explain. Behind one address that may be another member, so that it is a hint alone.
-    #[must_use]
-    pub fn went_back(&self) -> bool {
-        self.back.contains(&self.current)
-    }
-
-    /// The store is the one that it was, or it was declared that it may not be.
-    pub fn is_known(&mut self) {
-        self.back.clear();
     }
 
     /// Up to where the history of the current endpoint may lie, and since when that is known.

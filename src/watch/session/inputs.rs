@@ -69,7 +69,11 @@ impl Session {
                     self.observe(endpoint, head);
                 }
             }
-            Purpose::Fresh | Purpose::State | Purpose::Look => self.refresh(at),
+            Purpose::State => {
+                self.refresh(at);
+                self.stage(ticket, index);
+            }
+            Purpose::Fresh | Purpose::Look => self.refresh(at),
             Purpose::Stream => {
                 self.stream = StreamRecord {
                     reached: index,

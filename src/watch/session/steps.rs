@@ -48,6 +48,7 @@ impl Session {
         }
         if self.is_reading() {
             self.ensure(Purpose::State, None);
+            self.keep_up();
             return;
         }
         let Some(cursor) = self.cursor() else {
@@ -103,9 +104,15 @@ impl Session {
             return;
         };
         let before = ledger.cursor();
-        let passed = ledger.advance();
+        let mut passed = ledger.advance();
         let cursor = ledger.cursor();
+        if let Some(staged) = &mut self.staged {
+            staged.passed.append(&mut passed);
+            return;
+        }
         self.begun |= cursor > before;
+        let was_staged = !self.passed.is_empty();
+        let passed = std::mem::take(&mut self.passed).into_iter().chain(passed);
         let mut events = Vec::new();
         for passed in passed {
             match passed {
@@ -144,7 +151,7 @@ impl Session {
             }
         }
         self.tell_events(&mut events);
-        if cursor > before {
+        if cursor > before || was_staged {
             if let Some(mirror) = &mut self.mirror {
                 mirror.reach(cursor);
             }
@@ -294,6 +301,18 @@ impl Session {
         let next = next.map(|at| at + SECOND).filter(|at| *at > now).min();
         self.wake_by(next);
         false
+    }
+
+    /// Goes on asking what comes after the state that is being read.
+    fn keep_up(&mut self) {
+        if self.staged.as_ref().is_none_or(|staged| staged.is_behind) {
+            return;
+        }
+        if self.plan.budget.is_spent() {
+            self.wake_by(Some(self.now + PRESSURE_POLL));
+        } else if let Some(cursor) = self.cursor() {
+            self.ask_questions(cursor);
+        }
     }
 
     fn questions(&self) -> impl Iterator<Item = &Open> {
@@ -458,7 +477,7 @@ impl Session {
         cause: Option<Failure>,
         notable: bool,
     ) {
-        let index = self.cursor().unwrap_or_default();
+        let index = self.told().unwrap_or_default();
         self.tell(Update::Status(Status {
             state,
             endpoint,
