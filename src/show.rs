@@ -220,8 +220,17 @@ impl Viewer<'_> {
                 self.progress.index = Some(index);
                 self.progress.is_behind = true;
             }
-            Update::Last(last) => self.progress.last = last,
-            Update::Cluster(cluster) => self.progress.cluster = Some(cluster),
+            Update::Last(last) => {
+                if last.is_none() {
+                    // Only a position that comes after it is one of this store.
+                    self.progress.index = None;
+                }
+                self.progress.last = last;
+            }
+            Update::Cluster(cluster) => {
+                self.progress.index = None;
+                self.progress.cluster = Some(cluster);
+            }
             Update::Target { from, to } => inbox.screen.progress.set_range(Some((from, to))),
             Update::Following => inbox.screen.progress.set_range(None),
             Update::Status(status) => self.show_status(&status, inbox)?,

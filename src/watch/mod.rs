@@ -90,7 +90,7 @@ pub struct Plan {
     pub endpoints: usize,
     /// How many indexes the server's history holds.
     pub history: u32,
-    /// How many raft entries behind a member must be to be sent a snapshot.
+    /// A member whose raft index jumps by as much may have been sent a snapshot.
     pub snapshot_behind: u64,
     /// For the jitter of the backoff.
     pub seed: u64,

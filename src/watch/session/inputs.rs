@@ -377,24 +377,25 @@ impl Session {
     fn on_refusal(&mut self, ticket: Ticket, open: &Open, refusal: Box<Refusal>) {
         let endpoint = open.endpoint;
         let Refusal { fault, head } = &*refusal;
+        if !self.identify(ticket, endpoint, head) {
+            return;
+        }
         if fault.code == fault::INDEX_CLEARED && open.after.is_some() {
-            if self.identify(ticket, endpoint, head) {
-                self.endpoints.answered();
-                self.learn(fault.index);
-                let oldest = fault::oldest_kept(fault);
-                if let (Some(oldest), Some(after)) = (oldest, open.after)
-                    && oldest <= after.next()
-                {
-                    let why = "it says that it has what it does not give".to_owned();
-                    self.open.remove(&ticket);
-                    self.note_failure(open, Failure::Cut(why));
-                    return;
-                }
-                if open.purpose == Purpose::Verify {
-                    self.too_old = true;
-                } else {
-                    self.on_cleared(fault);
-                }
+            self.endpoints.answered();
+            self.learn(fault.index);
+            let oldest = fault::oldest_kept(fault);
+            if let (Some(oldest), Some(after)) = (oldest, open.after)
+                && oldest <= after.next()
+            {
+                let why = "it says that it has what it does not give".to_owned();
+                self.open.remove(&ticket);
+                self.note_failure(open, Failure::Cut(why));
+                return;
+            }
+            if open.purpose == Purpose::Verify {
+                self.too_old = true;
+            } else {
+                self.on_cleared(fault);
             }
             return;
         }

@@ -55,6 +55,7 @@ impl Session {
             OnGap::Continue => {
                 self.tell(Update::Gap(gap));
                 self.ledger = Some(Ledger::new(index));
+                self.tell(Update::Position(index));
             }
             OnGap::Resync | OnGap::Diff => self.reading = Some(Reading::Gap(cause, None)),
         }

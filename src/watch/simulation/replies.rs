@@ -102,7 +102,9 @@ impl Server {
             nodes.retain(|node| node.key == *key);
         }
         wire.say(at, Input::Head { ticket, head });
+        let mut at = at;
         if wire.ask != Ask::Index {
+            at += self.state_takes;
             wire.say(at, Input::State { ticket, nodes });
         }
         wire.end(ticket, at);

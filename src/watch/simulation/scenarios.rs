@@ -596,3 +596,23 @@ fn a_store_that_was_rebuilt_once_is_not_declared_again_when_its_member_is_doubte
         follow(&setup, Begin::Now, OnGap::Continue, SNAPSHOT_BEHIND, &acts).unwrap();
     }
 }
+
+#[test]
+fn what_is_written_while_a_large_state_is_read_is_told_after_it() {
+    let mut plan = plan(Start::Now, Until::Forever, 1);
+    (plan.snapshot, plan.on_gap) = (true, OnGap::Resync);
+    let mut world = World::new(plan, Watched::Tree, 1, &[Write::Set(0); 10]);
+    world.server.state_takes = Duration::from_secs(4);
+    world.begin();
+    // Five times as much as history holds, while the state is on its way.
+    for number in 0..300 {
+        let is_ours = number == 150;
+        let write = if is_ours { Write::Set(1) } else { Write::Other };
+        world.server.write(write);
+        world.run_for(Duration::from_millis(10));
+    }
+    world.run_for(Duration::from_secs(5));
+    assert_eq!(world.checks.delivered.len(), 1);
+    let gaps = &world.checks.gaps;
+    assert!(gaps.is_empty(), "{gaps:?}");
+}

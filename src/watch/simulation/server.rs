@@ -51,6 +51,8 @@ pub struct Server {
     pub(super) losses: Vec<Loss>,
     /// It may come to look into its history long after the head.
     pub is_slow_to_look: bool,
+    /// How long the body of a state is on its way.
+    pub state_takes: Duration,
     /// A proxy before it takes a half-close for a close.
     pub cuts_half_closed: bool,
     /// What a wait may have ended without, though history had it.
@@ -73,6 +75,7 @@ impl Server {
             refuses_until: vec![now; plan.endpoints],
             losses: Vec::new(),
             is_slow_to_look: false,
+            state_takes: Duration::ZERO,
             cuts_half_closed: false,
             overlooked: BTreeSet::new(),
             luck: fastrand::Rng::with_seed(plan.seed),
