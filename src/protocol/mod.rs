@@ -57,7 +57,7 @@ pub struct Head {
     /// The HTTP status.
     pub status: u16,
     /// The store's index when the request was handled. None where the reply has none that
-    /// counts: errors other than 100 and 401 carry 0 (etcd-facts.md, fact 18).
+    /// counts: errors other than 100, 104 and 401 carry 0 (etcd-facts.md, fact 18).
     pub index: Option<Index>,
     /// The cluster that answered.
     pub cluster: Option<String>,

@@ -335,7 +335,7 @@ impl Reader {
                 return match (order.reads, failure) {
                     // The index of a key that is not there is as good as any.
                     (Reads::Index | Reads::State { .. }, Failure::Refused(refusal))
-                        if refusal.fault.code == fault::KEY_NOT_FOUND =>
+                        if fault::is_absent(refusal.fault.code) =>
                     {
                         self.pass_head(order.ticket, refusal.head)?;
                         if order.reads != Reads::Index {

@@ -13,6 +13,9 @@ use crate::model::Index;
 /// What an endpoint told of itself counts for so long after it was left.
 const REMEMBERED: Duration = Duration::from_secs(60);
 
+/// For so long a member may take a snapshot in, after it has told that it knows its entries.
+const APPLYING: Duration = Duration::from_secs(10);
+
 /// By so much a member's raft index may go back when it is restarted.
 const RESTART: u64 = 100;
 
@@ -60,6 +63,10 @@ pub struct Endpoints {
     raft: BTreeMap<usize, (u64, Option<Instant>)>,
     /// Those whose raft index has gone back.
     back: BTreeSet<usize>,
+    /// Those whose raft index has jumped: the store's index then, and when that was.
+    jumps: BTreeMap<usize, (Index, Instant)>,
+    /// Everything up to here is settled.
+    settled: Index,
     /// Those whose history may lie, up to where, and since when that is known.
     doubts: BTreeMap<usize, (Index, Instant)>,
 }
@@ -83,6 +90,8 @@ impl Endpoints {
             live: false,
             raft: BTreeMap::new(),
             back: BTreeSet::new(),
+            jumps: BTreeMap::new(),
+            settled: Index::ZERO,
             doubts: BTreeMap::new(),
         }
     }
@@ -128,47 +137,77 @@ impl Endpoints {
         self.last = None;
     }
 
-    /// Notes the raft index that `endpoint` tells; how much has gone by since it told one last,
-    /// where that was not long ago.
-    pub fn observe(&mut self, endpoint: usize, raft: u64, now: Instant) -> u64 {
+    /// Notes the raft index that `endpoint` tells with its store's `index`. Up to which index its
+    /// history may lie, where `behind` entries or more went by since it told one last, not long
+    /// ago: it may have been sent a snapshot.
+    pub fn observe(
+        &mut self,
+        endpoint: usize,
+        raft: u64,
+        index: Index,
+        behind: u64,
+        now: Instant,
+    ) -> Option<Index> {
         let before = self.raft.insert(endpoint, (raft, None));
         if before.is_some_and(|(before, _)| raft.saturating_add(RESTART) < before) {
+            // Several members behind one address, or another store: no jump tells anything.
             self.back.insert(endpoint);
+            self.jumps.remove(&endpoint);
+            self.doubts.remove(&endpoint);
+        }
+        if self.back.contains(&endpoint) {
+            return None;
         }
         let is_known = |left: Instant| now.duration_since(left) <= REMEMBERED;
-        before
+        let jump = before
             .filter(|(_, left)| left.is_none_or(is_known))
-            .map_or(0, |(before, _)| raft.saturating_sub(before))
+            .map_or(0, |(before, _)| raft.saturating_sub(before));
+        if jump >= behind {
+            self.jumps.insert(endpoint, (index, now));
+            return Some(index);
+        }
+        // Entries are committed before the store has taken the snapshot in.
+        let &(at, since) = self.jumps.get(&endpoint)?;
+        let is_over = now.duration_since(since) > APPLYING;
+        if is_over || index > at {
+            self.jumps.remove(&endpoint);
+        }
+        (!is_over && index > at).then_some(index)
     }
 
     /// The history of `endpoint` up to `upto` may lie.
     pub fn doubt(&mut self, endpoint: usize, upto: Index, now: Instant) {
         let doubt = self.doubts.entry(endpoint).or_insert((upto, now));
-        doubt.0 = doubt.0.max(upto);
+        if doubt.0 < upto {
+            *doubt = (upto, now);
+        }
     }
 
-    /// Everything up to `cursor` is settled: doubts about it are.
+    /// Everything up to `cursor` is settled: nobody is asked about it any more.
     pub fn settle(&mut self, cursor: Index) {
-        self.doubts.retain(|_, (upto, _)| *upto > cursor);
+        self.settled = cursor;
     }
 
     /// The store is another one: what was doubted of its members is of no interest.
     pub fn forget(&mut self) {
         self.doubts.clear();
+        self.jumps.clear();
         self.back.clear();
-    }
-
-    /// Whether the raft index of the current endpoint has gone back by more than a restart can
-    /// explain. Behind one address that may be another member, so that it is a hint alone.
-    #[must_use]
-    pub fn went_back(&self) -> bool {
-        self.back.contains(&self.current)
+        self.settled = Index::ZERO;
     }
 
     /// Up to where the history of the current endpoint may lie, and since when that is known.
     #[must_use]
     pub fn doubted(&self) -> Option<(Index, Instant)> {
-        self.doubts.get(&self.current).copied()
+        let doubt = self.doubts.get(&self.current).copied();
+        doubt.filter(|(upto, _)| *upto > self.settled)
+    }
+
+    /// Whether the history of `endpoint` may lie about what it has at `index`.
+    #[must_use]
+    pub fn may_hide(&self, endpoint: usize, index: Index) -> bool {
+        let doubt = self.doubts.get(&endpoint);
+        doubt.is_some_and(|(upto, _)| index <= *upto)
     }
 
     /// Whether there is an endpoint whose history is not doubted.
@@ -178,7 +217,7 @@ impl Endpoints {
     }
 
     fn is_trusted(&self, endpoint: usize) -> bool {
-        !self.excluded.contains(&endpoint) && !self.doubts.contains_key(&endpoint)
+        !self.excluded.contains(&endpoint) && !self.may_hide(endpoint, self.settled.next())
     }
 
     /// Whether an endpoint has said which cluster it is.
@@ -251,7 +290,8 @@ impl Endpoints {
         }
         self.failed.clear();
         self.retry_at = Some(now + self.backoff.next_delay());
-        if let Some(&doubted) = self.doubts.keys().next() {
+        let doubted = |endpoint: &usize| self.may_hide(*endpoint, self.settled.next());
+        if let Some(doubted) = (0..self.count).find(doubted) {
             // Better than none.
             self.current = doubted;
         }

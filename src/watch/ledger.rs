@@ -51,6 +51,16 @@ pub enum Passed {
     },
 }
 
+impl Passed {
+    /// The last index that it is about.
+    #[must_use]
+    pub const fn upto(&self) -> Index {
+        match self {
+            Self::Event(upto, _) | Self::Lost { upto, .. } => *upto,
+        }
+    }
+}
+
 /// A part of history of which nothing is known: `(after, upto]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Hole {

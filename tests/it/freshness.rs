@@ -285,3 +285,18 @@ fn past_the_buffer_nothing_is_lost_silently_and_memory_stays_bounded() {
     let peak = running.peak_memory_kib();
     assert!(peak < 64 << 10, "{peak} KiB");
 }
+
+#[test]
+fn a_watch_goes_on_where_its_directory_has_become_a_file() {
+    let etcd = Etcd::start(Version::V3_4);
+    let url = etcd.url();
+    v2::put(&url, "/app/sub/k", "before");
+    let running = follow::live(&url, &["/app/sub/k", "--stale-after", "1s"]);
+    v2::delete(&url, "/app/sub", "recursive=true");
+    v2::put(&url, "/app/sub", "a file");
+    // It is asked whether what is known is fresh, and the key can't be there.
+    running.wait_for_stderr("Not a directory", LIMIT);
+    v2::delete(&url, "/app/sub", "");
+    v2::put(&url, "/app/sub/k", "after");
+    follow::wait_for_value(&running, "/app/sub/k", "after");
+}

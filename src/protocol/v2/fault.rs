@@ -70,7 +70,14 @@ pub fn parse_message(body: &[u8]) -> Option<Fault> {
 /// Whether the index that comes with `code` is the store's: other errors carry 0 (fact 18).
 #[must_use]
 pub const fn tells_index(code: u32) -> bool {
-    matches!(code, KEY_NOT_FOUND | INDEX_CLEARED)
+    matches!(code, KEY_NOT_FOUND | NOT_A_DIRECTORY | INDEX_CLEARED)
+}
+
+/// Whether a read is refused with `code` because nothing is there: neither the key, nor a
+/// directory in which it could be.
+#[must_use]
+pub const fn is_absent(code: u32) -> bool {
+    matches!(code, KEY_NOT_FOUND | NOT_A_DIRECTORY)
 }
 
 /// The oldest index that history still holds, from the cause of a 401:

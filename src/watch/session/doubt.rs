@@ -26,20 +26,26 @@ const WALKERS: usize = 8;
 impl Session {
     /// Whether so much went by at the member that answers that it may have taken a snapshot: what
     /// it says is of no use then.
-    pub(super) fn has_jumped(&mut self, open: &Open, head: &Head, index: Index) -> bool {
-        let Some(raft) = head.raft else {
-            return false;
-        };
-        let jump = self.endpoints.observe(open.endpoint, raft, self.now);
-        jump >= self.plan.snapshot_behind && self.doubt(open, index)
+    pub(super) fn has_jumped(&mut self, open: &Open, head: &Head) -> bool {
+        let upto = self.observe(open.endpoint, head);
+        upto.is_some_and(|upto| self.doubt(open, upto))
+    }
+
+    /// Notes what a member tells of itself; up to where its history may lie, where it jumped.
+    pub(super) fn observe(&mut self, endpoint: usize, head: &Head) -> Option<Index> {
+        let index = head.index.unwrap_or_default();
+        let (behind, now) = (self.plan.snapshot_behind, self.now);
+        self.endpoints
+            .observe(endpoint, head.raft?, index, behind, now)
     }
 
     /// The history of the member that was asked may lie up to `upto`; whether that matters.
     pub(super) fn doubt(&mut self, open: &Open, upto: Index) -> bool {
-        if self.cursor().is_none_or(|cursor| cursor >= upto) {
-            return false;
-        }
         self.endpoints.doubt(open.endpoint, upto, self.now);
+        let Some(cursor) = self.cursor().filter(|cursor| *cursor < upto) else {
+            return false;
+        };
+        self.endpoints.settle(cursor);
         self.close_where(|other| other.endpoint == open.endpoint);
         if self.endpoints.has_trusted() {
             self.note_failure(open, Failure::Doubtful(upto));

@@ -39,7 +39,7 @@ impl Session {
         self.endpoints.answered();
         self.learn(index);
         if let Some(open) = self.open.get(&ticket).cloned()
-            && self.has_jumped(&open, head, index)
+            && self.has_jumped(&open, head)
         {
             return;
         }
@@ -66,9 +66,14 @@ impl Session {
             Purpose::Rewind => {
                 if index < cursor {
                     self.begin_anew(Cause::IndexRewound, index);
+                    self.observe(endpoint, head);
                 }
             }
-            Purpose::Fresh | Purpose::State | Purpose::Look => self.refresh(at),
+            Purpose::State => {
+                self.refresh(at);
+                self.stage(ticket, index);
+            }
+            Purpose::Fresh | Purpose::Look => self.refresh(at),
             Purpose::Stream => {
                 self.stream = StreamRecord {
                     reached: index,
@@ -94,11 +99,7 @@ impl Session {
     fn identify(&mut self, ticket: Ticket, endpoint: usize, head: &Head) -> bool {
         let is_first = !self.endpoints.has_cluster();
         let identity = self.endpoints.identify(endpoint, head.cluster.as_deref());
-        if let (false, Some(raft)) = (identity == Identity::Same, head.raft) {
-            // Of interest once this is the cluster.
-            self.endpoints.observe(endpoint, raft, self.now);
-        }
-        match identity {
+        let is_same = match identity {
             Identity::Same => {
                 if let Some(cluster) = head.cluster.clone().filter(|_| is_first) {
                     self.tell(Update::Cluster(cluster));
@@ -121,7 +122,12 @@ impl Session {
                 self.fail(endpoint, Failure::OtherCluster);
                 false
             }
+        };
+        if !is_same {
+            // Of interest once this is the cluster.
+            self.observe(endpoint, head);
         }
+        is_same
     }
 
     /// A wait is registered at `index`, or history answers it.
@@ -392,18 +398,16 @@ impl Session {
             }
             return;
         }
-        if open.purpose == Purpose::Alarm {
-            // Not everybody may watch the whole store.
-            self.no_alarm = true;
-            return;
-        }
         let passes = fault::is_passing(fault.code) || head.status == 503;
         let failure = Failure::Refused(refusal);
-        if passes {
-            self.open.remove(&ticket);
-            self.note_failure(open, failure);
-        } else {
-            self.fail(endpoint, failure);
+        self.open.remove(&ticket);
+        match open.purpose {
+            _ if passes => self.note_failure(open, failure),
+            // Not everybody may read everything.
+            Purpose::Alarm => self.is_deaf = true,
+            Purpose::Walk => self.on_hidden(open),
+            Purpose::Look => self.unverified = false,
+            _ => self.fail(endpoint, failure),
         }
     }
 
@@ -454,6 +458,10 @@ impl Session {
             .failed(endpoint, open.epoch, failure.clone(), self.now);
         if self.endpoints.current().1 != epoch || open.head.is_some() {
             self.mistrust();
+        }
+        if self.endpoints.current().0 != endpoint {
+            // Where the next one is asked, it also has to tell what happens.
+            self.close_where(|other| other.endpoint == endpoint && other.hangs());
         }
         match verdict {
             Verdict::Retry => {}

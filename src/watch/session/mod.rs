@@ -35,7 +35,7 @@ use std::time::{Duration, Instant};
 
 use super::backoff::Backoff;
 use super::endpoints::Endpoints;
-use super::ledger::Ledger;
+use super::ledger::{Ledger, Passed};
 use super::mirror::Mirror;
 use super::{Input, OnGap, Plan, Start, Step, Ticket, Until};
 use crate::model::{Cause, Fingerprint, Index};
@@ -125,6 +125,18 @@ struct Pace {
     not_before: Instant,
 }
 
+/// What history brings while the state at an index is read: a large one takes longer to come
+/// than a busy store takes to write its history over.
+#[derive(Debug)]
+struct Staged {
+    /// Everything up to here was told before.
+    told: Option<Index>,
+    /// What is known beyond the state, in order.
+    passed: Vec<Passed>,
+    /// History has moved past it all the same.
+    is_behind: bool,
+}
+
 /// Why the state is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Reading {
@@ -172,6 +184,9 @@ pub struct Session {
 
     /// The state is being read, for this.
     reading: Option<Reading>,
+    staged: Option<Staged>,
+    /// What was staged for a state that has been told since.
+    passed: Vec<Passed>,
     mirror: Option<Mirror>,
     /// The last event told.
     last: Option<Fingerprint>,
@@ -201,8 +216,10 @@ pub struct Session {
     probed: Option<Instant>,
     renewal: Option<Renewal>,
     alarmed: Option<Instant>,
-    /// The store as a whole may not be watched.
+    /// The store as a whole is what is watched.
     no_alarm: bool,
+    /// The store as a whole may not be watched.
+    is_deaf: bool,
 
     /// The last status told was not that the connection is lost.
     told_live: bool,
@@ -240,6 +257,8 @@ impl Session {
             following: matches!(plan.until, Until::Forever),
             width: 1,
             reading: reads_first.then_some(Reading::Start),
+            staged: None,
+            passed: Vec::new(),
             mirror: None,
             unverified: plan.last.is_some(),
             last: plan.last.clone(),
@@ -256,6 +275,7 @@ impl Session {
             probed: None,
             renewal: None,
             alarmed: None,
+            is_deaf: false,
             no_alarm: plan.scope.recursive && plan.scope.key.as_str() == "/",
             told_live: false,
             fresh_at: now,
@@ -289,6 +309,14 @@ impl Session {
 
     fn cursor(&self) -> Option<Index> {
         self.ledger.as_ref().map(Ledger::cursor)
+    }
+
+    /// Everything up to here was told.
+    fn told(&self) -> Option<Index> {
+        match &self.staged {
+            Some(staged) => staged.told,
+            None => self.cursor(),
+        }
     }
 
     /// Holes up to here are asked about.

@@ -68,6 +68,12 @@ impl Renewal {
         self.asked = now;
     }
 
+    /// When it was renewed last.
+    #[must_use]
+    pub fn asked(&self) -> Instant {
+        self.asked
+    }
+
     /// After a calm, the store was written to at `index`: how fast is not known yet, and the
     /// fastest writes 1,000 indexes in a tenth of a second.
     pub fn startle(&mut self, index: Index, now: Instant) {

@@ -1,6 +1,6 @@
 //! What is done about a gap, and reading the state.
 
-use super::{Open, Purpose, Reading, Session};
+use super::{Open, Purpose, Reading, Session, Staged};
 use crate::model::{Cause, Fingerprint, Gap, Index, StateNode};
 use crate::watch::ledger::Ledger;
 use crate::watch::mirror::Mirror;
@@ -11,7 +11,9 @@ impl Session {
     pub(super) fn lose(&mut self, upto: Index, cause: Cause) {
         match self.plan.on_gap {
             OnGap::Resync | OnGap::Diff => {
-                if self.cursor().is_some_and(|cursor| cursor < upto) {
+                if let Some(staged) = &mut self.staged {
+                    staged.is_behind = true;
+                } else if self.cursor().is_some_and(|cursor| cursor < upto) {
                     self.reading = Some(Reading::Gap(cause, Some(upto)));
                 }
             }
@@ -37,7 +39,10 @@ impl Session {
         if !self.following {
             self.target = None;
         }
-        let Some(cursor) = self.cursor() else { return };
+        let Some(cursor) = self.told() else { return };
+        if self.staged.take().is_some() {
+            self.ledger = Some(Ledger::new(cursor));
+        }
         let gap = Gap {
             from: cursor.next(),
             to: None,
@@ -59,6 +64,7 @@ impl Session {
     /// had been asked before.
     pub(super) fn is_reading(&mut self) -> bool {
         if let Some(Reading::Gap(_, Some(upto))) = self.reading
+            && self.staged.is_none()
             && self.cursor() >= Some(upto)
         {
             self.reading = None;
@@ -93,7 +99,7 @@ impl Session {
             return;
         }
         // What was asked before may have brought more in the meantime.
-        let wanted = open.wanted.max(self.cursor().unwrap_or_default());
+        let wanted = open.wanted.max(self.told().unwrap_or_default());
         if index < wanted && is_later {
             self.close(ticket);
             self.note_failure(&open, Failure::Behind { index, wanted });
@@ -107,6 +113,54 @@ impl Session {
         }
     }
 
+    /// Whether the watch begins where the state is read.
+    fn takes_over(&self) -> bool {
+        self.plan.snapshot || self.plan.start == Start::Now
+    }
+
+    /// The head of the state came: what happens after its index is asked for from now on, and
+    /// told after the state.
+    pub(super) fn stage(&mut self, ticket: Ticket, index: Index) {
+        let same_positions = match self.reading {
+            Some(Reading::Start) if self.takes_over() => false,
+            Some(Reading::Gap(_, upto)) => upto.is_some(),
+            _ => return,
+        };
+        let told = self.told();
+        let wanted = self
+            .open
+            .get(&ticket)
+            .map(|open| open.wanted.max(open.cursor));
+        if same_positions && wanted.max(told) > Some(index) {
+            // It will be of no use.
+            return;
+        }
+        let is_first = self.staged.is_none();
+        let staged = self.staged.get_or_insert(Staged {
+            told,
+            passed: Vec::new(),
+            is_behind: false,
+        });
+        staged.is_behind = false;
+        staged.passed.retain(|passed| passed.upto() > index);
+        match &mut self.ledger {
+            Some(ledger) if same_positions || !is_first => ledger.settle(index),
+            ledger => *ledger = Some(Ledger::new(index)),
+        }
+    }
+
+    /// The state at `index` was told: what happened since comes next.
+    fn take_over(&mut self, index: Index, same_positions: bool) {
+        if let Some(staged) = self.staged.take() {
+            self.passed = staged.passed;
+            return;
+        }
+        match &mut self.ledger {
+            Some(ledger) if same_positions => ledger.settle(index),
+            ledger => *ledger = Some(Ledger::new(index)),
+        }
+    }
+
     fn begin_with_state(&mut self, nodes: Vec<StateNode>, index: Index) {
         let mirror = self
             .keeps_state()
@@ -116,15 +170,15 @@ impl Session {
             self.tell(Update::State { index, nodes });
             self.tell(Update::Synced(index));
         }
-        if self.plan.snapshot || self.plan.start == Start::Now {
-            self.ledger = Some(Ledger::new(index));
+        if self.takes_over() {
+            self.take_over(index, false);
             self.begun = true;
             self.tell(Update::Position(index));
         }
     }
 
     fn resync(&mut self, cause: Cause, nodes: Vec<StateNode>, index: Index) {
-        let Some(cursor) = self.cursor() else { return };
+        let Some(cursor) = self.told() else { return };
         let state = Mirror::new(self.plan.scope.key.clone(), nodes.clone(), index);
         let same_positions = matches!(cause, Cause::HistoryCleared | Cause::MemberUntrusted);
         // A state that was read later than where the gap begins says nothing of what changed.
@@ -158,10 +212,7 @@ impl Session {
         self.mirror = self.keeps_state().then_some(state);
         self.last = None;
         self.tell(Update::Last(None));
-        match &mut self.ledger {
-            Some(ledger) if same_positions => ledger.settle(index),
-            ledger => *ledger = Some(Ledger::new(index)),
-        }
+        self.take_over(index, same_positions);
         self.begun = true;
         self.tell(Update::Position(index));
     }
@@ -189,8 +240,11 @@ impl Session {
             self.mismatches = 0;
             return;
         }
-        let is_hidden = |asked: &Fingerprint| found.is_none_or(|found| found.index != asked.index);
-        if self.endpoints.doubted().is_some() && self.verifying.as_ref().is_some_and(is_hidden) {
+        let is_hidden = |asked: &Fingerprint| {
+            self.endpoints.may_hide(open.endpoint, asked.index)
+                && found.is_none_or(|found| found.index != asked.index)
+        };
+        if self.verifying.as_ref().is_some_and(is_hidden) {
             self.too_old = true;
             return;
         }
@@ -220,10 +274,8 @@ impl Session {
         let mut found = nodes
             .iter()
             .filter(|node| node.key == event.key && !node.dir);
-        // A member that took a snapshot hides the event: what else it tells counts then.
-        let went_back = self.endpoints.went_back() && self.endpoints.doubted().is_some();
         let contradicts = |node: &StateNode| is_other(node) && !is_later(node);
-        if went_back || index < open.cursor || found.any(contradicts) {
+        if index < open.cursor || found.any(contradicts) {
             self.begin_anew(Cause::IndexRewound, index);
         } else if let Some(ledger) = &mut self.ledger {
             // What is held may be of another store all the same.

@@ -17,6 +17,9 @@ pub(super) const QUESTIONS: usize = 8;
 const PROBE_PACE: Duration = Duration::from_millis(20);
 /// Likewise the alarm. In that time even the fastest store does not write its history over.
 const ALARM_PACE: Duration = Duration::from_millis(50);
+/// So often the position is renewed where no alarm can tell that others write: in that time few
+/// stores write their history over.
+const DEAF: Duration = Duration::from_millis(250);
 /// A wait that has lasted this long is a sign that all is well again.
 const STEADY: Duration = Duration::from_secs(1);
 /// How soon it is looked again whether the reader of the output has caught up.
@@ -45,6 +48,7 @@ impl Session {
         }
         if self.is_reading() {
             self.ensure(Purpose::State, None);
+            self.keep_up();
             return;
         }
         let Some(cursor) = self.cursor() else {
@@ -57,7 +61,11 @@ impl Session {
         };
         if self.plan.budget.is_spent() {
             // The reader of the output is behind: history keeps what follows, for a while.
+            // What is held beyond a hole would wait for ever: history has it, too.
             self.close_stream();
+            if let Some(ledger) = &mut self.ledger {
+                *ledger = Ledger::new(cursor);
+            }
             self.pressed = true;
             self.wake_by(Some(self.now + PRESSURE_POLL));
             return;
@@ -96,9 +104,15 @@ impl Session {
             return;
         };
         let before = ledger.cursor();
-        let passed = ledger.advance();
+        let mut passed = ledger.advance();
         let cursor = ledger.cursor();
+        if let Some(staged) = &mut self.staged {
+            staged.passed.append(&mut passed);
+            return;
+        }
         self.begun |= cursor > before;
+        let was_staged = !self.passed.is_empty();
+        let passed = std::mem::take(&mut self.passed).into_iter().chain(passed);
         let mut events = Vec::new();
         for passed in passed {
             match passed {
@@ -137,7 +151,7 @@ impl Session {
             }
         }
         self.tell_events(&mut events);
-        if cursor > before {
+        if cursor > before || was_staged {
             if let Some(mirror) = &mut self.mirror {
                 mirror.reach(cursor);
             }
@@ -289,6 +303,18 @@ impl Session {
         false
     }
 
+    /// Goes on asking what comes after the state that is being read.
+    fn keep_up(&mut self) {
+        if self.staged.as_ref().is_none_or(|staged| staged.is_behind) {
+            return;
+        }
+        if self.plan.budget.is_spent() {
+            self.wake_by(Some(self.now + PRESSURE_POLL));
+        } else if let Some(cursor) = self.cursor() {
+            self.ask_questions(cursor);
+        }
+    }
+
     fn questions(&self) -> impl Iterator<Item = &Open> {
         let all = self.open.values();
         all.filter(|open| open.purpose == Purpose::Question)
@@ -321,7 +347,10 @@ impl Session {
         } else {
             Some(renewal.due())
         };
-        let urgent = renewal.urgent_at(covered);
+        let mut urgent = renewal.urgent_at(covered);
+        if self.is_deaf {
+            urgent = urgent.min(renewal.asked() + DEAF);
+        }
         let due = due.map_or(urgent, |due| due.min(urgent));
         if due > self.now {
             self.wake_by(Some(due));
@@ -358,7 +387,7 @@ impl Session {
     /// before many more come.
     fn raise_alarm(&mut self) {
         let is_calm = self.renewal.is_some_and(|renewal| renewal.is_calm());
-        if self.no_alarm || !is_calm || self.has(Purpose::Alarm) {
+        if self.no_alarm || self.is_deaf || !is_calm || self.has(Purpose::Alarm) {
             return;
         }
         let due = self.alarmed.map(|at| at + ALARM_PACE);
@@ -448,7 +477,7 @@ impl Session {
         cause: Option<Failure>,
         notable: bool,
     ) {
-        let index = self.cursor().unwrap_or_default();
+        let index = self.told().unwrap_or_default();
         self.tell(Update::Status(Status {
             state,
             endpoint,

@@ -2,8 +2,8 @@
 
 use proptest::prelude::*;
 
-use super::server::Loss;
 use super::store::Write;
+use super::wire::Loss;
 
 /// What happens to the model world.
 #[derive(Clone, Debug)]

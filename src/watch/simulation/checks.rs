@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::{Duration, Instant};
 
-use super::server::oldest;
+use super::replies::oldest;
 use super::store::{Shown, State, Store};
 use crate::model::{Cause, Change, Event, Fingerprint, Gap, StateNode};
 use crate::watch::{OnGap, Update};

@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use super::acts::{Act, Rebuild};
-use super::server::{LATENCY, Loss};
+use super::server::LATENCY;
 use super::store::{Watched, Write};
+use super::wire::Loss;
 use super::world::{FIRST, World, plan};
 use super::{Begin, SNAPSHOT_BEHIND, Setup, follow};
 use crate::model::{Cause, Index};
-use crate::watch::{Ask, OnGap, Start, Until};
+use crate::watch::{Ask, Budget, OnGap, Start, Until};
 
 #[test]
 fn a_stream_that_goes_mute_is_found_out_by_the_probe() {
@@ -46,6 +47,39 @@ fn a_wait_that_ends_without_the_event_that_history_has_loses_nothing() {
     assert_eq!(world.checks.delivered.len(), 100);
     let gaps = &world.checks.gaps;
     assert!(gaps.is_empty(), "{gaps:?}");
+}
+
+#[test]
+fn while_the_reader_of_the_output_is_behind_nothing_is_asked_that_would_be_held() {
+    let mut world = World::quiet(10);
+    world.act(&Act::StopReading);
+    world.burst(&[Write::Set(0)]);
+    world.run_for(Duration::from_secs(1));
+    let before = world.server.opened.len();
+    for _ in 0..20 {
+        world.burst(&[Write::Set(0)]);
+        world.run_for(Duration::from_millis(200));
+    }
+    let asked = world.server.opened.len() - before;
+    assert_eq!(asked, 0, "requests");
+    world.act(&Act::Read);
+    world.run_for(Duration::from_secs(5));
+    assert_eq!(world.checks.delivered.len(), 21);
+}
+
+#[test]
+fn a_wait_that_a_proxy_ends_with_nothing_says_nothing() {
+    let mut world = World::quiet(10);
+    world.server.is_slow_to_look = true;
+    for name in 0..50 {
+        world.act(&Act::Skip(vec![Write::Set(name), Write::Other]));
+        for _ in 0..30 {
+            world.run_for(Duration::from_millis(100));
+            world.act(&Act::EmptyEnds);
+        }
+    }
+    world.run_for(Duration::from_secs(60));
+    assert_eq!(world.checks.delivered.len(), 50);
 }
 
 #[test]
@@ -471,4 +505,94 @@ fn members_that_take_snapshots_after_the_cluster_was_replaced_are_found_out() {
     ];
     let resync = OnGap::Resync;
     follow(&setup, Begin::History, resync, SNAPSHOT_BEHIND, &acts).unwrap();
+}
+
+#[test]
+fn events_that_fill_the_buffer_while_they_wait_for_those_before_them_are_told_all_the_same() {
+    let mut plan = plan(Start::Now, Until::Forever, 1);
+    plan.budget = Budget::new(2000);
+    let mut world = World::new(plan, Watched::Tree, 1, &[Write::Other; 10]);
+    world.begin();
+    world.run_for(Duration::from_millis(100));
+    for _ in 0..20 {
+        world.server.write(Write::Other);
+        world.server.write(Write::Set(1));
+        world.run_for(Duration::from_millis(1));
+    }
+    world.run_for(Duration::from_secs(60));
+    assert_eq!(world.checks.delivered.len(), 20);
+}
+
+#[test]
+fn an_event_that_a_snapshot_hides_is_no_rebuilt_store() {
+    for seed in 0..20 {
+        let mut plan = plan(Start::Now, Until::Forever, seed);
+        plan.endpoints = 2;
+        plan.snapshot_behind = SNAPSHOT_BEHIND;
+        let mut world = World::new(plan, Watched::Tree, 2, &[Write::Other; 10]);
+        world.begin();
+        world.run_for(Duration::from_millis(200));
+        // To the second endpoint, and back.
+        world.server.refuse_at(0, Duration::from_secs(1));
+        world.run_for(Duration::from_secs(3));
+        world.server.stop(1);
+        world.server.refuse_at(1, Duration::from_secs(1));
+        world.run_for(Duration::from_secs(3));
+        world.burst(&[Write::Set(1), Write::Set(2), Write::Set(1)]);
+        world.run_for(Duration::from_secs(2));
+        world.server.install(1, 300);
+        world.run_for(Duration::from_secs(2));
+        world.server.refuse_at(0, Duration::from_secs(3));
+        world.run_for(Duration::from_secs(20));
+        assert_eq!(world.checks.delivered.len(), 3);
+        assert!(world.checks.gaps.is_empty(), "seed {seed}");
+    }
+}
+
+#[test]
+fn the_waits_go_with_the_watch_where_a_member_has_lost_its_majority() {
+    let mut plan = plan(Start::Now, Until::Forever, 1);
+    plan.endpoints = 2;
+    let mut world = World::new(plan, Watched::Tree, 2, &[Write::Other; 10]);
+    world.server.refuse_at(0, Duration::from_secs(5));
+    world.begin();
+    world.run_for(Duration::from_secs(10));
+    world.server.stop(1);
+    world.run_for(Duration::from_secs(60));
+    for _ in 0..300 {
+        world.server.write(Write::Other);
+        world.run_for(Duration::from_millis(10));
+    }
+    world.server.write(Write::Set(1));
+    world.run_for(4 * LATENCY);
+    assert_eq!(world.checks.delivered.len(), 1);
+    assert!(world.checks.gaps.is_empty());
+}
+
+#[test]
+fn a_store_that_was_rebuilt_once_is_not_declared_again_when_its_member_is_doubted() {
+    let acts = [
+        Act::Burst(set(2)),
+        Act::Install(0, 299),
+        // Known by its history, which does not reach back.
+        Act::Rebuild(Rebuild {
+            writes: vec![Write::Set(1)],
+            percent: 1500,
+            other_cluster: false,
+        }),
+        Act::Burst(set(5)),
+        Act::CutAll,
+        Act::Burst(set(7)),
+        Act::Install(0, 290),
+    ];
+    // One that overlooks the last event when it is compared.
+    for seed in 0..50 {
+        let setup = Setup {
+            before: set(4),
+            is_slow_to_look: true,
+            seed,
+            ..SETUP
+        };
+        follow(&setup, Begin::Now, OnGap::Continue, SNAPSHOT_BEHIND, &acts).unwrap();
+    }
 }

@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use super::acts::{Act, Rebuild};
 use super::checks::{Checks, Truth};
-use super::server::{HISTORY, Server, oldest};
+use super::replies::oldest;
+use super::server::{HISTORY, Server};
 use super::store::{Shown, Store, Watched, Write};
 use crate::model::{Fingerprint, Index, Key, Scope};
 use crate::watch::{Ask, Budget, Input, OnGap, Outcome, Permit, Plan, Session, Start, Step, Until};
