@@ -152,6 +152,8 @@ struct Lane {
     orders: Sender<Order>,
     connection: Connection,
     endpoint: usize,
+    /// Something was answered on the connection, and it may be open still.
+    is_warm: bool,
     /// The connection can't be used for another request.
     spent: bool,
 }
@@ -171,7 +173,14 @@ impl Lanes {
         let Some(address) = self.means.endpoints.get(endpoint).cloned() else {
             return;
         };
-        let mut lane = self.lane(endpoint);
+        // What will be answered soon goes where a connection is open already; what will spend
+        // its connection, or keep it, leaves that alone.
+        let is_quick = match ask {
+            Ask::Wait { hangs, renews, .. } => !hangs && !renews,
+            Ask::Stream | Ask::Alarm => false,
+            Ask::Index | Ask::State | Ask::Look(_) | Ask::Walk { .. } => true,
+        };
+        let mut lane = self.lane(endpoint, is_quick);
         let (request, reads, limits) = request_for(&self.scope, ask);
         lane.endpoint = endpoint;
         let order = Order {
@@ -188,14 +197,19 @@ impl Lanes {
         }
     }
 
-    /// A lane that is idle, with a connection to `endpoint` if there is one; else a new one.
-    fn lane(&mut self, endpoint: usize) -> Lane {
-        let same = self.idle.iter().position(|lane| lane.endpoint == endpoint);
-        if let Some(position) = same {
-            return self.idle.swap_remove(position);
+    /// A lane that is idle: where it `is_quick`, one with a connection that is open to `endpoint`
+    /// if there is one. Else one without; or a new one.
+    fn lane(&mut self, endpoint: usize, is_quick: bool) -> Lane {
+        let is_open = |lane: &Lane| lane.is_warm && lane.endpoint == endpoint;
+        let idle = &mut self.idle;
+        if is_quick && let Some(position) = idle.iter().position(is_open) {
+            return idle.swap_remove(position);
         }
-        if let Some(mut lane) = self.idle.pop() {
-            lane.connection = self.means.http.connection();
+        if let Some(position) = idle.iter().position(|lane| !is_open(lane)) {
+            let mut lane = idle.swap_remove(position);
+            if lane.is_warm {
+                lane.connection = self.means.http.connection();
+            }
             return lane;
         }
         let (orders, queue) = mpsc::channel();
@@ -215,6 +229,7 @@ impl Lanes {
             orders,
             connection: self.means.http.connection(),
             endpoint,
+            is_warm: false,
             spent: false,
         }
     }
@@ -236,7 +251,8 @@ impl Lanes {
 
     fn ended(&mut self, ticket: Ticket) {
         if let Some(mut lane) = self.busy.remove(&ticket) {
-            if std::mem::take(&mut lane.spent) {
+            lane.is_warm = !std::mem::take(&mut lane.spent);
+            if !lane.is_warm {
                 lane.connection = self.means.http.connection();
             }
             self.idle.push(lane);
@@ -251,7 +267,7 @@ fn request_for(scope: &Scope, ask: &Ask) -> (Request, Reads, Limits) {
     };
     match ask {
         Ask::Stream => (v2::stream(scope), Reads::Events, patient(None)),
-        Ask::Wait { from, hangs } => {
+        Ask::Wait { from, hangs, .. } => {
             let idle = (!hangs).then_some(PATIENCE);
             (v2::wait(scope, *from), Reads::Events, patient(idle))
         }

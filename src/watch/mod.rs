@@ -185,6 +185,8 @@ pub enum Ask {
         from: Option<Index>,
         /// Whether it may wait for ever.
         hangs: bool,
+        /// Whether nothing is expected, so that its connection will be spent on it.
+        renews: bool,
     },
     /// The store's index, agreed upon by a majority.
     Index,

@@ -417,24 +417,33 @@ impl Session {
         let (endpoint, epoch) = self.endpoints.current();
         self.last_ticket += 1;
         let ticket = Ticket(self.last_ticket);
-        let open = Open {
+        let opened = Open {
             purpose,
             endpoint,
             epoch,
             at: self.now,
             after,
-            cursor: self.cursor().unwrap_or_default(),
+            cursor: self.told().unwrap_or_default(),
             wanted: self.asked_upto(),
             head: None,
             half_closed: false,
             answered: false,
         };
-        self.open.insert(ticket, open);
+        let renews = opened.renews();
+        self.open.insert(ticket, opened);
         let from = after.map(Index::next);
         let ask = match purpose {
             Purpose::Stream => Ask::Stream,
-            Purpose::Probe => Ask::Wait { from, hangs: true },
-            Purpose::Question | Purpose::Verify => Ask::Wait { from, hangs: false },
+            Purpose::Probe => Ask::Wait {
+                from,
+                hangs: true,
+                renews,
+            },
+            Purpose::Question | Purpose::Verify => Ask::Wait {
+                from,
+                hangs: false,
+                renews,
+            },
             Purpose::Alarm => Ask::Alarm,
             Purpose::Walk => Ask::Walk {
                 from: from.unwrap_or(Index(1)),

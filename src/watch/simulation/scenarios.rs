@@ -616,3 +616,26 @@ fn what_is_written_while_a_large_state_is_read_is_told_after_it() {
     let gaps = &world.checks.gaps;
     assert!(gaps.is_empty(), "{gaps:?}");
 }
+
+#[test]
+fn a_state_that_has_to_be_read_again_makes_no_rebuilt_store() {
+    let setup = Setup {
+        before: set(1),
+        members: 2,
+        endpoints: 2,
+        ..SETUP
+    };
+    let other = Write::Other;
+    let mut second = vec![other, other, Write::Delete(1), other, other, other];
+    second.extend(set(5));
+    second.push(other);
+    let acts = [
+        Act::Burst(set(1)),
+        Act::Wait(1),
+        Act::Burst(vec![other; 50]),
+        Act::Burst(second),
+        Act::Lose(vec![Loss::CutBody]),
+        Act::Burst(vec![other; 9]),
+    ];
+    follow(&setup, Begin::Now, OnGap::Resync, SNAPSHOT_BEHIND, &acts).unwrap();
+}
