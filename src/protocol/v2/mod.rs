@@ -10,7 +10,7 @@ pub use request::{
 /// How many indexes the server's history holds, of all keys together (etcd-facts.md, fact 10).
 pub const HISTORY: u32 = 1000;
 /// A member whose raft index jumps by as much may have been sent a snapshot. etcd keeps 5,000
-/// entries for those who are behind (facts 5 and 16); one that was stopped takes in first what
+/// entries for those who are behind (facts 5 and 16); one that was stopped may take in first what
 /// lay in its sockets, so that the jump comes in steps.
 pub const SNAPSHOT_BEHIND: u64 = 2000;
 
