@@ -198,11 +198,15 @@ impl Lanes {
     }
 
     /// A lane that is idle: where it `is_quick`, one with a connection that is open to `endpoint`
-    /// if there is one. Else one without; or a new one.
+    /// if there is one. Else one without, or one of those with, as long as one is left; or a new
+    /// one.
     fn lane(&mut self, endpoint: usize, is_quick: bool) -> Lane {
         let is_open = |lane: &Lane| lane.is_warm && lane.endpoint == endpoint;
         let idle = &mut self.idle;
-        if is_quick && let Some(position) = idle.iter().position(is_open) {
+        let open_ones = idle.iter().filter(|lane| is_open(lane)).count();
+        if open_ones > usize::from(!is_quick)
+            && let Some(position) = idle.iter().position(is_open)
+        {
             return idle.swap_remove(position);
         }
         if let Some(position) = idle.iter().position(|lane| !is_open(lane)) {
