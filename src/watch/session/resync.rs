@@ -122,12 +122,21 @@ impl Session {
     /// The head of the state came: what happens after its index is asked for from now on, and
     /// told after the state.
     pub(super) fn stage(&mut self, ticket: Ticket, index: Index) {
+        let told = self.told();
         let same_positions = match self.reading {
             Some(Reading::Start) if self.takes_over() => false,
+            Some(Reading::Start) => {
+                // It goes on from where it begins; the state is to compare with alone.
+                self.staged.get_or_insert(Staged {
+                    told,
+                    passed: Vec::new(),
+                    is_behind: false,
+                });
+                return;
+            }
             Some(Reading::Gap(_, upto)) => upto.is_some(),
-            _ => return,
+            None => return,
         };
-        let told = self.told();
         let wanted = self
             .open
             .get(&ticket)
@@ -175,6 +184,8 @@ impl Session {
             self.take_over(index, false);
             self.begun = true;
             self.tell(Update::Position(index));
+        } else if let Some(staged) = self.staged.take() {
+            self.passed = staged.passed;
         }
     }
 

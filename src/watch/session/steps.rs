@@ -310,7 +310,9 @@ impl Session {
         }
         if self.plan.budget.is_spent() {
             self.wake_by(Some(self.now + PRESSURE_POLL));
-        } else if let Some(cursor) = self.cursor() {
+        } else if let Some(cursor) = self.cursor()
+            && !self.walks(cursor)
+        {
             self.ask_questions(cursor);
         }
     }
@@ -417,13 +419,18 @@ impl Session {
         let (endpoint, epoch) = self.endpoints.current();
         self.last_ticket += 1;
         let ticket = Ticket(self.last_ticket);
+        // A comparison is about what was told; anything else, about what is known.
+        let cursor = match purpose {
+            Purpose::Look => self.told(),
+            _ => self.cursor(),
+        };
         let opened = Open {
             purpose,
             endpoint,
             epoch,
             at: self.now,
             after,
-            cursor: self.told().unwrap_or_default(),
+            cursor: cursor.unwrap_or_default(),
             wanted: self.asked_upto(),
             head: None,
             half_closed: false,

@@ -73,6 +73,8 @@ struct Setup {
     is_slow_to_look: bool,
     /// A proxy before it takes a half-close for a close.
     cuts_half_closed: bool,
+    /// For so many milliseconds the body of a state is on its way.
+    state_takes: u16,
     seed: u64,
 }
 
@@ -84,6 +86,7 @@ impl Setup {
         world.server.lag(self.lag);
         world.server.is_slow_to_look = self.is_slow_to_look;
         world.server.cuts_half_closed = self.cuts_half_closed;
+        world.server.state_takes = Duration::from_millis(self.state_takes.into());
         world.begin();
         world
     }
@@ -92,10 +95,11 @@ impl Setup {
 fn setup() -> impl Strategy<Value = Setup> {
     let cluster = (1usize..4).prop_flat_map(|members| (Just(members), 1..=members));
     let watched = prop_oneof![2 => Just(Watched::Tree), 1 => Just(Watched::Key)];
-    let quirks = (0u64..20, any::<bool>(), weighted(0.2));
+    let state_takes = prop_oneof![2 => Just(0), 1 => 1u16..3000];
+    let quirks = (0u64..20, any::<bool>(), weighted(0.2), state_takes);
     (writes(1..50), watched, cluster, quirks, any::<u64>()).prop_map(
         |(before, watched, (members, endpoints), quirks, seed)| {
-            let (lag, is_slow_to_look, cuts_half_closed) = quirks;
+            let (lag, is_slow_to_look, cuts_half_closed, state_takes) = quirks;
             Setup {
                 before,
                 watched,
@@ -104,6 +108,7 @@ fn setup() -> impl Strategy<Value = Setup> {
                 lag,
                 is_slow_to_look,
                 cuts_half_closed,
+                state_takes,
                 seed,
             }
         },

@@ -280,6 +280,7 @@ const SETUP: Setup = Setup {
     lag: 0,
     is_slow_to_look: false,
     cuts_half_closed: false,
+    state_takes: 0,
     seed: 0,
 };
 
@@ -638,4 +639,38 @@ fn a_state_that_has_to_be_read_again_makes_no_rebuilt_store() {
         Act::Burst(vec![other; 9]),
     ];
     follow(&setup, Begin::Now, OnGap::Resync, SNAPSHOT_BEHIND, &acts).unwrap();
+}
+
+#[test]
+fn a_store_that_is_rebuilt_is_told_anew_where_its_state_takes_a_while() {
+    let setup = Setup {
+        before: set(1),
+        state_takes: 113,
+        ..SETUP
+    };
+    let rebuild = Act::Rebuild(Rebuild {
+        writes: set(1),
+        percent: 0,
+        other_cluster: false,
+    });
+    let mut acts = vec![Act::Burst(set(1)); 4];
+    acts.push(rebuild);
+    follow(&setup, Begin::Now, OnGap::Resync, u64::MAX, &acts).unwrap();
+}
+
+#[test]
+fn history_is_kept_while_the_state_to_begin_with_is_read() {
+    let setup = Setup {
+        before: set(17),
+        state_takes: 1673,
+        ..SETUP
+    };
+    let acts = vec![Act::Burst(set(5)); 9];
+    let mut acts: Vec<Act> = acts
+        .into_iter()
+        .flat_map(|act| [act, Act::Wait(60)])
+        .collect();
+    acts.push(Act::Wait(5000));
+    let diff = OnGap::Diff;
+    follow(&setup, Begin::History, diff, u64::MAX, &acts).unwrap();
 }
