@@ -61,7 +61,7 @@ pub struct Endpoints {
     live: bool,
     /// The raft index that each told last, and when it was left since.
     raft: BTreeMap<usize, (u64, Option<Instant>)>,
-    /// Those whose raft index has gone back.
+    /// Those whose raft index has gone back: its jumps tell nothing.
     back: BTreeSet<usize>,
     /// Those whose raft index has jumped: the store's index then, and when that was.
     jumps: BTreeMap<usize, (Index, Instant)>,
@@ -194,6 +194,11 @@ impl Endpoints {
         self.jumps.clear();
         self.back.clear();
         self.settled = Index::ZERO;
+    }
+
+    /// A gap was declared: a raft index that went back before it may be that of a store before.
+    pub fn heed_jumps(&mut self) {
+        self.back.clear();
     }
 
     /// Up to where the history of the current endpoint may lie, and since when that is known.

@@ -221,6 +221,7 @@ impl Session {
             }
         }
         self.tell(Update::Synced(index));
+        self.endpoints.heed_jumps();
         self.mirror = self.keeps_state().then_some(state);
         self.last = None;
         self.tell(Update::Last(None));

@@ -144,6 +144,7 @@ impl Session {
                         return;
                     }
                     self.tell(Update::Gap(gap));
+                    self.endpoints.heed_jumps();
                     // Its key may have changed since.
                     self.last = None;
                     self.tell(Update::Last(None));

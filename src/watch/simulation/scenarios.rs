@@ -674,3 +674,56 @@ fn history_is_kept_while_the_state_to_begin_with_is_read() {
     let diff = OnGap::Diff;
     follow(&setup, Begin::History, diff, u64::MAX, &acts).unwrap();
 }
+
+#[test]
+fn a_snapshot_after_a_rebuilt_store_that_history_alone_told_of_is_found_out() {
+    let mut before = vec![Write::Set(1), Write::Other, Write::Set(1), Write::Other];
+    before.extend([Write::Set(1), Write::Other, Write::Delete(0), Write::Set(0)]);
+    before.extend([Write::Refresh(0), Write::DeleteAll, Write::Delete(0)]);
+    before.extend([Write::Hidden, Write::Set(0), Write::Hidden]);
+    let setup = Setup {
+        before,
+        members: 3,
+        endpoints: 3,
+        lag: 13,
+        is_slow_to_look: true,
+        seed: 2_391_514_627_938_542_993,
+        ..SETUP
+    };
+    let mut first = vec![Write::Other; 7];
+    first.extend([Write::Delete(1), Write::DeleteAll, Write::Delete(0)]);
+    first.extend([Write::Hidden, Write::Delete(0), Write::Delete(0)]);
+    first.extend(set(4));
+    first.push(Write::Other);
+    first.extend(set(4));
+    let mut writes = set(14);
+    writes.push(Write::DeleteAll);
+    writes.extend(set(2));
+    let acts = [
+        Act::Install(13, 287),
+        Act::Burst(first),
+        Act::Burst(set(6)),
+        Act::Install(113, 310),
+        Act::Skip(set(4)),
+        Act::Stop(53),
+        Act::Burst(set(2)),
+        Act::Wait(1),
+        Act::Wait(8141),
+        Act::Rebuild(Rebuild {
+            writes,
+            percent: 209,
+            other_cluster: false,
+        }),
+        Act::Skip(vec![Write::Hidden]),
+        Act::Wait(2858),
+        Act::Burst(vec![Write::Set(0), Write::Delete(1)]),
+        Act::Install(0, 430),
+        Act::Burst(set(3)),
+        Act::CutOne(125),
+        Act::Stop(46),
+        Act::Burst(set(6)),
+        Act::Install(88, 402),
+    ];
+    let resync = OnGap::Resync;
+    follow(&setup, Begin::History, resync, SNAPSHOT_BEHIND, &acts).unwrap();
+}
