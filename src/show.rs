@@ -164,6 +164,9 @@ impl Viewer<'_> {
             let due = self.save_due();
             match inbox.receive_until(due)? {
                 Some(Report::Update(update)) => self.show(update, inbox)?,
+                Some(Report::Moved(position)) => {
+                    self.show(Update::Position(position.take()), inbox)?;
+                }
                 Some(Report::Finished(outcome)) => return self.finish(outcome),
                 None => {}
             }
@@ -193,14 +196,14 @@ impl Viewer<'_> {
                 self.show_own(&json::own("synced", index), &self.own_line(index, "synced"));
                 self.flush(inbox)?;
             }
-            Update::State { index, nodes } => {
+            Update::State { index, nodes, .. } => {
                 for node in &nodes {
                     let line = text::node(index, "get", node, None, self.style());
                     self.show_own(&json::state(index, node), &line);
                 }
                 self.flush(inbox)?;
             }
-            Update::Changes { index, changes } => {
+            Update::Changes { index, changes, .. } => {
                 for change in &changes {
                     let line = text::change(index, change, self.style());
                     self.show_own(&json::change(index, change), &line);

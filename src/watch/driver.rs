@@ -8,6 +8,8 @@
 
 use std::collections::HashMap;
 use std::io::Read;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender, SyncSender};
 use std::thread;
 use std::time::Instant;
@@ -17,7 +19,7 @@ use super::{
 };
 use crate::decode::Lines;
 use crate::http::{Connection, Http, Limits, PATIENCE, QUORUM_PATIENCE, read_failure};
-use crate::model::{Key, Scope, StateNode};
+use crate::model::{Index, Key, Scope, StateNode};
 use crate::protocol::v2::fault;
 use crate::protocol::{Head, Malformed, Request, v2};
 use crate::settings::Endpoint;
@@ -45,8 +47,38 @@ pub struct Means {
 pub enum Report {
     /// Something to show.
     Update(Update),
+    /// Nothing in scope happened up to here.
+    Moved(Moved),
     /// It is over.
     Finished(Outcome),
+}
+
+/// A position on its way to whoever shows it. Of many in a row, while the reader of the output
+/// takes nothing, only the last is of interest: none is queued behind another.
+#[derive(Clone, Debug)]
+pub struct Moved(Arc<AtomicU64>);
+
+impl Moved {
+    /// No index of a store: it has been taken.
+    const TAKEN: u64 = u64::MAX;
+
+    fn to(index: Index) -> Self {
+        Self(Arc::new(AtomicU64::new(index.0)))
+    }
+
+    /// Puts a later position in its place; false where it was taken already.
+    fn replace(&self, index: Index) -> bool {
+        let replaced = |old| (old != Self::TAKEN).then_some(index.0);
+        self.0
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, replaced)
+            .is_ok()
+    }
+
+    /// The position as it is now.
+    #[must_use]
+    pub fn take(self) -> Index {
+        Index(self.0.swap(Self::TAKEN, Ordering::Relaxed))
+    }
 }
 
 /// Runs a watch on a thread of its own until it ends by itself. It also ends, silently, when
@@ -79,6 +111,8 @@ struct Driver {
 impl Driver {
     fn run(&mut self, report: &dyn Fn(Report) -> bool) {
         let mut input = Input::Tick;
+        // The last report, where that was a position.
+        let mut moved: Option<Moved> = None;
         loop {
             for step in self.session.handle(input, Instant::now()) {
                 match step {
@@ -89,7 +123,18 @@ impl Driver {
                     } => self.lanes.open(ticket, endpoint, &ask),
                     Step::HalfClose(ticket) => self.lanes.half_close(ticket),
                     Step::Close(ticket) => self.lanes.close(ticket),
+                    Step::Tell(Update::Position(index)) => {
+                        if moved.as_ref().is_some_and(|moved| moved.replace(index)) {
+                            continue;
+                        }
+                        let position = Moved::to(index);
+                        moved = Some(position.clone());
+                        if !report(Report::Moved(position)) {
+                            return;
+                        }
+                    }
                     Step::Tell(update) => {
+                        moved = None;
                         if !report(Report::Update(update)) {
                             return;
                         }
@@ -178,7 +223,7 @@ impl Lanes {
         let is_quick = match ask {
             Ask::Wait { hangs, renews, .. } => !hangs && !renews,
             Ask::Stream | Ask::Alarm => false,
-            Ask::Index | Ask::State | Ask::Look(_) | Ask::Walk { .. } => true,
+            Ask::Index | Ask::State | Ask::Look(_) | Ask::Next { .. } | Ask::Walk { .. } => true,
         };
         let mut lane = self.lane(endpoint, is_quick);
         let (request, reads, limits) = request_for(&self.scope, ask);
@@ -304,9 +349,16 @@ fn request_for(scope: &Scope, ask: &Ask) -> (Request, Reads, Limits) {
                 head: Some(QUORUM_PATIENCE),
                 idle: Some(PATIENCE),
             };
-            // The key of an event is one that can be asked for.
-            let key = Key::parse(key).unwrap_or_else(|_| scope.key.clone());
+            let key = event_key(key, scope);
             (read_index(&key), Reads::State { recursive: false }, limits)
+        }
+        Ask::Next { key, from } => {
+            let scope = Scope {
+                key: event_key(key, scope),
+                recursive: false,
+            };
+            let request = v2::wait(&scope, Some(*from));
+            (request, Reads::Events, patient(Some(PATIENCE)))
         }
         Ask::Alarm => (v2::wait_anywhere(None), Reads::Events, patient(None)),
         Ask::Walk { from } => {
@@ -314,6 +366,11 @@ fn request_for(scope: &Scope, ask: &Ask) -> (Request, Reads, Limits) {
             (request, Reads::Events, patient(Some(PATIENCE)))
         }
     }
+}
+
+/// The key of an event is one that can be asked for.
+fn event_key(key: &str, scope: &Scope) -> Key {
+    Key::parse(key).unwrap_or_else(|_| scope.key.clone())
 }
 
 fn read_index(key: &Key) -> Request {
@@ -438,5 +495,19 @@ impl Reader {
             }
             Err(malformed) => Some(Err(Failure::Malformed(malformed))),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_position_that_nobody_took_makes_place_for_the_next() {
+        let position = Moved::to(Index(1));
+        let queued = position.clone();
+        assert!(position.replace(Index(2)));
+        assert_eq!(queued.take(), Index(2));
+        assert!(!position.replace(Index(3)), "it is on its way already");
     }
 }

@@ -98,7 +98,7 @@ pub struct Plan {
     pub budget: Budget,
 }
 
-/// Bytes of events that were received and not printed yet, and how many there may be.
+/// Bytes that were received and not printed yet, and how many there may be.
 #[derive(Clone, Debug)]
 pub struct Budget {
     used: Arc<AtomicUsize>,
@@ -194,6 +194,13 @@ pub enum Ask {
     State,
     /// How one key is, agreed upon by a majority.
     Look(String),
+    /// The next event at one key, from history.
+    Next {
+        /// The key.
+        key: String,
+        /// The first index that will do.
+        from: Index,
+    },
     /// Whatever happens next anywhere in the store.
     Alarm,
     /// The next event anywhere in the store, from history.
@@ -332,6 +339,8 @@ pub enum Update {
         index: Index,
         /// Keys and directories, in the order of the keys.
         nodes: Vec<StateNode>,
+        /// Until it is dropped, they are not printed, and no other state is read.
+        unread: Permit,
     },
     /// What became of the last known state.
     Changes {
@@ -339,6 +348,8 @@ pub enum Update {
         index: Index,
         /// In an order in which they can be applied.
         changes: Vec<Change>,
+        /// Until it is dropped, they are not printed, and no other state is read.
+        unread: Permit,
     },
     /// The state, or the differences, are complete.
     Synced(Index),

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::doubt::contradicts_itself;
 use super::{BROKEN, LASTED, Open, Pace, Purpose, Renewal, Session, StreamRecord};
-use crate::model::{Cause, Event, Fingerprint, Index};
+use crate::model::{Cause, Event, Index};
 use crate::protocol::v2::fault;
 use crate::protocol::{Fault, Head, Refusal};
 use crate::watch::backoff::Backoff;
@@ -81,9 +81,11 @@ impl Session {
                 };
                 self.on_registered(ticket, index);
             }
-            Purpose::Probe | Purpose::Question | Purpose::Walk | Purpose::Verify => {
-                self.on_registered(ticket, index);
-            }
+            Purpose::Probe
+            | Purpose::Question
+            | Purpose::Walk
+            | Purpose::Verify
+            | Purpose::Next => self.on_registered(ticket, index),
             Purpose::Alarm => {}
         }
     }
@@ -237,9 +239,8 @@ impl Session {
                 self.renewal().startle(known, now);
                 return;
             }
-            Purpose::Verify => {
-                let event = parcel.batch().iter().next();
-                self.on_found(ticket, head, event.as_ref().map(Fingerprint::of).as_ref());
+            Purpose::Verify | Purpose::Next => {
+                self.on_compared(ticket, &parcel);
                 return;
             }
             Purpose::Walk => {
@@ -340,15 +341,8 @@ impl Session {
                 if open.purpose == Purpose::Walk {
                     self.on_hidden(&open);
                 }
-                if open.purpose == Purpose::Verify {
-                    let asked = self.verifying.as_ref().map(|event| event.index);
-                    match open.head.zip(asked) {
-                        Some(((index, _), wanted)) if index < wanted => {
-                            self.open.remove(&ticket);
-                            self.note_failure(&open, Failure::Behind { index, wanted });
-                        }
-                        _ => self.on_verified(ticket, None),
-                    }
+                if matches!(open.purpose, Purpose::Verify | Purpose::Next) {
+                    self.on_nothing(ticket, &open);
                 }
                 // A read says nothing of waits, which a proxy may end.
                 if open.purpose == Purpose::Question {
@@ -392,8 +386,8 @@ impl Session {
                 self.note_failure(open, Failure::Cut(why));
                 return;
             }
-            if open.purpose == Purpose::Verify {
-                self.too_old = true;
+            if open.compares() {
+                self.on_comparison_cleared();
             } else {
                 self.on_cleared(fault);
             }
@@ -407,7 +401,7 @@ impl Session {
             // Not everybody may read everything.
             Purpose::Alarm => self.is_deaf = true,
             Purpose::Walk => self.on_hidden(open),
-            Purpose::Look => self.unverified = false,
+            Purpose::Look | Purpose::Next => self.trust(),
             _ => self.fail(endpoint, failure),
         }
     }
@@ -477,20 +471,6 @@ impl Session {
             }
             Verdict::Hopeless(attempts) => self.finish(Outcome::Failed(attempts)),
         }
-    }
-
-    /// Whoever answers next may be another store: what was asked and is not answered yet is asked
-    /// anew, after a comparison.
-    fn mistrust(&mut self) {
-        self.unverified = self.last.is_some();
-        self.too_old = false;
-        self.close_where(|open| {
-            let compares = matches!(
-                open.purpose,
-                Purpose::Rewind | Purpose::Verify | Purpose::Look
-            );
-            open.head.is_none() && !compares
-        });
     }
 
     /// A wait that ended without an event is opened anew later each time, unless it lasted.

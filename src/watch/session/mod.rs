@@ -3,7 +3,8 @@
 //! In scope: every decision about requests and the cursor. Out of scope: carrying them out
 //! (`driver`), and which endpoint is asked when (`endpoints`). Pure: inputs and the time come
 //! in, steps come out. `inputs` has what comes in, `steps` what goes out, `resync` what is done
-//! about a gap, `doubt` what about a member that may lie.
+//! about a gap, `doubt` what about a member that may lie, `compare` what about a store that may
+//! be another one.
 //!
 //! **History is the truth, a live event is a wake-up, the stream is an accelerator for
 //! bursts.** A stream goes mute without a word (etcd-facts.md, facts 2, 4 and 5), so nothing
@@ -20,10 +21,11 @@
 //!   position before history moves past it;
 //! - reads that a majority agrees on: where a replay ends, whether an index went back, whether
 //!   what is known is *fresh*, and the state when history can't tell any more;
-//! - after each failure, the last event again: a rebuilt store has another one there;
+//! - after each failure, the last event again: a rebuilt store has another one there (`compare`);
 //! - where a member's history may lie, another member is asked; where there is none, all of its
 //!   history is *walked* (`doubt`).
 
+mod compare;
 mod doubt;
 mod inputs;
 mod renewal;
@@ -37,8 +39,9 @@ use super::backoff::Backoff;
 use super::endpoints::Endpoints;
 use super::ledger::{Ledger, Passed};
 use super::mirror::Mirror;
-use super::{Input, OnGap, Plan, Start, Step, Ticket, Until};
-use crate::model::{Cause, Fingerprint, Index};
+use super::{Budget, Input, OnGap, Plan, Start, Step, Ticket, Until};
+use crate::model::{Cause, Index};
+use compare::{Comparison, Last};
 use renewal::Renewal;
 
 /// A question is half-closed this long after its head, at least. A server that was stalled
@@ -83,6 +86,8 @@ enum Purpose {
     Verify,
     /// Whether its key is as the event left it, where history no longer has the event.
     Look,
+    /// What came next at that key.
+    Next,
     /// Whether what is known is fresh.
     Fresh,
     /// The state.
@@ -185,19 +190,16 @@ pub struct Session {
     /// The state is being read, for this.
     reading: Option<Reading>,
     staged: Option<Staged>,
+    /// Spent while a state, or what became of one, was told and is not printed yet.
+    states: Budget,
     /// What was staged for a state that has been told since.
     passed: Vec<Passed>,
     mirror: Option<Mirror>,
     /// The last event told.
-    last: Option<Fingerprint>,
+    last: Option<Last>,
     /// Connections were lost since the last event was compared.
     unverified: bool,
-    /// The event that it is compared with now.
-    verifying: Option<Fingerprint>,
-    /// History no longer has it.
-    too_old: bool,
-    /// How often it was not the same.
-    mismatches: u32,
+    comparison: Option<Comparison>,
     /// Nothing is asked while the reader of the output is behind.
     pressed: bool,
 
@@ -258,13 +260,12 @@ impl Session {
             width: 1,
             reading: reads_first.then_some(Reading::Start),
             staged: None,
+            states: Budget::new(1),
             passed: Vec::new(),
             mirror: None,
             unverified: plan.last.is_some(),
-            last: plan.last.clone(),
-            verifying: None,
-            too_old: false,
-            mismatches: 0,
+            last: plan.last.clone().map(Last::earlier),
+            comparison: None,
             pressed: false,
             slowest: Duration::ZERO,
             control: None,
@@ -355,7 +356,7 @@ impl Open {
         let (_, at) = self.head?;
         let is_question = matches!(
             self.purpose,
-            Purpose::Question | Purpose::Verify | Purpose::Walk
+            Purpose::Question | Purpose::Verify | Purpose::Next | Purpose::Walk
         );
         (is_question && !self.half_closed && !self.answered).then_some(at)
     }
@@ -363,6 +364,14 @@ impl Open {
     /// Whether it asks beyond all that is known, to renew the position.
     fn renews(&self) -> bool {
         self.purpose == Purpose::Question && self.after.is_some_and(|after| after >= self.wanted)
+    }
+
+    /// Whether it is there to know whether the store is still the same.
+    fn compares(&self) -> bool {
+        matches!(
+            self.purpose,
+            Purpose::Verify | Purpose::Look | Purpose::Next
+        )
     }
 
     /// Whether it is meant to hang until something happens.
@@ -377,7 +386,7 @@ impl Open {
     fn is_done(&self) -> bool {
         match self.purpose {
             Purpose::Stream | Purpose::Probe | Purpose::Alarm => false,
-            Purpose::Question | Purpose::Verify | Purpose::Walk => {
+            Purpose::Question | Purpose::Verify | Purpose::Next | Purpose::Walk => {
                 self.head.is_some() && self.half_closed
             }
             Purpose::Target | Purpose::Rewind | Purpose::Look | Purpose::Fresh | Purpose::State => {

@@ -1,7 +1,7 @@
 //! What is done about a gap, and reading the state.
 
-use super::{Open, Purpose, Reading, Session, Staged};
-use crate::model::{Cause, Fingerprint, Gap, Index, StateNode};
+use super::{Purpose, Reading, Session, Staged};
+use crate::model::{Cause, Gap, Index, StateNode};
 use crate::watch::ledger::Ledger;
 use crate::watch::mirror::Mirror;
 use crate::watch::{Failure, OnGap, Outcome, Start, Ticket, Update};
@@ -33,7 +33,7 @@ impl Session {
         self.renewal = None;
         self.last = None;
         self.unverified = false;
-        self.mismatches = 0;
+        self.comparison = None;
         self.endpoints.forget();
         self.tell(Update::Last(None));
         if !self.following {
@@ -177,7 +177,7 @@ impl Session {
             .then(|| Mirror::new(self.plan.scope.key.clone(), nodes.clone(), index));
         self.mirror = mirror;
         if self.plan.snapshot {
-            self.tell(Update::State { index, nodes });
+            self.tell_state(index, nodes);
             self.tell(Update::Synced(index));
         }
         if self.takes_over() {
@@ -213,11 +213,16 @@ impl Session {
         }));
         match changes {
             Some(changes) if self.plan.on_gap == OnGap::Diff => {
-                self.tell(Update::Changes { index, changes });
+                let unread = self.states.take(1);
+                self.tell(Update::Changes {
+                    index,
+                    changes,
+                    unread,
+                });
             }
             _ => {
                 self.tell(Update::Reset(index));
-                self.tell(Update::State { index, nodes });
+                self.tell_state(index, nodes);
             }
         }
         self.tell(Update::Synced(index));
@@ -229,98 +234,12 @@ impl Session {
         self.begun = true;
         self.tell(Update::Position(index));
     }
-
-    /// History, or what happens now, answers the question for the last event told.
-    pub(super) fn on_found(&mut self, ticket: Ticket, head: Index, found: Option<&Fingerprint>) {
-        let live = found.filter(|event| event.index > head);
-        if let (Some(event), Some(open)) = (live, self.open.get(&ticket).cloned()) {
-            // What happens now says nothing of the past.
-            let (index, wanted) = (head, event.index);
-            self.close(ticket);
-            self.note_failure(&open, Failure::Behind { index, wanted });
-            return;
-        }
-        self.on_verified(ticket, found);
-    }
-
-    /// Compares the last event told with what history has at its index.
-    pub(super) fn on_verified(&mut self, ticket: Ticket, found: Option<&Fingerprint>) {
-        let Some(open) = self.open.get(&ticket).cloned() else {
-            return;
-        };
-        if found == self.verifying.as_ref() {
-            self.unverified = false;
-            self.mismatches = 0;
-            return;
-        }
-        let is_hidden = |asked: &Fingerprint| {
-            self.endpoints.may_hide(open.endpoint, asked.index)
-                && found.is_none_or(|found| found.index != asked.index)
-        };
-        if self.verifying.as_ref().is_some_and(is_hidden) {
-            self.too_old = true;
-            return;
-        }
-        // A member's history may lie after a snapshot (fact 16): another one is asked too.
-        self.mismatches += 1;
-        if self.mismatches < MISMATCHES {
-            self.close(ticket);
-            let why = "it has another event at that index".to_owned();
-            self.note_failure(&open, Failure::Cut(why));
-            return;
-        }
-        let index = open.head.map(|(index, _)| index).unwrap_or_default();
-        self.begin_anew(Cause::IndexRewound, index);
-    }
-
-    /// Compares the key of the last event told with how that event left it: history no longer
-    /// has the event.
-    fn on_looked(&mut self, open: &Open, index: Index, nodes: &[StateNode]) {
-        self.unverified = false;
-        let (Some(event), Some(cursor)) = (self.verifying.take(), self.cursor()) else {
-            return;
-        };
-        // Nothing happened to it since, but that its time to live may have been refreshed.
-        let is_later = |node: &StateNode| node.modified > open.cursor || node.expiration.is_some();
-        let is_other =
-            |node: &StateNode| (node.modified, node.created) != (event.index, event.created);
-        let mut found = nodes
-            .iter()
-            .filter(|node| node.key == event.key && !node.dir);
-        let contradicts = |node: &StateNode| is_other(node) && !is_later(node);
-        if index < open.cursor || found.any(contradicts) {
-            self.begin_anew(Cause::IndexRewound, index);
-        } else if let Some(ledger) = &mut self.ledger {
-            // What is held may be of another store all the same.
-            *ledger = Ledger::new(cursor);
-        }
-    }
-
-    /// Whether nothing but the last event is asked for now.
-    pub(super) fn is_verifying(&mut self) -> bool {
-        if !self.unverified {
-            return false;
-        }
-        let Some(last) = &self.last else {
-            self.unverified = false;
-            return false;
-        };
-        if self.has(Purpose::Verify) || self.has(Purpose::Look) {
-            return true;
-        }
-        let after = last.index.previous();
-        if self.verifying.as_ref() != Some(last) {
-            self.verifying = Some(last.clone());
-            self.mismatches = 0;
-        }
-        if self.too_old {
-            self.request(Purpose::Look, None);
-        } else {
-            self.request(Purpose::Verify, Some(after));
-        }
-        true
+    fn tell_state(&mut self, index: Index, nodes: Vec<StateNode>) {
+        let unread = self.states.take(1);
+        self.tell(Update::State {
+            index,
+            nodes,
+            unread,
+        });
     }
 }
-
-/// So many answers in a row make a rebuilt store.
-const MISMATCHES: u32 = 3;

@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
+use super::compare::Last;
 use super::{BROKEN, GRACE, GRACE_FACTOR, Open, PATIENCE, Purpose, RENEWAL_GRACE, SECOND, Session};
-use crate::model::{Fingerprint, Gap, Index};
+use crate::model::{Gap, Index};
 use crate::watch::ledger::{Hole, Ledger, Passed};
 use crate::watch::{
     Ask, End, Failure, OnGap, Outcome, Start, StateOfWatch, Status, Step, Ticket, Update, questions,
@@ -39,7 +40,7 @@ impl Session {
             self.wake_by(self.endpoints.retry_at());
             return;
         }
-        if self.is_verifying() {
+        if self.is_comparing() {
             return;
         }
         if !self.following && self.target.is_none() {
@@ -47,8 +48,13 @@ impl Session {
             return;
         }
         if self.is_reading() {
-            self.ensure(Purpose::State, None);
-            self.keep_up();
+            if self.states.is_spent() {
+                // One state at a time lies before the reader of the output.
+                self.wait_for_reader();
+            } else {
+                self.ensure(Purpose::State, None);
+                self.keep_up();
+            }
             return;
         }
         let Some(cursor) = self.cursor() else {
@@ -60,21 +66,13 @@ impl Session {
             return;
         };
         if self.plan.budget.is_spent() {
-            // The reader of the output is behind: history keeps what follows, for a while.
-            // What is held beyond a hole would wait for ever: history has it, too.
-            self.close_stream();
-            if let Some(ledger) = &mut self.ledger {
-                *ledger = Ledger::new(cursor);
-            }
-            self.pressed = true;
-            self.wake_by(Some(self.now + PRESSURE_POLL));
+            self.wait_for_reader();
             return;
         }
         if std::mem::take(&mut self.pressed) {
             // Nothing was open in the meantime that a store which is replaced would break.
-            self.unverified = self.last.is_some();
-            self.too_old = false;
-            if self.is_verifying() {
+            self.doubt_store();
+            if self.is_comparing() {
                 return;
             }
         }
@@ -95,6 +93,17 @@ impl Session {
                 self.raise_alarm();
             }
         }
+    }
+
+    /// The reader of the output is behind: history keeps what follows, for a while.
+    fn wait_for_reader(&mut self) {
+        self.close_stream();
+        if let Some(ledger) = &mut self.ledger {
+            // What is held beyond a hole would wait for ever: history has it, too.
+            *ledger = Ledger::new(ledger.cursor());
+        }
+        self.pressed = true;
+        self.wake_by(Some(self.now + PRESSURE_POLL));
     }
 
     /// Passes on what is proven, and sees whether that was all.
@@ -175,11 +184,12 @@ impl Session {
 
     fn tell_events(&mut self, events: &mut Vec<crate::watch::Held>) {
         if let Some(event) = events.last().and_then(crate::watch::Held::event) {
-            self.last = Some(Fingerprint::of(&event));
+            self.last = Some(Last::of(&event));
         }
         if !events.is_empty() {
             self.tell(Update::Events(std::mem::take(events)));
-            self.tell(Update::Last(self.last.clone()));
+            let last = self.last.as_ref().map(|last| last.event.clone());
+            self.tell(Update::Last(last));
         }
     }
 
@@ -422,7 +432,7 @@ impl Session {
         let ticket = Ticket(self.last_ticket);
         // A comparison is about what was told; anything else, about what is known.
         let cursor = match purpose {
-            Purpose::Look => self.told(),
+            Purpose::Look | Purpose::Next => self.told(),
             _ => self.cursor(),
         };
         let opened = Open {
@@ -458,10 +468,11 @@ impl Session {
             },
             Purpose::Target | Purpose::Rewind | Purpose::Fresh => Ask::Index,
             Purpose::State => Ask::State,
-            Purpose::Look => {
-                let verifying = self.verifying.as_ref();
-                Ask::Look(verifying.map(|event| event.key.clone()).unwrap_or_default())
-            }
+            Purpose::Look => Ask::Look(self.compared_key()),
+            Purpose::Next => Ask::Next {
+                key: self.compared_key(),
+                from: from.unwrap_or(Index(1)),
+            },
         };
         self.steps.push(Step::Open {
             ticket,

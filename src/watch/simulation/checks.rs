@@ -60,7 +60,7 @@ impl Checks {
             }
             Update::Gap(gap) => self.take_gap(gap, truth),
             Update::Reset(_) => self.consumer.clear(),
-            Update::State { index, nodes } => {
+            Update::State { index, nodes, .. } => {
                 self.move_to(index.0, truth);
                 self.consume(nodes);
             }

@@ -85,6 +85,9 @@ impl Server {
                 from: Some(Index(from)),
                 ..
             }
+            | Ask::Next {
+                from: Index(from), ..
+            }
             | Ask::Walk { from: Index(from) } => {
                 let from = *from;
                 self.search(ticket, wire, head, from..index + 1);
@@ -130,9 +133,10 @@ impl Server {
         }
         wire.say(at, Input::Head { ticket, head });
         let (store, damage) = (self.store(), &self.members[wire.member].damage);
-        let is_found = |index: &u64| match wire.ask {
+        let is_found = |index: &u64| match &wire.ask {
             _ if damage.get(index) == Some(&Damage::Hidden) => false,
             Ask::Walk { .. } => store.is_event(*index),
+            Ask::Next { key, .. } => store.in_history_of(key, false, *index),
             _ => store.in_history(*index),
         };
         let Some(found) = span.clone().find(is_found) else {
@@ -151,7 +155,8 @@ impl Server {
 
     /// How long after its head a member comes to look for an event at these indexes.
     fn look(&mut self, wire: &mut Wire, span: Range<u64>) -> Duration {
-        if !self.is_slow_to_look || !matches!(wire.ask, Ask::Wait { hangs: false, .. }) {
+        let looks = matches!(wire.ask, Ask::Wait { hangs: false, .. } | Ask::Next { .. });
+        if !self.is_slow_to_look || !looks {
             return Duration::ZERO;
         }
         // Nothing is overlooked twice by those who wait for a while: that would be too much for

@@ -258,6 +258,76 @@ fn a_store_rebuilt_past_the_position_of_a_quiet_watch_is_known_by_the_key_of_its
     assert_eq!(causes, [Cause::IndexRewound]);
 }
 
+/// What is said where another store takes the place of one that a watch is quiet in. The last
+/// event is of this write and older than history; of the new store's writes these are before the
+/// position, and after it.
+fn rebuilt_past_a_quiet_watch(last: Write, before: Write, after: Write) -> Vec<Cause> {
+    let mut world = World::quiet(10);
+    world.burst(&[Write::Set(0), last]);
+    for _ in 0..40 {
+        world.act(&Act::Burst(vec![Write::Other; 5]));
+        world.run_for(Duration::from_millis(250));
+    }
+    let position = world.checks.position.expect("it has begun");
+    let mut writes = vec![before];
+    writes.resize(usize::try_from(position).expect("few"), Write::Other);
+    writes.push(after);
+    let store = world.server.store().anew(&writes);
+    world.server.rebuild(store);
+    world.run_for(Duration::from_secs(10));
+    world.checks.gaps.iter().map(|gap| gap.cause).collect()
+}
+
+#[test]
+fn a_store_rebuilt_past_the_position_of_a_quiet_watch_is_known_by_a_key_that_is_not_there() {
+    for last in [Write::Set(0), Write::Update(0)] {
+        let causes = rebuilt_past_a_quiet_watch(last, Write::Other, Write::Other);
+        assert_eq!(causes, [Cause::IndexRewound], "{last:?}");
+    }
+}
+
+#[test]
+fn a_store_rebuilt_past_the_position_of_a_quiet_watch_is_known_by_what_came_next_at_its_key() {
+    for (last, before) in [
+        (Write::Set(0), Write::Other),
+        (Write::Update(0), Write::Other),
+        (Write::Delete(0), Write::Set(0)),
+    ] {
+        let causes = rebuilt_past_a_quiet_watch(last, before, Write::Set(0));
+        assert_eq!(causes, [Cause::IndexRewound], "{last:?}");
+    }
+}
+
+#[test]
+fn what_came_next_at_the_key_of_the_last_event_makes_no_rebuilt_store() {
+    for last in [Write::Set(0), Write::Update(0), Write::Delete(0)] {
+        for next in [
+            Write::Set(0),
+            Write::Update(0),
+            Write::Delete(0),
+            Write::DeleteAll,
+        ] {
+            let mut world = World::quiet(10);
+            world.burst(&[Write::Set(0), Write::Refresh(0), last]);
+            for _ in 0..40 {
+                world.act(&Act::Burst(vec![Write::Other; 5]));
+                world.run_for(Duration::from_millis(250));
+            }
+            world.server.refuse(Duration::from_millis(500));
+            world.burst(&[
+                Write::ShorterName,
+                Write::Hidden,
+                next,
+                Write::Set(1),
+                Write::Set(0),
+            ]);
+            world.run_for(Duration::from_secs(10));
+            let gaps = &world.checks.gaps;
+            assert!(gaps.is_empty(), "{last:?}, {next:?}: {gaps:?}");
+        }
+    }
+}
+
 #[test]
 fn a_store_that_is_the_same_is_not_taken_for_another_when_its_last_event_is_too_old() {
     let mut world = World::quiet(10);
@@ -522,6 +592,42 @@ fn events_that_fill_the_buffer_while_they_wait_for_those_before_them_are_told_al
     }
     world.run_for(Duration::from_secs(60));
     assert_eq!(world.checks.delivered.len(), 20);
+}
+
+#[test]
+fn a_state_that_nobody_has_read_is_not_followed_by_another() {
+    let mut plan = plan(Start::Now, Until::Forever, 1);
+    plan.on_gap = OnGap::Resync;
+    let mut world = World::new(plan, Watched::Tree, 1, &[Write::Set(0); 10]);
+    world.begin();
+    world.run_for(Duration::from_millis(100));
+    world.unread_states = Some(Vec::new());
+    for _ in 0..3 {
+        world.server.refuse(Duration::from_secs(1));
+        world.burst(&[Write::Other; 100]);
+        world.run_for(Duration::from_secs(20));
+        assert_eq!(world.checks.gaps.len(), 1);
+    }
+    world.burst(&set(5));
+    world.run_for(Duration::from_secs(1));
+    assert_eq!(world.checks.delivered.len(), 0, "a gap comes first");
+    world.unread_states = None;
+    world.run_for(Duration::from_secs(20));
+    // What nobody has read is lost together.
+    assert_eq!(world.checks.gaps.len(), 2);
+}
+
+#[test]
+fn what_happens_after_a_state_that_nobody_has_read_is_kept() {
+    let mut plan = plan(Start::Now, Until::Forever, 1);
+    plan.snapshot = true;
+    let mut world = World::new(plan, Watched::Tree, 1, &[Write::Set(0); 10]);
+    world.unread_states = Some(Vec::new());
+    world.begin();
+    world.run_for(Duration::from_millis(100));
+    world.burst(&set(200));
+    world.run_for(Duration::from_secs(20));
+    assert_eq!(world.checks.delivered.len(), 200);
 }
 
 #[test]

@@ -53,7 +53,8 @@ pub struct Server {
     pub is_slow_to_look: bool,
     /// How long the body of a state is on its way.
     pub state_takes: Duration,
-    /// A proxy before it takes a half-close for a close.
+    /// A proxy before it takes a half-close for a close. Silence is all that tells of nothing
+    /// there, so that no connection falls silent by itself: no client could tell.
     pub cuts_half_closed: bool,
     /// What a wait may have ended without, though history had it.
     pub(super) overlooked: BTreeSet<u64>,
@@ -210,7 +211,9 @@ impl Server {
 
     /// A connection is open as far as the client can tell, and nothing comes of it.
     pub fn mute_one(&mut self, which: u8) {
-        if let Some(ticket) = self.pick_wire(which)
+        if self.cuts_half_closed {
+            self.cut_one(which);
+        } else if let Some(ticket) = self.pick_wire(which)
             && let Some(wire) = self.wires.get_mut(&ticket)
         {
             let end = if wire.has_head {
@@ -232,7 +235,11 @@ impl Server {
 
     /// The next replies get lost.
     pub fn lose(&mut self, losses: &[Loss]) {
-        self.losses.extend(losses);
+        let cuts = self.cuts_half_closed;
+        self.losses.extend(losses.iter().map(|loss| match loss {
+            Loss::SilentBody if cuts => Loss::CutBody,
+            other => *other,
+        }));
     }
 
     /// Nobody can connect for so long.

@@ -162,6 +162,16 @@ impl Store {
         state
     }
 
+    /// How one key is after the first `index` writes.
+    pub fn state_of(&self, key: &str, index: u64) -> Option<Node> {
+        self.states[position(index)].get(key).cloned()
+    }
+
+    /// Whether what happened at `index` happened at this very key.
+    pub fn is_at(&self, key: &str, index: u64) -> bool {
+        self.entry(index).write.key() == key
+    }
+
     /// Carries out a write. One that etcd would refuse, since there is no such key, is one
     /// elsewhere.
     pub fn write(&mut self, write: Write) {
@@ -234,11 +244,17 @@ impl Store {
         }
     }
 
-    /// Whether history has it for the watch: that is more than is delivered live (fact 7).
+    /// Whether history has it for the watch.
     pub fn in_history(&self, index: u64) -> bool {
+        self.in_history_of(self.watched.key(), self.watched.is_recursive(), index)
+    }
+
+    /// Whether history has it for a watch of a key, or of all below it too: that is more than is
+    /// delivered live (fact 7).
+    pub fn in_history_of(&self, own: &str, is_recursive: bool, index: u64) -> bool {
         let write = self.entry(index).write;
-        let (key, own) = (write.key(), self.watched.key());
-        let is_below = key.starts_with(&format!("{own}/")) && self.watched.is_recursive();
+        let key = write.key();
+        let is_below = key.starts_with(&format!("{own}/")) && is_recursive;
         let is_above = write.removes_directory() && own.starts_with(&key);
         !matches!(write, Write::Refresh(_)) && (key == own || is_below || is_above)
     }

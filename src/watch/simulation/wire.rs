@@ -50,7 +50,7 @@ impl Wire {
         let hangs = match self.ask {
             Ask::Stream | Ask::Alarm => true,
             Ask::Wait { hangs, .. } => hangs,
-            Ask::Index | Ask::State | Ask::Look(_) | Ask::Walk { .. } => false,
+            Ask::Index | Ask::State | Ask::Look(_) | Ask::Next { .. } | Ask::Walk { .. } => false,
         };
         (!hangs).then(|| (since + PATIENCE, Failure::Silent("idle".to_owned())))
     }
@@ -59,7 +59,9 @@ impl Wire {
     pub fn silence_before_head(&self, since: Instant) -> (Instant, Failure) {
         let patience = match self.ask {
             Ask::Index | Ask::State | Ask::Look(_) => QUORUM_PATIENCE,
-            Ask::Stream | Ask::Alarm | Ask::Wait { .. } | Ask::Walk { .. } => PATIENCE,
+            Ask::Stream | Ask::Alarm | Ask::Wait { .. } | Ask::Next { .. } | Ask::Walk { .. } => {
+                PATIENCE
+            }
         };
         (since + patience, Failure::Silent("no head".to_owned()))
     }

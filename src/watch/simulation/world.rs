@@ -6,9 +6,11 @@ use super::acts::{Act, Rebuild};
 use super::checks::{Checks, Truth};
 use super::replies::oldest;
 use super::server::{HISTORY, Server};
-use super::store::{Shown, Store, Watched, Write};
+use super::store::{Node, Shown, Store, Watched, Write};
 use crate::model::{Fingerprint, Index, Key, Scope};
-use crate::watch::{Ask, Budget, Input, OnGap, Outcome, Permit, Plan, Session, Start, Step, Until};
+use crate::watch::{
+    Ask, Budget, Input, OnGap, Outcome, Permit, Plan, Session, Start, Step, Until, Update,
+};
 
 /// Between two writes of a burst.
 const PACE: Duration = Duration::from_micros(200);
@@ -25,6 +27,8 @@ pub struct World {
     budget: Budget,
     /// What lies before a reader of the output that takes nothing.
     unread: Option<Permit>,
+    /// A reader that takes its time for states has not read these yet.
+    pub unread_states: Option<Vec<Permit>>,
     /// Something was answered.
     is_heard: bool,
     /// What goes in and out of the session is shown: `SIMULATION_TRACE=1 cargo test NAME`.
@@ -50,6 +54,7 @@ impl World {
             endpoints: plan.endpoints,
             budget: plan.budget.clone(),
             unread: None,
+            unread_states: None,
             checks: Checks::new(begins, plan.on_gap),
             session: Session::new(plan, now),
             finished: None,
@@ -132,10 +137,14 @@ impl World {
             store = self.server.store().anew(&writes);
         }
         // A store with the same id is told by its index, by another event in the place of the
-        // last one, or by a history that does not reach back. Where none of this helps, nothing
-        // can: what happened at the position was not seen, or is forgotten.
+        // last one, by what became of its key, or by a history that does not reach back. Where
+        // none of this helps, nothing can: what happened at the position was not seen, or is
+        // forgotten.
         let is_rewound = self.checks.position > Some(store.latest());
-        let is_told = is_rewound || self.last_in(&store).is_some() || self.is_cleared_by(&store);
+        let is_told = is_rewound
+            || self.last_in(&store).is_some()
+            || self.is_told_by_key(&store)
+            || self.is_cleared_by(&store);
         if rebuild.other_cluster || !is_told {
             store.cluster += 1;
         }
@@ -148,6 +157,31 @@ impl World {
         let range = oldest(store.latest())..=store.latest();
         let last = self.checks.last.as_ref();
         last.filter(|last| range.contains(&last.index.0))
+    }
+
+    /// Whether the key of the last event would not be as that event left it, or what came next at
+    /// it would have found it otherwise.
+    fn is_told_by_key(&self, store: &Store) -> bool {
+        let (Some(last), Some(position)) = (&self.checks.last, self.checks.position) else {
+            return false;
+        };
+        let own = self.server.store();
+        let before = own.state_of(&last.key, position);
+        let is_directory = |node: &Option<Node>| {
+            let node = node.as_ref();
+            node.is_some_and(|node| node.value.is_none())
+        };
+        let now = store.state_of(&last.key, store.latest());
+        if is_directory(&before) || is_directory(&now) {
+            return false;
+        }
+        let created = |node: Option<Node>| node.map(|node| node.created);
+        let mut after = position + 1..=store.latest();
+        match after.find(|index| store.in_history_of(&last.key, false, *index)) {
+            // It is not asked for, or a directory that goes says nothing of what is in it.
+            Some(index) if !store.is_at(&last.key, index) => false,
+            _ => created(before) != created(store.state_of(&last.key, position)),
+        }
     }
 
     /// Whether history would not reach back to the position.
@@ -207,7 +241,13 @@ impl World {
                 Step::Close(ticket) => {
                     self.server.wires.remove(&ticket);
                 }
-                Step::Tell(update) => {
+                Step::Tell(mut update) => {
+                    if let (Update::State { unread, .. }, Some(unread_states)) =
+                        (&mut update, &mut self.unread_states)
+                    {
+                        let read = std::mem::replace(unread, self.budget.take(0));
+                        unread_states.push(read);
+                    }
                     let stores = &self.server.stores;
                     let snapshot_behind = self.server.snapshot_behind;
                     let truth = Truth {

@@ -1,0 +1,305 @@
+//! Whether the store is still the one that was watched: what is compared after each failure.
+//!
+//! A rebuilt store with the same cluster id has another event where the last one told was. That
+//! event is asked for. Where history no longer has it, its key is looked at, as a majority knows
+//! it: nothing happened to it between that event and the cursor. Where it was written since, or
+//! is gone, what came next there must have found it as that event left it.
+
+use super::doubt::contradicts_itself;
+use super::{Open, Purpose, Session};
+use crate::model::{Cause, Event, Fingerprint, Index, Key, Scope, StateNode};
+use crate::watch::ledger::Ledger;
+use crate::watch::{Failure, Parcel, Ticket};
+
+/// So many answers in a row make a rebuilt store.
+const MISMATCHES: u32 = 3;
+
+/// The last event told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Last {
+    pub event: Fingerprint,
+    /// Whether its key was there afterwards; none where that is not known.
+    pub stays: Option<bool>,
+}
+
+/// A comparison under way.
+#[derive(Clone, Debug)]
+pub(super) struct Comparison {
+    pub last: Last,
+    pub stage: Stage,
+    /// How often it was not the same.
+    mismatches: u32,
+}
+
+/// What is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// The event, in history.
+    Event,
+    /// Its key, in the state.
+    Key,
+    /// What came next at its key: after this, and before the state in which the key was seen.
+    Next { after: Index, before: Index },
+}
+
+impl Last {
+    pub fn of(event: &Event) -> Self {
+        Self {
+            event: Fingerprint::of(event),
+            stays: Some(!event.action().removes()),
+        }
+    }
+
+    /// That of an earlier run, of which less is known.
+    pub fn earlier(event: Fingerprint) -> Self {
+        // What is removed was created before.
+        let is_new = event.created == event.index;
+        Self {
+            stays: is_new.then_some(true),
+            event,
+        }
+    }
+
+    /// Whether an event is one at its key. A watch is told of the removal of a directory with a
+    /// shorter name, too.
+    fn concerns(&self, next: &Event) -> bool {
+        let scope = Key::parse(&self.event.key).map(|key| Scope {
+            key,
+            recursive: false,
+        });
+        scope.is_ok_and(|scope| scope.covers(next.node().key(), next.removes_directory()))
+    }
+
+    /// Whether what came next at its key found it as the event left it.
+    fn precedes(&self, next: &Event) -> bool {
+        if contradicts_itself(next) {
+            return false;
+        }
+        if next.node().key() != self.event.key.as_bytes() {
+            // A directory above went away, and says nothing of what was in it.
+            return true;
+        }
+        match next.previous() {
+            Some(previous) => self.stays != Some(false) && previous.created() == self.event.created,
+            None => self.stays != Some(true),
+        }
+    }
+}
+
+impl Session {
+    /// Whoever answers next may be another store: what was asked and is not answered yet is asked
+    /// anew, after a comparison.
+    pub(super) fn mistrust(&mut self) {
+        self.doubt_store();
+        self.close_where(|open| {
+            let compares = open.compares() || open.purpose == Purpose::Rewind;
+            open.head.is_none() && !compares
+        });
+    }
+
+    /// The last event is compared before anything else is asked.
+    pub(super) fn doubt_store(&mut self) {
+        self.unverified = self.last.is_some();
+        if let Some(comparison) = &mut self.comparison {
+            comparison.stage = Stage::Event;
+        }
+    }
+
+    /// The key of the event that is compared.
+    pub(super) fn compared_key(&self) -> String {
+        let comparison = self.comparison.as_ref();
+        comparison.map_or_else(String::new, |comparison| comparison.last.event.key.clone())
+    }
+
+    /// Whether nothing but the last event is asked for now.
+    pub(super) fn is_comparing(&mut self) -> bool {
+        if !self.unverified {
+            return false;
+        }
+        let Some(last) = self.last.clone() else {
+            self.unverified = false;
+            return false;
+        };
+        if self.open.values().any(Open::compares) {
+            return true;
+        }
+        let stage = match &self.comparison {
+            Some(comparison) if comparison.last == last => comparison.stage,
+            _ => Stage::Event,
+        };
+        match stage {
+            Stage::Event => {
+                let after = last.event.index.previous();
+                let mismatches = self.mismatches_of(&last);
+                self.comparison = Some(Comparison {
+                    last,
+                    stage,
+                    mismatches,
+                });
+                self.request(Purpose::Verify, Some(after));
+            }
+            Stage::Key => self.request(Purpose::Look, None),
+            Stage::Next { after, .. } => self.request(Purpose::Next, Some(after)),
+        }
+        true
+    }
+
+    fn mismatches_of(&self, last: &Last) -> u32 {
+        let comparison = self.comparison.as_ref();
+        let same = comparison.filter(|comparison| comparison.last == *last);
+        same.map_or(0, |comparison| comparison.mismatches)
+    }
+
+    /// History, or what happens now, answers a question of the comparison.
+    pub(super) fn on_compared(&mut self, ticket: Ticket, parcel: &Parcel) {
+        let (Some(open), Some(event)) = (
+            self.open.get(&ticket).cloned(),
+            parcel.batch().iter().next(),
+        ) else {
+            return;
+        };
+        let Some((head, _)) = open.head else { return };
+        let is_live = event.index() > head;
+        match open.purpose {
+            Purpose::Verify if is_live => {
+                // What happens now says nothing of the past.
+                self.close(ticket);
+                let (index, wanted) = (head, event.index());
+                self.note_failure(&open, Failure::Behind { index, wanted });
+            }
+            Purpose::Verify => self.on_found(&open, Some(&Fingerprint::of(&event))),
+            _ if is_live => self.on_next(&open, None),
+            _ => self.on_next(&open, Some(&event)),
+        }
+    }
+
+    /// A question of the comparison ended, and brought nothing.
+    pub(super) fn on_nothing(&mut self, ticket: Ticket, open: &Open) {
+        let (Some(comparison), Some((index, _))) = (&self.comparison, open.head) else {
+            return;
+        };
+        let wanted = match comparison.stage {
+            Stage::Next { before, .. } => before,
+            Stage::Event | Stage::Key => comparison.last.event.index,
+        };
+        if index < wanted {
+            self.open.remove(&ticket);
+            self.note_failure(open, Failure::Behind { index, wanted });
+        } else if open.purpose == Purpose::Verify {
+            self.on_found(open, None);
+        } else {
+            self.on_next(open, None);
+        }
+    }
+
+    /// History no longer has what was asked for.
+    pub(super) fn on_comparison_cleared(&mut self) {
+        match &mut self.comparison {
+            Some(comparison) if comparison.stage == Stage::Event => comparison.stage = Stage::Key,
+            // Nor has it what comes next, and that is a gap.
+            _ => self.trust(),
+        }
+    }
+
+    /// Compares the last event told with what history has at its index.
+    fn on_found(&mut self, open: &Open, found: Option<&Fingerprint>) {
+        let Some(comparison) = &mut self.comparison else {
+            return;
+        };
+        let asked = &comparison.last.event;
+        let is_elsewhere = found.is_none_or(|found| found.index != asked.index);
+        if found == Some(asked) {
+            self.unverified = false;
+            self.comparison = None;
+        } else if is_elsewhere && self.endpoints.may_hide(open.endpoint, asked.index) {
+            comparison.stage = Stage::Key;
+        } else {
+            self.mismatch(open, "it has another event at that index");
+        }
+    }
+
+    /// Compares the key of the last event told with how that event left it.
+    pub(super) fn on_looked(&mut self, open: &Open, index: Index, nodes: &[StateNode]) {
+        let Some(comparison) = &mut self.comparison else {
+            return;
+        };
+        if comparison.stage != Stage::Key {
+            // It was asked before a failure, and begins anew.
+            return;
+        }
+        let Last { event, stays } = &comparison.last;
+        let (cursor, at_key) = (open.cursor, nodes.iter().find(|node| node.key == event.key));
+        let is_as_left = match at_key {
+            _ if index < cursor => Some(false),
+            // One that was gone comes back without an event where a hidden key is in it.
+            Some(node) if node.dir => Some(true),
+            // It was written since.
+            Some(node) if node.created > cursor => None,
+            Some(_) if *stays == Some(false) => Some(false),
+            Some(node) if node.created != event.created => Some(false),
+            // Its time to live may have been refreshed, without an event.
+            Some(node) if node.modified > cursor || node.expiration.is_some() => Some(true),
+            Some(node) => Some(node.modified == event.index),
+            None if *stays == Some(true) => None,
+            None => Some(true),
+        };
+        match is_as_left {
+            Some(true) => self.trust(),
+            Some(false) => self.begin_anew(Cause::IndexRewound, index),
+            None => {
+                comparison.stage = Stage::Next {
+                    after: cursor,
+                    before: index,
+                };
+            }
+        }
+    }
+
+    /// Compares the last event told with what came next at its key, if anything did.
+    fn on_next(&mut self, open: &Open, next: Option<&Event>) {
+        let Some(comparison) = &mut self.comparison else {
+            return;
+        };
+        let Stage::Next { after, .. } = &mut comparison.stage else {
+            return;
+        };
+        if next.is_some_and(|next| !comparison.last.concerns(next)) {
+            *after = next.map_or(*after, Event::index);
+        } else if next.is_some_and(|next| comparison.last.precedes(next))
+            || self.endpoints.may_hide(open.endpoint, after.next())
+        {
+            // Or else it can't be told here: what may be hidden is walked.
+            self.trust();
+        } else if let Some(next) = next.filter(|next| contradicts_itself(next)) {
+            self.doubt(open, next.index());
+        } else {
+            self.mismatch(open, "its history goes on from another event");
+        }
+    }
+
+    /// The store is not the one that was watched. Before that was said several times, a member's
+    /// history may lie after a snapshot (fact 16): another one is asked too.
+    fn mismatch(&mut self, open: &Open, why: &str) {
+        let Some(comparison) = &mut self.comparison else {
+            return;
+        };
+        comparison.mismatches += 1;
+        if comparison.mismatches < MISMATCHES {
+            self.close_where(Open::compares);
+            self.note_failure(open, Failure::Cut(why.to_owned()));
+            return;
+        }
+        let index = open.head.map(|(index, _)| index).unwrap_or_default();
+        self.begin_anew(Cause::IndexRewound, index);
+    }
+
+    /// Nothing speaks against the store.
+    pub(super) fn trust(&mut self) {
+        self.unverified = false;
+        self.comparison = None;
+        if let Some(cursor) = self.cursor() {
+            // What is held may be of another store all the same.
+            self.ledger = Some(Ledger::new(cursor));
+        }
+    }
+}
