@@ -43,6 +43,16 @@ pub enum Verdict {
     Hopeless(Vec<(usize, Failure)>),
 }
 
+/// The raft index that an endpoint told last.
+#[derive(Clone, Copy, Debug)]
+struct Raft {
+    index: u64,
+    /// When the endpoint was left since.
+    left: Option<Instant>,
+    /// It may be that of another store, whose place this one took.
+    is_old: bool,
+}
+
 /// The endpoints of a watch.
 #[derive(Debug)]
 pub struct Endpoints {
@@ -59,8 +69,8 @@ pub struct Endpoints {
     backoff: Backoff,
     retry_at: Option<Instant>,
     live: bool,
-    /// The raft index that each told last, and when it was left since.
-    raft: BTreeMap<usize, (u64, Option<Instant>)>,
+    /// What each told of itself last.
+    raft: BTreeMap<usize, Raft>,
     /// Those whose raft index has gone back: its jumps tell nothing.
     back: BTreeSet<usize>,
     /// Those whose raft index has jumped: the store's index then, and when that was.
@@ -148,10 +158,17 @@ impl Endpoints {
         behind: u64,
         now: Instant,
     ) -> Option<Index> {
-        let before = self.raft.insert(endpoint, (raft, None));
-        if before.is_some_and(|(before, _)| raft.saturating_add(RESTART) < before) {
-            // Several members behind one address, or another store: no jump tells anything.
-            self.back.insert(endpoint);
+        let told = Raft {
+            index: raft,
+            left: None,
+            is_old: false,
+        };
+        let before = self.raft.insert(endpoint, told);
+        if let Some(before) = before.filter(|before| raft.saturating_add(RESTART) < before.index) {
+            if !before.is_old {
+                // Several members behind one address, or another store: no jump tells anything.
+                self.back.insert(endpoint);
+            }
             self.jumps.remove(&endpoint);
             self.doubts.remove(&endpoint);
         }
@@ -160,8 +177,8 @@ impl Endpoints {
         }
         let is_known = |left: Instant| now.duration_since(left) <= REMEMBERED;
         let jump = before
-            .filter(|(_, left)| left.is_none_or(is_known))
-            .map_or(0, |(before, _)| raft.saturating_sub(before));
+            .filter(|before| before.left.is_none_or(is_known))
+            .map_or(0, |before| raft.saturating_sub(before.index));
         if jump >= behind {
             self.jumps.insert(endpoint, (index, now));
             return Some(index);
@@ -193,6 +210,9 @@ impl Endpoints {
         self.doubts.clear();
         self.jumps.clear();
         self.back.clear();
+        for raft in self.raft.values_mut() {
+            raft.is_old = true;
+        }
         self.settled = Index::ZERO;
     }
 
@@ -282,9 +302,9 @@ impl Endpoints {
         self.failed.insert(endpoint, failure);
         self.move_on();
         if self.current != endpoint
-            && let Some((_, left)) = self.raft.get_mut(&endpoint)
+            && let Some(raft) = self.raft.get_mut(&endpoint)
         {
-            *left = Some(now);
+            raft.left = Some(now);
         }
         let is_left = |endpoint| self.is_trusted(endpoint) && !self.failed.contains_key(&endpoint);
         if (0..self.count).any(is_left) {
@@ -354,6 +374,50 @@ mod tests {
         endpoints.failed(0, 0, cut(), now);
         let verdict = endpoints.failed(1, 1, Failure::Unreachable("refused".to_owned()), now);
         assert!(matches!(verdict, Verdict::Hopeless(attempts) if attempts.len() == 2));
+    }
+
+    #[test]
+    fn a_raft_index_that_jumps_makes_a_doubt_and_one_that_went_back_none() {
+        const BEHIND: u64 = 300;
+        let now = Instant::now();
+        let mut endpoints = Endpoints::new(1, 1, None);
+        assert_eq!(endpoints.observe(0, 10, Index(5), BEHIND, now), None);
+        assert_eq!(endpoints.observe(0, 200, Index(9), BEHIND, now), None);
+        let jump = endpoints.observe(0, 500, Index(20), BEHIND, now);
+        assert_eq!(jump, Some(Index(20)));
+        // Behind one address there are several members, of which one lags behind.
+        assert_eq!(endpoints.observe(0, 100, Index(5), BEHIND, now), None);
+        assert_eq!(endpoints.observe(0, 501, Index(20), BEHIND, now), None);
+        endpoints.heed_jumps();
+        let jump = endpoints.observe(0, 900, Index(30), BEHIND, now);
+        assert_eq!(jump, Some(Index(30)));
+    }
+
+    #[test]
+    fn what_was_told_of_the_store_before_makes_no_raft_index_that_went_back() {
+        const BEHIND: u64 = 300;
+        let now = Instant::now();
+        let mut endpoints = Endpoints::new(1, 1, None);
+        assert_eq!(endpoints.observe(0, 900, Index(5), BEHIND, now), None);
+        endpoints.forget();
+        assert_eq!(endpoints.observe(0, 2, Index(1), BEHIND, now), None);
+        let jump = endpoints.observe(0, 500, Index(20), BEHIND, now);
+        assert_eq!(jump, Some(Index(20)));
+    }
+
+    #[test]
+    fn a_jump_counts_for_a_while_after_the_endpoint_was_left() {
+        const BEHIND: u64 = 300;
+        let now = Instant::now();
+        for (later, jump) in [(REMEMBERED, Some(Index(20))), (REMEMBERED * 2, None)] {
+            let mut endpoints = Endpoints::new(2, 1, None);
+            endpoints.observe(0, 10, Index(5), BEHIND, now);
+            endpoints.failed(0, 0, cut(), now);
+            assert_eq!(
+                endpoints.observe(0, 500, Index(20), BEHIND, now + later),
+                jump
+            );
+        }
     }
 
     #[test]

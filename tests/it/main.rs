@@ -21,6 +21,7 @@ mod input;
 mod manners;
 mod output;
 mod quiet;
+mod rebuilt;
 mod replay;
 mod rm;
 mod set;

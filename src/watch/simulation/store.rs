@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use crate::model::Fingerprint;
 
 /// The directory that holds the keys of the model.
-const DIRECTORY: &str = "/app";
+pub const DIRECTORY: &str = "/app";
 
 /// What is watched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,7 +6,7 @@ use super::acts::{Act, Rebuild};
 use super::checks::{Checks, Truth};
 use super::replies::oldest;
 use super::server::{HISTORY, Server};
-use super::store::{Node, Shown, Store, Watched, Write};
+use super::store::{DIRECTORY, Node, Shown, Store, Watched, Write};
 use crate::model::{Fingerprint, Index, Key, Scope};
 use crate::watch::{
     Ask, Budget, Input, OnGap, Outcome, Permit, Plan, Session, Start, Step, Until, Update,
@@ -167,12 +167,11 @@ impl World {
         };
         let own = self.server.store();
         let before = own.state_of(&last.key, position);
-        let is_directory = |node: &Option<Node>| {
-            let node = node.as_ref();
-            node.is_some_and(|node| node.value.is_none())
-        };
         let now = store.state_of(&last.key, store.latest());
-        if is_directory(&before) || is_directory(&now) {
+        // A directory comes and goes with what is in it.
+        let is_directory = last.key == DIRECTORY;
+        // What was gone may be gone again.
+        if is_directory || before.is_none() && now.is_none() {
             return false;
         }
         let created = |node: Option<Node>| node.map(|node| node.created);
