@@ -738,8 +738,8 @@ const RECORDS: Section = Section {
             ),
             (
                 "indexRewound",
-                "The index of the store went back, or another event is where the last one was: \
-                 it was restored or rebuilt.",
+                "The index of the store went back, another event is where the last one was, or the \
+                 key of that event is not as it was left: the store was restored or rebuilt.",
             ),
             (
                 "memberUntrusted",

@@ -81,12 +81,6 @@ fn app(number: usize) -> (String, String) {
     (format!("/app/k{number}"), number.to_string())
 }
 
-fn elsewhere(url: &str, count: usize) {
-    v2::burst(url, count, |number| {
-        ("/other".to_owned(), number.to_string())
-    });
-}
-
 /// What a consumer keeps that drops every position that it has seen.
 #[derive(Default)]
 struct Consumer {
@@ -336,7 +330,7 @@ fn the_position_moves_on_in_silence() {
     let running = resumed(&url, &place, &[]);
     let mut index = 0;
     for _ in 0..3 {
-        elsewhere(&url, 400);
+        v2::elsewhere(&url, 400);
         index = v2::index(&url);
         place.wait_for_index(index);
     }
@@ -358,7 +352,7 @@ fn an_absence_longer_than_history_is_declared() {
     let told = v2::put(&url, "/app/k", "told");
     assert_eq!(running.wait(LIMIT).code, 0);
     v2::put(&url, "/app/k", "lost");
-    elsewhere(&url, 1100);
+    v2::elsewhere(&url, 1100);
     let index = v2::index(&url);
     let running = resumed(&url, &place, &[]);
     let records = follow::wait_for(&running, "the state", |one| one["action"] == "synced");
@@ -403,7 +397,7 @@ fn a_store_that_was_rebuilt_meanwhile_is_declared() {
         etcd.wipe_and_restart();
         v2::put(&url, "/app/rebuilt", "v");
         if is_above {
-            elsewhere(&url, 100);
+            v2::elsewhere(&url, 100);
         }
         let running = resumed(&url, &place, &[]);
         let records = follow::wait_for(&running, "the state", |one| one["action"] == "synced");

@@ -55,7 +55,7 @@ impl Scene {
         self.proxy.refuse(true);
         self.proxy.cut_all(Cut::Reset);
         during(&self.url());
-        elsewhere(&self.url(), HISTORY + 100);
+        v2::elsewhere(&self.url(), HISTORY + 100);
         self.proxy.refuse(false);
     }
 
@@ -81,12 +81,6 @@ fn wait_until_asked(proxy: &Proxy, index: u64) {
     wait::until(LIMIT, &asked, || {
         let requests = proxy.requests();
         requests.iter().any(|request| request.ends_with(&asked))
-    });
-}
-
-fn elsewhere(url: &str, count: usize) {
-    v2::burst(url, count, |number| {
-        ("/other".to_owned(), number.to_string())
     });
 }
 
@@ -218,7 +212,7 @@ fn a_refreshed_time_to_live_is_no_change() {
         proxy.cut_all(Cut::Reset);
         let refresh = [("refresh", "true"), ("ttl", "900"), ("prevExist", "true")];
         v2::request("PUT", &etcd.url(), "/v2/keys/app/k", &refresh).truth();
-        elsewhere(&etcd.url(), HISTORY + 100);
+        v2::elsewhere(&etcd.url(), HISTORY + 100);
         proxy.refuse(false);
         let records = follow::wait_for(&running, "the end of the gap", |record| {
             record["action"] == "synced"
@@ -238,7 +232,7 @@ fn a_gap_that_is_continued_is_no_wider_than_it_must_be() {
         follow::wait_for_value(&scene.running, "/app/k", "told");
         scene.outage(|url| {
             v2::put(url, "/app/k", "lost");
-            elsewhere(url, 200);
+            v2::elsewhere(url, 200);
         });
         let index = v2::index(&scene.url());
         // Before the next write moves history on, all that is left of it must have been read.
@@ -283,7 +277,7 @@ fn a_gap_that_must_not_be_ends_the_run_with_its_range() {
 fn a_gap_is_lines_in_text_too() {
     let etcd = Etcd::start(Version::V3_5);
     let first = v2::put(&etcd.url(), "/app/k", "v").index;
-    elsewhere(&etcd.url(), HISTORY + 100);
+    v2::elsewhere(&etcd.url(), HISTORY + 100);
     let index = v2::index(&etcd.url());
     let from = first.to_string();
     let running = Running::start(&[
@@ -403,7 +397,7 @@ fn a_rebuilt_store_is_declared_and_its_state_told() {
         v2::put(&scene.url(), "/app/kept", "1");
         v2::put(&scene.url(), "/app/rebuilt", "1");
         if is_above {
-            elsewhere(&scene.url(), 100);
+            v2::elsewhere(&scene.url(), 100);
             assert!(v2::index(&scene.url()) > told);
         }
         scene.proxy.refuse(false);
@@ -445,14 +439,10 @@ fn a_quiet_key_in_a_store_that_rests_has_no_gap_through_many_cuts() {
     for _ in 0..2 {
         proxy.cut_all(Cut::Reset);
         // What a cut costs is a few hundred writes at most, then some time without.
-        elsewhere(&etcd.url(), 600);
+        v2::elsewhere(&etcd.url(), 600);
         let index = v2::index(&etcd.url());
         // The file says how far it is proven that nothing happened.
-        wait::until(wait::LONG, "the position", || {
-            let text = std::fs::read(&file).unwrap_or_default();
-            serde_json::from_slice::<Value>(&text)
-                .is_ok_and(|saved| saved["index"].as_u64() >= Some(index))
-        });
+        follow::wait_for_position(&file, index);
     }
     let truth = v2::put(&etcd.url(), "/app/k", "v");
     let records = follow::wait_for_value(&running, "/app/k", "v");
@@ -467,7 +457,7 @@ fn a_key_that_is_seldom_written_in_a_busy_store_has_no_gap() {
     let mut truth = Vec::new();
     for round in 0..5 {
         // Fewer than history holds each time, many more in all.
-        elsewhere(&etcd.url(), 900);
+        v2::elsewhere(&etcd.url(), 900);
         let value = format!("round {round}");
         truth.push(v2::put(&etcd.url(), "/app/k", &value));
         follow::wait_for_value(&running, "/app/k", &value);

@@ -16,17 +16,11 @@ const LIMIT: Duration = Duration::from_secs(30);
 /// History holds this many indexes.
 const HISTORY: usize = 1000;
 
-fn elsewhere(url: &str, count: usize) {
+fn elsewhere_by_one(url: &str, count: usize) {
     let mut writer = v2::Writer::connect(url);
     for number in 0..count {
         writer.put("/other", &number.to_string());
     }
-}
-
-fn elsewhere_at_full_speed(url: &str, count: usize) {
-    v2::burst(url, count, |number| {
-        ("/other".to_owned(), number.to_string())
-    });
 }
 
 /// Waits until the watch has become so quiet that it has the whole store wake it.
@@ -40,7 +34,7 @@ fn a_quiet_key_in_a_busy_store_has_no_gap() {
         let etcd = Etcd::start(version);
         let running = follow::live(&etcd.url(), &["/app/k"]);
         wait_for_alarm(&running);
-        elsewhere(&etcd.url(), 6 * HISTORY);
+        elsewhere_by_one(&etcd.url(), 6 * HISTORY);
         let truth = v2::put(&etcd.url(), "/app/k", "v");
         let records = follow::wait_for_value(&running, "/app/k", "v");
         oracle::assert_every_event_once(&[truth], &records);
@@ -60,8 +54,8 @@ fn a_quiet_key_in_a_busy_store_has_no_gap_through_a_cut() {
     let writes = given.unwrap_or(12 * HISTORY);
     thread::scope(|scope| {
         let busy = scope.spawn(|| match given {
-            Some(_) => elsewhere_at_full_speed(&url, writes),
-            None => elsewhere(&url, writes),
+            Some(_) => v2::elsewhere(&url, writes),
+            None => elsewhere_by_one(&url, writes),
         });
         for index in (3 * HISTORY..writes).step_by(3 * HISTORY) {
             wait::until(LIMIT, "some writes", || v2::index(&url) > index as u64);
@@ -78,7 +72,7 @@ fn a_quiet_key_in_a_busy_store_has_no_gap_through_a_cut() {
 fn a_watch_that_has_just_begun_keeps_up_with_a_busy_store() {
     let etcd = Etcd::start(Version::V3_5);
     let running = follow::live(&etcd.url(), &["/app/k"]);
-    elsewhere(&etcd.url(), 3 * HISTORY);
+    elsewhere_by_one(&etcd.url(), 3 * HISTORY);
     let truth = v2::put(&etcd.url(), "/app/k", "v");
     let records = follow::wait_for_value(&running, "/app/k", "v");
     oracle::assert_every_event_once(&[truth], &records);

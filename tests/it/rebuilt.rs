@@ -1,12 +1,10 @@
 //! A store that takes the place of the one that was watched, with the same cluster id and so
 //! many writes that neither the index nor history tells: the key of the last event does.
 
-use serde_json::Value;
-
 use crate::support::etcd::{Etcd, Version};
 use crate::support::proxy::{Cut, Proxy};
 use crate::support::tool::Running;
-use crate::support::{follow, oracle, v2, wait};
+use crate::support::{follow, oracle, v2};
 
 const KEY: &str = "/app/k";
 
@@ -35,13 +33,9 @@ fn scene(version: Version) -> Scene {
     follow::wait_for_value(&running, KEY, "old");
     let mut position = 0;
     for _ in 0..2 {
-        elsewhere(&etcd.url(), PART);
+        v2::elsewhere(&etcd.url(), PART);
         position = v2::index(&etcd.url());
-        wait::until(wait::LONG, "the position", || {
-            let text = std::fs::read(&file).unwrap_or_default();
-            serde_json::from_slice::<Value>(&text)
-                .is_ok_and(|saved| saved["index"].as_u64() >= Some(position))
-        });
+        follow::wait_for_position(&file, position);
     }
     proxy.refuse(true);
     proxy.cut_all(Cut::Reset);
@@ -55,12 +49,6 @@ fn scene(version: Version) -> Scene {
     }
 }
 
-fn elsewhere(url: &str, count: usize) {
-    v2::burst(url, count, |number| {
-        ("/other".to_owned(), number.to_string())
-    });
-}
-
 #[test]
 fn a_store_that_lacks_the_key_of_the_last_event_or_made_it_anew_is_declared() {
     for (version, is_set) in [(Version::V3_4, false), (Version::V3_5, true)] {
@@ -68,7 +56,7 @@ fn a_store_that_lacks_the_key_of_the_last_event_or_made_it_anew_is_declared() {
         let url = scene.etcd.url();
         scene.etcd.wipe_and_restart();
         let count = scene.position + 10 - v2::index(&url);
-        elsewhere(&url, usize::try_from(count).unwrap());
+        v2::elsewhere(&url, usize::try_from(count).unwrap());
         if is_set {
             v2::put(&url, KEY, "new");
         }

@@ -46,12 +46,6 @@ fn app(number: usize) -> (String, String) {
 }
 
 /// What no watch on `/app` sees: so many writes elsewhere.
-fn elsewhere(url: &str, count: usize) {
-    v2::burst(url, count, |number| {
-        ("/other".to_owned(), number.to_string())
-    });
-}
-
 #[test]
 fn a_watch_prints_one_event_and_ends() {
     for ground in shared::each() {
@@ -383,7 +377,7 @@ fn history_that_was_cleared_ends_the_run_or_is_declared_with_its_exact_range() {
         let etcd = Etcd::start(version);
         let url = etcd.url();
         let lost = v2::put(&url, "/app/lost", "v").index;
-        elsewhere(&url, 1000);
+        v2::elsewhere(&url, 1000);
         let kept = v2::put(&url, "/app/kept", "v");
         // The last 1,000 indexes are served (fact 10).
         let oldest = kept.index - 999;
@@ -431,7 +425,7 @@ fn an_outage_longer_than_history_is_declared_before_anything_later() {
     truth.extend(v2::burst(&etcd.url(), 500, |number| {
         (format!("/app/lost{number}"), String::new())
     }));
-    elsewhere(&etcd.url(), 1000);
+    v2::elsewhere(&etcd.url(), 1000);
     proxy.refuse(false);
     truth.extend(v2::burst(&etcd.url(), 20, app));
     let records = records(running);

@@ -4,6 +4,7 @@
 //! scope: whether every event came (`oracle`).
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use serde_json::Value;
 
@@ -60,6 +61,16 @@ pub fn wait_for_value(running: &Running, key: &str, value: &str) -> Vec<Value> {
     wait_for(running, &format!("{key} = {value}"), |record| {
         record["node"]["key"] == key && record["node"]["value"] == value
     })
+}
+
+/// Waits until a checkpoint file says that everything up to `index` is known.
+#[track_caller]
+pub fn wait_for_position(file: &Path, index: u64) {
+    wait::until(wait::LONG, "the position", || {
+        let text = std::fs::read(file).unwrap_or_default();
+        serde_json::from_slice::<Value>(&text)
+            .is_ok_and(|saved| saved["index"].as_u64() >= Some(index))
+    });
 }
 
 /// The records without those of the watch's own state.

@@ -212,6 +212,13 @@ impl Writer {
     }
 }
 
+/// Writes so often to a key that no test watches.
+pub fn elsewhere(url: &str, count: usize) {
+    burst(url, count, |number| {
+        ("/other".to_owned(), number.to_string())
+    });
+}
+
 /// Sets `count` keys as fast as the server takes them, through several connections at once.
 /// `pair` gives key and value of each; the order in which they get their indexes is the
 /// server's. Returns every change in the order of its index.
