@@ -76,24 +76,6 @@ for ((try = 0; try < 100; try++)); do
 done
 echo "stream: $(wc -l <"$work/records") of 10000 events, peak memory idle $idle KiB, afterwards $(peak) KiB"
 
-# When each of some events, with writes elsewhere before each, comes out of the tool and of a
-# curl that streams.
-stamp() { while read -r _; do echo "${EPOCHREALTIME/./}"; done; }
-"$tool" watch --stream -r /isolated 2>/dev/null > >(stamp >"$work/tool-at") &
-tool_pid=$!
-curl -sN "$url/v2/keys/isolated?wait=true&recursive=true&stream=true" > >(stamp >"$work/curl-at") &
-curl_pid=$!
-sleep 0.5
-for ((run = 0; run < runs; run++)); do
-  curl -s -X PUT -d value=v "$url/v2/keys/elsewhere/[1-3]" >/dev/null
-  curl -s -X PUT -d value=v "$url/v2/keys/isolated/$run" >/dev/null
-  sleep 0.1
-done
-kill "$tool_pid" "$curl_pid"
-wait "$tool_pid" "$curl_pid" 2>/dev/null || true
-late=$(paste "$work/tool-at" "$work/curl-at" | awk '{ print $1 - $2 }' | median)
-round_trip=$(curl -s -o /dev/null -o /dev/null -w '%{time_total}\n' "$url/version" "$url/version" |
-  tail -n 1)
-awk -v n="$(wc -l <"$work/tool-at")" -v late="$late" -v trip="$round_trip" 'BEGIN {
-  printf "an isolated event, median of %d: etcdwatch %.1f ms after curl (a round trip: %.1f ms)\n", n, late / 1000, trip * 1000
-}'
+# When an event that comes alone is told of, over a link that delays.
+(cd "$root" && cargo test --release --locked --quiet --test it -- \
+  --ignored --exact latency::added_latency_of_an_isolated_event --nocapture) | grep '^an event'

@@ -18,6 +18,7 @@ mod gaps;
 mod get;
 mod harness;
 mod input;
+mod latency;
 mod manners;
 mod output;
 mod quiet;
