@@ -1,7 +1,7 @@
 //! What comes in: heads, events, ends and failures, and what they prove.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::doubt::contradicts_itself;
 use super::{BROKEN, LASTED, Open, Pace, Purpose, Renewal, Session, StreamRecord};
@@ -15,8 +15,6 @@ use crate::watch::{
     End, Failure, Notice, Outcome, Parcel, Start, StateOfWatch, Ticket, Until, Update,
 };
 
-/// A stream that brings nothing this long after an event was found without it is mute.
-const CATCH_UP: Duration = Duration::from_secs(1);
 /// After how many rounds of failures a person is told.
 const NOTABLE_ROUNDS: u32 = 2;
 
@@ -299,7 +297,7 @@ impl Session {
             if from_stream {
                 self.stream.reached = self.stream.reached.max(index);
             } else if index > self.stream.reached && self.stream.owes.is_none() {
-                self.stream.owes = Some((index, self.now + CATCH_UP));
+                self.stream.owes = Some((index, self.now));
             }
         }
         if from_stream {
@@ -307,7 +305,7 @@ impl Session {
             let StreamRecord { reached, owes } = self.stream;
             self.stream.owes = owes
                 .filter(|(index, _)| *index > reached)
-                .map(|(index, _)| (index, self.now + CATCH_UP));
+                .map(|(index, _)| (index, self.now));
         }
         self.endpoints.proved();
         self.paces.remove(&purpose);

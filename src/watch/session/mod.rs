@@ -119,7 +119,7 @@ struct Open {
 struct StreamRecord {
     /// It was registered here, or has delivered up to here.
     reached: Index,
-    /// An event known without it, and when it is given up for that.
+    /// An event known without it, and since when it has brought nothing.
     owes: Option<(Index, Instant)>,
 }
 

@@ -23,6 +23,11 @@ const ALARM_PACE: Duration = Duration::from_millis(50);
 const DEAF: Duration = Duration::from_millis(250);
 /// A wait that has lasted this long is a sign that all is well again.
 const STEADY: Duration = Duration::from_secs(1);
+/// A stream that brings nothing for this long after an event was found without it is mute.
+const CATCH_UP: Duration = Duration::from_secs(1);
+/// Likewise, where so much was written since as is one part in so many of history.
+const CATCH_UP_IN_BURST: Duration = Duration::from_millis(50);
+const PART: u64 = 4;
 /// How soon it is looked again whether the reader of the output has caught up.
 const PRESSURE_POLL: Duration = Duration::from_millis(20);
 
@@ -228,9 +233,17 @@ impl Session {
     }
 
     fn give_up_mute_stream(&mut self) {
-        let Some((_, due)) = self.stream.owes else {
+        let Some((index, since)) = self.stream.owes else {
             return;
         };
+        // In a burst its history would be written over in the meantime.
+        let is_urgent = index.0 + u64::from(self.plan.history) / PART < self.known.0;
+        let due = since
+            + if is_urgent {
+                CATCH_UP_IN_BURST
+            } else {
+                CATCH_UP
+            };
         if due <= self.now {
             self.close_stream();
         } else {

@@ -28,6 +28,23 @@ fn a_stream_that_goes_mute_is_found_out_by_the_probe() {
 }
 
 #[test]
+fn a_stream_that_goes_mute_in_a_burst_is_soon_found_out() {
+    let mut world = World::quiet(10);
+    world.run_for(Duration::from_secs(2));
+    for wire in world.server.wires.values_mut() {
+        if wire.ask == Ask::Stream {
+            wire.registered = false;
+        }
+    }
+    for _ in 0..100 {
+        world.server.write(Write::Set(1));
+        world.run_for(Duration::from_millis(2));
+    }
+    assert!(world.has_stream(), "a stream was opened anew");
+    assert!(world.checks.gaps.is_empty());
+}
+
+#[test]
 fn events_that_a_snapshot_skipped_are_found_without_another_event() {
     let mut world = World::quiet(10);
     world.act(&Act::Skip(vec![Write::Set(1), Write::Set(2)]));
