@@ -72,6 +72,33 @@ fn a_store_that_lacks_the_key_of_the_last_event_or_made_it_anew_is_declared() {
     }
 }
 
+/// As after a restored backup; and as after a SIGKILL to a lone etcd that had told of a write
+/// which was not in its log yet (fact 22).
+#[test]
+fn a_store_that_goes_on_from_before_the_last_event_is_declared() {
+    for (version, is_past) in [(Version::V3_4, true), (Version::V3_5, false)] {
+        let etcd = Etcd::start(version);
+        let url = etcd.url();
+        v2::put(&url, KEY, "kept");
+        let backup = etcd.back_up();
+        let running = follow::live(&url, &["-r", "/app"]);
+        let forgotten = v2::put(&url, KEY, "forgotten");
+        follow::wait_for_value(&running, KEY, "forgotten");
+        etcd.restore(&backup);
+        v2::elsewhere(&url, if is_past { 10 } else { 1 });
+        assert_eq!(v2::index(&url) > forgotten.index, is_past);
+        let records = follow::wait_for(&running, "the state", |record| {
+            record["action"] == "synced"
+        });
+        let gap = &records[1];
+        assert_eq!(gap["cause"], "indexRewound", "past: {is_past}: {records:?}");
+        let lost = serde_json::json!({"from": forgotten.index + 1, "to": null});
+        assert_eq!(gap["lost"], lost, "past: {is_past}");
+        let state = follow::apply(follow::State::new(), "/app", &records);
+        assert_eq!(state, follow::server(&url, "/app"), "past: {is_past}");
+    }
+}
+
 #[test]
 fn what_came_next_at_the_key_of_the_last_event_is_told_without_a_gap() {
     for (version, is_set) in [(Version::V3_4, true), (Version::V3_5, false)] {

@@ -4,6 +4,7 @@
 //! consumer comes to know what the servers have. Out of scope: which faults, and when
 //! (`faults`), and the courses that are more than faults and writes (`behind`, `rebuilt`).
 
+use std::sync::RwLock;
 use std::time::{Duration, Instant};
 
 use fastrand::Rng;
@@ -78,6 +79,8 @@ pub struct Outcome {
 pub struct Arena {
     /// One or three.
     pub cluster: Cluster,
+    /// Where the writers write, one hand each.
+    pub desk: RwLock<()>,
     runs: usize,
 }
 
@@ -94,7 +97,11 @@ impl Arena {
     }
 
     fn of(cluster: Cluster) -> Self {
-        Self { cluster, runs: 0 }
+        Self {
+            cluster,
+            desk: RwLock::default(),
+            runs: 0,
+        }
     }
 
     /// Where the members' clients connect.
@@ -114,6 +121,18 @@ impl Arena {
         }
     }
 
+    /// Ends a server in the middle of things; but where it would take back what it has
+    /// acknowledged, not before that is in its log.
+    fn kill(&self, node: &Etcd) {
+        if self.cluster.nodes.len() > 1 || !node.version().forgets_alone() {
+            return node.kill();
+        }
+        let nobody_writes = self.desk.write().expect("nobody panics at it");
+        node.settle();
+        node.kill();
+        drop(nobody_writes);
+    }
+
     fn strike(&self, faults: &[Fault], effort: Effort, top: &str, random: &mut Rng) -> Outcome {
         let size = self.cluster.nodes.len();
         // One address before several servers is what that fault is about.
@@ -125,6 +144,7 @@ impl Arena {
             urls: self.urls(),
             top,
             mark: "",
+            desk: &self.desk,
             is_gentle: effort.rivals,
         };
         let (happened, log) = writers::while_writing(&task, random, || {
@@ -249,7 +269,7 @@ impl<'a> Run<'a> {
                 },
             ),
             Fault::Kill => {
-                node.kill();
+                self.arena.kill(node);
                 self.hold(blow.moment);
                 node.restart();
             }

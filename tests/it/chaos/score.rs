@@ -238,10 +238,13 @@ pub fn compare(histories: &[History], records: &[Value]) -> Result<(), String> {
         }
     }
     if parts.len() != histories.len() {
+        let gaps = records.iter().filter(|record| record["action"] == "gap");
+        let gaps: Vec<String> = gaps.map(Value::to_string).collect();
         return Err(format!(
-            "{} stores were there, and {} were told",
+            "{} stores were there, and {} were told\n{}",
             histories.len(),
-            parts.len()
+            parts.len(),
+            gaps.join("\n")
         ));
     }
     for (history, part) in histories.iter().zip(&parts) {

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
+use std::sync::RwLock;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 use std::time::Duration;
@@ -140,6 +141,8 @@ pub struct Task<'a> {
     pub top: &'a str,
     /// What every value begins with.
     pub mark: &'a str,
+    /// Taken for each write: whoever has it to himself knows that none is under way.
+    pub desk: &'a RwLock<()>,
     /// Whether little is written.
     pub is_gentle: bool,
 }
@@ -171,7 +174,8 @@ pub fn while_writing<T>(task: &Task, random: &mut Rng, during: impl FnOnce() -> 
 }
 
 /// Somebody who writes; the last one out of scope.
-struct Scribe {
+struct Scribe<'a> {
+    desk: &'a RwLock<()>,
     urls: Vec<String>,
     directory: String,
     mark: String,
@@ -182,14 +186,15 @@ struct Scribe {
     is_in_scope: bool,
 }
 
-impl Scribe {
-    fn new(task: &Task, lane: usize, is_in_scope: bool, random: Rng) -> Self {
+impl<'a> Scribe<'a> {
+    fn new(task: &Task<'a>, lane: usize, is_in_scope: bool, random: Rng) -> Self {
         let directory = if is_in_scope {
             format!("{}/lane{lane}", task.top)
         } else {
             "/elsewhere".to_owned()
         };
         Self {
+            desk: task.desk,
             urls: task.urls.clone(),
             directory,
             mark: task.mark.to_owned(),
@@ -213,10 +218,12 @@ impl Scribe {
             };
             let wish = self.wish(number);
             let path = v2::key_path(&wish.key);
+            let at_desk = self.desk.read().expect("nobody panics at it");
             let reply = match &wish.value {
                 Some(value) => open.try_request("PUT", &path, &[("value", value)]),
                 None => open.try_request("DELETE", &path, &[]),
             };
+            drop(at_desk);
             if reply.as_ref().map_or(true, |reply| reply.status >= 500) {
                 writer = None;
             }

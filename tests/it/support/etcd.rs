@@ -71,6 +71,12 @@ impl Version {
         binary
     }
 
+    /// Whether one that is alone acknowledges a write before it is in its log: a SIGKILL between
+    /// the two takes it back (etcd-facts.md, fact 22).
+    pub fn forgets_alone(self) -> bool {
+        self == Self::V3_5
+    }
+
     /// What every server of that version is started with. Small timeouts elect quickly.
     fn arguments(self) -> &'static [&'static str] {
         match self {
@@ -198,6 +204,11 @@ impl Etcd {
         format!("http://127.0.0.1:{}", self.port)
     }
 
+    /// Its version.
+    pub fn version(&self) -> Version {
+        self.options.version
+    }
+
     /// The port that clients connect to.
     pub fn port(&self) -> u16 {
         self.port
@@ -216,6 +227,14 @@ impl Etcd {
             let _ = child.kill();
             child.wait().expect("etcd's end");
         }
+    }
+
+    /// Waits until all that it has acknowledged is in its log, so that a SIGKILL can't take it
+    /// back: what a majority agrees on is logged after that. Nobody may write meanwhile.
+    pub fn settle(&self) {
+        let path = "/v2/keys/?quorum=true";
+        let reply = v2::request("GET", &self.url(), path, &[]);
+        assert_eq!(reply.status, 200, "{}", reply.text());
     }
 
     /// Ends it with SIGTERM, as an operator does, and waits for its end.
@@ -267,6 +286,23 @@ impl Etcd {
     /// server only: a member of a cluster can't come back without its data.
     pub fn wipe_and_restart(&self) {
         self.wipe();
+        self.restart();
+    }
+
+    /// A copy of its data as they are now. It is restarted for that.
+    pub fn back_up(&self) -> TempDir {
+        self.settle();
+        self.kill();
+        let backup = tempfile::tempdir().expect("a temporary directory");
+        copy(&self.data_directory(), backup.path());
+        self.restart();
+        backup
+    }
+
+    /// Ends it, and starts it again with the data that it had when that copy was made.
+    pub fn restore(&self, backup: &TempDir) {
+        self.wipe();
+        copy(backup.path(), &self.data_directory());
         self.restart();
     }
 
@@ -375,6 +411,19 @@ impl Etcd {
         let log = String::from_utf8_lossy(&log);
         let lines: Vec<_> = log.lines().collect();
         lines[lines.len().saturating_sub(40)..].join("\n")
+    }
+}
+
+/// Copies what is in a directory into another.
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).expect("a directory");
+    for entry in fs::read_dir(from).expect("a directory").flatten() {
+        let (source, target) = (entry.path(), to.join(entry.file_name()));
+        if source.is_dir() {
+            copy(&source, &target);
+        } else {
+            fs::copy(source, target).expect("a copy");
+        }
     }
 }
 
