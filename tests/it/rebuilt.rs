@@ -87,9 +87,8 @@ fn a_store_that_goes_on_from_before_the_last_event_is_declared() {
         etcd.restore(&backup);
         v2::elsewhere(&url, if is_past { 10 } else { 1 });
         assert_eq!(v2::index(&url) > forgotten.index, is_past);
-        let records = follow::wait_for(&running, "the state", |record| {
-            record["action"] == "synced"
-        });
+        let records =
+            follow::wait_for(&running, "the state", |record| record["action"] == "synced");
         let gap = &records[1];
         assert_eq!(gap["cause"], "indexRewound", "past: {is_past}: {records:?}");
         let lost = serde_json::json!({"from": forgotten.index + 1, "to": null});
