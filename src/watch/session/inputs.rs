@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::doubt::contradicts_itself;
-use super::{BROKEN, LASTED, Open, Pace, Purpose, Renewal, Session, StreamRecord};
+use super::{LASTED, Open, Pace, Purpose, Renewal, Session, StreamRecord};
 use crate::model::{Cause, Event, Index};
 use crate::protocol::v2::fault;
 use crate::protocol::{Fault, Head, Refusal};
@@ -324,8 +324,7 @@ impl Session {
             End::Failed(Failure::Cut(_)) if open.half_closed => {
                 // Some proxies take a half-close for a close.
                 self.mistrust();
-                self.half_closes_broken = self.half_closes_broken.saturating_add(1);
-                if self.half_closes_broken == BROKEN {
+                if self.half_closes.broke(self.now) {
                     let endpoint = open.endpoint;
                     self.tell(Update::Notice(Notice::HalfClose { endpoint }));
                 }
@@ -345,9 +344,7 @@ impl Session {
                 // A read says nothing of waits, which a proxy may end.
                 if open.purpose == Purpose::Question {
                     self.endpoints.proved();
-                    if self.half_closes_broken < BROKEN {
-                        self.half_closes_broken = 0;
-                    }
+                    self.half_closes.worked();
                 }
             }
             End::Clean => {
@@ -439,6 +436,9 @@ impl Session {
     pub(super) fn note_failure(&mut self, open: &Open, failure: Failure) {
         if open.hangs() {
             self.slow_down(open);
+        }
+        if !open.half_closed {
+            self.half_closes.others_broke(self.now);
         }
         if matches!(failure, Failure::Silent(_)) {
             // A server that does not answer a question won't wake a wait either.

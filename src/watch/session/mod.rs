@@ -2,9 +2,9 @@
 //!
 //! In scope: every decision about requests and the cursor. Out of scope: carrying them out
 //! (`driver`), and which endpoint is asked when (`endpoints`). Pure: inputs and the time come
-//! in, steps come out. `inputs` has what comes in, `steps` what goes out, `resync` what is done
-//! about a gap, `doubt` what about a member that may lie, `compare` what about a store that may
-//! be another one.
+//! in, steps come out. `inputs` has what comes in, `steps` what goes out, `half_close` the proof
+//! of nothing, `resync` what is done about a gap, `doubt` what about a member that may lie,
+//! `compare` what about a store that may be another one.
 //!
 //! **History is the truth, a live event is a wake-up, the stream is an accelerator for
 //! bursts.** A stream goes mute without a word (etcd-facts.md, facts 2, 4 and 5), so nothing
@@ -27,6 +27,7 @@
 
 mod compare;
 mod doubt;
+mod half_close;
 mod inputs;
 mod renewal;
 mod resync;
@@ -42,29 +43,13 @@ use super::mirror::Mirror;
 use super::{Budget, Input, OnGap, Plan, Start, Step, Ticket, Until};
 use crate::model::{Cause, Index};
 use compare::{Comparison, Last};
+use half_close::HalfCloses;
 use renewal::Renewal;
 
-/// A question is half-closed this long after its head, at least. A server that was stalled
-/// before it came to look for the event may answer with nothing though history has it (fact 17):
-/// on a machine with a load of twenty, 14 in 40,000 questions at 20 ms, 2 at 50 ms, none at 100 ms.
-/// Therefore, too, two questions are asked about everything ([`Ledger::witness`]).
-const GRACE: Duration = Duration::from_millis(200);
-/// So many times as long as an answer from history was ever waited for after its head: a server
-/// that is slow to answer is slow to look.
-const GRACE_FACTOR: u32 = 10;
-/// For a renewal it is this long, where the server has meanwhile answered what was asked after
-/// that head. A busy store writes its history over in 200 ms, and the renewals are not alone: an
-/// event would come by the stream and the probe, too.
-const RENEWAL_GRACE: Duration = Duration::from_millis(50);
 /// A question whose head is this old and that has no answer will bring none: it is asked once
 /// more. So much later that one stall of the server does not concern both.
 const SECOND: Duration = Duration::from_millis(100);
 
-/// Where half-closing breaks connections, as behind some proxies, a question that stays without
-/// an answer for this long after its head is taken for nothing.
-const PATIENCE: Duration = Duration::from_secs(2);
-/// After so many half-closes in a row that broke the connection, it is a proxy's doing.
-const BROKEN: u32 = 3;
 /// A wait that has lasted this long has proved itself.
 const LASTED: Duration = Duration::from_secs(5);
 
@@ -208,8 +193,7 @@ pub struct Session {
     /// The request opened last of those that have a head: at which endpoint, and when it was
     /// opened.
     control: Option<(usize, Instant)>,
-    /// How often in a row half-closing broke the connection.
-    half_closes_broken: u32,
+    half_closes: HalfCloses,
     /// The oldest index that history was said to hold.
     oldest: Option<Index>,
 
@@ -269,7 +253,7 @@ impl Session {
             pressed: false,
             slowest: Duration::ZERO,
             control: None,
-            half_closes_broken: 0,
+            half_closes: HalfCloses::default(),
             oldest: None,
             paces: BTreeMap::new(),
             stream: StreamRecord::default(),

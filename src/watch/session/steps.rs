@@ -4,11 +4,11 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use super::compare::Last;
-use super::{BROKEN, GRACE, GRACE_FACTOR, Open, PATIENCE, Purpose, RENEWAL_GRACE, SECOND, Session};
+use super::{Open, Purpose, SECOND, Session};
 use crate::model::{Gap, Index};
 use crate::watch::ledger::{Hole, Ledger, Passed};
 use crate::watch::{
-    Ask, End, Failure, OnGap, Outcome, Start, StateOfWatch, Status, Step, Ticket, Update, questions,
+    Ask, Failure, OnGap, Outcome, Start, StateOfWatch, Status, Step, Ticket, Update, questions,
 };
 
 /// How many questions are under way at most.
@@ -195,40 +195,6 @@ impl Session {
             self.tell(Update::Events(std::mem::take(events)));
             let last = self.last.as_ref().map(|last| last.event.clone());
             self.tell(Update::Last(last));
-        }
-    }
-
-    fn half_close(&mut self) {
-        let is_broken = self.half_closes_broken >= BROKEN;
-        let grace = GRACE.max(self.slowest * GRACE_FACTOR).min(PATIENCE);
-        let control = self.control;
-        let grace = |open: &Open, since: Instant| match control {
-            _ if is_broken => PATIENCE,
-            Some((of, at)) if open.renews() && of == open.endpoint && at >= since => RENEWAL_GRACE,
-            _ => grace,
-        };
-        let mut next = None;
-        let mut due = Vec::new();
-        for (ticket, open) in &mut self.open {
-            let Some(since) = open.waits_since() else {
-                continue;
-            };
-            let at = since + grace(open, since);
-            if at <= self.now {
-                open.half_closed = true;
-                due.push(*ticket);
-            } else {
-                next = Some(next.map_or(at, |next: Instant| next.min(at)));
-            }
-        }
-        self.wake_by(next);
-        for ticket in due {
-            if is_broken {
-                self.on_end(ticket, End::Clean);
-                self.close(ticket);
-            } else {
-                self.steps.push(Step::HalfClose(ticket));
-            }
         }
     }
 
@@ -537,7 +503,7 @@ impl Session {
         self.steps.push(Step::Finish(outcome));
     }
 
-    fn wake_by(&mut self, at: Option<Instant>) {
+    pub(super) fn wake_by(&mut self, at: Option<Instant>) {
         self.wake_at = match (self.wake_at, at) {
             (Some(one), Some(other)) => Some(one.min(other)),
             (one, other) => one.or(other),

@@ -1,0 +1,165 @@
+//! The proof of nothing: when a wait is half-closed, and whether half-closing works here.
+//!
+//! etcd puts an event from history before a wait, sends the head, and comes back to look for the
+//! event, or for the client's end, whichever it sees first. A wait that is half-closed after it
+//! has come back therefore ends with the event, or with nothing because nothing was there
+//! (fact 17). How long it takes to come back is what the grace is about.
+
+use std::time::{Duration, Instant};
+
+use super::{Open, Session};
+use crate::watch::{End, Step};
+
+/// A wait is half-closed this long after its head, at least. A server that was stalled before it
+/// came to look for the event may answer with nothing though history has it: on a machine with a
+/// load of twenty, 14 in 40,000 at 20 ms, 2 at 50 ms, none at 100 ms. Therefore, too, two are
+/// asked about everything ([`crate::watch::ledger::Ledger::witness`]).
+const GRACE: Duration = Duration::from_millis(200);
+/// So many times as long as an answer from history was ever waited for after its head: a server
+/// that is slow to answer is slow to look.
+const GRACE_FACTOR: u32 = 10;
+/// For a renewal it is this long, where the server has meanwhile answered what was asked after
+/// that head. A busy store writes its history over in 200 ms, and the renewals are not alone: an
+/// event would come by the stream and the probe, too.
+const RENEWAL_GRACE: Duration = Duration::from_millis(50);
+
+/// Where half-closing breaks connections, as behind some proxies, a wait that stays without an
+/// answer for this long after its head is taken for nothing.
+const PATIENCE: Duration = Duration::from_secs(2);
+/// After so many half-closes in a row that broke the connection, it is a proxy's doing.
+const BROKEN: u32 = 3;
+/// What breaks within this time breaks for one reason.
+const AT_ONCE: Duration = Duration::from_millis(100);
+
+/// What became of the connections that were half-closed.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct HalfCloses {
+    /// How often in a row one of them broke, and no other connection.
+    broken: u32,
+    /// When connections broke last.
+    at: Option<Instant>,
+}
+
+impl HalfCloses {
+    /// Whether they break connections here.
+    fn are_broken(self) -> bool {
+        self.broken >= BROKEN
+    }
+
+    /// One did what it was for.
+    pub fn worked(&mut self) {
+        if !self.are_broken() {
+            self.broken = 0;
+        }
+    }
+
+    /// One broke the connection, or the connection broke; whether it is certain from now on that
+    /// it is the half-closing.
+    pub fn broke(&mut self, now: Instant) -> bool {
+        let before = self.at.replace(now);
+        let is_another = before.is_none_or(|before| before + AT_ONCE < now);
+        if self.are_broken() || !is_another {
+            return false;
+        }
+        self.broken += 1;
+        self.are_broken()
+    }
+
+    /// Others break just as well.
+    pub fn others_broke(&mut self, now: Instant) {
+        self.worked();
+        self.at = Some(now);
+    }
+}
+
+impl Session {
+    /// Half-closes the waits that are due.
+    pub(super) fn half_close(&mut self) {
+        let is_broken = self.half_closes.are_broken();
+        let grace = GRACE.max(self.slowest * GRACE_FACTOR).min(PATIENCE);
+        let control = self.control;
+        let grace = |open: &Open, since: Instant| match control {
+            _ if is_broken => PATIENCE,
+            Some((of, at)) if open.renews() && of == open.endpoint && at >= since => RENEWAL_GRACE,
+            _ => grace,
+        };
+        let mut next = None;
+        let mut due = Vec::new();
+        for (ticket, open) in &mut self.open {
+            let Some(since) = open.waits_since() else {
+                continue;
+            };
+            let at = since + grace(open, since);
+            if at <= self.now {
+                open.half_closed = true;
+                due.push(*ticket);
+            } else {
+                next = Some(next.map_or(at, |next: Instant| next.min(at)));
+            }
+        }
+        self.wake_by(next);
+        for ticket in due {
+            if is_broken {
+                self.on_end(ticket, End::Clean);
+                self.close(ticket);
+            } else {
+                self.steps.push(Step::HalfClose(ticket));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LATER: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn half_closes_that_break_alone_and_in_a_row_are_a_proxys_doing() {
+        let mut half_closes = HalfCloses::default();
+        let now = Instant::now();
+        let told: Vec<bool> = (0..5).map(|n| half_closes.broke(now + LATER * n)).collect();
+        assert_eq!(told, [false, false, true, false, false]);
+        half_closes.worked();
+        assert!(half_closes.are_broken(), "it stays so");
+    }
+
+    #[test]
+    fn a_cut_that_breaks_several_at_once_is_not() {
+        let mut half_closes = HalfCloses::default();
+        let now = Instant::now();
+        for _ in 0..5 {
+            half_closes.broke(now);
+        }
+        assert!(!half_closes.are_broken());
+    }
+
+    #[test]
+    fn cuts_that_break_others_too_are_not_whichever_is_noticed_first() {
+        for half_closed_first in [false, true] {
+            let mut half_closes = HalfCloses::default();
+            for n in 0..5 {
+                let now = Instant::now() + LATER * n;
+                if half_closed_first {
+                    half_closes.broke(now);
+                    half_closes.others_broke(now);
+                } else {
+                    half_closes.others_broke(now);
+                    half_closes.broke(now);
+                }
+            }
+            assert!(!half_closes.are_broken());
+        }
+    }
+
+    #[test]
+    fn a_half_close_that_worked_in_between_speaks_for_them_all() {
+        let mut half_closes = HalfCloses::default();
+        for n in 0..5 {
+            half_closes.broke(Instant::now() + LATER * n);
+            half_closes.worked();
+        }
+        assert!(!half_closes.are_broken());
+    }
+}
