@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// The first delay, before jitter.
-const FIRST: Duration = Duration::from_millis(25);
+const FIRST: Duration = Duration::from_millis(4);
 /// No delay is longer.
 const LONGEST: Duration = Duration::from_secs(10);
 

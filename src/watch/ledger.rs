@@ -126,6 +126,8 @@ impl Spans {
 #[derive(Clone, Debug)]
 pub struct Ledger {
     cursor: Index,
+    /// Up to here anything but the word of waits has settled what there was.
+    floor: Index,
     /// All beyond the cursor.
     proven: Spans,
     /// Where one wait has ended without an event.
@@ -139,6 +141,7 @@ impl Ledger {
     pub fn new(cursor: Index) -> Self {
         Self {
             cursor,
+            floor: cursor,
             proven: Spans::default(),
             witnessed: Spans::default(),
             passing: BTreeMap::new(),
@@ -157,9 +160,29 @@ impl Ledger {
             return;
         }
         self.cursor = cursor;
+        self.floor = cursor;
         self.passing = self.passing.split_off(&cursor.next());
         self.proven.pass(cursor);
         self.witnessed.pass(cursor);
+    }
+
+    /// Forgets what is known beyond the cursor.
+    pub fn forget_beyond(&mut self) {
+        *self = Self {
+            floor: self.floor,
+            ..Self::new(self.cursor)
+        };
+    }
+
+    /// Goes back to before `index`: an event has turned up there that two waits overlooked. False
+    /// where the cursor is not beyond, or something was released from there on, which has to be
+    /// the last of it.
+    pub fn go_back(&mut self, index: Index) -> bool {
+        let is_overlooked = index <= self.cursor && index > self.floor;
+        if is_overlooked {
+            self.cursor = index.previous();
+        }
+        is_overlooked
     }
 
     /// Takes an event at `index`; one that is held or was released already changes nothing.
@@ -231,9 +254,13 @@ impl Ledger {
             Index(u64::MAX) => BTreeMap::new(),
             end => self.passing.split_off(&end.next()),
         };
-        std::mem::replace(&mut self.passing, beyond)
+        let passed: Vec<Passed> = std::mem::replace(&mut self.passing, beyond)
             .into_values()
-            .collect()
+            .collect();
+        if let Some(last) = passed.last() {
+            self.floor = last.upto();
+        }
+        passed
     }
 }
 
@@ -338,6 +365,37 @@ mod tests {
         ledger.advance();
         assert_eq!(ledger.cursor(), Index(20));
         assert_eq!(holes(&ledger, 25), [(20, 25)]);
+    }
+
+    #[test]
+    fn an_event_that_was_overlooked_is_released_late() {
+        let mut ledger = Ledger::new(Index(10));
+        ledger.hold(Index(11), held());
+        ledger.prove(Index(11), Index(20));
+        assert_eq!(ledger.advance().len(), 1);
+        assert!(!ledger.go_back(Index(11)), "it was released");
+        assert!(!ledger.go_back(Index(21)), "it lies beyond the cursor");
+        assert!(ledger.go_back(Index(15)));
+        ledger.hold(Index(15), held());
+        assert_eq!(ledger.advance().len(), 1);
+        assert_eq!(ledger.cursor(), Index(15), "all after it is asked anew");
+    }
+
+    #[test]
+    fn nothing_is_released_behind_what_was() {
+        let mut ledger = Ledger::new(Index(10));
+        ledger.prove(Index(10), Index(14));
+        ledger.hold(Index(15), held());
+        ledger.advance();
+        assert!(!ledger.go_back(Index(12)));
+        ledger.prove(Index(15), Index(18));
+        ledger.advance();
+        ledger.settle(Index(30));
+        assert!(!ledger.go_back(Index(17)));
+        ledger.prove(Index(30), Index(40));
+        ledger.advance();
+        ledger.forget_beyond();
+        assert!(ledger.go_back(Index(35)));
     }
 
     #[derive(Clone, Debug)]

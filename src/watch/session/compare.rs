@@ -8,7 +8,6 @@
 use super::doubt::contradicts_itself;
 use super::{Open, Purpose, Session};
 use crate::model::{Cause, Event, Fingerprint, Index, Key, Scope, StateNode};
-use crate::watch::ledger::Ledger;
 use crate::watch::{Failure, Parcel, Ticket};
 
 /// So many answers in a row make a rebuilt store.
@@ -127,7 +126,7 @@ impl Session {
             Some(comparison) if comparison.last == last => comparison.stage,
             _ => Stage::Event,
         };
-        match stage {
+        let (purpose, after) = match stage {
             Stage::Event => {
                 let after = last.event.index.previous();
                 let mismatches = self.mismatches_of(&last);
@@ -136,11 +135,12 @@ impl Session {
                     stage,
                     mismatches,
                 });
-                self.request(Purpose::Verify, Some(after));
+                (Purpose::Verify, Some(after))
             }
-            Stage::Key => self.request(Purpose::Look, None),
-            Stage::Next { after, .. } => self.request(Purpose::Next, Some(after)),
-        }
+            Stage::Key => (Purpose::Look, None),
+            Stage::Next { after, .. } => (Purpose::Next, Some(after)),
+        };
+        self.request(purpose, after);
         true
     }
 
@@ -297,9 +297,9 @@ impl Session {
     pub(super) fn trust(&mut self) {
         self.unverified = false;
         self.comparison = None;
-        if let Some(cursor) = self.cursor() {
+        if let Some(ledger) = &mut self.ledger {
             // What is held may be of another store all the same.
-            self.ledger = Some(Ledger::new(cursor));
+            ledger.forget_beyond();
         }
     }
 }

@@ -7,7 +7,8 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Open, Session};
+use super::{Open, Purpose, Session};
+use crate::model::Index;
 use crate::watch::{End, Step};
 
 /// A wait is half-closed this long after its head, at least. A server that was stalled before it
@@ -18,10 +19,11 @@ const GRACE: Duration = Duration::from_millis(200);
 /// So many times as long as an answer from history was ever waited for after its head: a server
 /// that is slow to answer is slow to look.
 const GRACE_FACTOR: u32 = 10;
-/// For a renewal it is this long, where the server has meanwhile answered what was asked after
-/// that head. A busy store writes its history over in 200 ms, and the renewals are not alone: an
-/// event would come by the stream and the probe, too.
-const RENEWAL_GRACE: Duration = Duration::from_millis(50);
+/// It is this long where the server has meanwhile answered what was asked after that head, and
+/// where the probe waits for the same: it is never half-closed, so that the event comes, and then
+/// it is told late ([`crate::watch::ledger::Ledger::go_back`]). The busiest store writes its
+/// history over in 70 ms.
+const BACKED_GRACE: Duration = Duration::from_millis(20);
 
 /// Where half-closing breaks connections, as behind some proxies, a wait that stays without an
 /// answer for this long after its head is taken for nothing.
@@ -78,10 +80,21 @@ impl Session {
         let is_broken = self.half_closes.are_broken();
         let grace = GRACE.max(self.slowest * GRACE_FACTOR).min(PATIENCE);
         let control = self.control;
-        let grace = |open: &Open, since: Instant| match control {
-            _ if is_broken => PATIENCE,
-            Some((of, at)) if open.renews() && of == open.endpoint && at >= since => RENEWAL_GRACE,
-            _ => grace,
+        let probes = self
+            .open
+            .values()
+            .filter(|open| open.purpose == Purpose::Probe && open.head.is_some() && !open.answered);
+        let backed: Vec<(usize, Option<Index>)> =
+            probes.map(|open| (open.endpoint, open.after)).collect();
+        let is_backed = |open: &Open, since: Instant| {
+            let is_heard = control.is_some_and(|(of, at)| of == open.endpoint && at >= since);
+            let mut backed = backed.iter();
+            is_heard && backed.any(|(of, after)| *of == open.endpoint && *after <= open.after)
+        };
+        let grace = |open: &Open, since: Instant| match () {
+            () if is_broken => PATIENCE,
+            () if is_backed(open, since) => BACKED_GRACE,
+            () => grace,
         };
         let mut next = None;
         let mut due = Vec::new();

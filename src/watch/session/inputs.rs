@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::doubt::contradicts_itself;
-use super::{LASTED, Open, Pace, Purpose, Renewal, Session, StreamRecord};
+use super::{LASTED, Open, Pace, Purpose, Renewal, Session, StreamRecord, WORTH};
 use crate::model::{Cause, Event, Index};
 use crate::protocol::v2::fault;
 use crate::protocol::{Fault, Head, Refusal};
@@ -292,6 +292,10 @@ impl Session {
                 ledger.prove(index.previous(), index);
                 continue;
             }
+            let asked = ledger.cursor();
+            if !from_stream && ledger.go_back(index) {
+                self.wanted = self.wanted.max(asked);
+            }
             let parcel = Arc::clone(&parcel);
             ledger.hold(index, Held { parcel, position });
             if from_stream {
@@ -478,10 +482,13 @@ impl Session {
             backoff: Backoff::new(seed),
             not_before: now,
         });
-        if now.duration_since(open.at) >= LASTED {
+        let lasted = open.head.map(|(_, at)| now.duration_since(at));
+        let mut delay = pace.backoff.next_delay();
+        if lasted.is_some_and(|lasted| lasted >= LASTED.max(delay * WORTH)) {
             pace.backoff.reset();
+            delay = pace.backoff.next_delay();
         }
-        pace.not_before = now + pace.backoff.next_delay();
+        pace.not_before = now + delay;
     }
 
     /// The renewal of a watch that has just become quiet.

@@ -50,8 +50,10 @@ use renewal::Renewal;
 /// more. So much later that one stall of the server does not concern both.
 const SECOND: Duration = Duration::from_millis(100);
 
-/// A wait that has lasted this long has proved itself.
-const LASTED: Duration = Duration::from_secs(5);
+/// A wait that has lasted this long, and this many times as long as it had to be waited for, has
+/// proved itself.
+const LASTED: Duration = Duration::from_millis(100);
+const WORTH: u32 = 8;
 
 /// What a request is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use crate::model::Index;
 
 /// At the most and at the least so often.
-const LIMITS: (Duration, Duration) = (Duration::from_millis(15), Duration::from_secs(5));
+const LIMITS: (Duration, Duration) = (Duration::from_millis(5), Duration::from_secs(5));
 /// The first time: how fast the store is written to is not known yet.
 const FIRST: Duration = Duration::from_millis(30);
 /// So soon after the first write since a calm.
@@ -81,6 +81,12 @@ impl Renewal {
         self.known = self.known.max(index);
         self.at = now;
         self.asked = now;
+    }
+
+    /// How often it is renewed at the rate known last.
+    #[must_use]
+    pub fn every(&self) -> Duration {
+        self.every
     }
 
     /// When it is due.

@@ -18,6 +18,8 @@ pub(super) const QUESTIONS: usize = 8;
 const PROBE_PACE: Duration = Duration::from_millis(20);
 /// Likewise the alarm. In that time even the fastest store does not write its history over.
 const ALARM_PACE: Duration = Duration::from_millis(50);
+/// History answers within this time after the head, as a rule.
+const ANSWERED: Duration = Duration::from_millis(5);
 /// So often the position is renewed where no alarm can tell that others write: in that time few
 /// stores write their history over.
 const DEAF: Duration = Duration::from_millis(250);
@@ -91,7 +93,7 @@ impl Session {
             if is_steady {
                 self.ensure(Purpose::Stream, None);
             }
-            if is_quiet {
+            if is_quiet || self.is_registered_at(cursor) {
                 self.probe(cursor);
             }
             if is_quiet && !self.endpoints.is_shaky() {
@@ -105,7 +107,7 @@ impl Session {
         self.close_stream();
         if let Some(ledger) = &mut self.ledger {
             // What is held beyond a hole would wait for ever: history has it, too.
-            *ledger = Ledger::new(ledger.cursor());
+            ledger.forget_beyond();
         }
         self.pressed = true;
         self.wake_by(Some(self.now + PRESSURE_POLL));
@@ -252,6 +254,11 @@ impl Session {
     /// Asks about the holes, or where there are none, renews the position of a quiet watch.
     /// Whether there are none.
     fn ask_questions(&mut self, cursor: Index) -> bool {
+        // What was asked about what is known by now is of no use.
+        self.close_where(|open| {
+            let is_known = open.head.is_some_and(|(head, _)| head <= cursor);
+            open.purpose == Purpose::Question && is_known && !open.half_closed && !open.answered
+        });
         let upto = self.asked_upto();
         let holes: Vec<Hole> = self
             .ledger
@@ -268,9 +275,10 @@ impl Session {
         }
         // A question that will bring nothing is no work for the server.
         let now = self.now;
+        let second = self.second();
         let brings_nothing = |open: &Open| {
             let since = open.waits_since();
-            open.half_closed || since.is_some_and(|at| at + SECOND <= now)
+            open.half_closed || since.is_some_and(|at| at + second <= now)
         };
         let under_way = self.questions().filter(|open| !brings_nothing(open));
         let free = self.width.saturating_sub(under_way.count());
@@ -288,9 +296,15 @@ impl Session {
             self.request(Purpose::Question, Some(after));
         }
         let next = self.questions().filter_map(Open::waits_since);
-        let next = next.map(|at| at + SECOND).filter(|at| *at > now).min();
+        let next = next.map(|at| at + second).filter(|at| *at > now).min();
         self.wake_by(next);
         false
+    }
+
+    /// How old a question is that brings nothing: in a busy store there is less time.
+    fn second(&self) -> Duration {
+        self.renewal
+            .map_or(SECOND, |renewal| renewal.every().min(SECOND))
     }
 
     /// Goes on asking what comes after the state that is being read.
@@ -348,9 +362,22 @@ impl Session {
             self.wake_by(Some(due));
         } else if self.questions().all(|open| open.head.is_some()) {
             let now = self.now;
-            self.renewal().ask(now);
-            self.request(Purpose::Question, Some(covered));
+            if self.request(Purpose::Question, Some(covered)) {
+                self.renewal().ask(now);
+            }
         }
+    }
+
+    /// Whether a question at the cursor has been registered for so long that nothing seems to be
+    /// there.
+    fn is_registered_at(&mut self, cursor: Index) -> bool {
+        let at_cursor = self.questions().filter(|open| open.after == Some(cursor));
+        let Some(since) = at_cursor.filter_map(Open::waits_since).min() else {
+            return false;
+        };
+        let due = since + ANSWERED;
+        self.wake_by(Some(due).filter(|due| *due > self.now));
+        due <= self.now
     }
 
     /// Since when the probe has been registered.
@@ -371,8 +398,9 @@ impl Session {
             self.wake_by(due);
             return;
         }
-        self.probed = Some(self.now);
-        self.request(Purpose::Probe, Some(cursor));
+        if self.request(Purpose::Probe, Some(cursor)) {
+            self.probed = Some(self.now);
+        }
     }
 
     /// While the store is calm, its next write is to be noticed: the position must be renewed
@@ -387,8 +415,9 @@ impl Session {
             self.wake_by(due);
             return;
         }
-        self.alarmed = Some(self.now);
-        self.request(Purpose::Alarm, None);
+        if self.request(Purpose::Alarm, None) {
+            self.alarmed = Some(self.now);
+        }
     }
 
     pub(super) fn ensure(&mut self, purpose: Purpose, after: Option<Index>) {
@@ -397,14 +426,15 @@ impl Session {
         }
     }
 
-    pub(super) fn request(&mut self, purpose: Purpose, after: Option<Index>) {
+    /// Asks, if that may be done now; whether it was.
+    pub(super) fn request(&mut self, purpose: Purpose, after: Option<Index>) -> bool {
         if self.endpoints.is_shaky() && self.open.values().any(|open| open.head.is_none()) {
-            return;
+            return false;
         }
         let not_before = self.paces.get(&purpose).map(|pace| pace.not_before);
         if not_before.is_some_and(|at| at > self.now) {
             self.wake_by(not_before);
-            return;
+            return false;
         }
         let (endpoint, epoch) = self.endpoints.current();
         self.last_ticket += 1;
@@ -458,6 +488,7 @@ impl Session {
             endpoint,
             ask,
         });
+        true
     }
 
     pub(super) fn close(&mut self, ticket: Ticket) {
