@@ -254,9 +254,9 @@ impl Session {
     /// Asks about the holes, or where there are none, renews the position of a quiet watch.
     /// Whether there are none.
     fn ask_questions(&mut self, cursor: Index) -> bool {
-        // What was asked about what is known by now is of no use.
+        // What was asked about what is known by now is of no use any more.
         self.close_where(|open| {
-            let is_known = open.head.is_some_and(|(head, _)| head <= cursor);
+            let is_known = open.head.is_some_and(|(head, _)| head < cursor);
             open.purpose == Purpose::Question && is_known && !open.half_closed && !open.answered
         });
         let upto = self.asked_upto();
