@@ -209,16 +209,17 @@ impl Endpoints {
     pub fn forget(&mut self) {
         self.doubts.clear();
         self.jumps.clear();
+        self.heed_jumps();
+        self.settled = Index::ZERO;
+    }
+
+    /// A gap was declared: a raft index that was told, or went back, before it may be that of a
+    /// store before.
+    pub fn heed_jumps(&mut self) {
         self.back.clear();
         for raft in self.raft.values_mut() {
             raft.is_old = true;
         }
-        self.settled = Index::ZERO;
-    }
-
-    /// A gap was declared: a raft index that went back before it may be that of a store before.
-    pub fn heed_jumps(&mut self) {
-        self.back.clear();
     }
 
     /// Up to where the history of the current endpoint may lie, and since when that is known.

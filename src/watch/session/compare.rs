@@ -265,11 +265,12 @@ impl Session {
         };
         if next.is_some_and(|next| !comparison.last.concerns(next)) {
             *after = next.map_or(*after, Event::index);
-        } else if next.is_some_and(|next| comparison.last.precedes(next))
-            || self.endpoints.may_hide(open.endpoint, after.next())
-        {
-            // Or else it can't be told here: what may be hidden is walked.
+        } else if next.is_some_and(|next| comparison.last.precedes(next)) {
             self.trust();
+        } else if self.endpoints.may_hide(open.endpoint, after.next()) {
+            // What became of the key is hidden, or this is another store: it can't be told here.
+            self.trust();
+            self.on_hidden(open);
         } else if let Some(next) = next.filter(|next| contradicts_itself(next)) {
             self.doubt(open, next.index());
         } else {
@@ -285,6 +286,8 @@ impl Session {
         };
         comparison.mismatches += 1;
         if comparison.mismatches < MISMATCHES {
+            // It answers: what it says is asked again soon, before history has moved on.
+            self.endpoints.proved();
             self.close_where(Open::compares);
             self.note_failure(open, Failure::Cut(why.to_owned()));
             return;

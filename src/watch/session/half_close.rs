@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::{Open, Purpose, Session};
 use crate::model::Index;
-use crate::watch::{End, Step};
+use crate::watch::{End, Step, Ticket};
 
 /// A wait is half-closed this long after its head, at least. A server that was stalled before it
 /// came to look for the event may answer with nothing though history has it: on a machine with a
@@ -31,14 +31,14 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// After so many half-closes in a row that broke the connection, it is a proxy's doing.
 const BROKEN: u32 = 3;
 /// What breaks within this time breaks for one reason.
-const AT_ONCE: Duration = Duration::from_millis(100);
+const AT_ONCE: Duration = Duration::from_millis(20);
 
 /// What became of the connections that were half-closed.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct HalfCloses {
     /// How often in a row one of them broke, and no other connection.
     broken: u32,
-    /// When connections broke last.
+    /// When that was last, or others broke.
     at: Option<Instant>,
 }
 
@@ -58,11 +58,11 @@ impl HalfCloses {
     /// One broke the connection, or the connection broke; whether it is certain from now on that
     /// it is the half-closing.
     pub fn broke(&mut self, now: Instant) -> bool {
-        let before = self.at.replace(now);
-        let is_another = before.is_none_or(|before| before + AT_ONCE < now);
+        let is_another = self.at.is_none_or(|at| at + AT_ONCE < now);
         if self.are_broken() || !is_another {
             return false;
         }
+        self.at = Some(now);
         self.broken += 1;
         self.are_broken()
     }
@@ -79,39 +79,34 @@ impl Session {
     pub(super) fn half_close(&mut self) {
         let is_broken = self.half_closes.are_broken();
         let grace = GRACE.max(self.slowest * GRACE_FACTOR).min(PATIENCE);
-        let control = self.control;
         let probes = self
             .open
             .values()
             .filter(|open| open.purpose == Purpose::Probe && open.head.is_some() && !open.answered);
         let backed: Vec<(usize, Option<Index>)> =
             probes.map(|open| (open.endpoint, open.after)).collect();
-        let is_backed = |open: &Open, since: Instant| {
-            let is_heard = control.is_some_and(|(of, at)| of == open.endpoint && at >= since);
+        let is_backed = |open: &Open| {
             let mut backed = backed.iter();
-            is_heard && backed.any(|(of, after)| *of == open.endpoint && *after <= open.after)
+            self.is_controlled(open)
+                && backed.any(|(of, after)| *of == open.endpoint && *after <= open.after)
         };
-        let grace = |open: &Open, since: Instant| match () {
+        let grace = |open: &Open| match () {
             () if is_broken => PATIENCE,
-            () if is_backed(open, since) => BACKED_GRACE,
+            () if is_backed(open) => BACKED_GRACE,
             () => grace,
         };
-        let mut next = None;
-        let mut due = Vec::new();
-        for (ticket, open) in &mut self.open {
-            let Some(since) = open.waits_since() else {
+        let waits = self.open.iter();
+        let ends: Vec<(Ticket, Instant)> = waits
+            .filter_map(|(ticket, open)| Some((*ticket, open.waits_since()? + grace(open))))
+            .collect();
+        for (ticket, at) in ends {
+            if at > self.now {
+                self.wake_by(Some(at));
                 continue;
-            };
-            let at = since + grace(open, since);
-            if at <= self.now {
-                open.half_closed = true;
-                due.push(*ticket);
-            } else {
-                next = Some(next.map_or(at, |next: Instant| next.min(at)));
             }
-        }
-        self.wake_by(next);
-        for ticket in due {
+            if let Some(open) = self.open.get_mut(&ticket) {
+                open.half_closed = true;
+            }
             if is_broken {
                 self.on_end(ticket, End::Clean);
                 self.close(ticket);
@@ -119,6 +114,13 @@ impl Session {
                 self.steps.push(Step::HalfClose(ticket));
             }
         }
+    }
+
+    /// Whether the server has answered something that was asked after that head.
+    pub(super) fn is_controlled(&self, open: &Open) -> bool {
+        let asked = self.control.filter(|(of, _)| *of == open.endpoint);
+        let head = open.head.map(|(_, at)| at);
+        asked.is_some_and(|(_, at)| head.is_some_and(|head| at >= head))
     }
 }
 
@@ -136,6 +138,14 @@ mod tests {
         assert_eq!(told, [false, false, true, false, false]);
         half_closes.worked();
         assert!(half_closes.are_broken(), "it stays so");
+    }
+
+    #[test]
+    fn many_that_break_one_after_the_other_do_not_hide_it() {
+        let mut half_closes = HalfCloses::default();
+        let now = Instant::now();
+        let mut breaks = (0..1000).map(|n| half_closes.broke(now + AT_ONCE / 10 * n));
+        assert!(breaks.any(|is_certain| is_certain));
     }
 
     #[test]

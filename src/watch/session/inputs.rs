@@ -35,6 +35,7 @@ impl Session {
             return;
         };
         self.endpoints.answered();
+        self.unheard = None;
         self.learn(index);
         if let Some(open) = self.open.get(&ticket).cloned()
             && self.has_jumped(&open, head)
@@ -178,7 +179,7 @@ impl Session {
         if std::mem::replace(&mut self.told_live, true) {
             return;
         }
-        if let Some(cursor) = self.cursor().filter(|cursor| *cursor <= index) {
+        if let Some(cursor) = self.told().filter(|cursor| *cursor <= index) {
             self.tell(Update::Position(cursor));
         }
         let notable = std::mem::take(&mut self.failed_rounds) >= NOTABLE_ROUNDS;
@@ -234,7 +235,7 @@ impl Session {
                 let highest = parcel.batch().iter().map(|event| event.index()).max();
                 self.known = self.known.max(highest.unwrap_or_default());
                 let (known, now) = (self.known, self.now);
-                self.renewal().startle(known, now);
+                self.renewal().alarm(known, now);
                 return;
             }
             Purpose::Verify | Purpose::Next => {
@@ -373,6 +374,7 @@ impl Session {
         if !self.identify(ticket, endpoint, head) {
             return;
         }
+        self.unheard = None;
         if fault.code == fault::INDEX_CLEARED && open.after.is_some() {
             self.endpoints.answered();
             self.learn(fault.index);
@@ -484,7 +486,9 @@ impl Session {
         });
         let lasted = open.head.map(|(_, at)| now.duration_since(at));
         let mut delay = pace.backoff.next_delay();
-        if lasted.is_some_and(|lasted| lasted >= LASTED.max(delay * WORTH)) {
+        let (shortest, longest) = LASTED;
+        let enough = (delay * WORTH).clamp(shortest, longest);
+        if lasted.is_some_and(|lasted| lasted >= enough) {
             pace.backoff.reset();
             delay = pace.backoff.next_delay();
         }

@@ -50,10 +50,13 @@ use renewal::Renewal;
 /// more. So much later that one stall of the server does not concern both.
 const SECOND: Duration = Duration::from_millis(100);
 
-/// A wait that has lasted this long, and this many times as long as it had to be waited for, has
-/// proved itself.
-const LASTED: Duration = Duration::from_millis(100);
+/// A wait that has lasted so many times as long as it would have to be waited for has proved
+/// itself: this long at the least, and this long at the most.
 const WORTH: u32 = 8;
+const LASTED: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(5));
+/// Where nothing was open for this long that would break with a store that is replaced, it may
+/// have been.
+const UNHEARD: Duration = Duration::from_millis(100);
 
 /// What a request is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -180,7 +183,7 @@ pub struct Session {
     /// Spent while a state, or what became of one, was told and is not printed yet.
     states: Budget,
     /// What was staged for a state that has been told since.
-    passed: Vec<Passed>,
+    passed: Option<Vec<Passed>>,
     mirror: Option<Mirror>,
     /// The last event told.
     last: Option<Last>,
@@ -189,6 +192,8 @@ pub struct Session {
     comparison: Option<Comparison>,
     /// Nothing is asked while the reader of the output is behind.
     pressed: bool,
+    /// Since when nothing is open that would break with the store.
+    unheard: Option<Instant>,
 
     /// The longest that history was waited for after a head.
     slowest: Duration,
@@ -247,12 +252,13 @@ impl Session {
             reading: reads_first.then_some(Reading::Start),
             staged: None,
             states: Budget::new(1),
-            passed: Vec::new(),
+            passed: None,
             mirror: None,
             unverified: plan.last.is_some(),
             last: plan.last.clone().map(Last::earlier),
             comparison: None,
             pressed: false,
+            unheard: None,
             slowest: Duration::ZERO,
             control: None,
             half_closes: HalfCloses::default(),
@@ -285,6 +291,8 @@ impl Session {
             }
         }
         self.pump();
+        let is_heard = self.open.values().any(|open| open.head.is_some());
+        self.unheard = (!is_heard).then_some(self.unheard.unwrap_or(now));
         std::mem::take(&mut self.steps)
     }
 

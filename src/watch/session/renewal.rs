@@ -15,8 +15,9 @@ const STARTLED: Duration = Duration::from_millis(30);
 const PART: u32 = 12;
 /// So many parts that nobody has been asked about are too many to wait.
 const URGENT: u32 = 3;
-/// Renewed this rarely, the store is calm enough for an alarm: it is not written to so often
-/// that each write could be told.
+/// Renewed this rarely, it needs an alarm: the fastest store writes its history over in between.
+const SLOW: Duration = Duration::from_millis(60);
+/// Renewed this rarely, the store is calm: how fast it is written to once it is can't be known.
 const CALM: Duration = Duration::from_millis(200);
 
 /// When the position of a quiet watch was renewed, and is again.
@@ -74,9 +75,13 @@ impl Renewal {
         self.asked
     }
 
-    /// After a calm, the store was written to at `index`: how fast is not known yet, and the
-    /// fastest writes 1,000 indexes in a tenth of a second.
-    pub fn startle(&mut self, index: Index, now: Instant) {
+    /// The store was written to at `index`. After a calm, how fast is not known yet, and the
+    /// fastest writes 1,000 indexes in less than a tenth of a second.
+    pub fn alarm(&mut self, index: Index, now: Instant) {
+        if self.every < CALM {
+            self.learn(index, now);
+            return;
+        }
         self.every = self.every.min(STARTLED);
         self.known = self.known.max(index);
         self.at = now;
@@ -104,10 +109,10 @@ impl Renewal {
         self.at + self.every * allowed.saturating_sub(written) / self.part.max(1)
     }
 
-    /// Whether the store is calm enough for an alarm.
+    /// Whether an alarm is to tell when the store is written to faster.
     #[must_use]
-    pub fn is_calm(&self) -> bool {
-        self.every >= CALM
+    pub fn needs_alarm(&self) -> bool {
+        self.every >= SLOW
     }
 }
 
@@ -129,19 +134,19 @@ mod tests {
         }
         let next = renewal.due().duration_since(now);
         assert!(next <= Duration::from_millis(60), "{next:?}");
-        assert!(!renewal.is_calm());
+        assert!(!renewal.needs_alarm());
     }
 
     #[test]
-    fn a_store_that_nobody_writes_to_is_calm_soon() {
+    fn a_store_that_nobody_writes_to_has_an_alarm_soon() {
         let start = Instant::now();
         let mut renewal = Renewal::new(Index(9), start, 1000);
-        for _ in 0..4 {
+        for _ in 0..2 {
             let due = renewal.due();
             renewal.ask(due);
             renewal.learn(Index(9), due);
         }
-        assert!(renewal.is_calm());
+        assert!(renewal.needs_alarm());
     }
 
     #[test]

@@ -162,7 +162,7 @@ impl Session {
     /// The state at `index` was told: what happened since comes next.
     fn take_over(&mut self, index: Index, same_positions: bool) {
         if let Some(staged) = self.staged.take() {
-            self.passed = staged.passed;
+            self.passed = Some(staged.passed);
             return;
         }
         match &mut self.ledger {
@@ -185,7 +185,7 @@ impl Session {
             self.begun = true;
             self.tell(Update::Position(index));
         } else if let Some(staged) = self.staged.take() {
-            self.passed = staged.passed;
+            self.passed = Some(staged.passed);
         }
     }
 

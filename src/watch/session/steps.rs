@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 use super::compare::Last;
-use super::{Open, Purpose, SECOND, Session};
+use super::{Open, Purpose, SECOND, Session, UNHEARD};
 use crate::model::{Gap, Index};
 use crate::watch::ledger::{Hole, Ledger, Passed};
 use crate::watch::{
@@ -13,6 +13,8 @@ use crate::watch::{
 
 /// How many questions are under way at most.
 pub(super) const QUESTIONS: usize = 8;
+/// So many are asked about the same at most, while none of them is answered.
+const WITNESSES: usize = 3;
 /// The probe is opened anew at most this often: while the stream delivers a burst, the probe
 /// need not fire for each event of it.
 const PROBE_PACE: Duration = Duration::from_millis(20);
@@ -47,6 +49,9 @@ impl Session {
             self.wake_by(self.endpoints.retry_at());
             return;
         }
+        if self.was_deaf() {
+            self.doubt_store();
+        }
         if self.is_comparing() {
             return;
         }
@@ -76,13 +81,6 @@ impl Session {
             self.wait_for_reader();
             return;
         }
-        if std::mem::take(&mut self.pressed) {
-            // Nothing was open in the meantime that a store which is replaced would break.
-            self.doubt_store();
-            if self.is_comparing() {
-                return;
-            }
-        }
         if self.walks(cursor) {
             return;
         }
@@ -100,6 +98,15 @@ impl Session {
                 self.raise_alarm();
             }
         }
+    }
+
+    /// Whether nothing has been open for a while that would break with a store that is replaced.
+    fn was_deaf(&mut self) -> bool {
+        if self.plan.budget.is_spent() {
+            return false;
+        }
+        let is_unheard = self.unheard.is_some_and(|at| at + UNHEARD <= self.now);
+        std::mem::take(&mut self.pressed) || is_unheard && !self.unverified
     }
 
     /// The reader of the output is behind: history keeps what follows, for a while.
@@ -127,8 +134,9 @@ impl Session {
             return;
         }
         self.begun |= cursor > before;
-        let was_staged = !self.passed.is_empty();
-        let passed = std::mem::take(&mut self.passed).into_iter().chain(passed);
+        let staged = self.passed.take();
+        let was_staged = staged.is_some();
+        let passed = staged.into_iter().flatten().chain(passed);
         let mut events = Vec::new();
         for passed in passed {
             match passed {
@@ -168,6 +176,10 @@ impl Session {
             }
         }
         self.tell_events(&mut events);
+        if was_staged {
+            // Connections may have been lost since that was heard.
+            self.doubt_store();
+        }
         if cursor > before || was_staged {
             if let Some(mirror) = &mut self.mirror {
                 mirror.reach(cursor);
@@ -288,7 +300,10 @@ impl Session {
                 self.unanswered()
                     .filter(|open| open.after == Some(hole.after))
             };
-            if self.covered(hole.after) == hole.after && at().all(brings_nothing) {
+            // The last of them proves nothing soon unless something is answered after it.
+            let is_enough = self.covered(hole.after) > hole.after
+                && (at().count() >= WITNESSES || at().all(|open| self.is_controlled(open)));
+            if !is_enough && at().all(brings_nothing) {
                 asked.remove(&hole.after);
             }
         }
@@ -317,7 +332,10 @@ impl Session {
         } else if let Some(cursor) = self.cursor()
             && !self.walks(cursor)
         {
-            self.ask_questions(cursor);
+            let is_quiet = self.ask_questions(cursor);
+            if self.following && (is_quiet || self.is_registered_at(cursor)) {
+                self.probe(cursor);
+            }
         }
     }
 
@@ -403,11 +421,11 @@ impl Session {
         }
     }
 
-    /// While the store is calm, its next write is to be noticed: the position must be renewed
+    /// Where the position is renewed rarely, the next write is to be noticed: it must be renewed
     /// before many more come.
     fn raise_alarm(&mut self) {
-        let is_calm = self.renewal.is_some_and(|renewal| renewal.is_calm());
-        if self.no_alarm || self.is_deaf || !is_calm || self.has(Purpose::Alarm) {
+        let is_needed = self.renewal.is_some_and(|renewal| renewal.needs_alarm());
+        if self.no_alarm || self.is_deaf || !is_needed || self.has(Purpose::Alarm) {
             return;
         }
         let due = self.alarmed.map(|at| at + ALARM_PACE);
@@ -428,7 +446,9 @@ impl Session {
 
     /// Asks, if that may be done now; whether it was.
     pub(super) fn request(&mut self, purpose: Purpose, after: Option<Index>) -> bool {
-        if self.endpoints.is_shaky() && self.open.values().any(|open| open.head.is_none()) {
+        let (endpoint, epoch) = self.endpoints.current();
+        let is_unheard = |open: &Open| open.head.is_none() && open.epoch == epoch;
+        if self.endpoints.is_shaky() && self.open.values().any(is_unheard) {
             return false;
         }
         let not_before = self.paces.get(&purpose).map(|pace| pace.not_before);
@@ -436,7 +456,6 @@ impl Session {
             self.wake_by(not_before);
             return false;
         }
-        let (endpoint, epoch) = self.endpoints.current();
         self.last_ticket += 1;
         let ticket = Ticket(self.last_ticket);
         // A comparison is about what was told; anything else, about what is known.

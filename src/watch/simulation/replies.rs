@@ -107,7 +107,9 @@ impl Server {
         wire.say(at, Input::Head { ticket, head });
         let mut at = at;
         if wire.ask != Ask::Index {
-            at += self.state_takes;
+            if wire.ask == Ask::State {
+                at += self.state_takes;
+            }
             wire.say(at, Input::State { ticket, nodes });
         }
         wire.end(ticket, at);

@@ -1,5 +1,6 @@
 //! Single schedules that are worth a name.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::acts::{Act, Rebuild};
@@ -62,6 +63,39 @@ fn a_wait_that_ends_without_the_event_that_history_has_loses_nothing() {
         world.run_for(Duration::from_secs(20));
     }
     assert_eq!(world.checks.delivered.len(), 100);
+    let gaps = &world.checks.gaps;
+    assert!(gaps.is_empty(), "{gaps:?}");
+}
+
+#[test]
+fn an_event_that_every_wait_overlooks_for_a_while_is_told_late() {
+    let mut world = World::quiet(10);
+    world.checks.overlooked = Some(BTreeSet::new());
+    // A busy store, in which an event is told late by all that could tell it.
+    for _ in 0..100 {
+        world.burst(&[Write::Other; 2]);
+        world.run_for(Duration::from_millis(10));
+    }
+    let until = world.server.now + Duration::from_millis(100);
+    world.server.write(Write::Set(1));
+    for _ in 0..15 {
+        for wire in world.server.wires.values_mut() {
+            wire.stall(until);
+        }
+        world.server.write(Write::Other);
+        for _ in 0..10 {
+            for wire in world.server.wires.values_mut() {
+                wire.stall(until);
+            }
+            world.run_for(LATENCY / 2);
+        }
+    }
+    assert!(
+        world.checks.position > Some(211),
+        "two waits that overlooked it have ended"
+    );
+    world.run_for(Duration::from_secs(2));
+    assert_eq!(world.checks.delivered, [211]);
     let gaps = &world.checks.gaps;
     assert!(gaps.is_empty(), "{gaps:?}");
 }

@@ -73,6 +73,21 @@ impl Wire {
         self.queue.truncate(kept);
     }
 
+    /// The server comes back to it only then, where it has found something: it overlooks that for
+    /// the end of the client, if there is one before.
+    pub fn stall(&mut self, until: Instant) {
+        let mut is_late = false;
+        for (at, input) in &mut self.queue {
+            is_late |= matches!(input, Input::Events { .. });
+            if is_late {
+                *at = until.max(*at);
+            }
+        }
+        if is_late && matches!(self.ask, Ask::Wait { hangs: false, .. }) {
+            self.overlooks = Some(0..0);
+        }
+    }
+
     pub fn say(&mut self, at: Instant, input: Input) {
         self.queue.push_back((at, input));
     }
