@@ -9,7 +9,7 @@ const LIMITS: (Duration, Duration) = (Duration::from_millis(5), Duration::from_s
 /// The first time: how fast the store is written to is not known yet.
 const FIRST: Duration = Duration::from_millis(30);
 /// So soon after the first write since a calm.
-const STARTLED: Duration = Duration::from_millis(30);
+const STARTLED: Duration = Duration::from_millis(15);
 /// So often that this part of the history is written in between: once all of it is, a quiet key
 /// can't be told from a lost event.
 const PART: u32 = 12;
@@ -17,7 +17,7 @@ const PART: u32 = 12;
 const URGENT: u32 = 3;
 /// Renewed this rarely, it needs an alarm: the fastest store writes its history over in between.
 const SLOW: Duration = Duration::from_millis(60);
-/// Renewed this rarely, the store is calm: how fast it is written to once it is can't be known.
+/// Where it need not be renewed more often, the store is calm.
 const CALM: Duration = Duration::from_millis(200);
 
 /// When the position of a quiet watch was renewed, and is again.
@@ -78,7 +78,8 @@ impl Renewal {
     /// The store was written to at `index`. After a calm, how fast is not known yet, and the
     /// fastest writes 1,000 indexes in less than a tenth of a second.
     pub fn alarm(&mut self, index: Index, now: Instant) {
-        if self.every < CALM {
+        let written = u32::try_from(index.since(self.known)).unwrap_or(u32::MAX);
+        if now.duration_since(self.at) * self.part < CALM * written {
             self.learn(index, now);
             return;
         }
@@ -147,6 +148,28 @@ mod tests {
             renewal.learn(Index(9), due);
         }
         assert!(renewal.needs_alarm());
+    }
+
+    #[test]
+    fn the_first_write_after_a_calm_has_it_renewed_soon() {
+        let start = Instant::now();
+        for calm in [40, 100, 60_000] {
+            let mut renewal = Renewal::new(Index(9), start, 1000);
+            let now = start + Duration::from_millis(calm);
+            renewal.alarm(Index(10), now);
+            assert!(renewal.due() <= now + STARTLED, "{calm} ms");
+        }
+    }
+
+    #[test]
+    fn a_store_that_is_written_to_steadily_is_not_startling() {
+        let start = Instant::now();
+        let mut renewal = Renewal::new(Index(0), start, 1000);
+        // 1,000 writes a second.
+        for tick in 1..20 {
+            renewal.alarm(Index(tick * 50), start + Duration::from_millis(tick * 50));
+        }
+        assert!(renewal.every() > SLOW, "{:?}", renewal.every());
     }
 
     #[test]
