@@ -30,7 +30,7 @@ const STEADY: Duration = Duration::from_secs(1);
 /// A stream that brings nothing for this long after an event was found without it is mute.
 const CATCH_UP: Duration = Duration::from_secs(1);
 /// Likewise, where so much was written since as is one part in so many of history.
-const CATCH_UP_IN_BURST: Duration = Duration::from_millis(50);
+const CATCH_UP_IN_BURST: Duration = Duration::from_millis(15);
 const PART: u64 = 4;
 /// How soon it is looked again whether the reader of the output has caught up.
 const PRESSURE_POLL: Duration = Duration::from_millis(20);
