@@ -464,10 +464,12 @@ impl Session {
         }
         match verdict {
             Verdict::Retry => {}
+            // What happens is seen all the same.
+            Verdict::AllFailed if self.is_registered() => {}
             Verdict::AllFailed => {
                 self.failed_rounds = self.failed_rounds.saturating_add(1);
                 let notable = self.failed_rounds == NOTABLE_ROUNDS;
-                let was_live = !self.is_registered() && std::mem::take(&mut self.told_live);
+                let was_live = std::mem::take(&mut self.told_live);
                 if was_live || notable {
                     let state = StateOfWatch::Reconnecting;
                     self.tell_status(state, endpoint, Some(failure), notable);

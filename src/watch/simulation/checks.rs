@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::replies::oldest;
 use super::store::{Shown, State, Store};
 use crate::model::{Cause, Change, Event, Fingerprint, Gap, StateNode};
-use crate::watch::{OnGap, Update};
+use crate::watch::{OnGap, StateOfWatch, Status, Update};
 
 /// What there is to know about a model server and a step of the session.
 #[derive(Clone, Copy)]
@@ -36,6 +36,9 @@ pub struct Checks {
     pub gaps: Vec<Gap>,
     /// What a consumer has who applies the records in order: keys and values.
     pub consumer: BTreeMap<String, String>,
+    /// The last status, and the last of which a person was told.
+    pub status: Option<StateOfWatch>,
+    pub notice: Option<StateOfWatch>,
 }
 
 impl Checks {
@@ -50,6 +53,8 @@ impl Checks {
             overlooked: None,
             gaps: Vec::new(),
             consumer: BTreeMap::new(),
+            status: None,
+            notice: None,
         }
     }
 
@@ -86,6 +91,12 @@ impl Checks {
                 self.move_to(index.0, truth);
             }
             Update::Last(last) => self.last = last,
+            Update::Status(Status { state, notable, .. }) => {
+                self.status = Some(state);
+                if notable {
+                    self.notice = Some(state);
+                }
+            }
             _ => {}
         }
     }

@@ -42,7 +42,7 @@ use proptest::option;
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 
-use super::{OnGap, Outcome, Plan, Start, Until};
+use super::{OnGap, Outcome, Plan, Start, StateOfWatch, Until};
 use crate::model::{Cause, Gap, Index};
 use acts::{Act, act, damaging_act, writes};
 use checks::{check_polite, values};
@@ -186,6 +186,12 @@ fn follow(
         let state = values(&world.server.store().state(latest));
         prop_assert_eq!(&world.checks.consumer, &state, "the records give the state");
     }
+    let (status, notice) = (world.checks.status, world.checks.notice);
+    prop_assert_eq!(status, Some(StateOfWatch::Live), "all is well");
+    prop_assert!(
+        notice.is_none_or(|notice| notice == StateOfWatch::Live),
+        "nobody was told that all is well again"
+    );
     prop_assert_eq!(world.checks.era, world.server.era());
     if latest <= HISTORY.into() && world.server.era() == 0 {
         let mut gaps = world.checks.gaps.iter();
