@@ -229,7 +229,7 @@ _etcdwatch() {
             return 0
             ;;
         etcdwatch__subcmd__get)
-            opts="-r -o -q -v -h --recursive --sort --quorum --endpoints --api --output --color --quiet --verbose --connect-timeout --timeout --user --password-file --cacert --cert --key --insecure-skip-tls-verify --proxy --max-event --help"
+            opts="-r -o -q -v -h --recursive --sort --quorum --prefix --endpoints --api --output --color --quiet --verbose --connect-timeout --timeout --user --password-file --cacert --cert --key --insecure-skip-tls-verify --proxy --max-event --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -566,7 +566,7 @@ _etcdwatch() {
             return 0
             ;;
         etcdwatch__subcmd__rm)
-            opts="-r -o -q -v -h --recursive --dir --prev-value --prev-index --endpoints --api --output --color --quiet --verbose --connect-timeout --timeout --user --password-file --cacert --cert --key --insecure-skip-tls-verify --proxy --max-event --help"
+            opts="-r -o -q -v -h --recursive --dir --prefix --prev-value --prev-index --endpoints --api --output --color --quiet --verbose --connect-timeout --timeout --user --password-file --cacert --cert --key --insecure-skip-tls-verify --proxy --max-event --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -27,7 +27,7 @@ end
 complete -c etcdwatch -n "__fish_etcdwatch_needs_command" -l endpoints -d 'The cluster\'s endpoints, tried in order' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_needs_command" -l api -d 'The API to use' -r -f -a "auto\t'What the server has'
 v2\t'/v2/keys'
-v3\t'The JSON gateway (not in this version)'"
+v3\t'The JSON gateway'"
 complete -c etcdwatch -n "__fish_etcdwatch_needs_command" -s o -l output -d 'How records are printed' -r -f -a "text\t'TAB-separated: index, action, key, value'
 json\t'One JSON object a line'"
 complete -c etcdwatch -n "__fish_etcdwatch_needs_command" -l color -d 'When to use colours' -r -f -a "auto\t'Colours on a terminal, unless NO_COLOR is set'
@@ -57,7 +57,7 @@ complete -c etcdwatch -n "__fish_etcdwatch_needs_command" -f -a "help" -d 'Print
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand get" -l endpoints -d 'The cluster\'s endpoints, tried in order' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand get" -l api -d 'The API to use' -r -f -a "auto\t'What the server has'
 v2\t'/v2/keys'
-v3\t'The JSON gateway (not in this version)'"
+v3\t'The JSON gateway'"
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand get" -s o -l output -d 'How records are printed' -r -f -a "text\t'TAB-separated: index, action, key, value'
 json\t'One JSON object a line'"
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand get" -l color -d 'When to use colours' -r -f -a "auto\t'Colours on a terminal, unless NO_COLOR is set'
@@ -74,7 +74,8 @@ complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand get" -l proxy -d 'An
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand get" -l max-event -d 'The largest event or reply that is taken' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand get" -s r -l recursive -d 'Print all below a directory, as key TAB value'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand get" -l sort -d 'Sort by key'
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand get" -l quorum -d 'Read what a majority agrees on, not only what this member knows'
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand get" -l quorum -d 'Read what a majority agrees on, not only what this member knows; v3 always does'
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand get" -l prefix -d 'Print all that begins with KEY, as key TAB value (v3)'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand get" -s q -l quiet -d 'No notices and no spinner on standard error; errors stay'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand get" -s v -l verbose -d 'Show each request as a curl command, and each connection, on standard error'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand get" -l insecure-skip-tls-verify -d 'Don\'t check the server\'s certificate (not in this version)'
@@ -85,7 +86,7 @@ complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand set" -l prev-index -
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand set" -l endpoints -d 'The cluster\'s endpoints, tried in order' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand set" -l api -d 'The API to use' -r -f -a "auto\t'What the server has'
 v2\t'/v2/keys'
-v3\t'The JSON gateway (not in this version)'"
+v3\t'The JSON gateway'"
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand set" -s o -l output -d 'How records are printed' -r -f -a "text\t'TAB-separated: index, action, key, value'
 json\t'One JSON object a line'"
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand set" -l color -d 'When to use colours' -r -f -a "auto\t'Colours on a terminal, unless NO_COLOR is set'
@@ -100,10 +101,10 @@ complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand set" -l cert -d 'The
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand set" -l key -d 'The key of the client\'s certificate (not in this version)' -r -F
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand set" -l proxy -d 'An HTTP proxy' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand set" -l max-event -d 'The largest event or reply that is taken' -r -f
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand set" -l dir -d 'Make a directory'
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand set" -l dir -d 'Make a directory (v2)'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand set" -l create -d 'Only if the key is absent'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand set" -l update -d 'Only if the key is present'
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand set" -l in-order -d 'Write under KEY, to a new name that etcd chooses, each later than the one before'
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand set" -l in-order -d 'Write under KEY, to a new name that etcd chooses, each later than the one before (v2)'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand set" -s q -l quiet -d 'No notices and no spinner on standard error; errors stay'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand set" -s v -l verbose -d 'Show each request as a curl command, and each connection, on standard error'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand set" -l insecure-skip-tls-verify -d 'Don\'t check the server\'s certificate (not in this version)'
@@ -113,7 +114,7 @@ complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand rm" -l prev-index -d
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand rm" -l endpoints -d 'The cluster\'s endpoints, tried in order' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand rm" -l api -d 'The API to use' -r -f -a "auto\t'What the server has'
 v2\t'/v2/keys'
-v3\t'The JSON gateway (not in this version)'"
+v3\t'The JSON gateway'"
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand rm" -s o -l output -d 'How records are printed' -r -f -a "text\t'TAB-separated: index, action, key, value'
 json\t'One JSON object a line'"
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand rm" -l color -d 'When to use colours' -r -f -a "auto\t'Colours on a terminal, unless NO_COLOR is set'
@@ -129,7 +130,8 @@ complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand rm" -l key -d 'The k
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand rm" -l proxy -d 'An HTTP proxy' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand rm" -l max-event -d 'The largest event or reply that is taken' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand rm" -s r -l recursive -d 'Remove a directory with all below it'
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand rm" -l dir -d 'Remove an empty directory'
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand rm" -l dir -d 'Remove an empty directory (v2)'
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand rm" -l prefix -d 'Remove all that begins with KEY (v3)'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand rm" -s q -l quiet -d 'No notices and no spinner on standard error; errors stay'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand rm" -s v -l verbose -d 'Show each request as a curl command, and each connection, on standard error'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand rm" -l insecure-skip-tls-verify -d 'Don\'t check the server\'s certificate (not in this version)'
@@ -147,7 +149,7 @@ complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l stale-afte
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l endpoints -d 'The cluster\'s endpoints, tried in order' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l api -d 'The API to use' -r -f -a "auto\t'What the server has'
 v2\t'/v2/keys'
-v3\t'The JSON gateway (not in this version)'"
+v3\t'The JSON gateway'"
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -s o -l output -d 'How records are printed' -r -f -a "text\t'TAB-separated: index, action, key, value'
 json\t'One JSON object a line'"
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l color -d 'When to use colours' -r -f -a "auto\t'Colours on a terminal, unless NO_COLOR is set'
@@ -186,7 +188,7 @@ complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l stale-aft
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l endpoints -d 'The cluster\'s endpoints, tried in order' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l api -d 'The API to use' -r -f -a "auto\t'What the server has'
 v2\t'/v2/keys'
-v3\t'The JSON gateway (not in this version)'"
+v3\t'The JSON gateway'"
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -s o -l output -d 'How records are printed' -r -f -a "text\t'TAB-separated: index, action, key, value'
 json\t'One JSON object a line'"
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l color -d 'When to use colours' -r -f -a "auto\t'Colours on a terminal, unless NO_COLOR is set'
@@ -213,7 +215,7 @@ complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -s h -l help
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand completions" -l endpoints -d 'The cluster\'s endpoints, tried in order' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand completions" -l api -d 'The API to use' -r -f -a "auto\t'What the server has'
 v2\t'/v2/keys'
-v3\t'The JSON gateway (not in this version)'"
+v3\t'The JSON gateway'"
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand completions" -s o -l output -d 'How records are printed' -r -f -a "text\t'TAB-separated: index, action, key, value'
 json\t'One JSON object a line'"
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand completions" -l color -d 'When to use colours' -r -f -a "auto\t'Colours on a terminal, unless NO_COLOR is set'

@@ -58,7 +58,8 @@ pub struct Global {
 
     /// The API to use
     ///
-    /// This version speaks v2; 'auto' is v2, and v3 is refused. '2' and '3' are accepted too.
+    /// 'auto' is v2 where the server has it on, else v3; and v3 where v2 does not have the key
+    /// and v3 does. In this version watch and replay speak v2 only. '2' and '3' are accepted too.
     /// [env: ETCDCTL_API]
     #[arg(long, global = true, value_enum, value_name = "VERSION")]
     pub api: Option<Api>,
@@ -189,7 +190,7 @@ pub enum Command {
 /// What is typed after `get`.
 #[derive(Args, Clone, Debug)]
 pub struct Get {
-    /// The key; a missing leading '/' is added
+    /// The key; in v2 a missing leading '/' is added
     #[arg(value_hint = ValueHint::Other)]
     pub key: String,
     /// Print all below a directory, as key TAB value
@@ -198,15 +199,18 @@ pub struct Get {
     /// Sort by key
     #[arg(long)]
     pub sort: bool,
-    /// Read what a majority agrees on, not only what this member knows
+    /// Read what a majority agrees on, not only what this member knows; v3 always does
     #[arg(long)]
     pub quorum: bool,
+    /// Print all that begins with KEY, as key TAB value (v3)
+    #[arg(long)]
+    pub prefix: bool,
 }
 
 /// What is typed after `set`.
 #[derive(Args, Clone, Debug)]
 pub struct Set {
-    /// The key; a missing leading '/' is added
+    /// The key; in v2 a missing leading '/' is added
     #[arg(value_hint = ValueHint::Other)]
     pub key: String,
     /// The value; '-' reads it from standard input, bytes as they are
@@ -215,7 +219,7 @@ pub struct Set {
     /// How long the key lives: whole seconds, or a duration such as 90s or 5m
     #[arg(long, value_hint = ValueHint::Other, value_name = "DURATION|SECONDS", value_parser = seconds, allow_hyphen_values = true)]
     pub ttl: Option<std::num::NonZeroU64>,
-    /// Make a directory
+    /// Make a directory (v2)
     #[arg(long, conflicts_with_all = ["value", "prev_value"])]
     pub dir: bool,
     /// Only if the key is absent
@@ -224,7 +228,7 @@ pub struct Set {
     /// Only if the key is present
     #[arg(long, conflicts_with = "in_order")]
     pub update: bool,
-    /// Write under KEY, to a new name that etcd chooses, each later than the one before
+    /// Write under KEY, to a new name that etcd chooses, each later than the one before (v2)
     #[arg(long, conflicts_with_all = ["prev_value", "prev_index"])]
     pub in_order: bool,
     /// Only if the value is V; may be empty
@@ -243,15 +247,18 @@ pub struct Set {
 /// What is typed after `rm`.
 #[derive(Args, Clone, Debug)]
 pub struct Rm {
-    /// The key; a missing leading '/' is added
+    /// The key; in v2 a missing leading '/' is added
     #[arg(value_hint = ValueHint::Other)]
     pub key: String,
     /// Remove a directory with all below it
     #[arg(short, long)]
     pub recursive: bool,
-    /// Remove an empty directory
+    /// Remove an empty directory (v2)
     #[arg(long)]
     pub dir: bool,
+    /// Remove all that begins with KEY (v3)
+    #[arg(long, conflicts_with_all = ["prev_value", "prev_index", "dir"])]
+    pub prefix: bool,
     /// Only if the value is V; may be empty
     #[arg(
         long,
@@ -382,7 +389,7 @@ pub enum Api {
     /// /v2/keys
     #[value(alias = "2")]
     V2,
-    /// The JSON gateway (not in this version)
+    /// The JSON gateway
     #[value(alias = "3")]
     V3,
 }

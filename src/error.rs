@@ -3,7 +3,7 @@
 use crate::exit::Exit;
 use crate::model::{Gap, Index};
 use crate::protocol::v2::fault;
-use crate::protocol::{Fault, Refusal};
+use crate::protocol::{Api, Fault, Refusal};
 use crate::watch::Failure;
 
 /// An error that ends the run.
@@ -98,7 +98,8 @@ impl Error {
                 Failure::Unreachable(_) => "unreachable",
                 Failure::Cut(_) | Failure::Silent(_) | Failure::Behind { .. } => "connectionLost",
                 Failure::Doubtful(_) => "memberUntrusted",
-                Failure::V2Disabled(_) => "v2Disabled",
+                Failure::ApiOff { api: Api::V2, .. } => "v2Disabled",
+                Failure::ApiOff { api: Api::V3, .. } => "v3Disabled",
                 Failure::Refused(refusal) => fault::name(refusal.fault.code),
                 Failure::NotEtcd(_) | Failure::BadGateway(_) => "notEtcd",
                 Failure::Malformed(_) => "malformed",
@@ -106,6 +107,23 @@ impl Error {
                 Failure::OtherCluster => "otherCluster",
             },
         }
+    }
+
+    /// Whether the server does not serve the API that it was asked by.
+    #[must_use]
+    pub fn is_api_off(&self) -> bool {
+        let failure = match self {
+            Self::Failed { failure, .. } => Some(failure),
+            _ => None,
+        };
+        matches!(failure, Some(Failure::ApiOff { .. }))
+    }
+
+    /// Whether the key is not there, though it could be.
+    #[must_use]
+    pub fn is_not_found(&self) -> bool {
+        self.fault()
+            .is_some_and(|fault| fault.code == fault::KEY_NOT_FOUND)
     }
 
     /// What the user can do about it.
@@ -184,7 +202,10 @@ pub fn describe_failure(failure: &Failure) -> String {
         Failure::Doubtful(upto) => {
             format!("took a snapshot: its history up to index {upto} may lie")
         }
-        Failure::V2Disabled(version) => format!("is etcd {version} with its v2 API off"),
+        Failure::ApiOff { api, version } => match api {
+            Api::V2 => format!("is etcd {version} with its v2 API off"),
+            Api::V3 => format!("is etcd {version} with its JSON gateway off"),
+        },
         Failure::Refused(refusal) => {
             let Refusal { fault, head } = &**refusal;
             match (fault.cause.as_str(), fault.code) {
@@ -236,16 +257,20 @@ fn failure_exit(failure: &Failure) -> Exit {
             fault::KEY_NOT_FOUND | fault::COMPARE_FAILED | fault::KEY_EXISTS => Exit::No,
             _ => Exit::Refused,
         },
-        Failure::V2Disabled(_) => Exit::Refused,
+        Failure::ApiOff { .. } => Exit::Refused,
         _ => Exit::NotEtcd,
     }
 }
 
 fn failure_hint(failure: &Failure) -> Option<String> {
     let hint = match failure {
-        Failure::V2Disabled(_) => {
+        Failure::ApiOff { api: Api::V2, .. } => {
             "etcd 3.4 and 3.5 serve the v2 API only when started with --enable-v2=true; 3.6 has \
              none"
+        }
+        Failure::ApiOff { api: Api::V3, .. } => {
+            "etcd serves the gateway from 3.4 on, unless it is started with \
+             --enable-grpc-gateway=false"
         }
         Failure::NotEtcd(_) => "check the endpoint: the client port of etcd is usually 2379",
         Failure::TooLong(_) => "raise the limit with --max-event",

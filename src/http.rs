@@ -24,7 +24,8 @@ use ureq::unversioned::transport::{
 use crate::error::{Error, describe_failure};
 use crate::model::Index;
 use crate::protocol::v2::fault;
-use crate::protocol::{Head, Refusal, Request};
+use crate::protocol::v3;
+use crate::protocol::{Api, Head, Refusal, Request};
 use crate::settings::{Endpoint, Settings, without_password};
 use crate::watch::Failure;
 
@@ -169,7 +170,7 @@ impl Connection {
         self.log(|| self.render_curl(endpoint, request));
         let failure = match self.exchange(endpoint, request, limits) {
             Ok(reply) if (200..300).contains(&reply.head.status) => return Ok(reply),
-            Ok(reply) => self.refusal(endpoint, reply),
+            Ok(reply) => self.refusal(endpoint, request, reply),
             Err(failure) => failure,
         };
         self.log(|| format!("! {} {}", endpoint.url(), describe_failure(&failure)));
@@ -205,12 +206,12 @@ impl Connection {
         if let Some((_, header)) = &self.http.authorization {
             builder = builder.header("authorization", header);
         }
-        if request.form.is_some() {
-            builder = builder.header("content-type", "application/x-www-form-urlencoded");
+        if let Some(body) = &request.body {
+            builder = builder.header("content-type", body.content_type());
         }
         let unusable = |error: ureq::http::Error| Failure::Unsendable(error.to_string());
-        let reply = if let Some(form) = &request.form {
-            let request = builder.body(form.as_slice()).map_err(unusable)?;
+        let reply = if let Some(body) = &request.body {
+            let request = builder.body(body.bytes()).map_err(unusable)?;
             self.agent.run(self.limited(request, limits))
         } else {
             let request = builder.body(()).map_err(unusable)?;
@@ -258,7 +259,7 @@ impl Connection {
     }
 
     /// What a reply that is not 2xx means.
-    fn refusal(&self, endpoint: &Endpoint, reply: Reply) -> Failure {
+    fn refusal(&self, endpoint: &Endpoint, request: &Request, reply: Reply) -> Failure {
         let Reply {
             mut head,
             location,
@@ -282,6 +283,9 @@ impl Connection {
             head.index = head.index.filter(|_| fault::tells_index(fault.code));
             return Failure::Refused(Box::new(Refusal { fault, head }));
         }
+        if let Some(fault) = v3::fault::parse(&text) {
+            return Failure::Refused(Box::new(Refusal { fault, head }));
+        }
         if let Some(fault) = fault::parse_message(&text).filter(|_| head.cluster.is_some()) {
             head.index = None;
             return Failure::Refused(Box::new(Refusal { fault, head }));
@@ -289,7 +293,12 @@ impl Connection {
         if status == 404
             && let Some(version) = self.version(endpoint)
         {
-            return Failure::V2Disabled(version);
+            let api = if request.target.starts_with(v3::ROOT) {
+                Api::V3
+            } else {
+                Api::V2
+            };
+            return Failure::ApiOff { api, version };
         }
         let text = String::from_utf8_lossy(&text);
         let first = text.lines().next().unwrap_or_default();
@@ -314,7 +323,8 @@ impl Connection {
         let request = Request {
             method: crate::protocol::Method::Get,
             target: "/version".to_owned(),
-            form: None,
+            body: None,
+            writes: false,
         };
         let limits = Limits {
             head: Some(PATIENCE),
@@ -348,9 +358,13 @@ impl Connection {
         if let Some((user, _)) = &self.http.authorization {
             let _ = write!(line, " -u {}", quote(&format!("{user}:PASSWORD")));
         }
-        if let Some(form) = &request.form {
-            // Percent-encoded, and so printable.
-            let _ = write!(line, " -d {}", quote(&String::from_utf8_lossy(form)));
+        if let Some(body) = &request.body {
+            // Percent-encoded, or base64 in JSON, and so printable.
+            let _ = write!(
+                line,
+                " -d {}",
+                quote(&String::from_utf8_lossy(body.bytes()))
+            );
         }
         let _ = write!(
             line,

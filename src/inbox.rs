@@ -17,7 +17,6 @@ use crate::cli;
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::http::Log;
-use crate::model::Key;
 use crate::print::progress::Progress;
 use crate::print::{escape, json};
 use crate::settings::Settings;
@@ -84,7 +83,7 @@ impl<T: Send + 'static> Inbox<T> {
     ///
     /// # Errors
     /// Where signal handlers can't be installed.
-    pub fn new(settings: &Settings, doing: &'static str, key: &Key) -> Result<Self, Error> {
+    pub fn new(settings: &Settings, doing: &'static str, key: &str) -> Result<Self, Error> {
         let now = Instant::now();
         let enabled = settings.stderr_is_terminal && !settings.quiet;
         let deadline = settings.timeout.map(|timeout| (now + timeout, timeout));

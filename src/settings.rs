@@ -45,6 +45,8 @@ const DEFAULT_PORT: u16 = 2379;
 pub struct Settings {
     /// Where the cluster is; at least one.
     pub endpoints: Vec<Endpoint>,
+    /// Which API is used.
+    pub api: Api,
     /// How records are printed.
     pub output: cli::Output,
     /// Whether colours are used.
@@ -254,6 +256,7 @@ impl Settings {
         };
         Ok(Self {
             endpoints: endpoints(&global.endpoints, around)?,
+            api: api(cli, around)?,
             output: global.output,
             color: around.color(global.color, around.stdout_is_terminal),
             quiet: global.quiet,
@@ -326,6 +329,27 @@ fn authorization(
     }
 }
 
+/// Which API is asked for.
+fn api(cli: &Cli, around: Surroundings<'_>) -> Result<Api, Error> {
+    let (api, named) = match (cli.global.api, around.get("ETCDCTL_API").as_deref()) {
+        (Some(api), _) => (api, "--api v3"),
+        (None, None | Some("auto")) => (Api::Auto, ""),
+        (None, Some("2" | "v2")) => (Api::V2, ""),
+        (None, Some("3" | "v3")) => (Api::V3, "ETCDCTL_API=3"),
+        (None, Some(other)) => {
+            return Err(Error::Usage(format!("ETCDCTL_API='{other}': it is 2 or 3")));
+        }
+    };
+    let watches = matches!(cli.command, Command::Watch(_) | Command::Replay(_));
+    if watches && api == Api::V3 {
+        return Err(Error::Usage(format!(
+            "{named} is not supported by watch and replay in this version: use --api v2 or \
+             ETCDCTL_API=2"
+        )));
+    }
+    Ok(api)
+}
+
 /// Refuses, rather than ignores, what this version can't do.
 fn refuse_what_is_to_come(cli: &Cli, around: Surroundings<'_>) -> Result<(), Error> {
     let global = &cli.global;
@@ -368,19 +392,6 @@ fn refuse_what_is_to_come(cli: &Cli, around: Surroundings<'_>) -> Result<(), Err
                 return refuse(&format!("TLS ({name} is set)"));
             }
         }
-    }
-    let api = match (global.api, around.get("ETCDCTL_API").as_deref()) {
-        (Some(Api::V3), _) => Some("--api v3".to_owned()),
-        (Some(_), _) | (None, None | Some("2" | "v2" | "auto")) => None,
-        (None, Some("3" | "v3")) => Some("ETCDCTL_API=3".to_owned()),
-        (None, Some(other)) => {
-            return Err(Error::Usage(format!("ETCDCTL_API='{other}': it is 2 or 3")));
-        }
-    };
-    if let Some(api) = api {
-        return Err(Error::Usage(format!(
-            "{api} is not supported in this version, which speaks v2: use --api v2 or ETCDCTL_API=2"
-        )));
     }
     Ok(())
 }
@@ -500,13 +511,13 @@ mod tests {
             &["get", "/a", "--key", "f"],
             &["get", "/a", "--insecure-skip-tls-verify"],
             &["get", "/a", "--password-file", "f"],
-            &["get", "/a", "--api", "v3"],
+            &["watch", "/a", "--api", "v3"],
             &["get", "/a", "--endpoints", "https://h"],
         ] {
             let error = resolve(args, &[]).unwrap_err();
             assert!(error.to_string().contains("not supported"), "{error}");
         }
-        assert!(resolve(&["get", "/a"], &[("ETCDCTL_API", "3")]).is_err());
+        assert!(resolve(&["watch", "/a"], &[("ETCDCTL_API", "3")]).is_err());
         assert!(resolve(&["get", "/a"], &[("ETCDCTL_CACERT", "f")]).is_err());
         assert!(resolve(&["get", "/a", "--api", "v2"], &[("ETCDCTL_API", "3")]).is_ok());
     }

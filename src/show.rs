@@ -89,7 +89,7 @@ pub fn run(mut show: Show, settings: &Settings) -> Result<(), Stop> {
         show.start = Start::At(earlier.index.next());
         show.snapshot = false;
     }
-    let mut inbox = Inbox::new(settings, doing, &show.scope.key)?;
+    let mut inbox = Inbox::new(settings, doing, show.scope.key.as_str())?;
     inbox.heed_reader();
     let http = Http::new(settings, inbox.log(settings))?;
     let plan = Plan {

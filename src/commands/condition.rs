@@ -30,7 +30,7 @@ pub fn send(
     let Some(wanted) = condition.value.as_ref() else {
         return client.send(&build(condition));
     };
-    let is_in_form = build(condition).form.is_some();
+    let is_in_form = build(condition).body.is_some();
     if !wanted.is_empty() && (is_in_form || wanted.len() <= MAX_IN_URL) {
         return client.send(&build(condition));
     }

@@ -1,60 +1,127 @@
 //! `get`.
 
-use super::request::{self, parse_key};
+use super::request::{self, Client, parse_key};
+use super::transaction;
 use crate::cli;
+use crate::error::Error;
 use crate::inbox::Stop;
+use crate::model::Tree;
 use crate::print::{escape, json};
-use crate::protocol::v2::{self, Node};
+use crate::protocol::v2;
+use crate::protocol::v3::{self, Span};
 use crate::settings::Settings;
+
+/// What is read, and how it is shown.
+#[derive(Clone, Debug)]
+struct Wanted {
+    typed: cli::Get,
+    is_json: bool,
+    is_terminal: bool,
+}
 
 /// Prints a value, a directory's children, or the reply as JSON.
 ///
 /// # Errors
 /// Where the key is not there, or the request fails.
 pub fn run(typed: &cli::Get, settings: &Settings) -> Result<(), Stop> {
-    let key = parse_key(&typed.key)?;
-    let how = v2::Read {
-        recursive: typed.recursive,
-        sorted: typed.sort,
-        quorum: typed.quorum,
+    let wanted = Wanted {
+        typed: typed.clone(),
+        is_json: settings.output == cli::Output::Json,
+        is_terminal: settings.stdout_is_terminal,
     };
-    let is_json = settings.output == cli::Output::Json;
-    let is_terminal = settings.stdout_is_terminal;
-    let wanted = key.clone();
-    request::run(settings, "reading", &wanted, move |client| {
-        let answer = client.send(&v2::read(&key, how))?;
-        Ok(if is_json {
-            v2::check_state(&answer.body).map_err(|error| answer.malformed(error))?;
-            let mut out = Vec::new();
-            json::push_line(&json::one_line(&answer.body), is_terminal, &mut out);
-            out
-        } else {
-            let state = v2::parse_state(&answer.body).map_err(|error| answer.malformed(error))?;
-            render(&state.node, how.recursive, is_terminal)
-        })
+    let key = typed.key.clone();
+    request::run(settings, "reading", &key, move |client| {
+        if wanted.typed.prefix {
+            return client.by_v3("--prefix", || wanted.by_v3(client));
+        }
+        client.by_either(|| wanted.by_v2(client), || wanted.by_v3(client))
     })
 }
 
-fn render(node: &Node, recursive: bool, is_terminal: bool) -> Vec<u8> {
-    let mut out = String::new();
-    match (&node.value, node.dir) {
-        (Some(value), false) if recursive => line(node, Some(value), &mut out),
+impl Wanted {
+    fn by_v2(&self, client: &Client) -> Result<Vec<u8>, Error> {
+        let key = parse_key(&self.typed.key)?;
+        let how = v2::Read {
+            recursive: self.typed.recursive,
+            sorted: self.typed.sort,
+            quorum: self.typed.quorum,
+        };
+        let answer = client.send(&v2::read(&key, how))?;
+        if self.is_json {
+            v2::check_state(&answer.body).map_err(|error| answer.malformed(error))?;
+            let mut out = Vec::new();
+            json::push_line(&json::one_line(&answer.body), self.is_terminal, &mut out);
+            return Ok(out);
+        }
+        let state = v2::parse_state(&answer.body).map_err(|error| answer.malformed(error))?;
+        Ok(self.render(&state.node.into()))
+    }
+
+    fn by_v3(&self, client: &Client) -> Result<Vec<u8>, Error> {
+        let (key, recursive) = (self.typed.key.as_bytes(), self.typed.recursive);
+        let request = match (self.typed.prefix, recursive) {
+            (true, _) => v3::list(&[Span::beginning_with(key)]),
+            (false, true) => v3::list(&[Span::of(key), Span::below(key)]),
+            // Names are enough where only they are shown.
+            (false, false) => v3::read_one(key, !self.is_json),
+        };
+        let mut answered = transaction::send(client, &request)?;
+        let pairs = std::mem::take(&mut answered.reply.pairs);
+        if pairs.is_empty() {
+            return Err(answered.not_found(key));
+        }
+        let mut leaves: Vec<Tree> = pairs.into_iter().map(Tree::from).collect();
+        let tree = match leaves.as_mut_slice() {
+            [one] if one.key == key && !self.typed.prefix => std::mem::take(one),
+            _ if self.typed.prefix => Tree {
+                key: key.to_owned(),
+                dir: true,
+                nodes: leaves,
+                ..Tree::default()
+            },
+            [first, ..] if first.key == key && !key.ends_with(b"/") => {
+                // A key that others are below, which v2 has not: it is shown before them.
+                let own = leaves.remove(0);
+                let mut tree = Tree::directory(key, leaves, recursive);
+                tree.nodes.insert(0, own);
+                tree
+            }
+            _ => Tree::directory(key, leaves, recursive),
+        };
+        if self.is_json {
+            let mut out = Vec::new();
+            let record = json::tree(&tree).to_string();
+            json::push_line(record.as_bytes(), self.is_terminal, &mut out);
+            return Ok(out);
+        }
+        Ok(self.render(&tree))
+    }
+
+    fn render(&self, tree: &Tree) -> Vec<u8> {
+        let recursive = self.typed.recursive || self.typed.prefix;
+        render(tree, recursive, self.is_terminal)
+    }
+}
+
+fn render(tree: &Tree, recursive: bool, is_terminal: bool) -> Vec<u8> {
+    if let (Some(value), false) = (&tree.value, recursive || is_terminal) {
         // The value's own bytes, so that a pipe gets what was written.
-        (Some(value), false) if !is_terminal => {
-            out.push_str(value);
+        return [value, &b"\n"[..]].concat();
+    }
+    let mut out = String::new();
+    match &tree.value {
+        Some(value) if recursive => line(tree, Some(value), &mut out),
+        Some(value) => {
+            escape::text(value, &mut out);
             out.push('\n');
         }
-        (Some(value), false) => {
-            escape::text(value.as_bytes(), &mut out);
-            out.push('\n');
-        }
-        _ => children(node, recursive, &mut out),
+        None => children(tree, recursive, &mut out),
     }
     out.into_bytes()
 }
 
-fn children(node: &Node, recursive: bool, out: &mut String) {
-    for child in &node.nodes {
+fn children(tree: &Tree, recursive: bool, out: &mut String) {
+    for child in &tree.nodes {
         let value = recursive.then(|| child.value.as_deref().unwrap_or_default());
         line(child, value, out);
         if recursive {
@@ -63,14 +130,14 @@ fn children(node: &Node, recursive: bool, out: &mut String) {
     }
 }
 
-fn line(node: &Node, value: Option<&str>, out: &mut String) {
-    escape::text(node.key.as_bytes(), out);
-    if node.dir {
+fn line(tree: &Tree, value: Option<&[u8]>, out: &mut String) {
+    escape::text(&tree.key, out);
+    if tree.dir {
         out.push('/');
     }
     if let Some(value) = value {
         out.push('\t');
-        escape::text(value.as_bytes(), out);
+        escape::text(value, out);
     }
     out.push('\n');
 }
@@ -79,8 +146,8 @@ fn line(node: &Node, value: Option<&str>, out: &mut String) {
 mod tests {
     use super::*;
 
-    fn node(json: &str) -> Node {
-        serde_json::from_str(json).unwrap()
+    fn node(json: &str) -> Tree {
+        serde_json::from_str::<v2::Node>(json).unwrap().into()
     }
 
     fn rendered(json: &str, recursive: bool, is_terminal: bool) -> String {

@@ -8,4 +8,5 @@ pub mod replay;
 pub mod request;
 pub mod rm;
 pub mod set;
+pub mod transaction;
 pub mod watch;

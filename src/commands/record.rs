@@ -3,6 +3,7 @@
 use super::request::Answer;
 use crate::cli;
 use crate::error::Error;
+use crate::model::Batch;
 use crate::print::{json, text};
 use crate::protocol::{Malformed, v2};
 use crate::settings::Settings;
@@ -27,27 +28,36 @@ impl Look {
     }
 }
 
-/// Renders the answer to a write.
+/// Renders the events that a write made.
+#[must_use]
+pub fn render_batch(batch: &Batch, look: Look) -> Vec<u8> {
+    let style = text::Style {
+        aligned: look.is_terminal,
+        colored: look.is_colored,
+        previous: false,
+    };
+    let mut records = Vec::new();
+    let mut line = String::new();
+    for event in batch.iter() {
+        if look.is_json {
+            json::event(&event, look.is_terminal, &mut records);
+        } else {
+            text::event(&event, style, &mut line);
+        }
+    }
+    records.extend_from_slice(line.as_bytes());
+    records
+}
+
+/// Renders the answer to a write by v2.
 ///
 /// # Errors
 /// Where it is not one.
 pub fn render(mut answer: Answer, look: Look) -> Result<Vec<u8>, Error> {
     let body = json::one_line(&std::mem::take(&mut answer.body));
     let batch = v2::parse_events(body).map_err(|error| answer.malformed(error))?;
-    let Some(event) = batch.event(0) else {
+    if batch.is_empty() {
         return Err(answer.malformed(Malformed::Shape("it is empty".to_owned())));
-    };
-    if look.is_json {
-        let mut out = Vec::new();
-        json::event(&event, look.is_terminal, &mut out);
-        return Ok(out);
     }
-    let mut out = String::new();
-    let style = text::Style {
-        aligned: look.is_terminal,
-        colored: look.is_colored,
-        previous: false,
-    };
-    text::event(&event, style, &mut out);
-    Ok(out.into_bytes())
+    Ok(render_batch(&batch, look))
 }

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use crate::cli;
 use crate::error::{Error, describe_failure, none_answered};
 use crate::http::{Connection, Http, Limits, PATIENCE};
 use crate::inbox::{Inbox, Stop};
@@ -41,6 +42,11 @@ pub struct Client {
     endpoints: Vec<Endpoint>,
     limits: Limits,
     max_reply: usize,
+    api: cli::Api,
+    /// A user was named.
+    has_user: bool,
+    /// What a person may want to know.
+    notices: Arc<Mutex<Vec<String>>>,
     /// The connection in use for a write, so that it is known whether anything was sent when
     /// time runs out.
     writing: Arc<Mutex<Option<(Endpoint, Connection)>>>,
@@ -64,6 +70,9 @@ impl Client {
                 idle: share,
             },
             max_reply: settings.max_event,
+            api: settings.api,
+            has_user: settings.authorization.is_some(),
+            notices: Arc::default(),
             writing: Arc::default(),
         }
     }
@@ -77,7 +86,7 @@ impl Client {
         let mut failures = Vec::new();
         for endpoint in &self.endpoints {
             let connection = self.http.connection();
-            let writes = request.method.writes();
+            let writes = request.writes;
             if writes {
                 self.note_write(Some((endpoint.clone(), connection.clone())));
             }
@@ -110,6 +119,60 @@ impl Client {
             failures.push((endpoint.url().to_owned(), failure));
         }
         Err(none_answered(failures))
+    }
+
+    /// Does by v2 what can be done by it, else by v3: as `--api` says, or as the server has it.
+    /// Where v2 is on and does not have the key, v3 may.
+    ///
+    /// # Errors
+    /// Those of the API that was taken.
+    pub fn by_either<T>(
+        &self,
+        v2: impl FnOnce() -> Result<T, Error>,
+        v3: impl FnOnce() -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        match self.api {
+            cli::Api::V2 => v2(),
+            cli::Api::V3 => self.by_v3("--api v3", v3),
+            cli::Api::Auto => match v2() {
+                Err(error) if error.is_api_off() => self.by_v3("v3", v3),
+                Err(error) if error.is_not_found() && !self.has_user => {
+                    let found = v3().map_err(|_| error)?;
+                    self.note("v2 does not have the key, and v3 does: --api v3 says so at once");
+                    Ok(found)
+                }
+                other => other,
+            },
+        }
+    }
+
+    /// Does something by v3, since `asked` asks for it.
+    ///
+    /// # Errors
+    /// Where that can't be done; those of `work`.
+    pub fn by_v3<T>(
+        &self,
+        asked: &str,
+        work: impl FnOnce() -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        if self.api == cli::Api::V2 {
+            return Err(Error::Usage(format!("{asked} needs --api v3")));
+        }
+        if self.has_user {
+            let why = "a user is not supported with v3 in this version";
+            return Err(Error::Usage(format!("{asked}: {why}")));
+        }
+        work()
+    }
+
+    fn note(&self, notice: &str) {
+        let mut notices = self.notices.lock().unwrap_or_else(PoisonError::into_inner);
+        notices.push(notice.to_owned());
+    }
+
+    fn notices(&self) -> Vec<String> {
+        let mut notices = self.notices.lock().unwrap_or_else(PoisonError::into_inner);
+        std::mem::take(&mut *notices)
     }
 
     /// The error when time runs out: a write that was sent may have been carried out.
@@ -180,7 +243,7 @@ pub fn parse_key(typed: &str) -> Result<Key, Error> {
 pub fn run(
     settings: &Settings,
     doing: &'static str,
-    key: &Key,
+    key: &str,
     work: impl FnOnce(&Client) -> Result<Vec<u8>, Error> + Send + 'static,
 ) -> Result<(), Stop> {
     let mut inbox = Inbox::new(settings, doing, key)?;
@@ -189,6 +252,9 @@ pub fn run(
     let worker = client.clone();
     let done = inbox.wait_for(move || work(&worker));
     inbox.screen.clear();
+    for notice in client.notices() {
+        inbox.screen.notice("api", &notice);
+    }
     let mut printed = match done {
         Ok(output) => output?,
         Err(Stop::Error(Error::TimedOut(timeout))) => return Err(client.timed_out(timeout).into()),

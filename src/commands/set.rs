@@ -1,14 +1,17 @@
 //! `set`.
 
+use std::ffi::OsString;
 use std::io::{self, Read as _};
 use std::os::unix::ffi::OsStringExt as _;
 
-use super::request::{self, parse_key};
-use super::{condition, record};
+use super::request::{self, Client, parse_key};
+use super::{condition, record, transaction};
 use crate::cli;
 use crate::error::Error;
 use crate::inbox::Stop;
+use crate::model::Index;
 use crate::protocol::v2::{self, Write};
+use crate::protocol::v3;
 use crate::settings::Settings;
 
 /// Writes a value or makes a directory, and prints the record.
@@ -16,33 +19,91 @@ use crate::settings::Settings;
 /// # Errors
 /// Where a condition does not hold, or the request fails.
 pub fn run(typed: &cli::Set, settings: &Settings) -> Result<(), Stop> {
-    let key = parse_key(&typed.key)?;
-    let typed = typed.clone();
+    let mut typed = typed.clone();
     let max = settings.max_event;
     let look = record::Look::of(settings);
-    let wanted = key.clone();
-    request::run(settings, "writing", &wanted, move |client| {
-        let value = match typed.value {
+    let key = typed.key.clone();
+    request::run(settings, "writing", &key, move |client| {
+        let value = match typed.value.take() {
             Some(value) if value == "-" => Some(read_stdin(max)?),
-            other => other.map(std::ffi::OsString::into_vec),
+            other => other.map(OsString::into_vec),
         };
-        let exists = match (typed.create, typed.update) {
-            (true, _) => Some(false),
-            (_, true) => Some(true),
-            _ => None,
-        };
-        let wanted = condition::from_typed(exists, typed.prev_value, typed.prev_index);
-        let answer = condition::send(client, &key, &wanted, |condition| {
-            v2::write(&Write {
-                key: key.clone(),
-                value: value.clone(),
-                ttl: typed.ttl,
-                condition: condition.clone(),
-                in_order: typed.in_order,
-            })
-        })?;
-        record::render(answer, look)
+        client.by_either(
+            || by_v2(&typed, value.as_deref(), client, look),
+            || by_v3(&typed, value.as_deref(), client, look),
+        )
     })
+}
+
+fn by_v2(
+    typed: &cli::Set,
+    value: Option<&[u8]>,
+    client: &Client,
+    look: record::Look,
+) -> Result<Vec<u8>, Error> {
+    let key = parse_key(&typed.key)?;
+    let wanted = condition::from_typed(exists(typed), typed.prev_value.clone(), typed.prev_index);
+    let answer = condition::send(client, &key, &wanted, |condition| {
+        v2::write(&Write {
+            key: key.clone(),
+            value: value.map(<[u8]>::to_vec),
+            ttl: typed.ttl,
+            condition: condition.clone(),
+            in_order: typed.in_order,
+        })
+    })?;
+    record::render(answer, look)
+}
+
+fn by_v3(
+    typed: &cli::Set,
+    value: Option<&[u8]>,
+    client: &Client,
+    look: record::Look,
+) -> Result<Vec<u8>, Error> {
+    let Some(value) = value else {
+        return Err(Error::Usage("--dir: v3 has no directories".to_owned()));
+    };
+    if typed.in_order {
+        return Err(Error::Usage(
+            "--in-order is a command of v2 alone".to_owned(),
+        ));
+    }
+    let key = typed.key.as_bytes();
+    let condition = v3::Condition {
+        exists: exists(typed),
+        value: typed.prev_value.clone().map(OsString::into_vec),
+        index: typed.prev_index.map(Index),
+    };
+    let lease = typed
+        .ttl
+        .map(|seconds| grant(client, seconds))
+        .transpose()?;
+    let request = v3::write(key, value, lease, &condition);
+    let answered = transaction::send(client, &request)?;
+    if answered.reply.succeeded {
+        let batch = answered.reply.written(key, value, lease);
+        return Ok(record::render_batch(&batch, look));
+    }
+    if let Some(lease) = lease {
+        // Else it ends by itself.
+        let _ = client.send(&v3::revoke_lease(lease));
+    }
+    Err(answered.failed(key, &condition))
+}
+
+fn grant(client: &Client, seconds: v2::Expiry) -> Result<i64, Error> {
+    let answer = client.send(&v3::grant_lease(seconds))?;
+    v3::parse_lease(&answer.body).map_err(|error| answer.malformed(error))
+}
+
+/// Whether the key must be there, or must not.
+fn exists(typed: &cli::Set) -> Option<bool> {
+    match (typed.create, typed.update) {
+        (true, _) => Some(false),
+        (_, true) => Some(true),
+        _ => None,
+    }
 }
 
 fn read_stdin(max: usize) -> Result<Vec<u8>, Error> {

@@ -78,6 +78,10 @@ pub struct NodeSpans {
     pub modified: Index,
     /// The index of its creation.
     pub created: Index,
+    /// How often it was written since it was created (v3); 0 where that is not known.
+    pub version: u64,
+    /// The lease it hangs on (v3); 0 for none.
+    pub lease: i64,
 }
 
 /// Where an event stands in its batch.
@@ -85,8 +89,8 @@ pub struct NodeSpans {
 pub struct EventSpans {
     /// What happened.
     pub action: Action,
-    /// The event's own JSON text, as the server sent it.
-    pub raw: Span,
+    /// The event's own JSON text, as the server sent it; v3 has none of that shape.
+    pub raw: Option<Span>,
     /// The node after the event.
     pub node: NodeSpans,
     /// The node before it.
@@ -107,7 +111,7 @@ impl Batch {
         debug_assert!(
             events
                 .iter()
-                .all(|event| event.raw.end as usize <= bytes.len())
+                .all(|event| event.node.key.end as usize <= bytes.len())
         );
         Self { bytes, events }
     }
@@ -184,10 +188,10 @@ impl<'b> Event<'b> {
         self.spans.node.modified
     }
 
-    /// The JSON text as the server sent it.
+    /// The JSON text as the server sent it; v3 has none of that shape.
     #[must_use]
-    pub fn raw(&self) -> &'b [u8] {
-        slice(self.bytes, self.spans.raw)
+    pub fn raw(&self) -> Option<&'b [u8]> {
+        Some(slice(self.bytes, self.spans.raw?))
     }
 
     /// The node after the event.
@@ -228,6 +232,24 @@ impl<'b> Node<'b> {
     #[must_use]
     pub fn key(&self) -> &'b [u8] {
         slice(self.bytes, self.spans.key)
+    }
+
+    /// The index of its last change.
+    #[must_use]
+    pub fn modified(&self) -> Index {
+        self.spans.modified
+    }
+
+    /// How often it was written since it was created (v3); 0 where that is not known.
+    #[must_use]
+    pub fn version(&self) -> u64 {
+        self.spans.version
+    }
+
+    /// The lease it hangs on (v3); 0 for none.
+    #[must_use]
+    pub fn lease(&self) -> i64 {
+        self.spans.lease
     }
 
     /// The index of its creation.

@@ -9,9 +9,11 @@ mod gap;
 mod index;
 mod key;
 mod state;
+mod tree;
 
 pub use event::{Action, Batch, Event, EventSpans, Node, NodeSpans, Span};
 pub use gap::{Cause, Gap};
 pub use index::Index;
 pub use key::{Key, KeyError, Scope};
 pub use state::{Change, Fingerprint, StateNode};
+pub use tree::Tree;

@@ -1,18 +1,102 @@
 //! JSON Lines: one object a line, the same shape for every API.
 //!
-//! An event's own bytes are passed through: they were checked when they were read, and are
-//! what the contract asks for.
+//! An event's own bytes are passed through where it has them: they were checked when they were
+//! read, and are what the contract asks for.
 
-use serde_json::{Value, json};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Map, Value, json};
 
 use super::escape;
 use crate::error::Error;
-use crate::model::{Change, Event, Gap, Index, StateNode};
+use crate::model::{Change, Event, Gap, Index, Node, StateNode, Tree};
 use crate::watch::Status;
 
 /// Appends an event.
 pub fn event(event: &Event<'_>, is_terminal: bool, out: &mut Vec<u8>) {
-    push_line(event.raw(), is_terminal, out);
+    match event.raw() {
+        Some(raw) => push_line(raw, is_terminal, out),
+        None => push_line(rendered(event).to_string().as_bytes(), is_terminal, out),
+    }
+}
+
+/// An event of an API whose own JSON has another shape.
+fn rendered(event: &Event<'_>) -> Value {
+    let node = |node: &Node<'_>| {
+        let mut fields = Map::new();
+        text("key", node.key(), &mut fields);
+        if let Some(value) = node.value() {
+            text("value", value, &mut fields);
+        }
+        let (modified, created) = (node.modified(), node.created());
+        numbers(modified, created, node.version(), node.lease(), &mut fields);
+        fields
+    };
+    let action = String::from_utf8_lossy(event.action_name());
+    let mut record = json!({"action": action, "node": node(&event.node())});
+    if let (Some(previous), Some(record)) = (event.previous(), record.as_object_mut()) {
+        record.insert("prevNode".to_owned(), node(&previous).into());
+    }
+    record
+}
+
+/// The reply to a read, of an API whose own JSON has another shape.
+#[must_use]
+pub fn tree(tree: &Tree) -> Value {
+    json!({"action": "get", "node": branch(tree)})
+}
+
+fn branch(tree: &Tree) -> Value {
+    let mut fields = Map::new();
+    text("key", &tree.key, &mut fields);
+    if let Some(value) = &tree.value {
+        text("value", value, &mut fields);
+    }
+    if tree.dir {
+        fields.insert("dir".to_owned(), true.into());
+    }
+    if !tree.nodes.is_empty() {
+        let nodes: Vec<Value> = tree.nodes.iter().map(branch).collect();
+        fields.insert("nodes".to_owned(), nodes.into());
+    }
+    if tree.modified > Index::ZERO {
+        numbers(
+            tree.modified,
+            tree.created,
+            tree.version,
+            tree.lease,
+            &mut fields,
+        );
+    }
+    fields.into()
+}
+
+/// Any bytes: as they are where they are UTF-8, else as base64 under a name that says so.
+fn text(name: &str, bytes: &[u8], fields: &mut Map<String, Value>) {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => fields.insert(name.to_owned(), text.into()),
+        Err(_) => fields.insert(format!("{name}Base64"), STANDARD.encode(bytes).into()),
+    };
+}
+
+/// What is 0 is not known, or is not there, and is left out.
+fn numbers(
+    modified: Index,
+    created: Index,
+    version: u64,
+    lease: i64,
+    fields: &mut Map<String, Value>,
+) {
+    fields.insert("modifiedIndex".to_owned(), modified.0.into());
+    if created > Index::ZERO {
+        fields.insert("createdIndex".to_owned(), created.0.into());
+    }
+    if version > 0 {
+        fields.insert("version".to_owned(), version.into());
+    }
+    if lease != 0 {
+        fields.insert("lease".to_owned(), lease.into());
+    }
 }
 
 /// Appends a line of JSON that is known to be valid.

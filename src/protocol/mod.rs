@@ -5,8 +5,18 @@
 //! next (`watch`). Pure.
 
 pub mod v2;
+pub mod v3;
 
 use crate::model::Index;
+
+/// Which of etcd's APIs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Api {
+    /// `/v2/keys`.
+    V2,
+    /// The JSON gateway.
+    V3,
+}
 
 /// How a request is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,7 +25,7 @@ pub enum Method {
     Get,
     /// Writes a key.
     Put,
-    /// Writes a key under a name that etcd chooses.
+    /// Writes a key under a name that etcd chooses; in v3, anything.
     Post,
     /// Removes a key.
     Delete,
@@ -32,12 +42,6 @@ impl Method {
             Self::Delete => "DELETE",
         }
     }
-
-    /// Whether the request changes the store, so that it must not be sent twice.
-    #[must_use]
-    pub const fn writes(self) -> bool {
-        !matches!(self, Self::Get)
-    }
 }
 
 /// A request, less the endpoint that it goes to.
@@ -47,8 +51,38 @@ pub struct Request {
     pub method: Method,
     /// Path and query, percent-encoded.
     pub target: String,
+    /// What is sent along.
+    pub body: Option<Body>,
+    /// Whether it changes the store, so that it must not be sent twice.
+    pub writes: bool,
+}
+
+/// What is sent along with a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Body {
     /// An URL-encoded form.
-    pub form: Option<Vec<u8>>,
+    Form(Vec<u8>),
+    /// A JSON text.
+    Json(Vec<u8>),
+}
+
+impl Body {
+    /// The bytes as they are sent.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Form(bytes) | Self::Json(bytes) => bytes,
+        }
+    }
+
+    /// What they are, as HTTP names it.
+    #[must_use]
+    pub const fn content_type(&self) -> &'static str {
+        match self {
+            Self::Form(_) => "application/x-www-form-urlencoded",
+            Self::Json(_) => "application/json",
+        }
+    }
 }
 
 /// What the head of a reply tells.

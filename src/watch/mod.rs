@@ -19,7 +19,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use crate::model::{Batch, Change, Fingerprint, Gap, Index, Scope, StateNode};
-use crate::protocol::{Head, Malformed, Refusal};
+use crate::protocol::{Api, Head, Malformed, Refusal};
 
 pub use ledger::Held;
 pub use session::Session;
@@ -275,8 +275,13 @@ pub enum Failure {
     /// A member whose history may lie up to this index: it took a snapshot (etcd-facts.md,
     /// fact 16).
     Doubtful(Index),
-    /// The server is etcd, of this version, with its v2 API off.
-    V2Disabled(String),
+    /// The server is etcd, and does not serve this API.
+    ApiOff {
+        /// Which.
+        api: Api,
+        /// The server's version.
+        version: String,
+    },
     /// etcd answered with an error.
     Refused(Box<Refusal>),
     /// Something answered that is not etcd, or not its keys API.

@@ -88,10 +88,12 @@ fn a_connection_that_is_never_accepted_is_exit_3_within_the_connect_timeout() {
 fn where_v2_is_off_it_is_exit_4_and_the_hint_names_the_flag() {
     for version in Version::ALL {
         let etcd = Etcd::builder(version).v2(false).start();
-        for output in against(&etcd.url(), &EVERY) {
+        for command in EVERY {
+            let output = tool(&[&["--api", "v2", "--endpoints", &etcd.url()], command].concat());
             assert_ends(&output, 4, &[&etcd.url(), "--enable-v2", version.number()]);
         }
-        let output = tool(&["-o", "json", "--endpoints", &etcd.url(), "get", "/k"]);
+        let get = ["--api", "v2", "get", "/k"];
+        let output = tool(&[&["-o", "json", "--endpoints", &etcd.url()][..], &get].concat());
         let error: Value = serde_json::from_str(&output.stderr).unwrap();
         assert_eq!(error["error"]["exit"], 4);
         assert!(

@@ -272,10 +272,19 @@ fn the_api_of_the_environment_is_heeded_and_flags_win() {
     assert_eq!(api(&["--api", "v2"], "3").code, 0);
     assert_eq!(api(&["--api", "auto"], "3").code, 0);
     let asked = server.requests().len();
-    assert_usage(&api(&[], "3"));
     assert_usage(&api(&[], "4"));
-    assert_usage(&api(&["--api", "v3"], "2"));
     assert_eq!(server.requests().len(), asked);
+    // This server does not speak v3.
+    assert_eq!(api(&[], "3").code, 6);
+    assert_eq!(api(&["--api", "v3"], "2").code, 6);
+    let requests = server.requests();
+    assert!(
+        requests
+            .iter()
+            .skip(asked)
+            .all(|request| request.path.starts_with("/v3/")),
+        "{requests:?}"
+    );
 }
 
 #[test]
@@ -317,7 +326,7 @@ fn options_that_are_to_come_are_refused_and_never_ignored() {
             "--insecure-skip-tls-verify",
         ),
         (&["get", "/k", "--password-file", "f"], "--password-file"),
-        (&["rm", "/k", "--api", "v3"], "v3"),
+        (&["watch", "/k", "--api", "v3"], "v3"),
         (&["get", "/k", "--user", "root"], "password"),
     ] {
         let output = tool(&[&["--endpoints", &url], arguments].concat());
@@ -458,7 +467,7 @@ fn a_password_in_an_endpoint_is_refused_and_not_repeated() {
 #[test]
 fn a_usage_error_in_json_is_one_object() {
     for arguments in [
-        &["-o", "json", "get", "/k", "--api", "v3"][..],
+        &["-o", "json", "get", "/k", "--cacert", "f"][..],
         &["-o", "json", "get", ""],
         &["-o", "json", "--endpoints", "http://h/path", "get", "/k"],
         // Those that are found while the arguments are read, too.
@@ -483,7 +492,7 @@ fn a_write_that_is_refused_writes_nothing() {
     let key = ground.key("k");
     for arguments in [
         &["set", &key][..],
-        &["set", &key, "v", "--api", "v3"],
+        &["set", &key, "v", "--api", "v4"],
         &["set", &key, "v", "--cacert", "f"],
         &["set", &key, "v", "w"],
         &["set", "/x/../y", "v"],

@@ -30,4 +30,5 @@ mod snapshot;
 mod support;
 mod terminal;
 mod usage;
+mod v3;
 mod watch;

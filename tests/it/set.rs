@@ -120,7 +120,7 @@ fn without_a_value_it_is_a_usage_error_and_stdin_is_left_as_it_was() {
         &["-q", "set", "--create", &key],
         // Refused for something else: nothing is read for a write that can't be.
         &["set", &key, "-", "--ttl", "0"],
-        &["set", &key, "-", "--api", "v3"],
+        &["set", &key, "-", "--cacert", "f"],
     ] {
         let script = r#""$0" "$@" >/dev/null; echo "exit $?"; exec cat"#;
         let output = ground.shell(script, arguments).stdin(b"precious\n").run();
@@ -376,6 +376,7 @@ fn an_empty_previous_value_that_fails_is_told_as_etcd_tells_it() {
 fn an_empty_previous_value_holds_under_a_writer() {
     let ground = shared::on(Version::V3_5);
     let key = ground.key("k");
+    ground.put(&key, "");
     let path = format!("/v2/keys{key}");
     let done = AtomicBool::new(false);
     let stop_on_drop = StopOnDrop(&done);

@@ -3,7 +3,7 @@
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 
 use crate::model::{Index, Key, Scope};
-use crate::protocol::{Method, Request};
+use crate::protocol::{Body, Method, Request};
 
 /// What stays as it is in a query or a form.
 const QUERY: &AsciiSet = &NON_ALPHANUMERIC
@@ -84,7 +84,8 @@ pub fn wait_anywhere(from: Option<Index>) -> Request {
     Request {
         method: Method::Get,
         target: format!("/v2/keys/?wait=true&recursive=true{from}"),
-        form: None,
+        body: None,
+        writes: false,
     }
 }
 
@@ -120,7 +121,8 @@ pub fn write(write: &Write) -> Request {
             Method::Put
         },
         target: target(&write.key, &Query::default()),
-        form: Some(form.0.into_bytes()),
+        body: Some(Body::Form(form.0.into_bytes())),
+        writes: true,
     }
 }
 
@@ -133,7 +135,8 @@ pub fn delete(key: &Key, recursive: bool, dir: bool, condition: &Condition) -> R
     Request {
         method: Method::Delete,
         target: target(key, &query),
-        form: None,
+        body: None,
+        writes: true,
     }
 }
 
@@ -141,7 +144,8 @@ fn get(key: &Key, query: &Query) -> Request {
     Request {
         method: Method::Get,
         target: target(key, query),
-        form: None,
+        body: None,
+        writes: false,
     }
 }
 
@@ -252,7 +256,7 @@ mod tests {
         assert_eq!(request.method, Method::Put);
         assert_eq!(request.target, "/v2/keys/a");
         assert_eq!(
-            request.form.unwrap(),
+            request.body.unwrap().bytes(),
             b"prevExist=false&value=a%20b%26c%3D%FF%0A%2B&ttl=30"
         );
     }
@@ -266,7 +270,7 @@ mod tests {
             condition: Condition::default(),
             in_order: false,
         });
-        assert_eq!(request.form.unwrap(), b"value=");
+        assert_eq!(request.body.unwrap().bytes(), b"value=");
     }
 
     #[test]

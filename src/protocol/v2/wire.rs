@@ -5,7 +5,7 @@ use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, IgnoredAny, Visitor};
 
-use crate::model::{Action, Batch, EventSpans, Index, NodeSpans, Span, StateNode};
+use crate::model::{Action, Batch, EventSpans, Index, NodeSpans, Span, StateNode, Tree};
 use crate::protocol::Malformed;
 
 /// The actions of records that only this tool makes (RECORDS in the man page).
@@ -35,7 +35,7 @@ pub fn parse_events(block: Vec<u8>) -> Result<Batch, Malformed> {
                 Some(action) => action,
                 None => Action::Other(decoded.span(&wire.action)?),
             },
-            raw: decoded.span(&Text(Cow::Borrowed(line)))?,
+            raw: Some(decoded.span(&Text(Cow::Borrowed(line)))?),
             node: decoded.node(&wire.node)?,
             previous: wire
                 .previous
@@ -115,6 +115,20 @@ pub struct Node {
     pub ttl: Option<i64>,
     /// When it expires.
     pub expiration: Option<String>,
+}
+
+impl From<Node> for Tree {
+    fn from(node: Node) -> Self {
+        Self {
+            key: node.key.into_bytes(),
+            value: node.value.map(String::into_bytes),
+            dir: node.dir,
+            nodes: node.nodes.into_iter().map(Self::from).collect(),
+            modified: Index(node.modified),
+            created: Index(node.created),
+            ..Self::default()
+        }
+    }
 }
 
 impl Node {
@@ -243,6 +257,8 @@ impl<'b> Decoded<'b> {
             dir: node.dir,
             modified: Index(node.modified),
             created: Index(node.created),
+            version: 0,
+            lease: 0,
         })
     }
 
@@ -284,7 +300,7 @@ mod tests {
         assert_eq!(event.node().key(), b"/a");
         assert_eq!(event.node().value(), Some(&b"v"[..]));
         assert_eq!(event.previous().unwrap().value(), Some(&b"u"[..]));
-        assert_eq!(event.raw(), line.as_bytes());
+        assert_eq!(event.raw(), Some(line.as_bytes()));
     }
 
     #[test]
@@ -294,7 +310,7 @@ mod tests {
         let event = batch.event(0).unwrap();
         assert_eq!(event.node().key(), "/é\n".as_bytes());
         assert_eq!(event.node().value(), Some(&b"a\"b<"[..]));
-        assert_eq!(event.raw(), line.as_bytes());
+        assert_eq!(event.raw(), Some(line.as_bytes()));
     }
 
     #[test]

@@ -114,7 +114,7 @@ impl Checks {
         let (index, latest) = (event.index().0, store.latest());
         assert!(index <= latest, "{index} lies beyond {latest}");
         assert_ne!(store.shown(index), Shown::No, "{index} is not in scope");
-        let raw = String::from_utf8_lossy(event.raw());
+        let raw = String::from_utf8_lossy(event.raw().unwrap_or_default());
         assert_eq!(raw, store.line(index), "{index} is what happened");
         let position = self.position.expect("an event lies after the beginning");
         let was_overlooked = |overlooked: &mut BTreeSet<u64>| overlooked.remove(&index);

@@ -1,0 +1,80 @@
+//! v3's requests on keys, with answers in the words of v2, so that a script needs to know one
+//! list of errors only.
+
+use super::request::{Answer, Client};
+use crate::error::Error;
+use crate::model::Index;
+use crate::protocol::v2::fault;
+use crate::protocol::v3::{self, Condition, Pair, Reply};
+use crate::protocol::{Fault, Refusal, Request};
+use crate::watch::Failure;
+
+/// A reply, and who gave it.
+#[derive(Clone, Debug)]
+pub struct Answered {
+    /// What it says.
+    pub reply: Reply,
+    answer: Answer,
+}
+
+/// Sends a transaction.
+///
+/// # Errors
+/// Where the request fails, or the reply is none.
+pub fn send(client: &Client, request: &Request) -> Result<Answered, Error> {
+    let mut answer = client.send(request)?;
+    let body = std::mem::take(&mut answer.body);
+    let reply = v3::parse_reply(&body).map_err(|error| answer.malformed(error))?;
+    Ok(Answered { reply, answer })
+}
+
+impl Answered {
+    /// The error of a key that is not there.
+    #[must_use]
+    pub fn not_found(self, key: &[u8]) -> Error {
+        let cause = String::from_utf8_lossy(key).into_owned();
+        self.refused(fault::KEY_NOT_FOUND, "Key not found", cause)
+    }
+
+    /// The error of a condition on `key` that did not hold.
+    #[must_use]
+    pub fn failed(self, key: &[u8], condition: &Condition) -> Error {
+        let Some(pair) = self.reply.pairs.first() else {
+            return self.not_found(key);
+        };
+        if condition.exists == Some(false) {
+            let cause = String::from_utf8_lossy(key).into_owned();
+            return self.refused(fault::KEY_EXISTS, "Key already exists", cause);
+        }
+        let cause = difference(pair, condition);
+        self.refused(fault::COMPARE_FAILED, "Compare failed", cause)
+    }
+
+    fn refused(self, code: u32, message: &str, cause: String) -> Error {
+        let fault = Fault {
+            code,
+            message: message.to_owned(),
+            cause,
+            index: self.reply.revision,
+        };
+        let head = self.answer.head;
+        Error::Failed {
+            endpoint: self.answer.endpoint.url().to_owned(),
+            failure: Failure::Refused(Box::new(Refusal { fault, head })),
+        }
+    }
+}
+
+/// What was wanted, and what is there instead, as v2 says it.
+fn difference(pair: &Pair, condition: &Condition) -> String {
+    let text = String::from_utf8_lossy;
+    let value = condition
+        .value
+        .as_ref()
+        .filter(|value| **value != pair.value);
+    let value = value.map(|value| format!("[{} != {}]", text(value), text(&pair.value)));
+    let modified = Index(pair.modified);
+    let index = condition.index.filter(|index| *index != modified);
+    let index = index.map(|index| format!("[{index} != {modified}]"));
+    value.into_iter().chain(index).collect::<Vec<_>>().join(" ")
+}

@@ -1,0 +1,301 @@
+//! The JSON shapes of v3 replies, and the reading of them.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde::de::{Deserialize, Deserializer, Error as _};
+
+use crate::model::{Action, Batch, EventSpans, Index, NodeSpans, Span, Tree};
+use crate::protocol::Malformed;
+
+/// Reads the reply to a transaction.
+///
+/// # Errors
+/// Where it is no such reply.
+pub fn parse_reply(body: &[u8]) -> Result<Reply, Malformed> {
+    let wire: WireReply = shape(body)?;
+    let mut reply = Reply {
+        revision: Index(wire.header.revision),
+        succeeded: wire.succeeded,
+        ..Reply::default()
+    };
+    for response in wire.responses {
+        reply.pairs.extend(response.range.unwrap_or_default().pairs);
+        reply.previous = response.put.unwrap_or_default().previous.or(reply.previous);
+        reply
+            .removed
+            .extend(response.delete.unwrap_or_default().previous);
+    }
+    Ok(reply)
+}
+
+/// Reads the reply to a request for a lease: its id.
+///
+/// # Errors
+/// Where it is no such reply.
+pub fn parse_lease(body: &[u8]) -> Result<i64, Malformed> {
+    #[derive(serde::Deserialize)]
+    struct Lease {
+        #[serde(rename = "ID", deserialize_with = "number")]
+        id: i64,
+    }
+    shape::<Lease>(body).map(|lease| lease.id)
+}
+
+fn shape<'b, T: Deserialize<'b>>(body: &'b [u8]) -> Result<T, Malformed> {
+    serde_json::from_slice(body).map_err(|error| Malformed::Shape(error.to_string()))
+}
+
+/// What a transaction brought.
+#[derive(Clone, Debug, Default)]
+pub struct Reply {
+    /// The store's revision; that of the write, where something was written.
+    pub revision: Index,
+    /// Whether its condition held.
+    pub succeeded: bool,
+    /// What was read, in the order of the requests and then of the keys.
+    pub pairs: Vec<Pair>,
+    /// What the key that was written held before.
+    pub previous: Option<Pair>,
+    /// What was removed.
+    pub removed: Vec<Pair>,
+}
+
+impl Reply {
+    /// The event that the write of `value` to `key` made.
+    #[must_use]
+    pub fn written(&self, key: &[u8], value: &[u8], lease: Option<i64>) -> Batch {
+        let previous = self.previous.as_ref();
+        let now = Pair {
+            key: key.to_owned(),
+            value: value.to_owned(),
+            created: previous.map_or(self.revision.0, |previous| previous.created),
+            modified: self.revision.0,
+            version: previous.map_or(0, |previous| previous.version) + 1,
+            lease: lease.unwrap_or_default(),
+        };
+        let mut events = Events::default();
+        events.push(Action::Set, &now, previous);
+        events.into_batch()
+    }
+
+    /// The events that the removal made, one a key.
+    #[must_use]
+    pub fn deleted(&self) -> Batch {
+        let mut events = Events::default();
+        for previous in &self.removed {
+            let gone = Pair {
+                key: previous.key.clone(),
+                created: previous.created,
+                modified: self.revision.0,
+                ..Pair::default()
+            };
+            events.push(Action::Delete, &gone, Some(previous));
+        }
+        events.into_batch()
+    }
+}
+
+/// A key with its value at one revision.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Deserialize)]
+pub struct Pair {
+    /// The key, any bytes.
+    #[serde(deserialize_with = "bytes")]
+    pub key: Vec<u8>,
+    /// The value, any bytes.
+    #[serde(default, deserialize_with = "bytes")]
+    pub value: Vec<u8>,
+    /// The revision of its creation.
+    #[serde(default, rename = "create_revision", deserialize_with = "number")]
+    pub created: u64,
+    /// The revision of its last change.
+    #[serde(default, rename = "mod_revision", deserialize_with = "number")]
+    pub modified: u64,
+    /// How often it was written since it was created.
+    #[serde(default, deserialize_with = "number")]
+    pub version: u64,
+    /// The lease it hangs on; 0 for none.
+    #[serde(default, deserialize_with = "number")]
+    pub lease: i64,
+}
+
+impl From<Pair> for Tree {
+    fn from(pair: Pair) -> Self {
+        Self {
+            key: pair.key,
+            value: Some(pair.value),
+            modified: Index(pair.modified),
+            created: Index(pair.created),
+            version: pair.version,
+            lease: pair.lease,
+            ..Self::default()
+        }
+    }
+}
+
+#[derive(serde::Deserialize)]
+struct WireReply {
+    header: Header,
+    #[serde(default)]
+    succeeded: bool,
+    #[serde(default)]
+    responses: Vec<Response>,
+}
+
+#[derive(serde::Deserialize)]
+struct Header {
+    #[serde(deserialize_with = "number")]
+    revision: u64,
+}
+
+#[derive(serde::Deserialize)]
+struct Response {
+    #[serde(rename = "response_range")]
+    range: Option<Ranged>,
+    #[serde(rename = "response_put")]
+    put: Option<Written>,
+    #[serde(rename = "response_delete_range")]
+    delete: Option<Removed>,
+}
+
+#[derive(Default, serde::Deserialize)]
+struct Ranged {
+    #[serde(default, rename = "kvs")]
+    pairs: Vec<Pair>,
+}
+
+#[derive(Default, serde::Deserialize)]
+struct Written {
+    #[serde(rename = "prev_kv")]
+    previous: Option<Pair>,
+}
+
+#[derive(Default, serde::Deserialize)]
+struct Removed {
+    #[serde(default, rename = "prev_kvs")]
+    previous: Vec<Pair>,
+}
+
+/// A 64-bit integer, which the gateway writes as a string.
+fn number<'de, D, N>(deserializer: D) -> Result<N, D::Error>
+where
+    D: Deserializer<'de>,
+    N: std::str::FromStr<Err: std::fmt::Display>,
+{
+    let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
+    text.parse().map_err(D::Error::custom)
+}
+
+fn bytes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
+    let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
+    STANDARD.decode(text.as_bytes()).map_err(D::Error::custom)
+}
+
+/// Events on their way into a batch.
+#[derive(Default)]
+struct Events {
+    arena: Vec<u8>,
+    events: Vec<EventSpans>,
+}
+
+impl Events {
+    fn push(&mut self, action: Action, now: &Pair, previous: Option<&Pair>) {
+        let node = self.node(now, !action.removes());
+        let previous = previous.map(|pair| self.node(pair, true));
+        self.events.push(EventSpans {
+            action,
+            raw: None,
+            node,
+            previous,
+        });
+    }
+
+    fn node(&mut self, pair: &Pair, has_value: bool) -> NodeSpans {
+        NodeSpans {
+            key: self.span(&pair.key),
+            value: has_value.then(|| self.span(&pair.value)),
+            dir: false,
+            modified: Index(pair.modified),
+            created: Index(pair.created),
+            version: pair.version,
+            lease: pair.lease,
+        }
+    }
+
+    fn span(&mut self, bytes: &[u8]) -> Span {
+        let start = self.arena.len();
+        self.arena.extend_from_slice(bytes);
+        // A reply is never larger than the limit on one event, which is below 4 GiB.
+        let offset = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
+        Span {
+            start: offset(start),
+            end: offset(self.arena.len()),
+        }
+    }
+
+    fn into_batch(self) -> Batch {
+        Batch::new(self.arena, self.events)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_zero_is_left_out_and_numbers_are_strings() {
+        let reply = parse_reply(
+            br#"{"header":{"cluster_id":"9","member_id":"1","revision":"3","raft_term":"2"},"succeeded":true,"responses":[{"response_range":{"header":{"revision":"3"}}},{"response_range":{"header":{"revision":"3"},"kvs":[{"key":"L2EvYg==","create_revision":"2","mod_revision":"3","version":"2","value":"/w=="},{"key":"eA==","create_revision":"1","mod_revision":"1","version":"1"}],"count":"2"}}]}"#,
+        )
+        .unwrap();
+        assert_eq!(reply.revision, Index(3));
+        assert_eq!(reply.pairs[0].key, b"/a/b");
+        assert_eq!(reply.pairs[0].value, b"\xff");
+        assert_eq!((reply.pairs[0].created, reply.pairs[0].version), (2, 2));
+        assert_eq!(reply.pairs[1].value, b"");
+    }
+
+    #[test]
+    fn a_write_is_an_event_as_a_watcher_would_see_it() {
+        let reply = parse_reply(
+            br#"{"header":{"revision":"9"},"succeeded":true,"responses":[{"response_put":{"header":{"revision":"9"},"prev_kv":{"key":"YQ==","create_revision":"2","mod_revision":"3","version":"2","value":"dQ=="}}}]}"#,
+        )
+        .unwrap();
+        let batch = reply.written(b"a", b"v", Some(7));
+        let event = batch.event(0).unwrap();
+        assert_eq!(event.index(), Index(9));
+        assert_eq!(event.node().created(), Index(2));
+        assert_eq!(event.node().version(), 3);
+        assert_eq!(event.node().lease(), 7);
+        assert_eq!(event.previous().unwrap().value(), Some(&b"u"[..]));
+    }
+
+    #[test]
+    fn each_key_that_was_removed_is_an_event() {
+        let reply = parse_reply(
+            br#"{"header":{"revision":"9"},"succeeded":true,"responses":[{"response_delete_range":{"deleted":"1","prev_kvs":[{"key":"YQ==","create_revision":"2","mod_revision":"3","version":"2","value":"dQ=="}]}},{"response_delete_range":{}}]}"#,
+        )
+        .unwrap();
+        let batch = reply.deleted();
+        assert_eq!(batch.len(), 1);
+        let event = batch.event(0).unwrap();
+        assert_eq!(event.action(), Action::Delete);
+        assert_eq!(event.node().value(), None);
+        assert_eq!(event.previous().unwrap().value(), Some(&b"u"[..]));
+    }
+
+    #[test]
+    fn what_is_no_reply_is_refused() {
+        for body in [
+            "null",
+            "{}",
+            r#"{"header":{}}"#,
+            r#"{"header":{"revision":"x"}}"#,
+            r#"{"header":{"revision":"99999999999999999999"}}"#,
+            r#"{"header":{"revision":"1"},"responses":[{"response_range":{"kvs":[{"key":"!"}]}}]}"#,
+        ] {
+            assert!(parse_reply(body.as_bytes()).is_err(), "{body}");
+        }
+        assert_eq!(parse_lease(br#"{"header":{},"ID":"-5","TTL":"5"}"#), Ok(-5));
+        assert!(parse_lease(br#"{"TTL":"5"}"#).is_err());
+    }
+}

@@ -1,0 +1,276 @@
+//! `get`, `set` and `rm` by v3, through the JSON gateway.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+
+use crate::support::etcd::{Etcd, Version};
+use crate::support::shared::{self, Ground};
+use crate::support::tool::{Output, Program};
+use crate::support::v2;
+
+/// Runs the tool by v3.
+#[track_caller]
+fn v3(ground: &Ground, arguments: &[&str]) -> Output {
+    ground.tool(&[&["--api", "v3"], arguments].concat())
+}
+
+fn encode(text: impl AsRef<[u8]>) -> String {
+    STANDARD.encode(text)
+}
+
+/// A key as the server itself has it; null where it has none.
+#[track_caller]
+fn pair(ground: &Ground, key: &str) -> Value {
+    v2::v3(&ground.url(), "/v3/kv/range", &json!({"key": encode(key)}))["kvs"][0].clone()
+}
+
+#[track_caller]
+fn put(ground: &Ground, key: &str, value: &[u8]) -> u64 {
+    let body = json!({"key": encode(key), "value": encode(value)});
+    revision(&v2::v3(&ground.url(), "/v3/kv/put", &body)["header"]["revision"])
+}
+
+fn revision(number: &Value) -> u64 {
+    number.as_str().unwrap().parse().unwrap()
+}
+
+#[track_caller]
+fn record(output: &Output) -> Value {
+    assert_eq!((output.code, output.stderr.as_str()), (0, ""), "{output:?}");
+    serde_json::from_str(&output.stdout).unwrap()
+}
+
+#[track_caller]
+fn assert_no(output: &Output, part: &str) {
+    assert_eq!((output.code, output.stdout.as_str()), (1, ""), "{output:?}");
+    assert!(output.stderr.contains(part), "no {part:?} in {output:?}");
+}
+
+#[test]
+fn a_write_prints_the_event_that_it_made() {
+    for ground in shared::each() {
+        let key = ground.key("k");
+        let created = put(&ground, &key, b"u");
+        let event = record(&v3(&ground, &["set", &key, "v", "-o", "json"]));
+        let there = pair(&ground, &key);
+        let modified = revision(&there["mod_revision"]);
+        assert!(modified > created);
+        assert_eq!(there["value"], encode("v"));
+        assert_eq!(
+            event,
+            json!({
+                "action": "set",
+                "node": {"key": key, "value": "v", "modifiedIndex": modified, "createdIndex": created, "version": 2},
+                "prevNode": {"key": key, "value": "u", "modifiedIndex": created, "createdIndex": created, "version": 1},
+            })
+        );
+    }
+}
+
+#[test]
+fn any_bytes_are_written_and_read_as_they_are() {
+    for ground in shared::each() {
+        let key = ground.key("k");
+        let bytes = b"\xff\x00\n\"\\";
+        let set = ground
+            .program(&["--api", "v3", "set", &key, "-"])
+            .stdin(bytes)
+            .run();
+        assert_eq!(set.code, 0, "{set:?}");
+        assert_eq!(pair(&ground, &key)["value"], encode(bytes));
+        let got = record(&v3(&ground, &["get", &key, "-o", "json"]));
+        assert_eq!(got["node"]["valueBase64"], encode(bytes));
+        assert_eq!(got["node"]["value"], Value::Null);
+    }
+}
+
+#[test]
+fn conditions_are_kept_and_the_answer_no_is_that_of_v2() {
+    for ground in shared::each() {
+        let key = ground.key("k");
+        assert_no(
+            &v3(&ground, &["set", "--update", &key, "v"]),
+            "key not found",
+        );
+        assert_no(
+            &v3(&ground, &["set", "--prev-value", "", &key, "v"]),
+            "key not found",
+        );
+        assert_eq!(v3(&ground, &["set", "--create", &key, ""]).code, 0);
+        assert_no(
+            &v3(&ground, &["set", "--create", &key, "v"]),
+            "already exists",
+        );
+        assert_no(
+            &v3(&ground, &["set", "--prev-value", "x", &key, "v"]),
+            "compare failed: [x != ]",
+        );
+        assert_eq!(v3(&ground, &["set", "--prev-value", "", &key, "v"]).code, 0);
+        let index = revision(&pair(&ground, &key)["mod_revision"]).to_string();
+        assert_no(&v3(&ground, &["rm", "--prev-index", "1", &key]), &index);
+        assert_eq!(pair(&ground, &key)["value"], encode("v"));
+        let removed = v3(&ground, &["rm", "--prev-index", &index, &key]);
+        assert_eq!(removed.code, 0, "{removed:?}");
+        assert_eq!(pair(&ground, &key), Value::Null);
+        assert_no(&v3(&ground, &["rm", &key]), "key not found");
+    }
+}
+
+#[test]
+fn a_time_to_live_is_a_lease_that_ends_the_key() {
+    for ground in shared::each() {
+        let key = ground.key("k");
+        let event = record(&v3(
+            &ground,
+            &["set", "--ttl", "60", &key, "v", "-o", "json"],
+        ));
+        let lease = event["node"]["lease"].as_i64().unwrap().to_string();
+        assert_eq!(pair(&ground, &key)["lease"], lease.as_str());
+        let body = json!({"ID": lease});
+        let left = v2::v3(&ground.url(), "/v3/lease/timetolive", &body);
+        assert_eq!(left["grantedTTL"], "60");
+        v2::v3(&ground.url(), "/v3/lease/revoke", &body);
+        assert_eq!(pair(&ground, &key), Value::Null);
+    }
+}
+
+#[test]
+fn a_lease_for_a_write_whose_condition_fails_is_given_back() {
+    for version in Version::ALL {
+        let etcd = Etcd::start(version);
+        let url = etcd.url();
+        let server = ["--endpoints", &url, "--api", "v3"];
+        let write = ["set", "--update", "--ttl", "60", "/k", "v"];
+        let output = Program::tool(&[&server[..], &write[..]].concat()).run();
+        assert_no(&output, "key not found");
+        let leases = v2::v3(&etcd.url(), "/v3/lease/leases", &json!({}));
+        assert_eq!(leases["leases"], Value::Null);
+    }
+}
+
+#[test]
+fn a_path_that_is_only_a_prefix_lists_its_children() {
+    for ground in shared::each() {
+        for name in ["d/b", "d/e/x", "d/e/y", "d-e", "dd"] {
+            put(&ground, &ground.key(name), b"v");
+        }
+        let key = ground.key("d");
+        let output = v3(&ground, &["get", &key]);
+        assert_eq!(output.stdout, format!("{key}/b\n{key}/e/\n"), "{output:?}");
+        let all = v3(&ground, &["get", "-r", &key]);
+        assert_eq!(
+            all.stdout,
+            format!("{key}/b\tv\n{key}/e/\t\n{key}/e/x\tv\n{key}/e/y\tv\n")
+        );
+        let bare = v3(&ground, &["get", "--prefix", &key]);
+        assert_eq!(bare.stdout.lines().count(), 5, "{bare:?}");
+        let tree = record(&v3(&ground, &["get", &key, "-o", "json"]));
+        assert_eq!(tree["node"]["dir"], true);
+        assert_eq!(tree["node"]["nodes"][0]["value"], "v");
+        assert_eq!(
+            tree["node"]["nodes"][1],
+            json!({"key": format!("{key}/e"), "dir": true})
+        );
+    }
+}
+
+#[test]
+fn a_key_that_others_are_below_is_a_key_and_with_all_below_it_comes_first() {
+    for ground in shared::each() {
+        let key = ground.key("d");
+        put(&ground, &key, b"own");
+        put(&ground, &ground.key("d/x"), b"v");
+        assert_eq!(v3(&ground, &["get", &key]).stdout, "own\n");
+        assert_eq!(
+            v3(&ground, &["get", "-r", &key]).stdout,
+            format!("{key}\town\n{key}/x\tv\n")
+        );
+    }
+}
+
+#[test]
+fn all_below_a_key_is_removed_and_no_longer_name() {
+    for ground in shared::each() {
+        for name in ["d", "d/x", "d/y", "d-e", "dd"] {
+            put(&ground, &ground.key(name), b"v");
+        }
+        let key = ground.key("d");
+        let output = v3(&ground, &["rm", "-r", &key]);
+        let removed: Vec<&str> = output
+            .stdout
+            .lines()
+            .map(|line| line.split('\t').nth(2).unwrap())
+            .collect();
+        assert_eq!(
+            removed,
+            [key.clone(), format!("{key}/x"), format!("{key}/y")]
+        );
+        assert_eq!(pair(&ground, &ground.key("d-e"))["value"], encode("v"));
+        assert_eq!(
+            v3(&ground, &["rm", "--prefix", &key])
+                .stdout
+                .lines()
+                .count(),
+            2
+        );
+    }
+}
+
+#[test]
+fn keys_are_taken_literally() {
+    let ground = shared::any();
+    let key = format!("no{}//slash/", ground.part());
+    assert_eq!(v3(&ground, &["set", &key, "v"]).code, 0);
+    assert_eq!(pair(&ground, &key)["value"], encode("v"));
+    assert_eq!(v3(&ground, &["get", &key]).stdout, "v\n");
+}
+
+#[test]
+fn a_server_with_v2_off_is_spoken_to_by_v3() {
+    for version in Version::ALL {
+        let etcd = Etcd::builder(version).v2(false).start();
+        let run = |arguments: &[&str]| {
+            let url = etcd.url();
+            let all = [&["--endpoints", &url], arguments].concat();
+            Program::tool(&all).run()
+        };
+        let set = run(&["set", "/k", "v"]);
+        assert_eq!(
+            (set.stdout.as_str(), set.stderr.as_str()),
+            ("2\tset\t/k\tv\n", "")
+        );
+        assert_eq!(run(&["get", "/k"]).stdout, "v\n");
+        assert_eq!(run(&["rm", "/k"]).stdout, "3\tdelete\t/k\t\n");
+        let v2 = run(&["--api", "v2", "get", "/k"]);
+        assert_eq!(v2.code, 4);
+        assert!(v2.stderr.contains("v2 API off"), "{v2:?}");
+        let directory = run(&["set", "--dir", "/d"]);
+        assert_eq!(directory.code, 2);
+        assert!(directory.stderr.contains("no directories"), "{directory:?}");
+    }
+}
+
+#[test]
+fn a_key_that_only_v3_has_is_found_with_a_notice() {
+    let ground = shared::any();
+    let key = ground.key("k");
+    put(&ground, &key, b"v");
+    let output = ground.tool(&["get", &key]);
+    assert_eq!((output.code, output.stdout.as_str()), (0, "v\n"));
+    assert!(output.stderr.contains("v3 does"), "{output:?}");
+    assert_no(&ground.tool(&["--api", "v2", "get", &key]), "key not found");
+}
+
+#[test]
+fn a_gateway_that_is_off_is_named() {
+    for version in Version::ALL {
+        let etcd = Etcd::builder(version)
+            .arg("--enable-grpc-gateway=false")
+            .start();
+        let url = etcd.url();
+        let output = Program::tool(&["--endpoints", &url, "--api", "v3", "get", "/k"]).run();
+        assert_eq!(output.code, 4, "{output:?}");
+        assert!(output.stderr.contains("JSON gateway off"), "{output:?}");
+    }
+}
