@@ -15,6 +15,8 @@ use crate::model::{Fingerprint, Index, Scope};
 
 /// A file of ours is never larger: a key and some numbers.
 const MAX_SIZE: u64 = 1 << 20;
+/// As many as Linux follows.
+const MAX_LINKS: usize = 40;
 /// The form of the file.
 const VERSION: u32 = 1;
 
@@ -92,12 +94,10 @@ impl Store {
     pub fn open(path: &Path, scope: &Scope) -> Result<(Self, Option<Checkpoint>), Error> {
         let refused =
             |why: String| Error::Usage(format!("--checkpoint '{}': {why}", path.display()));
-        let lock = lock(path).map_err(refused)?;
-        let store = Self {
-            path: path.to_owned(),
-            _lock: lock,
-        };
-        let Some(text) = read(path).map_err(|error| refused(error.to_string()))? else {
+        let path = follow_links(path).map_err(|error| refused(error.to_string()))?;
+        let lock = lock(&path).map_err(refused)?;
+        let store = Self { path, _lock: lock };
+        let Some(text) = read(&store.path).map_err(|error| refused(error.to_string()))? else {
             return Ok((store, None));
         };
         let checkpoint: Checkpoint = serde_json::from_slice(&text)
@@ -125,16 +125,39 @@ impl Store {
         let mut text = serde_json::to_vec(checkpoint)?;
         text.push(b'\n');
         let temporary = beside(&self.path, "new");
+        // One that a killed run has left, or whatever else is there: nothing is written through it.
+        match fs::remove_file(&temporary) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
         let mut file = OpenOptions::new()
             .write(true)
-            .create(true)
-            .truncate(true)
+            .create_new(true)
             .mode(0o600)
             .open(&temporary)?;
         file.write_all(&text)?;
         file.sync_all()?;
-        fs::rename(&temporary, &self.path)
+        fs::rename(&temporary, &self.path)?;
+        // Until then the name may still lead to the old file after a loss of power.
+        let directory = self.path.parent();
+        let directory = directory.filter(|path| !path.as_os_str().is_empty());
+        File::open(directory.unwrap_or(Path::new(".")))?.sync_all()
     }
+}
+
+/// The file that a path leads to, which need not exist: two names of it are one checkpoint, and a
+/// link is not replaced.
+fn follow_links(path: &Path) -> io::Result<PathBuf> {
+    let mut path = path.to_owned();
+    for _ in 0..MAX_LINKS {
+        match fs::read_link(&path) {
+            // An absolute target takes the place of all before it.
+            Ok(target) => path = path.with_file_name("").join(target),
+            // It is no link, or it isn't there.
+            Err(_) => return Ok(path),
+        }
+    }
+    Err(io::Error::other("too many symbolic links"))
 }
 
 /// A file beside the checkpoint: the same directory, so that a rename is one step.
@@ -217,6 +240,43 @@ mod tests {
         assert!(error.to_string().contains("another run has it"), "{error}");
         drop(first);
         assert!(Store::open(&path, &scope("/a", true)).is_ok());
+    }
+
+    #[test]
+    fn a_link_leads_to_the_file_and_stays_a_link() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = |name: &str| directory.path().join(name);
+        let open = |name: &str| Store::open(&path(name), &scope("/a", true));
+        std::os::unix::fs::symlink("checkpoint", path("link")).unwrap();
+        let (store, _) = open("link").unwrap();
+        store.write(&checkpoint(7)).unwrap();
+        assert!(fs::symlink_metadata(path("link")).unwrap().is_symlink());
+        let error = open("checkpoint").unwrap_err();
+        assert!(error.to_string().contains("another run has it"), "{error}");
+        drop(store);
+        let (_, found) = open("checkpoint").unwrap();
+        assert_eq!(found, Some(checkpoint(7)));
+        std::os::unix::fs::symlink("round", path("round")).unwrap();
+        assert!(open("round").is_err());
+    }
+
+    #[test]
+    fn what_lies_at_the_temporary_name_is_replaced_and_nothing_behind_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("checkpoint");
+        let precious = directory.path().join("precious");
+        fs::write(&precious, "precious").unwrap();
+        let (store, _) = Store::open(&path, &scope("/a", true)).unwrap();
+        std::os::unix::fs::symlink(&precious, beside(&path, "new")).unwrap();
+        store.write(&checkpoint(7)).unwrap();
+        assert_eq!(fs::read_to_string(&precious).unwrap(), "precious");
+        fs::write(beside(&path, "new"), "left behind").unwrap();
+        store.write(&checkpoint(8)).unwrap();
+        let mode = fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        drop(store);
+        let (_, found) = Store::open(&path, &scope("/a", true)).unwrap();
+        assert_eq!(found, Some(checkpoint(8)));
     }
 
     #[test]
