@@ -212,6 +212,7 @@ mod tests {
             index: Index(index),
             key: "/a/k".to_owned(),
             created: Index(3),
+            of_state: false,
         };
         Checkpoint::new(&scope("/a", true), "c".to_owned(), Index(index), Some(last))
     }

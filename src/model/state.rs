@@ -38,7 +38,21 @@ impl Fingerprint {
             index: event.index(),
             key: String::from_utf8_lossy(event.node().key()).into_owned(),
             created: event.node().created(),
+            of_state: false,
         }
+    }
+
+    /// That of the key of a state that was changed last; none where the state has no values.
+    #[must_use]
+    pub fn of_state(nodes: &[StateNode]) -> Option<Self> {
+        let values = nodes.iter().filter(|node| !node.dir);
+        let last = values.max_by_key(|node| node.modified)?;
+        Some(Self {
+            index: last.modified,
+            key: last.key.clone(),
+            created: last.created,
+            of_state: true,
+        })
     }
 }
 
@@ -59,8 +73,8 @@ pub enum Change {
     },
 }
 
-/// An event by which a rebuilt store is told from the one that was watched: another store has
-/// another event at that index.
+/// What tells a rebuilt store from the one that was watched: another store has another event at
+/// that index, or the key is not as it was left there.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, serde::Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Fingerprint {
@@ -71,4 +85,12 @@ pub struct Fingerprint {
     /// When that key was created.
     #[serde(rename = "createdIndex")]
     pub created: Index,
+    /// Whether it was read in a state: history need not have an event there, since a refreshed
+    /// time to live is none.
+    #[serde(
+        default,
+        rename = "ofState",
+        skip_serializing_if = "std::ops::Not::not"
+    )]
+    pub of_state: bool,
 }

@@ -843,15 +843,17 @@ const CHECKPOINTS: Section = Section {
         Text(
             "The file is written when the watch begins, as records are written and as the position \
              moves on without any, every 200 ms at most, and at the end. It is replaced in one \
-             step by way of *FILE*`.new`, and only its owner can read it. A run that is killed \
+             step by way of *FILE*`.new`, and only its owner can read it. Where *FILE* is a symbolic \
+             link, the file that it leads to is meant. A run that is killed \
              loses nothing: the next one repeats at most what was printed after the file was last \
              written. The file says what was written to standard output, and not what a reader has \
              made of it.",
         ),
         Text(
             "It names the cluster, the key, whether `--recursive` was given, and the API, and has \
-             the index and the last event. Where that event is another one in the store, the store \
-             was rebuilt: a gap with the cause `indexRewound`. These are refused:",
+             the index and the last event, or a key of the state where no event came since. Where \
+             that is another one in the store, the store was rebuilt: a gap with the cause \
+             `indexRewound`. These are refused:",
         ),
         List(&[
             (

@@ -3,8 +3,8 @@
 
 use crate::support::etcd::{Etcd, Version};
 use crate::support::proxy::{Cut, Proxy};
-use crate::support::tool::Running;
-use crate::support::{follow, oracle, v2};
+use crate::support::tool::{Running, Signal};
+use crate::support::{follow, oracle, v2, wait};
 
 const KEY: &str = "/app/k";
 
@@ -69,6 +69,92 @@ fn a_store_that_lacks_the_key_of_the_last_event_or_made_it_anew_is_declared() {
         assert_eq!(gap["cause"], "indexRewound", "set: {is_set}");
         let state = follow::apply(follow::State::new(), "/app", &records);
         assert_eq!(state, follow::server(&url, "/app"), "set: {is_set}");
+    }
+}
+
+/// The state alone was printed, and no event: a run that goes on from its checkpoint, and one that
+/// is cut off meanwhile.
+#[test]
+fn a_store_that_was_rebuilt_after_its_state_was_printed_is_declared() {
+    for (version, is_resumed) in [
+        (Version::V3_4, true),
+        (Version::V3_5, false),
+        (Version::V3_4, false),
+        (Version::V3_5, true),
+    ] {
+        let etcd = Etcd::start(version);
+        let url = etcd.url();
+        let proxy = Proxy::to(&url);
+        v2::put(&url, KEY, "old");
+        v2::put(&url, "/app/gone", "x");
+        let place = tempfile::tempdir().unwrap();
+        let file = place.path().join("checkpoint");
+        let path = file.display().to_string();
+        let arguments = ["-r", "/app", "--snapshot", "--checkpoint", &path];
+        let running = follow::live(&proxy.url(), &arguments);
+        let told = follow::wait_for(&running, "the state", |record| record["action"] == "synced");
+        let position = v2::index(&url);
+        follow::wait_for_position(&file, position);
+        proxy.refuse(true);
+        proxy.cut_all(Cut::Reset);
+        etcd.wipe_and_restart();
+        v2::put(&url, KEY, "new");
+        v2::elsewhere(&url, 30);
+        let (running, before) = if is_resumed {
+            running.signal(Signal::KILL);
+            running.wait(wait::LONG);
+            proxy.refuse(false);
+            (follow::stream(&proxy.url(), &arguments).start(), 0)
+        } else {
+            proxy.refuse(false);
+            (running, told.len())
+        };
+        let records = wait::until_some(wait::LONG, "the state of the new store", || {
+            let records = follow::without_status(running.json());
+            assert!(!running.has_ended(), "{}", running.stderr());
+            let new = records.get(before..).unwrap_or_default().to_vec();
+            let is_there = new.iter().any(|record| record["action"] == "synced");
+            is_there.then_some(new)
+        });
+        let gap = &records[0];
+        assert_eq!(gap["action"], "gap", "resumed: {is_resumed}: {records:?}");
+        assert_eq!(gap["cause"], "indexRewound", "resumed: {is_resumed}");
+        let known = follow::apply(follow::State::new(), "/app", &told);
+        let state = follow::apply(known, "/app", &records);
+        assert_eq!(state, follow::server(&url, "/app"));
+    }
+}
+
+/// The same where nothing was rebuilt: the key that is compared was written meanwhile, its time to
+/// live was refreshed, or it is gone.
+#[test]
+fn a_store_that_went_on_after_its_state_was_printed_is_not_declared() {
+    for version in Version::ALL {
+        for change in ["nothing", "set", "refresh", "delete"] {
+            let etcd = Etcd::start(version);
+            let url = etcd.url();
+            let proxy = Proxy::to(&url);
+            let path = format!("/v2/keys{KEY}");
+            let lives = [("value", "old"), ("ttl", "600")];
+            assert_eq!(v2::request("PUT", &url, &path, &lives).status, 201);
+            let running = follow::live(&proxy.url(), &["-r", "/app", "--snapshot"]);
+            proxy.refuse(true);
+            proxy.cut_all(Cut::Reset);
+            match change {
+                "set" => drop(v2::put(&url, KEY, "next")),
+                "refresh" => {
+                    let refresh = [("ttl", "700"), ("refresh", "true"), ("prevExist", "true")];
+                    assert_eq!(v2::request("PUT", &url, &path, &refresh).status, 200);
+                }
+                "delete" => drop(v2::delete(&url, KEY, "")),
+                _ => {}
+            }
+            v2::put(&url, "/app/last", "v");
+            proxy.refuse(false);
+            let records = follow::wait_for_value(&running, "/app/last", "v");
+            let gaps = records.iter().filter(|record| record["action"] == "gap");
+            assert_eq!(gaps.count(), 0, "{change}: {records:?}");
+        }
     }
 }
 

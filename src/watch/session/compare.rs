@@ -3,7 +3,8 @@
 //! A rebuilt store with the same cluster id has another event where the last one told was. That
 //! event is asked for. Where history no longer has it, its key is looked at, as a majority knows
 //! it: nothing happened to it between that event and the cursor. Where it was written since, or
-//! is gone, what came next there must have found it as that event left it.
+//! is gone, what came next there must have found it as that event left it. Where a state was told
+//! and no event since, a key of it stands for the last event, and is looked at.
 
 use super::doubt::contradicts_itself;
 use super::{Open, Purpose, Session};
@@ -13,7 +14,7 @@ use crate::watch::{Failure, Parcel, Ticket};
 /// So many answers in a row make a rebuilt store.
 const MISMATCHES: u32 = 3;
 
-/// The last event told.
+/// The last event told, or a key of the state that was told since.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Last {
     pub event: Fingerprint,
@@ -49,13 +50,27 @@ impl Last {
         }
     }
 
+    /// That of a state.
+    pub fn of_state(nodes: &[StateNode]) -> Option<Self> {
+        Fingerprint::of_state(nodes).map(Self::earlier)
+    }
+
     /// That of an earlier run, of which less is known.
     pub fn earlier(event: Fingerprint) -> Self {
-        // What is removed was created before.
-        let is_new = event.created == event.index;
+        // What is removed was created before, and is in no state.
+        let is_there = event.created == event.index || event.of_state;
         Self {
-            stays: is_new.then_some(true),
+            stays: is_there.then_some(true),
             event,
+        }
+    }
+
+    /// Where its comparison begins.
+    fn first_stage(&self) -> Stage {
+        if self.event.of_state {
+            Stage::Key
+        } else {
+            Stage::Event
         }
     }
 
@@ -100,7 +115,7 @@ impl Session {
     pub(super) fn doubt_store(&mut self) {
         self.unverified = self.last.is_some();
         if let Some(comparison) = &mut self.comparison {
-            comparison.stage = Stage::Event;
+            comparison.stage = comparison.last.first_stage();
         }
     }
 
@@ -122,32 +137,25 @@ impl Session {
         if self.open.values().any(Open::compares) {
             return true;
         }
-        let stage = match &self.comparison {
-            Some(comparison) if comparison.last == last => comparison.stage,
-            _ => Stage::Event,
+        let comparison = match self.comparison.take() {
+            Some(comparison) if comparison.last == last => comparison,
+            _ => Comparison {
+                stage: last.first_stage(),
+                last,
+                mismatches: 0,
+            },
         };
-        let (purpose, after) = match stage {
-            Stage::Event => {
-                let after = last.event.index.previous();
-                let mismatches = self.mismatches_of(&last);
-                self.comparison = Some(Comparison {
-                    last,
-                    stage,
-                    mismatches,
-                });
-                (Purpose::Verify, Some(after))
-            }
+        let (purpose, after) = match comparison.stage {
+            Stage::Event => (
+                Purpose::Verify,
+                Some(comparison.last.event.index.previous()),
+            ),
             Stage::Key => (Purpose::Look, None),
             Stage::Next { after, .. } => (Purpose::Next, Some(after)),
         };
+        self.comparison = Some(comparison);
         self.request(purpose, after);
         true
-    }
-
-    fn mismatches_of(&self, last: &Last) -> u32 {
-        let comparison = self.comparison.as_ref();
-        let same = comparison.filter(|comparison| comparison.last == *last);
-        same.map_or(0, |comparison| comparison.mismatches)
     }
 
     /// History, or what happens now, answers a question of the comparison.

@@ -1,5 +1,6 @@
 //! What is done about a gap, and reading the state.
 
+use super::compare::Last;
 use super::{Purpose, Reading, Session, Staged};
 use crate::model::{Cause, Gap, Index, StateNode};
 use crate::watch::ledger::Ledger;
@@ -172,6 +173,7 @@ impl Session {
     }
 
     fn begin_with_state(&mut self, nodes: Vec<StateNode>, index: Index) {
+        let last = Last::of_state(&nodes);
         let mirror = self
             .keeps_state()
             .then(|| Mirror::new(self.plan.scope.key.clone(), nodes.clone(), index));
@@ -184,6 +186,7 @@ impl Session {
             self.take_over(index, false);
             self.begun = true;
             self.tell(Update::Position(index));
+            self.tell_last(last);
         } else if let Some(staged) = self.staged.take() {
             self.passed = Some(staged.passed);
         }
@@ -191,6 +194,7 @@ impl Session {
 
     fn resync(&mut self, cause: Cause, nodes: Vec<StateNode>, index: Index) {
         let Some(cursor) = self.told() else { return };
+        let last = Last::of_state(&nodes);
         let state = Mirror::new(self.plan.scope.key.clone(), nodes.clone(), index);
         let same_positions = matches!(cause, Cause::HistoryCleared | Cause::MemberUntrusted);
         // A state that was read later than where the gap begins says nothing of what changed.
@@ -228,12 +232,21 @@ impl Session {
         self.tell(Update::Synced(index));
         self.endpoints.heed_jumps();
         self.mirror = self.keeps_state().then_some(state);
-        self.last = None;
+        // The position that was told before is not one of this event.
         self.tell(Update::Last(None));
         self.take_over(index, same_positions);
         self.begun = true;
         self.tell(Update::Position(index));
+        self.tell_last(last);
     }
+
+    /// A state was told, of which this is the last that happened.
+    fn tell_last(&mut self, last: Option<Last>) {
+        self.last = last;
+        let last = self.last.as_ref().map(|last| last.event.clone());
+        self.tell(Update::Last(last));
+    }
+
     fn tell_state(&mut self, index: Index, nodes: Vec<StateNode>) {
         let unread = self.states.take(1);
         self.tell(Update::State {

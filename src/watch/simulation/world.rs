@@ -152,11 +152,11 @@ impl World {
         self.run_for(Duration::from_secs(15));
     }
 
-    /// The last event told, where history would have it.
+    /// The last event told, where history would have it. A key of a state is looked for elsewhere.
     fn last_in(&self, store: &Store) -> Option<&Fingerprint> {
         let range = oldest(store.latest())..=store.latest();
         let last = self.checks.last.as_ref();
-        last.filter(|last| range.contains(&last.index.0))
+        last.filter(|last| range.contains(&last.index.0) && !last.of_state)
     }
 
     /// Whether the key of the last event would not be as that event left it, or what came next at
