@@ -79,7 +79,7 @@ impl Exit {
             Self::Unreachable => "No endpoint could be reached.",
             Self::Refused => {
                 "The server refused: authentication, permission, not a file, not a directory, no \
-                 quorum, v2 API off, any other etcd error."
+                 quorum, the API off, any other etcd error."
             }
             Self::Lost => {
                 "Events were lost and --on-gap fail was in force: the lost range is in the message."

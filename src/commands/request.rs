@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::cli;
 use crate::error::{Error, describe_failure, none_answered};
+use crate::exit::Exit;
 use crate::http::{Connection, Http, Limits, PATIENCE};
 use crate::inbox::{Inbox, Stop};
 use crate::model::Key;
@@ -137,9 +138,20 @@ impl Client {
             cli::Api::Auto => match v2() {
                 Err(error) if error.is_api_off() => self.by_v3("v3", v3),
                 Err(error) if error.is_not_found() && !self.has_user => {
-                    let found = v3().map_err(|_| error)?;
-                    self.note("v2 does not have the key, and v3 does: --api v3 says so at once");
-                    Ok(found)
+                    let answer = v3();
+                    let is_silent = |answer: &Error| match answer.exit() {
+                        Exit::No => answer.is_not_found(),
+                        // It may have been carried out.
+                        Exit::Unknown => false,
+                        _ => true,
+                    };
+                    if answer.as_ref().is_err_and(is_silent) {
+                        return Err(error);
+                    }
+                    self.note(
+                        "v2 does not have the key: v3 is spoken instead, as --api v3 asks for",
+                    );
+                    answer
                 }
                 other => other,
             },

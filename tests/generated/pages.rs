@@ -72,7 +72,7 @@ pub const ENVIRONMENT: &[(&str, &str)] = &[
     ),
     (
         "ETCDCTL_API",
-        "`2` or `3`, as for `--api`. This version speaks v2 and refuses `3`.",
+        "`2` or `3`, as for `--api`. In this version `watch` and `replay` refuse `3`.",
     ),
     (
         "ETCDCTL_DIAL_TIMEOUT",
@@ -130,9 +130,16 @@ const ETCDWATCH: Page = Page {
              listed by `--help` too.",
         ),
         Text(
-            "This version speaks etcd's v2 API over HTTP. etcd 3.4 and 3.5 serve it when they are \
-             started with `--enable-v2`; 3.6 has none. Options that are marked as not in this \
-             version are refused, never ignored; so are variables that are not UTF-8.",
+            "It speaks etcd's v2 API over HTTP, which etcd 3.4 and 3.5 serve when they are started \
+             with `--enable-v2`; 3.6 has none. `get`, `set` and `rm` speak v3 too, through the JSON \
+             gateway that etcd has from 3.4 on; in this version `watch` and `replay` do not. \
+             Options that are marked as not in this version are refused, never ignored; so are \
+             variables that are not UTF-8.",
+        ),
+        Text(
+            "Unless `--api` or `ETCDCTL_API` says otherwise, v2 is spoken where the server has it \
+             on, else v3; and v3, with a notice, where v2 does not have the key and v3 does. v3 is \
+             not spoken with `--user` in this version.",
         ),
     ],
     sections: &[
@@ -269,6 +276,13 @@ const GET: Page = Page {
         ),
         Text("With `-o json` it is etcd's reply, one object on one line; children are in `nodes`."),
         Text(
+            "In v3 a key is taken as it is typed. One that is not there, with others below it, is \
+             shown as a directory; with `--recursive` one that is there comes before those below \
+             it. With `-o json` the reply has the shape of v2's, with `version` and `lease` added; \
+             what is not UTF-8 is in `keyBase64` and `valueBase64`. What is read is what a majority \
+             has.",
+        ),
+        Text(
             "The member that is asked answers with what it knows, which may be older than what \
              was last written elsewhere. With `--quorum` a majority must agree, and without one \
              the command fails.",
@@ -317,6 +331,10 @@ const SET: Page = Page {
         Text(
             "With `--in-order`, *KEY* is a directory, and the value goes to a new key in it whose \
              name is chosen by etcd: each is later in order than the one before.",
+        ),
+        Text(
+            "In v3 `--ttl` is a lease of its own, the bytes of the value are kept as they are, and \
+             there are no directories.",
         ),
     ],
     sections: &[
@@ -429,6 +447,11 @@ const RM: Page = Page {
             "A directory is removed with `--recursive`, together with all below it, or with \
              `--dir` if it is empty. Watches see one event for a directory and not one for each \
              key in it.",
+        ),
+        Text(
+            "In v3 there is one record for each key that was removed, all of one index. \
+             `--recursive` removes the key and all below it; `--prefix` all that begins with it, \
+             also longer names.",
         ),
     ],
     sections: &[

@@ -5,6 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use crate::support::etcd::{Etcd, Version};
+use crate::support::scripted::{Response, Scripted};
 use crate::support::shared::{self, Ground};
 use crate::support::tool::{Output, Program};
 use crate::support::v2;
@@ -258,8 +259,45 @@ fn a_key_that_only_v3_has_is_found_with_a_notice() {
     put(&ground, &key, b"v");
     let output = ground.tool(&["get", &key]);
     assert_eq!((output.code, output.stdout.as_str()), (0, "v\n"));
-    assert!(output.stderr.contains("v3 does"), "{output:?}");
+    assert!(output.stderr.contains("v3 is spoken"), "{output:?}");
     assert_no(&ground.tool(&["--api", "v2", "get", &key]), "key not found");
+}
+
+#[test]
+fn the_answer_no_of_v3_is_told_where_v2_does_not_have_the_key() {
+    for ground in shared::each() {
+        let key = ground.key("k");
+        put(&ground, &key, b"v");
+        for command in [
+            &["set", "--prev-value", "x", &key, "w"][..],
+            &["rm", "--prev-value", "x", &key],
+        ] {
+            let output = ground.tool(command);
+            assert_no(&output, "compare failed: [x != v]");
+            assert!(output.stderr.contains("v3 is spoken"), "{output:?}");
+        }
+        assert_no(&ground.tool(&["rm", &ground.key("none")]), "key not found");
+        assert_eq!(pair(&ground, &key)["value"], encode("v"));
+    }
+}
+
+#[test]
+fn a_write_to_v3_of_which_nobody_knows_is_told_as_that_where_v2_does_not_have_the_key() {
+    let server = Scripted::serve(|request| {
+        if request.path.starts_with("/v3/") {
+            return Response::default().reset();
+        }
+        let body = r#"{"errorCode":100,"message":"Key not found","cause":"/k","index":7}"#;
+        Response::etcd(404, 7, body)
+    });
+    for command in [&["rm", "/k"][..], &["set", "--update", "/k", "v"]] {
+        let output = Program::tool(&[&["--endpoints", &server.url()], command].concat()).run();
+        assert_eq!(output.code, 7, "{output:?}");
+        assert!(output.stderr.contains(&server.url()), "{output:?}");
+    }
+    // A read changes nothing: what v2 says is as good as any.
+    let output = Program::tool(&["--endpoints", &server.url(), "get", "/k"]).run();
+    assert_no(&output, "key not found");
 }
 
 #[test]
