@@ -1,6 +1,8 @@
 //! A store that takes the place of the one that was watched, with the same cluster id and so
 //! many writes that neither the index nor history tells: the key of the last event does.
 
+use serde_json::Value;
+
 use crate::support::etcd::{Etcd, Version};
 use crate::support::proxy::{Cut, Proxy};
 use crate::support::tool::{Running, Signal};
@@ -95,6 +97,8 @@ fn a_store_that_was_rebuilt_after_its_state_was_printed_is_declared() {
         let told = follow::wait_for(&running, "the state", |record| record["action"] == "synced");
         let position = v2::index(&url);
         follow::wait_for_position(&file, position);
+        let saved: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+        assert_eq!(saved["last"]["key"], "/app/gone", "{saved}");
         proxy.refuse(true);
         proxy.cut_all(Cut::Reset);
         etcd.wipe_and_restart();

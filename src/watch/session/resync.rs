@@ -185,8 +185,8 @@ impl Session {
         if self.takes_over() {
             self.take_over(index, false);
             self.begun = true;
-            self.tell(Update::Position(index));
             self.tell_last(last);
+            self.tell(Update::Position(index));
         } else if let Some(staged) = self.staged.take() {
             self.passed = Some(staged.passed);
         }
@@ -232,16 +232,16 @@ impl Session {
         self.tell(Update::Synced(index));
         self.endpoints.heed_jumps();
         self.mirror = self.keeps_state().then_some(state);
-        // The position that was told before is not one of this event.
-        self.tell(Update::Last(None));
         self.take_over(index, same_positions);
         self.begun = true;
-        self.tell(Update::Position(index));
         self.tell_last(last);
+        self.tell(Update::Position(index));
     }
 
-    /// A state was told, of which this is the last that happened.
+    /// A state was told, of which this is the last that happened. Its position comes next, and
+    /// none that was told before goes with it.
     fn tell_last(&mut self, last: Option<Last>) {
+        self.tell(Update::Last(None));
         self.last = last;
         let last = self.last.as_ref().map(|last| last.event.clone());
         self.tell(Update::Last(last));
