@@ -210,7 +210,7 @@ mod tests {
     fn checkpoint(index: u64) -> Checkpoint {
         let last = Fingerprint {
             index: Index(index),
-            key: "/a/k".to_owned(),
+            key: b"/a/k".to_vec(),
             created: Index(3),
             of_state: false,
         };

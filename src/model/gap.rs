@@ -7,6 +7,8 @@ use super::Index;
 pub enum Cause {
     /// The server no longer keeps that part of its history (v2 keeps 1,000 indexes).
     HistoryCleared,
+    /// The history was compacted past what was asked for (v3).
+    Compacted,
     /// The same endpoint now answers for another cluster.
     ClusterChanged,
     /// The store's index went back: it was restored or rebuilt.
@@ -17,11 +19,21 @@ pub enum Cause {
 }
 
 impl Cause {
+    /// Whether the positions after the gap are those of the store before it.
+    #[must_use]
+    pub const fn keeps_positions(self) -> bool {
+        matches!(
+            self,
+            Self::HistoryCleared | Self::Compacted | Self::MemberUntrusted
+        )
+    }
+
     /// The name in records: `historyCleared`.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
             Self::HistoryCleared => "historyCleared",
+            Self::Compacted => "compacted",
             Self::ClusterChanged => "clusterChanged",
             Self::IndexRewound => "indexRewound",
             Self::MemberUntrusted => "memberUntrusted",

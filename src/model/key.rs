@@ -1,10 +1,24 @@
-//! Keys as etcd v2 names them, and which events a watch on one of them sees.
+//! Keys as they are typed, and which events a watch on one of them sees.
 
 use std::fmt;
 
-/// A v2 key: absolute, with no empty segments. The root is `/`.
+/// A key: one of v2, absolute and with no empty segments, or one of v3, which is any text.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Key(String);
+pub struct Key {
+    text: String,
+    names: Names,
+}
+
+/// What a key names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+enum Names {
+    /// v2: a key or a directory in a tree.
+    Path,
+    /// v3: a key, and what has it and a `/` before it.
+    Literal,
+    /// v3: all keys that begin so.
+    Prefix,
+}
 
 /// Why a text is no key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -12,14 +26,17 @@ pub enum KeyError {
     /// `.` and `..`: etcd would take them as a path and answer for another key.
     #[error("a key has no '.' or '..' segments: etcd would resolve them to another key")]
     DotSegment,
-    /// Nothing at all.
+    /// Nothing at all, in v2.
     #[error("a key is not empty; the root is '/'")]
     Empty,
+    /// Nothing at all, in v3.
+    #[error("a key is not empty; --prefix '' is all keys")]
+    EmptyLiteral,
 }
 
 impl Key {
-    /// Reads a key as typed: a missing leading `/` is added, `//` and a trailing `/` are
-    /// folded.
+    /// Reads a key of v2 as typed: a missing leading `/` is added, `//` and a trailing `/` are
+    /// folded. The root is `/`.
     ///
     /// # Errors
     /// Where it is empty or has a `.` or `..` segment.
@@ -38,19 +55,57 @@ impl Key {
         if key.is_empty() {
             key.push('/');
         }
-        Ok(Self(key))
+        Ok(Self {
+            text: key,
+            names: Names::Path,
+        })
     }
 
-    /// The key, with its leading `/`.
+    /// A key of v3, as it is.
+    ///
+    /// # Errors
+    /// Where it is empty.
+    pub fn literal(typed: &str) -> Result<Self, KeyError> {
+        if typed.is_empty() {
+            return Err(KeyError::EmptyLiteral);
+        }
+        Ok(Self {
+            text: typed.to_owned(),
+            names: Names::Literal,
+        })
+    }
+
+    /// All keys of v3 that begin so; all there are where it is empty.
+    #[must_use]
+    pub fn prefix(typed: &str) -> Self {
+        Self {
+            text: typed.to_owned(),
+            names: Names::Prefix,
+        }
+    }
+
+    /// The key; one of v2 has its leading `/`.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        &self.0
+        &self.text
+    }
+
+    /// Whether it is one of v2, in a tree of directories.
+    #[must_use]
+    pub fn is_path(&self) -> bool {
+        self.names == Names::Path
+    }
+
+    /// Whether it stands for all that begins with it.
+    #[must_use]
+    pub fn is_prefix(&self) -> bool {
+        self.names == Names::Prefix
     }
 }
 
 impl fmt::Display for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        self.text.fmt(f)
     }
 }
 
@@ -64,21 +119,35 @@ pub struct Scope {
 }
 
 impl Scope {
+    /// Whether it can have one key only.
+    #[must_use]
+    pub fn is_one_key(&self) -> bool {
+        !self.recursive && !self.key.is_prefix()
+    }
+
     /// Whether `key` is one that a state of this scope shows: the key itself, or one below it.
     #[must_use]
-    pub fn holds(&self, key: &str) -> bool {
-        let own = self.key.as_str();
-        key == own || (self.recursive && below(own.as_bytes(), key.as_bytes()).is_some())
+    pub fn holds(&self, key: &[u8]) -> bool {
+        let own = self.key.as_str().as_bytes();
+        match self.key.names {
+            Names::Prefix => key.starts_with(own),
+            Names::Path => key == own || (self.recursive && below(own, key).is_some()),
+            Names::Literal => key == own || (self.recursive && begins_below(own, key)),
+        }
     }
 
     /// Whether an event on `key` belongs to this watch; `removes_directory` says that the
     /// event deleted or expired a directory, which takes all below it along.
     ///
-    /// History and live delivery differ in what they send (etcd-facts.md, fact 7): history
+    /// In v2 history and live delivery differ in what they send (etcd-facts.md, fact 7): history
     /// gives hidden keys to a watcher above them, and the delete of `/foo` to a watcher of
-    /// `/foobar`. This one rule is applied to both, so that they agree.
+    /// `/foobar`. This one rule is applied to both, so that they agree. In v3 nothing is hidden,
+    /// and there are no directories.
     #[must_use]
     pub fn covers(&self, key: &[u8], removes_directory: bool) -> bool {
+        if self.key.names != Names::Path {
+            return self.holds(key);
+        }
         let own = self.key.as_str().as_bytes();
         if key == own {
             return true;
@@ -88,6 +157,12 @@ impl Scope {
         }
         removes_directory && below(key, own).is_some()
     }
+}
+
+/// Whether a key of v3 lies below another: it begins with it and a `/`.
+fn begins_below(ancestor: &[u8], key: &[u8]) -> bool {
+    key.strip_prefix(ancestor)
+        .is_some_and(|rest| ancestor.ends_with(b"/") || rest.starts_with(b"/"))
 }
 
 /// What of `key` lies below `ancestor`, without the separating `/`.
@@ -168,6 +243,41 @@ mod tests {
         assert!(scope("/a/b/c", false).covers(b"/a", true));
         assert!(scope("/a/b/c", false).covers(b"/a/b", true));
         assert!(!scope("/a/b/c", false).covers(b"/a", false));
+    }
+
+    #[test]
+    fn a_key_of_v3_is_what_it_is_and_hides_nothing() {
+        let watch = Scope {
+            key: Key::literal("/app").unwrap(),
+            recursive: true,
+        };
+        for (key, is_covered) in [
+            ("/app", true),
+            ("/app/", true),
+            ("/app/_x//y", true),
+            ("/apple", false),
+            ("/app-x", false),
+            ("/", false),
+        ] {
+            assert_eq!(watch.covers(key.as_bytes(), false), is_covered, "{key}");
+        }
+        let root = Scope {
+            key: Key::literal("/").unwrap(),
+            recursive: true,
+        };
+        assert!(root.covers(b"/x", false) && !root.covers(b"x", false));
+        assert_eq!(Key::literal(""), Err(KeyError::EmptyLiteral));
+    }
+
+    #[test]
+    fn a_prefix_is_whatever_begins_so() {
+        let watch = |prefix| Scope {
+            key: Key::prefix(prefix),
+            recursive: false,
+        };
+        assert!(watch("/app").covers(b"/apple", false));
+        assert!(!watch("/app").covers(b"/ap", false));
+        assert!(watch("").covers(b"\xff", false));
     }
 
     #[test]

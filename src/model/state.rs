@@ -1,33 +1,32 @@
 //! The state of a key or a subtree at one index.
 
-use serde::Serialize;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde::{Deserialize, Serialize};
 
 use super::{Event, Index};
 
 /// A key or a directory as it is at one index, without what is below it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct StateNode {
-    /// The key.
-    pub key: String,
+    /// The key; in v2 it is text.
+    pub key: Vec<u8>,
     /// The value; none for a directory.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub value: Option<String>,
-    /// Whether it is a directory.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub value: Option<Vec<u8>>,
+    /// Whether it is a directory (v2).
     pub dir: bool,
-    /// When it expires, as etcd writes it (RFC 3339).
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// When it expires, as etcd writes it (RFC 3339, v2).
     pub expiration: Option<String>,
-    /// Seconds left to live.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    /// Seconds left to live (v2).
     pub ttl: Option<i64>,
-    /// The index of its last change; 0 for the root.
-    #[serde(rename = "modifiedIndex")]
+    /// The index of its last change; 0 for the root of v2.
     pub modified: Index,
-    /// The index of its creation; 0 for the root.
-    #[serde(rename = "createdIndex")]
+    /// The index of its creation; 0 for the root of v2.
     pub created: Index,
+    /// How often it was written since it was created (v3); 0 where that is not known.
+    pub version: u64,
+    /// The lease it hangs on (v3); 0 for none.
+    pub lease: i64,
 }
 
 impl Fingerprint {
@@ -36,7 +35,7 @@ impl Fingerprint {
     pub fn of(event: &Event<'_>) -> Self {
         Self {
             index: event.index(),
-            key: String::from_utf8_lossy(event.node().key()).into_owned(),
+            key: event.node().key().to_owned(),
             created: event.node().created(),
             of_state: false,
         }
@@ -75,22 +74,89 @@ pub enum Change {
 
 /// What tells a rebuilt store from the one that was watched: another store has another event at
 /// that index, or the key is not as it was left there.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, serde::Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "Written", try_from = "Written")]
 pub struct Fingerprint {
     /// Its index.
     pub index: Index,
     /// Its key.
-    pub key: String,
-    /// When that key was created.
-    #[serde(rename = "createdIndex")]
+    pub key: Vec<u8>,
+    /// When that key was created; 0 for a delete of v3, which does not say it.
     pub created: Index,
     /// Whether it was read in a state: history need not have an event there, since a refreshed
     /// time to live is none.
-    #[serde(
-        default,
-        rename = "ofState",
-        skip_serializing_if = "std::ops::Not::not"
-    )]
     pub of_state: bool,
+}
+
+/// A fingerprint in a file.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+struct Written {
+    index: Index,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    key: Option<String>,
+    /// One that is not UTF-8.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    key_base64: Option<String>,
+    #[serde(rename = "createdIndex")]
+    created: Index,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    of_state: bool,
+}
+
+impl From<Fingerprint> for Written {
+    fn from(fingerprint: Fingerprint) -> Self {
+        let (key, key_base64) = match String::from_utf8(fingerprint.key) {
+            Ok(key) => (Some(key), None),
+            Err(error) => (None, Some(STANDARD.encode(error.into_bytes()))),
+        };
+        Self {
+            index: fingerprint.index,
+            key,
+            key_base64,
+            created: fingerprint.created,
+            of_state: fingerprint.of_state,
+        }
+    }
+}
+
+impl TryFrom<Written> for Fingerprint {
+    type Error = String;
+
+    fn try_from(written: Written) -> Result<Self, String> {
+        let key = match (written.key, written.key_base64) {
+            (Some(key), None) => key.into_bytes(),
+            (None, Some(key)) => STANDARD.decode(key).map_err(|error| error.to_string())?,
+            _ => return Err("the last event has one key".to_owned()),
+        };
+        Ok(Self {
+            index: written.index,
+            key,
+            created: written.created,
+            of_state: written.of_state,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_fingerprint_is_read_as_it_was_written_whatever_its_key() {
+        for key in [&b"/a/\n"[..], b"\xff\0"] {
+            let fingerprint = Fingerprint {
+                index: Index(7),
+                key: key.to_owned(),
+                created: Index(3),
+                of_state: false,
+            };
+            let text = serde_json::to_string(&fingerprint).unwrap();
+            assert_eq!(
+                serde_json::from_str::<Fingerprint>(&text).unwrap(),
+                fingerprint
+            );
+        }
+        assert!(serde_json::from_str::<Fingerprint>(r#"{"index":7,"createdIndex":3}"#).is_err());
+    }
 }

@@ -144,21 +144,21 @@ pub fn own(action: &str, index: Index) -> Value {
 /// A key of a state that was read.
 #[must_use]
 pub fn state(index: Index, node: &StateNode) -> Value {
-    json!({"action": "get", "origin": "snapshot", "index": index.0, "node": node})
+    json!({"action": "get", "origin": "snapshot", "index": index.0, "node": fields_of(node)})
 }
 
 /// What became of a key between two states.
 #[must_use]
 pub fn change(index: Index, change: &Change) -> Value {
     let (action, node, previous) = match change {
-        Change::Set { node, previous } => ("set", json!(node), previous.as_ref()),
+        Change::Set { node, previous } => ("set", fields_of(node), previous.as_ref()),
         Change::Delete { previous } => ("delete", removed(index, previous), Some(previous)),
     };
     let mut record = json!({
         "action": action, "origin": "resync", "index": index.0, "node": node,
     });
     if let (Some(previous), Some(record)) = (previous, record.as_object_mut()) {
-        record.insert("prevNode".to_owned(), json!(previous));
+        record.insert("prevNode".to_owned(), fields_of(previous));
     }
     record
 }
@@ -171,19 +171,47 @@ pub fn below(index: Index, node: &StateNode) -> Value {
         "origin": "expand",
         "index": index.0,
         "node": removed(index, node),
-        "prevNode": node,
+        "prevNode": fields_of(node),
     })
 }
 
 /// A key as it is once it is gone.
 fn removed(index: Index, node: &StateNode) -> Value {
-    json!(StateNode {
-        value: None,
-        ttl: None,
-        expiration: None,
+    fields_of(&StateNode {
+        key: node.key.clone(),
+        dir: node.dir,
         modified: index,
-        ..node.clone()
+        created: node.created,
+        ..StateNode::default()
     })
+}
+
+/// A key of a state.
+fn fields_of(node: &StateNode) -> Value {
+    let mut fields = Map::new();
+    text("key", &node.key, &mut fields);
+    if let Some(value) = &node.value {
+        text("value", value, &mut fields);
+    }
+    if node.dir {
+        fields.insert("dir".to_owned(), true.into());
+    }
+    if let Some(expiration) = &node.expiration {
+        fields.insert("expiration".to_owned(), expiration.as_str().into());
+    }
+    if let Some(ttl) = node.ttl {
+        fields.insert("ttl".to_owned(), ttl.into());
+    }
+    // Those of the root are 0, and are told.
+    fields.insert("modifiedIndex".to_owned(), node.modified.0.into());
+    fields.insert("createdIndex".to_owned(), node.created.0.into());
+    if node.version > 0 {
+        fields.insert("version".to_owned(), node.version.into());
+    }
+    if node.lease != 0 {
+        fields.insert("lease".to_owned(), node.lease.into());
+    }
+    fields.into()
 }
 
 /// How the watch is.

@@ -106,16 +106,13 @@ pub fn node(
     style: Style,
 ) -> String {
     let mut key = String::new();
-    escape::text(node.key.as_bytes(), &mut key);
+    escape::text(&node.key, &mut key);
     if node.dir && !key.ends_with('/') {
         key.push('/');
     }
     let escaped = |node: &StateNode| {
         let mut text = String::new();
-        escape::text(
-            node.value.as_deref().unwrap_or_default().as_bytes(),
-            &mut text,
-        );
+        escape::text(node.value.as_deref().unwrap_or_default(), &mut text);
         text
     };
     let mut out = String::new();

@@ -369,8 +369,11 @@ fn request_for(scope: &Scope, ask: &Ask) -> (Request, Reads, Limits) {
 }
 
 /// The key of an event is one that can be asked for.
-fn event_key(key: &str, scope: &Scope) -> Key {
-    Key::parse(key).unwrap_or_else(|_| scope.key.clone())
+fn event_key(key: &[u8], scope: &Scope) -> Key {
+    let parsed = std::str::from_utf8(key)
+        .ok()
+        .and_then(|key| Key::parse(key).ok());
+    parsed.unwrap_or_else(|| scope.key.clone())
 }
 
 fn read_index(key: &Key) -> Request {

@@ -13,7 +13,7 @@ use crate::model::{Change, Event, Index, Key, Scope, StateNode};
 pub struct Mirror {
     /// What is watched.
     top: Key,
-    nodes: BTreeMap<String, StateNode>,
+    nodes: BTreeMap<Vec<u8>, StateNode>,
     index: Index,
 }
 
@@ -50,7 +50,7 @@ impl Mirror {
         }
         self.index = event.index();
         let node = event.node();
-        let key = String::from_utf8_lossy(node.key()).into_owned();
+        let key = node.key().to_owned();
         if event.action().removes() {
             self.nodes.remove(&key);
             return if node.is_dir() {
@@ -59,17 +59,18 @@ impl Mirror {
                 Vec::new()
             };
         }
-        self.make_directories(&key, event.index());
+        if self.top.is_path() {
+            self.make_directories(&key, event.index());
+        }
         let entry = StateNode {
             key: key.clone(),
-            value: node
-                .value()
-                .map(|value| String::from_utf8_lossy(value).into_owned()),
+            value: node.value().map(<[u8]>::to_vec),
             dir: node.is_dir(),
-            expiration: None,
-            ttl: None,
             modified: event.index(),
             created: node.created(),
+            version: node.version(),
+            lease: node.lease(),
+            ..StateNode::default()
         };
         self.nodes.insert(key, entry);
         Vec::new()
@@ -102,12 +103,12 @@ impl Mirror {
         gone.chain(set).collect()
     }
 
-    fn remove_below(&mut self, directory: &str) -> Vec<StateNode> {
+    fn remove_below(&mut self, directory: &[u8]) -> Vec<StateNode> {
         let prefix = match directory {
-            "/" => "/".to_owned(),
-            other => format!("{other}/"),
+            b"/" => b"/".to_vec(),
+            other => [other, b"/"].concat(),
         };
-        let below: Vec<String> = self
+        let below: Vec<Vec<u8>> = self
             .nodes
             .range(prefix.clone()..)
             .take_while(|(key, _)| key.starts_with(&prefix))
@@ -121,22 +122,20 @@ impl Mirror {
     }
 
     /// A key brings the directories on the way to it along, without events of their own.
-    fn make_directories(&mut self, key: &str, index: Index) {
+    fn make_directories(&mut self, key: &[u8], index: Index) {
         let scope = Scope {
             key: self.top.clone(),
             recursive: true,
         };
-        for (end, _) in key.match_indices('/').skip(1) {
+        for end in memchr::memchr_iter(b'/', key).skip(1) {
             let directory = key.get(..end).unwrap_or_default();
             if scope.holds(directory) && !self.nodes.contains_key(directory) {
                 let node = StateNode {
                     key: directory.to_owned(),
-                    value: None,
                     dir: true,
-                    expiration: None,
-                    ttl: None,
                     modified: index,
                     created: index,
+                    ..StateNode::default()
                 };
                 self.nodes.insert(directory.to_owned(), node);
             }
@@ -151,13 +150,12 @@ mod tests {
 
     fn node(key: &str, value: &str, created: u64) -> StateNode {
         StateNode {
-            key: key.to_owned(),
-            value: (!value.is_empty()).then(|| value.to_owned()),
+            key: key.as_bytes().to_owned(),
+            value: (!value.is_empty()).then(|| value.as_bytes().to_owned()),
             dir: value.is_empty(),
-            expiration: None,
-            ttl: None,
             modified: Index(created),
             created: Index(created),
+            ..StateNode::default()
         }
     }
 
@@ -168,7 +166,11 @@ mod tests {
     fn apply(mirror: &mut Mirror, json: &str) -> Vec<String> {
         let batch = v2::parse_events(format!("{json}\n").into_bytes()).unwrap();
         let gone = mirror.apply(&batch.event(0).unwrap());
-        gone.into_iter().map(|node| node.key).collect()
+        gone.into_iter().map(|node| text(&node.key)).collect()
+    }
+
+    fn text(key: &[u8]) -> String {
+        String::from_utf8(key.to_owned()).unwrap()
     }
 
     #[test]
@@ -183,7 +185,7 @@ mod tests {
         let mut mirror = state(nodes, Index(5));
         let json = r#"{"action":"delete","node":{"key":"/a/d","dir":true,"modifiedIndex":6,"createdIndex":2}}"#;
         assert_eq!(apply(&mut mirror, json), ["/a/d/y/z", "/a/d/x"]);
-        let left: Vec<&String> = mirror.nodes.keys().collect();
+        let left: Vec<String> = mirror.nodes.keys().map(|key| text(key)).collect();
         assert_eq!(left, ["/a", "/a/dx"]);
     }
 
@@ -192,7 +194,7 @@ mod tests {
         let mut mirror = state(vec![node("/a", "new", 1)], Index(9));
         let json = r#"{"action":"set","node":{"key":"/a","value":"old","modifiedIndex":5,"createdIndex":1}}"#;
         apply(&mut mirror, json);
-        assert_eq!(mirror.nodes["/a"].value.as_deref(), Some("new"));
+        assert_eq!(mirror.nodes[&b"/a"[..]].value.as_deref(), Some(&b"new"[..]));
     }
 
     #[test]
@@ -224,8 +226,8 @@ mod tests {
             .changes(&new)
             .into_iter()
             .map(|change| match change {
-                Change::Set { node, .. } => format!("+{}", node.key),
-                Change::Delete { previous } => format!("-{}", previous.key),
+                Change::Set { node, .. } => format!("+{}", text(&node.key)),
+                Change::Delete { previous } => format!("-{}", text(&previous.key)),
             })
             .collect();
         assert_eq!(keys, ["-/a/gone", "+/a/k", "+/a/new"]);

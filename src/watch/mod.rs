@@ -193,11 +193,11 @@ pub enum Ask {
     /// The state of what is watched, agreed upon by a majority.
     State,
     /// How one key is, agreed upon by a majority.
-    Look(String),
+    Look(Vec<u8>),
     /// The next event at one key, from history.
     Next {
         /// The key.
-        key: String,
+        key: Vec<u8>,
         /// The first index that will do.
         from: Index,
     },

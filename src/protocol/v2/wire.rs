@@ -142,13 +142,14 @@ impl Node {
                 left.extend(node.nodes);
             }
             all.push(StateNode {
-                key: node.key,
-                value: node.value,
+                key: node.key.into_bytes(),
+                value: node.value.map(String::into_bytes),
                 dir: node.dir,
                 expiration: node.expiration,
                 ttl: node.ttl,
                 modified: Index(node.modified),
                 created: Index(node.created),
+                ..StateNode::default()
             });
         }
         all.sort_by(|one, other| one.key.cmp(&other.key));

@@ -77,11 +77,12 @@ impl Last {
     /// Whether an event is one at its key. A watch is told of the removal of a directory with a
     /// shorter name, too.
     fn concerns(&self, next: &Event) -> bool {
-        let scope = Key::parse(&self.event.key).map(|key| Scope {
+        let key = std::str::from_utf8(&self.event.key).ok();
+        let scope = key.and_then(|key| Key::parse(key).ok()).map(|key| Scope {
             key,
             recursive: false,
         });
-        scope.is_ok_and(|scope| scope.covers(next.node().key(), next.removes_directory()))
+        scope.is_some_and(|scope| scope.covers(next.node().key(), next.removes_directory()))
     }
 
     /// Whether what came next at its key found it as the event left it.
@@ -89,7 +90,7 @@ impl Last {
         if contradicts_itself(next) {
             return false;
         }
-        if next.node().key() != self.event.key.as_bytes() {
+        if next.node().key() != self.event.key {
             // A directory above went away, and says nothing of what was in it.
             return true;
         }
@@ -120,9 +121,9 @@ impl Session {
     }
 
     /// The key of the event that is compared.
-    pub(super) fn compared_key(&self) -> String {
+    pub(super) fn compared_key(&self) -> Vec<u8> {
         let comparison = self.comparison.as_ref();
-        comparison.map_or_else(String::new, |comparison| comparison.last.event.key.clone())
+        comparison.map_or_else(Vec::new, |comparison| comparison.last.event.key.clone())
     }
 
     /// Whether nothing but the last event is asked for now.

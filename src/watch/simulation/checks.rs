@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 
 use super::replies::oldest;
-use super::store::{Shown, State, Store};
+use super::store::{Shown, State, Store, text};
 use crate::model::{Cause, Change, Event, Fingerprint, Gap, StateNode};
 use crate::watch::{OnGap, StateOfWatch, Status, Update};
 
@@ -77,7 +77,7 @@ impl Checks {
                     match change {
                         Change::Set { node, .. } => self.consume([node]),
                         Change::Delete { previous } => {
-                            self.consumer.remove(&previous.key);
+                            self.consumer.remove(&text(&previous.key));
                         }
                     }
                 }
@@ -179,7 +179,7 @@ impl Checks {
     fn consume(&mut self, nodes: impl IntoIterator<Item = StateNode>) {
         for node in nodes {
             if let Some(value) = node.value {
-                self.consumer.insert(node.key, value);
+                self.consumer.insert(text(&node.key), text(&value));
             }
         }
     }

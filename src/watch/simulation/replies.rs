@@ -138,7 +138,10 @@ impl Server {
         let is_found = |index: &u64| match &wire.ask {
             _ if damage.get(index) == Some(&Damage::Hidden) => false,
             Ask::Walk { .. } => store.is_event(*index),
-            Ask::Next { key, .. } => store.in_history_of(key, false, *index),
+            Ask::Next { key, .. } => {
+                let key = std::str::from_utf8(key).expect("keys are text here");
+                store.in_history_of(key, false, *index)
+            }
             _ => store.in_history(*index),
         };
         let Some(found) = span.clone().find(is_found) else {
@@ -194,13 +197,14 @@ impl Server {
         let nodes = self.store().state(index).into_iter();
         nodes
             .map(|(key, node)| StateNode {
-                key,
+                key: key.into_bytes(),
                 dir: node.value.is_none(),
-                value: node.value,
+                value: node.value.map(String::into_bytes),
                 expiration: node.expires.then(|| "2030-01-01T00:00:00Z".to_owned()),
                 ttl: None,
                 modified: Index(node.modified),
                 created: Index(node.created),
+                ..StateNode::default()
             })
             .collect()
     }

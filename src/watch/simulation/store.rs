@@ -9,6 +9,11 @@ use crate::model::Fingerprint;
 /// The directory that holds the keys of the model.
 pub const DIRECTORY: &str = "/app";
 
+/// Keys and values of the model are text.
+pub fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_owned()).expect("text")
+}
+
 /// What is watched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Watched {
@@ -289,7 +294,8 @@ impl Store {
             after,
         } = self.entry(last.index.0);
         let node = after.as_ref().or(before.as_ref());
-        write.key() == last.key && node.is_some_and(|node| node.created == last.created.0)
+        write.key().as_bytes() == last.key
+            && node.is_some_and(|node| node.created == last.created.0)
     }
 
     /// The event as etcd writes it.

@@ -6,7 +6,7 @@ use super::acts::{Act, Rebuild};
 use super::checks::{Checks, Truth};
 use super::replies::oldest;
 use super::server::{HISTORY, Server};
-use super::store::{DIRECTORY, Node, Shown, Store, Watched, Write};
+use super::store::{DIRECTORY, Node, Shown, Store, Watched, Write, text};
 use crate::model::{Fingerprint, Index, Key, Scope};
 use crate::watch::{
     Ask, Budget, Input, OnGap, Outcome, Permit, Plan, Session, Start, Step, Until, Update,
@@ -166,20 +166,21 @@ impl World {
             return false;
         };
         let own = self.server.store();
-        let before = own.state_of(&last.key, position);
-        let now = store.state_of(&last.key, store.latest());
+        let key = text(&last.key);
+        let before = own.state_of(&key, position);
+        let now = store.state_of(&key, store.latest());
         // A directory comes and goes with what is in it.
-        let is_directory = last.key == DIRECTORY;
+        let is_directory = key == DIRECTORY;
         // What was gone may be gone again.
         if is_directory || before.is_none() && now.is_none() {
             return false;
         }
         let created = |node: Option<Node>| node.map(|node| node.created);
         let mut after = position + 1..=store.latest();
-        match after.find(|index| store.in_history_of(&last.key, false, *index)) {
+        match after.find(|index| store.in_history_of(&key, false, *index)) {
             // It is not asked for, or a directory that goes says nothing of what is in it.
-            Some(index) if !store.is_at(&last.key, index) => false,
-            _ => created(before) != created(store.state_of(&last.key, position)),
+            Some(index) if !store.is_at(&key, index) => false,
+            _ => created(before) != created(store.state_of(&key, position)),
         }
     }
 
