@@ -1,0 +1,205 @@
+//! A body of v2: lines, framed by newline alone.
+
+use super::TooLong;
+
+/// How much room is made for one read.
+const READ: usize = 64 * 1024;
+
+/// Cuts a body into blocks of whole lines.
+///
+/// A block rather than a line, so that whatever one read brought becomes one buffer, and the
+/// lines in it need no copy of their own.
+#[derive(Debug)]
+pub struct Lines {
+    buffer: Vec<u8>,
+    filled: usize,
+    /// Up to here the buffer is known to hold no newline.
+    searched: usize,
+    limit: usize,
+}
+
+impl Lines {
+    /// Lines of at most `limit` bytes, the newline not counted.
+    #[must_use]
+    pub fn new(limit: usize) -> Self {
+        Self {
+            buffer: Vec::new(),
+            filled: 0,
+            searched: 0,
+            limit,
+        }
+    }
+
+    /// Where the next bytes of the body go; tell [`Lines::advance`] how many did.
+    pub fn room(&mut self) -> &mut [u8] {
+        if self.buffer.len() < self.filled + READ {
+            // Doubling bounds the copying while a long line grows.
+            let size = (self.filled + READ).max(self.filled * 2);
+            self.buffer.resize(size, 0);
+        }
+        self.buffer.get_mut(self.filled..).unwrap_or_default()
+    }
+
+    /// `count` bytes were put into [`Lines::room`].
+    pub fn advance(&mut self, count: usize) {
+        self.filled = (self.filled + count).min(self.buffer.len());
+    }
+
+    /// All whole lines so far as one block that ends in a newline; `None` while there is
+    /// none.
+    ///
+    /// # Errors
+    /// Where one of the lines, or the beginning of the one that is not whole yet, is longer
+    /// than the limit.
+    pub fn block(&mut self) -> Result<Option<Vec<u8>>, TooLong> {
+        let (known, fresh) = self
+            .buffer
+            .get(..self.filled)
+            .unwrap_or_default()
+            .split_at(self.searched.min(self.filled));
+        let Some(last) = memchr::memrchr(b'\n', fresh) else {
+            self.searched = self.filled;
+            return self.within_limit(self.filled).map(|()| None);
+        };
+        let end = known.len() + last + 1;
+        // Only a line that was begun before this read can be longer than what a read brings.
+        if end > self.limit {
+            let mut start = 0;
+            for newline in memchr::memchr_iter(b'\n', self.buffer.get(..end).unwrap_or_default()) {
+                self.within_limit(newline - start)?;
+                start = newline + 1;
+            }
+        }
+        let block = if end * 2 < self.buffer.len() {
+            // The buffer stays; what is passed on is no larger than what is in it.
+            let block = self.buffer.get(..end).unwrap_or_default().to_vec();
+            self.buffer.copy_within(end..self.filled, 0);
+            block
+        } else {
+            let rest = self.buffer.get(end..self.filled).unwrap_or_default();
+            let rest = rest.to_vec();
+            let mut block = std::mem::replace(&mut self.buffer, rest);
+            block.truncate(end);
+            block
+        };
+        self.filled -= end;
+        self.searched = self.filled;
+        self.within_limit(self.filled)?;
+        Ok(Some(block))
+    }
+
+    /// What came after the last newline, at the end of the body.
+    #[must_use]
+    pub fn rest(mut self) -> Vec<u8> {
+        self.buffer.truncate(self.filled);
+        self.buffer
+    }
+
+    fn within_limit(&self, length: usize) -> Result<(), TooLong> {
+        if length > self.limit {
+            return Err(TooLong { limit: self.limit });
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Feeds `pieces` and returns all blocks joined, and the rest.
+    fn feed<'p>(
+        limit: usize,
+        pieces: impl IntoIterator<Item = &'p [u8]>,
+    ) -> Result<(Vec<u8>, Vec<u8>), TooLong> {
+        let mut lines = Lines::new(limit);
+        let mut joined = Vec::new();
+        for piece in pieces {
+            for part in piece.chunks(READ) {
+                lines.room()[..part.len()].copy_from_slice(part);
+                lines.advance(part.len());
+                if let Some(block) = lines.block()? {
+                    assert_eq!(block.last(), Some(&b'\n'), "a block ends in a newline");
+                    joined.extend(block);
+                }
+            }
+        }
+        Ok((joined, lines.rest()))
+    }
+
+    #[test]
+    fn a_line_split_across_reads_is_one_line() {
+        let (lines, rest) = feed(100, [&b"{\"a"[..], b"\":1", b"}\n"]).unwrap();
+        assert_eq!(lines, b"{\"a\":1}\n");
+        assert!(rest.is_empty());
+    }
+
+    #[test]
+    fn a_cut_in_the_middle_of_a_character_keeps_its_bytes() {
+        let whole = "{\"é\":\"漢\"}\n".as_bytes();
+        for cut in 0..whole.len() {
+            let (lines, _) = feed(100, [&whole[..cut], &whole[cut..]]).unwrap();
+            assert_eq!(lines, whole);
+        }
+    }
+
+    #[test]
+    fn many_lines_in_one_read_are_one_block() {
+        let mut lines = Lines::new(100);
+        lines.room()[..6].copy_from_slice(b"a\nb\nc\n");
+        lines.advance(6);
+        assert_eq!(lines.block().unwrap().unwrap(), b"a\nb\nc\n");
+        assert_eq!(lines.block().unwrap(), None);
+    }
+
+    #[test]
+    fn what_follows_the_last_newline_is_the_rest() {
+        let (lines, rest) = feed(100, [&b"a\nb"[..]]).unwrap();
+        assert_eq!(
+            (lines.as_slice(), rest.as_slice()),
+            (&b"a\n"[..], &b"b"[..])
+        );
+    }
+
+    #[test]
+    fn a_line_at_the_limit_passes_and_one_beyond_it_does_not() {
+        assert!(feed(4, [&b"abcd\n"[..]]).is_ok());
+        assert_eq!(feed(4, [&b"abcde\n"[..]]), Err(TooLong { limit: 4 }));
+        assert_eq!(feed(4, [&b"a\nabcde\nb\n"[..]]), Err(TooLong { limit: 4 }));
+    }
+
+    #[test]
+    fn a_line_that_never_ends_stops_at_the_limit() {
+        let endless = vec![b'x'; 10 * READ];
+        let mut lines = Lines::new(READ);
+        let mut fed = 0;
+        let error = loop {
+            lines.room()[..READ].copy_from_slice(&endless[..READ]);
+            lines.advance(READ);
+            fed += READ;
+            match lines.block() {
+                Ok(_) => assert!(fed < 3 * READ, "the limit is kept"),
+                Err(error) => break error,
+            }
+        };
+        assert_eq!(error, TooLong { limit: READ });
+    }
+
+    proptest! {
+        #[test]
+        fn any_split_of_the_bytes_gives_the_same_lines(
+            body in proptest::collection::vec(prop_oneof![Just(b'\n'), any::<u8>()], 0..400),
+            cuts in proptest::collection::vec(0usize..400, 0..12),
+        ) {
+            let mut cuts: Vec<usize> = cuts.into_iter().map(|cut| cut.min(body.len())).collect();
+            cuts.extend([0, body.len()]);
+            cuts.sort_unstable();
+            let pieces = cuts.windows(2).map(|pair| &body[pair[0]..pair[1]]);
+            let (lines, rest) = feed(1000, pieces).unwrap();
+            let end = body.iter().rposition(|byte| *byte == b'\n').map_or(0, |at| at + 1);
+            prop_assert_eq!(lines.as_slice(), &body[..end]);
+            prop_assert_eq!(rest.as_slice(), &body[end..]);
+        }
+    }
+}
