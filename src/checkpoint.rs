@@ -30,6 +30,9 @@ pub struct Checkpoint {
     pub cluster: String,
     key: String,
     recursive: bool,
+    /// The key stands for all that begins with it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    prefix: bool,
     /// Everything up to here was printed.
     pub index: Index,
     /// The last event that was.
@@ -42,26 +45,42 @@ impl Checkpoint {
     pub fn new(scope: &Scope, cluster: String, index: Index, last: Option<Fingerprint>) -> Self {
         Self {
             etcdwatch: VERSION,
-            api: "v2".to_owned(),
+            api: api(scope).to_owned(),
             cluster,
             key: scope.key.as_str().to_owned(),
             recursive: scope.recursive,
+            prefix: scope.key.is_prefix(),
             index,
             last,
         }
     }
 
+    /// Which of `scopes`, each by another API, it is of.
+    ///
+    /// # Errors
+    /// Why it is of no use for any.
+    fn place(&self, scopes: &[Scope]) -> Result<usize, String> {
+        let place = scopes.iter().position(|scope| api(scope) == self.api);
+        let Some((place, scope)) = place.and_then(|place| Some((place, scopes.get(place)?))) else {
+            let wanted: Vec<&str> = scopes.iter().map(api).collect();
+            let (is, wanted) = (&self.api, wanted.join(" or "));
+            return Err(format!("it is of the {is} API, and not {wanted}"));
+        };
+        self.mismatch(scope).map_or(Ok(place), Err)
+    }
+
     /// Why it is of no use for a watch on `scope`.
     fn mismatch(&self, scope: &Scope) -> Option<String> {
-        let mode = |recursive| if recursive { "with -r" } else { "without -r" };
+        let mode = |recursive, prefix| match (recursive, prefix) {
+            (_, true) => "with --prefix",
+            (true, _) => "with -r",
+            _ => "without -r",
+        };
         if self.etcdwatch != VERSION {
             return Some(format!(
                 "it has the form {}, and not {VERSION}",
                 self.etcdwatch
             ));
-        }
-        if self.api != "v2" {
-            return Some(format!("it is of the {} API", self.api));
         }
         if self.key != scope.key.as_str() {
             return Some(format!(
@@ -69,15 +88,21 @@ impl Checkpoint {
                 self.key, scope.key
             ));
         }
-        (self.recursive != scope.recursive).then(|| {
-            format!(
-                "it is of a watch {}, and not {}",
-                mode(self.recursive),
-                mode(scope.recursive)
-            )
-        })
+        let (is, wanted) = (
+            mode(self.recursive, self.prefix),
+            mode(scope.recursive, scope.key.is_prefix()),
+        );
+        (is != wanted).then(|| format!("it is of a watch {is}, and not {wanted}"))
     }
 }
+
+/// The API that a watch on `scope` speaks.
+fn api(scope: &Scope) -> &'static str {
+    if scope.key.is_path() { "v2" } else { "v3" }
+}
+
+/// Where an earlier run stood, and the place of what it watched.
+pub type Earlier = (Checkpoint, usize);
 
 /// A checkpoint's file, kept from other runs while this lives.
 #[derive(Debug)]
@@ -87,11 +112,12 @@ pub struct Store {
 }
 
 impl Store {
-    /// Takes the file for this run; what an earlier one left in it.
+    /// Takes the file for this run, which watches one of `scopes`, each by another API; what an
+    /// earlier one left in it, and the place of that one's scope.
     ///
     /// # Errors
     /// Where another run has it, it is not ours, or it is of another watch.
-    pub fn open(path: &Path, scope: &Scope) -> Result<(Self, Option<Checkpoint>), Error> {
+    pub fn open(path: &Path, scopes: &[Scope]) -> Result<(Self, Option<Earlier>), Error> {
         let refused =
             |why: String| Error::Usage(format!("--checkpoint '{}': {why}", path.display()));
         let path = follow_links(path).map_err(|error| refused(error.to_string()))?;
@@ -102,10 +128,8 @@ impl Store {
         };
         let checkpoint: Checkpoint = serde_json::from_slice(&text)
             .map_err(|error| refused(format!("it is no checkpoint of etcdwatch: {error}")))?;
-        match checkpoint.mismatch(scope) {
-            Some(why) => Err(refused(why)),
-            None => Ok((store, Some(checkpoint))),
-        }
+        let place = checkpoint.place(scopes).map_err(refused)?;
+        Ok((store, Some((checkpoint, place))))
     }
 
     /// Replaces the file, whole or not at all: a run that is killed leaves the old one or the
@@ -221,13 +245,13 @@ mod tests {
     fn what_was_written_is_read_back() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("checkpoint");
-        let (store, before) = Store::open(&path, &scope("/a", true)).unwrap();
+        let (store, before) = Store::open(&path, &[scope("/a", true)]).unwrap();
         assert_eq!(before, None);
         store.write(&checkpoint(7)).unwrap();
         store.write(&checkpoint(8)).unwrap();
         drop(store);
-        let (_, after) = Store::open(&path, &scope("/a", true)).unwrap();
-        assert_eq!(after, Some(checkpoint(8)));
+        let (_, after) = Store::open(&path, &[scope("/a", true)]).unwrap();
+        assert_eq!(after, Some((checkpoint(8), 0)));
         let mode = fs::metadata(&path).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
     }
@@ -236,18 +260,18 @@ mod tests {
     fn a_second_run_is_kept_away() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("checkpoint");
-        let first = Store::open(&path, &scope("/a", true)).unwrap();
-        let error = Store::open(&path, &scope("/a", true)).unwrap_err();
+        let first = Store::open(&path, &[scope("/a", true)]).unwrap();
+        let error = Store::open(&path, &[scope("/a", true)]).unwrap_err();
         assert!(error.to_string().contains("another run has it"), "{error}");
         drop(first);
-        assert!(Store::open(&path, &scope("/a", true)).is_ok());
+        assert!(Store::open(&path, &[scope("/a", true)]).is_ok());
     }
 
     #[test]
     fn a_link_leads_to_the_file_and_stays_a_link() {
         let directory = tempfile::tempdir().unwrap();
         let path = |name: &str| directory.path().join(name);
-        let open = |name: &str| Store::open(&path(name), &scope("/a", true));
+        let open = |name: &str| Store::open(&path(name), &[scope("/a", true)]);
         std::os::unix::fs::symlink("checkpoint", path("link")).unwrap();
         let (store, _) = open("link").unwrap();
         store.write(&checkpoint(7)).unwrap();
@@ -256,7 +280,7 @@ mod tests {
         assert!(error.to_string().contains("another run has it"), "{error}");
         drop(store);
         let (_, found) = open("checkpoint").unwrap();
-        assert_eq!(found, Some(checkpoint(7)));
+        assert_eq!(found, Some((checkpoint(7), 0)));
         std::os::unix::fs::symlink("round", path("round")).unwrap();
         assert!(open("round").is_err());
     }
@@ -267,7 +291,7 @@ mod tests {
         let path = directory.path().join("checkpoint");
         let precious = directory.path().join("precious");
         fs::write(&precious, "precious").unwrap();
-        let (store, _) = Store::open(&path, &scope("/a", true)).unwrap();
+        let (store, _) = Store::open(&path, &[scope("/a", true)]).unwrap();
         std::os::unix::fs::symlink(&precious, beside(&path, "new")).unwrap();
         store.write(&checkpoint(7)).unwrap();
         assert_eq!(fs::read_to_string(&precious).unwrap(), "precious");
@@ -276,19 +300,45 @@ mod tests {
         let mode = fs::metadata(&path).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
         drop(store);
-        let (_, found) = Store::open(&path, &scope("/a", true)).unwrap();
-        assert_eq!(found, Some(checkpoint(8)));
+        let (_, found) = Store::open(&path, &[scope("/a", true)]).unwrap();
+        assert_eq!(found, Some((checkpoint(8), 0)));
     }
 
     #[test]
     fn one_of_another_watch_is_refused_with_the_reason() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("checkpoint");
-        let (store, _) = Store::open(&path, &scope("/a", true)).unwrap();
+        let (store, _) = Store::open(&path, &[scope("/a", true)]).unwrap();
         store.write(&checkpoint(7)).unwrap();
         drop(store);
         for (other, why) in [(scope("/b", true), "key /a"), (scope("/a", false), "-r")] {
-            let error = Store::open(&path, &other).unwrap_err();
+            let error = Store::open(&path, &[other]).unwrap_err();
+            assert!(error.to_string().contains(why), "{error}");
+        }
+    }
+
+    #[test]
+    fn it_says_by_which_api_it_goes_on() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("checkpoint");
+        let by_v3 = |key| Scope {
+            key,
+            recursive: true,
+        };
+        let both = [scope("/a", true), by_v3(Key::literal("/a").unwrap())];
+        let (store, _) = Store::open(&path, &both).unwrap();
+        let last = checkpoint(7).last;
+        let written = Checkpoint::new(&both[1], "c".to_owned(), Index(7), last);
+        store.write(&written).unwrap();
+        drop(store);
+        let (store, earlier) = Store::open(&path, &both).unwrap();
+        assert_eq!(earlier, Some((written, 1)));
+        drop(store);
+        for (other, why) in [
+            (scope("/a", true), "v3 API"),
+            (by_v3(Key::prefix("/a")), "--prefix"),
+        ] {
+            let error = Store::open(&path, &[other]).unwrap_err();
             assert!(error.to_string().contains(why), "{error}");
         }
     }
@@ -299,7 +349,7 @@ mod tests {
         let path = directory.path().join("notes.txt");
         for text in ["my notes", "{}", "", r#"{"index":1}"#] {
             fs::write(&path, text).unwrap();
-            let error = Store::open(&path, &scope("/a", true)).unwrap_err();
+            let error = Store::open(&path, &[scope("/a", true)]).unwrap_err();
             assert!(error.to_string().contains("no checkpoint"), "{error}");
             assert_eq!(fs::read_to_string(&path).unwrap(), text);
         }

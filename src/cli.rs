@@ -59,7 +59,7 @@ pub struct Global {
     /// The API to use
     ///
     /// 'auto' is v2 where the server has it on, else v3; and v3 where v2 does not have the key
-    /// and v3 does. In this version watch and replay speak v2 only. '2' and '3' are accepted too.
+    /// and v3 does. '2' and '3' are accepted too.
     /// [env: ETCDCTL_API]
     #[arg(long, global = true, value_enum, value_name = "VERSION")]
     pub api: Option<Api>,
@@ -281,6 +281,9 @@ pub struct Watch {
     /// Watch all below it too
     #[arg(short, long)]
     pub recursive: bool,
+    /// Watch all that begins with KEY (v3)
+    #[arg(long, conflicts_with = "recursive")]
+    pub prefix: bool,
     /// Every event, until stopped
     #[arg(long)]
     pub stream: bool,
@@ -319,6 +322,9 @@ pub struct Replay {
     /// Replay all below it too
     #[arg(short, long)]
     pub recursive: bool,
+    /// Replay all that begins with KEY (v3)
+    #[arg(long, conflicts_with = "recursive")]
+    pub prefix: bool,
     /// The last index; without it, the server's at the start
     #[arg(long, value_hint = ValueHint::Other, value_name = "M", value_parser = index)]
     pub to_index: Option<u64>,

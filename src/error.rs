@@ -98,6 +98,7 @@ impl Error {
                 Failure::Unreachable(_) => "unreachable",
                 Failure::Cut(_) | Failure::Silent(_) | Failure::Behind { .. } => "connectionLost",
                 Failure::Doubtful(_) => "memberUntrusted",
+                Failure::Compacted(_) => "compacted",
                 Failure::ApiOff { api: Api::V2, .. } => "v2Disabled",
                 Failure::ApiOff { api: Api::V3, .. } => "v3Disabled",
                 Failure::Refused(refusal) => fault::name(refusal.fault.code),
@@ -202,6 +203,7 @@ pub fn describe_failure(failure: &Failure) -> String {
         Failure::Doubtful(upto) => {
             format!("took a snapshot: its history up to index {upto} may lie")
         }
+        Failure::Compacted(upto) => format!("has compacted its history up to {upto}"),
         Failure::ApiOff { api, version } => match api {
             Api::V2 => format!("is etcd {version} with its v2 API off"),
             Api::V3 => format!("is etcd {version} with its JSON gateway off"),

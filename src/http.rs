@@ -40,6 +40,9 @@ pub const QUORUM_PATIENCE: Duration = Duration::from_secs(9);
 /// Keep-alive probes find a peer that went away without a word.
 const KEEP_ALIVE: Duration = Duration::from_secs(10);
 
+/// The gateway passes it on to etcd, which then breaks a watch off where its member has no leader.
+const NEEDS_LEADER: (&str, &str) = ("Grpc-Metadata-hasleader", "true");
+
 /// Where lines for `--verbose` go.
 pub type Log = Arc<dyn Fn(String) + Send + Sync>;
 
@@ -191,7 +194,14 @@ impl Connection {
     /// Breaks the connection off, also where another thread is blocked in it. Not usable
     /// afterwards.
     pub fn shut_down(&self) {
+        self.socket.shut_down.store(true, Ordering::Relaxed);
         self.agent.clone().shutdown();
+    }
+
+    /// Whether it was broken off from here.
+    #[must_use]
+    pub fn is_shut_down(&self) -> bool {
+        self.socket.shut_down.load(Ordering::Relaxed)
     }
 
     fn exchange(
@@ -208,6 +218,9 @@ impl Connection {
         }
         if let Some(body) = &request.body {
             builder = builder.header("content-type", body.content_type());
+        }
+        if request.needs_leader {
+            builder = builder.header(NEEDS_LEADER.0, NEEDS_LEADER.1);
         }
         let unusable = |error: ureq::http::Error| Failure::Unsendable(error.to_string());
         let reply = if let Some(body) = &request.body {
@@ -325,6 +338,7 @@ impl Connection {
             target: "/version".to_owned(),
             body: None,
             writes: false,
+            needs_leader: false,
         };
         let limits = Limits {
             head: Some(PATIENCE),
@@ -346,7 +360,7 @@ impl Connection {
     fn render_curl(&self, endpoint: &Endpoint, request: &Request) -> String {
         use std::fmt::Write as _;
         let mut line = "curl -sS".to_owned();
-        if request.target.contains("wait=true") {
+        if request.target.contains("wait=true") || request.needs_leader {
             line.push('N');
         }
         if request.method != crate::protocol::Method::Get {
@@ -354,6 +368,9 @@ impl Connection {
         }
         if let Some(proxy) = &self.http.proxy {
             let _ = write!(line, " -p -x {}", quote(proxy));
+        }
+        if request.needs_leader {
+            let _ = write!(line, " -H '{}: {}'", NEEDS_LEADER.0, NEEDS_LEADER.1);
         }
         if let Some((user, _)) = &self.http.authorization {
             let _ = write!(line, " -u {}", quote(&format!("{user}:PASSWORD")));
@@ -494,6 +511,8 @@ struct Socket {
     ready: AtomicBool,
     /// Something of the request was sent.
     sent: AtomicBool,
+    /// It was broken off from here.
+    shut_down: AtomicBool,
 }
 
 impl Socket {

@@ -12,12 +12,14 @@
 //!
 //! - What may be typed is in [`cli`]; what holds for a run in [`settings`].
 //! - A request that is answered once goes through [`commands::request`].
+//! - By which API something is watched is in [`apis`].
 //! - A watch: bytes become lines in [`decode`], events in [`protocol`]; [`watch::session`]
 //!   decides what is proven and what is asked next; [`watch::driver`] has the threads;
 //!   [`show`] turns what comes out into records by [`mod@print`], in the one loop of [`inbox`].
 //! - An error says in [`error`] what it means, what to do, and how the process ends
 //!   ([`exit`]).
 
+pub mod apis;
 pub mod app;
 pub mod checkpoint;
 pub mod cli;

@@ -331,23 +331,13 @@ fn authorization(
 
 /// Which API is asked for.
 fn api(cli: &Cli, around: Surroundings<'_>) -> Result<Api, Error> {
-    let (api, named) = match (cli.global.api, around.get("ETCDCTL_API").as_deref()) {
-        (Some(api), _) => (api, "--api v3"),
-        (None, None | Some("auto")) => (Api::Auto, ""),
-        (None, Some("2" | "v2")) => (Api::V2, ""),
-        (None, Some("3" | "v3")) => (Api::V3, "ETCDCTL_API=3"),
-        (None, Some(other)) => {
-            return Err(Error::Usage(format!("ETCDCTL_API='{other}': it is 2 or 3")));
-        }
-    };
-    let watches = matches!(cli.command, Command::Watch(_) | Command::Replay(_));
-    if watches && api == Api::V3 {
-        return Err(Error::Usage(format!(
-            "{named} is not supported by watch and replay in this version: use --api v2 or \
-             ETCDCTL_API=2"
-        )));
+    match (cli.global.api, around.get("ETCDCTL_API").as_deref()) {
+        (Some(api), _) => Ok(api),
+        (None, None | Some("auto")) => Ok(Api::Auto),
+        (None, Some("2" | "v2")) => Ok(Api::V2),
+        (None, Some("3" | "v3")) => Ok(Api::V3),
+        (None, Some(other)) => Err(Error::Usage(format!("ETCDCTL_API='{other}': it is 2 or 3"))),
     }
-    Ok(api)
 }
 
 /// Refuses, rather than ignores, what this version can't do.

@@ -1,15 +1,18 @@
 //! A watch as it is shown: the session's reports become records, in order, and a checkpoint
 //! says how far they were written.
 
+use std::collections::VecDeque;
 use std::path::PathBuf;
+use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::apis::{self, Watched};
 use crate::checkpoint::{Checkpoint, Store};
 use crate::cli;
 use crate::error::{Error, describe_failure, none_answered};
 use crate::http::Http;
 use crate::inbox::{Inbox, Stop};
-use crate::model::{Fingerprint, Index, Scope};
+use crate::model::{Event, Fingerprint, Index, Scope};
 use crate::print::{json, text};
 use crate::protocol::v2;
 use crate::settings::Settings;
@@ -31,7 +34,7 @@ const CHECKPOINT_PACE: Duration = Duration::from_millis(200);
 )]
 pub struct Show {
     /// The key, or all below it.
-    pub scope: Scope,
+    pub watched: Watched,
     /// Where it begins.
     pub start: Start,
     /// Where it ends.
@@ -78,43 +81,24 @@ pub fn run(mut show: Show, settings: &Settings) -> Result<(), Stop> {
         Until::Forever => "watching",
         Until::Present { .. } => "replaying",
     };
+    let mut scopes = show.watched.scopes(settings.api)?;
     let opened = show
         .checkpoint
         .as_deref()
-        .map(|path| Store::open(path, &show.scope))
+        .map(|path| Store::open(path, &scopes))
         .transpose()?;
     let (store, earlier) = opened.map_or((None, None), |(store, earlier)| (Some(store), earlier));
-    if let Some(earlier) = &earlier {
-        // Where it stopped wins over where it was told to begin.
+    let earlier = earlier.map(|(earlier, place)| {
+        // Where it stopped wins over where it was told to begin, and by which API.
+        scopes = vec![scopes.swap_remove(place)];
         show.start = Start::At(earlier.index.next());
         show.snapshot = false;
-    }
-    let mut inbox = Inbox::new(settings, doing, show.scope.key.as_str())?;
+        earlier
+    });
+    let mut inbox = Inbox::new(settings, doing, &show.watched.key)?;
     inbox.heed_reader();
-    let http = Http::new(settings, inbox.log(settings))?;
-    let plan = Plan {
-        scope: show.scope.clone(),
-        start: show.start,
-        until: show.until,
-        stream: show.stream,
-        on_gap: show.on_gap,
-        snapshot: show.snapshot,
-        expand: show.expand,
-        stale_after: show.stale_after,
-        cluster: earlier.as_ref().map(|earlier| earlier.cluster.clone()),
-        last: earlier.as_ref().and_then(|earlier| earlier.last.clone()),
-        endpoints: settings.endpoints.len(),
-        history: v2::HISTORY,
-        snapshot_behind: v2::SNAPSHOT_BEHIND,
-        seed: fastrand::u64(..),
-        budget: Budget::new(show.buffer),
-    };
-    let means = Means {
-        http,
-        endpoints: settings.endpoints.clone(),
-        max_event: settings.max_event,
-    };
-    driver::start(plan, means, inbox.delivery());
+    let log = inbox.log(settings);
+    let http = Http::new(settings, log.clone())?;
     let mut viewer = Viewer {
         left: show.count,
         out: Vec::new(),
@@ -127,14 +111,38 @@ pub fn run(mut show: Show, settings: &Settings) -> Result<(), Stop> {
             written: None,
             is_behind: false,
         },
+        scope: None,
         show,
         settings,
     };
-    let ended = viewer.follow(&mut inbox);
+    let mut ended = Ok(Ended::Elsewhere);
+    let mut scopes = scopes.into_iter().peekable();
+    while let (Ok(Ended::Elsewhere), Some(scope)) = (&ended, scopes.next()) {
+        if let Some(log) = &log {
+            log(format!("* by etcd's {} API", apis::name(&scope)));
+        }
+        ended = viewer.watch(scope, scopes.peek(), &http, &mut inbox);
+    }
     inbox.screen.clear();
     // What was printed counts, however the run ended.
     let saved = viewer.save();
-    ended.and(saved)
+    ended.map(drop).and(saved)
+}
+
+/// What arrives while a watch runs.
+enum Arrival {
+    /// Something of the watch of this API's place.
+    Report(usize, Report),
+    /// Whether it is another API that holds what is watched.
+    Checked(bool),
+}
+
+/// How a watch ended.
+enum Ended {
+    /// As it should.
+    Done,
+    /// What is watched is had by another API.
+    Elsewhere,
 }
 
 /// How far records were written, and the checkpoint that says so.
@@ -150,6 +158,8 @@ struct Reached {
 
 struct Viewer<'s> {
     show: Show,
+    /// What is watched, by the API that is spoken.
+    scope: Option<Scope>,
     settings: &'s Settings,
     /// How many events are still wanted.
     left: Option<u64>,
@@ -159,19 +169,61 @@ struct Viewer<'s> {
 }
 
 impl Viewer<'_> {
-    fn follow(&mut self, inbox: &mut Inbox<Report>) -> Result<(), Stop> {
+    /// Watches `scope`, unless it turns out that `other` is where something is.
+    fn watch(
+        &mut self,
+        scope: Scope,
+        other: Option<&Scope>,
+        http: &Http,
+        inbox: &mut Inbox<Arrival>,
+    ) -> Result<Ended, Stop> {
+        let place = usize::from(other.is_none());
+        if !scope.key.is_path() && self.settings.authorization.is_some() {
+            let why = "v3: a user is not supported with v3 in this version";
+            return Err(Error::Usage(why.to_owned()).into());
+        }
+        let running = self.start(scope.clone(), http, inbox, place);
+        let mut waiting = None;
+        if let Some(other) = other.filter(|_| self.settings.authorization.is_none()) {
+            // While that is found out, what arrives waits.
+            waiting = Some(VecDeque::new());
+            let (deliver, http) = (inbox.delivery(), http.clone());
+            let (endpoints, other) = (self.settings.endpoints.clone(), other.clone());
+            let key = scope.key.clone();
+            thread::spawn(move || {
+                let is_elsewhere = apis::is_elsewhere(&http, &endpoints, &key, &other);
+                deliver(Arrival::Checked(is_elsewhere))
+            });
+        }
+        self.scope = Some(scope);
         loop {
             let due = self.save_due();
             match inbox.receive_until(due)? {
-                Some(Report::Update(update)) => self.show(update, inbox)?,
-                Some(Report::Moved(position)) => {
-                    self.show(Update::Position(position.take()), inbox)?;
+                Some(Arrival::Report(of, report)) if of == place => match &mut waiting {
+                    Some(waiting) => waiting.push_back(report),
+                    None => {
+                        if let Some(ended) = self.take(report, other.is_some(), inbox)? {
+                            return Ok(ended);
+                        }
+                    }
+                },
+                Some(Arrival::Checked(true)) if waiting.is_some() => {
+                    running.give_up();
+                    let key = &self.show.watched.key;
+                    let notice = format!(
+                        "v2 has nothing at {key}: v3 is watched instead, as --api v3 asks for"
+                    );
+                    inbox.screen.notice("api", &notice);
+                    return Ok(Ended::Elsewhere);
                 }
-                Some(Report::Finished(outcome)) => return self.finish(outcome),
-                None => {}
-            }
-            if self.left == Some(0) {
-                return Ok(());
+                Some(Arrival::Checked(_)) => {
+                    for report in waiting.take().into_iter().flatten() {
+                        if let Some(ended) = self.take(report, other.is_some(), inbox)? {
+                            return Ok(ended);
+                        }
+                    }
+                }
+                Some(Arrival::Report(..)) | None => {}
             }
             if self.save_due().is_some_and(|due| due <= Instant::now()) {
                 self.save()?;
@@ -179,12 +231,72 @@ impl Viewer<'_> {
         }
     }
 
-    fn show(&mut self, update: Update, inbox: &mut Inbox<Report>) -> Result<(), Stop> {
+    fn start(
+        &self,
+        scope: Scope,
+        http: &Http,
+        inbox: &Inbox<Arrival>,
+        place: usize,
+    ) -> driver::Running {
+        let show = &self.show;
+        let plan = Plan {
+            start: show.start,
+            until: show.until,
+            stream: show.stream,
+            previous: show.previous || self.settings.output == cli::Output::Json,
+            on_gap: show.on_gap,
+            snapshot: show.snapshot,
+            // Where there are no directories, each key that goes has an event of its own.
+            expand: show.expand && scope.key.is_path(),
+            scope,
+            stale_after: show.stale_after,
+            cluster: self.progress.cluster.clone(),
+            last: self.progress.last.clone(),
+            endpoints: self.settings.endpoints.len(),
+            history: v2::HISTORY,
+            snapshot_behind: v2::SNAPSHOT_BEHIND,
+            seed: fastrand::u64(..),
+            budget: Budget::new(show.buffer),
+        };
+        let means = Means {
+            http: http.clone(),
+            endpoints: self.settings.endpoints.clone(),
+            max_event: self.settings.max_event,
+        };
+        let deliver = inbox.delivery();
+        driver::start(plan, means, move |report| {
+            deliver(Arrival::Report(place, report))
+        })
+    }
+
+    /// Shows what is reported; how the watch ended, if it did.
+    fn take(
+        &mut self,
+        report: Report,
+        has_other: bool,
+        inbox: &mut Inbox<Arrival>,
+    ) -> Result<Option<Ended>, Stop> {
+        match report {
+            Report::Update(update) => self.show(update, inbox)?,
+            Report::Moved(position) => self.show(Update::Position(position.take()), inbox)?,
+            Report::Finished(outcome) => {
+                return match self.finish(outcome) {
+                    Ok(()) => Ok(Some(Ended::Done)),
+                    Err(Stop::Error(error)) if has_other && error.is_api_off() => {
+                        Ok(Some(Ended::Elsewhere))
+                    }
+                    Err(stop) => Err(stop),
+                };
+            }
+        }
+        Ok((self.left == Some(0)).then_some(Ended::Done))
+    }
+
+    fn show(&mut self, update: Update, inbox: &mut Inbox<Arrival>) -> Result<(), Stop> {
         match update {
             Update::Events(events) => self.show_events(&events, inbox)?,
             Update::Gap(gap) => {
-                let key = self.show.scope.key.as_str();
-                let line = text::gap(&gap, key, self.style());
+                let line = text::gap(&gap, self.key(), self.style());
                 self.show_own(&json::gap(&gap), &line);
                 self.flush(inbox)?;
             }
@@ -245,23 +357,20 @@ impl Viewer<'_> {
         Ok(())
     }
 
-    fn show_events(&mut self, events: &[Held], inbox: &mut Inbox<Report>) -> Result<(), Stop> {
+    fn show_events(&mut self, events: &[Held], inbox: &mut Inbox<Arrival>) -> Result<(), Stop> {
         let mut shown = 0;
         let mut last = None;
-        for event in events.iter().filter_map(Held::event) {
-            if self.left.is_some_and(|left| shown == left) {
-                break;
+        'all: for held in events {
+            for event in held.events() {
+                if self.left.is_some_and(|left| shown == left) {
+                    // In the middle of a transaction: all of it comes again.
+                    break 'all;
+                }
+                shown += 1;
+                self.render(&event);
             }
-            shown += 1;
-            last = Some((event.index(), Fingerprint::of(&event)));
-            match self.settings.output {
-                cli::Output::Json => {
-                    json::event(&event, self.settings.stdout_is_terminal, &mut self.out);
-                }
-                cli::Output::Text => {
-                    text::event(&event, self.style(), &mut self.line);
-                    self.take_line();
-                }
+            if let Some(event) = held.events().next_back() {
+                last = Some((event.index(), Fingerprint::of(&event)));
             }
         }
         self.left = self.left.map(|left| left - shown);
@@ -276,7 +385,19 @@ impl Viewer<'_> {
         Ok(())
     }
 
-    fn show_status(&mut self, status: &Status, inbox: &Inbox<Report>) -> Result<(), Stop> {
+    fn render(&mut self, event: &Event<'_>) {
+        match self.settings.output {
+            cli::Output::Json => {
+                json::event(event, self.settings.stdout_is_terminal, &mut self.out);
+            }
+            cli::Output::Text => {
+                text::event(event, self.style(), &mut self.line);
+                self.take_line();
+            }
+        }
+    }
+
+    fn show_status(&mut self, status: &Status, inbox: &Inbox<Arrival>) -> Result<(), Stop> {
         let endpoint = self.url(status.endpoint);
         let cause = status.cause.as_ref().map(describe_failure);
         if status.notable {
@@ -319,7 +440,12 @@ impl Viewer<'_> {
     }
 
     fn own_line(&self, index: Index, action: &str) -> String {
-        text::own(index, action, self.show.scope.key.as_str(), self.style())
+        text::own(index, action, self.key(), self.style())
+    }
+
+    /// The key that is watched.
+    fn key(&self) -> &str {
+        self.scope.as_ref().map_or("", |scope| scope.key.as_str())
     }
 
     fn take_line(&mut self) {
@@ -327,7 +453,7 @@ impl Viewer<'_> {
         self.line.clear();
     }
 
-    fn flush(&mut self, inbox: &Inbox<Report>) -> Result<(), Stop> {
+    fn flush(&mut self, inbox: &Inbox<Arrival>) -> Result<(), Stop> {
         let printed = inbox.screen.print(&mut self.out);
         self.out.shrink_to(KEPT_BUFFER);
         self.line.shrink_to(KEPT_BUFFER);
@@ -345,8 +471,9 @@ impl Viewer<'_> {
 
     fn save(&mut self) -> Result<(), Stop> {
         let reached = &mut self.progress;
-        let (Some(store), Some(cluster), Some(index), true) = (
+        let (Some(store), Some(scope), Some(cluster), Some(index), true) = (
             &reached.store,
+            &self.scope,
             &reached.cluster,
             reached.index,
             reached.is_behind,
@@ -354,12 +481,7 @@ impl Viewer<'_> {
             return Ok(());
         };
         let last = reached.last.clone();
-        store.write(&Checkpoint::new(
-            &self.show.scope,
-            cluster.clone(),
-            index,
-            last,
-        ))?;
+        store.write(&Checkpoint::new(scope, cluster.clone(), index, last))?;
         reached.written = Some(Instant::now());
         reached.is_behind = false;
         Ok(())

@@ -1,10 +1,10 @@
 //! `replay`.
 
-use super::request::parse_key;
+use crate::apis::Watched;
 use crate::cli;
 use crate::error::Error;
 use crate::inbox::Stop;
-use crate::model::{Index, Scope};
+use crate::model::Index;
 use crate::settings::Settings;
 use crate::show::{self, Show};
 use crate::watch::{Start, Until};
@@ -28,9 +28,10 @@ pub fn run(typed: &cli::Replay, settings: &Settings) -> Result<(), Stop> {
     }
     show::run(
         Show {
-            scope: Scope {
-                key: parse_key(&typed.key)?,
+            watched: Watched {
+                key: typed.key.clone(),
                 recursive: typed.recursive,
+                prefix: typed.prefix,
             },
             start,
             until: Until::Present {

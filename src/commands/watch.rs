@@ -1,9 +1,9 @@
 //! `watch`.
 
-use super::request::parse_key;
+use crate::apis::Watched;
 use crate::cli;
 use crate::inbox::Stop;
-use crate::model::{Index, Scope};
+use crate::model::Index;
 use crate::settings::Settings;
 use crate::show::{self, Show};
 use crate::watch::{Start, Until};
@@ -24,9 +24,10 @@ pub fn run(typed: &cli::Watch, settings: &Settings) -> Result<(), Stop> {
     };
     show::run(
         Show {
-            scope: Scope {
-                key: parse_key(&typed.key)?,
+            watched: Watched {
+                key: typed.key.clone(),
                 recursive: typed.recursive,
+                prefix: typed.prefix,
             },
             start: from.map_or(Start::Now, Start::At),
             until: Until::Forever,

@@ -55,6 +55,8 @@ pub struct Request {
     pub body: Option<Body>,
     /// Whether it changes the store, so that it must not be sent twice.
     pub writes: bool,
+    /// Whether a member without a leader is to break it off, rather than to stay silent (v3).
+    pub needs_leader: bool,
 }
 
 /// What is sent along with a request.

@@ -9,24 +9,28 @@
 use std::collections::HashMap;
 use std::io::Read;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender, SyncSender};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::{
     Ask, Budget, End, Failure, Input, Outcome, Parcel, Plan, Session, Step, Ticket, Update,
 };
-use crate::decode::Lines;
-use crate::http::{Connection, Http, Limits, PATIENCE, QUORUM_PATIENCE, read_failure};
+use crate::decode::{Lines, Messages, Part, TooLong};
+use crate::http::{Connection, Http, Limits, PATIENCE, QUORUM_PATIENCE, Reply, read_failure};
 use crate::model::{Index, Key, Scope, StateNode};
 use crate::protocol::v2::fault;
-use crate::protocol::{Head, Malformed, Request, v2};
+use crate::protocol::v3::{Portion, Told};
+use crate::protocol::{Head, Malformed, Refusal, Request, v2, v3};
 use crate::settings::Endpoint;
 
 /// How many inputs wait for the session: enough to keep it busy, few enough that a reader
 /// thread soon feels that it is behind.
 const INBOX: usize = 64;
+
+/// How much of a watch by v3 is read at once.
+const BUFFER: usize = 64 * 1024;
 
 /// A whole state is never larger than this.
 const MAX_STATE: usize = 1 << 30;
@@ -81,14 +85,40 @@ impl Moved {
     }
 }
 
-/// Runs a watch on a thread of its own until it ends by itself. It also ends, silently, when
-/// nobody takes its reports any more.
-pub fn start(plan: Plan, means: Means, report: impl Fn(Report) -> bool + Send + 'static) {
+/// A watch that was started, and can be given up.
+#[derive(Debug)]
+pub struct Running {
+    inputs: SyncSender<Input>,
+    is_given_up: Arc<AtomicBool>,
+}
+
+impl Running {
+    /// Ends it, with its connections. What it has reported by then stands.
+    pub fn give_up(self) {
+        self.is_given_up.store(true, Ordering::Relaxed);
+        // Where its inbox is full it needs no waking.
+        let _ = self.inputs.try_send(Input::Tick);
+    }
+}
+
+/// Runs a watch on a thread of its own until it ends by itself, or is given up. It also ends,
+/// silently, when nobody takes its reports any more.
+pub fn start(
+    plan: Plan,
+    means: Means,
+    report: impl Fn(Report) -> bool + Send + 'static,
+) -> Running {
+    let (inputs, inbox) = mpsc::sync_channel(INBOX);
+    let is_given_up = Arc::new(AtomicBool::new(false));
+    let running = Running {
+        inputs: inputs.clone(),
+        is_given_up: Arc::clone(&is_given_up),
+    };
     thread::spawn(move || {
-        let (inputs, inbox) = mpsc::sync_channel(INBOX);
         let mut driver = Driver {
             lanes: Lanes {
                 scope: plan.scope.clone(),
+                previous: plan.previous,
                 budget: plan.budget.clone(),
                 means,
                 inputs,
@@ -97,15 +127,19 @@ pub fn start(plan: Plan, means: Means, report: impl Fn(Report) -> bool + Send + 
             },
             session: Session::new(plan, Instant::now()),
             inbox,
+            is_given_up,
         };
         driver.run(&report);
+        driver.lanes.close_all();
     });
+    running
 }
 
 struct Driver {
     session: Session,
     lanes: Lanes,
     inbox: Receiver<Input>,
+    is_given_up: Arc<AtomicBool>,
 }
 
 impl Driver {
@@ -148,6 +182,9 @@ impl Driver {
             let Some(next) = self.next_input() else {
                 return;
             };
+            if self.is_given_up.load(Ordering::Relaxed) {
+                return;
+            }
             if let Input::Ended { ticket, .. } = next {
                 self.lanes.ended(ticket);
             }
@@ -190,6 +227,12 @@ enum Reads {
         /// All below it too.
         recursive: bool,
     },
+    /// The messages of a watch (v3).
+    Messages,
+    /// The store's revision (v3).
+    Revision,
+    /// That, and keys with their values (v3).
+    Pairs,
 }
 
 /// A thread with a connection that it keeps.
@@ -206,6 +249,8 @@ struct Lane {
 /// All threads with connections.
 struct Lanes {
     scope: Scope,
+    /// Whether values before an event are wanted.
+    previous: bool,
     budget: Budget,
     means: Means,
     inputs: SyncSender<Input>,
@@ -222,11 +267,21 @@ impl Lanes {
         // its connection, or keep it, leaves that alone.
         let is_quick = match ask {
             Ask::Wait { hangs, renews, .. } => !hangs && !renews,
-            Ask::Stream | Ask::Alarm => false,
-            Ask::Index | Ask::State | Ask::Look(_) | Ask::Next { .. } | Ask::Walk { .. } => true,
+            Ask::Stream | Ask::Alarm | Ask::Revisions { .. } | Ask::Proof { .. } => false,
+            Ask::Index
+            | Ask::State
+            | Ask::Look(_)
+            | Ask::Next { .. }
+            | Ask::Walk { .. }
+            | Ask::Kept { .. }
+            | Ask::Reach(_) => true,
         };
         let mut lane = self.lane(endpoint, is_quick);
-        let (request, reads, limits) = request_for(&self.scope, ask);
+        let (request, reads, limits) = if self.scope.key.is_path() {
+            by_v2(&self.scope, ask)
+        } else {
+            by_v3(&self.scope, self.previous, ask)
+        };
         lane.endpoint = endpoint;
         let order = Order {
             ticket,
@@ -263,6 +318,7 @@ impl Lanes {
         }
         let (orders, queue) = mpsc::channel();
         let reader = Reader {
+            scope: self.scope.clone(),
             inputs: self.inputs.clone(),
             budget: self.budget.clone(),
             max_event: self.means.max_event,
@@ -298,6 +354,12 @@ impl Lanes {
         }
     }
 
+    fn close_all(&mut self) {
+        for lane in self.busy.values() {
+            lane.connection.shut_down();
+        }
+    }
+
     fn ended(&mut self, ticket: Ticket) {
         if let Some(mut lane) = self.busy.remove(&ticket) {
             lane.is_warm = !std::mem::take(&mut lane.spent);
@@ -309,29 +371,34 @@ impl Lanes {
     }
 }
 
-fn request_for(scope: &Scope, ask: &Ask) -> (Request, Reads, Limits) {
-    let patient = |idle| Limits {
+/// A request that needs a majority.
+const AGREED: Limits = Limits {
+    head: Some(QUORUM_PATIENCE),
+    idle: Some(PATIENCE),
+};
+
+/// A request that is answered at once, and then perhaps never again.
+const fn patient(idle: Option<Duration>) -> Limits {
+    Limits {
         head: Some(PATIENCE),
         idle,
-    };
+    }
+}
+
+fn by_v2(scope: &Scope, ask: &Ask) -> (Request, Reads, Limits) {
     match ask {
         Ask::Stream => (v2::stream(scope), Reads::Events, patient(None)),
         Ask::Wait { from, hangs, .. } => {
             let idle = (!hangs).then_some(PATIENCE);
             (v2::wait(scope, *from), Reads::Events, patient(idle))
         }
-        Ask::Index => {
-            let limits = Limits {
-                head: Some(QUORUM_PATIENCE),
-                idle: Some(PATIENCE),
-            };
-            (read_index(&scope.key), Reads::Index, limits)
-        }
+        // A session by v2 asks none of the last four.
+        Ask::Index
+        | Ask::Revisions { .. }
+        | Ask::Proof { .. }
+        | Ask::Kept { .. }
+        | Ask::Reach(_) => (read_index(&scope.key), Reads::Index, AGREED),
         Ask::State => {
-            let limits = Limits {
-                head: Some(QUORUM_PATIENCE),
-                idle: Some(PATIENCE),
-            };
             let how = v2::Read {
                 recursive: scope.recursive,
                 sorted: false,
@@ -341,16 +408,12 @@ fn request_for(scope: &Scope, ask: &Ask) -> (Request, Reads, Limits) {
             (
                 v2::read(&scope.key, how),
                 Reads::State { recursive },
-                limits,
+                AGREED,
             )
         }
         Ask::Look(key) => {
-            let limits = Limits {
-                head: Some(QUORUM_PATIENCE),
-                idle: Some(PATIENCE),
-            };
             let key = event_key(key, scope);
-            (read_index(&key), Reads::State { recursive: false }, limits)
+            (read_index(&key), Reads::State { recursive: false }, AGREED)
         }
         Ask::Next { key, from } => {
             let scope = Scope {
@@ -365,6 +428,34 @@ fn request_for(scope: &Scope, ask: &Ask) -> (Request, Reads, Limits) {
             let request = v2::wait_anywhere(Some(*from));
             (request, Reads::Events, patient(Some(PATIENCE)))
         }
+    }
+}
+
+fn by_v3(scope: &Scope, previous: bool, ask: &Ask) -> (Request, Reads, Limits) {
+    let watch = |request| (request, Reads::Messages, patient(None));
+    match ask {
+        Ask::Revisions { from, in_fragments } => {
+            watch(v3::watch(scope, *from, previous, *in_fragments))
+        }
+        Ask::Proof {
+            from,
+            marker,
+            in_fragments,
+        } => watch(v3::watch_with_marker(scope, *from, *marker, *in_fragments)),
+        Ask::State => (v3::state(scope), Reads::Pairs, AGREED),
+        Ask::Look(key) => (v3::read_at(key, None), Reads::Pairs, AGREED),
+        Ask::Kept { key, at } => (v3::read_at(key, Some(*at)), Reads::Pairs, AGREED),
+        Ask::Reach(at) => {
+            let key = scope.key.as_str().as_bytes();
+            (v3::read_at(key, Some(*at)), Reads::Revision, AGREED)
+        }
+        // A session by v3 asks none of the others.
+        Ask::Index
+        | Ask::Stream
+        | Ask::Wait { .. }
+        | Ask::Next { .. }
+        | Ask::Alarm
+        | Ask::Walk { .. } => (v3::revision(scope), Reads::Revision, AGREED),
     }
 }
 
@@ -386,8 +477,12 @@ fn read_index(key: &Key) -> Request {
     )
 }
 
+/// How soon it is looked again whether the reader of the output has caught up.
+const PRESSURE_POLL: Duration = Duration::from_millis(5);
+
 /// The reading half of a lane.
 struct Reader {
+    scope: Scope,
     inputs: SyncSender<Input>,
     budget: Budget,
     max_event: usize,
@@ -427,8 +522,19 @@ impl Reader {
                 };
             }
         };
-        self.pass_head(order.ticket, reply.head.clone())?;
+        // v3 tells in the body what v2 tells in the head.
+        if matches!(
+            order.reads,
+            Reads::Index | Reads::Events | Reads::State { .. }
+        ) {
+            self.pass_head(order.ticket, reply.head.clone())?;
+        }
         match order.reads {
+            Reads::Messages => {
+                let head = reply.head.clone();
+                self.pass_messages(order, &head, reply.into_reader())
+            }
+            Reads::Revision | Reads::Pairs => self.pass_reply(order, reply),
             Reads::Index => Some(reply.read_whole(self.max_event).map(drop)),
             Reads::Events => self.pass_events(order.ticket, reply.into_reader()),
             Reads::State { recursive } => {
@@ -444,6 +550,121 @@ impl Reader {
                 }
             }
         }
+    }
+
+    /// Passes on the reply to a read by v3.
+    fn pass_reply(&self, order: &Order, reply: Reply) -> Option<Result<(), Failure>> {
+        let head = reply.head.clone();
+        let read = reply
+            .read_whole(MAX_STATE)
+            .and_then(|body| v3::parse_reply(&body).map_err(Failure::Malformed));
+        let read = match read {
+            Ok(read) => read,
+            Err(failure) => return Some(Err(failure)),
+        };
+        self.pass_head(
+            order.ticket,
+            Head {
+                index: Some(read.revision),
+                cluster: Some(read.cluster),
+                ..head
+            },
+        )?;
+        if order.reads == Reads::Pairs {
+            let nodes = read.pairs.into_iter().map(StateNode::from).collect();
+            self.pass_state(order.ticket, nodes)?;
+        }
+        Some(Ok(()))
+    }
+
+    /// Passes on what a watch by v3 tells.
+    fn pass_messages(
+        &self,
+        order: &Order,
+        head: &Head,
+        mut body: impl Read,
+    ) -> Option<Result<(), Failure>> {
+        let mut messages = Messages::new(self.max_event);
+        let mut assembler = v3::Assembler::new(self.scope.clone());
+        let mut buffer = vec![0; BUFFER];
+        let mut is_registered = false;
+        loop {
+            let count = match body.read(&mut buffer) {
+                Ok(0) => break,
+                Ok(count) => count,
+                Err(error) => return Some(Err(read_failure(&error))),
+            };
+            let mut bytes = buffer.get(..count).unwrap_or_default();
+            loop {
+                let told = match messages.next(&mut bytes) {
+                    Ok(None) => break,
+                    Ok(Some(Part::Element(text))) => assembler
+                        .event(text)
+                        .map(|portion| portion.map(Told::Events).into_iter().collect()),
+                    Ok(Some(Part::Message(text))) => assembler.message(text),
+                    Err(TooLong { limit }) => return Some(Err(Failure::TooLong(limit))),
+                };
+                let told: Vec<Told> = match told {
+                    Ok(told) => told,
+                    Err(malformed) => return Some(Err(Failure::Malformed(malformed))),
+                };
+                for told in told {
+                    let is_created = matches!(told, Told::Created { .. });
+                    // A marker has a watch of its own, which is registered later.
+                    if is_created && std::mem::replace(&mut is_registered, true) {
+                        continue;
+                    }
+                    if let Err(failure) = self.pass_told(order, head, told)? {
+                        return Some(Err(failure));
+                    }
+                }
+            }
+        }
+        if messages.is_broken_off() {
+            let why = "the reply broke off in the middle of a message".to_owned();
+            return Some(Err(Failure::Cut(why)));
+        }
+        Some(Ok(()))
+    }
+
+    fn pass_told(&self, order: &Order, head: &Head, told: Told) -> Option<Result<(), Failure>> {
+        let ticket = order.ticket;
+        let input = match told {
+            Told::Created { revision, cluster } => Input::Head {
+                ticket,
+                head: Head {
+                    index: Some(revision),
+                    cluster: Some(cluster),
+                    ..head.clone()
+                },
+            },
+            Told::Events(Portion {
+                batch,
+                begins,
+                is_past,
+            }) => {
+                // The server waits, and its history goes on: nothing is lost by reading later.
+                while self.budget.is_spent() && !order.connection.is_shut_down() {
+                    thread::sleep(PRESSURE_POLL);
+                }
+                Input::Revisions {
+                    ticket,
+                    parcel: Parcel::new(batch, &self.budget),
+                    begins,
+                    is_past,
+                }
+            }
+            Told::Over { upto } => Input::Over { ticket, upto },
+            Told::Compacted(upto) => return Some(Err(Failure::Compacted(upto))),
+            Told::Refused(fault) => {
+                let refusal = Refusal {
+                    fault,
+                    head: head.clone(),
+                };
+                return Some(Err(Failure::Refused(Box::new(refusal))));
+            }
+        };
+        self.inputs.send(input).ok().map(Ok)
     }
 
     fn pass_state(&self, ticket: Ticket, nodes: Vec<StateNode>) -> Option<()> {

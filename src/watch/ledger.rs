@@ -5,7 +5,8 @@
 //! them is proven. Out of scope: how a proof is had (`session`).
 //!
 //! Three things prove something, and nothing else does:
-//! - an event at index e proves e itself: an index names one event at most;
+//! - an event at index e proves e itself: an index names one event at most, and in v3 one
+//!   transaction, all of which comes at once;
 //! - an event at f that etcd found **in history** for `waitIndex=a+1` proves `(a, f]`;
 //! - a wait on `waitIndex=a+1` that was registered at index x and ended without an event is a
 //!   *witness* that there is none in `(a, x]`. A server can end it so by mistake, where it was
@@ -13,32 +14,34 @@
 //!   is proven.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 use super::Parcel;
 use crate::model::{Cause, Event, Index};
 
-/// An event, held until everything before it is proven.
+/// What happened at one index, held until everything before it is proven: one event, or in v3 all
+/// of a transaction.
 #[derive(Clone, Debug)]
 pub struct Held {
-    /// The batch it lies in.
+    /// The batch they lie in.
     pub parcel: Arc<Parcel>,
-    /// Its place there, counted from 0.
-    pub position: usize,
+    /// Their places there, counted from 0.
+    pub places: Range<usize>,
 }
 
 impl Held {
-    /// The event itself.
-    #[must_use]
-    pub fn event(&self) -> Option<Event<'_>> {
-        self.parcel.batch().event(self.position)
+    /// The events themselves.
+    pub fn events(&self) -> impl DoubleEndedIterator<Item = Event<'_>> {
+        let batch = self.parcel.batch();
+        self.places.clone().filter_map(|place| batch.event(place))
     }
 }
 
 /// What the cursor passed.
 #[derive(Clone, Debug)]
 pub enum Passed {
-    /// An event, at its index.
+    /// What happened at an index.
     Event(Index, Held),
     /// `(after, upto]` can't be known any more.
     Lost {
@@ -185,7 +188,7 @@ impl Ledger {
         is_overlooked
     }
 
-    /// Takes an event at `index`; one that is held or was released already changes nothing.
+    /// Takes what happened at `index`; what that is held or was released already changes nothing.
     pub fn hold(&mut self, index: Index, held: Held) {
         if index <= self.cursor {
             return;
@@ -275,7 +278,7 @@ mod tests {
     fn held() -> Held {
         Held {
             parcel: Arc::new(Parcel::new(Batch::default(), &Budget::new(1))),
-            position: 0,
+            places: 0..1,
         }
     }
 

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 
+use super::Held;
 use crate::model::{Change, Event, Index, Key, Scope, StateNode};
 
 /// Keys with their values at one index.
@@ -42,12 +43,18 @@ impl Mirror {
         self.index = self.index.max(index);
     }
 
-    /// Applies an event; the keys that went with a directory that it removed, those below
-    /// others first. An event that the state has already taken in changes nothing.
-    pub fn apply(&mut self, event: &Event<'_>) -> Vec<StateNode> {
-        if event.index() <= self.index {
-            return Vec::new();
+    /// Applies what happened at one index; the keys that went with a directory that it removed,
+    /// those below others first. What the state has already taken in changes nothing.
+    pub fn apply(&mut self, held: &Held) -> Vec<StateNode> {
+        let mut gone = Vec::new();
+        let index = self.index;
+        for event in held.events().filter(|event| event.index() > index) {
+            gone.extend(self.apply_one(&event));
         }
+        gone
+    }
+
+    fn apply_one(&mut self, event: &Event<'_>) -> Vec<StateNode> {
         self.index = event.index();
         let node = event.node();
         let key = node.key().to_owned();
@@ -147,6 +154,8 @@ impl Mirror {
 mod tests {
     use super::*;
     use crate::protocol::v2;
+    use crate::watch::{Budget, Parcel};
+    use std::sync::Arc;
 
     fn node(key: &str, value: &str, created: u64) -> StateNode {
         StateNode {
@@ -165,7 +174,10 @@ mod tests {
 
     fn apply(mirror: &mut Mirror, json: &str) -> Vec<String> {
         let batch = v2::parse_events(format!("{json}\n").into_bytes()).unwrap();
-        let gone = mirror.apply(&batch.event(0).unwrap());
+        let gone = mirror.apply(&Held {
+            places: 0..batch.len(),
+            parcel: Arc::new(Parcel::new(batch, &Budget::new(1))),
+        });
         gone.into_iter().map(|node| text(&node.key)).collect()
     }
 

@@ -74,6 +74,8 @@ pub struct Plan {
     pub until: Until,
     /// Whether a stream is opened: not worth it for a single event.
     pub stream: bool,
+    /// Whether the values before are shown: v3 need not look for them else.
+    pub previous: bool,
     /// What is done when events were lost.
     pub on_gap: OnGap,
     /// Whether the present state is told first.
@@ -208,6 +210,32 @@ pub enum Ask {
         /// The first index that will do.
         from: Index,
     },
+    /// Every event at or after a revision, or from now on (v3).
+    Revisions {
+        /// The first revision.
+        from: Option<Index>,
+        /// Whether messages come in fragments.
+        in_fragments: bool,
+    },
+    /// Likewise, and what happened anywhere from a revision on: when that has come, nothing is
+    /// left of what was before (v3).
+    Proof {
+        /// The first revision.
+        from: Index,
+        /// One that the store has reached.
+        marker: Index,
+        /// Whether messages come in fragments.
+        in_fragments: bool,
+    },
+    /// How one key was at a revision, agreed upon by a majority (v3).
+    Kept {
+        /// The key.
+        key: Vec<u8>,
+        /// The revision.
+        at: Index,
+    },
+    /// Whether the history after a revision is whole still (v3).
+    Reach(Index),
 }
 
 /// What happened.
@@ -228,6 +256,24 @@ pub enum Input {
         ticket: Ticket,
         /// The events.
         parcel: Parcel,
+    },
+    /// Events of a watch by revisions: all of those at their indexes.
+    Revisions {
+        /// Whose.
+        ticket: Ticket,
+        /// The events in scope.
+        parcel: Parcel,
+        /// The first revision of the message, where they are the first of it.
+        begins: Option<Index>,
+        /// The message is about the past, and not about what happens now.
+        is_past: bool,
+    },
+    /// A message of a watch by revisions is over.
+    Over {
+        /// Whose.
+        ticket: Ticket,
+        /// Everything up to here has come; none where more of the past may follow.
+        upto: Option<Index>,
     },
     /// The state that was asked for.
     State {
@@ -275,6 +321,8 @@ pub enum Failure {
     /// A member whose history may lie up to this index: it took a snapshot (etcd-facts.md,
     /// fact 16).
     Doubtful(Index),
+    /// What was asked for was compacted, up to this revision (v3).
+    Compacted(Index),
     /// The server is etcd, and does not serve this API.
     ApiOff {
         /// Which.

@@ -86,6 +86,7 @@ pub fn wait_anywhere(from: Option<Index>) -> Request {
         target: format!("/v2/keys/?wait=true&recursive=true{from}"),
         body: None,
         writes: false,
+        needs_leader: false,
     }
 }
 
@@ -123,6 +124,7 @@ pub fn write(write: &Write) -> Request {
         target: target(&write.key, &Query::default()),
         body: Some(Body::Form(form.0.into_bytes())),
         writes: true,
+        needs_leader: false,
     }
 }
 
@@ -137,6 +139,7 @@ pub fn delete(key: &Key, recursive: bool, dir: bool, condition: &Condition) -> R
         target: target(key, &query),
         body: None,
         writes: true,
+        needs_leader: false,
     }
 }
 
@@ -146,6 +149,7 @@ fn get(key: &Key, query: &Query) -> Request {
         target: target(key, query),
         body: None,
         writes: false,
+        needs_leader: false,
     }
 }
 

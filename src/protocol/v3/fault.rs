@@ -7,6 +7,7 @@ use crate::protocol::v2::fault as v2;
 /// gRPC's own codes.
 const DEADLINE_EXCEEDED: u32 = 4;
 const PERMISSION_DENIED: u32 = 7;
+const OUT_OF_RANGE: u32 = 11;
 const UNAVAILABLE: u32 = 14;
 const UNAUTHENTICATED: u32 = 16;
 
@@ -15,29 +16,63 @@ const NO_USER: &str = "etcdserver: user name is empty";
 /// Nothing was agreed upon, and nothing will be.
 const NO_LEADER: &str = "etcdserver: no leader";
 
+/// A message that is too large for a gateway.
+pub const TOO_LARGE: u32 = 8;
+/// A revision that the store has not reached yet.
+pub const FUTURE: u32 = 11;
+
 /// Reads an error's body, `{"error":…,"message":…,"code":N}`; `None` where it is none of etcd's.
-/// What v2 has a code for gets that code, so that a script needs to know one list only.
+/// Gateways from 3.6 on leave `error` out.
 #[must_use]
 pub fn parse(body: &[u8]) -> Option<Fault> {
     #[derive(serde::Deserialize)]
     struct WireFault {
-        error: String,
+        error: Option<String>,
+        message: Option<String>,
         code: u32,
     }
     let wire: WireFault = serde_json::from_slice(body).ok()?;
-    let code = match (wire.code, wire.error.as_str()) {
+    Some(read(wire.code, wire.error.or(wire.message)?))
+}
+
+/// What gRPC's `code` and etcd's `message` mean. What v2 has a code for gets that code, so that a
+/// script needs to know one list only.
+#[must_use]
+pub fn read(code: u32, message: String) -> Fault {
+    let code = match (code, message.as_str()) {
         (PERMISSION_DENIED | UNAUTHENTICATED, _) | (_, NO_USER) => v2::UNAUTHORIZED,
+        (OUT_OF_RANGE, text) if text.contains("has been compacted") => v2::INDEX_CLEARED,
+        (OUT_OF_RANGE, text) if text.contains("future revision") => FUTURE,
+        (_, text) if text.contains("received message larger than max") => TOO_LARGE,
         (_, NO_LEADER) => v2::LEADER_ELECT,
         // It may be carried out all the same.
         (DEADLINE_EXCEEDED | UNAVAILABLE, _) => v2::RAFT_INTERNAL,
         _ => 0,
     };
-    Some(Fault {
+    Fault {
         code,
-        message: wire.error,
+        message,
         cause: String::new(),
         index: Index::ZERO,
-    })
+    }
+}
+
+/// What the reason means for which a server cancels a watch.
+#[must_use]
+pub fn read_reason(reason: &str) -> Fault {
+    let code = match reason {
+        _ if reason.contains("PermissionDenied") || reason.contains("permission denied") => {
+            PERMISSION_DENIED
+        }
+        _ if reason.contains("Unauthenticated") => UNAUTHENTICATED,
+        _ if reason.contains(NO_LEADER) => UNAVAILABLE,
+        _ => 0,
+    };
+    let message = match reason {
+        "" => "the watch was cancelled".to_owned(),
+        reason => reason.to_owned(),
+    };
+    read(code, message)
 }
 
 #[cfg(test)]
@@ -57,6 +92,25 @@ mod tests {
         assert_eq!(code("etcdserver: no leader", 14), v2::LEADER_ELECT);
         assert_eq!(code("etcdserver: request timed out", 14), v2::RAFT_INTERNAL);
         assert_eq!(code("etcdserver: mvcc: database space exceeded", 8), 0);
+        let compacted = "etcdserver: mvcc: required revision has been compacted";
+        assert_eq!(code(compacted, 11), v2::INDEX_CLEARED);
+        let large = "grpc: received message larger than max (5242880 vs. 4194304)";
+        assert_eq!((code(large, 8), code(large, 11)), (TOO_LARGE, TOO_LARGE));
+        let future = "etcdserver: mvcc: required revision is a future revision";
+        assert_eq!(code(future, 11), FUTURE);
+    }
+
+    #[test]
+    fn a_gateway_of_3_6_says_it_in_other_words() {
+        let body = br#"{"code":7,"message":"etcdserver: permission denied","details":[]}"#;
+        assert_eq!(parse(body).unwrap().code, v2::UNAUTHORIZED);
+    }
+
+    #[test]
+    fn why_a_watch_was_cancelled_is_told() {
+        let reason = "rpc error: code = PermissionDenied desc = etcdserver: permission denied";
+        assert_eq!(read_reason(reason).code, v2::UNAUTHORIZED);
+        assert_eq!(read_reason("").message, "the watch was cancelled");
     }
 
     #[test]

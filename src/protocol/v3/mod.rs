@@ -8,7 +8,17 @@ pub const ROOT: &str = "/v3/";
 
 pub mod fault;
 mod request;
+mod watch;
 mod wire;
 
-pub use request::{Condition, Span, delete, grant_lease, list, read_one, revoke_lease, write};
+pub use request::{
+    Condition, Span, any, delete, grant_lease, list, read_at, read_one, revision, revoke_lease,
+    state, watch, watch_with_marker, write,
+};
+pub use watch::{Assembler, Portion, Told};
 pub use wire::{Pair, Reply, parse_lease, parse_reply};
+
+/// A cluster's id as the heads of v2's replies write it; the gateway writes it in decimal.
+fn cluster_name(id: u64) -> String {
+    format!("{id:x}")
+}

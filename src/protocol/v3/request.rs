@@ -8,7 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use super::ROOT;
-use crate::model::Index;
+use crate::model::{Index, Scope};
 use crate::protocol::{Body, Method, Request};
 
 /// Keys from `start` up to and without `end`.
@@ -66,8 +66,8 @@ impl Span {
     /// Its fields in a request.
     fn fields(&self) -> Value {
         let mut fields = json!({"key": encode(&self.start)});
-        if let (Some(end), Some(fields)) = (&self.end, fields.as_object_mut()) {
-            fields.insert("range_end".to_owned(), encode(end).into());
+        if let Some(end) = &self.end {
+            set(&mut fields, "range_end", encode(end));
         }
         fields
     }
@@ -140,8 +140,8 @@ pub fn list(spans: &[Span]) -> Request {
 #[must_use]
 pub fn write(key: &[u8], value: &[u8], lease: Option<i64>, condition: &Condition) -> Request {
     let mut put = json!({"key": encode(key), "value": encode(value), "prev_kv": true});
-    if let (Some(lease), Some(put)) = (lease, put.as_object_mut()) {
-        put.insert("lease".to_owned(), lease.to_string().into());
+    if let Some(lease) = lease {
+        set(&mut put, "lease", lease.to_string());
     }
     transaction(
         &condition.compares(key),
@@ -158,9 +158,7 @@ pub fn delete(key: &[u8], spans: &[Span], condition: &Condition) -> Request {
         .iter()
         .map(|span| {
             let mut fields = span.fields();
-            if let Some(fields) = fields.as_object_mut() {
-                fields.insert("prev_kv".to_owned(), true.into());
-            }
+            set(&mut fields, "prev_kv", true);
             json!({"request_delete_range": fields})
         })
         .collect();
@@ -186,8 +184,8 @@ pub fn revoke_lease(lease: i64) -> Request {
 
 fn range(span: &Span, keys: bool) -> Value {
     let mut fields = span.fields();
-    if let Some(fields) = fields.as_object_mut().filter(|_| keys) {
-        fields.insert("keys_only".to_owned(), true.into());
+    if keys {
+        set(&mut fields, "keys_only", true);
     }
     json!({"request_range": fields})
 }
@@ -197,12 +195,138 @@ fn transaction(compare: &[Value], success: &[Value], failure: &[Value], writes: 
     post("kv/txn", &body, writes)
 }
 
+/// The store's revision, agreed upon by a majority.
+#[must_use]
+pub fn revision(scope: &Scope) -> Request {
+    let mut fields = Span::of(nameable(scope.key.as_str().as_bytes())).fields();
+    set(&mut fields, "count_only", true);
+    post("kv/range", &fields, false)
+}
+
+/// The state of what is watched, agreed upon by a majority, at one revision.
+#[must_use]
+pub fn state(scope: &Scope) -> Request {
+    let key = scope.key.as_str().as_bytes();
+    match (scope.key.is_prefix(), scope.recursive) {
+        (true, _) => list(&[Span::beginning_with(key)]),
+        // It is one of those below itself.
+        (false, true) if key.ends_with(b"/") => list(&[Span::below(key)]),
+        (false, true) => list(&[Span::of(key), Span::below(key)]),
+        (false, false) => list(&[Span::of(key)]),
+    }
+}
+
+/// One key of what is watched, without its value, if there is any.
+#[must_use]
+pub fn any(scope: &Scope) -> Request {
+    let key = scope.key.as_str().as_bytes();
+    let spans = match (scope.key.is_prefix(), scope.recursive) {
+        (true, _) => vec![Span::beginning_with(key)],
+        (false, true) => vec![Span::of(key), Span::below(key)],
+        (false, false) => vec![Span::of(key)],
+    };
+    let mut ranges: Vec<Value> = spans.iter().map(|span| range(span, true)).collect();
+    for range in &mut ranges {
+        if let Some(fields) = range.get_mut("request_range") {
+            set(fields, "limit", "1");
+        }
+    }
+    transaction(&[], &ranges, &[], false)
+}
+
+/// A key as it is, or as it was at a revision; agreed upon by a majority. A revision that was
+/// compacted is refused.
+#[must_use]
+pub fn read_at(key: &[u8], at: Option<Index>) -> Request {
+    let mut fields = Span::of(nameable(key)).fields();
+    if let Some(at) = at {
+        set(&mut fields, "revision", at.to_string());
+    }
+    post("kv/range", &fields, false)
+}
+
+/// Watches what lies in a scope, and more: from `from` on, or without it from now on. The values
+/// before come along where `previous` are wanted; the server looks each of them up. A message
+/// comes whole or `in_fragments`.
+#[must_use]
+pub fn watch(scope: &Scope, from: Option<Index>, previous: bool, in_fragments: bool) -> Request {
+    let mut fields = create(&watched(scope), from, in_fragments);
+    set(&mut fields, "progress_notify", true);
+    if previous {
+        set(&mut fields, "prev_kv", true);
+    }
+    watches(&[fields])
+}
+
+/// Watches what lies in a scope from `from` on, and after that whatever has happened anywhere
+/// from `marker` on. A server looks for the past of both at once, and what it finds goes by one
+/// way: once it has told what happened at `marker`, nothing is left to tell of what was before.
+#[must_use]
+pub fn watch_with_marker(scope: &Scope, from: Index, marker: Index, in_fragments: bool) -> Request {
+    let all = Span::beginning_with(b"");
+    watches(&[
+        create(&watched(scope), Some(from), in_fragments),
+        create(&all, Some(marker), in_fragments),
+    ])
+}
+
+/// What one watch can tell of a scope: a key and all below it are one span with the names that
+/// lie between, such as `/app-x`. Two watches would take transactions apart.
+fn watched(scope: &Scope) -> Span {
+    let key = scope.key.as_str().as_bytes();
+    match (scope.key.is_prefix(), scope.recursive) {
+        (true, _) => Span::beginning_with(key),
+        (false, true) => Span {
+            start: key.to_owned(),
+            end: Span::below(key).end,
+        },
+        (false, false) => Span::of(key),
+    }
+}
+
+fn create(span: &Span, from: Option<Index>, in_fragments: bool) -> Value {
+    let mut fields = span.fields();
+    if let Some(from) = from {
+        // 0 would be now.
+        set(&mut fields, "start_revision", from.0.max(1).to_string());
+    }
+    if in_fragments {
+        set(&mut fields, "fragment", true);
+    }
+    fields
+}
+
+fn watches(creates: &[Value]) -> Request {
+    // A stream of JSON values, one a watch.
+    let body: Vec<String> = creates
+        .iter()
+        .map(|create| json!({"create_request": create}).to_string())
+        .collect();
+    Request {
+        body: Some(Body::Json(body.join("\n").into_bytes())),
+        needs_leader: true,
+        ..post("watch", &Value::Null, false)
+    }
+}
+
+/// A key that can be asked for: the empty one can't.
+fn nameable(key: &[u8]) -> &[u8] {
+    if key.is_empty() { b"\0" } else { key }
+}
+
+fn set(fields: &mut Value, name: &str, value: impl Into<Value>) {
+    if let Some(fields) = fields.as_object_mut() {
+        fields.insert(name.to_owned(), value.into());
+    }
+}
+
 fn post(path: &str, body: &Value, writes: bool) -> Request {
     Request {
         method: Method::Post,
         target: format!("{ROOT}{path}"),
         body: Some(Body::Json(body.to_string().into_bytes())),
         writes,
+        needs_leader: false,
     }
 }
 
@@ -213,6 +337,7 @@ fn encode(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Key;
 
     fn body(request: &Request) -> Value {
         match &request.body {
@@ -285,6 +410,55 @@ mod tests {
         assert_eq!(
             put,
             &json!({"key": "L2E=", "value": "/w==", "prev_kv": true, "lease": "-5"})
+        );
+    }
+
+    #[test]
+    fn a_key_and_all_below_it_are_watched_as_one_span() {
+        let scope = |key, recursive| Scope { key, recursive };
+        let literal = Key::literal("/app").unwrap();
+        let spans = [
+            (scope(literal.clone(), false), (&b"/app"[..], None)),
+            (scope(literal, true), (b"/app", Some(&b"/app0"[..]))),
+            (scope(Key::prefix("/app"), false), (b"/app", Some(b"/apq"))),
+        ];
+        for (scope, expected) in spans {
+            assert_eq!(bounds(&watched(&scope)), expected, "{scope:?}");
+        }
+    }
+
+    #[test]
+    fn a_watch_names_where_it_begins_and_asks_for_a_leader() {
+        let scope = Scope {
+            key: Key::literal("/a").unwrap(),
+            recursive: false,
+        };
+        let request = watch(&scope, Some(Index(0)), true, true);
+        assert!(request.needs_leader && !request.writes);
+        assert_eq!(request.target, "/v3/watch");
+        assert_eq!(
+            body(&request),
+            json!({"create_request": {
+                "key": "L2E=", "start_revision": "1", "fragment": true,
+                "progress_notify": true, "prev_kv": true,
+            }})
+        );
+        let request = watch_with_marker(&scope, Index(7), Index(9), false);
+        let Some(Body::Json(text)) = request.body else {
+            panic!("no body");
+        };
+        let text = String::from_utf8(text).unwrap();
+        let creates: Vec<Value> = text
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect();
+        assert_eq!(
+            creates,
+            [
+                json!({"create_request": {"key": "L2E=", "start_revision": "7"}}),
+                json!({"create_request": {"key": "AA==", "range_end": "AA==",
+                    "start_revision": "9"}}),
+            ]
         );
     }
 

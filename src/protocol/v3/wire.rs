@@ -4,10 +4,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::de::{Deserialize, Deserializer, Error as _};
 
-use crate::model::{Action, Batch, EventSpans, Index, NodeSpans, Span, Tree};
+use super::cluster_name;
+use super::watch::WirePair;
+use crate::model::{Action, Batch, EventSpans, Index, NodeSpans, Span, StateNode, Tree};
 use crate::protocol::Malformed;
 
-/// Reads the reply to a transaction.
+/// Reads the reply to a transaction or a range.
 ///
 /// # Errors
 /// Where it is no such reply.
@@ -15,6 +17,8 @@ pub fn parse_reply(body: &[u8]) -> Result<Reply, Malformed> {
     let wire: WireReply = shape(body)?;
     let mut reply = Reply {
         revision: Index(wire.header.revision),
+        cluster: cluster_name(wire.header.cluster_id),
+        pairs: wire.pairs,
         succeeded: wire.succeeded,
         ..Reply::default()
     };
@@ -41,13 +45,15 @@ pub fn parse_lease(body: &[u8]) -> Result<i64, Malformed> {
     shape::<Lease>(body).map(|lease| lease.id)
 }
 
-fn shape<'b, T: Deserialize<'b>>(body: &'b [u8]) -> Result<T, Malformed> {
+pub(super) fn shape<'b, T: Deserialize<'b>>(body: &'b [u8]) -> Result<T, Malformed> {
     serde_json::from_slice(body).map_err(|error| Malformed::Shape(error.to_string()))
 }
 
 /// What a transaction brought.
 #[derive(Clone, Debug, Default)]
 pub struct Reply {
+    /// The cluster that answered.
+    pub cluster: String,
     /// The store's revision; that of the write, where something was written.
     pub revision: Index,
     /// Whether its condition held.
@@ -118,6 +124,20 @@ pub struct Pair {
     pub lease: i64,
 }
 
+impl From<Pair> for StateNode {
+    fn from(pair: Pair) -> Self {
+        Self {
+            key: pair.key,
+            value: Some(pair.value),
+            modified: Index(pair.modified),
+            created: Index(pair.created),
+            version: pair.version,
+            lease: pair.lease,
+            ..Self::default()
+        }
+    }
+}
+
 impl From<Pair> for Tree {
     fn from(pair: Pair) -> Self {
         Self {
@@ -135,6 +155,9 @@ impl From<Pair> for Tree {
 #[derive(serde::Deserialize)]
 struct WireReply {
     header: Header,
+    /// Those of a range by itself.
+    #[serde(default, rename = "kvs")]
+    pairs: Vec<Pair>,
     #[serde(default)]
     succeeded: bool,
     #[serde(default)]
@@ -143,6 +166,8 @@ struct WireReply {
 
 #[derive(serde::Deserialize)]
 struct Header {
+    #[serde(default, deserialize_with = "number")]
+    cluster_id: u64,
     #[serde(deserialize_with = "number")]
     revision: u64,
 }
@@ -176,7 +201,7 @@ struct Removed {
 }
 
 /// A 64-bit integer, which the gateway writes as a string.
-fn number<'de, D, N>(deserializer: D) -> Result<N, D::Error>
+pub(super) fn number<'de, D, N>(deserializer: D) -> Result<N, D::Error>
 where
     D: Deserializer<'de>,
     N: std::str::FromStr<Err: std::fmt::Display>,
@@ -191,13 +216,83 @@ fn bytes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error
 }
 
 /// Events on their way into a batch.
-#[derive(Default)]
-struct Events {
+#[derive(Debug, Default)]
+pub(super) struct Events {
     arena: Vec<u8>,
     events: Vec<EventSpans>,
 }
 
 impl Events {
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.events.is_empty()
+    }
+
+    /// How many bytes they hold.
+    pub fn weight(&self) -> usize {
+        self.arena.len() + self.events.len() * size_of::<EventSpans>()
+    }
+
+    /// Takes an event as the server writes it, if its key `is_wanted`.
+    ///
+    /// # Errors
+    /// Where a key or a value is not base64.
+    pub fn decode(
+        &mut self,
+        action: Action,
+        now: &WirePair<'_>,
+        previous: Option<&WirePair<'_>>,
+        is_wanted: impl Fn(&[u8]) -> bool,
+    ) -> Result<(), Malformed> {
+        let start = self.arena.len();
+        let key = self.decode_span(&now.key)?;
+        if !is_wanted(self.arena.get(start..).unwrap_or_default()) {
+            self.arena.truncate(start);
+            return Ok(());
+        }
+        let node = self.decode_node(now, key, !action.removes())?;
+        let previous = previous
+            .map(|pair| {
+                let key = self.decode_span(&pair.key)?;
+                self.decode_node(pair, key, true)
+            })
+            .transpose()?;
+        self.events.push(EventSpans {
+            action,
+            raw: None,
+            node,
+            previous,
+        });
+        Ok(())
+    }
+
+    fn decode_node(
+        &mut self,
+        pair: &WirePair<'_>,
+        key: Span,
+        has_value: bool,
+    ) -> Result<NodeSpans, Malformed> {
+        Ok(NodeSpans {
+            key,
+            value: has_value
+                .then(|| self.decode_span(&pair.value))
+                .transpose()?,
+            dir: false,
+            modified: Index(pair.modified),
+            created: Index(pair.created),
+            version: pair.version,
+            lease: pair.lease,
+        })
+    }
+
+    fn decode_span(&mut self, text: &str) -> Result<Span, Malformed> {
+        let start = self.arena.len();
+        STANDARD
+            .decode_vec(text, &mut self.arena)
+            .map_err(|error| Malformed::Shape(error.to_string()))?;
+        Ok(self.span_from(start))
+    }
+
     fn push(&mut self, action: Action, now: &Pair, previous: Option<&Pair>) {
         let node = self.node(now, !action.removes());
         let previous = previous.map(|pair| self.node(pair, true));
@@ -224,6 +319,11 @@ impl Events {
     fn span(&mut self, bytes: &[u8]) -> Span {
         let start = self.arena.len();
         self.arena.extend_from_slice(bytes);
+        self.span_from(start)
+    }
+
+    /// What was put into the arena since it was so long.
+    fn span_from(&self, start: usize) -> Span {
         // A reply is never larger than the limit on one event, which is below 4 GiB.
         let offset = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
         Span {
@@ -232,7 +332,7 @@ impl Events {
         }
     }
 
-    fn into_batch(self) -> Batch {
+    pub fn into_batch(self) -> Batch {
         Batch::new(self.arena, self.events)
     }
 }

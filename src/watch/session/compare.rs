@@ -9,6 +9,7 @@
 use super::doubt::contradicts_itself;
 use super::{Open, Purpose, Session};
 use crate::model::{Cause, Event, Fingerprint, Index, Key, Scope, StateNode};
+use crate::protocol::v3;
 use crate::watch::{Failure, Parcel, Ticket};
 
 /// So many answers in a row make a rebuilt store.
@@ -147,6 +148,7 @@ impl Session {
             },
         };
         let (purpose, after) = match comparison.stage {
+            Stage::Event if self.is_v3() => (Purpose::Verify, None),
             Stage::Event => (
                 Purpose::Verify,
                 Some(comparison.last.event.index.previous()),
@@ -179,6 +181,43 @@ impl Session {
             Purpose::Verify => self.on_found(&open, Some(&Fingerprint::of(&event))),
             _ if is_live => self.on_next(&open, None),
             _ => self.on_next(&open, Some(&event)),
+        }
+    }
+
+    /// The key of the last event, as it was where everything was told (v3): what happened to it
+    /// last is that event.
+    pub(super) fn on_kept(&mut self, ticket: Ticket, index: Index, nodes: &[StateNode]) {
+        if let Some(open) = self.open.get_mut(&ticket) {
+            open.answered = true;
+        }
+        let Some(comparison) = &self.comparison else {
+            return;
+        };
+        let last = &comparison.last.event;
+        let at_key = nodes.iter().find(|node| node.key == last.key);
+        let is_same = match at_key {
+            Some(node) => (node.modified, node.created) == (last.index, last.created),
+            // A delete does not tell when its key was created.
+            None => last.created == Index::ZERO,
+        };
+        if is_same {
+            self.trust();
+        } else {
+            self.begin_anew(Cause::IndexRewound, index);
+        }
+    }
+
+    /// Where everything was told, the store has no history any more, or none yet (v3). Whether
+    /// that was what was asked.
+    pub(super) fn on_kept_refused(&mut self, code: u32) {
+        if code == v3::fault::FUTURE
+            && let Some(comparison) = &mut self.comparison
+        {
+            // A majority that knows less: its key tells how much.
+            comparison.stage = Stage::Key;
+        } else {
+            // A watch finds the same, and that is a gap.
+            self.trust();
         }
     }
 
@@ -309,7 +348,9 @@ impl Session {
     pub(super) fn trust(&mut self) {
         self.unverified = false;
         self.comparison = None;
-        if let Some(ledger) = &mut self.ledger {
+        // Of v3, what is held was told by a stream that has not broken since.
+        let is_v3 = self.is_v3();
+        if let Some(ledger) = self.ledger.as_mut().filter(|_| !is_v3) {
             // What is held may be of another store all the same.
             ledger.forget_beyond();
         }

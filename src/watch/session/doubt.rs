@@ -95,7 +95,7 @@ impl Session {
         if self.plan.scope.covers(node.key(), removes_directory) {
             let held = Held {
                 parcel: Arc::clone(&parcel),
-                position: 0,
+                places: 0..1,
             };
             ledger.hold(after.next(), held);
         } else {

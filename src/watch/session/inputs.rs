@@ -78,6 +78,9 @@ impl Session {
                     reached: index,
                     owes: None,
                 };
+                if self.is_v3() {
+                    self.on_stream_begun(ticket, index);
+                }
                 self.on_registered(ticket, index);
             }
             Purpose::Probe
@@ -85,6 +88,8 @@ impl Session {
             | Purpose::Walk
             | Purpose::Verify
             | Purpose::Next => self.on_registered(ticket, index),
+            Purpose::Proof => self.on_proof_begun(ticket, index),
+            Purpose::Reach => self.on_reached(ticket),
             Purpose::Alarm => {}
         }
     }
@@ -150,7 +155,7 @@ impl Session {
             self.ahead = false;
         } else if self.ahead {
             self.tell_ahead(open.cursor, index);
-        } else if !self.has(Purpose::Rewind) {
+        } else if !self.has(Purpose::Rewind) && !self.begins_anew() {
             // A member that lags behind, or a store that went back: a majority can tell.
             self.request(Purpose::Rewind, None);
         }
@@ -219,6 +224,8 @@ impl Session {
             }
             self.tell(Update::Target { from, to: target });
         }
+        // A stream of v3 goes on by itself.
+        self.following |= self.is_v3() && self.follows();
     }
 
     pub(super) fn on_events(&mut self, ticket: Ticket, parcel: Parcel) {
@@ -270,7 +277,7 @@ impl Session {
         let from_stream = purpose == Purpose::Stream;
         let mut is_live = from_stream;
         let parcel = Arc::new(parcel);
-        for (position, event) in parcel.batch().iter().enumerate() {
+        for (place, event) in parcel.batch().iter().enumerate() {
             let index = event.index();
             if !from_stream {
                 // Found in history; or registered at the head, so that history had nothing.
@@ -298,7 +305,8 @@ impl Session {
                 self.wanted = self.wanted.max(asked);
             }
             let parcel = Arc::clone(&parcel);
-            ledger.hold(index, Held { parcel, position });
+            let places = place..place + 1;
+            ledger.hold(index, Held { parcel, places });
             if from_stream {
                 self.stream.reached = self.stream.reached.max(index);
             } else if index > self.stream.reached && self.stream.owes.is_none() {
@@ -323,6 +331,9 @@ impl Session {
         let Some(open) = self.open.get(&ticket).cloned() else {
             return;
         };
+        if open.purpose == Purpose::Stream && self.is_v3() {
+            self.on_stream_ended();
+        }
         match end {
             // Of a wait that brought its event, it is of no interest how it ends.
             _ if open.answered && open.purpose != Purpose::Stream => {}
@@ -352,6 +363,7 @@ impl Session {
                     self.half_closes.worked();
                 }
             }
+            End::Failed(Failure::Compacted(upto)) => self.on_compacted(&open, upto),
             End::Clean => {
                 self.open.remove(&ticket);
                 self.note_failure(&open, Failure::Cut("it ended the reply".to_owned()));
@@ -375,6 +387,9 @@ impl Session {
             return;
         }
         self.unheard = None;
+        if self.is_v3() && self.on_refused_revision(open, fault.code) {
+            return;
+        }
         if fault.code == fault::INDEX_CLEARED && open.after.is_some() {
             self.endpoints.answered();
             self.learn(fault.index);
@@ -403,6 +418,8 @@ impl Session {
             Purpose::Alarm => self.is_deaf = true,
             Purpose::Walk => self.on_hidden(open),
             Purpose::Look | Purpose::Next => self.trust(),
+            // Likewise.
+            Purpose::Verify if self.is_v3() => self.trust(),
             _ => self.fail(endpoint, failure),
         }
     }
@@ -428,7 +445,7 @@ impl Session {
         );
     }
 
-    fn begin_at_oldest(&mut self, cursor: Index) {
+    pub(super) fn begin_at_oldest(&mut self, cursor: Index) {
         self.ledger = Some(Ledger::new(cursor));
         if let Some(to) = self.target {
             self.tell(Update::Target { from: cursor, to });
@@ -480,7 +497,7 @@ impl Session {
     }
 
     /// A wait that ended without an event is opened anew later each time, unless it lasted.
-    fn slow_down(&mut self, open: &Open) {
+    pub(super) fn slow_down(&mut self, open: &Open) {
         let (now, seed) = (self.now, self.plan.seed);
         let pace = self.paces.entry(open.purpose).or_insert_with(|| Pace {
             backoff: Backoff::new(seed),

@@ -4,9 +4,9 @@
 //! (`driver`), and which endpoint is asked when (`endpoints`). Pure: inputs and the time come
 //! in, steps come out. `inputs` has what comes in, `steps` what goes out, `half_close` the proof
 //! of nothing, `resync` what is done about a gap, `doubt` what about a member that may lie,
-//! `compare` what about a store that may be another one.
+//! `compare` what about a store that may be another one, `revisions` what is done otherwise by v3.
 //!
-//! **History is the truth, a live event is a wake-up, the stream is an accelerator for
+//! By v2, **history is the truth, a live event is a wake-up, the stream is an accelerator for
 //! bursts.** A stream goes mute without a word (etcd-facts.md, facts 2, 4 and 5), so nothing
 //! that merely did not arrive is taken for nothing. Under way are, each for its purpose:
 //!
@@ -31,6 +31,7 @@ mod half_close;
 mod inputs;
 mod renewal;
 mod resync;
+mod revisions;
 mod steps;
 
 use std::collections::BTreeMap;
@@ -45,6 +46,7 @@ use crate::model::{Cause, Index};
 use compare::{Comparison, Last};
 use half_close::HalfCloses;
 use renewal::Renewal;
+use revisions::Past;
 
 /// A question whose head is this old and that has no answer will bring none: it is asked once
 /// more. So much later that one stall of the server does not concern both.
@@ -82,6 +84,10 @@ enum Purpose {
     Fresh,
     /// The state.
     State,
+    /// That the stream owes nothing up to where a replay ends (v3).
+    Proof,
+    /// Whether the stream passed over something that was compacted (v3).
+    Reach,
 }
 
 /// A request under way.
@@ -102,6 +108,8 @@ struct Open {
     head: Option<(Index, Instant)>,
     half_closed: bool,
     answered: bool,
+    /// When a proof has heard of its marker (v3).
+    marked: Option<Instant>,
 }
 
 /// What the stream has done, and what it owes.
@@ -206,6 +214,9 @@ pub struct Session {
 
     paces: BTreeMap<Purpose, Pace>,
     stream: StreamRecord,
+    past: Past,
+    /// A gateway on the way can't take whole messages (v3).
+    in_fragments: bool,
     probed: Option<Instant>,
     renewal: Option<Renewal>,
     alarmed: Option<Instant>,
@@ -265,6 +276,8 @@ impl Session {
             oldest: None,
             paces: BTreeMap::new(),
             stream: StreamRecord::default(),
+            past: Past::default(),
+            in_fragments: false,
             probed: None,
             renewal: None,
             alarmed: None,
@@ -286,6 +299,13 @@ impl Session {
                 Input::Tick => {}
                 Input::Head { ticket, head } => self.on_head(ticket, &head),
                 Input::Events { ticket, parcel } => self.on_events(ticket, parcel),
+                Input::Revisions {
+                    ticket,
+                    parcel,
+                    begins,
+                    is_past,
+                } => self.on_revisions(ticket, parcel, begins, is_past),
+                Input::Over { ticket, upto } => self.on_over(ticket, upto),
                 Input::State { ticket, nodes } => self.on_state(ticket, nodes),
                 Input::Ended { ticket, end } => self.on_end(ticket, end),
             }
@@ -320,6 +340,10 @@ impl Session {
             Some(target) if !self.following => target,
             _ => self.wanted,
         }
+    }
+
+    fn is_v3(&self) -> bool {
+        !self.plan.scope.key.is_path()
     }
 
     fn has(&self, purpose: Purpose) -> bool {
@@ -372,20 +396,23 @@ impl Open {
     fn hangs(&self) -> bool {
         matches!(
             self.purpose,
-            Purpose::Stream | Purpose::Probe | Purpose::Alarm
+            Purpose::Stream | Purpose::Probe | Purpose::Alarm | Purpose::Proof
         )
     }
 
     /// Whether a clean end without an event is what was asked for.
     fn is_done(&self) -> bool {
         match self.purpose {
-            Purpose::Stream | Purpose::Probe | Purpose::Alarm => false,
+            Purpose::Stream | Purpose::Probe | Purpose::Alarm | Purpose::Proof => false,
             Purpose::Question | Purpose::Verify | Purpose::Next | Purpose::Walk => {
                 self.head.is_some() && self.half_closed
             }
-            Purpose::Target | Purpose::Rewind | Purpose::Look | Purpose::Fresh | Purpose::State => {
-                self.head.is_some()
-            }
+            Purpose::Target
+            | Purpose::Rewind
+            | Purpose::Look
+            | Purpose::Fresh
+            | Purpose::State
+            | Purpose::Reach => self.head.is_some(),
         }
     }
 }

@@ -83,9 +83,16 @@ impl Session {
         let Some((index, _)) = open.head else {
             return;
         };
-        if open.purpose == Purpose::Look {
-            self.on_looked(&open, index, &nodes);
-            return;
+        match open.purpose {
+            Purpose::Look => {
+                self.on_looked(&open, index, &nodes);
+                return;
+            }
+            Purpose::Verify => {
+                self.on_kept(ticket, index, &nodes);
+                return;
+            }
+            _ => {}
         }
         if !self.is_reading() {
             return;
@@ -116,7 +123,7 @@ impl Session {
     }
 
     /// Whether the watch begins where the state is read.
-    fn takes_over(&self) -> bool {
+    pub(super) fn takes_over(&self) -> bool {
         self.plan.snapshot || self.plan.start == Start::Now
     }
 
@@ -161,7 +168,7 @@ impl Session {
     }
 
     /// The state at `index` was told: what happened since comes next.
-    fn take_over(&mut self, index: Index, same_positions: bool) {
+    pub(super) fn take_over(&mut self, index: Index, same_positions: bool) {
         if let Some(staged) = self.staged.take() {
             self.passed = Some(staged.passed);
             return;
@@ -194,9 +201,12 @@ impl Session {
 
     fn resync(&mut self, cause: Cause, nodes: Vec<StateNode>, index: Index) {
         let Some(cursor) = self.told() else { return };
+        if self.is_v3() && self.is_settled_by(cause, cursor, &nodes, index) {
+            return;
+        }
         let last = Last::of_state(&nodes);
         let state = Mirror::new(self.plan.scope.key.clone(), nodes.clone(), index);
-        let same_positions = matches!(cause, Cause::HistoryCleared | Cause::MemberUntrusted);
+        let same_positions = cause.keeps_positions();
         // A state that was read later than where the gap begins says nothing of what changed.
         let changes = self
             .mirror

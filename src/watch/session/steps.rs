@@ -33,7 +33,7 @@ const CATCH_UP: Duration = Duration::from_secs(1);
 const CATCH_UP_IN_BURST: Duration = Duration::from_millis(15);
 const PART: u64 = 4;
 /// How soon it is looked again whether the reader of the output has caught up.
-const PRESSURE_POLL: Duration = Duration::from_millis(20);
+pub(super) const PRESSURE_POLL: Duration = Duration::from_millis(20);
 
 impl Session {
     /// Does whatever is due now, and notes when something is due next.
@@ -57,6 +57,10 @@ impl Session {
         }
         if !self.following && self.target.is_none() {
             self.ensure(Purpose::Target, None);
+            return;
+        }
+        if self.is_v3() {
+            self.follow_revisions();
             return;
         }
         if self.is_reading() {
@@ -144,12 +148,11 @@ impl Session {
                     if end.is_some_and(|end| index > end) {
                         continue;
                     }
-                    if let (Some(mirror), Some(event)) = (&mut self.mirror, held.event()) {
-                        let nodes = mirror.apply(&event);
-                        if self.plan.expand && !nodes.is_empty() {
-                            self.tell_events(&mut events);
-                            self.tell(Update::Below { index, nodes });
-                        }
+                    let gone = self.mirror.as_mut().map(|mirror| mirror.apply(&held));
+                    if let Some(nodes) = gone.filter(|nodes| self.plan.expand && !nodes.is_empty())
+                    {
+                        self.tell_events(&mut events);
+                        self.tell(Update::Below { index, nodes });
                     }
                     events.push(held);
                 }
@@ -188,12 +191,13 @@ impl Session {
             self.tell(Update::Position(position));
         }
         if let Some(target) = self.target
-            && !self.following
+            && (!self.following || self.follows())
             && self.reading.is_none()
             && self.cursor().is_some_and(|cursor| cursor >= target)
         {
             if self.follows() {
                 self.following = true;
+                self.target = None;
                 self.tell(Update::Following);
             } else {
                 self.finish(Outcome::Done);
@@ -202,7 +206,8 @@ impl Session {
     }
 
     fn tell_events(&mut self, events: &mut Vec<crate::watch::Held>) {
-        if let Some(event) = events.last().and_then(crate::watch::Held::event) {
+        let last = events.last().and_then(|held| held.events().next_back());
+        if let Some(event) = last {
             self.last = Some(Last::of(&event));
         }
         if !events.is_empty() {
@@ -470,15 +475,35 @@ impl Session {
             at: self.now,
             after,
             cursor: cursor.unwrap_or_default(),
-            wanted: self.asked_upto(),
+            wanted: match purpose {
+                Purpose::Proof => self.marker(),
+                _ => self.asked_upto(),
+            },
             head: None,
             half_closed: false,
             answered: false,
+            marked: None,
         };
         let renews = opened.renews();
         self.open.insert(ticket, opened);
         let from = after.map(Index::next);
         let ask = match purpose {
+            // From what was told last on, and not from what comes next: where that was removed
+            // and then compacted, etcd passes over it without a word.
+            Purpose::Stream if self.is_v3() => Ask::Revisions {
+                from: after,
+                in_fragments: self.in_fragments,
+            },
+            Purpose::Verify if self.is_v3() => Ask::Kept {
+                key: self.compared_key(),
+                at: self.told().unwrap_or_default(),
+            },
+            Purpose::Proof => Ask::Proof {
+                from: after.unwrap_or_default(),
+                marker: self.marker(),
+                in_fragments: self.in_fragments,
+            },
+            Purpose::Reach => Ask::Reach(after.unwrap_or_default()),
             Purpose::Stream => Ask::Stream,
             Purpose::Probe => Ask::Wait {
                 from,

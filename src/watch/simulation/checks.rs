@@ -62,8 +62,9 @@ impl Checks {
         match update {
             Update::Events(events) => {
                 for held in events {
-                    let event = held.event().expect("a held event is in its parcel");
-                    self.take_event(&event, &truth.stores[self.era]);
+                    for event in held.events() {
+                        self.take_event(&event, &truth.stores[self.era]);
+                    }
                 }
             }
             Update::Gap(gap) => self.take_gap(gap, truth),

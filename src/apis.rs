@@ -1,0 +1,122 @@
+//! By which of etcd's APIs something is watched.
+
+use crate::cli;
+use crate::error::Error;
+use crate::http::{Http, Limits, PATIENCE};
+use crate::model::{Key, KeyError, Scope};
+use crate::protocol::v2::fault;
+use crate::protocol::{v2, v3};
+use crate::settings::Endpoint;
+use crate::watch::Failure;
+
+/// How long each answer may take that tells where something is: it is only a hint.
+const LIMITS: Limits = Limits {
+    head: Some(PATIENCE),
+    idle: Some(PATIENCE),
+};
+
+/// More than that is something.
+const MAX_REPLY: usize = 1 << 20;
+
+/// What is watched, as it was typed.
+#[derive(Clone, Debug)]
+pub struct Watched {
+    /// The key.
+    pub key: String,
+    /// With all below it.
+    pub recursive: bool,
+    /// With all that begins so (v3).
+    pub prefix: bool,
+}
+
+impl Watched {
+    /// What that is by each API that may be spoken, in the order in which they are tried.
+    ///
+    /// # Errors
+    /// Where it is nothing.
+    pub fn scopes(&self, asked: cli::Api) -> Result<Vec<Scope>, Error> {
+        let scope = |key: Result<Key, KeyError>| {
+            let key = key.map_err(|error| Error::Usage(format!("key '{}': {error}", self.key)))?;
+            Ok(Scope {
+                key,
+                recursive: self.recursive,
+            })
+        };
+        let v2 = || scope(Key::parse(&self.key));
+        let v3 = || {
+            scope(if self.prefix {
+                Ok(Key::prefix(&self.key))
+            } else {
+                Key::literal(&self.key)
+            })
+        };
+        match (asked, self.prefix) {
+            (cli::Api::V2, true) => Err(Error::Usage("--prefix needs --api v3".to_owned())),
+            (cli::Api::V2, false) => Ok(vec![v2()?]),
+            (cli::Api::V3, _) | (cli::Api::Auto, true) => Ok(vec![v3()?]),
+            (cli::Api::Auto, false) => Ok(vec![v2()?, v3()?]),
+        }
+    }
+}
+
+/// The name of the API that a watch on `scope` speaks.
+#[must_use]
+pub fn name(scope: &Scope) -> &'static str {
+    if scope.key.is_path() { "v2" } else { "v3" }
+}
+
+/// Whether v2 is on and has nothing at `key`, while v3 has something in `other`. Where that can't
+/// be told, it is not so.
+#[must_use]
+pub fn is_elsewhere(http: &Http, endpoints: &[Endpoint], key: &Key, other: &Scope) -> bool {
+    for endpoint in endpoints {
+        let connection = http.connection();
+        let read = connection
+            .send(endpoint, &v2::read(key, v2::Read::default()), LIMITS)
+            .and_then(|reply| reply.read_whole(MAX_REPLY));
+        match read {
+            Ok(body) if !is_empty(&body) => return false,
+            Ok(_) => {}
+            Err(Failure::Refused(refusal)) if fault::is_absent(refusal.fault.code) => {}
+            Err(Failure::Unreachable(_) | Failure::Cut(_) | Failure::Silent(_)) => continue,
+            Err(_) => return false,
+        }
+        let found = connection
+            .send(endpoint, &v3::any(other), LIMITS)
+            .and_then(|reply| reply.read_whole(MAX_REPLY))
+            .and_then(|body| v3::parse_reply(&body).map_err(Failure::Malformed));
+        return found.is_ok_and(|reply| !reply.pairs.is_empty());
+    }
+    false
+}
+
+/// Whether it is a directory with nothing in it: the root is always there.
+fn is_empty(body: &[u8]) -> bool {
+    v2::parse_state(body).is_ok_and(|state| state.node.dir && state.node.nodes.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn watched(prefix: bool) -> Watched {
+        Watched {
+            key: "a".to_owned(),
+            recursive: !prefix,
+            prefix,
+        }
+    }
+
+    #[test]
+    fn each_api_has_its_own_idea_of_a_key() {
+        let keys = |watched: Watched, asked| -> Vec<String> {
+            let scopes = watched.scopes(asked).unwrap();
+            let render = |scope: &Scope| format!("{} {}", name(scope), scope.key);
+            scopes.iter().map(render).collect()
+        };
+        assert_eq!(keys(watched(false), cli::Api::Auto), ["v2 /a", "v3 a"]);
+        assert_eq!(keys(watched(false), cli::Api::V2), ["v2 /a"]);
+        assert_eq!(keys(watched(true), cli::Api::Auto), ["v3 a"]);
+        assert!(watched(true).scopes(cli::Api::V2).is_err());
+    }
+}

@@ -1,0 +1,437 @@
+//! What a v3 watch tells, put together from its messages.
+//!
+//! The server sends the past in messages of up to [`FULL`] revisions, each of which may come in
+//! several fragments; what happens now comes in a message a transaction. Events are passed on in
+//! whole revisions, so that a transaction is never halved by a connection that breaks.
+
+use std::borrow::Cow;
+
+use serde::Deserialize;
+use serde::de::IgnoredAny;
+
+use super::wire::{Events, number, shape};
+use super::{cluster_name, fault};
+use crate::model::{Action, Batch, Index, Scope};
+use crate::protocol::{Fault, Malformed};
+
+/// A message with as many revisions may leave more of the past for the next one; one with fewer
+/// has brought all up to the revision in its header (etcd's `watchBatchMaxRevs`).
+const FULL: u64 = 1000;
+/// So many bytes of events are passed on before their message is over.
+const PORTION: usize = 64 * 1024;
+
+/// What a watch tells.
+#[derive(Debug)]
+pub enum Told {
+    /// The watch is registered.
+    Created {
+        /// The store's revision then.
+        revision: Index,
+        /// The cluster.
+        cluster: String,
+    },
+    /// Events.
+    Events(Portion),
+    /// A message is over.
+    Over {
+        /// Everything up to here has been told; none where more of the past may follow.
+        upto: Option<Index>,
+    },
+    /// What was asked for was compacted up to this revision, and nothing more comes.
+    Compacted(Index),
+    /// Nothing more comes, for this reason.
+    Refused(Fault),
+}
+
+/// Events of whole revisions.
+#[derive(Debug)]
+pub struct Portion {
+    /// The events, in their order; there may be none in scope.
+    pub batch: Batch,
+    /// The first revision of their message, where they are the first of it.
+    pub begins: Option<Index>,
+    /// The message has several revisions: it is about the past.
+    pub is_past: bool,
+}
+
+/// Puts the messages of a watch together.
+#[derive(Debug)]
+pub struct Assembler {
+    /// What is passed on: a watch is told of more ([`super::watch`]).
+    scope: Scope,
+    state: State,
+}
+
+/// What has come of a message.
+#[derive(Debug, Default)]
+struct State {
+    events: Events,
+    /// The revision of the last of them, which may go on.
+    revision: Option<Index>,
+    /// The first of the message, where its events were not passed on yet.
+    first: Option<Index>,
+    /// How many revisions the message has up to here.
+    revisions: u64,
+}
+
+#[derive(Deserialize)]
+struct WireMessage<'a> {
+    #[serde(borrow)]
+    result: Option<WireResult<'a>>,
+    error: Option<WireError>,
+}
+
+#[derive(Deserialize)]
+struct WireResult<'a> {
+    #[serde(default)]
+    header: WireHeader,
+    #[serde(default)]
+    created: bool,
+    #[serde(default)]
+    canceled: bool,
+    #[serde(default, deserialize_with = "number")]
+    compact_revision: u64,
+    #[serde(default, borrow)]
+    cancel_reason: Cow<'a, str>,
+    #[serde(default)]
+    fragment: bool,
+    /// Those that stand in it were told before: what is left is none.
+    #[serde(default)]
+    events: Vec<IgnoredAny>,
+}
+
+#[derive(Default, Deserialize)]
+struct WireHeader {
+    #[serde(default, deserialize_with = "number")]
+    cluster_id: u64,
+    #[serde(default, deserialize_with = "number")]
+    revision: u64,
+}
+
+/// An error in the stream. Gateways before 3.6 say `grpc_code`.
+#[derive(Deserialize)]
+struct WireError {
+    #[serde(alias = "grpc_code", default)]
+    code: u32,
+    #[serde(default)]
+    message: String,
+}
+
+#[derive(Deserialize)]
+struct WireEvent<'a> {
+    #[serde(rename = "type", default, borrow)]
+    kind: Cow<'a, str>,
+    #[serde(borrow)]
+    kv: WirePair<'a>,
+    #[serde(borrow)]
+    prev_kv: Option<WirePair<'a>>,
+}
+
+/// A key with its value, not decoded yet.
+#[derive(Deserialize)]
+pub(super) struct WirePair<'a> {
+    #[serde(borrow, default)]
+    pub key: Cow<'a, str>,
+    #[serde(borrow, default)]
+    pub value: Cow<'a, str>,
+    #[serde(default, rename = "create_revision", deserialize_with = "number")]
+    pub created: u64,
+    #[serde(default, rename = "mod_revision", deserialize_with = "number")]
+    pub modified: u64,
+    #[serde(default, deserialize_with = "number")]
+    pub version: u64,
+    #[serde(default, deserialize_with = "number")]
+    pub lease: i64,
+}
+
+impl Assembler {
+    /// One for a watch on `scope`.
+    #[must_use]
+    pub fn new(scope: Scope) -> Self {
+        Self {
+            scope,
+            state: State::default(),
+        }
+    }
+
+    /// Takes an event of the message; what can be passed on.
+    ///
+    /// # Errors
+    /// Where it is no event, or goes back in history.
+    pub fn event(&mut self, text: &[u8]) -> Result<Option<Portion>, Malformed> {
+        let event: WireEvent<'_> = shape(text)?;
+        let revision = Index(event.kv.modified);
+        let state = &mut self.state;
+        let mut portion = None;
+        if state.revision != Some(revision) {
+            if state.revision > Some(revision) || revision == Index::ZERO {
+                let what = format!("an event at {revision} comes after others");
+                return Err(Malformed::Shape(what));
+            }
+            // The revision before is whole, and this is not the only one of the message.
+            if state.events.weight() >= PORTION {
+                portion = state.pass_on(true);
+            }
+            if state.revision.is_none() {
+                state.first = Some(revision);
+            }
+            state.revision = Some(revision);
+            state.revisions += 1;
+        }
+        let action = match &*event.kind {
+            "" | "PUT" => Action::Set,
+            "DELETE" => Action::Delete,
+            other => return Err(Malformed::Shape(format!("an event of the type {other}"))),
+        };
+        let scope = &self.scope;
+        state
+            .events
+            .decode(action, &event.kv, event.prev_kv.as_ref(), |key| {
+                scope.covers(key, false)
+            })?;
+        Ok(portion)
+    }
+
+    /// Takes a message, less the events that came before; what it tells, in order.
+    ///
+    /// # Errors
+    /// Where it is none of a watch.
+    pub fn message(&mut self, text: &[u8]) -> Result<Vec<Told>, Malformed> {
+        let message: WireMessage<'_> = shape(text)?;
+        if let Some(WireError { code, message }) = message.error {
+            return Ok(vec![Told::Refused(fault::read(code, message))]);
+        }
+        let Some(result) = message.result else {
+            return Err(Malformed::Shape("neither a result nor an error".to_owned()));
+        };
+        if !result.events.is_empty() {
+            return Err(Malformed::Shape("an event that is no object".to_owned()));
+        }
+        if result.canceled {
+            return Ok(vec![match result.compact_revision {
+                0 => Told::Refused(fault::read_reason(&result.cancel_reason)),
+                revision => Told::Compacted(Index(revision)),
+            }]);
+        }
+        let revision = Index(result.header.revision);
+        if result.created {
+            return Ok(vec![Told::Created {
+                revision,
+                cluster: cluster_name(result.header.cluster_id),
+            }]);
+        }
+        if result.fragment {
+            return Ok(Vec::new());
+        }
+        let mut state = std::mem::take(&mut self.state);
+        let is_full = state.revisions >= FULL;
+        let rest = state.pass_on(state.revisions > 1);
+        let reached = state.revision.max(Some(revision));
+        let over = Told::Over {
+            upto: reached.filter(|_| !is_full),
+        };
+        Ok(rest.map(Told::Events).into_iter().chain([over]).collect())
+    }
+}
+
+impl State {
+    /// All events so far.
+    fn pass_on(&mut self, is_past: bool) -> Option<Portion> {
+        let begins = self.first.take();
+        if self.events.is_empty() && begins.is_none() {
+            return None;
+        }
+        Some(Portion {
+            batch: std::mem::take(&mut self.events).into_batch(),
+            begins,
+            is_past,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Key;
+    use base64::Engine as _;
+    use base64::engine::general_purpose::STANDARD;
+
+    fn assembler() -> Assembler {
+        Assembler::new(Scope {
+            key: Key::literal("/a").unwrap(),
+            recursive: true,
+        })
+    }
+
+    fn put(key: &str, revision: u64, value: &str) -> String {
+        let encode = |text: &str| STANDARD.encode(text);
+        format!(
+            r#"{{"kv":{{"key":"{}","create_revision":"1","mod_revision":"{revision}","version":"1","value":"{}"}}}}"#,
+            encode(key),
+            encode(value),
+        )
+    }
+
+    fn over(revision: u64) -> Vec<u8> {
+        format!(r#"{{"result":{{"header":{{"cluster_id":"255","revision":"{revision}"}},"events":[]}}}}"#)
+            .into_bytes()
+    }
+
+    /// The indexes of what is told, `|` after each portion, `.` where all up to an index is told.
+    fn render(told: impl IntoIterator<Item = Told>) -> String {
+        let mut out = String::new();
+        for told in told {
+            out += &match told {
+                Told::Events(portion) => {
+                    let indexes = portion.batch.iter().map(|event| event.index().to_string());
+                    indexes.collect::<Vec<_>>().join(" ") + "|"
+                }
+                Told::Over { upto: Some(upto) } => format!("{upto}."),
+                Told::Over { upto: None } => "more".to_owned(),
+                other => format!("{other:?}"),
+            };
+        }
+        out
+    }
+
+    #[test]
+    fn a_message_tells_how_far_it_reaches() {
+        let mut assembler = assembler();
+        for (key, revision) in [("/a", 3), ("/a/b", 3), ("/a", 5)] {
+            assert!(
+                assembler
+                    .event(put(key, revision, "v").as_bytes())
+                    .unwrap()
+                    .is_none()
+            );
+        }
+        assert_eq!(render(assembler.message(&over(9)).unwrap()), "3 3 5|9.");
+        assert_eq!(render(assembler.message(&over(12)).unwrap()), "12.");
+    }
+
+    #[test]
+    fn what_is_not_in_scope_counts_and_is_not_told() {
+        let mut assembler = assembler();
+        for (key, revision) in [("/ax", 3), ("/a/b", 4), ("/a!", 4)] {
+            assembler.event(put(key, revision, "v").as_bytes()).unwrap();
+        }
+        let told = assembler.message(&over(4)).unwrap();
+        assert!(matches!(&told[0], Told::Events(portion) if portion.begins == Some(Index(3))));
+        assert_eq!(render(told), "4|4.");
+        assembler.event(put("/ax", 5, "v").as_bytes()).unwrap();
+        assert_eq!(render(assembler.message(&over(5)).unwrap()), "|5.");
+    }
+
+    #[test]
+    fn fragments_are_one_message_and_no_transaction_is_halved() {
+        let mut assembler = assembler();
+        let fragment = br#"{"result":{"header":{"revision":"9"},"fragment":true,"events":[]}}"#;
+        assembler.event(put("/a", 3, "v").as_bytes()).unwrap();
+        assert!(assembler.message(fragment).unwrap().is_empty());
+        assembler.event(put("/a/b", 3, "v").as_bytes()).unwrap();
+        let told = assembler.message(&over(9)).unwrap();
+        assert!(
+            matches!(&told[0], Told::Events(portion) if portion.begins == Some(Index(3)) && !portion.is_past)
+        );
+        assert_eq!(render(told), "3 3|9.");
+    }
+
+    #[test]
+    fn a_long_message_is_passed_on_in_whole_revisions() {
+        let mut assembler = assembler();
+        let value = "v".repeat(PORTION);
+        for key in ["/a", "/a/b"] {
+            assert!(
+                assembler
+                    .event(put(key, 3, &value).as_bytes())
+                    .unwrap()
+                    .is_none()
+            );
+        }
+        let first = assembler
+            .event(put("/a", 4, &value).as_bytes())
+            .unwrap()
+            .unwrap();
+        assert!(first.begins == Some(Index(3)) && first.is_past);
+        assert_eq!(first.batch.len(), 2);
+        let told = assembler.message(&over(9)).unwrap();
+        assert!(
+            matches!(&told[0], Told::Events(portion) if portion.begins.is_none() && portion.is_past)
+        );
+        assert_eq!(render(told), "4|9.");
+    }
+
+    #[test]
+    fn a_full_message_proves_nothing_beyond_its_events() {
+        let mut assembler = assembler();
+        for revision in 1..=FULL {
+            assembler
+                .event(put("/a", revision, "v").as_bytes())
+                .unwrap();
+        }
+        assert!(render(assembler.message(&over(5000)).unwrap()).ends_with("1000|more"));
+    }
+
+    #[test]
+    fn a_delete_has_no_value_and_what_was_before_it_has() {
+        let mut assembler = assembler();
+        let event = br#"{"type":"DELETE","kv":{"key":"L2E=","mod_revision":"7"},"prev_kv":{"key":"L2E=","create_revision":"2","mod_revision":"3","version":"2","value":"/w==","lease":"-4"}}"#;
+        assembler.event(event).unwrap();
+        let told = assembler.message(&over(7)).unwrap();
+        let Told::Events(Portion { batch, .. }) = &told[0] else {
+            panic!("{told:?}");
+        };
+        let event = batch.event(0).unwrap();
+        assert_eq!(
+            (event.action(), event.node().value()),
+            (Action::Delete, None)
+        );
+        assert_eq!(event.node().created(), Index::ZERO);
+        let previous = event.previous().unwrap();
+        assert_eq!(previous.value(), Some(&b"\xff"[..]));
+        assert_eq!((previous.created(), previous.lease()), (Index(2), -4));
+    }
+
+    #[test]
+    fn how_a_watch_begins_and_ends_is_told() {
+        let mut assembler = assembler();
+        let mut tell = |text: &str| render(assembler.message(text.as_bytes()).unwrap());
+        let created = r#"{"result":{"header":{"cluster_id":"255","revision":"9"},"created":true}}"#;
+        assert_eq!(
+            tell(created),
+            r#"Created { revision: Index(9), cluster: "ff" }"#
+        );
+        let compacted = r#"{"result":{"header":{},"canceled":true,"compact_revision":"100"}}"#;
+        assert_eq!(tell(compacted), "Compacted(Index(100))");
+        let refused =
+            r#"{"error":{"grpc_code":14,"http_code":503,"message":"etcdserver: no leader"}}"#;
+        assert!(tell(refused).contains("no leader"));
+    }
+
+    #[test]
+    fn what_is_no_message_or_no_event_is_refused() {
+        for text in [
+            "null",
+            "{}",
+            r#"{"result":{"events":[1]}}"#,
+            r#"{"result":{"header":{"revision":"x"}}}"#,
+        ] {
+            assert!(assembler().message(text.as_bytes()).is_err(), "{text}");
+        }
+        for text in [
+            "null",
+            "{}",
+            r#"{"kv":{"key":"L2E="}}"#,
+            r#"{"kv":{"key":"!","mod_revision":"1"}}"#,
+            r#"{"type":"MOVE","kv":{"key":"L2E=","mod_revision":"1"}}"#,
+        ] {
+            assert!(assembler().event(text.as_bytes()).is_err(), "{text}");
+        }
+        let mut assembler = assembler();
+        assembler.event(put("/a", 4, "v").as_bytes()).unwrap();
+        assert!(
+            assembler.event(put("/a", 3, "v").as_bytes()).is_err(),
+            "it goes back"
+        );
+    }
+}

@@ -1,0 +1,444 @@
+//! What is done otherwise by v3: a watch of revisions.
+//!
+//! One stream is under way, from what was told last on. What it brings is in order and without a
+//! hole, and it says when the history was compacted before it came to it. With three exceptions:
+//!
+//! - where a stream is *behind*, the server looks the past up a thousand revisions at a time. If
+//!   the first of the next thousand is the removal of a key and is compacted just then, it is
+//!   passed over without a word (upstream #19179). What comes between two messages is therefore
+//!   asked about ([`Purpose::Reach`]): where the history after the first of them is whole still,
+//!   nothing was passed over;
+//! - that nothing comes is no proof that nothing will. Looking the past up takes as long as it
+//!   takes, with previous values over a minute. Where a replay ends is proven by what comes later,
+//!   or where nothing does, by two more streams without those values ([`Purpose::Proof`]), each
+//!   with a *marker*: a watch of the whole store from its present revision on. Both are looked up
+//!   at once, and what is found goes by one channel, so that soon after the marker nothing is left;
+//! - what was compacted of the past of one key is not lost where that key is still as it was.
+//!
+//! A message is asked for whole. A server that cuts one into fragments counts its bytes anew with
+//! each event: 100,000 small ones took 3.5.1 40 s instead of one. Only where a gateway refuses a
+//! message for its size (those of old take 4 MiB), they are asked for.
+//!
+//! While the state is read for a gap or a snapshot, the stream is open already, so that however
+//! long that takes, nothing is compacted in the meantime.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::steps::PRESSURE_POLL;
+use super::{Open, Purpose, Reading, Session, Staged};
+use crate::model::{Cause, Index, StateNode};
+use crate::protocol::v2::fault;
+use crate::protocol::v3;
+use crate::watch::ledger::{Held, Ledger};
+use crate::watch::{Failure, OnGap, Parcel, Start, Ticket, Update};
+
+/// A stream that has brought nothing for this long may owe nothing.
+const QUIET: Duration = Duration::from_millis(50);
+/// How many proofs are under way.
+const PROOFS: usize = 2;
+/// What comes from the past comes at once: what a server found before its marker, or just after
+/// it, is on its way for less than this; and for less than twice what the marker took.
+const GRACE: Duration = Duration::from_millis(100);
+const GRACE_FACTOR: u32 = 2;
+/// Where a replay hears nothing for so long, it is asked whether anybody is there.
+const SILENCE: Duration = Duration::from_secs(5);
+
+/// How far the stream has looked the past up.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Past {
+    /// It has brought a message.
+    has_begun: bool,
+    /// The last one may have left more for the next.
+    is_full: bool,
+    /// When it was heard of last.
+    heard: Option<Instant>,
+    /// When it was asked last whether anybody is there.
+    asked: Option<Instant>,
+    /// A proof knows of an event that it owes.
+    owes: Index,
+    /// A proof came too late.
+    is_compacted: bool,
+}
+
+impl Session {
+    /// Asks for what is due.
+    pub(super) fn follow_revisions(&mut self) {
+        if self.is_reading() {
+            self.read_revisions();
+            return;
+        }
+        if self.ledger.is_none() && self.plan.start == Start::Oldest {
+            self.begin_at_oldest(Index::ZERO);
+        }
+        if let (Some(ledger), Some(Index(..=1))) = (&mut self.ledger, self.target) {
+            // A store begins at revision 1, in which nothing happens.
+            ledger.prove(Index::ZERO, Index(1));
+        }
+        let cursor = self.cursor();
+        self.ensure(Purpose::Stream, cursor);
+        self.ask_reach();
+        if let Some(cursor) = cursor.filter(|_| !self.following) {
+            self.prove_end(cursor);
+        }
+    }
+
+    /// Reads the state, with a stream open that tells what happens in the meantime.
+    fn read_revisions(&mut self) {
+        if self.states.is_spent() {
+            // One state at a time lies before the reader of the output.
+            self.wake_by(Some(self.now + PRESSURE_POLL));
+            return;
+        }
+        if self.reading == Some(Reading::Start) && !self.takes_over() {
+            // It begins elsewhere: what happens in the meantime it finds there.
+            self.ensure(Purpose::State, None);
+            return;
+        }
+        let from = match &self.staged {
+            Some(staged) if !staged.is_behind => self.cursor(),
+            _ => None,
+        };
+        self.ensure(Purpose::Stream, from);
+        let is_registered = |open: &Open| open.purpose == Purpose::Stream && open.head.is_some();
+        let is_staged = self.staged.as_ref().is_some_and(|staged| !staged.is_behind);
+        if is_staged && self.open.values().any(is_registered) {
+            self.ensure(Purpose::State, None);
+        }
+    }
+
+    /// The positions are those of another store than what was told.
+    pub(super) fn begins_anew(&self) -> bool {
+        matches!(self.reading, Some(Reading::Gap(cause, _)) if !cause.keeps_positions())
+    }
+
+    /// The stream is registered at `index`.
+    pub(super) fn on_stream_begun(&mut self, ticket: Ticket, index: Index) {
+        self.past = Past {
+            heard: Some(self.now),
+            ..Past::default()
+        };
+        let after = self.open.get(&ticket).and_then(|open| open.after);
+        self.stream.reached = after.unwrap_or(index);
+        let is_staged = self.staged.as_ref().is_some_and(|staged| !staged.is_behind);
+        if self.reading.is_none() || is_staged {
+            return;
+        }
+        let told = self.told();
+        self.close_where(|open| open.purpose == Purpose::State);
+        self.ledger = Some(Ledger::new(index));
+        self.staged = Some(Staged {
+            told,
+            passed: Vec::new(),
+            is_behind: false,
+        });
+    }
+
+    /// What the stream would have told next is asked for anew.
+    pub(super) fn on_stream_ended(&mut self) {
+        self.close_where(|open| matches!(open.purpose, Purpose::Reach | Purpose::Proof));
+        if let Some(ledger) = &mut self.ledger {
+            ledger.forget_beyond();
+        }
+    }
+
+    /// Likewise, where that is our own doing.
+    fn end_stream(&mut self) {
+        self.close_where(|open| open.purpose == Purpose::Stream);
+        self.on_stream_ended();
+    }
+
+    /// Events of whole revisions.
+    pub(super) fn on_revisions(
+        &mut self,
+        ticket: Ticket,
+        parcel: Parcel,
+        begins: Option<Index>,
+        is_past: bool,
+    ) {
+        let Some(open) = self.open.get(&ticket) else {
+            return;
+        };
+        if open.purpose == Purpose::Proof {
+            self.on_proof_told(&parcel);
+            return;
+        }
+        let (reached, past) = (self.stream.reached, self.past);
+        // Between two messages something may have been passed over.
+        let is_doubtful = past.has_begun && (is_past || past.is_full);
+        let mut proven = match begins {
+            Some(first) if is_doubtful => first.previous().max(reached),
+            _ => reached,
+        };
+        let Some(ledger) = &mut self.ledger else {
+            return;
+        };
+        let parcel = Arc::new(parcel);
+        let indexes = parcel.batch().iter().map(|event| event.index());
+        let mut indexes = indexes.enumerate().peekable();
+        while let Some((start, index)) = indexes.next() {
+            let mut end = start + 1;
+            while indexes.next_if(|(_, next)| *next == index).is_some() {
+                end += 1;
+            }
+            let parcel = Arc::clone(&parcel);
+            let places = start..end;
+            ledger.hold(index, Held { parcel, places });
+            ledger.prove(proven, index);
+            proven = proven.max(index);
+        }
+        self.stream.reached = proven;
+        self.known = self.known.max(proven);
+        self.wanted = self.wanted.max(proven);
+        self.on_stream_heard();
+        if !is_past {
+            self.refresh(self.now);
+        }
+    }
+
+    /// A message is over.
+    pub(super) fn on_over(&mut self, ticket: Ticket, upto: Option<Index>) {
+        let (now, known) = (self.now, self.known);
+        let Some(open) = self.open.get_mut(&ticket) else {
+            return;
+        };
+        if open.purpose == Purpose::Proof {
+            if upto >= Some(open.wanted) {
+                open.marked = open.marked.or(Some(now));
+            }
+            return;
+        }
+        self.past.is_full = upto.is_none();
+        if let (Some(upto), Some(ledger)) = (upto, &mut self.ledger) {
+            ledger.prove(self.stream.reached, upto);
+            self.stream.reached = self.stream.reached.max(upto);
+            self.known = known.max(upto);
+        }
+        self.on_stream_heard();
+    }
+
+    fn on_stream_heard(&mut self) {
+        self.past.has_begun = true;
+        self.past.heard = Some(self.now);
+        self.endpoints.proved();
+        self.paces.remove(&Purpose::Stream);
+    }
+
+    /// The history that a stream was to tell was compacted, up to a revision.
+    pub(super) fn on_compacted(&mut self, open: &Open, upto: Index) {
+        if open.purpose == Purpose::Proof {
+            // The stream may have come before that.
+            self.past.is_compacted = true;
+            self.close_where(|open| open.purpose == Purpose::Proof);
+        }
+        if open.purpose != Purpose::Stream {
+            return;
+        }
+        self.oldest = Some(upto.next());
+        if self.plan.start == Start::Oldest && !self.begun {
+            // Nothing was promised yet: the oldest is what the server has now.
+            self.begin_at_oldest(upto);
+            return;
+        }
+        if self.cursor().is_some_and(|cursor| cursor >= upto) {
+            // A member that took a snapshot looks for what was told already.
+            self.slow_down(open);
+            return;
+        }
+        self.lose_revisions(upto);
+    }
+
+    fn lose_revisions(&mut self, upto: Index) {
+        let target = self.target.filter(|_| !self.following);
+        let upto = target.map_or(upto, |target| upto.min(target));
+        if self.plan.scope.is_one_key()
+            && self.staged.is_none()
+            && self.cursor() > Some(Index::ZERO)
+        {
+            // The key may tell that it was left alone.
+            self.end_stream();
+            self.reading = Some(Reading::Gap(Cause::Compacted, Some(upto)));
+            return;
+        }
+        self.lose(upto, Cause::Compacted);
+        if self.reading.is_some() {
+            self.end_stream();
+        }
+    }
+
+    /// A state was read for a gap. Whether nothing more is to be told of it: the one key that is
+    /// watched was written last before that, or the gap is not to be followed by a state.
+    pub(super) fn is_settled_by(
+        &mut self,
+        cause: Cause,
+        cursor: Index,
+        nodes: &[StateNode],
+        index: Index,
+    ) -> bool {
+        let is_one = self.plan.scope.is_one_key() && cause == Cause::Compacted;
+        if is_one && nodes.iter().any(|node| node.modified <= cursor) {
+            self.take_over(index, true);
+            self.tell(Update::Position(index));
+            return true;
+        }
+        let goes_on = matches!(self.plan.on_gap, OnGap::Continue | OnGap::Fail);
+        if goes_on {
+            self.staged = None;
+            self.end_stream();
+            let mut ledger = Ledger::new(cursor);
+            let target = self.target.filter(|_| !self.following);
+            let lost = self.oldest.map_or(index, Index::previous);
+            ledger.lose(target.map_or(lost, |target| lost.min(target)), cause);
+            self.ledger = Some(ledger);
+        }
+        goes_on
+    }
+
+    /// Whether an answer is no failure: a revision that is none any more, or none yet; or a
+    /// message that was too large, and can be had in fragments.
+    pub(super) fn on_refused_revision(&mut self, open: &Open, code: u32) -> bool {
+        if code == v3::fault::TOO_LARGE && open.hangs() {
+            return !std::mem::replace(&mut self.in_fragments, true);
+        }
+        if !matches!(code, fault::INDEX_CLEARED | v3::fault::FUTURE) {
+            return false;
+        }
+        self.endpoints.answered();
+        match open.purpose {
+            Purpose::Verify => self.on_kept_refused(code),
+            Purpose::Reach if code == fault::INDEX_CLEARED => self.on_passed_over(open),
+            _ => return false,
+        }
+        true
+    }
+
+    /// Asks about what lies between two messages.
+    fn ask_reach(&mut self) {
+        let reached = self.stream.reached;
+        let holes = self.ledger.as_ref().map(|ledger| ledger.holes(reached));
+        let first = holes.and_then(|mut holes| holes.next());
+        let is_open = |open: &Open| open.purpose == Purpose::Stream && open.head.is_some();
+        if let Some(hole) = first.filter(|_| self.open.values().any(is_open)) {
+            self.ensure(Purpose::Reach, Some(hole.after));
+        }
+    }
+
+    /// The history after that is whole still: nothing was passed over.
+    pub(super) fn on_reached(&mut self, ticket: Ticket) {
+        let after = self.open.get(&ticket).and_then(|open| open.after);
+        let reached = self.stream.reached;
+        if let (Some(after), Some(ledger)) = (after, &mut self.ledger) {
+            let hole = ledger.holes(reached).find(|hole| hole.after == after);
+            if let Some(hole) = hole {
+                ledger.prove(hole.after, hole.upto);
+            }
+        }
+    }
+
+    /// It is not: something may have been.
+    fn on_passed_over(&mut self, open: &Open) {
+        let reached = self.stream.reached;
+        let holes = self.ledger.as_ref().map(|ledger| ledger.holes(reached));
+        let hole = holes.and_then(|mut holes| holes.find(|hole| Some(hole.after) == open.after));
+        if let Some(hole) = hole {
+            self.oldest = Some(hole.upto.next());
+            self.lose_revisions(hole.upto);
+        }
+    }
+
+    /// Has it proven that nothing is left up to where the replay ends.
+    fn prove_end(&mut self, cursor: Index) {
+        let is_registered = |open: &Open| open.purpose == Purpose::Stream && open.head.is_some();
+        let Some(heard) = self
+            .past
+            .heard
+            .filter(|_| self.open.values().any(is_registered))
+        else {
+            return;
+        };
+        if self.plan.budget.is_spent() {
+            // The stream waits for the reader of the output.
+            self.wake_by(Some(self.now + PRESSURE_POLL));
+            return;
+        }
+        let asked = self.past.asked.map_or(heard, |asked| asked.max(heard)) + SILENCE;
+        if asked > self.now {
+            self.wake_by(Some(asked));
+        } else if self.past.is_compacted {
+            // What it may still have told can't be asked for any more.
+            self.end_stream();
+            return;
+        } else {
+            self.past.asked = Some(self.now);
+            self.ensure(Purpose::Fresh, None);
+        }
+        self.end_proofs();
+        let reached = self.stream.reached;
+        let has_holes = self
+            .ledger
+            .as_ref()
+            .is_some_and(|ledger| ledger.holes(reached).next().is_some());
+        if has_holes || self.past.owes > cursor || self.past.is_compacted {
+            return;
+        }
+        if heard + QUIET > self.now {
+            self.wake_by(Some(heard + QUIET));
+        } else if !self.has(Purpose::Proof) {
+            for _ in 0..PROOFS {
+                self.request(Purpose::Proof, Some(cursor));
+            }
+        }
+    }
+
+    /// A revision that the store has reached, and not before the end of the replay.
+    pub(super) fn marker(&self) -> Index {
+        self.known.max(self.target.unwrap_or_default())
+    }
+
+    pub(super) fn on_proof_begun(&mut self, ticket: Ticket, index: Index) {
+        let Some(open) = self.open.get(&ticket).cloned() else {
+            return;
+        };
+        let wanted = open.wanted;
+        if index < wanted {
+            // It would be told of its marker when that comes, and of the past some time later.
+            self.close(ticket);
+            self.note_failure(&open, Failure::Behind { index, wanted });
+        }
+    }
+
+    /// There is something left to be told, if it lies before the end.
+    fn on_proof_told(&mut self, parcel: &Parcel) {
+        let (cursor, target) = (self.cursor(), self.target);
+        let mut indexes = parcel.batch().iter().map(|event| event.index());
+        let owed = indexes.find(|index| Some(*index) > cursor && Some(*index) <= target);
+        if let Some(owed) = owed {
+            self.past.owes = owed;
+            self.close_where(|open| open.purpose == Purpose::Proof);
+        }
+    }
+
+    /// Takes the word of the proofs that have heard nothing but their marker.
+    fn end_proofs(&mut self) {
+        let grace = |open: &Open| {
+            let marked = open.marked?;
+            Some(marked + GRACE.max(marked.duration_since(open.at) * GRACE_FACTOR))
+        };
+        let proofs = self.open.iter();
+        let marked: Vec<(Ticket, Index, Instant)> = proofs
+            .filter_map(|(ticket, open)| Some((*ticket, open.after?, grace(open)?)))
+            .collect();
+        for (ticket, after, at) in marked {
+            if at > self.now {
+                self.wake_by(Some(at));
+                continue;
+            }
+            self.close(ticket);
+            if let (Some(ledger), Some(target)) = (&mut self.ledger, self.target) {
+                ledger.witness(after, target);
+            }
+            // What was proven is told with the next input.
+            self.wake_by(Some(self.now));
+        }
+    }
+}
