@@ -423,7 +423,7 @@ _etcdwatch() {
             return 0
             ;;
         etcdwatch__subcmd__replay)
-            opts="-r -o -q -v -h --from-index --after-index --recursive --to-index --follow --prev --count --on-gap --expand --checkpoint --status --buffer --stale-after --endpoints --api --output --color --quiet --verbose --connect-timeout --timeout --user --password-file --cacert --cert --key --insecure-skip-tls-verify --proxy --max-event --help"
+            opts="-r -o -q -v -h --from-index --after-index --recursive --prefix --to-index --follow --prev --count --on-gap --expand --checkpoint --status --buffer --stale-after --endpoints --api --output --color --quiet --verbose --connect-timeout --timeout --user --password-file --cacert --cert --key --insecure-skip-tls-verify --proxy --max-event --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -765,7 +765,7 @@ _etcdwatch() {
             return 0
             ;;
         etcdwatch__subcmd__watch)
-            opts="-r -o -q -v -h --recursive --stream --from-index --after-index --prev --count --snapshot --on-gap --expand --checkpoint --status --buffer --stale-after --endpoints --api --output --color --quiet --verbose --connect-timeout --timeout --user --password-file --cacert --cert --key --insecure-skip-tls-verify --proxy --max-event --help"
+            opts="-r -o -q -v -h --recursive --prefix --stream --from-index --after-index --prev --count --snapshot --on-gap --expand --checkpoint --status --buffer --stale-after --endpoints --api --output --color --quiet --verbose --connect-timeout --timeout --user --password-file --cacert --cert --key --insecure-skip-tls-verify --proxy --max-event --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -501,13 +501,12 @@ mod tests {
             &["get", "/a", "--key", "f"],
             &["get", "/a", "--insecure-skip-tls-verify"],
             &["get", "/a", "--password-file", "f"],
-            &["watch", "/a", "--api", "v3"],
             &["get", "/a", "--endpoints", "https://h"],
         ] {
             let error = resolve(args, &[]).unwrap_err();
             assert!(error.to_string().contains("not supported"), "{error}");
         }
-        assert!(resolve(&["watch", "/a"], &[("ETCDCTL_API", "3")]).is_err());
+        assert!(resolve(&["watch", "/a"], &[("ETCDCTL_API", "4")]).is_err());
         assert!(resolve(&["get", "/a"], &[("ETCDCTL_CACERT", "f")]).is_err());
         assert!(resolve(&["get", "/a", "--api", "v2"], &[("ETCDCTL_API", "3")]).is_ok());
     }

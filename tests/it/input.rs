@@ -326,7 +326,8 @@ fn options_that_are_to_come_are_refused_and_never_ignored() {
             "--insecure-skip-tls-verify",
         ),
         (&["get", "/k", "--password-file", "f"], "--password-file"),
-        (&["watch", "/k", "--api", "v3"], "v3"),
+        (&["watch", "/k", "--api", "v3", "--user", "a:b"], "v3"),
+        (&["watch", "--prefix", "/k", "--api", "v2"], "--prefix"),
         (&["get", "/k", "--user", "root"], "password"),
     ] {
         let output = tool(&[&["--endpoints", &url], arguments].concat());

@@ -98,6 +98,9 @@ impl Server {
                 wire.registered = true;
                 return;
             }
+            Ask::Revisions { .. } | Ask::Proof { .. } | Ask::Kept { .. } | Ask::Reach(_) => {
+                panic!("this model speaks v2")
+            }
             Ask::Index => Vec::new(),
             Ask::State | Ask::Look(_) => self.nodes(index),
         };

@@ -48,9 +48,15 @@ impl Wire {
     /// to hang.
     pub fn silence(&self, since: Instant) -> Option<(Instant, Failure)> {
         let hangs = match self.ask {
-            Ask::Stream | Ask::Alarm => true,
+            Ask::Stream | Ask::Alarm | Ask::Revisions { .. } | Ask::Proof { .. } => true,
             Ask::Wait { hangs, .. } => hangs,
-            Ask::Index | Ask::State | Ask::Look(_) | Ask::Next { .. } | Ask::Walk { .. } => false,
+            Ask::Index
+            | Ask::State
+            | Ask::Look(_)
+            | Ask::Next { .. }
+            | Ask::Walk { .. }
+            | Ask::Kept { .. }
+            | Ask::Reach(_) => false,
         };
         (!hangs).then(|| (since + PATIENCE, Failure::Silent("idle".to_owned())))
     }
@@ -58,10 +64,16 @@ impl Wire {
     /// Likewise where not even its head came.
     pub fn silence_before_head(&self, since: Instant) -> (Instant, Failure) {
         let patience = match self.ask {
-            Ask::Index | Ask::State | Ask::Look(_) => QUORUM_PATIENCE,
-            Ask::Stream | Ask::Alarm | Ask::Wait { .. } | Ask::Next { .. } | Ask::Walk { .. } => {
-                PATIENCE
+            Ask::Index | Ask::State | Ask::Look(_) | Ask::Kept { .. } | Ask::Reach(_) => {
+                QUORUM_PATIENCE
             }
+            Ask::Stream
+            | Ask::Alarm
+            | Ask::Wait { .. }
+            | Ask::Next { .. }
+            | Ask::Walk { .. }
+            | Ask::Revisions { .. }
+            | Ask::Proof { .. } => PATIENCE,
         };
         (since + patience, Failure::Silent("no head".to_owned()))
     }

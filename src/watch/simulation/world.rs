@@ -291,6 +291,7 @@ pub fn plan(start: Start, until: Until, seed: u64) -> Plan {
         start,
         until,
         stream: !matches!(until, Until::Present { follow: false, .. }),
+        previous: true,
         on_gap: OnGap::Continue,
         snapshot: false,
         expand: false,
