@@ -6,7 +6,8 @@
 #
 # Prints a table of what came of each fault, and exits 1 where anything was wrong with what the
 # tool told. ETCDWATCH_SEED=N repeats a soak, as far as chance lets it: the seed is printed, and
-# that of each run. ETCDWATCH_SOAK_ALONE=1 leaves out curl and etcdctl.
+# that of each run. ETCDWATCH_SOAK_ALONE=1 leaves out curl and etcdctl, ETCDWATCH_SOAK_API=v2 or
+# v3 the other API.
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."

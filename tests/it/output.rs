@@ -497,7 +497,7 @@ fn a_signal_ends_a_request_that_is_not_answered() {
     for (command, signal, code) in [
         (&["get", "/k"][..], Signal::INT, 130),
         (&["set", "/k", "v"], Signal::TERM, 143),
-        (&["watch", "/k"], Signal::HUP, 129),
+        (&["watch", "--api", "v2", "/k"], Signal::HUP, 129),
     ] {
         let server = Scripted::serve(|_| Response::default().hold());
         let options = ["--timeout", "60s", "--endpoints", &server.url()];

@@ -5,6 +5,8 @@
 //! (`faults`), and the courses that are more than faults and writes (`behind`, `rebuilt`).
 
 use std::sync::RwLock;
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use fastrand::Rng;
@@ -15,12 +17,13 @@ use super::faults::{Blow, Fault};
 use super::rebuilt;
 use super::rivals::{Kind, Watcher};
 use super::score::{self, Score};
+use super::speech::{self, Speech};
 use super::writers::{self, History, Log, Task, Wish};
 use crate::support::etcd::{Cluster, Etcd, Version};
 use crate::support::follow::{self, State};
 use crate::support::oracle;
 use crate::support::proxy::{Cut, Proxy};
-use crate::support::v2;
+use crate::support::v2::{self, Writer};
 use crate::support::wait;
 
 /// Longer than it takes to come to know everything.
@@ -81,23 +84,34 @@ pub struct Arena {
     pub cluster: Cluster,
     /// Where the writers write, one hand each.
     pub desk: RwLock<()>,
+    /// By which API is written and watched.
+    pub speech: Speech,
     runs: usize,
 }
 
 impl Arena {
-    /// As they mostly are.
+    /// As they mostly are, with v2.
     pub fn new(version: Version, size: usize) -> Self {
-        Self::of(Etcd::builder(version).cluster(size))
+        Self::of(Etcd::builder(version).cluster(size), Speech::V2)
+    }
+
+    /// With v3. Where a watch `has_progress`, the servers say often that nothing happened.
+    pub fn by_v3(version: Version, size: usize, has_progress: bool) -> Self {
+        let interval = if has_progress { "100ms" } else { "10m" };
+        let progress = format!("--experimental-watch-progress-notify-interval={interval}");
+        let builder = Etcd::builder(version).arg(progress);
+        Self::of(builder.cluster(size), Speech::V3)
     }
 
     /// Three of which one that was away for a while gets a snapshot.
-    pub fn with_snapshots(version: Version) -> Self {
+    pub fn with_snapshots(version: Version, speech: Speech) -> Self {
         let cluster = Etcd::builder(version).snapshot_count(100).cluster(3);
-        Self::of(cluster)
+        Self::of(cluster, speech)
     }
 
-    fn of(cluster: Cluster) -> Self {
+    fn of(cluster: Cluster, speech: Speech) -> Self {
         Self {
+            speech,
             cluster,
             desk: RwLock::default(),
             runs: 0,
@@ -121,6 +135,28 @@ impl Arena {
         }
     }
 
+    /// Has history compacted every few hundred milliseconds, often to the very present: also what
+    /// nobody was told yet.
+    fn while_compacting<T>(&self, random: &mut Rng, course: impl FnOnce() -> T) -> T {
+        let urls = self.urls();
+        thread::scope(|scope| {
+            let (stop, stopped) = channel::<()>();
+            scope.spawn(move || {
+                loop {
+                    let pause = Duration::from_millis(random.u64(100..500));
+                    if stopped.recv_timeout(pause) != Err(RecvTimeoutError::Timeout) {
+                        return;
+                    }
+                    let behind = if random.bool() { 0 } else { random.u64(..60) };
+                    speech::compact(&urls[random.usize(..urls.len())], behind, random.bool());
+                }
+            });
+            let result = course();
+            drop(stop);
+            result
+        })
+    }
+
     /// Ends a server in the middle of things; but where it would take back what it has
     /// acknowledged, not before that is in its log.
     fn kill(&self, node: &Etcd) {
@@ -140,14 +176,18 @@ impl Arena {
         let members: Vec<usize> = (0..addresses).collect();
         let run = Run::start(self, top, &members, effort, random);
         let mut dice = random.fork();
+        let mut compactions = random.fork();
+        // Where nothing is compacted, nothing may be lost.
+        let is_compacted = self.speech == Speech::V3 && random.bool();
         let task = Task {
+            speech: self.speech,
             urls: self.urls(),
             top,
             mark: "",
             desk: &self.desk,
             is_gentle: effort.rivals,
         };
-        let (happened, log) = writers::while_writing(&task, random, || {
+        let mut course = || {
             // Not before something is going on that can go wrong.
             run.tool().running.wait_for_lines(20, LIMIT);
             let end = Instant::now() + effort.span;
@@ -163,8 +203,24 @@ impl Arena {
                 run.hold(blow.rest);
             }
             happened
+        };
+        let (happened, log) = writers::while_writing(&task, random, || {
+            if is_compacted {
+                self.while_compacting(&mut compactions, &mut course)
+            } else {
+                course()
+            }
         });
-        run.judge(vec![log], happened.len(), &format!("{happened:#?}"))
+        // An outage has something compacted in any case.
+        let may_lose = is_compacted || faults.contains(&Fault::Outage);
+        let told = format!("compacted: {is_compacted}, {happened:#?}");
+        let mut outcome = run.judge(vec![log], happened.len(), &told);
+        let (_, score) = outcome.scores[0];
+        if self.speech == Speech::V3 && !may_lose && score.gaps > 0 {
+            let why = || "a gap where nothing was compacted".to_owned();
+            outcome.difference.get_or_insert_with(why);
+        }
+        outcome
     }
 }
 
@@ -196,7 +252,7 @@ impl<'a> Run<'a> {
         let rivals = Kind::RIVALS.iter().filter(|_| effort.rivals);
         let kinds = [Kind::Tool].into_iter().chain(rivals.copied());
         let watchers = kinds
-            .map(|kind| Watcher::start(kind, &urls, members, top, options))
+            .map(|kind| Watcher::start(kind, arena.speech, &urls, members, top, options))
             .collect();
         Self {
             arena,
@@ -262,10 +318,16 @@ impl<'a> Run<'a> {
             ),
             Fault::Outage => self.refuse(
                 |_| true,
-                || {
-                    v2::burst(&node.url(), 1_100, |number| {
-                        ("/burst".to_owned(), number.to_string())
-                    });
+                || match self.arena.speech {
+                    Speech::V2 => {
+                        v2::burst(&node.url(), 1_100, |number| {
+                            ("/burst".to_owned(), number.to_string())
+                        });
+                    }
+                    Speech::V3 => {
+                        self.hold(blow.moment);
+                        speech::compact(&node.url(), 0, false);
+                    }
                 },
             ),
             Fault::Kill => {
@@ -415,16 +477,16 @@ impl<'a> Run<'a> {
     /// servers have.
     fn converge(&self) -> Convergence {
         self.proxies().for_each(|(_, proxy)| proxy.resume());
-        let url = &self.arena.urls()[0];
+        let (url, speech) = (&self.arena.urls()[0], self.arena.speech);
         let mut log = Log::default();
         let key = format!("{}/mark", self.top);
         let mut attempt = 0;
         let mark = wait::until_some(LIMIT, "a last write", || {
             attempt += 1;
             let value = format!("mark {attempt}");
-            let form = [("value", value.as_str())];
-            let reply = v2::try_request("PUT", url, &v2::key_path(&key), &form, LIMIT);
-            let is_done = log.note(Wish::set(&key, &value), reply);
+            let mut writer = Writer::try_connect(url, LIMIT).ok()?;
+            let reply = speech.write(&mut writer, &[(&key, Some(&value))]);
+            let is_done = log.note_all(speech, vec![Wish::set(&key, &value)], reply);
             is_done.then_some(value)
         });
         let running = &self.tool().running;
@@ -436,11 +498,10 @@ impl<'a> Run<'a> {
             let is_late = Instant::now() > deadline;
             if is_told || is_late || running.has_ended() {
                 // What nobody answered may be done this late.
-                let nodes = follow::server_nodes(url, self.top);
-                let server = follow::server(url, self.top);
-                let told = follow::apply(State::new(), self.top, &running.json());
-                let differs = (told != server || nodes.len() != server.len())
-                    .then(|| name_difference(&server, &told));
+                let nodes = speech.nodes(url, self.top);
+                let server = speech.state(&nodes);
+                let told = speech.told(self.top, &running.json());
+                let differs = (told != server).then(|| name_difference(&server, &told));
                 if differs.is_none() || is_late || running.has_ended() {
                     return Convergence {
                         log,

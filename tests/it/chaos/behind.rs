@@ -112,6 +112,7 @@ impl Behind {
         }
         // Some is written while it catches up, and some afterwards.
         log = log.and(trickle(&url, top, "return", 30, &run));
+        // By v2 whatever is written: it has an index where it was applied.
         let index = v2::index(&url);
         wait::until(wait::LONG, "the member to catch up", || {
             let path = "/v2/keys/";

@@ -6,6 +6,7 @@
 //! | [`faults`] | what goes wrong, drawn from a seed |
 //! | [`writers`] | who writes meanwhile, and what of it certainly happened |
 //! | [`rivals`] | who watches: the tool, and `curl` and `etcdctl` beside it |
+//! | [`speech`] | by which API is written and watched |
 //! | [`arena`] | servers, and the course of a run |
 //! | [`behind`] | the run in which a member catches up by a snapshot |
 //! | [`rebuilt`] | the run in which the store is made anew |
@@ -18,5 +19,6 @@ mod faults;
 mod rebuilt;
 mod rivals;
 mod score;
+mod speech;
 mod suite;
 mod writers;

@@ -8,7 +8,7 @@ use fastrand::Rng;
 
 use super::arena::{Arena, Effort, Outcome, Run};
 use super::writers::{self, Task};
-use crate::support::{v2, wait};
+use crate::support::wait;
 
 /// For how long each store is written to, in milliseconds.
 const MOMENT: u64 = 300;
@@ -23,6 +23,7 @@ pub fn run(arena: &Arena, effort: Effort, top: &str, random: &mut Rng) -> Outcom
     let (is_hidden, is_past) = (random.bool(), random.bool());
     let beyond = random.usize(20..500);
     let task = |mark| Task {
+        speech: arena.speech,
         urls: arena.urls(),
         top,
         mark,
@@ -35,13 +36,11 @@ pub fn run(arena: &Arena, effort: Effort, top: &str, random: &mut Rng) -> Outcom
     });
     let rebuild = || {
         let url = &arena.urls()[0];
-        let index = v2::index(url);
+        let index = arena.speech.index(url);
         arena.cluster.wipe_and_restart();
         if is_past {
             let count = usize::try_from(index).expect("few writes") + beyond;
-            v2::burst(url, count, |number| {
-                ("/elsewhere".to_owned(), number.to_string())
-            });
+            arena.speech.elsewhere(url, count);
         }
     };
     if is_hidden {

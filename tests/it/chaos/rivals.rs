@@ -6,8 +6,9 @@
 
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
+use super::speech::{self, Speech};
 use crate::support::follow;
 use crate::support::proxy::Proxy;
 use crate::support::tool::{Program, Running, Signal};
@@ -23,7 +24,7 @@ pub enum Kind {
     Tool,
     /// `curl -sN …?wait=true&recursive=true&stream=true`, at the first address.
     Curl,
-    /// `etcdctl watch --recursive --forever`, of the v2 API.
+    /// `etcdctl watch --recursive --forever`, of the v2 API; `etcdctl watch --prefix`, of v3.
     Etcdctl,
 }
 
@@ -56,6 +57,7 @@ impl Watcher {
     /// given to it, in that order.
     pub fn start(
         kind: Kind,
+        speech: Speech,
         urls: &[String],
         members: &[usize],
         top: &str,
@@ -65,7 +67,26 @@ impl Watcher {
         let addresses: Vec<String> = members.iter().map(|at| proxies[*at].url()).collect();
         let endpoints = addresses.join(",");
         let running = match kind {
-            Kind::Tool => follow::live(&endpoints, &[&["-r", top], options].concat()),
+            Kind::Tool => {
+                let options = [&speech.options(), &["-r", top][..], options].concat();
+                follow::live(&endpoints, &options)
+            }
+            Kind::Curl if speech == Speech::V3 => {
+                let (from, to) = (format!("{top}/"), format!("{top}0"));
+                let body = json!({"create_request": {
+                    "key": speech::encode(&from), "range_end": speech::encode(&to),
+                }});
+                let url = format!("{}/v3/watch", addresses[0]);
+                Program::new("curl", &["-sN", "-d", &body.to_string(), &url]).start()
+            }
+            Kind::Etcdctl if speech == Speech::V3 => {
+                let prefix = format!("{top}/");
+                let options = ["--endpoints", &endpoints, "-w", "json"];
+                let watch = ["watch", "--prefix", &prefix];
+                Program::new("etcdctl", &[&options[..], &watch].concat())
+                    .env("ETCDCTL_API", "3")
+                    .start()
+            }
             Kind::Curl => {
                 let query = "wait=true&recursive=true&stream=true";
                 let url = format!("{}/v2/keys{top}?{query}", addresses[0]);
@@ -126,7 +147,7 @@ impl Watcher {
             }
             // What stands between the events, etcd's errors and a last line that was cut are
             // no records.
-            Kind::Curl | Kind::Etcdctl => lines.filter_map(read_event).collect(),
+            Kind::Curl | Kind::Etcdctl => lines.flat_map(read_events).collect(),
         };
         (records, output.stderr)
     }
@@ -145,6 +166,31 @@ impl Watcher {
                 || since.elapsed() > SILENCE
         });
     }
+}
+
+/// The events of a line of etcd's own, as the tool would give them.
+fn read_events(line: &str) -> Vec<Value> {
+    let Ok(message) = serde_json::from_str::<Value>(line) else {
+        return Vec::new();
+    };
+    // The gateway's, and that of etcdctl.
+    let lists = [&message["result"]["events"], &message["Events"]];
+    let of_v3 = lists.into_iter().filter_map(Value::as_array).flatten();
+    let of_v3: Vec<Value> = of_v3.map(read_event_of_v3).collect();
+    if of_v3.is_empty() {
+        return read_event(line).into_iter().collect();
+    }
+    of_v3
+}
+
+fn read_event_of_v3(event: &Value) -> Value {
+    let mut node = speech::node(&event["kv"]);
+    // The gateway has a name for it, and etcdctl a number.
+    let is_delete = event["type"] == "DELETE" || event["type"] == 1;
+    if is_delete && let Some(node) = node.as_object_mut() {
+        node.remove("value");
+    }
+    json!({"action": if is_delete { "delete" } else { "set" }, "node": node})
 }
 
 /// An event of etcd's own, as the tool would give it.

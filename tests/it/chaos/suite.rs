@@ -18,6 +18,7 @@ use super::behind::Behind;
 use super::faults::Fault;
 use super::rivals::Kind;
 use super::score::Score;
+use super::speech::Speech;
 use crate::support::etcd::Version;
 
 /// One fault, or a few, on the way to the next test.
@@ -98,6 +99,49 @@ fn three_nodes_of_3_5_lose_nothing_silently_through_faults_of_every_kind() {
     assert_survives_all(Version::V3_5, 3);
 }
 
+#[track_caller]
+fn assert_survives_all_by_v3(version: Version, size: usize, has_progress: bool) {
+    let course = Course::Faults(Fault::on(size));
+    let mut arena = Arena::by_v3(version, size, has_progress);
+    assert_survives(&mut arena, &course, WHILE, seed());
+}
+
+#[test]
+fn one_node_of_3_4_loses_nothing_silently_by_v3() {
+    assert_survives_all_by_v3(Version::V3_4, 1, true);
+}
+
+#[test]
+fn one_node_of_3_5_loses_nothing_silently_by_v3() {
+    assert_survives_all_by_v3(Version::V3_5, 1, false);
+}
+
+#[test]
+fn three_nodes_of_3_4_lose_nothing_silently_by_v3() {
+    assert_survives_all_by_v3(Version::V3_4, 3, false);
+}
+
+#[test]
+fn three_nodes_of_3_5_lose_nothing_silently_by_v3() {
+    assert_survives_all_by_v3(Version::V3_5, 3, true);
+}
+
+#[test]
+fn each_fault_alone_loses_nothing_silently_by_v3() {
+    let mut seeds = Rng::with_seed(seed());
+    let mut arena = Arena::by_v3(Version::V3_4, 1, false);
+    for fault in Fault::ANYWHERE {
+        let course = Course::Faults(vec![fault]);
+        assert_survives(&mut arena, &course, MOMENT, seeds.u64(..));
+    }
+}
+
+#[test]
+fn a_store_that_is_made_anew_is_declared_by_v3_before_anything_of_it() {
+    let mut arena = Arena::by_v3(Version::V3_5, 1, false);
+    assert_survives(&mut arena, &Course::Rebuilt, MOMENT, seed());
+}
+
 #[test]
 fn each_fault_alone_loses_nothing_silently() {
     let mut seeds = Rng::with_seed(seed());
@@ -126,7 +170,7 @@ fn a_store_that_is_made_anew_is_declared_before_anything_of_it() {
 
 #[test]
 fn a_member_that_caught_up_by_a_snapshot_loses_nothing_silently() {
-    let mut arena = Arena::with_snapshots(Version::V3_5);
+    let mut arena = Arena::with_snapshots(Version::V3_5, Speech::V2);
     let behind = Behind {
         refreshes: true,
         reads: true,
@@ -140,6 +184,7 @@ fn a_member_that_caught_up_by_a_snapshot_loses_nothing_silently() {
 /// Servers of the soak.
 #[derive(Clone, Copy, Debug)]
 struct Ground {
+    speech: Speech,
     version: Version,
     size: usize,
     has_snapshots: bool,
@@ -147,8 +192,9 @@ struct Ground {
     share: u32,
 }
 
-const fn ground(version: Version, size: usize, share: u32) -> Ground {
+const fn ground(speech: Speech, version: Version, size: usize, share: u32) -> Ground {
     Ground {
+        speech,
         version,
         size,
         has_snapshots: false,
@@ -156,8 +202,9 @@ const fn ground(version: Version, size: usize, share: u32) -> Ground {
     }
 }
 
-const fn with_snapshots(version: Version, share: u32) -> Ground {
+const fn with_snapshots(speech: Speech, version: Version, share: u32) -> Ground {
     Ground {
+        speech,
         version,
         size: 3,
         has_snapshots: true,
@@ -166,19 +213,28 @@ const fn with_snapshots(version: Version, share: u32) -> Ground {
 }
 
 /// Mostly three: that is what is run where it matters.
-const GROUNDS: [Ground; 6] = [
-    ground(Version::V3_5, 3, 34),
-    ground(Version::V3_4, 3, 30),
-    with_snapshots(Version::V3_5, 10),
-    with_snapshots(Version::V3_4, 10),
-    ground(Version::V3_5, 1, 8),
-    ground(Version::V3_4, 1, 8),
+const GROUNDS: [Ground; 12] = [
+    ground(Speech::V2, Version::V3_5, 3, 17),
+    ground(Speech::V2, Version::V3_4, 3, 15),
+    with_snapshots(Speech::V2, Version::V3_5, 5),
+    with_snapshots(Speech::V2, Version::V3_4, 5),
+    ground(Speech::V2, Version::V3_5, 1, 4),
+    ground(Speech::V2, Version::V3_4, 1, 4),
+    ground(Speech::V3, Version::V3_5, 3, 17),
+    ground(Speech::V3, Version::V3_4, 3, 15),
+    with_snapshots(Speech::V3, Version::V3_5, 5),
+    with_snapshots(Speech::V3, Version::V3_4, 5),
+    ground(Speech::V3, Version::V3_5, 1, 4),
+    ground(Speech::V3, Version::V3_4, 1, 4),
 ];
 
 impl Ground {
     fn open(self) -> Arena {
         if self.has_snapshots {
-            Arena::with_snapshots(self.version)
+            Arena::with_snapshots(self.version, self.speech)
+        } else if self.speech == Speech::V3 {
+            // One way on each version.
+            Arena::by_v3(self.version, self.size, self.version == Version::V3_5)
         } else {
             Arena::new(self.version, self.size)
         }
@@ -242,8 +298,8 @@ impl Soak {
         let run = AssertUnwindSafe(|| arena.run(course, effort, seed));
         let outcome = catch_unwind(run);
         let place = format!(
-            "{name} on {} of {:?}, seed {seed}",
-            ground.size, ground.version
+            "{name} by {:?} on {} of {:?}, seed {seed}",
+            ground.speech, ground.size, ground.version
         );
         let count = self.survived.entry(name.clone()).or_default();
         count.1 += 1;
@@ -368,10 +424,17 @@ fn keep(name: &str, seed: u64, evidence: [&str; 3]) -> String {
 fn soak() {
     let mut seeds = Rng::with_seed(seed());
     let only = setting("ETCDWATCH_SOAK_ONLY");
+    let speech = setting("ETCDWATCH_SOAK_API").map(|api| match api.as_str() {
+        "v2" => Speech::V2,
+        "v3" => Speech::V3,
+        other => panic!("ETCDWATCH_SOAK_API={other}"),
+    });
+    let is_asked = |ground: &Ground| speech.is_none_or(|speech| speech == ground.speech);
+    let grounds: Vec<Ground> = GROUNDS.into_iter().filter(is_asked).collect();
     if let Some(each) = setting("ETCDWATCH_SOAK_EACH") {
         let each = each.parse().expect("a number of seeds");
         let mut soak = Soak::new(EACH);
-        run_each(&mut soak, each, only.as_deref(), &mut seeds);
+        run_each(&mut soak, &grounds, each, only.as_deref(), &mut seeds);
         return soak.end();
     }
     let mut soak = Soak::new(SOAK);
@@ -380,10 +443,11 @@ fn soak() {
     let span = Duration::from_secs(seconds);
     // A long soak comes back to each of the servers.
     let lap = span.min(Duration::from_secs(600));
+    let all: u32 = grounds.iter().map(|ground| ground.share).sum();
     while soak.begin.elapsed() < span {
         let lap_begin = Instant::now();
         let mut shares = 0;
-        for ground in GROUNDS {
+        for ground in grounds.iter().copied() {
             shares += ground.share;
             let mut courses = ground.courses(only.as_deref());
             seeds.shuffle(&mut courses);
@@ -392,7 +456,7 @@ fn soak() {
             }
             let mut arena = ground.open();
             for course in courses.iter().cycle() {
-                let is_over = lap_begin.elapsed() >= lap * shares / 100;
+                let is_over = lap_begin.elapsed() >= lap * shares / all;
                 if is_over || soak.begin.elapsed() >= span {
                     break;
                 }
@@ -404,15 +468,15 @@ fn soak() {
 }
 
 /// Each course with so many seeds, spread over the servers on which it can be run.
-fn run_each(soak: &mut Soak, each: usize, only: Option<&str>, seeds: &mut Rng) {
-    for (number, ground) in GROUNDS.into_iter().enumerate() {
+fn run_each(soak: &mut Soak, grounds: &[Ground], each: usize, only: Option<&str>, seeds: &mut Rng) {
+    for (number, ground) in grounds.iter().copied().enumerate() {
         let courses = ground.courses(only);
         if courses.is_empty() {
             continue;
         }
         let mut arena = ground.open();
         for course in courses {
-            let places: Vec<usize> = GROUNDS
+            let places: Vec<usize> = grounds
                 .iter()
                 .enumerate()
                 .filter(|(_, ground)| ground.courses(None).contains(&course))

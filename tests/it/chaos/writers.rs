@@ -14,6 +14,7 @@ use std::time::Duration;
 use fastrand::Rng;
 use serde_json::Value;
 
+use super::speech::{self, Operation, Speech};
 use crate::support::v2::{self, Truth, Writer};
 
 /// How many write in scope to a single server; one more writes elsewhere. Several agree in
@@ -30,6 +31,9 @@ const GENTLE_PACE: Duration = Duration::from_millis(12);
 
 /// How long a writer waits for an answer, before it tries another member.
 const PATIENCE: Duration = Duration::from_secs(1);
+
+/// How many keys a transaction has at most.
+const TRANSACTION: usize = 100;
 
 /// A write that somebody wants.
 #[derive(Clone, Debug)]
@@ -74,7 +78,49 @@ impl Log {
         self
     }
 
-    /// Notes what became of a wish; whether it is certainly done.
+    /// Notes what became of wishes that were sent at once; whether they are certainly done.
+    pub fn note_all(
+        &mut self,
+        speech: Speech,
+        mut wishes: Vec<Wish>,
+        reply: std::io::Result<v2::Reply>,
+    ) -> bool {
+        if speech == Speech::V2 {
+            let wish = wishes.pop().expect("a wish");
+            return self.note(wish, reply);
+        }
+        match reply {
+            Ok(reply) if reply.status == 200 => {
+                let reply = reply.json();
+                let index = speech::revision(&reply);
+                for (wish, response) in wishes
+                    .into_iter()
+                    .zip(reply["responses"].as_array().expect("responses"))
+                {
+                    let previous = &response["response_put"]["prev_kv"];
+                    if previous.is_object() {
+                        self.found.extend(set_by(&speech::node(previous)));
+                    }
+                    let is_nothing =
+                        wish.value.is_none() && response["response_delete_range"]["deleted"] != "1";
+                    if !is_nothing {
+                        self.acknowledged.push(Truth {
+                            index,
+                            action: wish.action.to_owned(),
+                            key: wish.key,
+                            value: wish.value,
+                        });
+                    }
+                }
+                return true;
+            }
+            Err(error) if error.kind() == ErrorKind::ConnectionRefused => {}
+            _ => self.open.extend(wishes),
+        }
+        false
+    }
+
+    /// Notes what became of a wish by v2; whether it is certainly done.
     pub fn note(&mut self, wish: Wish, reply: std::io::Result<v2::Reply>) -> bool {
         match reply {
             Ok(reply) if reply.status < 300 => {
@@ -94,15 +140,17 @@ impl Log {
     /// All that happened, in order: of what was not answered, what the server has (`nodes`),
     /// what a later write found, or what a watcher has `told`.
     pub fn settle(self, nodes: &[Value], told: impl Iterator<Item = Truth>) -> History {
-        let mut truth: BTreeMap<u64, Truth> = self
+        // What a transaction does is in the order of its keys.
+        let place = |one: &Truth| (one.index, one.key.clone());
+        let mut truth: BTreeMap<(u64, String), Truth> = self
             .acknowledged
             .into_iter()
-            .map(|one| (one.index, one))
+            .map(|one| (place(&one), one))
             .collect();
         let seen = nodes.iter().filter_map(set_by).chain(self.found);
         for one in seen.chain(told) {
             if self.open.iter().any(|wish| wish.is(&one)) {
-                truth.entry(one.index).or_insert(one);
+                truth.entry(place(&one)).or_insert(one);
             }
         }
         let is_settled =
@@ -135,6 +183,8 @@ fn set_by(node: &Value) -> Option<Truth> {
 
 /// Where is written, and what: no two stores get the same values, or the same keys deleted.
 pub struct Task<'a> {
+    /// By which API.
+    pub speech: Speech,
     /// The members.
     pub urls: Vec<String>,
     /// The directory in scope.
@@ -175,6 +225,7 @@ pub fn while_writing<T>(task: &Task, random: &mut Rng, during: impl FnOnce() -> 
 
 /// Somebody who writes; the last one out of scope.
 struct Scribe<'a> {
+    speech: Speech,
     desk: &'a RwLock<()>,
     urls: Vec<String>,
     directory: String,
@@ -194,6 +245,7 @@ impl<'a> Scribe<'a> {
             "/elsewhere".to_owned()
         };
         Self {
+            speech: task.speech,
             desk: task.desk,
             urls: task.urls.clone(),
             directory,
@@ -216,20 +268,24 @@ impl<'a> Scribe<'a> {
                 member = (member + 1) % self.urls.len();
                 continue;
             };
-            let wish = self.wish(number);
-            let path = v2::key_path(&wish.key);
+            let wishes = self.wishes(number);
+            let operations: Vec<Operation> = wishes
+                .iter()
+                .map(|wish| (wish.key.as_str(), wish.value.as_deref()))
+                .collect();
             let at_desk = self.desk.read().expect("nobody panics at it");
-            let reply = match &wish.value {
-                Some(value) => open.try_request("PUT", &path, &[("value", value)]),
-                None => open.try_request("DELETE", &path, &[]),
-            };
+            let reply = self.speech.write(open, &operations);
             drop(at_desk);
             if reply.as_ref().map_or(true, |reply| reply.status >= 500) {
                 writer = None;
             }
-            let (key, is_set) = (wish.key.clone(), wish.value.is_some());
-            if self.log.note(wish, reply) && is_set && !key.ends_with("hot") {
-                self.there.push(key);
+            let set = wishes.iter().filter(|wish| wish.value.is_some());
+            let keys: Vec<String> = set
+                .map(|wish| wish.key.clone())
+                .filter(|key| !key.ends_with("hot"))
+                .collect();
+            if self.log.note_all(self.speech, wishes, reply) {
+                self.there.extend(keys);
             }
         }
         if !self.is_in_scope {
@@ -238,17 +294,40 @@ impl<'a> Scribe<'a> {
         self.log
     }
 
+    /// What is done at once: mostly one thing, by v3 now and then many.
+    fn wishes(&mut self, number: usize) -> Vec<Wish> {
+        if self.speech == Speech::V2 || self.random.u8(..25) > 0 {
+            return vec![self.wish(number)];
+        }
+        let count = self.random.usize(2..=TRANSACTION);
+        let mut wishes: BTreeMap<String, Wish> = BTreeMap::new();
+        for part in 0..count {
+            let wish = match self.random.u8(..8) {
+                0 if !self.there.is_empty() => self.end_of_one(),
+                _ => {
+                    let value = format!("{}{number}-{part:02}", self.mark);
+                    Wish::set(&format!("{}/k{value}", self.directory), &value)
+                }
+            };
+            wishes.insert(wish.key.clone(), wish);
+        }
+        wishes.into_values().collect()
+    }
+
+    fn end_of_one(&mut self) -> Wish {
+        let place = self.random.usize(..self.there.len());
+        Wish {
+            action: "delete",
+            key: self.there.swap_remove(place),
+            value: None,
+        }
+    }
+
     /// A new key, one that is written again and again, or the end of one of its keys.
     fn wish(&mut self, number: usize) -> Wish {
         let value = format!("{}{number}", self.mark);
         match self.random.u8(..10) {
-            0..2 if !self.there.is_empty() => Wish {
-                action: "delete",
-                key: self
-                    .there
-                    .swap_remove(self.random.usize(..self.there.len())),
-                value: None,
-            },
+            0..2 if !self.there.is_empty() => self.end_of_one(),
             2..4 => Wish::set(&format!("{}/hot", self.directory), &value),
             _ => Wish::set(&format!("{}/k{value}", self.directory), &value),
         }

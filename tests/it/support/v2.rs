@@ -197,6 +197,13 @@ impl Writer {
         )
     }
 
+    /// Any request of v3 to such a server.
+    pub fn try_json(&mut self, path: &str, body: &Value) -> io::Result<Reply> {
+        let body = body.to_string();
+        self.connection
+            .exchange("POST", path, "application/json", body.as_bytes())
+    }
+
     /// Sets a key.
     #[track_caller]
     pub fn put(&mut self, key: &str, value: &str) -> Truth {
