@@ -6,6 +6,7 @@
 //! ureq reads `HTTP_PROXY` even for 127.0.0.1, follows redirects and turns statuses into
 //! errors unless told otherwise; here it is told otherwise.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
@@ -43,6 +44,9 @@ const KEEP_ALIVE: Duration = Duration::from_secs(10);
 /// The gateway passes it on to etcd, which then breaks a watch off where its member has no leader.
 const NEEDS_LEADER: (&str, &str) = ("Grpc-Metadata-hasleader", "true");
 
+/// These have the gateway under [`v3::BETA_ROOT`].
+const BETA_VERSION: &str = "3.3.";
+
 /// Where lines for `--verbose` go.
 pub type Log = Arc<dyn Fn(String) + Send + Sync>;
 
@@ -72,6 +76,8 @@ pub struct Http {
     proxy: Option<String>,
     /// The largest body of an error: etcd repeats values in it.
     max_error: u64,
+    /// The server is one of 3.3, where the gateway has another name.
+    is_beta: Arc<AtomicBool>,
     log: Option<Log>,
 }
 
@@ -123,6 +129,7 @@ impl Http {
                 .map(|known| (known.user.clone(), known.header().to_owned())),
             proxy: settings.proxy.as_deref().map(without_password),
             max_error: settings.max_event as u64,
+            is_beta: Arc::default(),
             log,
         })
     }
@@ -171,13 +178,44 @@ impl Connection {
     ) -> Result<Reply, Failure> {
         self.socket.sent.store(false, Ordering::Relaxed);
         self.log(|| self.render_curl(endpoint, request));
-        let failure = match self.exchange(endpoint, request, limits) {
-            Ok(reply) if (200..300).contains(&reply.head.status) => return Ok(reply),
-            Ok(reply) => self.refusal(endpoint, request, reply),
-            Err(failure) => failure,
-        };
-        self.log(|| format!("! {} {}", endpoint.url(), describe_failure(&failure)));
-        Err(failure)
+        let mut answer = self.attempt(endpoint, request, limits);
+        if let Err(Failure::ApiOff {
+            api: Api::V3,
+            version,
+        }) = &answer
+        {
+            let is_beta = version.starts_with(BETA_VERSION);
+            if self.http.is_beta.swap(is_beta, Ordering::Relaxed) != is_beta {
+                self.log(|| self.render_curl(endpoint, request));
+                answer = self.attempt(endpoint, request, limits);
+            }
+        }
+        if let Err(failure) = &answer {
+            self.log(|| format!("! {} {}", endpoint.url(), describe_failure(failure)));
+        }
+        answer
+    }
+
+    fn attempt(
+        &self,
+        endpoint: &Endpoint,
+        request: &Request,
+        limits: Limits,
+    ) -> Result<Reply, Failure> {
+        match self.exchange(endpoint, request, limits)? {
+            reply if (200..300).contains(&reply.head.status) => Ok(reply),
+            reply => Err(self.refusal(endpoint, request, reply)),
+        }
+    }
+
+    /// Path and query as this server has them.
+    fn target<'r>(&self, request: &'r Request) -> Cow<'r, str> {
+        match request.target.strip_prefix(v3::ROOT) {
+            Some(path) if self.http.is_beta.load(Ordering::Relaxed) => {
+                Cow::Owned(format!("{}{path}", v3::BETA_ROOT))
+            }
+            _ => Cow::Borrowed(&request.target),
+        }
     }
 
     /// Whether anything of the last request was sent.
@@ -212,7 +250,7 @@ impl Connection {
     ) -> Result<Reply, Failure> {
         let mut builder = ureq::http::Request::builder()
             .method(request.method.name())
-            .uri(format!("{}{}", endpoint.url(), request.target));
+            .uri(format!("{}{}", endpoint.url(), self.target(request)));
         if let Some((_, header)) = &self.http.authorization {
             builder = builder.header("authorization", header);
         }
@@ -386,7 +424,7 @@ impl Connection {
         let _ = write!(
             line,
             " {}",
-            quote(&format!("{}{}", endpoint.url(), request.target))
+            quote(&format!("{}{}", endpoint.url(), self.target(request)))
         );
         line
     }

@@ -557,7 +557,13 @@ impl Reader {
         let head = reply.head.clone();
         let read = reply
             .read_whole(MAX_STATE)
-            .and_then(|body| v3::parse_reply(&body).map_err(Failure::Malformed));
+            .and_then(|body| match body.trim_ascii() {
+                // A proxy that has nothing to say.
+                [] => Err(Failure::Cut(
+                    "it ended the reply with nothing in it".to_owned(),
+                )),
+                body => v3::parse_reply(body).map_err(Failure::Malformed),
+            });
         let read = match read {
             Ok(read) => read,
             Err(failure) => return Some(Err(failure)),

@@ -5,9 +5,13 @@ use crate::protocol::Fault;
 use crate::protocol::v2::fault as v2;
 
 /// gRPC's own codes.
+const CANCELED: u32 = 1;
+const UNKNOWN: u32 = 2;
 const DEADLINE_EXCEEDED: u32 = 4;
 const PERMISSION_DENIED: u32 = 7;
 const OUT_OF_RANGE: u32 = 11;
+const ABORTED: u32 = 10;
+const INTERNAL: u32 = 13;
 const UNAVAILABLE: u32 = 14;
 const UNAUTHENTICATED: u32 = 16;
 
@@ -45,8 +49,11 @@ pub fn read(code: u32, message: String) -> Fault {
         (OUT_OF_RANGE, text) if text.contains("future revision") => FUTURE,
         (_, text) if text.contains("received message larger than max") => TOO_LARGE,
         (_, NO_LEADER) => v2::LEADER_ELECT,
-        // It may be carried out all the same.
-        (DEADLINE_EXCEEDED | UNAVAILABLE, _) => v2::RAFT_INTERNAL,
+        // It passes; a write may be carried out all the same. A gateway whose server ends says
+        // that its connection is closing.
+        (CANCELED | UNKNOWN | DEADLINE_EXCEEDED | ABORTED | INTERNAL | UNAVAILABLE, _) => {
+            v2::RAFT_INTERNAL
+        }
         _ => 0,
     };
     Fault {
@@ -91,6 +98,8 @@ mod tests {
         assert_eq!(code("etcdserver: user name is empty", 3), v2::UNAUTHORIZED);
         assert_eq!(code("etcdserver: no leader", 14), v2::LEADER_ELECT);
         assert_eq!(code("etcdserver: request timed out", 14), v2::RAFT_INTERNAL);
+        let closing = "grpc: the client connection is closing";
+        assert_eq!(code(closing, 1), v2::RAFT_INTERNAL);
         assert_eq!(code("etcdserver: mvcc: database space exceeded", 8), 0);
         let compacted = "etcdserver: mvcc: required revision has been compacted";
         assert_eq!(code(compacted, 11), v2::INDEX_CLEARED);

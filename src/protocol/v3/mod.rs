@@ -5,6 +5,8 @@
 
 /// What the targets of its requests begin with.
 pub const ROOT: &str = "/v3/";
+/// Likewise, in 3.3.
+pub const BETA_ROOT: &str = "/v3beta/";
 
 pub mod fault;
 mod request;

@@ -276,7 +276,15 @@ impl<'a> Run<'a> {
     pub fn hold(&self, milliseconds: u64) {
         let span = Duration::from_millis(milliseconds);
         let running = &self.tool().running;
-        wait::never(span, "the tool has ended", || running.has_ended());
+        let deadline = Instant::now() + span;
+        while Instant::now() < deadline {
+            assert!(
+                !running.has_ended(),
+                "the tool has ended: {}",
+                running.stderr()
+            );
+            thread::sleep(Duration::from_millis(10).min(span));
+        }
     }
 
     /// Makes something go wrong for a while, and mends it.
