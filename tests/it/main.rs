@@ -31,4 +31,5 @@ mod support;
 mod terminal;
 mod usage;
 mod v3;
+mod v3_watch;
 mod watch;

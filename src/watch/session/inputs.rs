@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::doubt::contradicts_itself;
-use super::{LASTED, Open, Pace, Purpose, Renewal, Session, StreamRecord, WORTH};
+use super::{LASTED, Open, Pace, Purpose, Reading, Renewal, Session, StreamRecord, WORTH};
 use crate::model::{Cause, Event, Index};
 use crate::protocol::v2::fault;
 use crate::protocol::{Fault, Head, Refusal};
@@ -90,6 +90,7 @@ impl Session {
             | Purpose::Next => self.on_registered(ticket, index),
             Purpose::Proof => self.on_proof_begun(ticket, index),
             Purpose::Reach => self.on_reached(ticket),
+            Purpose::Left => {}
             Purpose::Alarm => {}
         }
     }
@@ -171,8 +172,12 @@ impl Session {
     }
 
     /// What is written from now on is seen.
-    fn on_live(&mut self, open: &Open, index: Index) {
+    pub(super) fn on_live(&mut self, open: &Open, index: Index) {
         if !matches!(open.purpose, Purpose::Stream | Purpose::Probe) {
+            return;
+        }
+        if self.reading == Some(Reading::Start) {
+            // Nothing was begun with yet: what is written meanwhile may be in the state alone.
             return;
         }
         if self.stale {

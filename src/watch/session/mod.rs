@@ -88,6 +88,8 @@ enum Purpose {
     Proof,
     /// Whether the stream passed over something that was compacted (v3).
     Reach,
+    /// Whether the one key that is watched was left alone, where history was compacted (v3).
+    Left,
 }
 
 /// A request under way.
@@ -412,7 +414,8 @@ impl Open {
             | Purpose::Look
             | Purpose::Fresh
             | Purpose::State
-            | Purpose::Reach => self.head.is_some(),
+            | Purpose::Reach
+            | Purpose::Left => self.head.is_some(),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What is done about a gap, and reading the state.
 
 use super::compare::Last;
-use super::{Purpose, Reading, Session, Staged};
+use super::{Past, Purpose, Reading, Session, Staged};
 use crate::model::{Cause, Gap, Index, StateNode};
 use crate::watch::ledger::Ledger;
 use crate::watch::mirror::Mirror;
@@ -35,6 +35,7 @@ impl Session {
         self.last = None;
         self.unverified = false;
         self.comparison = None;
+        self.past = Past::default();
         self.endpoints.forget();
         self.tell(Update::Last(None));
         if !self.following {
@@ -90,6 +91,10 @@ impl Session {
             }
             Purpose::Verify => {
                 self.on_kept(ticket, index, &nodes);
+                return;
+            }
+            Purpose::Left => {
+                self.on_left(ticket, &nodes);
                 return;
             }
             _ => {}
@@ -168,7 +173,7 @@ impl Session {
     }
 
     /// The state at `index` was told: what happened since comes next.
-    pub(super) fn take_over(&mut self, index: Index, same_positions: bool) {
+    fn take_over(&mut self, index: Index, same_positions: bool) {
         if let Some(staged) = self.staged.take() {
             self.passed = Some(staged.passed);
             return;
@@ -197,13 +202,11 @@ impl Session {
         } else if let Some(staged) = self.staged.take() {
             self.passed = Some(staged.passed);
         }
+        self.begin_live();
     }
 
     fn resync(&mut self, cause: Cause, nodes: Vec<StateNode>, index: Index) {
         let Some(cursor) = self.told() else { return };
-        if self.is_v3() && self.is_settled_by(cause, cursor, &nodes, index) {
-            return;
-        }
         let last = Last::of_state(&nodes);
         let state = Mirror::new(self.plan.scope.key.clone(), nodes.clone(), index);
         let same_positions = cause.keeps_positions();

@@ -31,7 +31,7 @@ use crate::model::{Cause, Index, StateNode};
 use crate::protocol::v2::fault;
 use crate::protocol::v3;
 use crate::watch::ledger::{Held, Ledger};
-use crate::watch::{Failure, OnGap, Parcel, Start, Ticket, Update};
+use crate::watch::{Failure, Parcel, Start, Ticket};
 
 /// A stream that has brought nothing for this long may owe nothing.
 const QUIET: Duration = Duration::from_millis(50);
@@ -59,6 +59,8 @@ pub(super) struct Past {
     owes: Index,
     /// A proof came too late.
     is_compacted: bool,
+    /// History was compacted up to here, and one key may tell that nothing was lost.
+    left: Option<Index>,
 }
 
 impl Session {
@@ -74,6 +76,10 @@ impl Session {
         if let (Some(ledger), Some(Index(..=1))) = (&mut self.ledger, self.target) {
             // A store begins at revision 1, in which nothing happens.
             ledger.prove(Index::ZERO, Index(1));
+        }
+        if let Some(upto) = self.past.left {
+            self.ensure(Purpose::Left, Some(upto));
+            return;
         }
         let cursor = self.cursor();
         self.ensure(Purpose::Stream, cursor);
@@ -132,6 +138,17 @@ impl Session {
             passed: Vec::new(),
             is_behind: false,
         });
+    }
+
+    /// A stream that was open before the watch could begin is live now.
+    pub(super) fn begin_live(&mut self) {
+        let streams = self.open.values();
+        let stream = streams
+            .filter(|open| open.purpose == Purpose::Stream)
+            .find_map(|open| Some((open.clone(), open.head?.0)));
+        if let Some((open, index)) = stream {
+            self.on_live(&open, index);
+        }
     }
 
     /// What the stream would have told next is asked for anew.
@@ -245,53 +262,37 @@ impl Session {
             self.slow_down(open);
             return;
         }
-        self.lose_revisions(upto);
+        let is_known = self.cursor() > Some(Index::ZERO) && self.staged.is_none();
+        if self.plan.scope.is_one_key() && is_known {
+            self.past.left = Some(upto);
+        } else {
+            self.lose_revisions(upto);
+        }
     }
 
     fn lose_revisions(&mut self, upto: Index) {
         let target = self.target.filter(|_| !self.following);
         let upto = target.map_or(upto, |target| upto.min(target));
-        if self.plan.scope.is_one_key()
-            && self.staged.is_none()
-            && self.cursor() > Some(Index::ZERO)
-        {
-            // The key may tell that it was left alone.
-            self.end_stream();
-            self.reading = Some(Reading::Gap(Cause::Compacted, Some(upto)));
-            return;
-        }
         self.lose(upto, Cause::Compacted);
         if self.reading.is_some() {
             self.end_stream();
         }
     }
 
-    /// A state was read for a gap. Whether nothing more is to be told of it: the one key that is
-    /// watched was written last before that, or the gap is not to be followed by a state.
-    pub(super) fn is_settled_by(
-        &mut self,
-        cause: Cause,
-        cursor: Index,
-        nodes: &[StateNode],
-        index: Index,
-    ) -> bool {
-        let is_one = self.plan.scope.is_one_key() && cause == Cause::Compacted;
-        if is_one && nodes.iter().any(|node| node.modified <= cursor) {
-            self.take_over(index, true);
-            self.tell(Update::Position(index));
-            return true;
+    /// The one key that is watched, as it was where history begins. What was written last before
+    /// is either told, or lost.
+    pub(super) fn on_left(&mut self, ticket: Ticket, nodes: &[StateNode]) {
+        let after = self.open.get(&ticket).and_then(|open| open.after);
+        let (Some(upto), Some(cursor)) = (after, self.cursor()) else {
+            return;
+        };
+        self.past.left = None;
+        match &mut self.ledger {
+            Some(ledger) if nodes.iter().any(|node| node.modified <= cursor) => {
+                ledger.prove(cursor, upto);
+            }
+            _ => self.lose_revisions(upto),
         }
-        let goes_on = matches!(self.plan.on_gap, OnGap::Continue | OnGap::Fail);
-        if goes_on {
-            self.staged = None;
-            self.end_stream();
-            let mut ledger = Ledger::new(cursor);
-            let target = self.target.filter(|_| !self.following);
-            let lost = self.oldest.map_or(index, Index::previous);
-            ledger.lose(target.map_or(lost, |target| lost.min(target)), cause);
-            self.ledger = Some(ledger);
-        }
-        goes_on
     }
 
     /// Whether an answer is no failure: a revision that is none any more, or none yet; or a
@@ -307,6 +308,8 @@ impl Session {
         match open.purpose {
             Purpose::Verify => self.on_kept_refused(code),
             Purpose::Reach if code == fault::INDEX_CLEARED => self.on_passed_over(open),
+            // More was compacted since: the stream tells how much.
+            Purpose::Left => self.past.left = None,
             _ => return false,
         }
         true

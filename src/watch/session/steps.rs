@@ -503,6 +503,10 @@ impl Session {
                 marker: self.marker(),
                 in_fragments: self.in_fragments,
             },
+            Purpose::Left => Ask::Kept {
+                key: self.plan.scope.key.as_str().as_bytes().to_owned(),
+                at: after.unwrap_or_default(),
+            },
             Purpose::Reach => Ask::Reach(after.unwrap_or_default()),
             Purpose::Stream => Ask::Stream,
             Purpose::Probe => Ask::Wait {

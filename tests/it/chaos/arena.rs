@@ -160,11 +160,20 @@ impl Arena {
     /// Ends a server in the middle of things; but where it would take back what it has
     /// acknowledged, not before that is in its log.
     fn kill(&self, node: &Etcd) {
-        if self.cluster.nodes.len() > 1 || !node.version().forgets_alone() {
+        let is_alone = self.cluster.nodes.len() == 1;
+        let (speech, version) = (self.speech, node.version());
+        let forgets = match speech {
+            Speech::V2 => is_alone && version.forgets_alone(),
+            Speech::V3 => version.forgets_v3(),
+        };
+        if !forgets {
             return node.kill();
         }
         let nobody_writes = self.desk.write().expect("nobody panics at it");
         node.settle();
+        if speech == Speech::V3 {
+            node.commit();
+        }
         node.kill();
         drop(nobody_writes);
     }
@@ -380,7 +389,7 @@ impl<'a> Run<'a> {
         let is_killed = blow.way == 0;
         for node in away {
             if is_killed {
-                node.kill();
+                self.arena.kill(node);
             } else {
                 node.pause();
             }
@@ -413,7 +422,7 @@ impl<'a> Run<'a> {
                 node.resume();
             }
             _ => {
-                node.kill();
+                self.arena.kill(node);
                 self.hold(term);
                 node.restart();
             }

@@ -10,6 +10,7 @@ use fastrand::Rng;
 
 use super::arena::{Arena, Effort, Outcome, Run};
 use super::rivals::Watcher;
+use super::speech::Speech;
 use super::writers::{Log, Wish};
 use crate::support::v2::{self, Writer};
 use crate::support::wait;
@@ -90,10 +91,14 @@ impl Behind {
             .chain(others.filter(|_| !is_alone))
             .collect();
         if self.refreshes {
-            flood(&url, top, "refresh", LANES, REFRESHES, |_| Entry::Refresh);
+            flood(arena.speech, &url, top, "refresh", LANES, REFRESHES, |_| {
+                Entry::Refresh
+            });
         }
         let run = Run::start(arena, top, &members, effort, random);
-        let mut log = flood(&url, top, "before", LANES, 100, |_| Entry::Set);
+        let mut log = flood(arena.speech, &url, top, "before", LANES, 100, |_| {
+            Entry::Set
+        });
         run.tool().running.wait_for_lines(100, wait::LONG);
         follower.pause();
         if self.pause_tool {
@@ -104,8 +109,10 @@ impl Behind {
             (1, _) | (_, false) => Entry::Elsewhere,
             _ => Entry::Read,
         };
-        flood(&url, top, "nothing", 1, ON_THE_WAY, |_| Entry::Read);
-        log = log.and(flood(&url, top, "away", LANES, MISSED, entry));
+        flood(arena.speech, &url, top, "nothing", 1, ON_THE_WAY, |_| {
+            Entry::Read
+        });
+        log = log.and(flood(arena.speech, &url, top, "away", LANES, MISSED, entry));
         follower.resume();
         if self.pause_tool {
             run.watchers.iter().for_each(Watcher::resume);
@@ -133,6 +140,7 @@ impl Behind {
 /// Makes `count` raft entries as fast as the server takes them, so many at a time; what of it
 /// is watched.
 fn flood(
+    speech: Speech,
     url: &str,
     top: &str,
     name: &str,
@@ -152,7 +160,13 @@ fn flood(
                         match entry(number) {
                             Entry::Set => {
                                 let key = format!("{top}/{name}{number}");
-                                set(&mut writer, &mut log, &key, &format!("{name} {number}"));
+                                set(
+                                    speech,
+                                    &mut writer,
+                                    &mut log,
+                                    &key,
+                                    &format!("{name} {number}"),
+                                );
                             }
                             Entry::Elsewhere => {
                                 writer.put(&format!("/elsewhere/{lane}"), &number.to_string());
@@ -182,23 +196,30 @@ fn flood(
 
 /// Sets and deletes as people do, one after the other.
 fn trickle(url: &str, top: &str, name: &str, count: usize, run: &Run) -> Log {
+    let speech = run.arena.speech;
     let mut writer = Writer::connect(url);
     let mut log = Log::default();
     for number in 0..count {
         let key = format!("{top}/{name}{number}");
-        set(&mut writer, &mut log, &key, &format!("{name} {number}"));
+        set(
+            speech,
+            &mut writer,
+            &mut log,
+            &key,
+            &format!("{name} {number}"),
+        );
         if number % 3 == 0 {
-            let reply = writer.request("DELETE", &v2::key_path(&key), &[]);
-            log.acknowledged.push(reply.truth());
+            let reply = speech.write(&mut writer, &[(&key, None)]);
+            log.note_all(speech, vec![Wish::delete(&key)], reply);
         }
         run.hold(5);
     }
     log
 }
 
-fn set(writer: &mut Writer, log: &mut Log, key: &str, value: &str) {
-    let reply = writer.try_request("PUT", &v2::key_path(key), &[("value", value)]);
-    log.note(Wish::set(key, value), reply);
+fn set(speech: Speech, writer: &mut Writer, log: &mut Log, key: &str, value: &str) {
+    let reply = speech.write(writer, &[(key, Some(value))]);
+    log.note_all(speech, vec![Wish::set(key, value)], reply);
 }
 
 /// Whether it has taken a snapshot of another member, as its log tells: 3.4 in words, 3.5 in

@@ -12,6 +12,7 @@ use super::speech::{self, Speech};
 use crate::support::follow;
 use crate::support::proxy::Proxy;
 use crate::support::tool::{Program, Running, Signal};
+use crate::support::v3;
 use crate::support::wait;
 
 /// How long a rival may be silent at the end before it is taken for mute.
@@ -74,7 +75,7 @@ impl Watcher {
             Kind::Curl if speech == Speech::V3 => {
                 let (from, to) = (format!("{top}/"), format!("{top}0"));
                 let body = json!({"create_request": {
-                    "key": speech::encode(&from), "range_end": speech::encode(&to),
+                    "key": v3::encode(from), "range_end": v3::encode(to),
                 }});
                 let url = format!("{}/v3/watch", addresses[0]);
                 Program::new("curl", &["-sN", "-d", &body.to_string(), &url]).start()

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 
 use crate::support::follow::{self, State};
 use crate::support::v2::{self, Reply, Writer};
+use crate::support::v3;
 use crate::support::wait;
 
 /// Which.
@@ -38,7 +39,7 @@ impl Speech {
     /// Does these at once; by v2 it is one.
     pub fn write(self, writer: &mut Writer, operations: &[Operation]) -> io::Result<Reply> {
         if self == Self::V3 {
-            let body = transaction(operations);
+            let body = v3::transaction_of(operations.iter().copied());
             return writer.try_json("/v3/kv/txn", &body);
         }
         let (key, value) = operations[0];
@@ -55,8 +56,7 @@ impl Speech {
             return follow::server_nodes(url, top);
         }
         // The next letter after the slash is a 0.
-        let body =
-            json!({"key": encode(&format!("{top}/")), "range_end": encode(&format!("{top}0"))});
+        let body = json!({"key": v3::encode(format!("{top}/")), "range_end": v3::encode(format!("{top}0"))});
         let reply = v2::v3(url, "/v3/kv/range", &body);
         let pairs = reply["kvs"].as_array().cloned().unwrap_or_default();
         pairs.iter().map(node).collect()
@@ -84,7 +84,11 @@ impl Speech {
     pub fn index(self, url: &str) -> u64 {
         match self {
             Self::V2 => v2::index(url),
-            Self::V3 => revision(&v2::v3(url, "/v3/kv/range", &json!({"key": encode("x")}))),
+            Self::V3 => v3::revision(&v2::v3(
+                url,
+                "/v3/kv/range",
+                &json!({"key": v3::encode("x")}),
+            )),
         }
     }
 
@@ -105,7 +109,12 @@ impl Speech {
 /// Has the history up to `behind` revisions before the present compacted, if a server does that.
 pub fn compact(url: &str, behind: u64, is_physical: bool) {
     let patience = Duration::from_secs(2);
-    let read = v2::try_v3(url, "/v3/kv/range", &json!({"key": encode("x")}), patience);
+    let read = v2::try_v3(
+        url,
+        "/v3/kv/range",
+        &json!({"key": v3::encode("x")}),
+        patience,
+    );
     let Ok(reply) = read else { return };
     let Some(number) = reply["header"]["revision"].as_str() else {
         return;
@@ -117,14 +126,6 @@ pub fn compact(url: &str, behind: u64, is_physical: bool) {
     });
     // Refused where as much was compacted before.
     let _ = v2::try_v3(url, "/v3/kv/compaction", &body, wait::LONG);
-}
-
-/// The revision of a reply.
-pub fn revision(reply: &Value) -> u64 {
-    let number = reply["header"]["revision"].as_str();
-    number
-        .and_then(|number| number.parse().ok())
-        .unwrap_or_else(|| panic!("no revision: {reply}"))
 }
 
 /// A pair of v3 as a node.
@@ -145,22 +146,4 @@ pub fn node(pair: &Value) -> Value {
         "modifiedIndex": number("mod_revision"),
         "createdIndex": number("create_revision"),
     })
-}
-
-fn transaction(operations: &[Operation]) -> Value {
-    let success: Vec<Value> = operations
-        .iter()
-        .map(|(key, value)| match value {
-            Some(value) => json!({"request_put": {
-                "key": encode(key), "value": encode(value), "prev_kv": true,
-            }}),
-            None => json!({"request_delete_range": {"key": encode(key)}}),
-        })
-        .collect();
-    json!({"success": success})
-}
-
-/// As the gateway wants keys and values.
-pub fn encode(text: &str) -> String {
-    STANDARD.encode(text)
 }

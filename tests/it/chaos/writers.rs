@@ -16,6 +16,7 @@ use serde_json::Value;
 
 use super::speech::{self, Operation, Speech};
 use crate::support::v2::{self, Truth, Writer};
+use crate::support::v3;
 
 /// How many write in scope to a single server; one more writes elsewhere. Several agree in
 /// more time, on more at once.
@@ -50,6 +51,15 @@ impl Wish {
             action: "set",
             key: key.to_owned(),
             value: Some(value.to_owned()),
+        }
+    }
+
+    /// A key that is to be deleted.
+    pub fn delete(key: &str) -> Self {
+        Self {
+            action: "delete",
+            key: key.to_owned(),
+            value: None,
         }
     }
 
@@ -92,7 +102,7 @@ impl Log {
         match reply {
             Ok(reply) if reply.status == 200 => {
                 let reply = reply.json();
-                let index = speech::revision(&reply);
+                let index = v3::revision(&reply);
                 for (wish, response) in wishes
                     .into_iter()
                     .zip(reply["responses"].as_array().expect("responses"))
@@ -316,11 +326,7 @@ impl<'a> Scribe<'a> {
 
     fn end_of_one(&mut self) -> Wish {
         let place = self.random.usize(..self.there.len());
-        Wish {
-            action: "delete",
-            key: self.there.swap_remove(place),
-            value: None,
-        }
+        Wish::delete(&self.there.swap_remove(place))
     }
 
     /// A new key, one that is written again and again, or the end of one of its keys.

@@ -21,4 +21,5 @@ pub mod scripted;
 pub mod shared;
 pub mod tool;
 pub mod v2;
+pub mod v3;
 pub mod wait;

@@ -49,6 +49,14 @@ pub struct Output {
     pub stderr: String,
 }
 
+impl Output {
+    /// The lines of stdout as JSON.
+    #[track_caller]
+    pub fn json(&self) -> Vec<Value> {
+        parse_lines(&whole_lines(&self.stdout))
+    }
+}
+
 /// A program that is about to be run.
 pub struct Program {
     path: OsString,
