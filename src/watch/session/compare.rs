@@ -66,9 +66,9 @@ impl Last {
         }
     }
 
-    /// Where its comparison begins.
-    fn first_stage(&self) -> Stage {
-        if self.event.of_state {
+    /// Where its comparison begins. v3 has every key as it was at any revision.
+    fn first_stage(&self, is_v3: bool) -> Stage {
+        if self.event.of_state && !is_v3 {
             Stage::Key
         } else {
             Stage::Event
@@ -116,8 +116,9 @@ impl Session {
     /// The last event is compared before anything else is asked.
     pub(super) fn doubt_store(&mut self) {
         self.unverified = self.last.is_some();
+        let is_v3 = self.is_v3();
         if let Some(comparison) = &mut self.comparison {
-            comparison.stage = comparison.last.first_stage();
+            comparison.stage = comparison.last.first_stage(is_v3);
         }
     }
 
@@ -142,7 +143,7 @@ impl Session {
         let comparison = match self.comparison.take() {
             Some(comparison) if comparison.last == last => comparison,
             _ => Comparison {
-                stage: last.first_stage(),
+                stage: last.first_stage(self.is_v3()),
                 last,
                 mismatches: 0,
             },
@@ -268,13 +269,27 @@ impl Session {
 
     /// Compares the key of the last event told with how that event left it.
     pub(super) fn on_looked(&mut self, open: &Open, index: Index, nodes: &[StateNode]) {
-        let Some(comparison) = &mut self.comparison else {
+        let Some(comparison) = &self.comparison else {
             return;
         };
         if comparison.stage != Stage::Key {
             // It was asked before a failure, and begins anew.
             return;
         }
+        if self.plan.scope.key.is_path() {
+            self.on_looked_by_v2(open, index, nodes);
+        } else if index < open.cursor {
+            self.begin_anew(Cause::IndexRewound, index);
+        } else {
+            // It has caught up since.
+            self.trust();
+        }
+    }
+
+    fn on_looked_by_v2(&mut self, open: &Open, index: Index, nodes: &[StateNode]) {
+        let Some(comparison) = &mut self.comparison else {
+            return;
+        };
         let Last { event, stays } = &comparison.last;
         let (cursor, at_key) = (open.cursor, nodes.iter().find(|node| node.key == event.key));
         let is_as_left = match at_key {
