@@ -10,6 +10,7 @@
 
 mod chaos;
 mod checkpoint;
+mod conformance;
 mod decoder;
 mod errors;
 mod failover;

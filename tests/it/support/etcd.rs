@@ -97,6 +97,17 @@ impl Version {
     }
 }
 
+/// The etcdctl that comes with 3.5.1.
+pub fn etcdctl() -> PathBuf {
+    let etcdctl = Version::V3_5.binary().with_file_name("etcdctl");
+    assert!(
+        etcdctl.is_file(),
+        "there is no etcdctl beside etcd 3.5.1, at {}",
+        etcdctl.display()
+    );
+    etcdctl
+}
+
 /// How a server is to be started.
 #[derive(Clone, Debug)]
 pub struct Builder {

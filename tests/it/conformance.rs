@@ -1,0 +1,214 @@
+//! What is told by v3 is what `etcdctl watch` tells of the same history, field by field.
+
+use std::collections::BTreeSet;
+use std::thread;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use fastrand::Rng;
+use serde_json::{Map, Value, json};
+
+use crate::support::etcd::{self, Etcd, Version};
+use crate::support::tool::{Program, Signal};
+use crate::support::v2::{self, Writer};
+use crate::support::v3;
+use crate::support::wait;
+
+/// How many operations each store takes, and how many write at a time.
+const OPERATIONS: usize = 10_000;
+const LANES: usize = 8;
+
+/// The last key that is written.
+const MARK: &[u8] = b"\x7fmark";
+
+/// Some operations in a row: writes, deletes of one key and of many, transactions of them, and
+/// keys that go with their lease. The same ones for each seed.
+fn operate(url: &str, lane: usize, count: usize, random: &mut Rng) {
+    let mut writer = Writer::connect(url);
+    let mut send = |path: &str, body: &Value| {
+        let reply = writer.try_json(path, body).expect("an answer");
+        assert_eq!(reply.status, 200, "{}", reply.text());
+        reply.json()
+    };
+    let mut leases: Vec<String> = Vec::new();
+    for number in 0..count {
+        match random.u8(..20) {
+            0..10 => {
+                let mut put = put(lane, number, random);
+                if let Some(lease) = leases.last().filter(|_| random.u8(..4) == 0) {
+                    put["lease"] = lease.as_str().into();
+                }
+                send("/v3/kv/put", &put);
+            }
+            10..13 => {
+                send(
+                    "/v3/kv/deleterange",
+                    &json!({"key": v3::encode(key(lane, random))}),
+                );
+            }
+            13 => {
+                // A tenth of the keys.
+                let from = key(lane, random);
+                let mut to = from.clone();
+                *to.last_mut().expect("a byte") += 1;
+                let body = json!({"key": v3::encode(from), "range_end": v3::encode(to)});
+                send("/v3/kv/deleterange", &body);
+            }
+            14..17 => {
+                let mut keys = BTreeSet::new();
+                let operations: Vec<Value> = (0..random.usize(2..20))
+                    .filter_map(|part| {
+                        let put = put(lane, number * 100 + part, random);
+                        // A key can be written once.
+                        let key = put["key"].as_str().expect("a key").to_owned();
+                        keys.insert(key.clone()).then(|| match random.u8(..4) {
+                            0 => json!({"request_delete_range": {"key": key}}),
+                            _ => json!({"request_put": put}),
+                        })
+                    })
+                    .collect();
+                send("/v3/kv/txn", &json!({"success": operations}));
+            }
+            17 if leases.len() < 3 => {
+                let lease = send("/v3/lease/grant", &json!({"TTL": "1"}));
+                leases.push(lease["ID"].as_str().expect("an id").to_owned());
+            }
+            18 if random.u8(..10) == 0 => {
+                // It ends with all keys on it, in one revision.
+                if let Some(lease) = leases.pop() {
+                    send("/v3/lease/revoke", &json!({"ID": lease}));
+                }
+            }
+            _ => {
+                let mut put = put(lane, number, random);
+                put["ignore_lease"] = false.into();
+                send("/v3/kv/put", &put);
+            }
+        }
+        if leases.len() == 3 {
+            // By the time that they are used they may be gone.
+            leases.clear();
+        }
+    }
+}
+
+/// A key of a lane: some are no text, or have what a line or a path is made of.
+fn key(lane: usize, random: &mut Rng) -> Vec<u8> {
+    let names: [&[u8]; 5] = [b"/k", b"k", b"/\xff\xfe", b"/a\n\tb", b"//\xe2\x80\xae"];
+    let name = names[random.usize(..names.len())];
+    let number = random.u8(b'0'..=b'9');
+    [format!("{lane}").as_bytes(), name, &[number]].concat()
+}
+
+fn put(lane: usize, number: usize, random: &mut Rng) -> Value {
+    let value: Vec<u8> = match random.u8(..8) {
+        0 => Vec::new(),
+        1 => (0..random.usize(..300)).map(|_| random.u8(..)).collect(),
+        _ => format!("value {number}").into_bytes(),
+    };
+    json!({"key": v3::encode(key(lane, random)), "value": v3::encode(value)})
+}
+
+/// A pair as etcdctl gives it, in the words of a record.
+fn node(pair: &Value, has_value: bool) -> Value {
+    let mut node = Map::new();
+    let mut bytes = |name: &str, field: &str| {
+        let bytes = STANDARD
+            .decode(pair[field].as_str().unwrap_or_default())
+            .expect("base64");
+        match String::from_utf8(bytes) {
+            Ok(text) => node.insert(name.to_owned(), text.into()),
+            Err(error) => node.insert(
+                format!("{name}Base64"),
+                v3::encode(error.into_bytes()).into(),
+            ),
+        };
+    };
+    bytes("key", "key");
+    if has_value {
+        bytes("value", "value");
+    }
+    for (name, field) in [
+        ("modifiedIndex", "mod_revision"),
+        ("createdIndex", "create_revision"),
+        ("version", "version"),
+        ("lease", "lease"),
+    ] {
+        // What is 0 is left out on both sides.
+        if let Some(number) = pair[field].as_i64().filter(|number| *number != 0) {
+            node.insert(name.to_owned(), number.into());
+        }
+    }
+    node.into()
+}
+
+/// What etcdctl tells, as records.
+fn told_by_etcdctl(url: &str) -> Vec<Value> {
+    let options = ["--endpoints", url, "-w", "json"];
+    let watch = ["watch", "--prefix", "--prev-kv", "--rev=1", ""];
+    let running = Program::new(etcd::etcdctl(), &[&options[..], &watch].concat())
+        .env("ETCDCTL_API", "3")
+        .start();
+    let mark = v3::encode(MARK);
+    wait::until(wait::LONG, "etcdctl to tell all", || {
+        running
+            .lines()
+            .iter()
+            .rev()
+            .take(2)
+            .any(|line| line.contains(&mark))
+    });
+    let events = running
+        .json()
+        .into_iter()
+        .flat_map(|message| message["Events"].as_array().cloned().unwrap_or_default());
+    let record = |event: Value| {
+        let is_delete = event["type"] == 1;
+        let mut record = json!({
+            "action": if is_delete { "delete" } else { "set" },
+            "node": node(&event["kv"], !is_delete),
+        });
+        if event["prev_kv"].is_object() {
+            record["prevNode"] = node(&event["prev_kv"], true);
+        }
+        record
+    };
+    let records = events.map(record).collect();
+    running.signal(Signal::KILL);
+    records
+}
+
+#[test]
+fn history_is_told_as_etcdctl_tells_it() {
+    for version in Version::ALL {
+        let etcd = Etcd::start(version);
+        let url = etcd.url();
+        let mut random = Rng::with_seed(4);
+        thread::scope(|scope| {
+            for lane in 0..LANES {
+                let (url, mut random) = (&url, random.fork());
+                scope.spawn(move || operate(url, lane, OPERATIONS / LANES, &mut random));
+            }
+        });
+        wait::until(wait::LONG, "the last lease to end", || {
+            let leases = v2::v3(&url, "/v3/lease/leases", &json!({}));
+            leases["leases"].as_array().is_none_or(Vec::is_empty)
+        });
+        v2::v3(
+            &url,
+            "/v3/kv/put",
+            &json!({"key": v3::encode(MARK), "value": ""}),
+        );
+        let expected = told_by_etcdctl(&url);
+        let options = ["--endpoints", &url, "--api", "v3", "-o", "json"];
+        let replay = ["replay", "--prefix", "", "--from-index", "1"];
+        let output = Program::tool(&[&options[..], &replay].concat()).run();
+        assert_eq!((output.code, output.stderr.as_str()), (0, ""));
+        let told = output.json();
+        for (told, expected) in told.iter().zip(&expected) {
+            assert_eq!(told, expected);
+        }
+        assert_eq!(told.len(), expected.len());
+        assert!(told.len() > OPERATIONS, "{} events", told.len());
+    }
+}
