@@ -131,15 +131,16 @@ const ETCDWATCH: Page = Page {
         ),
         Text(
             "It speaks etcd's v2 API over HTTP, which etcd 3.4 and 3.5 serve when they are started \
-             with `--enable-v2`; 3.6 has none. `get`, `set` and `rm` speak v3 too, through the JSON \
-             gateway that etcd has from 3.4 on; in this version `watch` and `replay` do not. \
+             with `--enable-v2` and 3.6 has no more, and v3, through the JSON gateway that etcd has \
+             from 3.3 on. Both have the same commands, records and promises. \
              Options that are marked as not in this version are refused, never ignored; so are \
              variables that are not UTF-8.",
         ),
         Text(
             "Unless `--api` or `ETCDCTL_API` says otherwise, v2 is spoken where the server has it \
-             on, else v3; and v3, with a notice, where v2 does not have the key and v3 does. v3 is \
-             not spoken with `--user` in this version.",
+             on, else v3; and v3, with a notice, where v2 does not have the key and v3 does. That is \
+             decided once a run, and `--verbose` says how. v3 is not spoken with `--user` in this \
+             version.",
         ),
     ],
     sections: &[
@@ -516,6 +517,10 @@ const WATCH: Page = Page {
              every event after it, with no gap between the two.",
         ),
         Text(
+            "In v3 *KEY* is taken as it is typed; with `--recursive` it is that key and all that has \
+             it and a `/` before, and with `--prefix` all that begins with it.",
+        ),
+        Text(
             "Where no endpoint can be reached at the start, the exit code is 3. Once one has \
              answered, lost connections no longer end the watch: it tries the endpoints again and \
              again, ever more slowly, and a notice says so. `--timeout` ends it after a time, \
@@ -533,6 +538,7 @@ const WATCH: Page = Page {
                 ON_GAP_LIST,
                 ON_GAP_MEMORY,
                 QUIET,
+                QUIET_V3,
                 NO_EVENTS,
                 NO_EVENTS_LIST,
                 SLOW_READERS,
@@ -605,6 +611,10 @@ const REPLAY: Page = Page {
              however fast history moves. A start that lies ahead of the server has nothing to \
              replay: the exit code is 0, and a notice says so. `--rev` is another name for \
              `--from-index`.",
+        ),
+        Text(
+            "In v3 history is what was not compacted yet, `oldest` is the first revision after that, \
+             and the keys are those that `etcdwatch-watch`(1) tells of.",
         ),
         Text(
             "With `--follow` it goes on as `etcdwatch watch --stream` does, with no gap between \
@@ -699,7 +709,11 @@ const RECORDS: Section = Section {
         ]),
         Text(
             "There is also `prevNode`, where the key was there before, and in nodes `dir`, \
-             `expiration` and `ttl`. The position of a record is `index` where it has one, else \
+             `expiration` and `ttl`. In v3 a put is `set` and a delete `delete`, nodes have the \
+             `version` and the `lease` of the key, and indexes are revisions: all events of a \
+             transaction have one index. The node of a delete has neither value nor `createdIndex`; \
+             `prevNode` has both. A key or value that is not UTF-8 is given as `keyBase64` or \
+             `valueBase64`. The position of a record is `index` where it has one, else \
              `node.modifiedIndex`. Positions never go back, except after a gap that has no end.",
         ),
         Text("The actions are:"),
@@ -753,7 +767,11 @@ const RECORDS: Section = Section {
         List(&[
             (
                 "historyCleared",
-                "The server no longer keeps that part of its history.",
+                "The server no longer keeps that part of its history (v2).",
+            ),
+            (
+                "compacted",
+                "That part of the history was compacted (v3).",
             ),
             (
                 "clusterChanged",
@@ -786,7 +804,8 @@ const DELIVERED: Block = Text(
 const GAPS: Block = Text(
     "etcd's history holds the last 1,000 indexes of the whole store, every key counted. What \
      happened longer ago, or during an outage in which more was written, can't be known: that is \
-     a gap. What is done then is chosen with `--on-gap`.",
+     a gap. In v3 history is kept until it is compacted. What is done about a gap is chosen with \
+     `--on-gap`.",
 );
 
 const ON_GAP: Block = Text("`--on-gap` is `resync` with `watch --stream`, and otherwise `fail`:");
@@ -827,7 +846,14 @@ const QUIET: Block = Text(
      silent for 2 seconds is taken for empty.",
 );
 
-const NO_EVENTS: Block = Text("By etcd's own design these are no events:");
+const QUIET_V3: Block = Text(
+    "In v3 the position of a quiet watch moves with what the server tells from time to time: every \
+     10 minutes, or as `--experimental-watch-progress-notify-interval` says. Where history is \
+     compacted past it during an outage, a gap that is `possible` is declared. Of a watch on one \
+     key it is not, where the key is still as it was.",
+);
+
+const NO_EVENTS: Block = Text("By etcd's own design these are no events in v2:");
 
 const NO_EVENTS_LIST: Block = List(&[
     (
@@ -852,7 +878,7 @@ const NO_EVENTS_LIST: Block = List(&[
 const SLOW_READERS: Block = Text(
     "A slow reader of standard output delays the watch and loses nothing by it, until as many bytes \
      of events wait as `--buffer` allows. Then no more are fetched until the reader has caught up; \
-     what history no longer holds by then is declared as a gap.",
+     what history no longer holds by then is declared as a gap. In v3 it is the server that waits.",
 );
 
 const CHECKPOINTS: Section = Section {
@@ -873,7 +899,8 @@ const CHECKPOINTS: Section = Section {
              made of it.",
         ),
         Text(
-            "It names the cluster, the key, whether `--recursive` was given, and the API, and has \
+            "It names the cluster, the key, whether `--recursive` or `--prefix` was given, and the API, by \
+             which the next run goes on unless told otherwise; and it has \
              the index and the last event, or a key of the state where no event came since. Where \
              that is another one in the store, the store was rebuilt: a gap with the cause \
              `indexRewound`. These are refused:",
