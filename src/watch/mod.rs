@@ -10,6 +10,8 @@ pub mod endpoints;
 pub mod ledger;
 pub mod mirror;
 pub mod questions;
+#[cfg(test)]
+mod revisions;
 pub mod session;
 #[cfg(test)]
 mod simulation;

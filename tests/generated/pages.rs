@@ -769,10 +769,7 @@ const RECORDS: Section = Section {
                 "historyCleared",
                 "The server no longer keeps that part of its history (v2).",
             ),
-            (
-                "compacted",
-                "That part of the history was compacted (v3).",
-            ),
+            ("compacted", "That part of the history was compacted (v3)."),
             (
                 "clusterChanged",
                 "The endpoint now answers for another cluster.",

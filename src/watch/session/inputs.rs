@@ -189,7 +189,8 @@ impl Session {
         if std::mem::replace(&mut self.told_live, true) {
             return;
         }
-        if let Some(cursor) = self.told().filter(|cursor| *cursor <= index) {
+        let is_known = self.knows_start();
+        if let Some(cursor) = self.told().filter(|cursor| *cursor <= index && is_known) {
             self.tell(Update::Position(cursor));
         }
         let notable = std::mem::take(&mut self.failed_rounds) >= NOTABLE_ROUNDS;

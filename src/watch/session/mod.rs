@@ -336,6 +336,12 @@ impl Session {
         }
     }
 
+    /// Whether it is certain where the watch begins: by v3 the oldest is what is left when the
+    /// stream comes to it.
+    fn knows_start(&self) -> bool {
+        self.begun || self.plan.start != Start::Oldest || !self.is_v3()
+    }
+
     /// Holes up to here are asked about.
     fn asked_upto(&self) -> Index {
         match self.target {

@@ -177,7 +177,8 @@ impl Session {
             return;
         };
         if open.purpose == Purpose::Proof {
-            self.on_proof_told(&parcel);
+            let after = open.after;
+            self.on_proof_told(after, &parcel);
             return;
         }
         let (reached, past) = (self.stream.reached, self.past);
@@ -222,6 +223,10 @@ impl Session {
         if open.purpose == Purpose::Proof {
             if upto >= Some(open.wanted) {
                 open.marked = open.marked.or(Some(now));
+            } else if upto.is_none() {
+                // Of either: more may follow, and another marker has less before it.
+                self.past.heard = Some(now);
+                self.close_where(|open| open.purpose == Purpose::Proof);
             }
             return;
         }
@@ -411,10 +416,11 @@ impl Session {
     }
 
     /// There is something left to be told, if it lies before the end.
-    fn on_proof_told(&mut self, parcel: &Parcel) {
-        let (cursor, target) = (self.cursor(), self.target);
+    fn on_proof_told(&mut self, after: Option<Index>, parcel: &Parcel) {
+        let target = self.target;
         let mut indexes = parcel.batch().iter().map(|event| event.index());
-        let owed = indexes.find(|index| Some(*index) > cursor && Some(*index) <= target);
+        // Also what has been told meanwhile: more may come after it.
+        let owed = indexes.find(|index| Some(*index) > after && Some(*index) <= target);
         if let Some(owed) = owed {
             self.past.owes = owed;
             self.close_where(|open| open.purpose == Purpose::Proof);

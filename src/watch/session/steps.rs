@@ -183,7 +183,7 @@ impl Session {
             // Connections may have been lost since that was heard.
             self.doubt_store();
         }
-        if cursor > before || was_staged {
+        if cursor > before || was_staged && self.knows_start() {
             if let Some(mirror) = &mut self.mirror {
                 mirror.reach(cursor);
             }
