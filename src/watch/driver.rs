@@ -660,7 +660,16 @@ impl Reader {
                     is_past,
                 }
             }
-            Told::Over { upto } => Input::Over { ticket, upto },
+            Told::Over {
+                upto,
+                is_full,
+                is_empty,
+            } => Input::Over {
+                ticket,
+                upto,
+                is_full,
+                is_empty,
+            },
             Told::Compacted(upto) => return Some(Err(Failure::Compacted(upto))),
             Told::Refused(fault) => {
                 let refusal = Refusal {

@@ -274,8 +274,12 @@ pub enum Input {
     Over {
         /// Whose.
         ticket: Ticket,
-        /// Everything up to here has come; none where more of the past may follow.
-        upto: Option<Index>,
+        /// Everything up to here has come.
+        upto: Index,
+        /// More of the past may follow.
+        is_full: bool,
+        /// It had no events: it only tells how far it is.
+        is_empty: bool,
     },
     /// The state that was asked for.
     State {

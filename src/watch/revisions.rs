@@ -202,6 +202,7 @@ struct World {
     session: Session,
     budget: Budget,
     now: Instant,
+    began: Instant,
     next_pass: Instant,
     refuses_until: Instant,
     /// For so long the past is looked up where values are wanted, and a state is on its way.
@@ -357,6 +358,7 @@ impl World {
             },
             session: Session::new(plan, now),
             now,
+            began: now,
             next_pass: now + PASS,
             refuses_until: now,
             slow,
@@ -453,12 +455,14 @@ impl World {
                 let is_told = is_main && watcher.next <= store.latest() + 1;
                 if watcher.is_synced {
                     if is_told && self.luck.u8(..20) == 0 {
-                        let upto = Some(Index(store.latest()));
+                        let upto = Index(store.latest());
                         wire.say(
                             now,
                             Input::Over {
                                 ticket: *ticket,
                                 upto,
+                                is_full: false,
+                                is_empty: true,
                             },
                         );
                     }
@@ -608,7 +612,13 @@ impl World {
 
     fn feed(&mut self, input: Input) {
         self.is_heard |= matches!(input, Input::Head { .. });
+        if std::env::var_os("SIMULATION_TRACE").is_some() {
+            println!("{:?} {input:?}", self.now - self.began);
+        }
         for step in self.session.handle(input, self.now) {
+            if std::env::var_os("SIMULATION_TRACE").is_some() {
+                println!("    {step:?}");
+            }
             match step {
                 Step::Open { ticket, ask, .. } => self.open(ticket, ask),
                 Step::Close(ticket) => {
@@ -714,14 +724,14 @@ fn message(
 ) -> Vec<Input> {
     let mut assembler = Assembler::new(scope());
     let mut told = Vec::new();
-    let mut is_empty = true;
+    let (mut is_empty, mut last) = (true, 0);
     for revision in revisions {
         let before = store.at(revision - 1);
         for (key, value) in store.left(*revision) {
             if !watcher.is_marker && !is_in_range(key) {
                 continue;
             }
-            is_empty = false;
+            (is_empty, last) = (false, *revision);
             let text = event(key, *revision, value, before.get(&key));
             told.extend(assembler.event(text.as_bytes()).unwrap().map(Told::Events));
         }
@@ -738,9 +748,11 @@ fn message(
             begins: portion.begins,
             is_past: portion.is_past,
         },
-        Told::Over { upto } => Input::Over {
+        Told::Over { upto, .. } => Input::Over {
             ticket,
-            upto: upto.filter(|_| !is_full),
+            upto: if is_full { Index(last) } else { upto },
+            is_full,
+            is_empty: false,
         },
         other => panic!("{other:?}"),
     };

@@ -34,8 +34,12 @@ pub enum Told {
     Events(Portion),
     /// A message is over.
     Over {
-        /// Everything up to here has been told; none where more of the past may follow.
-        upto: Option<Index>,
+        /// Everything up to here has been told.
+        upto: Index,
+        /// More of the past may follow.
+        is_full: bool,
+        /// It had no events: it only tells how far it is.
+        is_empty: bool,
     },
     /// What was asked for was compacted up to this revision, and nothing more comes.
     Compacted(Index),
@@ -226,9 +230,11 @@ impl Assembler {
         let mut state = std::mem::take(&mut self.state);
         let is_full = state.revisions >= FULL;
         let rest = state.pass_on(state.revisions > 1);
-        let reached = state.revision.max(Some(revision));
+        let last = state.revision.unwrap_or_default();
         let over = Told::Over {
-            upto: reached.filter(|_| !is_full),
+            upto: if is_full { last } else { last.max(revision) },
+            is_full,
+            is_empty: state.revisions == 0,
         };
         Ok(rest.map(Told::Events).into_iter().chain([over]).collect())
     }
@@ -286,8 +292,9 @@ mod tests {
                     let indexes = portion.batch.iter().map(|event| event.index().to_string());
                     indexes.collect::<Vec<_>>().join(" ") + "|"
                 }
-                Told::Over { upto: Some(upto) } => format!("{upto}."),
-                Told::Over { upto: None } => "more".to_owned(),
+                Told::Over { upto, is_full, .. } => {
+                    format!("{upto}{}", if is_full { "…" } else { "." })
+                }
                 other => format!("{other:?}"),
             };
         }
@@ -369,7 +376,7 @@ mod tests {
                 .event(put("/a", revision, "v").as_bytes())
                 .unwrap();
         }
-        assert!(render(assembler.message(&over(5000)).unwrap()).ends_with("1000|more"));
+        assert!(render(assembler.message(&over(5000)).unwrap()).ends_with("1000|1000…"));
     }
 
     #[test]

@@ -89,7 +89,7 @@ impl Session {
             | Purpose::Verify
             | Purpose::Next => self.on_registered(ticket, index),
             Purpose::Proof => self.on_proof_begun(ticket, index),
-            Purpose::Reach => self.on_reached(ticket),
+            Purpose::Reach => self.on_reached(),
             Purpose::Left => {}
             Purpose::Alarm => {}
         }

@@ -112,6 +112,8 @@ struct Open {
     answered: bool,
     /// When a proof has heard of its marker (v3).
     marked: Option<Instant>,
+    /// Its messages come in fragments (v3).
+    in_fragments: bool,
 }
 
 /// What the stream has done, and what it owes.
@@ -307,7 +309,12 @@ impl Session {
                     begins,
                     is_past,
                 } => self.on_revisions(ticket, parcel, begins, is_past),
-                Input::Over { ticket, upto } => self.on_over(ticket, upto),
+                Input::Over {
+                    ticket,
+                    upto,
+                    is_full,
+                    is_empty,
+                } => self.on_over(ticket, upto, is_full, is_empty),
                 Input::State { ticket, nodes } => self.on_state(ticket, nodes),
                 Input::Ended { ticket, end } => self.on_end(ticket, end),
             }

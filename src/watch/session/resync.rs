@@ -41,7 +41,12 @@ impl Session {
         if !self.following {
             self.target = None;
         }
-        let Some(cursor) = self.told() else { return };
+        let Some(cursor) = self.told() else {
+            // Nothing was told yet: it begins with this store.
+            self.staged = None;
+            self.ledger = None;
+            return;
+        };
         if self.staged.take().is_some() {
             self.ledger = Some(Ledger::new(cursor));
         }

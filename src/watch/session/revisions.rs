@@ -3,11 +3,12 @@
 //! One stream is under way, from what was told last on. What it brings is in order and without a
 //! hole, and it says when the history was compacted before it came to it. With three exceptions:
 //!
-//! - where a stream is *behind*, the server looks the past up a thousand revisions at a time. If
-//!   the first of the next thousand is the removal of a key and is compacted just then, it is
-//!   passed over without a word (upstream #19179). What comes between two messages is therefore
-//!   asked about ([`Purpose::Reach`]): where the history after the first of them is whole still,
-//!   nothing was passed over;
+//! - where a stream is *behind*, at its beginning or because its reader was slow, the server looks
+//!   the past up a thousand revisions at a time. If the first of the next thousand removes a key and is compacted just then, that is passed over
+//!   without a word (upstream #19179), and what else the transaction did is told. What comes
+//!   between two messages, and the first revision of the second, is therefore asked about
+//!   ([`Purpose::Reach`]): where the history after the first of them is whole still, nothing was
+//!   passed over;
 //! - that nothing comes is no proof that nothing will. Looking the past up takes as long as it
 //!   takes, with previous values over a minute. Where a replay ends is proven by what comes later,
 //!   or where nothing does, by two more streams without those values ([`Purpose::Proof`]), each
@@ -22,6 +23,7 @@
 //! While the state is read for a gap or a snapshot, the stream is open already, so that however
 //! long that takes, nothing is compacted in the meantime.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -41,14 +43,30 @@ const PROOFS: usize = 2;
 /// it, is on its way for less than this; and for less than twice what the marker took.
 const GRACE: Duration = Duration::from_millis(100);
 const GRACE_FACTOR: u32 = 2;
+/// etcd puts a watch off where so many messages wait to be sent (128 from 3.5 on, 1,024 before),
+/// and looks up what it missed later. As long as fewer were sent, it has not come to that.
+const CHANNEL: u32 = 100;
 /// Where a replay hears nothing for so long, it is asked whether anybody is there.
 const SILENCE: Duration = Duration::from_secs(5);
 
+/// What the stream may have passed over: up to and with the first revision of a message, of which a
+/// part may have been.
+#[derive(Clone, Debug)]
+struct Doubt {
+    upto: Index,
+    /// What came of that revision, if it is in scope.
+    held: Option<Held>,
+}
+
 /// How far the stream has looked the past up.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Past {
-    /// It has brought a message.
-    has_begun: bool,
+    /// What is asked about, after the index up to which all is certain.
+    doubts: BTreeMap<Index, Doubt>,
+    /// The last of them that the question under way is about.
+    asked_upto: Index,
+    /// How many messages it has brought.
+    messages: u32,
     /// The last one may have left more for the next.
     is_full: bool,
     /// When it was heard of last.
@@ -61,6 +79,15 @@ pub(super) struct Past {
     is_compacted: bool,
     /// History was compacted up to here, and one key may tell that nothing was lost.
     left: Option<Index>,
+}
+
+impl Past {
+    /// Whether something may have been passed over before the message that comes now. A watch that
+    /// is up to date is told of everything, but one that had to be put off is behind.
+    fn may_pass_over(&self, is_past: bool) -> bool {
+        let is_first = self.messages == 0;
+        !is_first && (is_past || self.is_full || self.messages >= CHANNEL)
+    }
 }
 
 impl Session {
@@ -154,6 +181,7 @@ impl Session {
     /// What the stream would have told next is asked for anew.
     pub(super) fn on_stream_ended(&mut self) {
         self.close_where(|open| matches!(open.purpose, Purpose::Reach | Purpose::Proof));
+        self.past.doubts.clear();
         if let Some(ledger) = &mut self.ledger {
             ledger.forget_beyond();
         }
@@ -181,16 +209,15 @@ impl Session {
             self.on_proof_told(after, &parcel);
             return;
         }
-        let (reached, past) = (self.stream.reached, self.past);
+        let reached = self.stream.reached;
         // Between two messages something may have been passed over.
-        let is_doubtful = past.has_begun && (is_past || past.is_full);
-        let mut proven = match begins {
-            Some(first) if is_doubtful => first.previous().max(reached),
-            _ => reached,
-        };
+        let is_doubtful = self.past.may_pass_over(is_past);
+        let doubtful = begins.filter(|first| is_doubtful && *first > reached);
+        let mut proven = doubtful.unwrap_or(reached);
         let Some(ledger) = &mut self.ledger else {
             return;
         };
+        let mut set_aside = None;
         let parcel = Arc::new(parcel);
         let indexes = parcel.batch().iter().map(|event| event.index());
         let mut indexes = indexes.enumerate().peekable();
@@ -199,11 +226,21 @@ impl Session {
             while indexes.next_if(|(_, next)| *next == index).is_some() {
                 end += 1;
             }
-            let parcel = Arc::clone(&parcel);
-            let places = start..end;
-            ledger.hold(index, Held { parcel, places });
+            let held = Held {
+                parcel: Arc::clone(&parcel),
+                places: start..end,
+            };
+            if Some(index) == doubtful {
+                set_aside = Some(held);
+                continue;
+            }
+            ledger.hold(index, held);
             ledger.prove(proven, index);
             proven = proven.max(index);
+        }
+        if let Some(upto) = doubtful {
+            let held = set_aside;
+            self.past.doubts.insert(reached, Doubt { upto, held });
         }
         self.stream.reached = proven;
         self.known = self.known.max(proven);
@@ -214,33 +251,38 @@ impl Session {
         }
     }
 
-    /// A message is over.
-    pub(super) fn on_over(&mut self, ticket: Ticket, upto: Option<Index>) {
+    /// A message is over; whether it had no events.
+    pub(super) fn on_over(&mut self, ticket: Ticket, upto: Index, is_full: bool, is_empty: bool) {
         let (now, known) = (self.now, self.known);
         let Some(open) = self.open.get_mut(&ticket) else {
             return;
         };
         if open.purpose == Purpose::Proof {
-            if upto >= Some(open.wanted) {
+            if upto >= open.wanted && !is_full {
                 open.marked = open.marked.or(Some(now));
-            } else if upto.is_none() {
+            } else if is_full {
                 // Of either: more may follow, and another marker has less before it.
                 self.past.heard = Some(now);
                 self.close_where(|open| open.purpose == Purpose::Proof);
             }
             return;
         }
-        self.past.is_full = upto.is_none();
-        if let (Some(upto), Some(ledger)) = (upto, &mut self.ledger) {
-            ledger.prove(self.stream.reached, upto);
-            self.stream.reached = self.stream.reached.max(upto);
-            self.known = known.max(upto);
+        let reached = self.stream.reached;
+        // One without events says how far it is, and nothing of what it may have passed over.
+        let is_doubtful = is_empty && self.past.may_pass_over(false);
+        self.past.is_full = is_full;
+        self.past.messages = self.past.messages.saturating_add(1);
+        if is_doubtful && upto > reached {
+            self.past.doubts.insert(reached, Doubt { upto, held: None });
+        } else if let Some(ledger) = &mut self.ledger {
+            ledger.prove(reached, upto);
         }
+        self.stream.reached = reached.max(upto);
+        self.known = known.max(upto);
         self.on_stream_heard();
     }
 
     fn on_stream_heard(&mut self) {
-        self.past.has_begun = true;
         self.past.heard = Some(self.now);
         self.endpoints.proved();
         self.paces.remove(&Purpose::Stream);
@@ -287,16 +329,22 @@ impl Session {
     /// The one key that is watched, as it was where history begins. What was written last before
     /// is either told, or lost.
     pub(super) fn on_left(&mut self, ticket: Ticket, nodes: &[StateNode]) {
-        let after = self.open.get(&ticket).and_then(|open| open.after);
-        let (Some(upto), Some(cursor)) = (after, self.cursor()) else {
+        let open = self.open.get(&ticket);
+        let asked = open.and_then(|open| Some((open.after?, open.head?.0)));
+        let (Some((upto, index)), Some(cursor)) = (asked, self.cursor()) else {
             return;
         };
         self.past.left = None;
-        match &mut self.ledger {
-            Some(ledger) if nodes.iter().any(|node| node.modified <= cursor) => {
-                ledger.prove(cursor, upto);
-            }
-            _ => self.lose_revisions(upto),
+        let Some(node) = nodes.iter().find(|node| node.modified <= cursor) else {
+            self.lose_revisions(upto);
+            return;
+        };
+        // What happened to it last is the last event told, or this is another store.
+        let last = self.last.as_ref().map(|last| &last.event);
+        if last.is_some_and(|last| (last.index, last.created) != (node.modified, node.created)) {
+            self.begin_anew(Cause::IndexRewound, index);
+        } else if let Some(ledger) = &mut self.ledger {
+            ledger.prove(cursor, upto);
         }
     }
 
@@ -304,7 +352,8 @@ impl Session {
     /// message that was too large, and can be had in fragments.
     pub(super) fn on_refused_revision(&mut self, open: &Open, code: u32) -> bool {
         if code == v3::fault::TOO_LARGE && open.hangs() {
-            return !std::mem::replace(&mut self.in_fragments, true);
+            self.in_fragments = true;
+            return !open.in_fragments;
         }
         if !matches!(code, fault::INDEX_CLEARED | v3::fault::FUTURE) {
             return false;
@@ -312,7 +361,7 @@ impl Session {
         self.endpoints.answered();
         match open.purpose {
             Purpose::Verify => self.on_kept_refused(code),
-            Purpose::Reach if code == fault::INDEX_CLEARED => self.on_passed_over(open),
+            Purpose::Reach if code == fault::INDEX_CLEARED => self.on_passed_over(),
             // More was compacted since: the stream tells how much.
             Purpose::Left => self.past.left = None,
             _ => return false,
@@ -322,35 +371,39 @@ impl Session {
 
     /// Asks about what lies between two messages.
     fn ask_reach(&mut self) {
-        let reached = self.stream.reached;
-        let holes = self.ledger.as_ref().map(|ledger| ledger.holes(reached));
-        let first = holes.and_then(|mut holes| holes.next());
-        let is_open = |open: &Open| open.purpose == Purpose::Stream && open.head.is_some();
-        if let Some(hole) = first.filter(|_| self.open.values().any(is_open)) {
-            self.ensure(Purpose::Reach, Some(hole.after));
+        let first = self.past.doubts.last_key_value().map(|(after, _)| *after);
+        let Some((after, last)) = self.past.doubts.keys().next().copied().zip(first) else {
+            return;
+        };
+        if !self.has(Purpose::Reach) {
+            // What a state has told need not be in history any more.
+            let after = self.cursor().map_or(after, |cursor| after.max(cursor));
+            self.past.asked_upto = last;
+            self.request(Purpose::Reach, Some(after));
         }
     }
 
-    /// The history after that is whole still: nothing was passed over.
-    pub(super) fn on_reached(&mut self, ticket: Ticket) {
-        let after = self.open.get(&ticket).and_then(|open| open.after);
-        let reached = self.stream.reached;
-        if let (Some(after), Some(ledger)) = (after, &mut self.ledger) {
-            let hole = ledger.holes(reached).find(|hole| hole.after == after);
-            if let Some(hole) = hole {
-                ledger.prove(hole.after, hole.upto);
+    /// The history after that is whole still: nothing was passed over, up to the last message that
+    /// had come when it was asked.
+    pub(super) fn on_reached(&mut self) {
+        let later = self.past.doubts.split_off(&self.past.asked_upto.next());
+        let settled = std::mem::replace(&mut self.past.doubts, later);
+        let Some(ledger) = &mut self.ledger else {
+            return;
+        };
+        for (after, Doubt { upto, held }) in settled {
+            if let Some(held) = held {
+                ledger.hold(upto, held);
             }
+            ledger.prove(after, upto);
         }
     }
 
     /// It is not: something may have been.
-    fn on_passed_over(&mut self, open: &Open) {
-        let reached = self.stream.reached;
-        let holes = self.ledger.as_ref().map(|ledger| ledger.holes(reached));
-        let hole = holes.and_then(|mut holes| holes.find(|hole| Some(hole.after) == open.after));
-        if let Some(hole) = hole {
-            self.oldest = Some(hole.upto.next());
-            self.lose_revisions(hole.upto);
+    fn on_passed_over(&mut self) {
+        if let Some((_, Doubt { upto, .. })) = self.past.doubts.pop_first() {
+            self.oldest = Some(upto.next());
+            self.lose_revisions(upto);
         }
     }
 
@@ -381,12 +434,8 @@ impl Session {
             self.ensure(Purpose::Fresh, None);
         }
         self.end_proofs();
-        let reached = self.stream.reached;
-        let has_holes = self
-            .ledger
-            .as_ref()
-            .is_some_and(|ledger| ledger.holes(reached).next().is_some());
-        if has_holes || self.past.owes > cursor || self.past.is_compacted {
+        let has_doubts = !self.past.doubts.is_empty();
+        if has_doubts || self.past.owes > cursor || self.past.is_compacted {
             return;
         }
         if heard + QUIET > self.now {

@@ -483,6 +483,7 @@ impl Session {
             half_closed: false,
             answered: false,
             marked: None,
+            in_fragments: self.in_fragments,
         };
         let renews = opened.renews();
         self.open.insert(ticket, opened);
