@@ -191,8 +191,10 @@ impl Session {
 
     fn begin_with_state(&mut self, nodes: Vec<StateNode>, index: Index) {
         let last = Last::of_state(&nodes);
-        let mirror = self
-            .keeps_state()
+        // Between a state and a start that lies ahead of it, nothing is told: no differences to it
+        // say what changed after the start.
+        let is_ahead = self.told().is_some_and(|told| index < told);
+        let mirror = (self.keeps_state() && (self.plan.expand || !is_ahead))
             .then(|| Mirror::new(self.plan.scope.key.clone(), nodes.clone(), index));
         self.mirror = mirror;
         if self.plan.snapshot {
