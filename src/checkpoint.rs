@@ -37,6 +37,18 @@ pub struct Checkpoint {
     pub index: Index,
     /// The last event that was.
     pub last: Option<Fingerprint>,
+    /// How many events of the transaction that comes next were, too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub begun: Option<Begun>,
+}
+
+/// A transaction of which a part was printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Begun {
+    /// Its index.
+    pub index: Index,
+    /// How many of its events were.
+    pub events: usize,
 }
 
 impl Checkpoint {
@@ -52,6 +64,7 @@ impl Checkpoint {
             prefix: scope.key.is_prefix(),
             index,
             last,
+            begun: None,
         }
     }
 

@@ -7,6 +7,7 @@
 //! errors unless told otherwise; here it is told otherwise.
 
 use std::borrow::Cow;
+use std::collections::VecDeque;
 use std::fmt;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
@@ -14,6 +15,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
+use ureq::SendBody;
 use ureq::config::Config;
 use ureq::http::{HeaderMap, Uri};
 use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
@@ -261,7 +263,11 @@ impl Connection {
             builder = builder.header(NEEDS_LEADER.0, NEEDS_LEADER.1);
         }
         let unusable = |error: ureq::http::Error| Failure::Unsendable(error.to_string());
-        let reply = if let Some(body) = &request.body {
+        let reply = if let (Some(body), Some(pause)) = (&request.body, request.pause) {
+            let lines = SendBody::from_owned_reader(Spaced::new(body.bytes(), pause));
+            let request = builder.body(lines).map_err(unusable)?;
+            self.agent.run(self.limited(request, limits))
+        } else if let Some(body) = &request.body {
             let request = builder.body(body.bytes()).map_err(unusable)?;
             self.agent.run(self.limited(request, limits))
         } else {
@@ -377,6 +383,7 @@ impl Connection {
             body: None,
             writes: false,
             needs_leader: false,
+            pause: None,
         };
         let limits = Limits {
             head: Some(PATIENCE),
@@ -512,6 +519,48 @@ fn render_error(error: &ureq::Error) -> String {
             text.to_lowercase()
         }
         other => other.to_string(),
+    }
+}
+
+/// The lines of a body, with a pause before each but the first.
+struct Spaced {
+    lines: VecDeque<Vec<u8>>,
+    pause: Duration,
+    /// What is left of the line.
+    line: Vec<u8>,
+    is_first: bool,
+}
+
+impl Spaced {
+    fn new(body: &[u8], pause: Duration) -> Self {
+        let lines = body.split_inclusive(|byte| *byte == b'\n');
+        Self {
+            lines: lines.map(<[u8]>::to_vec).collect(),
+            pause,
+            line: Vec::new(),
+            is_first: true,
+        }
+    }
+}
+
+impl Read for Spaced {
+    fn read(&mut self, room: &mut [u8]) -> std::io::Result<usize> {
+        if self.line.is_empty() {
+            let Some(line) = self.lines.pop_front() else {
+                return Ok(0);
+            };
+            if !std::mem::replace(&mut self.is_first, false) {
+                std::thread::sleep(self.pause);
+            }
+            self.line = line;
+        }
+        let count = self.line.len().min(room.len());
+        let (part, rest) = self.line.split_at(count);
+        room.get_mut(..count)
+            .unwrap_or_default()
+            .copy_from_slice(part);
+        self.line = rest.to_vec();
+        Ok(count)
     }
 }
 

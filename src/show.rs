@@ -7,7 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::apis::{self, Watched};
-use crate::checkpoint::{Checkpoint, Store};
+use crate::checkpoint::{Begun, Checkpoint, Store};
 use crate::cli;
 use crate::error::{Error, describe_failure, none_answered};
 use crate::http::Http;
@@ -107,6 +107,7 @@ pub fn run(mut show: Show, settings: &Settings) -> Result<(), Stop> {
             store,
             cluster: earlier.as_ref().map(|earlier| earlier.cluster.clone()),
             index: earlier.as_ref().map(|earlier| earlier.index),
+            begun: earlier.as_ref().and_then(|earlier| earlier.begun),
             last: earlier.and_then(|earlier| earlier.last),
             written: None,
             is_behind: false,
@@ -151,6 +152,8 @@ struct Reached {
     cluster: Option<String>,
     index: Option<Index>,
     last: Option<Fingerprint>,
+    /// A transaction after that, of which a part was written: `--count` ended in the middle of it.
+    begun: Option<Begun>,
     written: Option<Instant>,
     /// The file does not say it yet.
     is_behind: bool,
@@ -361,9 +364,18 @@ impl Viewer<'_> {
         let mut shown = 0;
         let mut last = None;
         'all: for held in events {
-            for event in held.events() {
+            let index = held.events().next().map(|event| event.index());
+            let begun = self.progress.begun.take();
+            let begun = begun.filter(|begun| Some(begun.index) == index);
+            let written = begun.map_or(0, |begun| begun.events);
+            for (place, event) in held.events().enumerate().skip(written) {
                 if self.left.is_some_and(|left| shown == left) {
-                    // In the middle of a transaction: all of it comes again.
+                    // In the middle of a transaction, or before it.
+                    self.progress.begun = Some(Begun {
+                        index: event.index(),
+                        events: place,
+                    });
+                    self.progress.is_behind = true;
                     break 'all;
                 }
                 shown += 1;
@@ -481,7 +493,9 @@ impl Viewer<'_> {
             return Ok(());
         };
         let last = reached.last.clone();
-        store.write(&Checkpoint::new(scope, cluster.clone(), index, last))?;
+        let mut checkpoint = Checkpoint::new(scope, cluster.clone(), index, last);
+        checkpoint.begun = reached.begun.filter(|begun| begun.events > 0);
+        store.write(&checkpoint)?;
         reached.written = Some(Instant::now());
         reached.is_behind = false;
         Ok(())

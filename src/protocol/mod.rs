@@ -7,6 +7,8 @@
 pub mod v2;
 pub mod v3;
 
+use std::time::Duration;
+
 use crate::model::Index;
 
 /// Which of etcd's APIs.
@@ -57,6 +59,8 @@ pub struct Request {
     pub writes: bool,
     /// Whether a member without a leader is to break it off, rather than to stay silent (v3).
     pub needs_leader: bool,
+    /// How much time passes between two lines of its body; none where it is sent at once.
+    pub pause: Option<Duration>,
 }
 
 /// What is sent along with a request.

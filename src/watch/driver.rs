@@ -32,6 +32,9 @@ const INBOX: usize = 64;
 /// How much of a watch by v3 is read at once.
 const BUFFER: usize = 64 * 1024;
 
+/// So often it is told that a message is on its way that takes long.
+const HEARD: Duration = Duration::from_millis(500);
+
 /// A whole state is never larger than this.
 const MAX_STATE: usize = 1 << 30;
 
@@ -274,7 +277,8 @@ impl Lanes {
             | Ask::Next { .. }
             | Ask::Walk { .. }
             | Ask::Kept { .. }
-            | Ask::Reach(_) => true,
+            | Ask::Reach(_)
+            | Ask::Since(_) => true,
         };
         let mut lane = self.lane(endpoint, is_quick);
         let (request, reads, limits) = if self.scope.key.is_path() {
@@ -392,12 +396,13 @@ fn by_v2(scope: &Scope, ask: &Ask) -> (Request, Reads, Limits) {
             let idle = (!hangs).then_some(PATIENCE);
             (v2::wait(scope, *from), Reads::Events, patient(idle))
         }
-        // A session by v2 asks none of the last four.
+        // A session by v2 asks none of the last five.
         Ask::Index
         | Ask::Revisions { .. }
         | Ask::Proof { .. }
         | Ask::Kept { .. }
-        | Ask::Reach(_) => (read_index(&scope.key), Reads::Index, AGREED),
+        | Ask::Reach(_)
+        | Ask::Since(_) => (read_index(&scope.key), Reads::Index, AGREED),
         Ask::State => {
             let how = v2::Read {
                 recursive: scope.recursive,
@@ -443,6 +448,7 @@ fn by_v3(scope: &Scope, previous: bool, ask: &Ask) -> (Request, Reads, Limits) {
             in_fragments,
         } => watch(v3::watch_with_marker(scope, *from, *marker, *in_fragments)),
         Ask::State => (v3::state(scope), Reads::Pairs, AGREED),
+        Ask::Since(after) => (v3::since(scope, *after), Reads::Pairs, AGREED),
         Ask::Look(key) => (v3::read_at(key, None), Reads::Pairs, AGREED),
         Ask::Kept { key, at } => (v3::read_at(key, Some(*at)), Reads::Pairs, AGREED),
         Ask::Reach(at) => {
@@ -594,6 +600,7 @@ impl Reader {
         let mut assembler = v3::Assembler::new(self.scope.clone());
         let mut buffer = vec![0; BUFFER];
         let mut is_registered = false;
+        let mut told_at = Instant::now();
         loop {
             let count = match body.read(&mut buffer) {
                 Ok(0) => break,
@@ -615,6 +622,7 @@ impl Reader {
                     Err(malformed) => return Some(Err(Failure::Malformed(malformed))),
                 };
                 for told in told {
+                    told_at = Instant::now();
                     let is_created = matches!(told, Told::Created { .. });
                     // A marker has a watch of its own, which is registered later.
                     if is_created && std::mem::replace(&mut is_registered, true) {
@@ -624,6 +632,14 @@ impl Reader {
                         return Some(Err(failure));
                     }
                 }
+            }
+            if told_at.elapsed() >= HEARD {
+                told_at = Instant::now();
+                self.inputs
+                    .send(Input::Heard {
+                        ticket: order.ticket,
+                    })
+                    .ok()?;
             }
         }
         if messages.is_broken_off() {

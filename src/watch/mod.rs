@@ -238,6 +238,8 @@ pub enum Ask {
     },
     /// Whether the history after a revision is whole still (v3).
     Reach(Index),
+    /// What was written in scope after a revision, agreed upon by a majority: a key of it (v3).
+    Since(Index),
 }
 
 /// What happened.
@@ -280,6 +282,11 @@ pub enum Input {
         is_full: bool,
         /// It had no events: it only tells how far it is.
         is_empty: bool,
+    },
+    /// A part of a long message of a watch by revisions.
+    Heard {
+        /// Whose.
+        ticket: Ticket,
     },
     /// The state that was asked for.
     State {

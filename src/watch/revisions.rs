@@ -586,6 +586,14 @@ impl World {
                 wire.say(at, Input::State { ticket, nodes });
                 wire.end(ticket, at, End::Clean);
             }
+            Ask::Since(Index(after)) => {
+                let mut nodes = store.nodes(latest, |one| one < KEYS);
+                nodes.retain(|node| node.modified.0 > *after);
+                nodes.truncate(1);
+                wire.say(at, head);
+                wire.say(at, Input::State { ticket, nodes });
+                wire.end(ticket, at, End::Clean);
+            }
             Ask::State => {
                 let nodes = store.nodes(latest, |one| one < KEYS);
                 wire.say(at + self.slow, head);

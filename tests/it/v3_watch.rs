@@ -159,7 +159,7 @@ fn one_event_is_told_from_history_or_when_it_comes() {
 }
 
 #[test]
-fn a_stream_that_ends_in_the_middle_of_a_transaction_begins_with_it_the_next_time() {
+fn a_stream_that_ends_in_the_middle_of_a_transaction_goes_on_there_the_next_time() {
     let ground = shared::any();
     let (url, top) = (ground.url(), ground.key("t"));
     let directory = tempfile::tempdir().unwrap();
@@ -173,12 +173,15 @@ fn a_stream_that_ends_in_the_middle_of_a_transaction_begins_with_it_the_next_tim
         let watch = ["watch", "--stream", "-r", &top, "--count", count];
         records(&url, &[&watch[..], &options].concat())
     };
-    assert_eq!(watch("3").len(), 3);
-    let again: Vec<String> = keys
-        .iter()
-        .map(|key| format!("{index} set {key}"))
-        .collect();
-    assert_eq!(brief(&watch("4")), again);
+    let last = v3::put(&url, &keys[0], b"after");
+    let mut told = Vec::new();
+    for count in ["2", "1", "3"] {
+        told.extend(brief(&watch(count)));
+    }
+    let mut expected = vec![format!("{before} set {}", keys[0])];
+    expected.extend(keys.iter().map(|key| format!("{index} set {key}")));
+    expected.push(format!("{last} set {}", keys[0]));
+    assert_eq!(told, expected);
 }
 
 #[test]
@@ -800,4 +803,52 @@ fn a_reader_who_is_slow_loses_nothing_by_v3() {
     assert_eq!(output.stdout.lines().count(), 3000);
     let mut lines = output.stdout.lines();
     assert!(lines.all(|line| line.contains("\tset\t")), "no gap");
+}
+
+/// A watch that was put off because its reader was slow is looked up later, and a delete that is
+/// compacted just then is passed over (upstream #19179).
+#[test]
+fn what_a_slow_reader_missed_because_it_was_compacted_is_declared() {
+    for version in Version::ALL {
+        let etcd = Etcd::start(version);
+        let url = etcd.url();
+        let directory = tempfile::tempdir().unwrap();
+        let gate = directory.path().join("gate");
+        let script = format!(
+            "\"$0\" \"$@\" | {{ until [ -e '{}' ]; do sleep 0.05; done; cat; }}",
+            gate.display()
+        );
+        let options = ["--endpoints", &url, "--api", "v3", "-o", "json", "-v"];
+        let watch = [
+            "watch", "--stream", "-r", "/app", "--buffer", "1MiB", "--on-gap", "continue",
+        ];
+        let arguments = [&options[..], &watch].concat();
+        let running = Program::shell(&script, &arguments).start();
+        running.wait_for_stderr("< 200", wait::LONG);
+        v3::put(&url, "/app/victim", b"here");
+        let mut writer = Writer::connect(&url);
+        let value = "v".repeat(200_000);
+        wait::until(wait::LONG, "the watch to be put off", || {
+            v3::put_by(&mut writer, "/app/flood", &value);
+            let metrics = v2::request("GET", &url, "/metrics", &[]).text();
+            let mut lines = metrics.lines();
+            lines.any(|line| line == "etcd_debugging_mvcc_slow_watcher_total 1")
+        });
+        let gone = v3::delete(&url, "/app/victim");
+        v3::compact(&url, gone);
+        v3::put(&url, "/app/last", b"here");
+        std::fs::write(&gate, "").unwrap();
+        let told = follow::wait_for_value(&running, "/app/last", "here");
+        let is_told = told.iter().any(|record| {
+            let is_delete = record["action"] == "delete" && follow::position(record) == gone;
+            let lost = &record["lost"];
+            let is_lost = lost["from"].as_u64() <= Some(gone) && lost["to"].as_u64() >= Some(gone);
+            is_delete || record["action"] == "gap" && is_lost
+        });
+        assert!(
+            is_told,
+            "{gone} is neither told nor declared: {:?}",
+            brief(&told[told.len() - 3..])
+        );
+    }
 }

@@ -87,6 +87,7 @@ pub fn wait_anywhere(from: Option<Index>) -> Request {
         body: None,
         writes: false,
         needs_leader: false,
+        pause: None,
     }
 }
 
@@ -125,6 +126,7 @@ pub fn write(write: &Write) -> Request {
         body: Some(Body::Form(form.0.into_bytes())),
         writes: true,
         needs_leader: false,
+        pause: None,
     }
 }
 
@@ -140,6 +142,7 @@ pub fn delete(key: &Key, recursive: bool, dir: bool, condition: &Condition) -> R
         body: None,
         writes: true,
         needs_leader: false,
+        pause: None,
     }
 }
 
@@ -150,6 +153,7 @@ fn get(key: &Key, query: &Query) -> Request {
         body: None,
         writes: false,
         needs_leader: false,
+        pause: None,
     }
 }
 

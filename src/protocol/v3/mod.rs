@@ -15,7 +15,7 @@ mod wire;
 
 pub use request::{
     Condition, Span, any, delete, grant_lease, list, read_at, read_one, revision, revoke_lease,
-    state, watch, watch_with_marker, write,
+    since, state, watch, watch_with_marker, write,
 };
 pub use watch::{Assembler, Portion, Told};
 pub use wire::{Pair, Reply, parse_lease, parse_reply};

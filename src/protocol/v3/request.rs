@@ -3,6 +3,8 @@
 //! Reads and writes of keys are transactions, so that a condition and what hangs on it, or a key
 //! and all below it, are one request, answered at one revision.
 
+use std::time::Duration;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
@@ -219,6 +221,10 @@ pub fn state(scope: &Scope) -> Request {
 /// One key of what is watched, without its value, if there is any.
 #[must_use]
 pub fn any(scope: &Scope) -> Request {
+    any_of(scope, |_| {})
+}
+
+fn any_of(scope: &Scope, narrow: impl Fn(&mut Value)) -> Request {
     let key = scope.key.as_str().as_bytes();
     let spans = match (scope.key.is_prefix(), scope.recursive) {
         (true, _) => vec![Span::beginning_with(key)],
@@ -229,9 +235,19 @@ pub fn any(scope: &Scope) -> Request {
     for range in &mut ranges {
         if let Some(fields) = range.get_mut("request_range") {
             set(fields, "limit", "1");
+            narrow(fields);
         }
     }
     transaction(&[], &ranges, &[], false)
+}
+
+/// Keys of what is watched that were written after a revision, without their values: one of each
+/// part of it. Agreed upon by a majority.
+#[must_use]
+pub fn since(scope: &Scope, after: Index) -> Request {
+    any_of(scope, |fields| {
+        set(fields, "min_mod_revision", after.next().to_string());
+    })
 }
 
 /// A key as it is, or as it was at a revision; agreed upon by a majority. A revision that was
@@ -258,16 +274,25 @@ pub fn watch(scope: &Scope, from: Option<Index>, previous: bool, in_fragments: b
     watches(&[fields])
 }
 
-/// Watches what lies in a scope from `from` on, and after that whatever has happened anywhere
-/// from `marker` on. A server looks for the past of both at once, and what it finds goes by one
-/// way: once it has told what happened at `marker`, nothing is left to tell of what was before.
+/// How much later a marker is watched than what comes before it: a server looks the past up every
+/// 100 ms, and lets no watch begin meanwhile.
+const APART: Duration = Duration::from_millis(250);
+
+/// Watches what lies in a scope from `from` on, and somewhat later whatever has happened anywhere
+/// from `marker` on. By then the server has looked for the past of the first, and what it finds
+/// goes by one way: once it has told what happened at `marker`, nothing is left to tell of what
+/// was before. (Both at once it would look for together, and tell in any order: of 10 times with
+/// 100,000 events the marker came first twice; 250 ms apart, 0 of 20 times.)
 #[must_use]
 pub fn watch_with_marker(scope: &Scope, from: Index, marker: Index, in_fragments: bool) -> Request {
     let all = Span::beginning_with(b"");
-    watches(&[
-        create(&watched(scope), Some(from), in_fragments),
-        create(&all, Some(marker), in_fragments),
-    ])
+    Request {
+        pause: Some(APART),
+        ..watches(&[
+            create(&watched(scope), Some(from), in_fragments),
+            create(&all, Some(marker), in_fragments),
+        ])
+    }
 }
 
 /// What one watch can tell of a scope: a key and all below it are one span with the names that
@@ -327,6 +352,7 @@ fn post(path: &str, body: &Value, writes: bool) -> Request {
         body: Some(Body::Json(body.to_string().into_bytes())),
         writes,
         needs_leader: false,
+        pause: None,
     }
 }
 

@@ -221,6 +221,10 @@ pub struct Session {
     past: Past,
     /// A gateway on the way can't take whole messages (v3).
     in_fragments: bool,
+    /// For how long a stream may owe something while a replay waits for it (v3).
+    patience: Duration,
+    /// When it was looked last what was written in scope, and how long that took (v3).
+    looked: Option<(Instant, Duration)>,
     probed: Option<Instant>,
     renewal: Option<Renewal>,
     alarmed: Option<Instant>,
@@ -282,6 +286,8 @@ impl Session {
             stream: StreamRecord::default(),
             past: Past::default(),
             in_fragments: false,
+            patience: revisions::OWED,
+            looked: None,
             probed: None,
             renewal: None,
             alarmed: None,
@@ -315,6 +321,7 @@ impl Session {
                     is_full,
                     is_empty,
                 } => self.on_over(ticket, upto, is_full, is_empty),
+                Input::Heard { ticket } => self.on_heard(ticket),
                 Input::State { ticket, nodes } => self.on_state(ticket, nodes),
                 Input::Ended { ticket, end } => self.on_end(ticket, end),
             }

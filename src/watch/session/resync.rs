@@ -98,6 +98,10 @@ impl Session {
                 self.on_kept(ticket, index, &nodes);
                 return;
             }
+            Purpose::Fresh => {
+                self.on_looked_for(ticket, &nodes);
+                return;
+            }
             Purpose::Left => {
                 self.on_left(ticket, &nodes);
                 return;

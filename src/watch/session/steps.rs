@@ -221,6 +221,10 @@ impl Session {
         let Some((index, since)) = self.stream.owes else {
             return;
         };
+        if self.is_v3() {
+            self.give_up_frozen_stream(since);
+            return;
+        }
         // In a burst its history would be written over in the meantime.
         let is_urgent = index.0 + u64::from(self.plan.history) / PART < self.known.0;
         let due = since
@@ -491,6 +495,9 @@ impl Session {
         let ask = match purpose {
             // From what was told last on, and not from what comes next: where that was removed
             // and then compacted, etcd passes over it without a word.
+            Purpose::Fresh if self.is_v3() && self.may_look() => {
+                Ask::Since(self.cursor().unwrap_or_default())
+            }
             Purpose::Stream if self.is_v3() => Ask::Revisions {
                 from: after,
                 in_fragments: self.in_fragments,

@@ -98,7 +98,11 @@ impl Server {
                 wire.registered = true;
                 return;
             }
-            Ask::Revisions { .. } | Ask::Proof { .. } | Ask::Kept { .. } | Ask::Reach(_) => {
+            Ask::Revisions { .. }
+            | Ask::Proof { .. }
+            | Ask::Kept { .. }
+            | Ask::Reach(_)
+            | Ask::Since(_) => {
                 panic!("this model speaks v2")
             }
             Ask::Index => Vec::new(),

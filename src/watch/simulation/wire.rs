@@ -56,7 +56,8 @@ impl Wire {
             | Ask::Next { .. }
             | Ask::Walk { .. }
             | Ask::Kept { .. }
-            | Ask::Reach(_) => false,
+            | Ask::Reach(_)
+            | Ask::Since(_) => false,
         };
         (!hangs).then(|| (since + PATIENCE, Failure::Silent("idle".to_owned())))
     }
@@ -64,9 +65,12 @@ impl Wire {
     /// Likewise where not even its head came.
     pub fn silence_before_head(&self, since: Instant) -> (Instant, Failure) {
         let patience = match self.ask {
-            Ask::Index | Ask::State | Ask::Look(_) | Ask::Kept { .. } | Ask::Reach(_) => {
-                QUORUM_PATIENCE
-            }
+            Ask::Index
+            | Ask::State
+            | Ask::Look(_)
+            | Ask::Kept { .. }
+            | Ask::Reach(_)
+            | Ask::Since(_) => QUORUM_PATIENCE,
             Ask::Stream
             | Ask::Alarm
             | Ask::Wait { .. }
