@@ -464,7 +464,7 @@ fn a_store_that_was_rebuilt_is_known_by_the_last_event() {
             v3::put(&url, "/app/c", b"new");
         }
         let told = follow::wait_for(&running, "the state", |record| {
-            record["action"] == "get" && record["node"]["key"] == "/app/c"
+            record["node"]["key"] == "/app/c"
         });
         let gap = told
             .iter()
@@ -599,16 +599,17 @@ fn body_of(request: &Request) -> Value {
 /// is compacted just then (upstream #19179).
 #[test]
 fn what_may_have_been_passed_over_between_two_messages_is_asked_about() {
-    for (is_compacted, expected) in [
-        (false, &["1001 set /k", "1005 set /k", "1006 set /k"][..]),
+    // Of the revision after the hole a part may be missing, too.
+    for (is_compacted, count, expected) in [
+        (
+            false,
+            "1002",
+            &["1001 set /k", "1005 set /k", "1006 set /k"][..],
+        ),
         (
             true,
-            &[
-                "1001 set /k",
-                "1004 gap 1002-1004",
-                "1005 set /k",
-                "1006 set /k",
-            ],
+            "1001",
+            &["1001 set /k", "1005 gap 1002-1005", "1006 set /k"],
         ),
     ] {
         let server = Scripted::serve(move |request: &Request| match request.path.as_str() {
@@ -630,7 +631,7 @@ fn what_may_have_been_passed_over_between_two_messages_is_asked_about() {
             "--from-index",
             "2",
             "--count",
-            "1002",
+            count,
             "--on-gap",
             "continue",
         ];

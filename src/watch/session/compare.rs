@@ -280,9 +280,9 @@ impl Session {
             self.on_looked_by_v2(open, index, nodes);
         } else if index < open.cursor {
             self.begin_anew(Cause::IndexRewound, index);
-        } else {
-            // It has caught up since.
-            self.trust();
+        } else if let Some(comparison) = &mut self.comparison {
+            // It has come so far since, and has it at that revision now, or another one.
+            comparison.stage = Stage::Event;
         }
     }
 

@@ -90,6 +90,7 @@ impl Session {
             | Purpose::Next => self.on_registered(ticket, index),
             Purpose::Proof => self.on_proof_begun(ticket, index),
             Purpose::Reach => self.on_reached(),
+            Purpose::Backlog => self.on_backlog(index),
             Purpose::Left => {}
             Purpose::Alarm => {}
         }

@@ -88,6 +88,8 @@ enum Purpose {
     Proof,
     /// Whether the stream passed over something that was compacted (v3).
     Reach,
+    /// How far the stream is behind the store (v3).
+    Backlog,
     /// Whether the one key that is watched was left alone, where history was compacted (v3).
     Left,
 }
@@ -435,6 +437,7 @@ impl Open {
             | Purpose::Fresh
             | Purpose::State
             | Purpose::Reach
+            | Purpose::Backlog
             | Purpose::Left => self.head.is_some(),
         }
     }

@@ -42,9 +42,6 @@ const PROOFS: usize = 2;
 /// A server that was stalled may have looked for both at once after all: then what was before the
 /// marker may come just after it.
 const GRACE: Duration = Duration::from_millis(100);
-/// etcd puts a watch off where so many messages wait to be sent (128 from 3.5 on, 1,024 before),
-/// and looks up what it missed later. As long as fewer were sent, it has not come to that.
-const CHANNEL: u32 = 100;
 /// A stream that owes something is opened anew where nothing came for this long, and then for twice
 /// as long each time: 3.4.23 took 40 s for a message with 200,000 previous values.
 pub(super) const OWED: Duration = Duration::from_secs(60);
@@ -55,12 +52,11 @@ const LOOKING: u32 = 100;
 /// Where a replay hears nothing for so long, it is asked whether anybody is there.
 const SILENCE: Duration = Duration::from_secs(5);
 
-/// What the stream may have passed over: up to and with the first revision of a message, of which a
-/// part may have been.
+/// What the stream may have passed over.
 #[derive(Clone, Debug)]
 struct Doubt {
     upto: Index,
-    /// What came of that revision, if it is in scope.
+    /// What came of the last of these revisions, of which a part may be missing.
     held: Option<Held>,
 }
 
@@ -73,6 +69,7 @@ pub(super) struct Past {
     asked_upto: Index,
     /// How many messages it has brought.
     messages: u32,
+    backlog: Backlog,
     /// The last one may have left more for the next.
     is_full: bool,
     /// When it was heard of last.
@@ -87,12 +84,46 @@ pub(super) struct Past {
     left: Option<Index>,
 }
 
+/// Whether the stream may ever have been so far behind that etcd put its watch off.
+///
+/// Then so many messages were on the way that a look at the store's revision in time shows it: as
+/// long as each of them finds fewer revisions beyond what has come than [`NEAR`], and no more
+/// messages than [`OFTEN`] come between two, it was not.
+#[derive(Clone, Copy, Debug, Default)]
+struct Backlog {
+    /// How many messages had come when it was looked last.
+    looked: u32,
+    /// Likewise where that is under way, and up to where they had told.
+    asked: (u32, Index),
+    /// When it may have been so last.
+    suspected: Option<Instant>,
+}
+
+/// etcd puts a watch off where 128 messages wait to be sent (from 3.5 on; 1,024 before), and looks
+/// up later what it missed.
+const NEAR: u64 = 64;
+const OFTEN: u32 = 60;
+/// It is looked after so many messages, which leaves time for the answer.
+const SOON: u32 = 20;
+/// A watch that was put off is up to date again within this time.
+const BACK: Duration = Duration::from_secs(2);
+
 impl Past {
-    /// Whether something may have been passed over before the message that comes now. A watch that
-    /// is up to date is told of everything, but one that had to be put off is behind.
-    fn may_pass_over(&self, is_past: bool) -> bool {
+    /// Up to where something may have been passed over, after `reached` and before what comes now
+    /// begins at `first`; none where that can't be.
+    ///
+    /// A watch that is up to date is told of everything. One that is behind is looked up from a
+    /// certain revision on, and that revision alone is in doubt: in the middle of the past it is
+    /// any up to the next that comes, and after a watch was put off, the one that followed.
+    fn may_pass_over(&self, is_past: bool, reached: Index, first: Index) -> Option<Index> {
         let is_first = self.messages == 0;
-        !is_first && (is_past || self.is_full || self.messages >= CHANNEL)
+        let may_be_behind = is_past || self.backlog.suspected.is_some();
+        match () {
+            () if is_first => None,
+            () if self.is_full => Some(first),
+            () if may_be_behind && first > reached.next() => Some(reached.next()),
+            () => None,
+        }
     }
 }
 
@@ -116,6 +147,7 @@ impl Session {
         }
         let cursor = self.cursor();
         self.ensure(Purpose::Stream, cursor);
+        self.look_for_backlog();
         self.ask_reach();
         if let Some(cursor) = cursor.filter(|_| !self.following) {
             self.prove_end(cursor);
@@ -186,7 +218,12 @@ impl Session {
 
     /// What the stream would have told next is asked for anew.
     pub(super) fn on_stream_ended(&mut self) {
-        self.close_where(|open| matches!(open.purpose, Purpose::Reach | Purpose::Proof));
+        self.close_where(|open| {
+            matches!(
+                open.purpose,
+                Purpose::Reach | Purpose::Proof | Purpose::Backlog
+            )
+        });
         self.past.doubts.clear();
         if let Some(ledger) = &mut self.ledger {
             ledger.forget_beyond();
@@ -216,10 +253,11 @@ impl Session {
             return;
         }
         let reached = self.stream.reached;
-        // Between two messages something may have been passed over.
-        let is_doubtful = self.past.may_pass_over(is_past);
-        let doubtful = begins.filter(|first| is_doubtful && *first > reached);
-        let mut proven = doubtful.unwrap_or(reached);
+        let begins = begins.filter(|first| *first > reached);
+        let passed_over = begins.and_then(|first| self.past.may_pass_over(is_past, reached, first));
+        // Of the revision to which it comes then a part may be missing, too.
+        let doubtful = passed_over.filter(|upto| begins == Some(*upto));
+        let mut proven = passed_over.unwrap_or(reached);
         let Some(ledger) = &mut self.ledger else {
             return;
         };
@@ -244,7 +282,7 @@ impl Session {
             ledger.prove(proven, index);
             proven = proven.max(index);
         }
-        if let Some(upto) = doubtful {
+        if let Some(upto) = passed_over {
             let held = set_aside;
             self.past.doubts.insert(reached, Doubt { upto, held });
         }
@@ -275,13 +313,19 @@ impl Session {
         }
         let reached = self.stream.reached;
         // One without events says how far it is, and nothing of what it may have passed over.
-        let is_doubtful = is_empty && self.past.may_pass_over(false);
+        let told = Some(upto).filter(|upto| is_empty && *upto > reached);
+        let passed_over = told.and_then(|upto| self.past.may_pass_over(false, reached, upto));
         self.past.is_full = is_full;
         self.past.messages = self.past.messages.saturating_add(1);
-        if is_doubtful && upto > reached {
+        if self.past.messages.saturating_sub(self.past.backlog.looked) > OFTEN {
+            self.past.backlog.suspected = Some(now);
+        }
+        let proven = passed_over.unwrap_or(reached);
+        if let Some(upto) = passed_over {
             self.past.doubts.insert(reached, Doubt { upto, held: None });
-        } else if let Some(ledger) = &mut self.ledger {
-            ledger.prove(reached, upto);
+        }
+        if let Some(ledger) = &mut self.ledger {
+            ledger.prove(proven, upto);
         }
         self.stream.reached = reached.max(upto);
         self.known = known.max(upto);
@@ -428,6 +472,34 @@ impl Session {
             _ => return false,
         }
         true
+    }
+
+    /// Looks from time to time how far the stream is behind the store.
+    fn look_for_backlog(&mut self) {
+        let Past {
+            messages, backlog, ..
+        } = &self.past;
+        let mut is_due = messages.saturating_sub(backlog.looked) >= SOON;
+        if let Some(due) = backlog.suspected.map(|at| at + BACK) {
+            is_due |= due <= self.now;
+            self.wake_by(Some(due).filter(|due| *due > self.now));
+        }
+        if is_due && !self.has(Purpose::Backlog) {
+            self.past.backlog.asked = (self.past.messages, self.stream.reached);
+            self.request(Purpose::Backlog, None);
+        }
+    }
+
+    /// The store's revision, agreed upon by a majority after that was asked.
+    pub(super) fn on_backlog(&mut self, index: Index) {
+        let backlog = &mut self.past.backlog;
+        let (messages, reached) = backlog.asked;
+        backlog.looked = backlog.looked.max(messages);
+        if index.since(reached) >= NEAR {
+            backlog.suspected = Some(self.now);
+        } else if backlog.suspected.is_some_and(|at| at + BACK <= self.now) {
+            backlog.suspected = None;
+        }
     }
 
     /// Asks about what lies between two messages.

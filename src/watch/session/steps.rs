@@ -531,7 +531,7 @@ impl Session {
             Purpose::Walk => Ask::Walk {
                 from: from.unwrap_or(Index(1)),
             },
-            Purpose::Target | Purpose::Rewind | Purpose::Fresh => Ask::Index,
+            Purpose::Target | Purpose::Rewind | Purpose::Fresh | Purpose::Backlog => Ask::Index,
             Purpose::State => Ask::State,
             Purpose::Look => Ask::Look(self.compared_key()),
             Purpose::Next => Ask::Next {
