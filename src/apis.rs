@@ -15,8 +15,8 @@ const LIMITS: Limits = Limits {
     idle: Some(PATIENCE),
 };
 
-/// More than that is something.
-const MAX_REPLY: usize = 1 << 20;
+/// A longer reply holds something, whatever it is.
+const MAX_REPLY: usize = 4096;
 
 /// What is watched, as it was typed.
 #[derive(Clone, Debug)]
@@ -85,7 +85,11 @@ pub fn is_elsewhere(http: &Http, endpoints: &[Endpoint], key: &Key, other: &Scop
             .send(endpoint, &v3::any(other), LIMITS)
             .and_then(|reply| reply.read_whole(MAX_REPLY))
             .and_then(|body| v3::parse_reply(&body).map_err(Failure::Malformed));
-        return found.is_ok_and(|reply| !reply.pairs.is_empty());
+        return match found {
+            Ok(reply) => !reply.pairs.is_empty(),
+            // A long key, or several.
+            Err(failure) => matches!(failure, Failure::TooLong(_)),
+        };
     }
     false
 }

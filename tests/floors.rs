@@ -53,6 +53,7 @@ const DOORS: [(&str, &[&str]); 5] = [
         &[
             "src/watch/backoff.rs",
             "src/watch/simulation/server.rs",
+            "src/watch/simulation/revisions.rs",
             "src/show.rs",
         ],
     ),

@@ -32,6 +32,7 @@ pub struct Held {
 
 impl Held {
     /// The events themselves.
+    #[must_use]
     pub fn events(&self) -> impl DoubleEndedIterator<Item = Event<'_>> {
         let batch = self.parcel.batch();
         self.places.clone().filter_map(|place| batch.event(place))

@@ -10,8 +10,6 @@ pub mod endpoints;
 pub mod ledger;
 pub mod mirror;
 pub mod questions;
-#[cfg(test)]
-mod revisions;
 pub mod session;
 #[cfg(test)]
 mod simulation;
@@ -67,6 +65,10 @@ pub enum OnGap {
 
 /// What a watch is to do.
 #[derive(Clone, Debug)]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "each is an option of the command line"
+)]
 pub struct Plan {
     /// What it looks at.
     pub scope: Scope,

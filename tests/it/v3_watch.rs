@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -852,4 +854,36 @@ fn what_a_slow_reader_missed_because_it_was_compacted_is_declared() {
             brief(&told[told.len() - 3..])
         );
     }
+}
+
+/// Another connection tells what was written, and the stream does not.
+#[test]
+fn a_stream_that_stands_still_is_opened_anew() {
+    let watches = Arc::new(AtomicUsize::new(0));
+    let server = Scripted::serve(move |request: &Request| match request.path.as_str() {
+        "/v3/watch" if watches.fetch_add(1, Ordering::Relaxed) == 0 => {
+            telling(&[created(3)]).hold()
+        }
+        "/v3/watch" => telling(&[created(5), sets([5], 5)]).hold(),
+        "/v3/kv/txn" => {
+            let kv = json!({"key": v3::encode("/k"), "create_revision": "2", "mod_revision": "5"});
+            let responses = json!([{"response_range": {"kvs": [kv]}}]);
+            json_reply(200, &json!({"header": header(5), "responses": responses}))
+        }
+        _ => json_reply(200, &json!({"header": header(5)})),
+    });
+    let watch = [
+        "watch",
+        "--stream",
+        "/k",
+        "--count",
+        "1",
+        "--stale-after",
+        "1s",
+    ];
+    let output = run(&server.url(), &watch);
+    assert_eq!(
+        (output.code, brief(&output.json())),
+        (0, vec!["5 set /k".to_owned()])
+    );
 }

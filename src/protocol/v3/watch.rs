@@ -287,7 +287,7 @@ mod tests {
     fn render(told: impl IntoIterator<Item = Told>) -> String {
         let mut out = String::new();
         for told in told {
-            out += &match told {
+            let text = match told {
                 Told::Events(portion) => {
                     let indexes = portion.batch.iter().map(|event| event.index().to_string());
                     indexes.collect::<Vec<_>>().join(" ") + "|"
@@ -297,6 +297,7 @@ mod tests {
                 }
                 other => format!("{other:?}"),
             };
+            out.push_str(&text);
         }
         out
     }

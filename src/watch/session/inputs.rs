@@ -91,8 +91,7 @@ impl Session {
             Purpose::Proof => self.on_proof_begun(ticket, index),
             Purpose::Reach => self.on_reached(),
             Purpose::Backlog => self.on_backlog(index),
-            Purpose::Left => {}
-            Purpose::Alarm => {}
+            Purpose::Left | Purpose::Alarm => {}
         }
     }
 

@@ -23,11 +23,13 @@
 //!
 //! `store` has the writes, `server` the members and their faults, `replies` what they answer,
 //! `wire` the connections, `acts` what can happen; `world` runs it all, `checks` holds what is
-//! told against the truth. `scenarios` are single tests.
+//! told against the truth. `scenarios` are single tests. `revisions` is the same for v3, with a
+//! model of its own: the two have next to nothing in common.
 
 mod acts;
 mod checks;
 mod replies;
+mod revisions;
 mod scenarios;
 mod server;
 mod store;

@@ -516,7 +516,7 @@ impl<'a> Run<'a> {
             if is_told || is_late || running.has_ended() {
                 // What nobody answered may be done this late.
                 let nodes = speech.nodes(url, self.top);
-                let server = speech.state(&nodes);
+                let server = speech::state_of(&nodes);
                 let told = speech.told(self.top, &running.json());
                 let differs = (told != server).then(|| name_difference(&server, &told));
                 if differs.is_none() || is_late || running.has_ended() {

@@ -62,15 +62,6 @@ impl Speech {
         pairs.iter().map(node).collect()
     }
 
-    /// What somebody knows who knows these nodes.
-    pub fn state(self, nodes: &[Value]) -> State {
-        let pairs = nodes.iter().map(|node| {
-            let value = node["value"].as_str().map(str::to_owned);
-            (node["key"].as_str().expect("a key").to_owned(), value)
-        });
-        pairs.collect()
-    }
-
     /// What somebody knows who applied the records; v3 has no directories.
     pub fn told(self, top: &str, records: &[Value]) -> State {
         let mut state = follow::apply(State::new(), top, records);
@@ -104,6 +95,15 @@ impl Speech {
             assert_eq!(reply.expect("an answer").status, 200);
         }
     }
+}
+
+/// What somebody knows who knows these nodes.
+pub fn state_of(nodes: &[Value]) -> State {
+    let pairs = nodes.iter().map(|node| {
+        let value = node["value"].as_str().map(str::to_owned);
+        (node["key"].as_str().expect("a key").to_owned(), value)
+    });
+    pairs.collect()
 }
 
 /// Has the history up to `behind` revisions before the present compacted, if a server does that.
