@@ -4,10 +4,21 @@
 #
 #   examples/quickstart.sh          on a terminal it goes on until Ctrl-C
 #   examples/quickstart.sh | cat    without one it ends by itself
+#   examples/quickstart.sh --api v3 the same by v3, with an etcd that has v2 off
 #
-# An etcd on the PATH is used where it has the v2 API, else tests/get-etcd.sh gets a private
+# An etcd on the PATH is used where it has the API, else tests/get-etcd.sh gets a private
 # one. ETCDWATCH_ETCD=/path/to/etcd takes one of yours.
 set -euo pipefail
+
+api=v2
+case $# in
+  0) ;;
+  *) [ "$#" = 2 ] && [ "$1" = --api ] && [[ $2 == v[23] ]] || {
+    echo "quickstart: it is examples/quickstart.sh [--api v2|v3]" >&2
+    exit 2
+  }
+    api=$2 ;;
+esac
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
@@ -49,11 +60,12 @@ export PATH="$binaries:$PATH"
 # --- a server of our own
 
 has_v2() { "$1" --help 2>&1 | grep -e '--enable-v2' >/dev/null; }
+has_api() { [ "$api" = v3 ] && "$1" --version >/dev/null 2>&1 || has_v2 "$1"; }
 
 if [ -n "${ETCDWATCH_ETCD:-}" ]; then
   etcd=$ETCDWATCH_ETCD
-  has_v2 "$etcd" || give_up "ETCDWATCH_ETCD=$etcd is no etcd with the v2 API (3.5 or older)"
-elif etcd=$(command -v etcd) && has_v2 "$etcd"; then
+  has_api "$etcd" || give_up "ETCDWATCH_ETCD=$etcd is no etcd with the $api API (v2: 3.5 or older)"
+elif etcd=$(command -v etcd) && has_api "$etcd"; then
   :
 else
   etcd=$("$root/tests/get-etcd.sh" any | head -n 1) || give_up "no etcd to show anything with"
@@ -63,6 +75,19 @@ fi
 for name in $(compgen -e); do
   case $name in ETCD_* | ETCDCTL_*) unset "$name" ;; esac
 done
+
+# Those of 3.6 know no such flag, and have v2 off anyway.
+v2_flag=()
+if has_v2 "$etcd"; then
+  v2_flag=("--enable-v2=$([ "$api" = v2 ] && echo true || echo false)")
+fi
+
+# Whether the server answers, be it that the key is not there.
+is_ready() {
+  local code=0
+  etcdwatch -q get --quorum / >/dev/null 2>&1 || code=$?
+  [ "$code" -le 1 ]
+}
 
 is_free() { ! (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 
@@ -84,7 +109,7 @@ start_etcd() {
   # In a session of its own, so that Ctrl-C reaches the watch and not the server.
   if command -v setsid >/dev/null; then detach=(setsid); fi
   rm -rf "$work/data"
-  ${detach[@]+"${detach[@]}"} "$etcd" --enable-v2=true --name quickstart --data-dir "$work/data" \
+  ${detach[@]+"${detach[@]}"} "$etcd" ${v2_flag[@]+"${v2_flag[@]}"} --name quickstart --data-dir "$work/data" \
     --listen-client-urls "$client" --advertise-client-urls "$client" \
     --listen-peer-urls "$peer" --initial-advertise-peer-urls "$peer" \
     --initial-cluster "quickstart=$peer" \
@@ -93,7 +118,7 @@ start_etcd() {
   export ETCDCTL_ENDPOINTS=$client
   # A read with quorum is answered once the server is ready for everything.
   for attempt in $(seq 100); do
-    if etcdwatch -q get --quorum / >/dev/null 2>&1; then return; fi
+    if is_ready; then return; fi
     if ! kill -0 "$etcd_pid" 2>/dev/null; then break; fi
     sleep 0.1
   done
@@ -118,6 +143,11 @@ run() {
 step "An etcd is running, for this demonstration only. etcdwatch takes the environment that" \
   "etcdctl takes; each of these can be written as --endpoints too."
 show "export ETCDCTL_ENDPOINTS=$ETCDCTL_ENDPOINTS"
+if [ "$api" = v3 ]; then
+  step "v3 is spoken where the server has v2 off, as this one. So it need not be said, but may:"
+  export ETCDCTL_API=3
+  show "export ETCDCTL_API=3"
+fi
 
 # --- write and read
 
