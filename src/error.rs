@@ -26,6 +26,14 @@ pub enum Error {
         /// One fragment an endpoint: which, and why.
         attempts: Vec<String>,
     },
+    /// A key is not there by the API that was asked for, and is by the other.
+    #[error("{error}")]
+    Elsewhere {
+        /// What the one said.
+        error: Box<Error>,
+        /// The other.
+        api: Api,
+    },
     /// A write was sent and not answered.
     #[error("the write was sent to {endpoint}, and its outcome is unknown: {why}")]
     OutcomeUnknown {
@@ -74,6 +82,7 @@ impl Error {
             Self::Usage(_) | Self::Input { .. } => Exit::Usage,
             Self::Unreachable { .. } => Exit::Unreachable,
             Self::Failed { failure, .. } => failure_exit(failure),
+            Self::Elsewhere { error, .. } => error.exit(),
             Self::OutcomeUnknown { .. } => Exit::Unknown,
             Self::Lost { .. } => Exit::Lost,
             Self::TimedOut(_) => Exit::TimedOut,
@@ -88,6 +97,7 @@ impl Error {
             Self::Usage(_) => "usage",
             Self::Input { .. } => "input",
             Self::Unreachable { .. } => "unreachable",
+            Self::Elsewhere { error, .. } => error.kind(),
             Self::OutcomeUnknown { .. } => "outcomeUnknown",
             Self::Lost { .. } => "eventsLost",
             Self::TimedOut(_) => "timeout",
@@ -134,6 +144,8 @@ impl Error {
             Self::Unreachable { .. } => {
                 "is etcd running there? Name others with --endpoints or ETCDCTL_ENDPOINTS"
             }
+            Self::Elsewhere { api: Api::V2, .. } => "v2 has it: --api v2",
+            Self::Elsewhere { api: Api::V3, .. } => "v3 has it: --api v3",
             Self::OutcomeUnknown { .. } => {
                 "read the key to see whether it was carried out; it was not sent again"
             }
@@ -163,6 +175,7 @@ impl Error {
                 failure: Failure::Refused(refusal),
                 ..
             } => Some(&refusal.fault),
+            Self::Elsewhere { error, .. } => error.fault(),
             _ => None,
         }
     }

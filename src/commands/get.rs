@@ -34,7 +34,9 @@ pub fn run(typed: &cli::Get, settings: &Settings) -> Result<(), Stop> {
         if wanted.typed.prefix {
             return client.by_v3("--prefix", || wanted.by_v3(client));
         }
-        client.by_either(|| wanted.by_v2(client), || wanted.by_v3(client))
+        client
+            .by_either(|| wanted.by_v2(client), || wanted.by_v3(client))
+            .map_err(|error| client.look_elsewhere(&wanted.typed.key, error))
     })
 }
 

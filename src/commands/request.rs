@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use super::transaction;
 use crate::cli;
 use crate::error::{Error, describe_failure, none_answered};
 use crate::exit::Exit;
@@ -10,7 +11,7 @@ use crate::http::{Connection, Http, Limits, PATIENCE};
 use crate::inbox::{Inbox, Stop};
 use crate::model::Key;
 use crate::protocol::v2::fault;
-use crate::protocol::{Head, Request};
+use crate::protocol::{Api, Head, Request, v2, v3};
 use crate::settings::{Endpoint, Settings};
 use crate::watch::Failure;
 
@@ -175,6 +176,36 @@ impl Client {
             return Err(Error::Usage(format!("{asked}: {why}")));
         }
         work()
+    }
+
+    /// What is told of a key that is not there: where the API was named, whether the other has it.
+    #[must_use]
+    pub fn look_elsewhere(&self, key: &str, error: Error) -> Error {
+        if !error.is_not_found() || self.has_user {
+            return error;
+        }
+        let found = match self.api {
+            cli::Api::V2 => {
+                let request = v3::read_one(key.as_bytes(), true);
+                let found = transaction::send(self, &request);
+                found
+                    .is_ok_and(|found| !found.reply.pairs.is_empty())
+                    .then_some(Api::V3)
+            }
+            cli::Api::V3 => {
+                let found = Key::parse(key).map(|key| v2::read(&key, v2::Read::default()));
+                let found = found.is_ok_and(|request| self.send(&request).is_ok());
+                found.then_some(Api::V2)
+            }
+            cli::Api::Auto => None,
+        };
+        match found {
+            Some(api) => Error::Elsewhere {
+                error: Box::new(error),
+                api,
+            },
+            None => error,
+        }
     }
 
     fn note(&self, notice: &str) {

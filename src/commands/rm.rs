@@ -25,10 +25,12 @@ pub fn run(typed: &cli::Rm, settings: &Settings) -> Result<(), Stop> {
         if typed.prefix {
             return client.by_v3("--prefix", || by_v3(&typed, client, look));
         }
-        client.by_either(
-            || by_v2(&typed, client, look),
-            || by_v3(&typed, client, look),
-        )
+        client
+            .by_either(
+                || by_v2(&typed, client, look),
+                || by_v3(&typed, client, look),
+            )
+            .map_err(|error| client.look_elsewhere(&typed.key, error))
     })
 }
 

@@ -312,3 +312,22 @@ fn a_gateway_that_is_off_is_named() {
         assert!(output.stderr.contains("JSON gateway off"), "{output:?}");
     }
 }
+
+#[test]
+fn a_key_that_only_the_other_api_has_is_named_in_the_hint() {
+    for ground in shared::each() {
+        let (two, three) = (ground.key("two"), ground.key("three"));
+        ground.put(&two, "v");
+        put(&ground, &three, b"v");
+        for command in ["get", "rm"] {
+            let output = ground.tool(&["--api", "v2", command, &three]);
+            assert_no(&output, "key not found");
+            assert!(output.stderr.contains("v3 has it: --api v3"), "{output:?}");
+            let output = v3(&ground, &[command, &two]);
+            assert_no(&output, "key not found");
+            assert!(output.stderr.contains("v2 has it: --api v2"), "{output:?}");
+            let output = ground.tool(&["--api", "v2", command, &ground.key("none")]);
+            assert!(!output.stderr.contains("has it"), "{output:?}");
+        }
+    }
+}
