@@ -299,6 +299,7 @@ impl Viewer<'_> {
         match update {
             Update::Events(events) => self.show_events(&events, inbox)?,
             Update::Gap(gap) => {
+                self.progress.begun = None;
                 let line = text::gap(&gap, self.key(), self.style());
                 self.show_own(&json::gap(&gap), &line);
                 self.flush(inbox)?;
@@ -346,6 +347,9 @@ impl Viewer<'_> {
                 self.progress.last = last;
             }
             Update::Cluster(cluster) => {
+                if self.progress.cluster.as_ref() != Some(&cluster) {
+                    self.progress.begun = None;
+                }
                 self.progress.index = None;
                 self.progress.cluster = Some(cluster);
             }
@@ -363,6 +367,7 @@ impl Viewer<'_> {
     fn show_events(&mut self, events: &[Held], inbox: &mut Inbox<Arrival>) -> Result<(), Stop> {
         let mut shown = 0;
         let mut last = None;
+        let mut stopped = None;
         'all: for held in events {
             let index = held.events().next().map(|event| event.index());
             let begun = self.progress.begun.take();
@@ -371,11 +376,10 @@ impl Viewer<'_> {
             for (place, event) in held.events().enumerate().skip(written) {
                 if self.left.is_some_and(|left| shown == left) {
                     // In the middle of a transaction, or before it.
-                    self.progress.begun = Some(Begun {
+                    stopped = Some(Begun {
                         index: event.index(),
                         events: place,
                     });
-                    self.progress.is_behind = true;
                     break 'all;
                 }
                 shown += 1;
@@ -388,6 +392,10 @@ impl Viewer<'_> {
         self.left = self.left.map(|left| left - shown);
         inbox.screen.progress.count(shown);
         self.flush(inbox)?;
+        if stopped.is_some() {
+            self.progress.begun = stopped;
+            self.progress.is_behind = true;
+        }
         if let Some((index, fingerprint)) = last {
             // Only what was printed: --count may have stopped in the middle.
             self.progress.index = Some(index);

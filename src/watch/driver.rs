@@ -676,16 +676,7 @@ impl Reader {
                     is_past,
                 }
             }
-            Told::Over {
-                upto,
-                is_full,
-                is_empty,
-            } => Input::Over {
-                ticket,
-                upto,
-                is_full,
-                is_empty,
-            },
+            Told::Over(over) => Input::Over { ticket, over },
             Told::Compacted(upto) => return Some(Err(Failure::Compacted(upto))),
             Told::Refused(fault) => {
                 let refusal = Refusal {

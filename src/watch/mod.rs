@@ -21,6 +21,7 @@ use std::time::Duration;
 use crate::model::{Batch, Change, Fingerprint, Gap, Index, Scope, StateNode};
 use crate::protocol::{Api, Head, Malformed, Refusal};
 
+pub use crate::protocol::v3::Over;
 pub use ledger::Held;
 pub use session::Session;
 
@@ -278,12 +279,8 @@ pub enum Input {
     Over {
         /// Whose.
         ticket: Ticket,
-        /// Everything up to here has come.
-        upto: Index,
-        /// More of the past may follow.
-        is_full: bool,
-        /// It had no events: it only tells how far it is.
-        is_empty: bool,
+        /// What it says of itself.
+        over: Over,
     },
     /// A part of a long message of a watch by revisions.
     Heard {

@@ -33,18 +33,24 @@ pub enum Told {
     /// Events.
     Events(Portion),
     /// A message is over.
-    Over {
-        /// Everything up to here has been told.
-        upto: Index,
-        /// More of the past may follow.
-        is_full: bool,
-        /// It had no events: it only tells how far it is.
-        is_empty: bool,
-    },
+    Over(Over),
     /// What was asked for was compacted up to this revision, and nothing more comes.
     Compacted(Index),
     /// Nothing more comes, for this reason.
     Refused(Fault),
+}
+
+/// What a message says of itself at its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Over {
+    /// Everything up to here has been told.
+    pub upto: Index,
+    /// More of the past may follow.
+    pub is_full: bool,
+    /// It had no events: it only tells how far it is.
+    pub is_empty: bool,
+    /// It is one of a marker ([`super::watch_with_marker`]).
+    pub is_marker: bool,
 }
 
 /// Events of whole revisions.
@@ -89,6 +95,8 @@ struct WireMessage<'a> {
 struct WireResult<'a> {
     #[serde(default)]
     header: WireHeader,
+    #[serde(default, deserialize_with = "number")]
+    watch_id: i64,
     #[serde(default)]
     created: bool,
     #[serde(default)]
@@ -231,11 +239,13 @@ impl Assembler {
         let is_full = state.revisions >= FULL;
         let rest = state.pass_on(state.revisions > 1);
         let last = state.revision.unwrap_or_default();
-        let over = Told::Over {
+        let over = Told::Over(Over {
             upto: if is_full { last } else { last.max(revision) },
             is_full,
             is_empty: state.revisions == 0,
-        };
+            // The second watch of a stream.
+            is_marker: result.watch_id == 1,
+        });
         Ok(rest.map(Told::Events).into_iter().chain([over]).collect())
     }
 }
@@ -292,7 +302,7 @@ mod tests {
                     let indexes = portion.batch.iter().map(|event| event.index().to_string());
                     indexes.collect::<Vec<_>>().join(" ") + "|"
                 }
-                Told::Over { upto, is_full, .. } => {
+                Told::Over(Over { upto, is_full, .. }) => {
                     format!("{upto}{}", if is_full { "…" } else { "." })
                 }
                 other => format!("{other:?}"),

@@ -338,7 +338,8 @@ impl Session {
             return;
         };
         if open.purpose == Purpose::Stream && self.is_v3() {
-            self.on_stream_ended();
+            let is_compacted = matches!(end, End::Failed(Failure::Compacted(_)));
+            self.on_stream_ended(is_compacted);
         }
         match end {
             // Of a wait that brought its event, it is of no interest how it ends.

@@ -317,12 +317,7 @@ impl Session {
                     begins,
                     is_past,
                 } => self.on_revisions(ticket, parcel, begins, is_past),
-                Input::Over {
-                    ticket,
-                    upto,
-                    is_full,
-                    is_empty,
-                } => self.on_over(ticket, upto, is_full, is_empty),
+                Input::Over { ticket, over } => self.on_over(ticket, over),
                 Input::Heard { ticket } => self.on_heard(ticket),
                 Input::State { ticket, nodes } => self.on_state(ticket, nodes),
                 Input::Ended { ticket, end } => self.on_end(ticket, end),

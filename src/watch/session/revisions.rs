@@ -33,7 +33,7 @@ use crate::model::{Cause, Index, StateNode};
 use crate::protocol::v2::fault;
 use crate::protocol::v3;
 use crate::watch::ledger::{Held, Ledger};
-use crate::watch::{Failure, Parcel, Start, Ticket};
+use crate::watch::{Failure, Over, Parcel, Start, Ticket};
 
 /// A stream that has brought nothing for this long may owe nothing.
 const QUIET: Duration = Duration::from_millis(50);
@@ -46,7 +46,9 @@ const GRACE: Duration = Duration::from_millis(100);
 /// as long each time: 3.4.23 took 40 s for a message with 200,000 previous values.
 pub(super) const OWED: Duration = Duration::from_secs(60);
 /// A stream that does not tell what is known to have been written stands still.
-const FROZEN: Duration = Duration::from_secs(2);
+const FROZEN: Duration = Duration::from_secs(10);
+/// A marker is waited for this long after the head, and then for twice as long each time.
+const MARKED: Duration = Duration::from_secs(1);
 /// The part of the time that may be spent on looking whether the stream owes something.
 const LOOKING: u32 = 100;
 /// Where a replay hears nothing for so long, it is asked whether anybody is there.
@@ -72,6 +74,8 @@ pub(super) struct Past {
     backlog: Backlog,
     /// The last one may have left more for the next.
     is_full: bool,
+    /// It has told all of the past.
+    is_current: bool,
     /// When it was heard of last.
     heard: Option<Instant>,
     /// When it was asked last whether anybody is there.
@@ -80,6 +84,8 @@ pub(super) struct Past {
     owes: Index,
     /// A proof came too late.
     is_compacted: bool,
+    /// How often the marker of a proof did not come in time.
+    unmarked: u32,
     /// History was compacted up to here, and one key may tell that nothing was lost.
     left: Option<Index>,
 }
@@ -175,6 +181,8 @@ impl Session {
         let is_staged = self.staged.as_ref().is_some_and(|staged| !staged.is_behind);
         if is_staged && self.open.values().any(is_registered) {
             self.ensure(Purpose::State, None);
+            self.look_for_backlog();
+            self.ask_reach();
         }
     }
 
@@ -191,6 +199,7 @@ impl Session {
         };
         let after = self.open.get(&ticket).and_then(|open| open.after);
         self.stream.reached = after.unwrap_or(index);
+        self.past.is_current = self.stream.reached >= index;
         let is_staged = self.staged.as_ref().is_some_and(|staged| !staged.is_behind);
         if self.reading.is_none() || is_staged {
             return;
@@ -217,7 +226,7 @@ impl Session {
     }
 
     /// What the stream would have told next is asked for anew.
-    pub(super) fn on_stream_ended(&mut self) {
+    pub(super) fn on_stream_ended(&mut self, is_compacted: bool) {
         self.close_where(|open| {
             matches!(
                 open.purpose,
@@ -225,7 +234,8 @@ impl Session {
             )
         });
         self.past.doubts.clear();
-        if let Some(ledger) = &mut self.ledger {
+        // What lies in doubt is lost then, and not what came after it.
+        if let Some(ledger) = self.ledger.as_mut().filter(|_| !is_compacted) {
             ledger.forget_beyond();
         }
     }
@@ -233,7 +243,7 @@ impl Session {
     /// Likewise, where that is our own doing.
     pub(super) fn end_stream(&mut self) {
         self.close_where(|open| open.purpose == Purpose::Stream);
-        self.on_stream_ended();
+        self.on_stream_ended(false);
     }
 
     /// Events of whole revisions.
@@ -296,16 +306,22 @@ impl Session {
     }
 
     /// A message is over; whether it had no events.
-    pub(super) fn on_over(&mut self, ticket: Ticket, upto: Index, is_full: bool, is_empty: bool) {
+    pub(super) fn on_over(&mut self, ticket: Ticket, over: Over) {
+        let Over {
+            upto,
+            is_full,
+            is_empty,
+            is_marker,
+        } = over;
         let (now, known) = (self.now, self.known);
         let Some(open) = self.open.get_mut(&ticket) else {
             return;
         };
         if open.purpose == Purpose::Proof {
-            if upto >= open.wanted && !is_full {
+            if is_marker || upto >= open.wanted && !is_full {
                 open.marked = open.marked.or(Some(now));
             } else if is_full {
-                // Of either: more may follow, and another marker has less before it.
+                // More may follow.
                 self.past.heard = Some(now);
                 self.close_where(|open| open.purpose == Purpose::Proof);
             }
@@ -316,6 +332,7 @@ impl Session {
         let told = Some(upto).filter(|upto| is_empty && *upto > reached);
         let passed_over = told.and_then(|upto| self.past.may_pass_over(false, reached, upto));
         self.past.is_full = is_full;
+        self.past.is_current |= !is_full;
         self.past.messages = self.past.messages.saturating_add(1);
         if self.past.messages.saturating_sub(self.past.backlog.looked) > OFTEN {
             self.past.backlog.suspected = Some(now);
@@ -367,11 +384,18 @@ impl Session {
             self.stream.owes = None;
             return;
         }
-        if since + FROZEN > self.now {
-            self.wake_by(Some(since + FROZEN));
+        // One that is still told of the past may wait for a message that takes long to make.
+        let patience = if self.past.is_current {
+            FROZEN
+        } else {
+            self.patience
+        };
+        if since + patience > self.now {
+            self.wake_by(Some(since + patience));
             return;
         }
         self.stream.owes = None;
+        self.patience *= 2;
         let mut streams = self.open.values();
         let stream = streams
             .find(|open| open.purpose == Purpose::Stream)
@@ -504,6 +528,10 @@ impl Session {
 
     /// Asks about what lies between two messages.
     fn ask_reach(&mut self) {
+        // A state may have told more than that.
+        if let Some(cursor) = self.cursor() {
+            self.past.doubts.retain(|_, doubt| doubt.upto > cursor);
+        }
         let first = self.past.doubts.last_key_value().map(|(after, _)| *after);
         let Some((after, last)) = self.past.doubts.keys().next().copied().zip(first) else {
             return;
@@ -569,6 +597,7 @@ impl Session {
         if self.end_proofs() {
             return;
         }
+        self.give_up_unmarked();
         if self.past.owes > cursor && heard + self.patience <= self.now {
             // A connection may stand still, and a server may take long.
             self.patience *= 2;
@@ -586,6 +615,32 @@ impl Session {
                 self.request(Purpose::Proof, Some(cursor));
             }
         }
+    }
+
+    /// Gives up proofs whose marker does not come. Of what is sent after the first, a gateway may
+    /// take no notice: while it begins to answer, the rest of a request is read by two at once. A
+    /// connection may stand still, too, and a server take long.
+    fn give_up_unmarked(&mut self) {
+        let limit = MARKED.saturating_mul(1 << self.past.unmarked.min(6));
+        let waits = self
+            .open
+            .values()
+            .filter(|open| open.purpose == Purpose::Proof);
+        let due = waits
+            .filter(|open| open.marked.is_none())
+            .filter_map(|open| Some(open.head?.1 + limit))
+            .min();
+        let Some(due) = due else { return };
+        if due > self.now {
+            self.wake_by(Some(due));
+            return;
+        }
+        let now = self.now;
+        self.past.unmarked += 1;
+        self.close_where(|open| {
+            let is_late = open.head.is_some_and(|(_, at)| at + limit <= now);
+            open.purpose == Purpose::Proof && open.marked.is_none() && is_late
+        });
     }
 
     /// A revision that the store has reached, and not before the end of the replay.

@@ -29,8 +29,8 @@ use crate::protocol::v2::fault;
 use crate::protocol::v3::{self, Assembler, Told};
 use crate::protocol::{Fault, Head, Refusal};
 use crate::watch::{
-    Ask, Budget, End, Failure, Input, OnGap, Outcome, Parcel, Plan, Session, Start, Step, Ticket,
-    Until, Update,
+    Ask, Budget, End, Failure, Input, OnGap, Outcome, Over, Parcel, Plan, Session, Start, Step,
+    Ticket, Until, Update,
 };
 
 /// So many revisions are told at once.
@@ -458,9 +458,12 @@ impl World {
                             now,
                             Input::Over {
                                 ticket: *ticket,
-                                upto,
-                                is_full: false,
-                                is_empty: true,
+                                over: Over {
+                                    upto,
+                                    is_full: false,
+                                    is_empty: true,
+                                    is_marker: false,
+                                },
                             },
                         );
                     }
@@ -756,11 +759,14 @@ fn message(
             begins: portion.begins,
             is_past: portion.is_past,
         },
-        Told::Over { upto, .. } => Input::Over {
+        Told::Over(over) => Input::Over {
             ticket,
-            upto: if is_full { Index(last) } else { upto },
-            is_full,
-            is_empty: false,
+            over: Over {
+                upto: if is_full { Index(last) } else { over.upto },
+                is_full,
+                is_marker: watcher.is_marker,
+                ..over
+            },
         },
         other => panic!("{other:?}"),
     };
