@@ -368,6 +368,10 @@ impl Viewer<'_> {
         let mut shown = 0;
         let mut last = None;
         let mut stopped = None;
+        let is_v3 = self
+            .scope
+            .as_ref()
+            .is_some_and(|scope| !scope.key.is_path());
         'all: for held in events {
             let index = held.events().next().map(|event| event.index());
             let begun = self.progress.begun.take();
@@ -385,8 +389,14 @@ impl Viewer<'_> {
                 shown += 1;
                 self.render(&event);
             }
-            if let Some(event) = held.events().next_back() {
-                last = Some((event.index(), Fingerprint::of(&event)));
+            for event in held.events() {
+                let before = last.take().map(|(_, before)| before);
+                let before = before.or(self.progress.last.clone()).filter(|_| is_v3);
+                let last_one = match before {
+                    Some(before) => before.and_then(&event),
+                    None => Fingerprint::of(&event),
+                };
+                last = Some((event.index(), last_one));
             }
         }
         self.left = self.left.map(|left| left - shown);

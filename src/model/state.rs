@@ -41,6 +41,18 @@ impl Fingerprint {
         }
     }
 
+    /// That of a store of v3 in which `event` came after this: a put tells more than the removal of
+    /// another key, which may be missing in any store.
+    #[must_use]
+    pub fn and_then(self, event: &Event<'_>) -> Self {
+        let is_left_alone = self.key != event.node().key() && self.created > Index::ZERO;
+        if event.action().removes() && is_left_alone {
+            self
+        } else {
+            Self::of(event)
+        }
+    }
+
     /// That of the key of a state that was changed last; none where the state has no values.
     #[must_use]
     pub fn of_state(nodes: &[StateNode]) -> Option<Self> {
@@ -141,6 +153,31 @@ impl TryFrom<Written> for Fingerprint {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::{Key, Scope};
+    use crate::protocol::v3;
+
+    #[test]
+    fn a_put_stands_for_a_store_until_its_key_is_removed() {
+        let events = |text: &str| {
+            let mut assembler = v3::Assembler::new(Scope {
+                key: Key::prefix(""),
+                recursive: false,
+            });
+            assembler.event(text.as_bytes()).unwrap();
+            let end = br#"{"result":{"header":{"revision":"9"}}}"#;
+            match assembler.message(end).unwrap().remove(0) {
+                v3::Told::Events(portion) => portion.batch,
+                other => panic!("{other:?}"),
+            }
+        };
+        let put = events(r#"{"kv":{"key":"YQ==","mod_revision":"3","create_revision":"3"}}"#);
+        let other = events(r#"{"type":"DELETE","kv":{"key":"Yg==","mod_revision":"4"}}"#);
+        let own = events(r#"{"type":"DELETE","kv":{"key":"YQ==","mod_revision":"5"}}"#);
+        let put = Fingerprint::of(&put.event(0).unwrap());
+        let kept = put.clone().and_then(&other.event(0).unwrap());
+        assert_eq!(kept, put);
+        assert_eq!(kept.and_then(&own.event(0).unwrap()).index, Index(5));
+    }
 
     #[test]
     fn a_fingerprint_is_read_as_it_was_written_whatever_its_key() {

@@ -51,6 +51,15 @@ impl Last {
         }
     }
 
+    /// That of v3: what tells most of what was told ([`Fingerprint::and_then`]).
+    pub fn of_revision(before: Option<Self>, event: &Event) -> Self {
+        let event = match before {
+            Some(before) => before.event.and_then(event),
+            None => Fingerprint::of(event),
+        };
+        Self { event, stays: None }
+    }
+
     /// That of a state.
     pub fn of_state(nodes: &[StateNode]) -> Option<Self> {
         Fingerprint::of_state(nodes).map(Self::earlier)

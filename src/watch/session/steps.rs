@@ -206,8 +206,11 @@ impl Session {
     }
 
     fn tell_events(&mut self, events: &mut Vec<crate::watch::Held>) {
-        let last = events.last().and_then(|held| held.events().next_back());
-        if let Some(event) = last {
+        if self.is_v3() {
+            for event in events.iter().flat_map(crate::watch::Held::events) {
+                self.last = Some(Last::of_revision(self.last.take(), &event));
+            }
+        } else if let Some(event) = events.last().and_then(|held| held.events().next_back()) {
             self.last = Some(Last::of(&event));
         }
         if !events.is_empty() {
