@@ -151,6 +151,13 @@ impl Session {
             self.ensure(Purpose::Left, Some(upto));
             return;
         }
+        let reached = self.stream.reached;
+        let holes = self.ledger.as_ref().map(|ledger| ledger.holes(reached));
+        let has_hole = holes.is_some_and(|mut holes| holes.next().is_some());
+        if has_hole && self.past.doubts.is_empty() && self.is_registered() {
+            // Nobody asks about it: the stream tells it once more.
+            self.end_stream();
+        }
         let cursor = self.cursor();
         self.ensure(Purpose::Stream, cursor);
         self.look_for_backlog();
