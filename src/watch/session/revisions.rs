@@ -4,11 +4,11 @@
 //! hole, and it says when the history was compacted before it came to it. With three exceptions:
 //!
 //! - where a stream is *behind*, at its beginning or because its reader was slow, the server looks
-//!   the past up a thousand revisions at a time. If the first of the next thousand removes a key and is compacted just then, that is passed over
-//!   without a word (upstream #19179), and what else the transaction did is told. What comes
-//!   between two messages, and the first revision of the second, is therefore asked about
-//!   ([`Purpose::Reach`]): where the history after the first of them is whole still, nothing was
-//!   passed over;
+//!   the past up a thousand revisions at a time. If the first of the next thousand removes a key and
+//!   is compacted just then, that is passed over without a word (upstream #19179), and what else
+//!   the transaction did is told. What comes between two messages, and the first revision of the
+//!   second, is therefore asked about ([`Purpose::Reach`]): where the history after the first of
+//!   them is whole still, nothing was passed over;
 //! - that nothing comes is no proof that nothing will. Looking the past up takes as long as it
 //!   takes, with previous values over a minute. Where a replay ends is proven by what comes later,
 //!   or where nothing does, by two more streams without those values ([`Purpose::Proof`]), each
@@ -60,6 +60,8 @@ struct Doubt {
     upto: Index,
     /// What came of the last of these revisions, of which a part may be missing.
     held: Option<Held>,
+    /// History can't tell any more.
+    is_refused: bool,
 }
 
 /// How far the stream has looked the past up.
@@ -67,8 +69,8 @@ struct Doubt {
 pub(super) struct Past {
     /// What is asked about, after the index up to which all is certain.
     doubts: BTreeMap<Index, Doubt>,
-    /// The last of them that the question under way is about.
-    asked_upto: Index,
+    /// The first and the last of them that the question under way is about.
+    asked_about: (Index, Index),
     /// How many messages it has brought.
     messages: u32,
     backlog: Backlog,
@@ -131,6 +133,16 @@ impl Past {
             () => None,
         }
     }
+
+    fn doubt(&mut self, after: Index, upto: Index, held: Option<Held>) {
+        let is_refused = false;
+        let doubt = Doubt {
+            upto,
+            held,
+            is_refused,
+        };
+        self.doubts.insert(after, doubt);
+    }
 }
 
 impl Session {
@@ -151,12 +163,10 @@ impl Session {
             self.ensure(Purpose::Left, Some(upto));
             return;
         }
-        let reached = self.stream.reached;
-        let holes = self.ledger.as_ref().map(|ledger| ledger.holes(reached));
-        let has_hole = holes.is_some_and(|mut holes| holes.next().is_some());
-        if has_hole && self.past.doubts.is_empty() && self.is_registered() {
-            // Nobody asks about it: the stream tells it once more.
-            self.end_stream();
+        self.lose_doubted();
+        if self.is_reading() {
+            self.read_revisions();
+            return;
         }
         let cursor = self.cursor();
         self.ensure(Purpose::Stream, cursor);
@@ -300,8 +310,7 @@ impl Session {
             proven = proven.max(index);
         }
         if let Some(upto) = passed_over {
-            let held = set_aside;
-            self.past.doubts.insert(reached, Doubt { upto, held });
+            self.past.doubt(reached, upto, set_aside);
         }
         self.stream.reached = proven;
         self.known = self.known.max(proven);
@@ -346,7 +355,7 @@ impl Session {
         }
         let proven = passed_over.unwrap_or(reached);
         if let Some(upto) = passed_over {
-            self.past.doubts.insert(reached, Doubt { upto, held: None });
+            self.past.doubt(reached, upto, None);
         }
         if let Some(ledger) = &mut self.ledger {
             ledger.prove(proven, upto);
@@ -459,6 +468,8 @@ impl Session {
         self.lose(upto, Cause::Compacted);
         if self.reading.is_some() {
             self.end_stream();
+            // The next stream begins after what was asked with this one open.
+            self.close_where(|open| open.purpose == Purpose::State);
         }
     }
 
@@ -535,18 +546,18 @@ impl Session {
 
     /// Asks about what lies between two messages.
     fn ask_reach(&mut self) {
+        let cursor = self.cursor().unwrap_or_default();
         // A state may have told more than that.
-        if let Some(cursor) = self.cursor() {
-            self.past.doubts.retain(|_, doubt| doubt.upto > cursor);
-        }
-        let first = self.past.doubts.last_key_value().map(|(after, _)| *after);
-        let Some((after, last)) = self.past.doubts.keys().next().copied().zip(first) else {
+        self.past.doubts.retain(|_, doubt| doubt.upto > cursor);
+        let mut open = self.past.doubts.iter();
+        let Some((first, _)) = open.find(|(_, doubt)| !doubt.is_refused) else {
             return;
         };
+        let last = open.next_back().map_or(first, |(last, _)| last);
         if !self.has(Purpose::Reach) {
+            self.past.asked_about = (*first, *last);
             // What a state has told need not be in history any more.
-            let after = self.cursor().map_or(after, |cursor| after.max(cursor));
-            self.past.asked_upto = last;
+            let after = cursor.max(*first);
             self.request(Purpose::Reach, Some(after));
         }
     }
@@ -554,24 +565,47 @@ impl Session {
     /// The history after that is whole still: nothing was passed over, up to the last message that
     /// had come when it was asked.
     pub(super) fn on_reached(&mut self) {
-        let later = self.past.doubts.split_off(&self.past.asked_upto.next());
-        let settled = std::mem::replace(&mut self.past.doubts, later);
-        let Some(ledger) = &mut self.ledger else {
-            return;
-        };
-        for (after, Doubt { upto, held }) in settled {
-            if let Some(held) = held {
-                ledger.hold(upto, held);
+        let (first, last) = self.past.asked_about;
+        let settled: Vec<Index> = self
+            .past
+            .doubts
+            .range(first..=last)
+            .map(|(after, _)| *after)
+            .collect();
+        for after in settled {
+            let doubt = self.past.doubts.remove(&after);
+            if let (Some(Doubt { upto, held, .. }), Some(ledger)) = (doubt, &mut self.ledger) {
+                if let Some(held) = held {
+                    ledger.hold(upto, held);
+                }
+                ledger.prove(after, upto);
             }
-            ledger.prove(after, upto);
         }
     }
 
-    /// It is not: something may have been.
+    /// It is not. Where the state is read, that may tell it.
     fn on_passed_over(&mut self) {
-        if let Some((_, Doubt { upto, .. })) = self.past.doubts.pop_first() {
-            self.oldest = Some(upto.next());
-            self.lose_revisions(upto);
+        let (first, _) = self.past.asked_about;
+        if let Some(doubt) = self.past.doubts.get_mut(&first) {
+            doubt.is_refused = true;
+        }
+    }
+
+    /// What comes next may have been passed over, and nobody can tell any more.
+    fn lose_doubted(&mut self) {
+        let cursor = self.cursor().unwrap_or_default();
+        while let Some(first) = self.past.doubts.first_entry() {
+            let (upto, is_refused) = (first.get().upto, first.get().is_refused);
+            if upto > cursor && !is_refused {
+                return;
+            }
+            first.remove();
+            if upto > cursor {
+                self.oldest = Some(upto.next());
+                self.lose_revisions(upto);
+                // It is told with the next input.
+                self.wake_by(Some(self.now));
+            }
         }
     }
 

@@ -55,6 +55,7 @@ enum Act {
     Compact(u64),
     Wait(u16),
     Cut,
+    CutOne(u8),
     Outage(u16),
     Rebuild(u8),
 }
@@ -379,13 +380,17 @@ impl World {
                 store.compacted = store.compacted.max(upto);
             }
             Act::Wait(milliseconds) => self.run_for(Duration::from_millis((*milliseconds).into())),
-            Act::Cut => self.cut(),
+            Act::Cut => self.cut(|_| true),
+            Act::CutOne(which) => {
+                let count = self.wires.len().max(1);
+                self.cut(|place| place == usize::from(*which) % count);
+            }
             Act::Outage(milliseconds) => {
                 self.refuses_until = self.now + Duration::from_millis((*milliseconds).into());
-                self.cut();
+                self.cut(|_| true);
             }
             Act::Rebuild(count) => {
-                self.cut();
+                self.cut(|_| true);
                 self.stores.push(Store::new());
                 for _ in 0..*count {
                     self.write(&[Operation {
@@ -426,9 +431,11 @@ impl World {
         }
     }
 
-    fn cut(&mut self) {
+    /// Breaks the connections off that are chosen by their places.
+    fn cut(&mut self, is_chosen: impl Fn(usize) -> bool) {
         let at = self.now + LATENCY;
-        for (ticket, wire) in &mut self.wires {
+        let wires = self.wires.iter_mut().enumerate();
+        for (_, (ticket, wire)) in wires.filter(|(place, _)| is_chosen(*place)) {
             // What is on its way may be lost or not.
             wire.queue.truncate(self.luck.usize(..=wire.queue.len()));
             let is_over = matches!(wire.queue.back(), Some((_, Input::Ended { .. })));
@@ -478,7 +485,7 @@ impl World {
                 let at = now + delay;
                 if watcher.next < store.compacted {
                     let failure = Failure::Compacted(Index(store.compacted));
-                    wire.end(*ticket, at, End::Failed(failure));
+                    wire.end(*ticket, now + LATENCY, End::Failed(failure));
                     break;
                 }
                 let is_wanted = |revision: &u64| {
@@ -838,6 +845,7 @@ fn act() -> impl Strategy<Value = Act> {
         2 => (0u64..6).prop_map(Act::Compact),
         4 => prop_oneof![1u16..20, 20u16..300].prop_map(Act::Wait),
         1 => Just(Act::Cut),
+        1 => any::<u8>().prop_map(Act::CutOne),
         1 => (1u16..500).prop_map(Act::Outage),
     ]
 }
@@ -915,6 +923,33 @@ fn check_end(world: &mut World, is_whole: bool) {
     }
     let opened = world.opened.len();
     assert!(opened < 2000, "{opened} requests");
+}
+
+#[test]
+fn a_state_that_was_asked_for_before_the_stream_began_anew_is_not_begun_with() {
+    let set = |key| Operation {
+        key,
+        is_delete: false,
+    };
+    let plan = Plan {
+        snapshot: true,
+        ..plan(Start::Now, Until::Forever, OnGap::Resync)
+    };
+    // It arrives when the stream was given up, and the next one is not registered yet.
+    let slow = Duration::from_millis(20);
+    let mut world = World::new(plan, &vec![vec![set(0)]; 5], 1, slow);
+    world.feed(Input::Tick);
+    world.run_for(Duration::from_millis(20));
+    // So many at once that something may have been passed over between them.
+    for _ in 0..70 {
+        world.act(&Act::Write(vec![set(0)]));
+        world.act(&Act::Write(vec![set(5)]));
+    }
+    world.act(&Act::Compact(0));
+    world.run_for(Duration::from_secs(2));
+    world.act(&Act::Write(vec![set(3)]));
+    world.run_for(Duration::from_secs(2));
+    check_end(&mut world, true);
 }
 
 #[test]
