@@ -300,6 +300,8 @@ impl Checks {
     }
 
     fn take_gap(&mut self, stores: &[Store], gap: Gap) {
+        // Before it nothing in scope may be missing.
+        self.pass(&stores[self.era], gap.from.0 - 1);
         let position = self.position.expect("it has begun");
         assert_eq!(gap.from.0, position + 1, "{gap:?}");
         if let Some(to) = gap.to {
