@@ -27,9 +27,12 @@
 
 mod compare;
 mod doubt;
+mod frozen;
 mod half_close;
 mod inputs;
+mod passed_over;
 mod renewal;
+mod replay_end;
 mod resync;
 mod revisions;
 mod steps;
@@ -288,7 +291,7 @@ impl Session {
             stream: StreamRecord::default(),
             past: Past::default(),
             in_fragments: false,
-            patience: revisions::OWED,
+            patience: frozen::OWED,
             looked: None,
             probed: None,
             renewal: None,

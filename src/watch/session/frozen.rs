@@ -1,0 +1,78 @@
+//! A stream of revisions whose connection stands still.
+//!
+//! Nothing breaks then, and nothing comes. What a majority says was written in scope, and the stream
+//! does not tell, gives it away.
+
+use std::time::{Duration, Instant};
+
+use super::{Purpose, Session};
+use crate::model::StateNode;
+use crate::watch::{Failure, Ticket};
+
+/// A stream that owes something is opened anew where nothing came for this long, and then for twice
+/// as long each time: 3.4.23 took 40 s for a message with 200,000 previous values.
+pub(super) const OWED: Duration = Duration::from_secs(60);
+/// A stream that does not tell what is known to have been written stands still.
+const FROZEN: Duration = Duration::from_secs(10);
+/// The part of the time that may be spent on looking whether the stream owes something.
+const LOOKING: u32 = 100;
+
+impl Session {
+    /// Something of a message has come.
+    pub(super) fn on_heard(&mut self, ticket: Ticket) {
+        let purpose = self.open.get(&ticket).map(|open| open.purpose);
+        if purpose == Some(Purpose::Stream) {
+            self.past.heard = Some(self.now);
+            self.stream.owes = self.stream.owes.map(|(index, _)| (index, self.now));
+        }
+    }
+
+    /// Whether it is time to look what was written in scope: a server may have to go through all
+    /// keys for that.
+    pub(super) fn may_look(&self) -> bool {
+        let looked = self.looked.map(|(at, took)| at + took * LOOKING);
+        looked.is_none_or(|due| due <= self.now)
+    }
+
+    /// A majority tells what was written in scope after the cursor. A stream that does not is mute:
+    /// its connection may stand still.
+    pub(super) fn on_looked_for(&mut self, ticket: Ticket, nodes: &[StateNode]) {
+        if let Some(open) = self.open.get(&ticket) {
+            self.looked = Some((self.now, self.now.duration_since(open.at)));
+        }
+        let latest = nodes.iter().map(|node| node.modified).max();
+        if let Some(latest) = latest.filter(|latest| *latest > self.stream.reached) {
+            self.stream.owes.get_or_insert((latest, self.now));
+        }
+    }
+
+    /// A stream that owes something since then, and of which nothing was heard.
+    pub(super) fn give_up_frozen_stream(&mut self, since: Instant) {
+        if self.plan.budget.is_spent() {
+            // It waits for the reader of the output.
+            self.stream.owes = None;
+            return;
+        }
+        // One that is still told of the past may wait for a message that takes long to make.
+        let patience = if self.past.is_current {
+            FROZEN
+        } else {
+            self.patience
+        };
+        if since + patience > self.now {
+            self.wake_by(Some(since + patience));
+            return;
+        }
+        self.stream.owes = None;
+        self.patience *= 2;
+        let mut streams = self.open.values();
+        let stream = streams
+            .find(|open| open.purpose == Purpose::Stream)
+            .cloned();
+        self.end_stream();
+        if let Some(open) = stream {
+            let why = "its watch tells nothing of what was written".to_owned();
+            self.note_failure(&open, Failure::Silent(why));
+        }
+    }
+}
