@@ -1,7 +1,6 @@
 //! `watch` and `replay` by v3, through the JSON gateway.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -773,12 +772,6 @@ fn a_server_of_3_3_is_spoken_to_under_the_name_that_it_knows() {
 fn a_reader_who_is_slow_loses_nothing_by_v3() {
     let etcd = Etcd::start(Version::V3_5);
     let url = etcd.url();
-    let directory = tempfile::tempdir().unwrap();
-    let gate = directory.path().join("gate");
-    let script = format!(
-        "\"$0\" \"$@\" | {{ until [ -e '{}' ]; do sleep 0.05; done; cat; }}",
-        gate.display()
-    );
     let arguments = [
         "--endpoints",
         &url,
@@ -795,13 +788,13 @@ fn a_reader_who_is_slow_loses_nothing_by_v3() {
         "--from-index",
         "1",
     ];
-    let running = Program::shell(&script, &arguments.map(str::to_owned)).start();
+    let running = Program::tool(&arguments).unread().start();
     let mut writer = Writer::connect(&url);
     let value = "v".repeat(1000);
     for number in 0..3000 {
         v3::put_by(&mut writer, &format!("/app/{number}"), &value);
     }
-    std::fs::write(Path::new(&gate), "").unwrap();
+    running.read_stdout();
     let output = running.wait(Duration::from_secs(30));
     assert_eq!(output.stdout.lines().count(), 3000);
     let mut lines = output.stdout.lines();
@@ -815,18 +808,12 @@ fn what_a_slow_reader_missed_because_it_was_compacted_is_declared() {
     for version in Version::ALL {
         let etcd = Etcd::start(version);
         let url = etcd.url();
-        let directory = tempfile::tempdir().unwrap();
-        let gate = directory.path().join("gate");
-        let script = format!(
-            "\"$0\" \"$@\" | {{ until [ -e '{}' ]; do sleep 0.05; done; cat; }}",
-            gate.display()
-        );
         let options = ["--endpoints", &url, "--api", "v3", "-o", "json", "-v"];
         let watch = [
             "watch", "--stream", "-r", "/app", "--buffer", "1MiB", "--on-gap", "continue",
         ];
         let arguments = [&options[..], &watch].concat();
-        let running = Program::shell(&script, &arguments).start();
+        let running = Program::tool(&arguments).unread().start();
         running.wait_for_stderr("< 200", wait::LONG);
         v3::put(&url, "/app/victim", b"here");
         let mut writer = Writer::connect(&url);
@@ -840,7 +827,7 @@ fn what_a_slow_reader_missed_because_it_was_compacted_is_declared() {
         let gone = v3::delete(&url, "/app/victim");
         v3::compact(&url, gone);
         v3::put(&url, "/app/last", b"here");
-        std::fs::write(&gate, "").unwrap();
+        running.read_stdout();
         let told = follow::wait_for_value(&running, "/app/last", "here");
         let is_told = told.iter().any(|record| {
             let is_delete = record["action"] == "delete" && follow::position(record) == gone;
