@@ -16,6 +16,8 @@ pub struct Mirror {
     top: Key,
     nodes: BTreeMap<Vec<u8>, StateNode>,
     index: Index,
+    /// It has taken in all that happened since it was read.
+    is_whole: bool,
 }
 
 impl Mirror {
@@ -29,13 +31,20 @@ impl Mirror {
                 .map(|node| (node.key.clone(), node))
                 .collect(),
             index,
+            is_whole: true,
         }
     }
 
-    /// The index up to which it is known.
+    /// Whether its differences to a newer state are what has changed after `index`: not where it
+    /// was read later, nor where something happened in between that it was not told.
     #[must_use]
-    pub fn index(&self) -> Index {
-        self.index
+    pub fn tells_since(&self, index: Index) -> bool {
+        self.is_whole && self.index <= index
+    }
+
+    /// What happened up to `index` it is not told.
+    pub fn skip(&mut self, index: Index) {
+        self.is_whole &= index <= self.index;
     }
 
     /// Nothing in scope happened up to here.

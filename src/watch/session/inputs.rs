@@ -454,6 +454,9 @@ impl Session {
 
     pub(super) fn begin_at_oldest(&mut self, cursor: Index) {
         self.ledger = Some(Ledger::new(cursor));
+        if let Some(mirror) = &mut self.mirror {
+            mirror.skip(cursor);
+        }
         if let Some(to) = self.target {
             self.tell(Update::Target { from: cursor, to });
             if to <= cursor {

@@ -195,12 +195,13 @@ impl Session {
 
     fn begin_with_state(&mut self, nodes: Vec<StateNode>, index: Index) {
         let last = Last::of_state(&nodes);
-        // Between a state and a start that lies ahead of it, nothing is told: no differences to it
-        // say what changed after the start.
-        let is_ahead = self.told().is_some_and(|told| index < told);
-        let mirror = (self.keeps_state() && (self.plan.expand || !is_ahead))
-            .then(|| Mirror::new(self.plan.scope.key.clone(), nodes.clone(), index));
-        self.mirror = mirror;
+        let start = self.told().unwrap_or(index);
+        self.mirror = self.keeps_state().then(|| {
+            let mut mirror = Mirror::new(self.plan.scope.key.clone(), nodes.clone(), index);
+            // Between a state and a start that lies ahead of it, nothing is told.
+            mirror.skip(start);
+            mirror
+        });
         if self.plan.snapshot {
             self.tell_state(index, nodes);
             self.tell(Update::Synced(index));
@@ -221,11 +222,10 @@ impl Session {
         let last = Last::of_state(&nodes);
         let state = Mirror::new(self.plan.scope.key.clone(), nodes.clone(), index);
         let same_positions = cause.keeps_positions();
-        // A state that was read later than where the gap begins says nothing of what changed.
         let changes = self
             .mirror
             .take()
-            .filter(|mirror| mirror.index() <= cursor)
+            .filter(|mirror| mirror.tells_since(cursor))
             .map(|mirror| mirror.changes(&state));
         let is_new = |node: &StateNode| same_positions && node.created > cursor;
         let certain = match &changes {

@@ -955,6 +955,37 @@ fn a_state_that_was_asked_for_before_the_stream_began_anew_is_not_begun_with() {
 }
 
 #[test]
+fn what_was_compacted_before_the_watch_began_is_no_difference_after_a_gap() {
+    let set = |key| Operation {
+        key,
+        is_delete: false,
+    };
+    let removed = Operation {
+        key: 2,
+        is_delete: true,
+    };
+    // The state is read when nothing was told yet, and history begins later then.
+    let acts = [
+        Act::Write(vec![removed]),
+        Act::Write(vec![set(0)]),
+        Act::Cut,
+        Act::Compact(0),
+        Act::Wait(1000),
+        Act::Write(vec![set(0)]),
+        Act::Wait(1000),
+        Act::Outage(300),
+        Act::Write(vec![set(5)]),
+        Act::Write(vec![set(5)]),
+        Act::Compact(0),
+    ];
+    let before = [vec![set(0), set(2)]];
+    let slow = Duration::ZERO;
+    let mut world = follow(Begin::Oldest, OnGap::Diff, slow, 1, &before, &acts);
+    check_end(&mut world, true);
+    assert_eq!(world.checks.gaps.len(), 1, "{:?}", world.checks.gaps);
+}
+
+#[test]
 fn a_store_that_is_replaced_while_its_first_state_is_read_is_begun_with() {
     let set = |key| Operation {
         key,
