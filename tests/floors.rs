@@ -41,13 +41,16 @@ const OUTSIDE: [&str; 13] = [
 
 /// Each of these is used behind one door.
 const DOORS: [(&str, &[&str]); 5] = [
-    ("ureq::", &["src/http.rs", "src/settings.rs"]),
+    (
+        "ureq::",
+        &["src/http/mod.rs", "src/http/socket.rs", "src/settings.rs"],
+    ),
     ("signal_hook", &["src/signal.rs"]),
     (
         "indicatif",
         &["src/print/progress.rs", "src/print/margin.rs"],
     ),
-    ("socket2", &["src/http.rs"]),
+    ("socket2", &["src/http/socket.rs"]),
     (
         "fastrand",
         &[

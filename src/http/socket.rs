@@ -1,0 +1,261 @@
+//! TCP connections for ureq that another thread can half-close and break off, and that remember
+//! whether they have sent anything.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::{Duration, Instant};
+
+use ureq::config::Config;
+use ureq::http::Uri;
+use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
+use ureq::unversioned::transport::{
+    Buffers, ConnectionDetails, Connector, Either, LazyBuffers, NextTimeout, ShutdownHandle,
+    Transport,
+};
+
+/// Keep-alive probes find a peer that went away without a word.
+const KEEP_ALIVE: Duration = Duration::from_secs(10);
+
+/// Resolves names, but takes an address as it is: no thread, no lookup.
+#[derive(Debug, Default)]
+pub(super) struct Addresses {
+    names: DefaultResolver,
+}
+
+impl Resolver for Addresses {
+    fn resolve(
+        &self,
+        uri: &Uri,
+        config: &Config,
+        timeout: NextTimeout,
+    ) -> Result<ResolvedSocketAddrs, ureq::Error> {
+        let address = uri
+            .authority()
+            .and_then(|authority| authority.as_str().parse::<SocketAddr>().ok());
+        if let Some(address) = address {
+            let mut resolved = self.empty();
+            resolved.push(address);
+            return Ok(resolved);
+        }
+        self.names.resolve(uri, config, timeout)
+    }
+}
+
+/// The socket of a connection, within reach of other threads.
+#[derive(Debug, Default)]
+pub(super) struct Socket {
+    stream: Mutex<Weak<TcpStream>>,
+    /// The server is reached: what is sent from now on is a request, and nothing that a proxy
+    /// is told to reach it.
+    ready: AtomicBool,
+    /// Something of the request was sent.
+    pub sent: AtomicBool,
+    /// It was broken off from here.
+    pub shut_down: AtomicBool,
+}
+
+impl Socket {
+    pub fn shutdown(&self, how: Shutdown) {
+        let stream = self.stream.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(stream) = stream.upgrade() {
+            // An error means that it is closed already.
+            let _ = stream.shutdown(how);
+        }
+    }
+}
+
+/// Breaks a socket off when its agent is shut down.
+#[derive(Debug)]
+struct BreakOff(Arc<TcpStream>);
+
+impl ShutdownHandle for BreakOff {
+    fn shutdown(&self) {
+        let _ = self.0.shutdown(Shutdown::Both);
+    }
+}
+
+/// Opens TCP connections that stay within reach, with keep-alive on.
+#[derive(Debug)]
+pub(super) struct Tcp {
+    pub socket: Arc<Socket>,
+}
+
+impl<In: Transport> Connector<In> for Tcp {
+    type Out = Either<In, Wire>;
+
+    fn connect(
+        &self,
+        details: &ConnectionDetails<'_>,
+        chained: Option<In>,
+    ) -> Result<Option<Self::Out>, ureq::Error> {
+        if let Some(tunnel) = chained {
+            return Ok(Some(Either::A(tunnel)));
+        }
+        self.socket.ready.store(false, Ordering::Relaxed);
+        let stream = open(details)?;
+        stream.set_nodelay(true)?;
+        let keep_alive = socket2::TcpKeepalive::new()
+            .with_time(KEEP_ALIVE)
+            .with_interval(KEEP_ALIVE);
+        socket2::SockRef::from(&stream).set_tcp_keepalive(&keep_alive)?;
+
+        let stream = Arc::new(stream);
+        *self
+            .socket
+            .stream
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = Arc::downgrade(&stream);
+        let break_off = Arc::new(BreakOff(Arc::clone(&stream)));
+        let weak: Weak<BreakOff> = Arc::downgrade(&break_off);
+        (details.register_shutdown)(weak)?;
+        Ok(Some(Either::B(Wire {
+            stream,
+            buffers: LazyBuffers::new(
+                details.config.input_buffer_size(),
+                details.config.output_buffer_size(),
+            ),
+            read_limit: None,
+            write_limit: None,
+            socket: Arc::clone(&self.socket),
+            _break_off: break_off,
+        })))
+    }
+}
+
+/// The last of the connectors: the server is reached.
+#[derive(Debug)]
+pub(super) struct Ready {
+    pub socket: Arc<Socket>,
+    /// A connection without the proxy in its configuration is the one to the proxy itself.
+    pub by_proxy: bool,
+}
+
+impl<In: Transport> Connector<In> for Ready {
+    type Out = In;
+
+    fn connect(
+        &self,
+        details: &ConnectionDetails<'_>,
+        chained: Option<In>,
+    ) -> Result<Option<In>, ureq::Error> {
+        let is_reached = details.config.proxy().is_some() == self.by_proxy;
+        self.socket.ready.store(is_reached, Ordering::Relaxed);
+        Ok(chained)
+    }
+}
+
+/// Tries the addresses in turn, each with a fair share of the time that is left.
+fn open(details: &ConnectionDetails<'_>) -> Result<TcpStream, ureq::Error> {
+    let deadline = details
+        .timeout
+        .not_zero()
+        .map(|left| Instant::now() + *left);
+    let mut last = None;
+    let count = details.addrs.len();
+    for (tried, address) in details.addrs.iter().enumerate() {
+        let opened = match deadline {
+            None => TcpStream::connect(address),
+            Some(deadline) => {
+                let left = deadline.saturating_duration_since(Instant::now());
+                let share = left / u32::try_from(count - tried).unwrap_or(1);
+                TcpStream::connect_timeout(address, share.max(Duration::from_millis(1)))
+            }
+        };
+        match opened {
+            Ok(stream) => return Ok(stream),
+            Err(error) => last = Some(error),
+        }
+    }
+    Err(match last {
+        Some(error) if error.kind() == std::io::ErrorKind::TimedOut => {
+            ureq::Error::Timeout(ureq::Timeout::Connect)
+        }
+        Some(error) => ureq::Error::Io(error),
+        None => ureq::Error::HostNotFound,
+    })
+}
+
+/// A TCP transport that remembers whether it has sent anything.
+#[derive(Debug)]
+pub(super) struct Wire {
+    stream: Arc<TcpStream>,
+    buffers: LazyBuffers,
+    /// The limits that the socket has, so that only a change costs a system call.
+    read_limit: Option<Duration>,
+    write_limit: Option<Duration>,
+    socket: Arc<Socket>,
+    /// Lives as long as the connection; the agent keeps a weak reference.
+    _break_off: Arc<BreakOff>,
+}
+
+impl Transport for Wire {
+    fn buffers(&mut self) -> &mut dyn Buffers {
+        &mut self.buffers
+    }
+
+    fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), ureq::Error> {
+        let timeout = timeout.for_write();
+        let limit = time_left(timeout)?;
+        if limit != self.write_limit {
+            self.stream.set_write_timeout(limit)?;
+            self.write_limit = limit;
+        }
+        if amount > 0 && self.socket.ready.load(Ordering::Relaxed) {
+            self.socket.sent.store(true, Ordering::Relaxed);
+        }
+        let output = self.buffers.output().get(..amount).unwrap_or_default();
+        (&*self.stream)
+            .write_all(output)
+            .map_err(|error| timed_out(error, timeout))
+    }
+
+    fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, ureq::Error> {
+        let timeout = timeout.for_read();
+        let limit = time_left(timeout)?;
+        if limit != self.read_limit {
+            self.stream.set_read_timeout(limit)?;
+            self.read_limit = limit;
+        }
+        let room = self.buffers.input_append_buf();
+        let read = loop {
+            match (&*self.stream).read(room) {
+                // A signal: its handler has said what it has to say elsewhere.
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                other => break other,
+            }
+        };
+        let count = read.map_err(|error| timed_out(error, timeout))?;
+        self.buffers.input_appended(count);
+        Ok(count > 0)
+    }
+
+    fn is_open(&mut self) -> bool {
+        if self.stream.set_nonblocking(true).is_err() {
+            return false;
+        }
+        // Nothing was asked, so that anything to be read, the end too, is the server's doing.
+        let quiet = matches!(
+            (&*self.stream).read(&mut [0]),
+            Err(error) if error.kind() == ErrorKind::WouldBlock
+        );
+        quiet && self.stream.set_nonblocking(false).is_ok()
+    }
+}
+
+/// What is left of a limit; none where there is no limit.
+fn time_left(timeout: NextTimeout) -> Result<Option<Duration>, ureq::Error> {
+    if timeout.after.is_zero() {
+        return Err(ureq::Error::Timeout(timeout.reason));
+    }
+    Ok(timeout.not_zero().map(|left| *left))
+}
+
+/// A socket's own limit shows as `WouldBlock` on Linux, as `TimedOut` elsewhere.
+fn timed_out(error: std::io::Error, timeout: NextTimeout) -> ureq::Error {
+    match error.kind() {
+        ErrorKind::WouldBlock | ErrorKind::TimedOut => ureq::Error::Timeout(timeout.reason),
+        _ => ureq::Error::Io(error),
+    }
+}
