@@ -5,41 +5,11 @@
 #   benches/compare.sh [RUNS]     20 runs of each, unless told otherwise
 set -euo pipefail
 
-root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 runs=${1:-20}
-command -v curl >/dev/null || { echo "compare: curl is not on the PATH" >&2; exit 1; }
-
-(cd "$root" && cargo build --release --locked --quiet)
-tool=$(cd "$root" && cd "${CARGO_TARGET_DIR:-target}/release" && pwd)/etcdwatch
-etcd=$("$root/tests/get-etcd.sh" any | head -n 1)
-
-work=$(mktemp -d)
-etcd_pid='' watch_pid=''
-end() {
-  local pid
-  for pid in $watch_pid $etcd_pid; do
-    kill "$pid" 2>/dev/null || continue
-    wait "$pid" 2>/dev/null || true
-  done
-  rm -rf "$work"
-}
-trap end EXIT
-
-# A pair of ports that nobody listens on.
-free() { ! (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
-port=$((20000 + RANDOM % 10000))
-until free "$port" && free $((port + 1)); do port=$((port + 2)); done
-url=http://127.0.0.1:$port peer=http://127.0.0.1:$((port + 1))
-"$etcd" --data-dir "$work/data" --enable-v2=true \
-  --listen-client-urls "$url" --advertise-client-urls "$url" \
-  --listen-peer-urls "$peer" --initial-advertise-peer-urls "$peer" \
-  --initial-cluster "default=$peer" >"$work/log" 2>&1 &
-etcd_pid=$!
-export ETCDCTL_ENDPOINTS=$url
-until "$tool" set /bench/key value >/dev/null 2>&1; do
-  kill -0 "$etcd_pid" || { cat "$work/log" >&2; exit 1; }
-  sleep 0.1
-done
+# shellcheck source=benches/etcd.sh
+source "${BASH_SOURCE[0]%/*}/etcd.sh"
+start_etcd any --enable-v2=true
+"$tool" set /bench/key value >/dev/null
 
 # Microseconds that a command takes as a whole process.
 time_of() {
@@ -59,9 +29,9 @@ awk -v a="$ours" -v b="$theirs" -v n="$runs" 'BEGIN {
 }'
 
 # What the kernel saw at most of a stream's memory.
-peak() { awk '/^VmHWM/ { print $2 }' "/proc/$watch_pid/status"; }
+peak() { awk '/^VmHWM/ { print $2 }' "/proc/$clients/status"; }
 "$tool" watch --stream -r /bench >"$work/records" 2>/dev/null &
-watch_pid=$!
+clients=$!
 sleep 0.5
 idle=$(peak)
 for lane in 1 2 3 4; do

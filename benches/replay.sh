@@ -5,42 +5,13 @@
 #   benches/replay.sh [TRANSACTIONS]     of 100 keys each; 2,000 unless told otherwise
 set -euo pipefail
 
-root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 transactions=${1:-2000}
 events=$((transactions * 100))
-command -v curl >/dev/null || { echo "replay: curl is not on the PATH" >&2; exit 1; }
-
-(cd "$root" && cargo build --release --locked --quiet)
-tool=$(cd "$root" && cd "${CARGO_TARGET_DIR:-target}/release" && pwd)/etcdwatch
-etcd=$("$root/tests/get-etcd.sh" 3.5 | head -n 1)
+# shellcheck source=benches/etcd.sh
+source "${BASH_SOURCE[0]%/*}/etcd.sh"
+export ETCDCTL_API=3
+start_etcd 3.5 --unsafe-no-fsync
 etcdctl=${etcd%/*}/etcdctl
-
-work=$(mktemp -d)
-etcd_pid='' client=''
-end() {
-  local pid
-  for pid in $client $etcd_pid; do
-    kill "$pid" 2>/dev/null || continue
-    wait "$pid" 2>/dev/null || true
-  done
-  rm -rf "$work"
-}
-trap end EXIT
-
-free() { ! (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
-port=$((20000 + RANDOM % 10000))
-until free "$port" && free $((port + 1)); do port=$((port + 2)); done
-url=http://127.0.0.1:$port peer=http://127.0.0.1:$((port + 1))
-"$etcd" --data-dir "$work/data" --unsafe-no-fsync \
-  --listen-client-urls "$url" --advertise-client-urls "$url" \
-  --listen-peer-urls "$peer" --initial-advertise-peer-urls "$peer" \
-  --initial-cluster "default=$peer" >"$work/log" 2>&1 &
-etcd_pid=$!
-export ETCDCTL_ENDPOINTS=$url ETCDCTL_API=3
-until "$tool" set /bench/ready yes >/dev/null 2>&1; do
-  kill -0 "$etcd_pid" || { cat "$work/log" >&2; exit 1; }
-  sleep 0.1
-done
 
 # The same transaction again and again: a hundred keys with a value each.
 for ((key = 100; key < 200; key++)); do
@@ -54,16 +25,16 @@ measure() {
   local name=$1 lines=$2 from=${EPOCHREALTIME/./} ticks peak
   shift 2
   "$@" >"$work/out" 2>"$work/err" &
-  client=$!
+  clients=$!
   until [ "$(wc -l <"$work/out")" -ge "$lines" ]; do
-    kill -0 "$client" 2>/dev/null || { cat "$work/err" >&2; exit 1; }
+    kill -0 "$clients" 2>/dev/null || { cat "$work/err" >&2; exit 1; }
     sleep 0.02
   done
   local wall=$((${EPOCHREALTIME/./} - from))
-  ticks=$(awk '{ print $14 + $15 }' "/proc/$client/stat")
-  peak=$(awk '/^VmHWM/ { print $2 }' "/proc/$client/status")
-  kill "$client" && wait "$client" 2>/dev/null || true
-  client=''
+  ticks=$(awk '{ print $14 + $15 }' "/proc/$clients/stat")
+  peak=$(awk '/^VmHWM/ { print $2 }' "/proc/$clients/status")
+  kill "$clients" && wait "$clients" 2>/dev/null || true
+  clients=''
   awk -v name="$name" -v wall="$wall" -v ticks="$ticks" -v hz="$(getconf CLK_TCK)" -v peak="$peak" \
     'BEGIN { printf "%-28s %6.2f s, CPU %5.2f s, peak memory %6.1f MiB\n", name, wall / 1e6, ticks / hz, peak / 1024 }'
 }

@@ -59,14 +59,14 @@ impl Lines {
             .split_at(self.searched.min(self.filled));
         let Some(last) = memchr::memrchr(b'\n', fresh) else {
             self.searched = self.filled;
-            return self.within_limit(self.filled).map(|()| None);
+            return TooLong::unless(self.filled, self.limit).map(|()| None);
         };
         let end = known.len() + last + 1;
         // Only a line that was begun before this read can be longer than what a read brings.
         if end > self.limit {
             let mut start = 0;
             for newline in memchr::memchr_iter(b'\n', self.buffer.get(..end).unwrap_or_default()) {
-                self.within_limit(newline - start)?;
+                TooLong::unless(newline - start, self.limit)?;
                 start = newline + 1;
             }
         }
@@ -84,7 +84,7 @@ impl Lines {
         };
         self.filled -= end;
         self.searched = self.filled;
-        self.within_limit(self.filled)?;
+        TooLong::unless(self.filled, self.limit)?;
         Ok(Some(block))
     }
 
@@ -93,13 +93,6 @@ impl Lines {
     pub fn rest(mut self) -> Vec<u8> {
         self.buffer.truncate(self.filled);
         self.buffer
-    }
-
-    fn within_limit(&self, length: usize) -> Result<(), TooLong> {
-        if length > self.limit {
-            return Err(TooLong { limit: self.limit });
-        }
-        Ok(())
     }
 }
 

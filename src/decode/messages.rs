@@ -83,10 +83,10 @@ impl Messages {
                 *bytes = rest;
                 let is_whole = !self.in_element();
                 if is_whole && self.element.is_empty() {
-                    self.within_limit(part.len())?;
+                    TooLong::unless(part.len(), self.limit)?;
                     return Ok(Some(Part::Element(part)));
                 }
-                self.within_limit(self.element.len() + part.len())?;
+                TooLong::unless(self.element.len() + part.len(), self.limit)?;
                 self.element.extend_from_slice(part);
                 if is_whole {
                     self.handed_out = Some(Handed::Element);
@@ -97,7 +97,7 @@ impl Messages {
             let was_in_list = self.in_list();
             let (part, rest) = bytes.split_at(self.message_end(bytes));
             *bytes = rest;
-            self.within_limit(self.message.len() + part.len())?;
+            TooLong::unless(self.message.len() + part.len(), self.limit)?;
             if was_in_list {
                 // Elements are told apart already.
                 let kept = |byte: &u8| !matches!(byte, b',' | b' ' | b'\t' | b'\r' | b'\n');
@@ -204,13 +204,6 @@ impl Messages {
             _ => self.is_escaped = true,
         }
         end + 1
-    }
-
-    fn within_limit(&self, length: usize) -> Result<(), TooLong> {
-        if length > self.limit {
-            return Err(TooLong { limit: self.limit });
-        }
-        Ok(())
     }
 }
 

@@ -18,3 +18,13 @@ pub struct TooLong {
     /// The limit that was in force.
     pub limit: usize,
 }
+
+impl TooLong {
+    fn unless(length: usize, limit: usize) -> Result<(), Self> {
+        if length > limit {
+            Err(Self { limit })
+        } else {
+            Ok(())
+        }
+    }
+}
