@@ -8,6 +8,7 @@ use std::hint::black_box;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 
 use etcdwatch::decode::Lines;
+use etcdwatch::model::Record;
 use etcdwatch::print::{json, text};
 use etcdwatch::protocol::v2;
 
@@ -62,7 +63,7 @@ fn benches(criterion: &mut Criterion) {
         bencher.iter(|| {
             out.clear();
             for event in batch.iter() {
-                text::event(&event, text::Style::default(), &mut out);
+                text::record(&Record::Event(event), text::Style::default(), &mut out);
             }
             black_box(out.len())
         });
@@ -73,7 +74,7 @@ fn benches(criterion: &mut Criterion) {
         bencher.iter(|| {
             out.clear();
             for event in batch.iter() {
-                json::event(&event, false, &mut out);
+                json::record(&Record::Event(event), false, &mut out);
             }
             black_box(out.len())
         });

@@ -12,7 +12,7 @@ use crate::cli;
 use crate::error::{Error, describe_failure, none_answered};
 use crate::http::Http;
 use crate::inbox::{Inbox, Stop};
-use crate::model::{Event, Fingerprint, Index, Scope};
+use crate::model::{Fingerprint, Index, Record, Scope};
 use crate::print::{json, text};
 use crate::protocol::v2;
 use crate::settings::Settings;
@@ -314,23 +314,19 @@ impl Viewer<'_> {
             }
             Update::State { index, nodes, .. } => {
                 for node in &nodes {
-                    let line = text::node(index, "get", node, None, self.style());
-                    self.show_own(&json::state(index, node), &line);
+                    self.render(&Record::State(index, node));
                 }
                 self.flush(inbox)?;
             }
             Update::Changes { index, changes, .. } => {
                 for change in &changes {
-                    let line = text::change(index, change, self.style());
-                    self.show_own(&json::change(index, change), &line);
+                    self.render(&Record::Change(index, change));
                 }
                 self.flush(inbox)?;
             }
             Update::Below { index, nodes } => {
                 for node in &nodes {
-                    let previous = self.show.previous.then_some(node);
-                    let line = text::removed(index, node, previous, self.style());
-                    self.show_own(&json::below(index, node), &line);
+                    self.render(&Record::Below(index, node));
                 }
                 self.flush(inbox)?;
             }
@@ -387,7 +383,7 @@ impl Viewer<'_> {
                     break 'all;
                 }
                 shown += 1;
-                self.render(&event);
+                self.render(&Record::Event(event));
             }
             for event in held.events() {
                 let before = last.take().map(|(_, before)| before);
@@ -415,13 +411,13 @@ impl Viewer<'_> {
         Ok(())
     }
 
-    fn render(&mut self, event: &Event<'_>) {
+    fn render(&mut self, record: &Record<'_>) {
         match self.settings.output {
             cli::Output::Json => {
-                json::event(event, self.settings.stdout_is_terminal, &mut self.out);
+                json::record(record, self.settings.stdout_is_terminal, &mut self.out);
             }
             cli::Output::Text => {
-                text::event(event, self.style(), &mut self.line);
+                text::record(record, self.style(), &mut self.line);
                 self.take_line();
             }
         }

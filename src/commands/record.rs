@@ -3,7 +3,7 @@
 use super::request::Answer;
 use crate::cli;
 use crate::error::Error;
-use crate::model::Batch;
+use crate::model::{Batch, Record};
 use crate::print::{json, text};
 use crate::protocol::{Malformed, v2};
 use crate::settings::Settings;
@@ -38,11 +38,11 @@ pub fn render_batch(batch: &Batch, look: Look) -> Vec<u8> {
     };
     let mut records = Vec::new();
     let mut line = String::new();
-    for event in batch.iter() {
+    for event in batch.iter().map(Record::Event) {
         if look.is_json {
-            json::event(&event, look.is_terminal, &mut records);
+            json::record(&event, look.is_terminal, &mut records);
         } else {
-            text::event(&event, style, &mut line);
+            text::record(&event, style, &mut line);
         }
     }
     records.extend_from_slice(line.as_bytes());

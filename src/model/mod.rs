@@ -8,6 +8,7 @@ mod event;
 mod gap;
 mod index;
 mod key;
+mod record;
 mod state;
 mod tree;
 
@@ -15,5 +16,6 @@ pub use event::{Action, Batch, Event, EventSpans, Node, NodeSpans, Span};
 pub use gap::{Cause, Gap};
 pub use index::Index;
 pub use key::{Key, KeyError, Scope};
+pub use record::Record;
 pub use state::{Change, Fingerprint, StateNode};
 pub use tree::Tree;

@@ -9,15 +9,21 @@ use serde_json::{Map, Value, json};
 
 use super::escape;
 use crate::error::Error;
-use crate::model::{Change, Event, Gap, Index, Node, StateNode, Tree};
+use crate::model::{Change, Event, Gap, Index, Node, Record, StateNode, Tree};
 use crate::watch::Status;
 
-/// Appends an event.
-pub fn event(event: &Event<'_>, is_terminal: bool, out: &mut Vec<u8>) {
-    match event.raw() {
-        Some(raw) => push_line(raw, is_terminal, out),
-        None => push_line(rendered(event).to_string().as_bytes(), is_terminal, out),
-    }
+/// Appends a record.
+pub fn record(record: &Record<'_>, is_terminal: bool, out: &mut Vec<u8>) {
+    let made = match record {
+        Record::Event(event) => match event.raw() {
+            Some(raw) => return push_line(raw, is_terminal, out),
+            None => rendered(event),
+        },
+        Record::State(index, node) => state(*index, node),
+        Record::Change(index, of) => change(*index, of),
+        Record::Below(index, node) => below(*index, node),
+    };
+    push_line(made.to_string().as_bytes(), is_terminal, out);
 }
 
 /// An event of an API whose own JSON has another shape.
@@ -142,14 +148,12 @@ pub fn own(action: &str, index: Index) -> Value {
 }
 
 /// A key of a state that was read.
-#[must_use]
-pub fn state(index: Index, node: &StateNode) -> Value {
+fn state(index: Index, node: &StateNode) -> Value {
     json!({"action": "get", "origin": "snapshot", "index": index.0, "node": fields_of(node)})
 }
 
 /// What became of a key between two states.
-#[must_use]
-pub fn change(index: Index, change: &Change) -> Value {
+fn change(index: Index, change: &Change) -> Value {
     let (action, node, previous) = match change {
         Change::Set { node, previous } => ("set", fields_of(node), previous.as_ref()),
         Change::Delete { previous } => ("delete", removed(index, previous), Some(previous)),
@@ -164,8 +168,7 @@ pub fn change(index: Index, change: &Change) -> Value {
 }
 
 /// A key that goes with the directory above it.
-#[must_use]
-pub fn below(index: Index, node: &StateNode) -> Value {
+fn below(index: Index, node: &StateNode) -> Value {
     json!({
         "action": "delete",
         "origin": "expand",
@@ -274,7 +277,7 @@ mod tests {
         let line = r#"{"action":"set","node":{"key":"/a","value":"\u003cv\u003e","modifiedIndex":7,"createdIndex":7}}"#;
         let batch = v2::parse_events(format!("{line}\n").into_bytes()).unwrap();
         let mut out = Vec::new();
-        event(&batch.event(0).unwrap(), false, &mut out);
+        record(&Record::Event(batch.event(0).unwrap()), false, &mut out);
         assert_eq!(out, format!("{line}\n").as_bytes());
     }
 

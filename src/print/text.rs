@@ -9,7 +9,7 @@ use colored::{Color, Colorize as _};
 use unicode_width::UnicodeWidthStr as _;
 
 use super::escape;
-use crate::model::{Action, Change, Event, Gap, Index, Node, StateNode};
+use crate::model::{Action, Gap, Index, Record};
 use crate::watch::Status;
 
 /// Columns on a terminal: wide enough for most, so that lines rarely shift.
@@ -28,30 +28,24 @@ pub struct Style {
     pub previous: bool,
 }
 
-/// Appends an event.
-pub fn event(event: &Event<'_>, style: Style, out: &mut String) {
-    let mut action = String::new();
-    escape::text(event.action_name(), &mut action);
-    let mut key = String::new();
-    node_key(&event.node(), &mut key);
-    let mut value = String::new();
-    escape::text(event.node().value().unwrap_or_default(), &mut value);
-    let previous = style.previous.then(|| {
+/// Appends a record.
+pub fn record(record: &Record<'_>, style: Style, out: &mut String) {
+    let escaped = |bytes: Option<&[u8]>| {
         let mut text = String::new();
-        let node = event.previous();
-        escape::text(
-            node.and_then(|node| node.value()).unwrap_or_default(),
-            &mut text,
-        );
+        escape::text(bytes.unwrap_or_default(), &mut text);
         text
-    });
+    };
+    let mut key = escaped(Some(record.key()));
+    if record.is_dir() && !key.ends_with('/') {
+        key.push('/');
+    }
     let fields = Fields {
-        index: event.index(),
-        action: &action,
-        color: color_of(event.action()),
+        index: record.index(),
+        action: &escaped(Some(record.action_name())),
+        color: color_of(record.action()),
         key: &key,
-        value: &value,
-        previous,
+        value: &escaped(record.value()),
+        previous: style.previous.then(|| escaped(record.previous())),
     };
     fields.render(style, out);
 }
@@ -93,67 +87,6 @@ fn ours(index: Index, action: &str, key: &str, rest: &[&str], style: Style) -> S
         format!("{}\n", line.yellow().bold())
     } else {
         format!("{line}\n")
-    }
-}
-
-/// A key of a state: a record as that of an event.
-#[must_use]
-pub fn node(
-    index: Index,
-    action: &str,
-    node: &StateNode,
-    previous: Option<&StateNode>,
-    style: Style,
-) -> String {
-    let mut key = String::new();
-    escape::text(&node.key, &mut key);
-    if node.dir && !key.ends_with('/') {
-        key.push('/');
-    }
-    let escaped = |node: &StateNode| {
-        let mut text = String::new();
-        escape::text(node.value.as_deref().unwrap_or_default(), &mut text);
-        text
-    };
-    let mut out = String::new();
-    let fields = Fields {
-        index,
-        action,
-        color: Action::parse(action).map_or(Color::Cyan, color_of),
-        key: &key,
-        value: &escaped(node),
-        previous: style
-            .previous
-            .then(|| previous.map(escaped).unwrap_or_default()),
-    };
-    fields.render(style, &mut out);
-    out
-}
-
-/// A key that is gone.
-#[must_use]
-pub fn removed(
-    index: Index,
-    was: &StateNode,
-    previous: Option<&StateNode>,
-    style: Style,
-) -> String {
-    let gone = StateNode {
-        value: None,
-        ..was.clone()
-    };
-    node(index, "delete", &gone, previous, style)
-}
-
-/// What became of a key between two states.
-#[must_use]
-pub fn change(index: Index, change: &Change, style: Style) -> String {
-    match change {
-        Change::Set {
-            node: now,
-            previous,
-        } => node(index, "set", now, previous.as_ref(), style),
-        Change::Delete { previous } => removed(index, previous, Some(previous), style),
     }
 }
 
@@ -210,14 +143,6 @@ impl Fields<'_> {
     }
 }
 
-/// Appends a key; that of a directory ends in `/`.
-fn node_key(node: &Node<'_>, out: &mut String) {
-    escape::text(node.key(), out);
-    if node.is_dir() && !out.ends_with('/') {
-        out.push('/');
-    }
-}
-
 fn color_of(action: Action) -> Color {
     match action {
         Action::Delete | Action::Expire | Action::CompareAndDelete => Color::Red,
@@ -242,7 +167,7 @@ mod tests {
     fn line(json: &str, style: Style) -> String {
         let batch = v2::parse_events(format!("{json}\n").into_bytes()).unwrap();
         let mut out = String::new();
-        event(&batch.event(0).unwrap(), style, &mut out);
+        record(&Record::Event(batch.event(0).unwrap()), style, &mut out);
         out
     }
 
