@@ -52,8 +52,9 @@ impl<'r> Record<'r> {
     pub fn key(&self) -> &'r [u8] {
         match *self {
             Self::Event(event) => event.node().key(),
-            Self::State(_, node) | Self::Below(_, node) => &node.key,
-            Self::Change(_, Change::Set { node, .. }) => &node.key,
+            Self::State(_, node)
+            | Self::Below(_, node)
+            | Self::Change(_, Change::Set { node, .. }) => &node.key,
             Self::Change(_, Change::Delete { previous }) => &previous.key,
         }
     }
@@ -63,8 +64,9 @@ impl<'r> Record<'r> {
     pub fn is_dir(&self) -> bool {
         match *self {
             Self::Event(event) => event.node().is_dir(),
-            Self::State(_, node) | Self::Below(_, node) => node.dir,
-            Self::Change(_, Change::Set { node, .. }) => node.dir,
+            Self::State(_, node)
+            | Self::Below(_, node)
+            | Self::Change(_, Change::Set { node, .. }) => node.dir,
             Self::Change(_, Change::Delete { previous }) => previous.dir,
         }
     }

@@ -12,6 +12,10 @@ use crate::watch::{Failure, Ticket};
 /// A stream that owes something is opened anew where nothing came for this long, and then for twice
 /// as long each time: 3.4.23 took 40 s for a message with 200,000 previous values.
 pub(super) const OWED: Duration = Duration::from_secs(60);
+/// And where nothing came for this long, however often that was so.
+const OWED_AT_MOST: Duration = Duration::from_secs(600);
+/// A watch is registered within this time after it was asked for.
+const REGISTERED: Duration = Duration::from_secs(15);
 /// A stream that does not tell what is known to have been written stands still.
 const FROZEN: Duration = Duration::from_secs(10);
 /// The part of the time that may be spent on looking whether the stream owes something.
@@ -32,6 +36,40 @@ impl Session {
     pub(super) fn may_look(&self) -> bool {
         let looked = self.looked.map(|(at, took)| at + took * LOOKING);
         looked.is_none_or(|due| due <= self.now)
+    }
+
+    /// Something that takes long is waited for longer the next time.
+    pub(super) fn grow_patience(&mut self) {
+        self.patience = (self.patience * 2).min(OWED_AT_MOST);
+    }
+
+    /// Since when nothing was heard of a stream that owes something; now where it does not. By v2
+    /// it is opened anew so soon that it need not be told.
+    pub(super) fn owed_since(&self) -> Instant {
+        let owes = self.stream.owes.filter(|_| self.is_v3());
+        owes.map_or(self.now, |(_, since)| since)
+    }
+
+    /// Gives up watches of revisions that are not registered, though the server has begun to answer.
+    pub(super) fn give_up_unregistered(&mut self) {
+        let waits = self.open.iter().filter(|(_, open)| {
+            matches!(open.purpose, Purpose::Stream | Purpose::Proof) && open.head.is_none()
+        });
+        let due = waits.map(|(ticket, open)| (open.at + REGISTERED, *ticket));
+        let Some((at, ticket)) = due.min() else {
+            return;
+        };
+        if at > self.now {
+            self.wake_by(Some(at));
+            return;
+        }
+        let open = self.open.get(&ticket).cloned();
+        self.close(ticket);
+        if let Some(open) = open {
+            let why = "its watch does not begin".to_owned();
+            self.note_failure(&open, Failure::Silent(why));
+            self.wake_by(Some(self.now));
+        }
     }
 
     /// A majority tells what was written in scope after the cursor. A stream that does not is mute:
@@ -64,7 +102,9 @@ impl Session {
             return;
         }
         self.stream.owes = None;
-        self.patience *= 2;
+        if !self.past.is_current {
+            self.grow_patience();
+        }
         let mut streams = self.open.values();
         let stream = streams
             .find(|open| open.purpose == Purpose::Stream)

@@ -202,7 +202,8 @@ impl Session {
     /// What is known was fresh at that time.
     pub(super) fn refresh(&mut self, at: Instant) {
         self.fresh_at = self.fresh_at.max(at);
-        if self.stale && self.is_registered() {
+        let is_fresh = self.owed_since() + self.plan.stale_after > self.now;
+        if self.stale && is_fresh && self.is_registered() {
             self.stale = false;
             self.told_live = true;
             self.failed_rounds = 0;

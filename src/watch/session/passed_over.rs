@@ -13,7 +13,7 @@ const NEAR: u64 = 64;
 const OFTEN: u32 = 60;
 /// It is looked after so many messages, which leaves time for the answer.
 const SOON: u32 = 20;
-/// A watch that was put off is up to date again within this time.
+/// A watch that was put off is up to date again within this time from when its messages find room.
 const BACK: Duration = Duration::from_secs(2);
 
 /// What a stream may have passed over.
@@ -49,10 +49,52 @@ struct Doubt {
 struct Backlog {
     /// How many messages had come when it was looked last.
     looked: u32,
-    /// Likewise where that is under way, and up to where they had told.
-    asked: (u32, Index),
-    /// When it may have been so last.
-    suspected: Option<Instant>,
+    /// The look that is under way.
+    asked: Option<Look>,
+    /// It may have been so.
+    suspicion: Option<Suspicion>,
+}
+
+/// The store's revision is asked for.
+#[derive(Clone, Copy, Debug)]
+struct Look {
+    at: Instant,
+    /// How many messages had come by then, and up to where they had told.
+    messages: u32,
+    reached: Index,
+}
+
+/// The watch may have been put off.
+#[derive(Clone, Copy, Debug)]
+enum Suspicion {
+    /// It may be put off still.
+    Behind(Instant),
+    /// Messages have found room since then.
+    Calm(Instant),
+    /// It was up to date again when the store was here: what it missed lies before that. Of a slow
+    /// reader, that may be on the way for long.
+    Upto(Index),
+}
+
+impl Suspicion {
+    /// When it is looked again.
+    fn due(self) -> Option<Instant> {
+        match self {
+            Self::Behind(at) | Self::Calm(at) => Some(at + BACK),
+            Self::Upto(_) => None,
+        }
+    }
+}
+
+impl Backlog {
+    /// Whether what comes after `reached` may have been put off.
+    fn is_suspected(&self, reached: Index) -> bool {
+        match self.suspicion {
+            None => false,
+            Some(Suspicion::Upto(upto)) => reached < upto,
+            Some(_) => true,
+        }
+    }
 }
 
 impl PassedOver {
@@ -64,7 +106,7 @@ impl PassedOver {
     /// any up to the next that comes, and after a watch was put off, the one that followed.
     pub fn may_be(&self, is_past: bool, reached: Index, first: Index) -> Option<Index> {
         let is_first = self.messages == 0;
-        let may_be_behind = is_past || self.backlog.suspected.is_some();
+        let may_be_behind = is_past || self.backlog.is_suspected(reached);
         match () {
             () if is_first => None,
             () if self.is_full => Some(first),
@@ -90,7 +132,7 @@ impl PassedOver {
         self.is_full = is_full;
         self.messages = self.messages.saturating_add(1);
         if self.messages.saturating_sub(self.backlog.looked) > OFTEN {
-            self.backlog.suspected = Some(now);
+            self.backlog.suspicion = Some(Suspicion::Behind(now));
         }
     }
 
@@ -108,16 +150,18 @@ impl PassedOver {
 impl Session {
     /// Looks from time to time how far the stream is behind the store.
     pub(super) fn look_for_backlog(&mut self) {
-        let PassedOver {
-            messages, backlog, ..
-        } = &self.past.passed;
-        let mut is_due = messages.saturating_sub(backlog.looked) >= SOON;
-        if let Some(due) = backlog.suspected.map(|at| at + BACK) {
-            is_due |= due <= self.now;
-            self.wake_by(Some(due).filter(|due| *due > self.now));
-        }
+        let passed = &self.past.passed;
+        let (messages, backlog) = (passed.messages, passed.backlog);
+        let due = backlog.suspicion.and_then(Suspicion::due);
+        let is_often = messages.saturating_sub(backlog.looked) >= SOON;
+        let is_due = is_often || due.is_some_and(|due| due <= self.now);
+        self.wake_by(due.filter(|due| *due > self.now));
         if is_due && !self.has(Purpose::Backlog) {
-            self.past.passed.backlog.asked = (self.past.passed.messages, self.stream.reached);
+            self.past.passed.backlog.asked = Some(Look {
+                at: self.now,
+                messages,
+                reached: self.stream.reached,
+            });
             self.request(Purpose::Backlog, None);
         }
     }
@@ -125,12 +169,18 @@ impl Session {
     /// The store's revision, agreed upon by a majority after that was asked.
     pub(super) fn on_backlog(&mut self, index: Index) {
         let backlog = &mut self.past.passed.backlog;
-        let (messages, reached) = backlog.asked;
-        backlog.looked = backlog.looked.max(messages);
-        if index.since(reached) >= NEAR {
-            backlog.suspected = Some(self.now);
-        } else if backlog.suspected.is_some_and(|at| at + BACK <= self.now) {
-            backlog.suspected = None;
+        let Some(look) = backlog.asked else { return };
+        backlog.looked = backlog.looked.max(look.messages);
+        if index.since(look.reached) >= NEAR {
+            backlog.suspicion = Some(Suspicion::Behind(self.now));
+            return;
+        }
+        match backlog.suspicion {
+            Some(Suspicion::Behind(_)) => backlog.suspicion = Some(Suspicion::Calm(self.now)),
+            Some(Suspicion::Calm(since)) if since + BACK <= look.at => {
+                backlog.suspicion = Some(Suspicion::Upto(index));
+            }
+            _ => {}
         }
     }
 

@@ -65,7 +65,7 @@ impl Session {
         self.give_up_unmarked();
         if self.past.end.owes > cursor && heard + self.patience <= self.now {
             // A connection may stand still, and a server may take long.
-            self.patience *= 2;
+            self.grow_patience();
             self.end_stream();
             return;
         }

@@ -214,7 +214,9 @@ impl Session {
         } else if let Some(staged) = self.staged.take() {
             self.passed = Some(staged.passed);
         }
-        self.begin_live();
+        if self.passed.is_none() {
+            self.begin_live();
+        }
     }
 
     fn resync(&mut self, cause: Cause, nodes: Vec<StateNode>, index: Index) {

@@ -29,6 +29,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::frozen;
 use super::passed_over::PassedOver;
 use super::replay_end::ReplayEnd;
 use super::steps::PRESSURE_POLL;
@@ -258,6 +259,9 @@ impl Session {
         let passed_over = told.and_then(|upto| self.past.passed.may_be(false, reached, upto));
         self.past.passed.count(is_full, now);
         self.past.is_current |= !is_full;
+        if self.past.is_current {
+            self.patience = frozen::OWED;
+        }
         let proven = passed_over.unwrap_or(reached);
         if let Some(upto) = passed_over {
             self.past.passed.doubt(reached, upto, None);

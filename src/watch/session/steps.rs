@@ -61,6 +61,7 @@ impl Session {
         }
         if self.is_v3() {
             self.follow_revisions();
+            self.give_up_unregistered();
             return;
         }
         if self.is_reading() {
@@ -190,6 +191,10 @@ impl Session {
             let position = end.map_or(cursor, |end| cursor.min(end));
             self.tell(Update::Position(position));
         }
+        if was_staged {
+            // What came while the state was read is told by now.
+            self.begin_live();
+        }
         if let Some(target) = self.target
             && (!self.following || self.follows())
             && self.reading.is_none()
@@ -255,7 +260,7 @@ impl Session {
             self.fresh_at = self.fresh_at.max(self.now);
             return;
         }
-        let stale_at = self.fresh_at + self.plan.stale_after;
+        let stale_at = self.fresh_at.min(self.owed_since()) + self.plan.stale_after;
         if !self.stale {
             if stale_at <= self.now {
                 self.stale = true;

@@ -92,7 +92,15 @@ impl Checks {
                 self.move_to(index.0, truth);
             }
             Update::Last(last) => self.last = last,
-            Update::Status(Status { state, notable, .. }) => {
+            Update::Status(Status {
+                state,
+                notable,
+                index,
+                ..
+            }) => {
+                // One that was overlooked is told late, and is the exception.
+                let is_told = self.position.is_none_or(|told| index.0 <= told);
+                assert!(is_told, "a status names {index}, which was not told");
                 self.status = Some(state);
                 if notable {
                     self.notice = Some(state);
