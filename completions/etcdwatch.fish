@@ -139,7 +139,7 @@ complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand rm" -s h -l help -d 
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l from-index -d 'Begin with the first event at or after index N, from history if it is there' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l after-index -d 'The same as --from-index M+1' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l count -d 'Stop after N events (with --stream)' -r -f
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l on-gap -d 'What is done when events were lost; by default \'resync\' with --stream, else \'fail\'' -r -f -a "resync\t'Declare the gap and print the state anew'
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l on-gap -d 'What is done when events were lost; by default \'resync\' for watch --stream, else \'fail\'' -r -f -a "resync\t'Declare the gap and print the state anew'
 diff\t'Declare the gap and print the differences'
 continue\t'Declare the gap and go on'
 fail\t'End with exit 5'"
@@ -179,7 +179,7 @@ complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l from-inde
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l after-index -d 'The same as --from-index M+1' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l to-index -d 'The last index; without it, the server\'s at the start' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l count -d 'Stop after N events' -r -f
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l on-gap -d 'What is done when events were lost; by default \'resync\' with --stream, else \'fail\'' -r -f -a "resync\t'Declare the gap and print the state anew'
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l on-gap -d 'What is done when events were lost; by default \'resync\' for watch --stream, else \'fail\'' -r -f -a "resync\t'Declare the gap and print the state anew'
 diff\t'Declare the gap and print the differences'
 continue\t'Declare the gap and go on'
 fail\t'End with exit 5'"

@@ -10,14 +10,13 @@
 # one. ETCDWATCH_ETCD=/path/to/etcd takes one of yours.
 set -euo pipefail
 
+usage='examples/quickstart.sh [--api v2|v3]'
 api=v2
-case $# in
-  0) ;;
-  *) [ "$#" = 2 ] && [ "$1" = --api ] && [[ $2 == v[23] ]] || {
-    echo "quickstart: it is examples/quickstart.sh [--api v2|v3]" >&2
-    exit 2
-  }
-    api=$2 ;;
+case "$*" in
+  '' | '--api v2' | '--api 2' | --api=v2 | --api=2) ;;
+  '--api v3' | '--api 3' | --api=v3 | --api=3) api=v3 ;;
+  -h | --help) echo "$usage: shows what etcdwatch does, with a throwaway etcd"; exit ;;
+  *) echo "quickstart: it is $usage" >&2; exit 2 ;;
 esac
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -173,13 +172,13 @@ step "replay prints the events of history and ends. Here from the first write on
 run etcdwatch replay -r /demo --from-index "$first"
 
 if command -v jq >/dev/null; then
-  step "With -o json each record is an object on a line of its own, as etcd's v2 API serves it:" \
-    "ready for jq."
+  step "With -o json each record is an object on a line of its own, in the shape that etcd's v2 API" \
+    "has: ready for jq."
   show "etcdwatch replay -r /demo --from-index $first -o json | jq -c '[.action, .node.key, .node.value]'"
   etcdwatch replay -r /demo --from-index "$first" -o json |
     jq -c '[.action, .node.key, .node.value]'
 else
-  step "With -o json each record is an object on a line of its own, as etcd's v2 API serves it."
+  step "With -o json each record is an object on a line of its own, in the shape of etcd's v2 API."
   run etcdwatch replay -r /demo --from-index "$first" -o json
 fi
 

@@ -284,7 +284,7 @@ fn failure_hint(failure: &Failure) -> Option<String> {
              none"
         }
         Failure::ApiOff { api: Api::V3, .. } => {
-            "etcd serves the gateway from 3.4 on, unless it is started with \
+            "etcd serves the gateway from 3.3 on, unless it is started with \
              --enable-grpc-gateway=false"
         }
         Failure::NotEtcd(_) => "check the endpoint: the client port of etcd is usually 2379",

@@ -85,7 +85,9 @@ impl<T: Send + 'static> Inbox<T> {
     /// Where signal handlers can't be installed.
     pub fn new(settings: &Settings, doing: &'static str, key: &str) -> Result<Self, Error> {
         let now = Instant::now();
-        let enabled = settings.stderr_is_terminal && !settings.quiet;
+        // The reader of a pipe may write to the same terminal, with no regard for the spinner.
+        let is_alone = settings.stderr_is_terminal && !settings.stdout_is_pipe;
+        let enabled = is_alone && !settings.quiet;
         let deadline = settings.timeout.map(|timeout| (now + timeout, timeout));
         let (sender, messages) = mpsc::channel();
         let signals = sender.clone();

@@ -4,7 +4,10 @@
 //! done. Out of scope: what the commands do with it.
 
 use std::ffi::OsString;
+use std::fs::File;
 use std::io::IsTerminal;
+use std::os::fd::AsFd;
+use std::os::unix::fs::FileTypeExt as _;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -69,6 +72,8 @@ pub struct Settings {
     pub stdout_is_terminal: bool,
     /// Standard error is a terminal.
     pub stderr_is_terminal: bool,
+    /// Whether standard output is a pipe: whoever reads it may write to the same terminal.
+    pub stdout_is_pipe: bool,
 }
 
 /// A server's address.
@@ -177,6 +182,14 @@ pub struct Surroundings<'e> {
     pub stdout_is_terminal: bool,
     /// Standard error is a terminal.
     pub stderr_is_terminal: bool,
+    /// Whether standard output is a pipe: whoever reads it may write to the same terminal.
+    pub stdout_is_pipe: bool,
+}
+
+fn is_pipe(stream: &impl AsFd) -> bool {
+    let copy = stream.as_fd().try_clone_to_owned();
+    let metadata = copy.and_then(|copy| File::from(copy).metadata());
+    metadata.is_ok_and(|metadata| metadata.file_type().is_fifo())
 }
 
 impl Surroundings<'_> {
@@ -187,6 +200,7 @@ impl Surroundings<'_> {
             variable: &|name| std::env::var_os(name),
             stdout_is_terminal: std::io::stdout().is_terminal(),
             stderr_is_terminal: std::io::stderr().is_terminal(),
+            stdout_is_pipe: is_pipe(&std::io::stdout()),
         }
     }
 
@@ -268,6 +282,7 @@ impl Settings {
             max_event: global.max_event,
             stdout_is_terminal: around.stdout_is_terminal,
             stderr_is_terminal: around.stderr_is_terminal,
+            stdout_is_pipe: around.stdout_is_pipe,
         })
     }
 }
@@ -403,6 +418,7 @@ mod tests {
             variable: &variable,
             stdout_is_terminal: true,
             stderr_is_terminal: true,
+            stdout_is_pipe: false,
         };
         Settings::resolve(&cli, around)
     }

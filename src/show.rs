@@ -182,7 +182,7 @@ impl Viewer<'_> {
     ) -> Result<Ended, Stop> {
         let place = usize::from(other.is_none());
         if !scope.key.is_path() && self.settings.authorization.is_some() {
-            let why = "v3: a user is not supported with v3 in this version";
+            let why = "with v3 a user is not supported in this version";
             return Err(Error::Usage(why.to_owned()).into());
         }
         let running = self.start(scope.clone(), http, inbox, place);
@@ -214,7 +214,7 @@ impl Viewer<'_> {
                     running.give_up();
                     let key = &self.show.watched.key;
                     let notice = format!(
-                        "v2 has nothing at {key}: v3 is watched instead, as --api v3 asks for"
+                        "v2 has nothing at {key}: v3 is watched instead; --api v3 says so at once"
                     );
                     inbox.screen.notice("api", &notice);
                     return Ok(Ended::Elsewhere);

@@ -166,6 +166,7 @@ fn every_example_is_a_command_line_that_is_accepted() {
                 variable: &|name| run.variables.get(name).map(OsString::from),
                 stdout_is_terminal: false,
                 stderr_is_terminal: false,
+                stdout_is_pipe: false,
             };
             let settings = Settings::resolve(&cli, around);
             assert!(settings.is_ok(), "{:?}: {settings:?}", example.lines);

@@ -1,6 +1,6 @@
 //! `get`.
 
-use super::request::{self, Client, parse_key};
+use super::request::{self, Client, parse_key, parse_literal};
 use super::transaction;
 use crate::cli;
 use crate::error::Error;
@@ -60,7 +60,12 @@ impl Wanted {
     }
 
     fn by_v3(&self, client: &Client) -> Result<Vec<u8>, Error> {
-        let (key, recursive) = (self.typed.key.as_bytes(), self.typed.recursive);
+        let recursive = self.typed.recursive;
+        let key = if self.typed.prefix {
+            self.typed.key.as_bytes()
+        } else {
+            parse_literal(&self.typed.key)?
+        };
         let request = match (self.typed.prefix, recursive) {
             (true, _) => v3::list(&[Span::beginning_with(key)]),
             (false, true) => v3::list(&[Span::of(key), Span::below(key)]),

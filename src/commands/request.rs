@@ -137,7 +137,7 @@ impl Client {
             cli::Api::V2 => v2(),
             cli::Api::V3 => self.by_v3("--api v3", v3),
             cli::Api::Auto => match v2() {
-                Err(error) if error.is_api_off() => self.by_v3("v3", v3),
+                Err(error) if error.is_api_off() => self.by_v3("v2 is off", v3),
                 Err(error) if error.is_not_found() && !self.has_user => {
                     let answer = v3();
                     let is_silent = |answer: &Error| match answer.exit() {
@@ -149,9 +149,7 @@ impl Client {
                     if answer.as_ref().is_err_and(is_silent) {
                         return Err(error);
                     }
-                    self.note(
-                        "v2 does not have the key: v3 is spoken instead, as --api v3 asks for",
-                    );
+                    self.note_elsewhere();
                     answer
                 }
                 other => other,
@@ -172,8 +170,8 @@ impl Client {
             return Err(Error::Usage(format!("{asked} needs --api v3")));
         }
         if self.has_user {
-            let why = "a user is not supported with v3 in this version";
-            return Err(Error::Usage(format!("{asked}: {why}")));
+            let why = format!("{asked}: with v3 a user is not supported in this version");
+            return Err(Error::Usage(why));
         }
         work()
     }
@@ -185,18 +183,8 @@ impl Client {
             return error;
         }
         let found = match self.api {
-            cli::Api::V2 => {
-                let request = v3::read_one(key.as_bytes(), true);
-                let found = transaction::send(self, &request);
-                found
-                    .is_ok_and(|found| !found.reply.pairs.is_empty())
-                    .then_some(Api::V3)
-            }
-            cli::Api::V3 => {
-                let found = Key::parse(key).map(|key| v2::read(&key, v2::Read::default()));
-                let found = found.is_ok_and(|request| self.send(&request).is_ok());
-                found.then_some(Api::V2)
-            }
+            cli::Api::V2 => self.has_by_v3(key).then_some(Api::V3),
+            cli::Api::V3 => self.read_by_v2(key).is_ok().then_some(Api::V2),
             cli::Api::Auto => None,
         };
         match found {
@@ -206,6 +194,46 @@ impl Client {
             },
             None => error,
         }
+    }
+
+    /// Likewise for what is to be done only where the key is not: where nobody said by which API,
+    /// it is looked first whether v3 has it.
+    ///
+    /// # Errors
+    /// Those of the API that was taken.
+    pub fn create_by_either<T>(
+        &self,
+        key: &str,
+        v2: impl FnOnce() -> Result<T, Error>,
+        v3: impl FnOnce() -> Result<T, Error>,
+    ) -> Result<T, Error> {
+        if self.api != cli::Api::Auto || self.has_user {
+            return self.by_either(v2, v3);
+        }
+        match self.read_by_v2(key) {
+            Err(error) if error.is_api_off() => self.by_v3("v2 is off", v3),
+            Err(error) if error.is_not_found() && self.has_by_v3(key) => {
+                self.note_elsewhere();
+                v3()
+            }
+            _ => v2(),
+        }
+    }
+
+    fn has_by_v3(&self, key: &str) -> bool {
+        if key.is_empty() {
+            return false;
+        }
+        let found = transaction::send(self, &v3::read_one(key.as_bytes(), true));
+        found.is_ok_and(|found| !found.reply.pairs.is_empty())
+    }
+
+    fn read_by_v2(&self, key: &str) -> Result<Answer, Error> {
+        self.send(&v2::read(&parse_key(key)?, v2::Read::default()))
+    }
+
+    fn note_elsewhere(&self) {
+        self.note("v2 does not have the key: v3 is spoken instead; --api v3 says so at once");
     }
 
     fn note(&self, notice: &str) {
@@ -277,6 +305,16 @@ fn write_failure(endpoint: &Endpoint, failure: Failure) -> Error {
 /// Where it is none.
 pub fn parse_key(typed: &str) -> Result<Key, Error> {
     Key::parse(typed).map_err(|error| Error::Usage(format!("key '{typed}': {error}")))
+}
+
+/// A key of v3 as it was typed, or what is wrong with it.
+///
+/// # Errors
+/// Where it is none.
+pub fn parse_literal(typed: &str) -> Result<&[u8], Error> {
+    Key::literal(typed)
+        .map(|_| typed.as_bytes())
+        .map_err(|error| Error::Usage(format!("key '{typed}': {error}")))
 }
 
 /// Runs `work` with a client, within the time that there is, and prints what it returns.

@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt as _;
 
-use super::request::{self, Client, parse_key};
+use super::request::{self, Client, parse_key, parse_literal};
 use super::{condition, record, transaction};
 use crate::cli;
 use crate::error::Error;
@@ -47,7 +47,11 @@ fn by_v3(typed: &cli::Rm, client: &Client, look: record::Look) -> Result<Vec<u8>
     if typed.dir {
         return Err(Error::Usage("--dir: v3 has no directories".to_owned()));
     }
-    let key = typed.key.as_bytes();
+    let key = if typed.prefix {
+        typed.key.as_bytes()
+    } else {
+        parse_literal(&typed.key)?
+    };
     let condition = v3::Condition {
         exists: None,
         value: typed.prev_value.clone().map(OsString::into_vec),

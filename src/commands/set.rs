@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::io::{self, Read as _};
 use std::os::unix::ffi::OsStringExt as _;
 
-use super::request::{self, Client, parse_key};
+use super::request::{self, Client, parse_key, parse_literal};
 use super::{condition, record, transaction};
 use crate::cli;
 use crate::error::Error;
@@ -28,10 +28,14 @@ pub fn run(typed: &cli::Set, settings: &Settings) -> Result<(), Stop> {
             Some(value) if value == "-" => Some(read_stdin(max)?),
             other => other.map(OsString::into_vec),
         };
-        client.by_either(
-            || by_v2(&typed, value.as_deref(), client, look),
-            || by_v3(&typed, value.as_deref(), client, look),
-        )
+        let v2 = || by_v2(&typed, value.as_deref(), client, look);
+        let v3 = || by_v3(&typed, value.as_deref(), client, look);
+        if typed.create {
+            // Two that take a lock must not get it from one API each.
+            client.create_by_either(&typed.key, v2, v3)
+        } else {
+            client.by_either(v2, v3)
+        }
     })
 }
 
@@ -69,7 +73,7 @@ fn by_v3(
             "--in-order is a command of v2 alone".to_owned(),
         ));
     }
-    let key = typed.key.as_bytes();
+    let key = parse_literal(&typed.key)?;
     let condition = v3::Condition {
         exists: exists(typed),
         value: typed.prev_value.clone().map(OsString::into_vec),

@@ -26,12 +26,9 @@ pub enum KeyError {
     /// `.` and `..`: etcd would take them as a path and answer for another key.
     #[error("a key has no '.' or '..' segments: etcd would resolve them to another key")]
     DotSegment,
-    /// Nothing at all, in v2.
-    #[error("a key is not empty; the root is '/'")]
+    /// Nothing at all.
+    #[error("a key is not empty; in v2 the root is '/', and in v3 --prefix '' is all keys")]
     Empty,
-    /// Nothing at all, in v3.
-    #[error("a key is not empty; --prefix '' is all keys")]
-    EmptyLiteral,
 }
 
 impl Key {
@@ -67,7 +64,7 @@ impl Key {
     /// Where it is empty.
     pub fn literal(typed: &str) -> Result<Self, KeyError> {
         if typed.is_empty() {
-            return Err(KeyError::EmptyLiteral);
+            return Err(KeyError::Empty);
         }
         Ok(Self {
             text: typed.to_owned(),
@@ -266,7 +263,7 @@ mod tests {
             recursive: true,
         };
         assert!(root.covers(b"/x", false) && !root.covers(b"x", false));
-        assert_eq!(Key::literal(""), Err(KeyError::EmptyLiteral));
+        assert_eq!(Key::literal(""), Err(KeyError::Empty));
     }
 
     #[test]

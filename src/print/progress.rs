@@ -137,7 +137,9 @@ impl Progress {
             let plural = if self.events == 1 { "" } else { "s" };
             let _ = write!(line, ", {} event{plural}, at index {index}", self.events);
         }
-        let _ = write!(line, ": {}", self.key);
+        if !self.key.is_empty() {
+            let _ = write!(line, ": {}", self.key);
+        }
         line
     }
 }

@@ -76,13 +76,21 @@ pub fn status(status: &Status, endpoint: &str, cause: &str, style: Style) -> Str
 }
 
 fn ours(index: Index, action: &str, key: &str, rest: &[&str], style: Style) -> String {
-    let mut fields = vec![index.to_string(), action.to_owned()];
+    let mut fields = Vec::new();
     for field in [key].iter().chain(rest) {
         let mut escaped = String::new();
         escape::text(field.as_bytes(), &mut escaped);
         fields.push(escaped);
     }
-    let line = fields.join(if style.aligned { "  " } else { "\t" });
+    let line = if style.aligned {
+        if let (Some(key), [_, ..]) = (fields.first_mut(), rest) {
+            *key = pad(key, KEY_WIDTH);
+        }
+        let action = pad(action, ACTION_WIDTH);
+        format!("{index:>INDEX_WIDTH$}  {action}  {}", fields.join("  "))
+    } else {
+        format!("{index}\t{action}\t{}", fields.join("\t"))
+    };
     if style.colored {
         format!("{}\n", line.yellow().bold())
     } else {
@@ -206,6 +214,13 @@ mod tests {
         };
         let out = gap(&lost, "/app", Style::default());
         assert_eq!(out, "1108\tgap\t/app\t10-1108\tpossible\thistoryCleared\n");
+        let aligned = Style {
+            aligned: true,
+            ..Style::default()
+        };
+        let expected =
+            "   1108  gap      /app                      10-1108  possible  historyCleared\n";
+        assert_eq!(gap(&lost, "/app", aligned), expected);
     }
 
     #[test]

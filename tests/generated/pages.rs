@@ -70,10 +70,7 @@ pub const ENVIRONMENT: &[(&str, &str)] = &[
         "The same, as older tools name it. The first of the three that is set and not empty \
          counts.",
     ),
-    (
-        "ETCDCTL_API",
-        "`2` or `3`, as for `--api`. In this version `watch` and `replay` refuse `3`.",
-    ),
+    ("ETCDCTL_API", "`2` or `3`, as for `--api`."),
     (
         "ETCDCTL_DIAL_TIMEOUT",
         "How long a connection may take, as for `--connect-timeout`.",
@@ -138,27 +135,38 @@ const ETCDWATCH: Page = Page {
         ),
         Text(
             "Unless `--api` or `ETCDCTL_API` says otherwise, v2 is spoken where the server has it \
-             on, else v3; and v3, with a notice, where v2 does not have the key and v3 does. That is \
-             decided once a run, and `--verbose` says how. v3 is not spoken with `--user` in this \
-             version.",
+             on, else v3; and v3, with a notice, where v2 does not have the key and v3 does: so `rm` \
+             removes it there, `set` with a condition finds it there, and `set` without one makes it \
+             in v2. That is decided once a run, and `--verbose` says how. What both have is shown as v2 has it. \
+             Where v3 is what you use, `export ETCDCTL_API=3` saves all doubt, and a request. v3 is \
+             not spoken with `--user` in this version.",
         ),
     ],
     sections: &[
         Section {
             title: "KEYS",
-            blocks: &[Text(
-                "A key is a path such as `/app/colour`. A missing leading `/` is added; `//` and a \
-                 trailing `/` are folded. The segments `.` and `..` are refused: etcd would take \
-                 them for another key. A segment that begins with `_` is hidden: it is neither \
-                 listed nor watched from above.",
-            )],
+            blocks: &[
+                Text(
+                    "By v2 a key is a path such as `/app/colour`. A missing leading `/` is added; \
+                     `//` and a trailing `/` are folded. The segments `.` and `..` are refused: \
+                     etcd would take them for another key. A segment that begins with `_` is \
+                     hidden: it is neither listed nor watched from above.",
+                ),
+                Text(
+                    "By v3 a key is taken as it is typed, and nothing is hidden: `app` and `/app` \
+                     are two keys. `--recursive` is the key and all below it, after a `/`; \
+                     `--prefix` all that begins so, and `--prefix ''` all keys there are. A key \
+                     that is not UTF-8 is shown, and can't be typed in this version.",
+                ),
+            ],
         },
         Section {
             title: "OUTPUT",
             blocks: &[
                 Text(
                     "Standard output has records and nothing else. Notices, errors and the spinner \
-                     are on standard error; the spinner only where that is a terminal. `--quiet` \
+                     are on standard error; the spinner only where that is a terminal and standard \
+                     output is no pipe, whose reader may write to the same terminal. `--quiet` \
                      leaves nothing but errors there.",
                 ),
                 Text(
@@ -198,7 +206,8 @@ const ETCDWATCH: Page = Page {
                 ]),
                 Text(
                     "Here the first is broken in two; it is one line. `errorCode`, `cause` and \
-                     `index` are etcd's own, where etcd itself said no. With exit code 5, \
+                     `index` are etcd's own, where etcd itself said no; by v3 a key that is not \
+                     there and a condition that does not hold have the codes of v2. With exit code 5, \
                      `lost` and `oldest` say what was lost and what can be had. A command line \
                      that can't be used is reported in the same form, with the kind `usage`. The lines \
                      of `--verbose` stay plain text.",
@@ -240,7 +249,8 @@ const ETCDWATCH: Page = Page {
             lines: &["etcdwatch watch --stream -r /app"],
         },
         Example {
-            explanation: "Which keys were removed, as far back as the server remembers:",
+            explanation: "Which keys were removed, as far back as the server remembers (by v3 with \
+                          `--prefix ''` for `-r /`):",
             lines: &[
                 "etcdwatch replay -r / --from-index oldest -o json |",
                 "  jq -r 'select(.action | IN(\"delete\",\"expire\",\"compareAndDelete\")) |",
@@ -363,8 +373,9 @@ const SET: Page = Page {
             title: "TIME TO LIVE",
             blocks: &[Text(
                 "With `--ttl` the key is removed when that time is over, and watches see the \
-                 action `expire`. etcd counts whole seconds, at least one. A later `set` without \
-                 `--ttl` makes the key permanent again.",
+                 action `expire`; by v3 it is `delete`, and can't be told from another removal. etcd \
+                 counts whole seconds, at least one. A later `set` without `--ttl` makes the key \
+                 permanent again.",
             )],
         },
         UNKNOWN_OUTCOME,

@@ -282,6 +282,18 @@ fn records_go_to_a_file_while_the_spinner_turns_on_the_terminal() {
 }
 
 #[test]
+fn no_spinner_is_drawn_where_the_reader_of_a_pipe_may_write_to_the_same_terminal() {
+    let ground = shared::any();
+    let watch = ["watch", "-r", ground.part(), "--timeout", "700ms"];
+    let script = r#""$0" "$@" | cat"#;
+    let terminal = ground.shell(script, &watch).on_terminal(24, 100);
+    // Longer than the spinner takes to appear, by the tool's own clock.
+    assert_eq!(terminal.wait(wait::LONG), 0);
+    assert!(contains(&terminal, b"700ms"));
+    assert!(!contains(&terminal, b"watching"));
+}
+
+#[test]
 fn stderr_to_a_file_gets_no_spinner_while_records_go_to_the_terminal() {
     let ground = shared::any();
     let directory = tempfile::tempdir().unwrap();

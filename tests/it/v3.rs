@@ -264,6 +264,39 @@ fn a_key_that_only_v3_has_is_found_with_a_notice() {
 }
 
 #[test]
+fn a_key_that_only_v3_has_is_not_created_by_v2() {
+    for ground in shared::each() {
+        let (two, three) = (ground.key("two"), ground.key("three"));
+        put(&ground, &three, b"v");
+        let output = ground.tool(&["set", "--create", &three, "w"]);
+        assert_no(&output, "key already exists");
+        assert!(output.stderr.contains("v3 is spoken"), "{output:?}");
+        let update = ground.tool(&["set", "--update", &three, "w"]);
+        assert_eq!(update.code, 0, "{update:?}");
+        assert!(update.stderr.contains("v3 is spoken"), "{update:?}");
+        assert_eq!(pair(&ground, &three)["value"], encode("w"));
+        let output = ground.tool(&["set", "--create", &two, "w"]);
+        assert_eq!((output.code, output.stderr.as_str()), (0, ""));
+        assert_eq!(pair(&ground, &two), Value::Null);
+    }
+}
+
+#[test]
+fn an_empty_key_is_refused_with_what_to_type_instead() {
+    let ground = shared::any();
+    for command in [
+        &["get", ""][..],
+        &["set", "", "v"],
+        &["rm", ""],
+        &["watch", ""],
+    ] {
+        let output = v3(&ground, command);
+        assert_eq!((output.code, output.stdout.as_str()), (2, ""), "{output:?}");
+        assert!(output.stderr.contains("--prefix ''"), "{output:?}");
+    }
+}
+
+#[test]
 fn the_answer_no_of_v3_is_told_where_v2_does_not_have_the_key() {
     for ground in shared::each() {
         let key = ground.key("k");
