@@ -423,7 +423,7 @@ _etcdwatch() {
             return 0
             ;;
         etcdwatch__subcmd__replay)
-            opts="-r -o -q -v -h --from-index --after-index --recursive --prefix --to-index --follow --prev --count --on-gap --expand --checkpoint --status --buffer --stale-after --endpoints --api --output --color --quiet --verbose --connect-timeout --timeout --user --password-file --cacert --cert --key --insecure-skip-tls-verify --proxy --max-event --help"
+            opts="-r -o -q -v -h --from-index --after-index --recursive --prefix --to-index --follow --count --prev --timestamps --utc --diff --format --on-gap --expand --checkpoint --status --buffer --stale-after --idle-timeout --only --match --changed --endpoints --api --output --color --quiet --verbose --connect-timeout --timeout --user --password-file --cacert --cert --key --insecure-skip-tls-verify --proxy --max-event --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -457,6 +457,13 @@ _etcdwatch() {
                     fi
                     return 0
                     ;;
+                --format)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
                 --on-gap)
                     COMPREPLY=($(compgen -W "resync diff continue fail" -- "${cur}"))
                     return 0
@@ -484,6 +491,24 @@ _etcdwatch() {
                     return 0
                     ;;
                 --stale-after)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --idle-timeout)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --only)
+                    COMPREPLY=($(compgen -W "get set create update delete expire compareAndSwap compareAndDelete" -- "${cur}"))
+                    return 0
+                    ;;
+                --match)
                     COMPREPLY=("${cur}")
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
                         compopt -o nospace
@@ -765,7 +790,7 @@ _etcdwatch() {
             return 0
             ;;
         etcdwatch__subcmd__watch)
-            opts="-r -o -q -v -h --recursive --prefix --stream --from-index --after-index --prev --count --snapshot --on-gap --expand --checkpoint --status --buffer --stale-after --endpoints --api --output --color --quiet --verbose --connect-timeout --timeout --user --password-file --cacert --cert --key --insecure-skip-tls-verify --proxy --max-event --help"
+            opts="-r -o -q -v -h --recursive --prefix --stream --from-index --after-index --count --snapshot --until --prev --timestamps --utc --diff --format --on-gap --expand --checkpoint --status --buffer --stale-after --idle-timeout --only --match --changed --exec-mode --on-exec-failure --debounce --grace --endpoints --api --output --color --quiet --verbose --connect-timeout --timeout --user --password-file --cacert --cert --key --insecure-skip-tls-verify --proxy --max-event --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -786,6 +811,20 @@ _etcdwatch() {
                     return 0
                     ;;
                 --count)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --until)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --format)
                     COMPREPLY=("${cur}")
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
                         compopt -o nospace
@@ -819,6 +858,46 @@ _etcdwatch() {
                     return 0
                     ;;
                 --stale-after)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --idle-timeout)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --only)
+                    COMPREPLY=($(compgen -W "get set create update delete expire compareAndSwap compareAndDelete" -- "${cur}"))
+                    return 0
+                    ;;
+                --match)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --exec-mode)
+                    COMPREPLY=($(compgen -W "each latest restart" -- "${cur}"))
+                    return 0
+                    ;;
+                --on-exec-failure)
+                    COMPREPLY=($(compgen -W "stop continue retry" -- "${cur}"))
+                    return 0
+                    ;;
+                --debounce)
+                    COMPREPLY=("${cur}")
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o nospace
+                    fi
+                    return 0
+                    ;;
+                --grace)
                     COMPREPLY=("${cur}")
                     if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
                         compopt -o nospace

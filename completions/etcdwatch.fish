@@ -139,6 +139,8 @@ complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand rm" -s h -l help -d 
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l from-index -d 'Begin with the first event at or after index N, from history if it is there' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l after-index -d 'The same as --from-index M+1' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l count -d 'Stop after N events (with --stream)' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l until -d 'Wait until KEY is so: exists, absent, value=V, value!=V or value~REGEX' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l format -d 'Print records by a template: {index} {action} {key} {value} {prev} {time}' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l on-gap -d 'What is done when events were lost; by default \'resync\' for watch --stream, else \'fail\'' -r -f -a "resync\t'Declare the gap and print the state anew'
 diff\t'Declare the gap and print the differences'
 continue\t'Declare the gap and go on'
@@ -146,6 +148,24 @@ fail\t'End with exit 5'"
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l checkpoint -d 'Resume where the last run stopped, and note there how far this one came' -r -F
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l buffer -d 'How many bytes of events may wait for a slow reader of the output' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l stale-after -d 'After how long without confirmation a notice says that the watch is stale' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l idle-timeout -d 'End with exit 124 after so long without an event' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l only -d 'Print only these actions' -r -f -a "get\t'A key of a state that was read'
+set\t'A value was written'
+create\t'A key was created that was not there'
+update\t'A key that was there was written'
+delete\t'A key was removed'
+expire\t'A key\'s time to live ran out'
+compareAndSwap\t'A value was written on a condition that held'
+compareAndDelete\t'A key was removed on a condition that held'"
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l match -d 'Print only keys that match; may be repeated' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l exec-mode -d 'What is done with events that come while the command runs' -r -f -a "each\t'Run it for every event in turn'
+latest\t'Run it for the newest once it has ended'
+restart\t'End it and run it for the newest'"
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l on-exec-failure -d 'What is done where the command fails' -r -f -a "stop\t'End with exit 123'
+continue\t'Go on with the next event'
+retry\t'Run it again, later and later'"
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l debounce -d 'Run the command only once nothing new has come for so long' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l grace -d 'How long the command may take to end when it is told to; then it is killed' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l endpoints -d 'The cluster\'s endpoints, tried in order' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l api -d 'The API to use' -r -f -a "auto\t'What the server has'
 v2\t'/v2/keys'
@@ -164,13 +184,17 @@ complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l cert -d 'T
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l key -d 'The key of the client\'s certificate (not in this version)' -r -F
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l proxy -d 'An HTTP proxy' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l max-event -d 'The largest event or reply that is taken' -r -f
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -s r -l recursive -d 'Watch all below it too'
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -s r -l recursive -d 'Watch all below them too'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l prefix -d 'Watch all that begins with KEY (v3)'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l stream -d 'Every event, until stopped'
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l prev -d 'Show the previous value'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l snapshot -d 'Print the present state first, with no gap between it and the events'
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l prev -d 'Show the previous value'
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l timestamps -d 'Show when each record was received'
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l utc -d 'Show times in UTC'
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l diff -d 'Show what became of a value of several lines, or of JSON, line by line'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l expand -d 'Print every key that a removed directory takes with it'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l status -d 'Add records of the watch\'s own state: live, stale, reconnecting'
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l changed -d 'Print only where the value is another than the one before'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -s q -l quiet -d 'No notices and no spinner on standard error; errors stay'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -s v -l verbose -d 'Show each request as a curl command, and each connection, on standard error'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l insecure-skip-tls-verify -d 'Don\'t check the server\'s certificate (not in this version)'
@@ -179,6 +203,7 @@ complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l from-inde
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l after-index -d 'The same as --from-index M+1' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l to-index -d 'The last index; without it, the server\'s at the start' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l count -d 'Stop after N events' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l format -d 'Print records by a template: {index} {action} {key} {value} {prev} {time}' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l on-gap -d 'What is done when events were lost; by default \'resync\' for watch --stream, else \'fail\'' -r -f -a "resync\t'Declare the gap and print the state anew'
 diff\t'Declare the gap and print the differences'
 continue\t'Declare the gap and go on'
@@ -186,6 +211,16 @@ fail\t'End with exit 5'"
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l checkpoint -d 'Resume where the last run stopped, and note there how far this one came' -r -F
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l buffer -d 'How many bytes of events may wait for a slow reader of the output' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l stale-after -d 'After how long without confirmation a notice says that the watch is stale' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l idle-timeout -d 'End with exit 124 after so long without an event' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l only -d 'Print only these actions' -r -f -a "get\t'A key of a state that was read'
+set\t'A value was written'
+create\t'A key was created that was not there'
+update\t'A key that was there was written'
+delete\t'A key was removed'
+expire\t'A key\'s time to live ran out'
+compareAndSwap\t'A value was written on a condition that held'
+compareAndDelete\t'A key was removed on a condition that held'"
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l match -d 'Print only keys that match; may be repeated' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l endpoints -d 'The cluster\'s endpoints, tried in order' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l api -d 'The API to use' -r -f -a "auto\t'What the server has'
 v2\t'/v2/keys'
@@ -204,12 +239,16 @@ complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l cert -d '
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l key -d 'The key of the client\'s certificate (not in this version)' -r -F
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l proxy -d 'An HTTP proxy' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l max-event -d 'The largest event or reply that is taken' -r -f
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -s r -l recursive -d 'Replay all below it too'
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -s r -l recursive -d 'Replay all below them too'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l prefix -d 'Replay all that begins with KEY (v3)'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l follow -d 'Go on as a stream, with no gap between'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l prev -d 'Show the previous value'
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l timestamps -d 'Show when each record was received'
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l utc -d 'Show times in UTC'
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l diff -d 'Show what became of a value of several lines, or of JSON, line by line'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l expand -d 'Print every key that a removed directory takes with it'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l status -d 'Add records of the watch\'s own state: live, stale, reconnecting'
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l changed -d 'Print only where the value is another than the one before'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -s q -l quiet -d 'No notices and no spinner on standard error; errors stay'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -s v -l verbose -d 'Show each request as a curl command, and each connection, on standard error'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l insecure-skip-tls-verify -d 'Don\'t check the server\'s certificate (not in this version)'

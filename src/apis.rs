@@ -21,34 +21,42 @@ const MAX_REPLY: usize = 4096;
 /// What is watched, as it was typed.
 #[derive(Clone, Debug)]
 pub struct Watched {
-    /// The key.
-    pub key: String,
-    /// With all below it.
+    /// The keys, at least one.
+    pub keys: Vec<String>,
+    /// With all below them.
     pub recursive: bool,
     /// With all that begins so (v3).
     pub prefix: bool,
 }
 
 impl Watched {
+    /// The keys as they are named to a person.
+    #[must_use]
+    pub fn name(&self) -> String {
+        self.keys.join(" ")
+    }
+
     /// What that is by each API that may be spoken, in the order in which they are tried.
     ///
     /// # Errors
     /// Where it is nothing.
     pub fn scopes(&self, asked: cli::Api) -> Result<Vec<Scope>, Error> {
-        let scope = |key: Result<Key, KeyError>| {
-            let key = key.map_err(|error| Error::Usage(format!("key '{}': {error}", self.key)))?;
-            Ok(Scope {
-                key,
-                recursive: self.recursive,
-            })
+        let scope = |parse: &dyn Fn(&str) -> Result<Key, KeyError>| {
+            let parts = self.keys.iter().map(|key| {
+                let parsed = parse(key);
+                let parsed = parsed.map_err(|error| Error::Usage(format!("key '{key}': {error}")));
+                Ok(Scope::new(parsed?, self.recursive))
+            });
+            let parts: Vec<Scope> = parts.collect::<Result<_, Error>>()?;
+            Scope::several(&parts).map_err(|error| Error::Usage(error.to_string()))
         };
-        let v2 = || scope(Key::parse(&self.key));
+        let v2 = || scope(&Key::parse);
         let v3 = || {
-            scope(if self.prefix {
-                Ok(Key::prefix(&self.key))
+            if self.prefix {
+                scope(&|key| Ok(Key::prefix(key)))
             } else {
-                Key::literal(&self.key)
-            })
+                scope(&Key::literal)
+            }
         };
         match (asked, self.prefix) {
             (cli::Api::V2, true) => Err(Error::Usage("--prefix needs --api v3".to_owned())),
@@ -65,21 +73,25 @@ pub fn name(scope: &Scope) -> &'static str {
     if scope.key.is_path() { "v2" } else { "v3" }
 }
 
-/// Whether v2 is on and has nothing at `key`, while v3 has something in `other`. Where that can't
+/// Whether v2 is on and has nothing in `scope`, while v3 has something in `other`. Where that can't
 /// be told, it is not so.
 #[must_use]
-pub fn is_elsewhere(http: &Http, endpoints: &[Endpoint], key: &Key, other: &Scope) -> bool {
-    for endpoint in endpoints {
+pub fn is_elsewhere(http: &Http, endpoints: &[Endpoint], scope: &Scope, other: &Scope) -> bool {
+    'endpoints: for endpoint in endpoints {
         let connection = http.connection();
-        let read = connection
-            .send(endpoint, &v2::read(key, v2::Read::default()), LIMITS)
-            .and_then(|reply| reply.read_whole(MAX_REPLY));
-        match read {
-            Ok(body) if !is_empty(&body) => return false,
-            Ok(_) => {}
-            Err(Failure::Refused(refusal)) if fault::is_absent(refusal.fault.code) => {}
-            Err(Failure::Unreachable(_) | Failure::Cut(_) | Failure::Silent(_)) => continue,
-            Err(_) => return false,
+        for part in scope.parts() {
+            let read = connection
+                .send(endpoint, &v2::read(&part.key, v2::Read::default()), LIMITS)
+                .and_then(|reply| reply.read_whole(MAX_REPLY));
+            match read {
+                Ok(body) if !is_empty(&body) => return false,
+                Ok(_) => {}
+                Err(Failure::Refused(refusal)) if fault::is_absent(refusal.fault.code) => {}
+                Err(Failure::Unreachable(_) | Failure::Cut(_) | Failure::Silent(_)) => {
+                    continue 'endpoints;
+                }
+                Err(_) => return false,
+            }
         }
         let found = connection
             .send(endpoint, &v3::any(other), LIMITS)
@@ -105,7 +117,7 @@ mod tests {
 
     fn watched(prefix: bool) -> Watched {
         Watched {
-            key: "a".to_owned(),
+            keys: vec!["a".to_owned()],
             recursive: !prefix,
             prefix,
         }

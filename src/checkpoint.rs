@@ -29,6 +29,9 @@ pub struct Checkpoint {
     /// The cluster's id.
     pub cluster: String,
     key: String,
+    /// Several, which lie below that one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    keys: Vec<String>,
     recursive: bool,
     /// The key stands for all that begins with it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -60,8 +63,9 @@ impl Checkpoint {
             api: api(scope).to_owned(),
             cluster,
             key: scope.key.as_str().to_owned(),
-            recursive: scope.recursive,
-            prefix: scope.key.is_prefix(),
+            keys: keys(scope),
+            recursive: mode(scope).0,
+            prefix: mode(scope).1,
             index,
             last,
             begun: None,
@@ -84,7 +88,7 @@ impl Checkpoint {
 
     /// Why it is of no use for a watch on `scope`.
     fn mismatch(&self, scope: &Scope) -> Option<String> {
-        let mode = |recursive, prefix| match (recursive, prefix) {
+        let called = |(recursive, prefix)| match (recursive, prefix) {
             (_, true) => "with --prefix",
             (true, _) => "with -r",
             _ => "without -r",
@@ -95,18 +99,29 @@ impl Checkpoint {
                 self.etcdwatch
             ));
         }
-        if self.key != scope.key.as_str() {
-            return Some(format!(
-                "it is of the key {}, and not {}",
-                self.key, scope.key
-            ));
+        let own = match self.keys.as_slice() {
+            [] => self.key.clone(),
+            several => several.join(" "),
+        };
+        if self.key != scope.key.as_str() || self.keys != keys(scope) {
+            return Some(format!("it is of the key {own}, and not {}", scope.name()));
         }
-        let (is, wanted) = (
-            mode(self.recursive, self.prefix),
-            mode(scope.recursive, scope.key.is_prefix()),
-        );
+        let is = called((self.recursive, self.prefix));
+        let wanted = called(mode(scope));
         (is != wanted).then(|| format!("it is of a watch {is}, and not {wanted}"))
     }
+}
+
+/// The keys, where there are several.
+fn keys(scope: &Scope) -> Vec<String> {
+    let parts = scope.parts().iter().filter(|_| scope.is_several());
+    parts.map(|part| part.key.as_str().to_owned()).collect()
+}
+
+/// Whether all below is watched, and whether all that begins so; of several keys it is one for all.
+fn mode(scope: &Scope) -> (bool, bool) {
+    let first = scope.parts().first().unwrap_or(scope);
+    (first.recursive, first.key.is_prefix())
 }
 
 /// The API that a watch on `scope` speaks.
@@ -238,10 +253,7 @@ mod tests {
     use std::os::unix::fs::PermissionsExt as _;
 
     fn scope(key: &str, recursive: bool) -> Scope {
-        Scope {
-            key: Key::parse(key).unwrap(),
-            recursive,
-        }
+        Scope::new(Key::parse(key).unwrap(), recursive)
     }
 
     fn checkpoint(index: u64) -> Checkpoint {
@@ -334,10 +346,7 @@ mod tests {
     fn it_says_by_which_api_it_goes_on() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("checkpoint");
-        let by_v3 = |key| Scope {
-            key,
-            recursive: true,
-        };
+        let by_v3 = |key| Scope::new(key, true);
         let both = [scope("/a", true), by_v3(Key::literal("/a").unwrap())];
         let (store, _) = Store::open(&path, &both).unwrap();
         let last = checkpoint(7).last;

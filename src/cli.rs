@@ -20,6 +20,10 @@ use std::time::Duration;
 use clap::builder::styling::{AnsiColor, Styles};
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 
+use crate::filter::Pattern;
+use crate::print::template::Template;
+use crate::wait::Condition;
+
 /// As cargo and ripgrep colour their help.
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Green.on_default().bold())
@@ -183,6 +187,11 @@ pub enum Command {
         override_usage = "etcdwatch replay [OPTIONS] <--from-index <N|oldest>|--after-index <M>> <KEY>"
     )]
     Replay(Replay),
+    /// Compare a subtree with a file, and print what differs
+    ///
+    /// A line a key: '+' is only in etcd, '-' only in the file, and '~' differs, with both
+    /// values. Exit 0 where nothing does, 1 where something does.
+    Check(Check),
     /// Print a completion script for a shell
     Completions(Completions),
 }
@@ -190,9 +199,11 @@ pub enum Command {
 /// What is typed after `get`.
 #[derive(Args, Clone, Debug)]
 pub struct Get {
-    /// The key; in v2 a missing leading '/' is added
-    #[arg(value_hint = ValueHint::Other)]
-    pub key: String,
+    /// The keys; in v2 a missing leading '/' is added
+    ///
+    /// Of several, each is printed as key TAB value; with -o json one object a line.
+    #[arg(required = true, value_name = "KEY", value_hint = ValueHint::Other)]
+    pub keys: Vec<String>,
     /// Print all below a directory, as key TAB value
     #[arg(short, long)]
     pub recursive: bool,
@@ -275,10 +286,13 @@ pub struct Rm {
 /// What is typed after `watch`.
 #[derive(Args, Clone, Debug)]
 pub struct Watch {
-    /// The key; it need not exist
-    #[arg(value_hint = ValueHint::Other)]
-    pub key: String,
-    /// Watch all below it too
+    /// The keys; they need not exist
+    ///
+    /// Several are watched as one, in one order: all of what lies above them is asked for, and
+    /// what is not wanted left out.
+    #[arg(required = true, value_name = "KEY", value_hint = ValueHint::Other)]
+    pub keys: Vec<String>,
+    /// Watch all below them too
     #[arg(short, long)]
     pub recursive: bool,
     /// Watch all that begins with KEY (v3)
@@ -293,33 +307,83 @@ pub struct Watch {
     /// The same as --from-index M+1
     #[arg(long, value_hint = ValueHint::Other, value_name = "M", conflicts_with = "from_index")]
     pub after_index: Option<u64>,
-    /// Show the previous value
-    #[arg(long)]
-    pub prev: bool,
     /// Stop after N events (with --stream)
     #[arg(long, value_hint = ValueHint::Other, value_name = "N", requires = "stream", value_parser = count)]
     pub count: Option<u64>,
     /// Print the present state first, with no gap between it and the events
     #[arg(long, conflicts_with_all = ["from_index", "after_index"])]
     pub snapshot: bool,
+    /// Wait until KEY is so: exists, absent, value=V, value!=V or value~REGEX
+    ///
+    /// The record that makes it so is printed, and the run ends with 0; at once where it is so
+    /// already. Of several keys each has to be so. See --timeout.
+    #[arg(
+        long,
+        value_hint = ValueHint::Other, value_name = "CONDITION", value_parser = Condition::parse,
+        conflicts_with_all = ["count", "from_index", "after_index", "checkpoint"]
+    )]
+    pub until: Option<Condition>,
+    /// How records look.
+    #[command(flatten)]
+    pub reading: Reading,
     /// Options of all watches.
     #[command(flatten)]
     pub watching: Watching,
+    /// A command that is run for each event, instead of printing it (with --stream)
+    ///
+    /// It is run directly, never through a shell, with the event as JSON on its standard input
+    /// and ETCD_WATCH_ACTION, ETCD_WATCH_KEY, ETCD_WATCH_VALUE and ETCD_WATCH_MODIFIED_INDEX in
+    /// its environment.
+    #[arg(
+        last = true, value_name = "CMD", value_hint = ValueHint::CommandWithArguments,
+        requires = "stream", conflicts_with_all = ["until", "format", "diff", "timestamps", "prev"]
+    )]
+    pub command: Vec<OsString>,
+    /// What is done with events that come while the command runs
+    ///
+    /// 'each' runs it for every event in turn. 'latest' runs it for the newest once it has
+    /// ended. 'restart' ends it, and all that it has started, and runs it for the newest.
+    #[arg(
+        long,
+        value_enum,
+        value_name = "MODE",
+        default_value = "each",
+        requires = "command"
+    )]
+    pub exec_mode: ExecMode,
+    /// What is done where the command fails
+    ///
+    /// 'stop' ends the run with exit 123. 'continue' goes on with the next event. 'retry' runs
+    /// it again, after 1 s, 2 s and so on up to a minute.
+    #[arg(
+        long,
+        value_enum,
+        value_name = "WHAT",
+        default_value = "stop",
+        requires = "command"
+    )]
+    pub on_exec_failure: OnExecFailure,
+    /// Run the command only once nothing new has come for so long
+    #[arg(long, value_hint = ValueHint::Other, value_name = "DURATION", value_parser = duration, requires = "command")]
+    pub debounce: Option<Duration>,
+    /// How long the command may take to end when it is told to; then it is killed
+    #[arg(long, value_hint = ValueHint::Other, value_name = "DURATION", value_parser = duration, default_value = "10s", requires = "command")]
+    pub grace: Duration,
 }
 
 /// What is typed after `replay`.
 #[derive(Args, Clone, Debug)]
 pub struct Replay {
-    /// The key
-    #[arg(value_hint = ValueHint::Other)]
-    pub key: String,
+    /// The keys; several are replayed as one, in one order
+    #[arg(required = true, value_name = "KEY", value_hint = ValueHint::Other)]
+    pub keys: Vec<String>,
     /// The first index, or 'oldest' for the oldest event that the server has
     #[arg(long, value_hint = ValueHint::Other, value_name = "N|oldest", alias = "rev", value_parser = from, required_unless_present = "after_index")]
     pub from_index: Option<From>,
     /// The same as --from-index M+1
     #[arg(long, value_hint = ValueHint::Other, value_name = "M", conflicts_with = "from_index")]
     pub after_index: Option<u64>,
-    /// Replay all below it too
+    /// Replay all below them too
     #[arg(short, long)]
     pub recursive: bool,
     /// Replay all that begins with KEY (v3)
@@ -331,15 +395,40 @@ pub struct Replay {
     /// Go on as a stream, with no gap between
     #[arg(long, conflicts_with = "to_index")]
     pub follow: bool,
-    /// Show the previous value
-    #[arg(long)]
-    pub prev: bool,
     /// Stop after N events
     #[arg(long, value_hint = ValueHint::Other, value_name = "N", value_parser = count)]
     pub count: Option<u64>,
+    /// How records look.
+    #[command(flatten)]
+    pub reading: Reading,
     /// Options of all watches.
     #[command(flatten)]
     pub watching: Watching,
+}
+
+/// How records look.
+#[derive(Args, Clone, Debug)]
+pub struct Reading {
+    /// Show the previous value
+    #[arg(long)]
+    pub prev: bool,
+    /// Show when each record was received
+    ///
+    /// As RFC 3339 with milliseconds, in local time; with -o json as receivedAt.
+    #[arg(long)]
+    pub timestamps: bool,
+    /// Show times in UTC
+    #[arg(long)]
+    pub utc: bool,
+    /// Show what became of a value of several lines, or of JSON, line by line
+    #[arg(long)]
+    pub diff: bool,
+    /// Print records by a template: {index} {action} {key} {value} {prev} {time}
+    ///
+    /// '{{' and '}}' are braces; \t, \n, \r, \0 and \\ stand for what they do in printf. Fields
+    /// are escaped, unless the template has a \0 and standard output is no terminal.
+    #[arg(long, value_hint = ValueHint::Other, value_name = "TEMPLATE", value_parser = Template::parse, conflicts_with_all = ["prev", "diff", "timestamps"])]
+    pub format: Option<Template>,
 }
 
 /// Options of all watches.
@@ -378,6 +467,80 @@ pub struct Watching {
     /// Another notice says when it is live again.
     #[arg(long, value_hint = ValueHint::Other, value_name = "DURATION", default_value = "30s", value_parser = duration)]
     pub stale_after: Duration,
+    /// End with exit 124 after so long without an event
+    ///
+    /// Only what is printed counts.
+    #[arg(long, value_hint = ValueHint::Other, value_name = "DURATION", value_parser = duration)]
+    pub idle_timeout: Option<Duration>,
+    /// Print only these actions
+    ///
+    /// Separated by commas. What is told of a state is 'get'. Gaps and what else is etcdwatch's
+    /// own is printed all the same.
+    #[arg(
+        long,
+        value_enum,
+        value_name = "ACTION[,ACTION…]",
+        value_delimiter = ','
+    )]
+    pub only: Vec<Action>,
+    /// Print only keys that match; may be repeated
+    ///
+    /// '*' and '?' stay within a segment, '**' does not; without a '/' it is the last segment
+    /// that has to match.
+    #[arg(long = "match", value_hint = ValueHint::Other, value_name = "GLOB", value_parser = Pattern::parse)]
+    pub patterns: Vec<Pattern>,
+    /// Print only where the value is another than the one before
+    #[arg(long)]
+    pub changed: bool,
+}
+
+/// The actions of `--only`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[value(rename_all = "camelCase")]
+pub enum Action {
+    /// A key of a state that was read
+    Get,
+    /// A value was written
+    Set,
+    /// A key was created that was not there
+    Create,
+    /// A key that was there was written
+    Update,
+    /// A key was removed
+    Delete,
+    /// A key's time to live ran out
+    Expire,
+    /// A value was written on a condition that held
+    CompareAndSwap,
+    /// A key was removed on a condition that held
+    CompareAndDelete,
+}
+
+/// What is typed after `check`.
+#[derive(Args, Clone, Debug)]
+pub struct Check {
+    /// The file: nested JSON or YAML, flat JSON, or what 'get -r -o json' printed; '-' is
+    /// standard input
+    #[arg(value_hint = ValueHint::FilePath)]
+    pub file: PathBuf,
+    /// The key that the names in the file lie below
+    #[arg(value_hint = ValueHint::Other)]
+    pub key: String,
+    /// Leave out keys that match; may be repeated
+    ///
+    /// '*' and '?' stay within a segment, '**' does not; without a '/' it is the last segment
+    /// that has to match.
+    #[arg(long, value_hint = ValueHint::Other, value_name = "GLOB", value_parser = Pattern::parse)]
+    pub ignore: Vec<Pattern>,
+    /// More keys may be in etcd than in the file
+    #[arg(long)]
+    pub subset: bool,
+    /// Wait until nothing differs; past --timeout, exit 124
+    #[arg(long, conflicts_with = "watch")]
+    pub wait: bool,
+    /// Go on, and print whatever comes to differ, and '=' what does so no longer
+    #[arg(long)]
+    pub watch: bool,
 }
 
 /// What is typed after `completions`.
@@ -418,6 +581,28 @@ pub enum Color {
     Always,
     /// No colours
     Never,
+}
+
+/// `--exec-mode`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ExecMode {
+    /// Run it for every event in turn
+    Each,
+    /// Run it for the newest once it has ended
+    Latest,
+    /// End it and run it for the newest
+    Restart,
+}
+
+/// `--on-exec-failure`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum OnExecFailure {
+    /// End with exit 123
+    Stop,
+    /// Go on with the next event
+    Continue,
+    /// Run it again, later and later
+    Retry,
 }
 
 /// `--on-gap`.

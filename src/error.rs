@@ -53,6 +53,20 @@ pub enum Error {
     /// `--timeout` ran out.
     #[error("timed out after {}", humantime::format_duration(*.0))]
     TimedOut(std::time::Duration),
+    /// `--idle-timeout` ran out.
+    #[error("no event for {}", humantime::format_duration(*.0))]
+    Idle(std::time::Duration),
+    /// A command failed.
+    #[error("the command {0}")]
+    CommandFailed(String),
+    /// A command can't be run.
+    #[error("the command '{program}' can't be run: {source}")]
+    Unrunnable {
+        /// Its program.
+        program: String,
+        /// Why.
+        source: std::io::Error,
+    },
     /// Standard output could not be written.
     #[error("standard output could not be written: {0}")]
     Output(std::io::Error),
@@ -85,7 +99,12 @@ impl Error {
             Self::Elsewhere { error, .. } => error.exit(),
             Self::OutcomeUnknown { .. } => Exit::Unknown,
             Self::Lost { .. } => Exit::Lost,
-            Self::TimedOut(_) => Exit::TimedOut,
+            Self::TimedOut(_) | Self::Idle(_) => Exit::TimedOut,
+            Self::CommandFailed(_) => Exit::CommandFailed,
+            Self::Unrunnable { source, .. } => match source.kind() {
+                std::io::ErrorKind::NotFound => Exit::CommandNotFound,
+                _ => Exit::CommandUnrunnable,
+            },
             Self::Output(_) | Self::Checkpoint { .. } => Exit::Output,
         }
     }
@@ -101,6 +120,9 @@ impl Error {
             Self::OutcomeUnknown { .. } => "outcomeUnknown",
             Self::Lost { .. } => "eventsLost",
             Self::TimedOut(_) => "timeout",
+            Self::Idle(_) => "idleTimeout",
+            Self::CommandFailed(_) => "commandFailed",
+            Self::Unrunnable { .. } => "commandUnrunnable",
             Self::Output(_) => "output",
             Self::Checkpoint { .. } => "checkpoint",
             Self::Failed { failure, .. } => match failure {

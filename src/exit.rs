@@ -21,8 +21,14 @@ pub enum Exit {
     Unknown,
     /// Output could not be written.
     Output,
+    /// A command that was run failed.
+    CommandFailed,
     /// `--timeout` ran out.
     TimedOut,
+    /// A command can't be run.
+    CommandUnrunnable,
+    /// There is no such command.
+    CommandNotFound,
     /// SIGHUP.
     HungUp,
     /// SIGINT.
@@ -33,7 +39,7 @@ pub enum Exit {
 
 impl Exit {
     /// Every way to end, in the order of the codes.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 16] = [
         Self::Done,
         Self::No,
         Self::Usage,
@@ -43,7 +49,10 @@ impl Exit {
         Self::NotEtcd,
         Self::Unknown,
         Self::Output,
+        Self::CommandFailed,
         Self::TimedOut,
+        Self::CommandUnrunnable,
+        Self::CommandNotFound,
         Self::HungUp,
         Self::Interrupted,
         Self::Terminated,
@@ -62,7 +71,10 @@ impl Exit {
             Self::NotEtcd => 6,
             Self::Unknown => 7,
             Self::Output => 74,
+            Self::CommandFailed => 123,
             Self::TimedOut => 124,
+            Self::CommandUnrunnable => 126,
+            Self::CommandNotFound => 127,
             Self::HungUp => 129,
             Self::Interrupted => 130,
             Self::Terminated => 143,
@@ -94,7 +106,12 @@ impl Exit {
             Self::Output => {
                 "Standard output or the checkpoint could not be written, for example to a full disk."
             }
-            Self::TimedOut => "--timeout ran out.",
+            Self::CommandFailed => {
+                "A command that was run for an event failed, and --on-exec-failure stop was in force."
+            }
+            Self::TimedOut => "--timeout or --idle-timeout ran out.",
+            Self::CommandUnrunnable => "The command can't be run.",
+            Self::CommandNotFound => "There is no such command.",
             Self::HungUp => "Ended by SIGHUP, after the records already received were written.",
             Self::Interrupted => {
                 "Ended by Ctrl-C, after the records already received were written."

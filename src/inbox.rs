@@ -15,6 +15,7 @@ use rustix::event::{PollFd, PollFlags, poll};
 
 use crate::cli;
 use crate::error::Error;
+use crate::exec::child::kill_current;
 use crate::exit::Exit;
 use crate::http::Log;
 use crate::print::progress::Progress;
@@ -70,6 +71,8 @@ pub struct Inbox<T> {
     messages: Receiver<Message<T>>,
     sender: Sender<Message<T>>,
     deadline: Option<(Instant, Duration)>,
+    /// Since when nothing was heard, and for how long that may last.
+    idle: Option<(Instant, Duration)>,
     /// The run ends when nobody reads its output any more: of a watch that waits, no write
     /// would tell.
     heeds_reader: bool,
@@ -93,12 +96,12 @@ impl<T: Send + 'static> Inbox<T> {
         let signals = sender.clone();
         let stopping = Arc::new(AtomicU8::new(0));
         let stop = Arc::clone(&stopping);
-        signal::listen(move |exit| {
+        let first = move |exit: Exit| {
             stop.store(exit.code(), Ordering::Relaxed);
             // Nobody listens any more: the run is ending anyway.
             let _ = signals.send(Message::Signal(exit));
-        })
-        .map_err(|source| Error::Input {
+        };
+        signal::listen(first, kill_current).map_err(|source| Error::Input {
             what: "signals".to_owned(),
             source,
         })?;
@@ -106,6 +109,7 @@ impl<T: Send + 'static> Inbox<T> {
             messages,
             sender,
             deadline,
+            idle: None,
             heeds_reader: false,
             screen: Screen {
                 progress: Progress::new(enabled, doing, key, now),
@@ -124,6 +128,18 @@ impl<T: Send + 'static> Inbox<T> {
     pub fn heed_reader(&mut self) {
         self.heeds_reader = true;
         self.screen.writer = Some(Writer::start());
+    }
+
+    /// Ends the run where nothing is [heard](Self::heard) for so long.
+    pub fn end_when_idle(&mut self, timeout: Option<Duration>) {
+        self.idle = timeout.map(|timeout| (Instant::now(), timeout));
+    }
+
+    /// Something was heard, and has been shown.
+    pub fn heard(&mut self) {
+        if let Some((since, _)) = &mut self.idle {
+            *since = Instant::now();
+        }
     }
 
     /// A function that delivers work to this inbox; it returns false once nobody listens.
@@ -182,7 +198,9 @@ impl<T: Send + 'static> Inbox<T> {
             }
             self.screen.progress.tick(now);
             let tick = self.screen.progress.due();
-            let wake = [tick, until, self.deadline.map(|(deadline, _)| deadline)]
+            let deadline = self.deadline.map(|(deadline, _)| deadline);
+            let idle = self.idle.map(|(since, timeout)| since + timeout);
+            let wake = [tick, until, deadline, idle]
                 .into_iter()
                 .flatten()
                 .fold(now + READER_POLL, Instant::min);
@@ -194,6 +212,12 @@ impl<T: Send + 'static> Inbox<T> {
                 Ok(Message::Log(line)) => self.screen.say(&line),
                 Ok(Message::Signal(exit)) => return Err(Stop::Quiet(exit)),
                 Err(RecvTimeoutError::Timeout) => {
+                    // Nothing waits to be shown.
+                    if let Some((since, timeout)) = self.idle
+                        && since + timeout <= Instant::now()
+                    {
+                        return Err(Error::Idle(timeout).into());
+                    }
                     if self.heeds_reader && reader_is_gone() {
                         return Err(Stop::Quiet(Exit::Done));
                     }

@@ -253,10 +253,11 @@ impl Settings {
         let global = &cli.global;
         around.check()?;
         refuse_what_is_to_come(cli, around)?;
-        let is_request = matches!(
-            cli.command,
-            Command::Get(_) | Command::Set(_) | Command::Rm(_)
-        );
+        let is_request = match &cli.command {
+            Command::Get(_) | Command::Set(_) | Command::Rm(_) => true,
+            Command::Check(typed) => !typed.wait && !typed.watch,
+            _ => false,
+        };
         let timeout = match (global.timeout, is_request) {
             (Some(timeout), _) => Some(timeout),
             (None, true) => {
@@ -482,6 +483,8 @@ mod tests {
         let timeout = |args: &[&str]| resolve(args, &variables).unwrap().timeout;
         assert_eq!(timeout(&["get", "/a"]), Some(Duration::from_secs(9)));
         assert_eq!(timeout(&["watch", "/a"]), None);
+        assert_eq!(timeout(&["check", "f", "/a"]), Some(Duration::from_secs(9)));
+        assert_eq!(timeout(&["check", "f", "/a", "--wait"]), None);
         assert_eq!(
             timeout(&["watch", "/a", "--timeout", "1s"]),
             Some(Duration::from_secs(1))

@@ -21,11 +21,14 @@ fn is_ignored(signal: i32) -> bool {
 }
 
 /// Passes the first signal on to `first`, so that what was received is still written; a second
-/// one ends the process at once.
+/// one ends the process at once, after `second`.
 ///
 /// # Errors
 /// Where the handlers can't be installed.
-pub fn listen(first: impl FnOnce(Exit) + Send + 'static) -> io::Result<()> {
+pub fn listen(
+    first: impl FnOnce(Exit) + Send + 'static,
+    second: impl FnOnce() + Send + 'static,
+) -> io::Result<()> {
     let heeded = [SIGINT, SIGTERM, SIGHUP]
         .into_iter()
         .filter(|signal| !is_ignored(*signal));
@@ -40,6 +43,7 @@ pub fn listen(first: impl FnOnce(Exit) + Send + 'static) -> io::Result<()> {
             first(exit);
         }
         if let Some(exit) = arriving.next() {
+            second();
             std::process::exit(exit.code().into());
         }
     });

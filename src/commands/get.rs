@@ -1,6 +1,6 @@
 //! `get`.
 
-use super::request::{self, Client, parse_key, parse_literal};
+use super::request::{self, Client, Output, parse_key, parse_literal};
 use super::transaction;
 use crate::cli;
 use crate::error::Error;
@@ -29,20 +29,37 @@ pub fn run(typed: &cli::Get, settings: &Settings) -> Result<(), Stop> {
         is_json: settings.output == cli::Output::Json,
         is_terminal: settings.stdout_is_terminal,
     };
-    let key = typed.key.clone();
-    request::run(settings, "reading", &key, move |client| {
-        if wanted.typed.prefix {
-            return client.by_v3("--prefix", || wanted.by_v3(client));
+    let keys = typed.keys.join(" ");
+    request::run(settings, "reading", &keys, move |client| {
+        let mut output = Output::from(Vec::new());
+        for key in &wanted.typed.keys {
+            match wanted.one(key, client) {
+                Ok(records) => output.records.extend(records),
+                // The others are of interest all the same.
+                Err(error) if error.is_not_found() => {
+                    if let Some(earlier) = output.error.replace(error) {
+                        client.note(&earlier.to_string());
+                    }
+                }
+                Err(error) => return Err(error),
+            }
         }
-        client
-            .by_either(|| wanted.by_v2(client), || wanted.by_v3(client))
-            .map_err(|error| client.look_elsewhere(&wanted.typed.key, error))
+        Ok(output)
     })
 }
 
 impl Wanted {
-    fn by_v2(&self, client: &Client) -> Result<Vec<u8>, Error> {
-        let key = parse_key(&self.typed.key)?;
+    fn one(&self, key: &str, client: &Client) -> Result<Vec<u8>, Error> {
+        if self.typed.prefix {
+            return client.by_v3("--prefix", || self.by_v3(key, client));
+        }
+        client
+            .by_either(|| self.by_v2(key, client), || self.by_v3(key, client))
+            .map_err(|error| client.look_elsewhere(key, error))
+    }
+
+    fn by_v2(&self, key: &str, client: &Client) -> Result<Vec<u8>, Error> {
+        let key = parse_key(key)?;
         let how = v2::Read {
             recursive: self.typed.recursive,
             sorted: self.typed.sort,
@@ -59,12 +76,12 @@ impl Wanted {
         Ok(self.render(&state.node.into()))
     }
 
-    fn by_v3(&self, client: &Client) -> Result<Vec<u8>, Error> {
+    fn by_v3(&self, key: &str, client: &Client) -> Result<Vec<u8>, Error> {
         let recursive = self.typed.recursive;
         let key = if self.typed.prefix {
-            self.typed.key.as_bytes()
+            key.as_bytes()
         } else {
-            parse_literal(&self.typed.key)?
+            parse_literal(key)?
         };
         let request = match (self.typed.prefix, recursive) {
             (true, _) => v3::list(&[Span::beginning_with(key)]),
@@ -106,18 +123,19 @@ impl Wanted {
 
     fn render(&self, tree: &Tree) -> Vec<u8> {
         let recursive = self.typed.recursive || self.typed.prefix;
-        render(tree, recursive, self.is_terminal)
+        let is_named = recursive || self.typed.keys.len() > 1;
+        render(tree, recursive, is_named, self.is_terminal)
     }
 }
 
-fn render(tree: &Tree, recursive: bool, is_terminal: bool) -> Vec<u8> {
-    if let (Some(value), false) = (&tree.value, recursive || is_terminal) {
+fn render(tree: &Tree, recursive: bool, is_named: bool, is_terminal: bool) -> Vec<u8> {
+    if let (Some(value), false) = (&tree.value, is_named || is_terminal) {
         // The value's own bytes, so that a pipe gets what was written.
         return [value, &b"\n"[..]].concat();
     }
     let mut out = String::new();
     match &tree.value {
-        Some(value) if recursive => line(tree, Some(value), &mut out),
+        Some(value) if is_named => line(tree, Some(value), &mut out),
         Some(value) => {
             escape::text(value, &mut out);
             out.push('\n');
@@ -158,7 +176,7 @@ mod tests {
     }
 
     fn rendered(json: &str, recursive: bool, is_terminal: bool) -> String {
-        String::from_utf8(render(&node(json), recursive, is_terminal)).unwrap()
+        String::from_utf8(render(&node(json), recursive, recursive, is_terminal)).unwrap()
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! One short function a command.
 
+pub mod check;
 pub mod completions;
 pub mod condition;
 pub mod get;

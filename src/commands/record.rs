@@ -34,7 +34,7 @@ pub fn render_batch(batch: &Batch, look: Look) -> Vec<u8> {
     let style = text::Style {
         aligned: look.is_terminal,
         colored: look.is_colored,
-        previous: false,
+        ..text::Style::default()
     };
     let mut records = Vec::new();
     let mut line = String::new();

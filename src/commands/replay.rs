@@ -29,7 +29,7 @@ pub fn run(typed: &cli::Replay, settings: &Settings) -> Result<(), Stop> {
     show::run(
         Show {
             watched: Watched {
-                key: typed.key.clone(),
+                keys: typed.keys.clone(),
                 recursive: typed.recursive,
                 prefix: typed.prefix,
             },
@@ -41,13 +41,11 @@ pub fn run(typed: &cli::Replay, settings: &Settings) -> Result<(), Stop> {
             stream: typed.follow,
             on_gap: typed.watching.on_gap.unwrap_or(cli::OnGap::Fail).into(),
             count: typed.count,
-            previous: typed.prev,
+            condition: None,
+            reading: typed.reading.clone(),
+            exec: None,
             snapshot: false,
-            expand: typed.watching.expand,
-            status: typed.watching.status,
-            checkpoint: typed.watching.checkpoint.clone(),
-            buffer: typed.watching.buffer,
-            stale_after: typed.watching.stale_after,
+            watching: typed.watching.clone(),
         },
         settings,
     )

@@ -236,7 +236,8 @@ impl Client {
         self.note("v2 does not have the key: v3 is spoken instead; --api v3 says so at once");
     }
 
-    fn note(&self, notice: &str) {
+    /// Tells a person something, when all is done.
+    pub fn note(&self, notice: &str) {
         let mut notices = self.notices.lock().unwrap_or_else(PoisonError::into_inner);
         notices.push(notice.to_owned());
     }
@@ -317,15 +318,33 @@ pub fn parse_literal(typed: &str) -> Result<&[u8], Error> {
         .map_err(|error| Error::Usage(format!("key '{typed}': {error}")))
 }
 
+/// What came of some work.
+#[derive(Debug)]
+pub struct Output {
+    /// What is printed.
+    pub records: Vec<u8>,
+    /// What went wrong with another part of it.
+    pub error: Option<Error>,
+}
+
+impl From<Vec<u8>> for Output {
+    fn from(records: Vec<u8>) -> Self {
+        Self {
+            records,
+            error: None,
+        }
+    }
+}
+
 /// Runs `work` with a client, within the time that there is, and prints what it returns.
 ///
 /// # Errors
 /// Those of `work`, and what ends a run before it.
-pub fn run(
+pub fn run<O: Into<Output> + Send + 'static>(
     settings: &Settings,
     doing: &'static str,
     key: &str,
-    work: impl FnOnce(&Client) -> Result<Vec<u8>, Error> + Send + 'static,
+    work: impl FnOnce(&Client) -> Result<O, Error> + Send + 'static,
 ) -> Result<(), Stop> {
     let mut inbox = Inbox::new(settings, doing, key)?;
     let http = Http::new(settings, inbox.log(settings))?;
@@ -336,10 +355,11 @@ pub fn run(
     for notice in client.notices() {
         inbox.screen.notice("api", &notice);
     }
-    let mut printed = match done {
-        Ok(output) => output?,
+    let mut output: Output = match done {
+        Ok(output) => output?.into(),
         Err(Stop::Error(Error::TimedOut(timeout))) => return Err(client.timed_out(timeout).into()),
         Err(stop) => return Err(stop),
     };
-    inbox.screen.print(&mut printed)
+    inbox.screen.print(&mut output.records)?;
+    output.error.map_or(Ok(()), |error| Err(error.into()))
 }

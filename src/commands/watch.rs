@@ -2,9 +2,11 @@
 
 use crate::apis::Watched;
 use crate::cli;
+use crate::error::Error;
 use crate::inbox::Stop;
 use crate::model::Index;
 use crate::settings::Settings;
+use crate::show::runner::Plan;
 use crate::show::{self, Show};
 use crate::watch::{Start, Until};
 
@@ -17,7 +19,12 @@ pub fn run(typed: &cli::Watch, settings: &Settings) -> Result<(), Stop> {
         .from_index
         .map(Index)
         .or(typed.after_index.map(|after| Index(after).next()));
-    let default = if typed.stream {
+    let is_conditional = typed.until.is_some();
+    if is_conditional && typed.watching.on_gap == Some(cli::OnGap::Continue) {
+        let why = "--until: with --on-gap continue it could not be known whether it is so";
+        return Err(Error::Usage(why.to_owned()).into());
+    }
+    let default = if typed.stream || is_conditional {
         cli::OnGap::Resync
     } else {
         cli::OnGap::Fail
@@ -25,7 +32,7 @@ pub fn run(typed: &cli::Watch, settings: &Settings) -> Result<(), Stop> {
     show::run(
         Show {
             watched: Watched {
-                key: typed.key.clone(),
+                keys: typed.keys.clone(),
                 recursive: typed.recursive,
                 prefix: typed.prefix,
             },
@@ -33,15 +40,28 @@ pub fn run(typed: &cli::Watch, settings: &Settings) -> Result<(), Stop> {
             until: Until::Forever,
             stream: typed.stream,
             on_gap: typed.watching.on_gap.unwrap_or(default).into(),
-            count: if typed.stream { typed.count } else { Some(1) },
-            previous: typed.prev,
+            count: if typed.stream || is_conditional {
+                typed.count
+            } else {
+                Some(1)
+            },
+            condition: typed.until.clone(),
+            reading: typed.reading.clone(),
+            exec: exec(typed),
             snapshot: typed.snapshot,
-            expand: typed.watching.expand,
-            status: typed.watching.status,
-            checkpoint: typed.watching.checkpoint.clone(),
-            buffer: typed.watching.buffer,
-            stale_after: typed.watching.stale_after,
+            watching: typed.watching.clone(),
         },
         settings,
     )
+}
+
+/// The command that is run for each event, if there is one.
+fn exec(typed: &cli::Watch) -> Option<Plan> {
+    (!typed.command.is_empty()).then(|| Plan {
+        command: typed.command.clone(),
+        mode: typed.exec_mode.into(),
+        on_failure: typed.on_exec_failure.into(),
+        debounce: typed.debounce.unwrap_or_default(),
+        grace: typed.grace,
+    })
 }

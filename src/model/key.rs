@@ -1,4 +1,4 @@
-//! Keys as they are typed, and which events a watch on one of them sees.
+//! Keys as they are typed.
 
 use std::fmt;
 
@@ -29,6 +29,11 @@ pub enum KeyError {
     /// Nothing at all.
     #[error("a key is not empty; in v2 the root is '/', and in v3 --prefix '' is all keys")]
     Empty,
+    /// One of several in v2, which a watch above them does not see.
+    #[error(
+        "of several keys none has a segment that begins with '_': etcd hides it from a watch above"
+    )]
+    Hidden,
 }
 
 impl Key {
@@ -93,6 +98,61 @@ impl Key {
         self.names == Names::Path
     }
 
+    /// The longest one that lies above all of `keys`, or is one of them; none where there are none.
+    #[must_use]
+    pub(super) fn above<'k>(keys: impl IntoIterator<Item = &'k Self>) -> Option<Self> {
+        let mut keys = keys.into_iter();
+        let first = keys.next()?;
+        let mut shared = first.text.as_str();
+        for key in keys {
+            let letters = shared.char_indices().zip(key.text.chars());
+            let end = letters
+                .take_while(|((_, one), other)| one == other)
+                .last()
+                .map_or(0, |((place, letter), _)| place + letter.len_utf8());
+            let begins = shared.get(..end).unwrap_or_default();
+            let is_segment = |text: &str| {
+                matches!(text.get(end..), Some(""))
+                    || text.get(end..).is_some_and(|rest| rest.starts_with('/'))
+            };
+            shared = if !first.is_path() || (is_segment(shared) && is_segment(&key.text)) {
+                begins
+            } else {
+                begins.rsplit_once('/').map_or("", |(above, _)| above)
+            };
+        }
+        Some(match first.names {
+            Names::Path if shared.is_empty() => Self {
+                text: "/".to_owned(),
+                names: Names::Path,
+            },
+            Names::Path => Self {
+                text: shared.to_owned(),
+                names: Names::Path,
+            },
+            _ => Self::prefix(shared),
+        })
+    }
+
+    /// Whether `key` is what it stands for.
+    pub(super) fn names(&self, key: &[u8]) -> bool {
+        let own = self.text.as_bytes();
+        match self.names {
+            Names::Prefix => key.starts_with(own),
+            Names::Path | Names::Literal => key == own,
+        }
+    }
+
+    /// Whether `key` lies below it.
+    pub(super) fn is_above(&self, key: &[u8]) -> bool {
+        let own = self.text.as_bytes();
+        match self.names {
+            Names::Prefix => key.starts_with(own),
+            Names::Path => below(own, key).is_some(),
+            Names::Literal => begins_below(own, key),
+        }
+    }
+
     /// Whether it stands for all that begins with it.
     #[must_use]
     pub fn is_prefix(&self) -> bool {
@@ -106,56 +166,6 @@ impl fmt::Display for Key {
     }
 }
 
-/// What a watch looks at: one key, or a key and all below it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Scope {
-    /// The key watched.
-    pub key: Key,
-    /// Whether all below it is watched too.
-    pub recursive: bool,
-}
-
-impl Scope {
-    /// Whether it can have one key only.
-    #[must_use]
-    pub fn is_one_key(&self) -> bool {
-        !self.recursive && !self.key.is_prefix()
-    }
-
-    /// Whether `key` is one that a state of this scope shows: the key itself, or one below it.
-    #[must_use]
-    pub fn holds(&self, key: &[u8]) -> bool {
-        let own = self.key.as_str().as_bytes();
-        match self.key.names {
-            Names::Prefix => key.starts_with(own),
-            Names::Path => key == own || (self.recursive && below(own, key).is_some()),
-            Names::Literal => key == own || (self.recursive && begins_below(own, key)),
-        }
-    }
-
-    /// Whether an event on `key` belongs to this watch; `removes_directory` says that the
-    /// event deleted or expired a directory, which takes all below it along.
-    ///
-    /// In v2 history and live delivery differ in what they send (etcd-facts.md, fact 7): history
-    /// gives hidden keys to a watcher above them, and the delete of `/foo` to a watcher of
-    /// `/foobar`. This one rule is applied to both, so that they agree. In v3 nothing is hidden,
-    /// and there are no directories.
-    #[must_use]
-    pub fn covers(&self, key: &[u8], removes_directory: bool) -> bool {
-        if self.key.names != Names::Path {
-            return self.holds(key);
-        }
-        let own = self.key.as_str().as_bytes();
-        if key == own {
-            return true;
-        }
-        if let Some(below) = below(own, key) {
-            return self.recursive && !is_hidden(below);
-        }
-        removes_directory && below(key, own).is_some()
-    }
-}
-
 /// Whether a key of v3 lies below another: it begins with it and a `/`.
 fn begins_below(ancestor: &[u8], key: &[u8]) -> bool {
     key.strip_prefix(ancestor)
@@ -163,30 +173,16 @@ fn begins_below(ancestor: &[u8], key: &[u8]) -> bool {
 }
 
 /// What of `key` lies below `ancestor`, without the separating `/`.
-fn below<'k>(ancestor: &[u8], key: &'k [u8]) -> Option<&'k [u8]> {
+pub(super) fn below<'k>(ancestor: &[u8], key: &'k [u8]) -> Option<&'k [u8]> {
     if ancestor == b"/" {
         return key.strip_prefix(b"/").filter(|rest| !rest.is_empty());
     }
     key.strip_prefix(ancestor)?.strip_prefix(b"/")
 }
 
-/// Whether a segment begins with `_`: such keys are hidden from watchers above them.
-fn is_hidden(below: &[u8]) -> bool {
-    below
-        .split(|byte| *byte == b'/')
-        .any(|segment| segment.starts_with(b"_"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn scope(key: &str, recursive: bool) -> Scope {
-        Scope {
-            key: Key::parse(key).unwrap(),
-            recursive,
-        }
-    }
 
     #[test]
     fn slashes_are_added_and_folded() {
@@ -207,78 +203,5 @@ mod tests {
         assert_eq!(Key::parse("./a"), Err(KeyError::DotSegment));
         assert_eq!(Key::parse(""), Err(KeyError::Empty));
         assert!(Key::parse("/a/...").is_ok());
-    }
-
-    #[test]
-    fn a_watch_on_a_key_sees_that_key_alone() {
-        let watch = scope("/a", false);
-        assert!(watch.covers(b"/a", false));
-        assert!(!watch.covers(b"/a/b", false));
-        assert!(!watch.covers(b"/ab", false));
-        assert!(!watch.covers(b"/", false));
-    }
-
-    #[test]
-    fn a_recursive_watch_sees_what_is_below_but_not_a_longer_name() {
-        let watch = scope("/a", true);
-        assert!(watch.covers(b"/a", false));
-        assert!(watch.covers(b"/a/b/c", false));
-        assert!(!watch.covers(b"/ab", false));
-        assert!(scope("/", true).covers(b"/x", false));
-    }
-
-    #[test]
-    fn hidden_keys_are_seen_only_from_inside() {
-        assert!(!scope("/a", true).covers(b"/a/_h/x", false));
-        assert!(!scope("/", true).covers(b"/_h", false));
-        assert!(scope("/a/_h", true).covers(b"/a/_h/x", false));
-        assert!(scope("/a/_h", false).covers(b"/a/_h", false));
-    }
-
-    #[test]
-    fn the_removal_of_a_directory_above_is_seen_below_it() {
-        assert!(scope("/a/b/c", false).covers(b"/a", true));
-        assert!(scope("/a/b/c", false).covers(b"/a/b", true));
-        assert!(!scope("/a/b/c", false).covers(b"/a", false));
-    }
-
-    #[test]
-    fn a_key_of_v3_is_what_it_is_and_hides_nothing() {
-        let watch = Scope {
-            key: Key::literal("/app").unwrap(),
-            recursive: true,
-        };
-        for (key, is_covered) in [
-            ("/app", true),
-            ("/app/", true),
-            ("/app/_x//y", true),
-            ("/apple", false),
-            ("/app-x", false),
-            ("/", false),
-        ] {
-            assert_eq!(watch.covers(key.as_bytes(), false), is_covered, "{key}");
-        }
-        let root = Scope {
-            key: Key::literal("/").unwrap(),
-            recursive: true,
-        };
-        assert!(root.covers(b"/x", false) && !root.covers(b"x", false));
-        assert_eq!(Key::literal(""), Err(KeyError::Empty));
-    }
-
-    #[test]
-    fn a_prefix_is_whatever_begins_so() {
-        let watch = |prefix| Scope {
-            key: Key::prefix(prefix),
-            recursive: false,
-        };
-        assert!(watch("/app").covers(b"/apple", false));
-        assert!(!watch("/app").covers(b"/ap", false));
-        assert!(watch("").covers(b"\xff", false));
-    }
-
-    #[test]
-    fn the_removal_of_a_directory_with_a_shorter_name_is_not() {
-        assert!(!scope("/foobar", true).covers(b"/foo", true));
     }
 }

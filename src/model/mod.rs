@@ -9,13 +9,15 @@ mod gap;
 mod index;
 mod key;
 mod record;
+mod scope;
 mod state;
 mod tree;
 
 pub use event::{Action, Batch, Event, EventSpans, Node, NodeSpans, Span};
 pub use gap::{Cause, Gap};
 pub use index::Index;
-pub use key::{Key, KeyError, Scope};
+pub use key::{Key, KeyError};
 pub use record::Record;
+pub use scope::Scope;
 pub use state::{Change, Fingerprint, StateNode};
 pub use tree::Tree;

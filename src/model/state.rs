@@ -159,10 +159,7 @@ mod tests {
     #[test]
     fn a_put_stands_for_a_store_until_its_key_is_removed() {
         let events = |text: &str| {
-            let mut assembler = v3::Assembler::new(Scope {
-                key: Key::prefix(""),
-                recursive: false,
-            });
+            let mut assembler = v3::Assembler::new(Scope::new(Key::prefix(""), false));
             assembler.event(text.as_bytes()).unwrap();
             let end = br#"{"result":{"header":{"revision":"9"}}}"#;
             match assembler.message(end).unwrap().remove(0) {

@@ -78,7 +78,7 @@ fn branch(tree: &Tree) -> Value {
 }
 
 /// Any bytes: as they are where they are UTF-8, else as base64 under a name that says so.
-fn text(name: &str, bytes: &[u8], fields: &mut Map<String, Value>) {
+pub fn text(name: &str, bytes: &[u8], fields: &mut Map<String, Value>) {
     match std::str::from_utf8(bytes) {
         Ok(text) => fields.insert(name.to_owned(), text.into()),
         Err(_) => fields.insert(format!("{name}Base64"), STANDARD.encode(bytes).into()),

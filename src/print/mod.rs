@@ -3,8 +3,12 @@
 //! In scope: bytes of output for updates, reads, errors and notices. Out of scope: when, and
 //! to where (`inbox`).
 
+pub mod clock;
+pub mod difference;
+pub mod drift;
 pub mod escape;
 pub mod json;
 mod margin;
 pub mod progress;
+pub mod template;
 pub mod text;

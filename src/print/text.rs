@@ -24,8 +24,20 @@ pub struct Style {
     pub aligned: bool,
     /// With colours; whether they are shown is switched in one place.
     pub colored: bool,
-    /// With the previous value as a fifth field.
-    pub previous: bool,
+    /// Which values are shown.
+    pub values: Values,
+}
+
+/// Which values of a record are shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Values {
+    /// The one that it has now.
+    #[default]
+    Now,
+    /// That, and as a fifth field the one before.
+    Both,
+    /// None: they are told otherwise.
+    Neither,
 }
 
 /// Appends a record.
@@ -44,8 +56,8 @@ pub fn record(record: &Record<'_>, style: Style, out: &mut String) {
         action: &escaped(Some(record.action_name())),
         color: color_of(record.action()),
         key: &key,
-        value: &escaped(record.value()),
-        previous: style.previous.then(|| escaped(record.previous())),
+        value: &escaped(record.value().filter(|_| style.values != Values::Neither)),
+        previous: (style.values == Values::Both).then(|| escaped(record.previous())),
     };
     fields.render(style, out);
 }
@@ -194,7 +206,7 @@ mod tests {
     #[test]
     fn the_previous_value_is_a_fifth_field() {
         let style = Style {
-            previous: true,
+            values: Values::Both,
             ..Style::default()
         };
         let json = r#"{"action":"set","node":{"key":"/a","value":"v","modifiedIndex":7,"createdIndex":5},"prevNode":{"key":"/a","value":"u","modifiedIndex":5,"createdIndex":5}}"#;

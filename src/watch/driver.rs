@@ -421,10 +421,7 @@ fn by_v2(scope: &Scope, ask: &Ask) -> (Request, Reads, Limits) {
             (read_index(&key), Reads::State { recursive: false }, AGREED)
         }
         Ask::Next { key, from } => {
-            let scope = Scope {
-                key: event_key(key, scope),
-                recursive: false,
-            };
+            let scope = Scope::new(event_key(key, scope), false);
             let request = v2::wait(&scope, Some(*from));
             (request, Reads::Events, patient(Some(PATIENCE)))
         }
@@ -671,7 +668,7 @@ impl Reader {
                 }
                 Input::Revisions {
                     ticket,
-                    parcel: Parcel::new(batch, &self.budget),
+                    parcel: Parcel::new(batch, Instant::now(), &self.budget),
                     begins,
                     is_past,
                 }
@@ -733,7 +730,7 @@ impl Reader {
         match v2::parse_events(block) {
             Ok(batch) if batch.is_empty() => Some(Ok(())),
             Ok(batch) => {
-                let parcel = Parcel::new(batch, &self.budget);
+                let parcel = Parcel::new(batch, Instant::now(), &self.budget);
                 self.inputs
                     .send(Input::Events { ticket, parcel })
                     .ok()

@@ -278,7 +278,11 @@ mod tests {
 
     fn held() -> Held {
         Held {
-            parcel: Arc::new(Parcel::new(Batch::default(), &Budget::new(1))),
+            parcel: Arc::new(Parcel::new(
+                Batch::default(),
+                std::time::Instant::now(),
+                &Budget::new(1),
+            )),
             places: 0..1,
         }
     }

@@ -7,13 +7,13 @@
 use std::collections::BTreeMap;
 
 use super::Held;
-use crate::model::{Change, Event, Index, Key, Scope, StateNode};
+use crate::model::{Change, Event, Index, Scope, StateNode};
 
 /// Keys with their values at one index.
 #[derive(Clone, Debug)]
 pub struct Mirror {
     /// What is watched.
-    top: Key,
+    scope: Scope,
     nodes: BTreeMap<Vec<u8>, StateNode>,
     index: Index,
     /// It has taken in all that happened since it was read.
@@ -21,11 +21,11 @@ pub struct Mirror {
 }
 
 impl Mirror {
-    /// The state of `top`, and of all below it where that is watched, read at `index`.
+    /// The state of `scope`, read at `index`.
     #[must_use]
-    pub fn new(top: Key, nodes: Vec<StateNode>, index: Index) -> Self {
+    pub fn new(scope: Scope, nodes: Vec<StateNode>, index: Index) -> Self {
         Self {
-            top,
+            scope,
             nodes: nodes
                 .into_iter()
                 .map(|node| (node.key.clone(), node))
@@ -75,7 +75,7 @@ impl Mirror {
                 Vec::new()
             };
         }
-        if self.top.is_path() {
+        if self.scope.key.is_path() {
             self.make_directories(&key, event.index());
         }
         let entry = StateNode {
@@ -90,6 +90,45 @@ impl Mirror {
         };
         self.nodes.insert(key, entry);
         Vec::new()
+    }
+
+    /// Takes in what became of a key between two states.
+    pub fn change(&mut self, change: &Change) {
+        match change {
+            Change::Set { node, .. } => self.nodes.insert(node.key.clone(), node.clone()),
+            Change::Delete { previous } => self.nodes.remove(&previous.key),
+        };
+    }
+
+    /// Of what `part` holds, the first in the order of the keys.
+    #[must_use]
+    pub fn first_of(&self, part: &Scope) -> Option<&StateNode> {
+        let own = part.key.as_str().as_bytes();
+        if let Some(node) = self.nodes.get(own).filter(|_| part.holds(own)) {
+            return Some(node);
+        }
+        if part.is_one_key() {
+            return None;
+        }
+        // Longer names may lie between a key and what is below it.
+        let first = if part.key.is_prefix() || own.ends_with(b"/") {
+            own.to_vec()
+        } else {
+            [own, b"/"].concat()
+        };
+        let (_, node) = self.nodes.range(first..).next()?;
+        part.holds(&node.key).then_some(node)
+    }
+
+    /// A key.
+    #[must_use]
+    pub fn get(&self, key: &[u8]) -> Option<&StateNode> {
+        self.nodes.get(key)
+    }
+
+    /// All keys, in order.
+    pub fn nodes(&self) -> impl Iterator<Item = &StateNode> {
+        self.nodes.values()
     }
 
     /// What became of this state in `newer`: what is gone, those below others first, then what
@@ -139,13 +178,9 @@ impl Mirror {
 
     /// A key brings the directories on the way to it along, without events of their own.
     fn make_directories(&mut self, key: &[u8], index: Index) {
-        let scope = Scope {
-            key: self.top.clone(),
-            recursive: true,
-        };
         for end in memchr::memchr_iter(b'/', key).skip(1) {
             let directory = key.get(..end).unwrap_or_default();
-            if scope.holds(directory) && !self.nodes.contains_key(directory) {
+            if self.scope.holds(directory) && !self.nodes.contains_key(directory) {
                 let node = StateNode {
                     key: directory.to_owned(),
                     dir: true,
@@ -162,9 +197,11 @@ impl Mirror {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Key;
     use crate::protocol::v2;
     use crate::watch::{Budget, Parcel};
     use std::sync::Arc;
+    use std::time::Instant;
 
     fn node(key: &str, value: &str, created: u64) -> StateNode {
         StateNode {
@@ -178,14 +215,14 @@ mod tests {
     }
 
     fn state(nodes: Vec<StateNode>, index: Index) -> Mirror {
-        Mirror::new(Key::parse("/a").unwrap(), nodes, index)
+        Mirror::new(Scope::new(Key::parse("/a").unwrap(), true), nodes, index)
     }
 
     fn apply(mirror: &mut Mirror, json: &str) -> Vec<String> {
         let batch = v2::parse_events(format!("{json}\n").into_bytes()).unwrap();
         let gone = mirror.apply(&Held {
             places: 0..batch.len(),
-            parcel: Arc::new(Parcel::new(batch, &Budget::new(1))),
+            parcel: Arc::new(Parcel::new(batch, Instant::now(), &Budget::new(1))),
         });
         gone.into_iter().map(|node| text(&node.key)).collect()
     }

@@ -16,7 +16,7 @@ mod simulation;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::model::{Batch, Change, Fingerprint, Gap, Index, Scope, StateNode};
 use crate::protocol::{Api, Head, Malformed, Refusal};
@@ -156,17 +156,25 @@ impl Drop for Permit {
 #[derive(Debug)]
 pub struct Parcel {
     batch: Batch,
+    received: Instant,
     _permit: Permit,
 }
 
 impl Parcel {
-    /// Counts `batch` against `budget`.
+    /// Counts `batch`, which was received at that time, against `budget`.
     #[must_use]
-    pub fn new(batch: Batch, budget: &Budget) -> Self {
+    pub fn new(batch: Batch, received: Instant, budget: &Budget) -> Self {
         Self {
             _permit: budget.take(batch.weight()),
             batch,
+            received,
         }
+    }
+
+    /// When it was received.
+    #[must_use]
+    pub fn received(&self) -> Instant {
+        self.received
     }
 
     /// The events.

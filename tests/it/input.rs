@@ -387,7 +387,7 @@ fn each_bad_option_is_a_usage_error_that_names_it() {
             "--to-index",
         ),
         (&["get", "/k", "--no-such-option"], "--no-such-option"),
-        (&["get", "/k", "/extra"], "/extra"),
+        (&["set", "/k", "v", "/extra"], "/extra"),
         (&["get"], "KEY"),
         (&["frobnicate", "/k"], "frobnicate"),
         (&["get", "/k", "--timeout", "abc"], "--timeout"),

@@ -9,10 +9,12 @@
 )]
 
 mod chaos;
+mod check;
 mod checkpoint;
 mod conformance;
 mod decoder;
 mod errors;
+mod exec;
 mod failover;
 mod freshness;
 mod gaps;
@@ -30,6 +32,7 @@ mod set;
 mod snapshot;
 mod support;
 mod terminal;
+mod until;
 mod usage;
 mod v3;
 mod v3_watch;

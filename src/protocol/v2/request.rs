@@ -226,10 +226,7 @@ mod tests {
 
     #[test]
     fn a_stream_never_names_an_index() {
-        let scope = Scope {
-            key: key("/a"),
-            recursive: true,
-        };
+        let scope = Scope::new(key("/a"), true);
         assert_eq!(
             stream(&scope).target,
             "/v2/keys/a?wait=true&stream=true&recursive=true"
@@ -238,10 +235,7 @@ mod tests {
 
     #[test]
     fn a_wait_names_the_index_it_wants() {
-        let scope = Scope {
-            key: key("/a"),
-            recursive: false,
-        };
+        let scope = Scope::new(key("/a"), false);
         assert_eq!(
             wait(&scope, Some(Index(7))).target,
             "/v2/keys/a?wait=true&waitIndex=7"

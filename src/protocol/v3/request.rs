@@ -208,14 +208,22 @@ pub fn revision(scope: &Scope) -> Request {
 /// The state of what is watched, agreed upon by a majority, at one revision.
 #[must_use]
 pub fn state(scope: &Scope) -> Request {
-    let key = scope.key.as_str().as_bytes();
-    match (scope.key.is_prefix(), scope.recursive) {
-        (true, _) => list(&[Span::beginning_with(key)]),
-        // It is one of those below itself.
-        (false, true) if key.ends_with(b"/") => list(&[Span::below(key)]),
-        (false, true) => list(&[Span::of(key), Span::below(key)]),
-        (false, false) => list(&[Span::of(key)]),
-    }
+    list(&spans(scope))
+}
+
+/// The keys of a scope.
+fn spans(scope: &Scope) -> Vec<Span> {
+    let of_part = |part: &Scope| {
+        let key = part.key.as_str().as_bytes();
+        match (part.key.is_prefix(), part.recursive) {
+            (true, _) => vec![Span::beginning_with(key)],
+            // It is one of those below itself.
+            (false, true) if key.ends_with(b"/") => vec![Span::below(key)],
+            (false, true) => vec![Span::of(key), Span::below(key)],
+            (false, false) => vec![Span::of(key)],
+        }
+    };
+    scope.parts().iter().flat_map(of_part).collect()
 }
 
 /// One key of what is watched, without its value, if there is any.
@@ -225,12 +233,7 @@ pub fn any(scope: &Scope) -> Request {
 }
 
 fn any_of(scope: &Scope, narrow: impl Fn(&mut Value)) -> Request {
-    let key = scope.key.as_str().as_bytes();
-    let spans = match (scope.key.is_prefix(), scope.recursive) {
-        (true, _) => vec![Span::beginning_with(key)],
-        (false, true) => vec![Span::of(key), Span::below(key)],
-        (false, false) => vec![Span::of(key)],
-    };
+    let spans = spans(scope);
     let mut ranges: Vec<Value> = spans.iter().map(|span| range(span, true)).collect();
     for range in &mut ranges {
         if let Some(fields) = range.get_mut("request_range") {
@@ -441,7 +444,7 @@ mod tests {
 
     #[test]
     fn a_key_and_all_below_it_are_watched_as_one_span() {
-        let scope = |key, recursive| Scope { key, recursive };
+        let scope = |key, recursive| Scope::new(key, recursive);
         let literal = Key::literal("/app").unwrap();
         let spans = [
             (scope(literal.clone(), false), (&b"/app"[..], None)),
@@ -455,10 +458,7 @@ mod tests {
 
     #[test]
     fn a_watch_names_where_it_begins_and_asks_for_a_leader() {
-        let scope = Scope {
-            key: Key::literal("/a").unwrap(),
-            recursive: false,
-        };
+        let scope = Scope::new(Key::literal("/a").unwrap(), false);
         let request = watch(&scope, Some(Index(0)), true, true);
         assert!(request.needs_leader && !request.writes);
         assert_eq!(request.target, "/v3/watch");

@@ -273,10 +273,7 @@ mod tests {
     use base64::engine::general_purpose::STANDARD;
 
     fn assembler() -> Assembler {
-        Assembler::new(Scope {
-            key: Key::literal("/a").unwrap(),
-            recursive: true,
-        })
+        Assembler::new(Scope::new(Key::literal("/a").unwrap(), true))
     }
 
     fn put(key: &str, revision: u64, value: &str) -> String {

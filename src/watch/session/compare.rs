@@ -88,10 +88,9 @@ impl Last {
     /// shorter name, too.
     fn concerns(&self, next: &Event) -> bool {
         let key = std::str::from_utf8(&self.event.key).ok();
-        let scope = key.and_then(|key| Key::parse(key).ok()).map(|key| Scope {
-            key,
-            recursive: false,
-        });
+        let scope = key
+            .and_then(|key| Key::parse(key).ok())
+            .map(|key| Scope::new(key, false));
         scope.is_some_and(|scope| scope.covers(next.node().key(), next.removes_directory()))
     }
 

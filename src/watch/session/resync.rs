@@ -130,6 +130,7 @@ impl Session {
         }
         self.reading = None;
         self.endpoints.proved();
+        let nodes = self.plan.scope.select(nodes);
         match reading {
             Reading::Start => self.begin_with_state(nodes, index),
             Reading::Gap(cause, _) => self.resync(cause, nodes, index),
@@ -197,7 +198,7 @@ impl Session {
         let last = Last::of_state(&nodes);
         let start = self.told().unwrap_or(index);
         self.mirror = self.keeps_state().then(|| {
-            let mut mirror = Mirror::new(self.plan.scope.key.clone(), nodes.clone(), index);
+            let mut mirror = Mirror::new(self.plan.scope.clone(), nodes.clone(), index);
             // Between a state and a start that lies ahead of it, nothing is told.
             mirror.skip(start);
             mirror
@@ -222,7 +223,7 @@ impl Session {
     fn resync(&mut self, cause: Cause, nodes: Vec<StateNode>, index: Index) {
         let Some(cursor) = self.told() else { return };
         let last = Last::of_state(&nodes);
-        let state = Mirror::new(self.plan.scope.key.clone(), nodes.clone(), index);
+        let state = Mirror::new(self.plan.scope.clone(), nodes.clone(), index);
         let same_positions = cause.keeps_positions();
         let changes = self
             .mirror

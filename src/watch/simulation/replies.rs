@@ -1,5 +1,7 @@
 //! What a member of the model answers.
 
+use std::time::Instant;
+
 use std::collections::VecDeque;
 use std::ops::Range;
 use std::time::Duration;
@@ -226,6 +228,6 @@ pub fn events(ticket: Ticket, line: &str, budget: &Budget) -> Input {
     let batch = v2::parse_events(format!("{line}\n").into_bytes()).expect("an event");
     Input::Events {
         ticket,
-        parcel: Parcel::new(batch, budget),
+        parcel: Parcel::new(batch, Instant::now(), budget),
     }
 }

@@ -768,7 +768,7 @@ fn message(
     let input = |told| match told {
         Told::Events(portion) => Input::Revisions {
             ticket,
-            parcel: Parcel::new(portion.batch, budget),
+            parcel: Parcel::new(portion.batch, Instant::now(), budget),
             begins: portion.begins,
             is_past: portion.is_past,
         },
@@ -812,10 +812,7 @@ fn event(key: u8, revision: u64, value: Option<Value>, before: Option<&Value>) -
 }
 
 fn scope() -> Scope {
-    Scope {
-        key: Key::literal("/app").unwrap(),
-        recursive: true,
-    }
+    Scope::new(Key::literal("/app").unwrap(), true)
 }
 
 fn plan(start: Start, until: Until, on_gap: OnGap) -> Plan {

@@ -38,10 +38,10 @@ pub struct World {
 
 impl World {
     pub fn new(mut plan: Plan, watched: Watched, members: usize, before: &[Write]) -> Self {
-        plan.scope = Scope {
-            key: Key::parse(watched.key()).expect("a key"),
-            recursive: watched.is_recursive(),
-        };
+        plan.scope = Scope::new(
+            Key::parse(watched.key()).expect("a key"),
+            watched.is_recursive(),
+        );
         let now = Instant::now();
         let begins = match plan.start {
             Start::Now => None,
@@ -284,10 +284,7 @@ impl World {
 
 pub fn plan(start: Start, until: Until, seed: u64) -> Plan {
     Plan {
-        scope: Scope {
-            key: Key::parse(Watched::Tree.key()).expect("a key"),
-            recursive: true,
-        },
+        scope: Scope::new(Key::parse(Watched::Tree.key()).expect("a key"), true),
         start,
         until,
         stream: !matches!(until, Until::Present { follow: false, .. }),

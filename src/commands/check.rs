@@ -1,0 +1,257 @@
+//! `check`.
+
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use crate::apis::Watched;
+use crate::cli;
+use crate::desired::{Desired, Keys};
+use crate::drift::{Comparison, Drift, Drifts};
+use crate::error::Error;
+use crate::exit::Exit;
+use crate::inbox::{Inbox, Stop};
+use crate::model::{Index, Scope};
+use crate::print::{drift, json, text};
+use crate::settings::Settings;
+use crate::watch::mirror::Mirror;
+use crate::watch::{Held, OnGap, Start, Until, Update};
+use crate::watching::{self, Arrival, Flow, Viewer, Watching};
+
+/// So many bytes of events may wait to be compared.
+const BUFFER: usize = 64 << 20;
+/// After how long without confirmation a person is told.
+const STALE_AFTER: Duration = Duration::from_secs(30);
+
+/// Compares a subtree with a file and prints what differs.
+///
+/// # Errors
+/// Where something does, or it can't be compared.
+pub fn run(typed: &cli::Check, settings: &Settings) -> Result<(), Stop> {
+    let desired = read(&typed.file, settings.max_event)?;
+    let watched = Watched {
+        keys: vec![typed.key.clone()],
+        recursive: true,
+        prefix: false,
+    };
+    let scopes = watched.scopes(settings.api)?;
+    let wanted = |scope: &Scope| {
+        let keys = desired
+            .keys(scope)
+            .map_err(|wrong| refused(&typed.file, &wrong));
+        keys.map(|keys| (scope.clone(), keys))
+    };
+    let wanted = scopes.iter().map(wanted).collect::<Result<_, Error>>()?;
+    let goes_on = typed.wait || typed.watch;
+    let mut inbox = Inbox::new(settings, "checking", &typed.key)?;
+    if goes_on {
+        inbox.heed_reader();
+    }
+    let watching = Watching {
+        start: Start::Now,
+        until: Until::Forever,
+        stream: goes_on,
+        previous: false,
+        on_gap: OnGap::Resync,
+        snapshot: true,
+        expand: false,
+        buffer: BUFFER,
+        stale_after: STALE_AFTER,
+        cluster: None,
+        last: None,
+    };
+    let mut checker = Checker {
+        typed,
+        settings,
+        wanted,
+        comparison: Comparison::default(),
+        scope: None,
+        mirror: None,
+        drifts: Drifts::new(),
+        index: Index::ZERO,
+        out: Vec::new(),
+    };
+    let ended = watching::run(&watching, scopes, settings, &mut inbox, &mut checker);
+    inbox.screen.clear();
+    match ended {
+        Ok(()) if !typed.wait && !checker.drifts.is_empty() => Err(Stop::Quiet(Exit::No)),
+        Err(Stop::Error(error @ Error::TimedOut(_))) if typed.wait => {
+            // What it was that did not come to be.
+            checker.print_all();
+            inbox.screen.print(&mut checker.out)?;
+            Err(error.into())
+        }
+        ended => ended,
+    }
+}
+
+fn refused(file: &Path, why: &impl std::fmt::Display) -> Error {
+    Error::Usage(format!("'{}': {why}", file.display()))
+}
+
+fn read(file: &Path, max: usize) -> Result<Desired, Error> {
+    let mut text = String::new();
+    let limit = max as u64 + 1;
+    let read = if file == Path::new("-") {
+        io::stdin().lock().take(limit).read_to_string(&mut text)
+    } else {
+        File::open(file).and_then(|open| open.take(limit).read_to_string(&mut text))
+    };
+    read.map_err(|source| Error::Input {
+        what: format!("'{}'", file.display()),
+        source,
+    })?;
+    if text.len() > max {
+        let why = format!("it is longer than {max} bytes: raise the limit with --max-event");
+        return Err(refused(file, &why));
+    }
+    let extension = file.extension().and_then(|extension| extension.to_str());
+    Desired::parse(&text, extension).map_err(|wrong| refused(file, &wrong))
+}
+
+struct Checker<'c> {
+    typed: &'c cli::Check,
+    settings: &'c Settings,
+    /// What is wanted, by each API that may be spoken.
+    wanted: Vec<(Scope, Keys)>,
+    comparison: Comparison,
+    scope: Option<Scope>,
+    /// What is there; nothing before the state was read.
+    mirror: Option<Mirror>,
+    /// What differs, as it was told.
+    drifts: Drifts,
+    index: Index,
+    out: Vec<u8>,
+}
+
+impl Viewer for Checker<'_> {
+    fn begin(&mut self, scope: &Scope) {
+        let wanted = self.wanted.iter().find(|(of, _)| of == scope);
+        self.comparison = Comparison {
+            wanted: wanted.map(|(_, keys)| keys.clone()).unwrap_or_default(),
+            ignored: self.typed.ignore.clone(),
+            subset: self.typed.subset,
+        };
+        self.scope = Some(scope.clone());
+    }
+
+    fn take(&mut self, update: Update, inbox: &mut Inbox<Arrival>) -> Result<Flow, Stop> {
+        let mut is_over = false;
+        match update {
+            Update::State { index, nodes, .. } => {
+                if let Some(scope) = &self.scope {
+                    self.mirror = Some(Mirror::new(scope.clone(), nodes, index));
+                }
+            }
+            Update::Synced(index) => {
+                self.index = index;
+                self.compare_all();
+                is_over = !self.typed.watch && (!self.typed.wait || self.drifts.is_empty());
+            }
+            Update::Events(events) => {
+                for held in &events {
+                    self.compare(held);
+                    is_over |= self.typed.wait && self.drifts.is_empty();
+                    if is_over {
+                        break;
+                    }
+                }
+                inbox.heard();
+            }
+            Update::Gap(gap) if self.typed.watch => {
+                // What differed in it, and does no longer, is not known.
+                let name = self.scope.as_ref().map_or_else(String::new, Scope::name);
+                let line = text::gap(&gap, &name, text::Style::default());
+                match self.settings.output {
+                    cli::Output::Json => self.push(&json::gap(&gap)),
+                    cli::Output::Text => self.out.extend_from_slice(line.as_bytes()),
+                }
+            }
+            _ => {}
+        }
+        if !self.out.is_empty() {
+            inbox.screen.print(&mut self.out)?;
+        }
+        Ok(if is_over { Flow::Done } else { Flow::GoesOn })
+    }
+
+    fn child_ended(&mut self, _: u64) {}
+
+    fn due(&self) -> Option<Instant> {
+        None
+    }
+
+    fn wake(&mut self, _: &mut Inbox<Arrival>) -> Result<Flow, Stop> {
+        Ok(Flow::GoesOn)
+    }
+}
+
+impl Checker<'_> {
+    /// Compares everything, and tells what differs now and did not, or the other way round.
+    fn compare_all(&mut self) {
+        let nodes = self.mirror.iter().flat_map(Mirror::nodes);
+        let there = nodes.filter_map(|node| Some((node.key.as_slice(), node.value.as_deref()?)));
+        let now = self.comparison.all(there);
+        let before = std::mem::take(&mut self.drifts);
+        let keys = before.keys().chain(now.keys()).cloned();
+        let keys: std::collections::BTreeSet<Vec<u8>> = keys.collect();
+        for key in keys {
+            if before.get(&key) != now.get(&key) {
+                self.tell(&key, now.get(&key));
+            }
+        }
+        self.drifts = now;
+    }
+
+    /// Compares what was touched.
+    fn compare(&mut self, held: &Held) {
+        let Some(mirror) = &mut self.mirror else {
+            return;
+        };
+        let gone = mirror.apply(held);
+        let mut touched: Vec<Vec<u8>> = gone.into_iter().map(|node| node.key).collect();
+        for event in held.events() {
+            touched.push(event.node().key().to_vec());
+            self.index = event.index();
+        }
+        for key in touched {
+            let node = self.mirror.as_ref().and_then(|mirror| mirror.get(&key));
+            let value = node.and_then(|node| node.value.as_deref());
+            let drift = self.comparison.of(&key, value);
+            if self.drifts.get(&key) == drift.as_ref() {
+                continue;
+            }
+            self.tell(&key, drift.as_ref());
+            match drift {
+                Some(drift) => self.drifts.insert(key, drift),
+                None => self.drifts.remove(&key),
+            };
+        }
+    }
+
+    /// Prints what differs, unless it is only waited for.
+    fn tell(&mut self, key: &[u8], drift: Option<&Drift>) {
+        if !self.typed.wait {
+            self.print(key, drift);
+        }
+    }
+
+    fn print_all(&mut self) {
+        for (key, drift) in std::mem::take(&mut self.drifts) {
+            self.print(&key, Some(&drift));
+        }
+    }
+
+    fn print(&mut self, key: &[u8], drift: Option<&Drift>) {
+        match self.settings.output {
+            cli::Output::Json => self.push(&drift::record(self.index, key, drift)),
+            cli::Output::Text => drift::line(key, drift, self.settings.color, &mut self.out),
+        }
+    }
+
+    fn push(&mut self, record: &serde_json::Value) {
+        let is_terminal = self.settings.stdout_is_terminal;
+        json::push_line(record.to_string().as_bytes(), is_terminal, &mut self.out);
+    }
+}

@@ -1,0 +1,273 @@
+//! A command that runs, with a record on its standard input.
+//!
+//! In scope: starting it directly, never through a shell; its environment; ending it and all that
+//! it has started. Out of scope: when (`queue`).
+//!
+//! It is the first of a process group of its own, so that what it starts can be ended with it, and
+//! it stays a zombie until that was done, so that the group's number is not another's by then.
+
+use std::ffi::{OsStr, OsString};
+use std::io::{self, Write as _};
+use std::os::fd::AsFd as _;
+use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::process::CommandExt as _;
+use std::path::Path;
+use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
+use std::sync::mpsc::{self, Receiver};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::ioctl_fionbio;
+use rustix::process::{
+    Pid, Signal, WaitId, WaitIdOptions, kill_process_group, test_kill_process_group, waitid,
+};
+
+use crate::model::{Index, Record};
+
+/// A longer one is refused by the kernel (`MAX_ARG_STRLEN`, less the name).
+const LONGEST: usize = 128 * 1024 - 64;
+
+/// How often it is looked whether a command that does not read has ended.
+const POLL: Timespec = Timespec {
+    tv_sec: 0,
+    tv_nsec: 100_000_000,
+};
+
+/// What a command is told of a record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Told {
+    /// Variables of its environment.
+    pub variables: Vec<(&'static str, Vec<u8>)>,
+    /// What can't be in an environment: which, and why.
+    pub left_out: Vec<(&'static str, &'static str)>,
+    /// The record as JSON, on its standard input.
+    pub json: Vec<u8>,
+}
+
+impl Told {
+    /// What is told of a key.
+    #[must_use]
+    pub fn of(record: &Record<'_>, json: Vec<u8>) -> Self {
+        let value = record.value().unwrap_or_default();
+        Self::new(
+            record.index(),
+            record.action_name(),
+            record.key(),
+            value,
+            json,
+        )
+    }
+
+    /// What is told of anything.
+    #[must_use]
+    pub fn new(index: Index, action: &[u8], key: &[u8], value: &[u8], json: Vec<u8>) -> Self {
+        let mut told = Self {
+            variables: Vec::new(),
+            left_out: Vec::new(),
+            json,
+        };
+        let index = index.to_string();
+        for (name, bytes) in [
+            ("ETCD_WATCH_ACTION", action),
+            ("ETCD_WATCH_KEY", key),
+            ("ETCD_WATCH_VALUE", value),
+            ("ETCD_WATCH_MODIFIED_INDEX", index.as_bytes()),
+        ] {
+            if bytes.contains(&0) {
+                told.left_out.push((name, "it has a NUL"));
+            } else if bytes.len() > LONGEST {
+                told.left_out.push((name, "it is too long"));
+            } else {
+                told.variables.push((name, bytes.to_vec()));
+            }
+        }
+        told
+    }
+}
+
+/// The group of the command that runs; 0 where none does.
+static CURRENT: AtomicI32 = AtomicI32::new(0);
+
+/// Ends the command that runs at once, and all that it has started.
+pub fn kill_current() {
+    if let Some(group) = Pid::from_raw(CURRENT.load(Ordering::Relaxed)) {
+        // That it is gone by itself is as good.
+        let _ = kill_process_group(group, Signal::KILL);
+    }
+}
+
+/// Whether a command can be run: where it is not, why.
+///
+/// # Errors
+/// As starting it would fail.
+pub fn find(program: &OsStr) -> io::Result<()> {
+    let runs = |path: &Path| {
+        let metadata = std::fs::metadata(path)?;
+        if metadata.is_file() && metadata.permissions().mode() & 0o111 != 0 {
+            Ok(())
+        } else {
+            Err(io::Error::from(io::ErrorKind::PermissionDenied))
+        }
+    };
+    if program.as_bytes().contains(&b'/') {
+        return runs(Path::new(program));
+    }
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let mut found = Err(io::Error::from(io::ErrorKind::NotFound));
+    for directory in std::env::split_paths(&path) {
+        match runs(&directory.join(program)) {
+            Ok(()) => return Ok(()),
+            // One that is there and can't be run is told where there is no other.
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => found = Err(error),
+            Err(_) => {}
+        }
+    }
+    found
+}
+
+/// A command that runs.
+#[derive(Debug)]
+pub struct Running {
+    child: Child,
+    group: Option<Pid>,
+    /// Nobody needs its standard input any more.
+    is_over: Arc<AtomicBool>,
+    /// Says when it has ended.
+    end: Receiver<()>,
+}
+
+impl Running {
+    /// Starts `command` and tells it of a record. `ended` is called, on another thread, once it has
+    /// ended; [`Running::finish`] says how.
+    ///
+    /// # Errors
+    /// Where it can't be run.
+    pub fn start(
+        command: &[OsString],
+        told: Told,
+        ended: impl FnOnce() + Send + 'static,
+    ) -> io::Result<Self> {
+        let (program, arguments) = command
+            .split_first()
+            .ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))?;
+        let mut command = Command::new(program);
+        command
+            .args(arguments)
+            .stdin(Stdio::piped())
+            .process_group(0);
+        for (name, _) in &told.left_out {
+            command.env_remove(name);
+        }
+        for (name, value) in &told.variables {
+            command.env(name, OsStr::from_bytes(value));
+        }
+        let mut child = command.spawn()?;
+        let is_over = Arc::new(AtomicBool::new(false));
+        if let Some(stdin) = child.stdin.take() {
+            let is_over = Arc::clone(&is_over);
+            thread::spawn(move || feed(stdin, &told.json, &is_over));
+        }
+        let group = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+        CURRENT.store(group.map_or(0, Pid::as_raw_pid), Ordering::Relaxed);
+        let (say, end) = mpsc::channel();
+        if let Some(pid) = group {
+            thread::spawn(move || {
+                // It is left for `finish` to be taken off.
+                let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
+                while let Err(rustix::io::Errno::INTR) = waitid(WaitId::Pid(pid), options) {}
+                // Nobody may wait for it.
+                let _ = say.send(());
+                ended();
+            });
+        }
+        Ok(Self {
+            child,
+            group,
+            is_over,
+            end,
+        })
+    }
+
+    /// Sends a signal to it and all that it has started.
+    pub fn signal(&self, signal: Signal) {
+        if let Some(group) = self.group {
+            // That nobody is there any more is as good.
+            let _ = kill_process_group(group, signal);
+        }
+    }
+
+    /// Once it has ended: how.
+    ///
+    /// # Errors
+    /// Where that can't be known.
+    pub fn finish(mut self) -> io::Result<ExitStatus> {
+        self.is_over.store(true, Ordering::Relaxed);
+        CURRENT.store(0, Ordering::Relaxed);
+        self.child.wait()
+    }
+
+    /// Ends it, and all that it has started, by `signal`, and what is left after `grace` at once; waits
+    /// until it has ended.
+    pub fn end(self, signal: Signal, grace: Duration) {
+        self.signal(signal);
+        let until = Instant::now() + grace;
+        // Where the sender is gone it has ended, too.
+        let _ = self.end.recv_timeout(grace);
+        while self.is_anyone_left() && Instant::now() < until {
+            thread::sleep(Duration::from_millis(5));
+        }
+        self.signal(Signal::KILL);
+        let _ = self.end.recv();
+        let _ = self.finish();
+    }
+
+    /// Whether anything in its group runs still. It itself is none of that once it has ended.
+    #[must_use]
+    pub fn is_anyone_left(&self) -> bool {
+        self.group
+            .is_some_and(|group| test_kill_process_group(group).is_ok() && has_living_member(group))
+    }
+}
+
+/// Whether a group has a member that is no zombie.
+fn has_living_member(group: Pid) -> bool {
+    let Ok(processes) = std::fs::read_dir("/proc") else {
+        return false;
+    };
+    let group = group.as_raw_nonzero().to_string();
+    processes.flatten().any(|process| {
+        let stat = std::fs::read_to_string(process.path().join("stat")).unwrap_or_default();
+        // The name may have anything in it; state, parent and group follow.
+        let mut fields = stat
+            .rsplit(')')
+            .next()
+            .unwrap_or_default()
+            .split_whitespace();
+        let state = fields.next();
+        fields.nth(1) == Some(&group) && !matches!(state, Some("Z" | "X"))
+    })
+}
+
+/// Writes a record to a command that may never read it.
+fn feed(mut stdin: ChildStdin, json: &[u8], is_over: &AtomicBool) {
+    if ioctl_fionbio(&stdin, true).is_err() {
+        return;
+    }
+    let mut rest = json;
+    while !rest.is_empty() && !is_over.load(Ordering::Relaxed) {
+        match stdin.write(rest) {
+            Ok(written) => rest = rest.get(written..).unwrap_or_default(),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                let fd = stdin.as_fd();
+                let _ = poll(&mut [PollFd::new(&fd, PollFlags::OUT)], Some(&POLL));
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            // It does not want to know more.
+            Err(_) => return,
+        }
+    }
+}

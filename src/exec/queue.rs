@@ -1,0 +1,282 @@
+//! What is run next.
+//!
+//! In scope: the modes, the pause for what comes close together, and what a failure leads to. Out
+//! of scope: processes, and what a job is about: `J`.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+/// What is done with what comes while a command runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Each is run, one after the other.
+    Each,
+    /// The newest is run once the command that runs has ended.
+    Latest,
+    /// The command that runs is ended, and the newest run.
+    Restart,
+}
+
+/// What is done where a command fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnFailure {
+    /// The run ends.
+    Stop,
+    /// The next one is run.
+    Continue,
+    /// It is run again, later and later; in the modes that skip, what is newer instead.
+    Retry,
+}
+
+/// It is tried again after this time, and then after twice as long each time.
+const RETRY: Duration = Duration::from_secs(1);
+/// But never later than this.
+const RETRY_AT_MOST: Duration = Duration::from_secs(60);
+
+/// How a command ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// Well.
+    Well,
+    /// In any other way.
+    Failed,
+}
+
+/// What is to be done now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Next<J> {
+    /// Run this.
+    Start(J),
+    /// End the command that runs: something newer is there.
+    Stop,
+    /// Nothing, until something comes or it is this time.
+    Wait(Option<Instant>),
+}
+
+/// What came of a job.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome<J> {
+    /// It has been done.
+    Done(J),
+    /// It was ended for something newer.
+    Superseded,
+    /// It failed, and the next one is run all the same.
+    Passed,
+    /// It is run again.
+    Again,
+    /// It failed, and that ends the run.
+    Failed,
+}
+
+/// What waits to be run.
+#[derive(Debug)]
+pub struct Queue<J> {
+    mode: Mode,
+    on_failure: OnFailure,
+    /// So long nothing new may have come before a command is run.
+    debounce: Duration,
+    waiting: VecDeque<J>,
+    /// The job that runs, and whether it was told to end.
+    running: Option<(J, bool)>,
+    heard: Option<Instant>,
+    /// How often the first one was tried, and when it is tried again.
+    failures: u32,
+    not_before: Option<Instant>,
+}
+
+impl<J: Clone> Queue<J> {
+    /// An empty one.
+    #[must_use]
+    pub fn new(mode: Mode, on_failure: OnFailure, debounce: Duration) -> Self {
+        Self {
+            mode,
+            on_failure,
+            debounce,
+            waiting: VecDeque::new(),
+            running: None,
+            heard: None,
+            failures: 0,
+            not_before: None,
+        }
+    }
+
+    /// Takes a job.
+    pub fn push(&mut self, job: J, now: Instant) {
+        if self.mode != Mode::Each {
+            self.waiting.clear();
+            self.failures = 0;
+            self.not_before = None;
+        }
+        self.waiting.push_back(job);
+        self.heard = Some(now);
+    }
+
+    /// The last job that came and is not done.
+    pub fn last_mut(&mut self) -> Option<&mut J> {
+        let running = self.running.as_mut().map(|(job, _)| job);
+        self.waiting.back_mut().or(running)
+    }
+
+    /// Whether nothing runs or waits.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.waiting.is_empty() && self.running.is_none()
+    }
+
+    /// What is to be done now; what is told to start is taken to run.
+    pub fn next(&mut self, now: Instant) -> Next<J> {
+        if self.waiting.is_empty() {
+            return Next::Wait(None);
+        }
+        let quiet = self.heard.map(|heard| heard + self.debounce);
+        let due = quiet.max(self.not_before).filter(|due| *due > now);
+        if due.is_some() {
+            return Next::Wait(due);
+        }
+        match &mut self.running {
+            Some((_, is_told)) if self.mode == Mode::Restart && !*is_told => {
+                *is_told = true;
+                Next::Stop
+            }
+            Some(_) => Next::Wait(None),
+            None => match self.waiting.pop_front() {
+                Some(job) => {
+                    self.running = Some((job.clone(), false));
+                    Next::Start(job)
+                }
+                None => Next::Wait(None),
+            },
+        }
+    }
+
+    /// The command that ran has ended.
+    pub fn ended(&mut self, how: Ended, now: Instant) -> Outcome<J> {
+        let Some((job, is_told)) = self.running.take() else {
+            return Outcome::Superseded;
+        };
+        if how == Ended::Well {
+            self.failures = 0;
+            self.not_before = None;
+            return Outcome::Done(job);
+        }
+        if is_told {
+            return Outcome::Superseded;
+        }
+        match self.on_failure {
+            OnFailure::Stop => Outcome::Failed,
+            OnFailure::Continue => Outcome::Passed,
+            OnFailure::Retry => {
+                if self.mode == Mode::Each || self.waiting.is_empty() {
+                    self.waiting.push_front(job);
+                    let pause = RETRY.saturating_mul(1 << self.failures.min(6));
+                    self.not_before = Some(now + pause.min(RETRY_AT_MOST));
+                    self.failures += 1;
+                }
+                Outcome::Again
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn queue(mode: Mode, on_failure: OnFailure) -> (Queue<u32>, Instant) {
+        (Queue::new(mode, on_failure, Duration::ZERO), Instant::now())
+    }
+
+    #[test]
+    fn each_is_run_one_after_the_other() {
+        let (mut queue, now) = queue(Mode::Each, OnFailure::Stop);
+        for job in 1..=3 {
+            queue.push(job, now);
+        }
+        for job in 1..=3 {
+            assert_eq!(queue.next(now), Next::Start(job));
+            assert_eq!(queue.next(now), Next::Wait(None), "one at a time");
+            assert_eq!(queue.ended(Ended::Well, now), Outcome::Done(job));
+        }
+        assert!(queue.is_empty());
+    }
+
+    #[test]
+    fn of_what_came_meanwhile_the_newest_is_run() {
+        let (mut queue, now) = queue(Mode::Latest, OnFailure::Stop);
+        queue.push(1, now);
+        assert_eq!(queue.next(now), Next::Start(1));
+        queue.push(2, now);
+        queue.push(3, now);
+        assert_eq!(queue.next(now), Next::Wait(None));
+        assert_eq!(queue.ended(Ended::Well, now), Outcome::Done(1));
+        assert_eq!(queue.next(now), Next::Start(3));
+    }
+
+    #[test]
+    fn a_command_is_ended_once_for_what_is_newer_and_that_is_no_failure() {
+        let (mut queue, now) = queue(Mode::Restart, OnFailure::Stop);
+        queue.push(1, now);
+        assert_eq!(queue.next(now), Next::Start(1));
+        queue.push(2, now);
+        assert_eq!(queue.next(now), Next::Stop);
+        queue.push(3, now);
+        assert_eq!(queue.next(now), Next::Wait(None));
+        assert_eq!(queue.ended(Ended::Failed, now), Outcome::Superseded);
+        assert_eq!(queue.next(now), Next::Start(3));
+        assert_eq!(queue.ended(Ended::Failed, now), Outcome::Failed);
+    }
+
+    #[test]
+    fn nothing_is_run_before_it_has_been_quiet() {
+        let now = Instant::now();
+        let mut queue = Queue::new(Mode::Latest, OnFailure::Stop, SECOND);
+        queue.push(1, now);
+        queue.push(2, now + SECOND / 2);
+        let due = now + SECOND / 2 + SECOND;
+        assert_eq!(queue.next(now + SECOND), Next::Wait(Some(due)));
+        assert_eq!(queue.next(due), Next::Start(2));
+    }
+
+    #[test]
+    fn what_failed_is_tried_again_later_and_later_and_before_the_next() {
+        let (mut queue, mut now) = queue(Mode::Each, OnFailure::Retry);
+        queue.push(1, now);
+        queue.push(2, now);
+        for pause in [1, 2, 4, 8, 16, 32, 60, 60] {
+            assert_eq!(queue.next(now), Next::Start(1));
+            assert_eq!(queue.ended(Ended::Failed, now), Outcome::Again);
+            let due = now + pause * SECOND;
+            assert_eq!(queue.next(now), Next::Wait(Some(due)));
+            now = due;
+        }
+        assert_eq!(queue.next(now), Next::Start(1));
+        assert_eq!(queue.ended(Ended::Well, now), Outcome::Done(1));
+        assert_eq!(queue.next(now), Next::Start(2));
+    }
+
+    #[test]
+    fn what_is_newer_is_tried_instead_of_what_failed() {
+        let (mut queue, now) = queue(Mode::Latest, OnFailure::Retry);
+        queue.push(1, now);
+        assert_eq!(queue.next(now), Next::Start(1));
+        queue.push(2, now);
+        assert_eq!(queue.ended(Ended::Failed, now), Outcome::Again);
+        assert_eq!(queue.next(now), Next::Start(2));
+        assert_eq!(queue.ended(Ended::Failed, now), Outcome::Again);
+        assert_eq!(queue.next(now), Next::Wait(Some(now + SECOND)));
+        queue.push(3, now);
+        assert_eq!(queue.next(now), Next::Start(3));
+    }
+
+    #[test]
+    fn a_failure_that_is_no_matter_is_passed_over() {
+        let (mut queue, now) = queue(Mode::Each, OnFailure::Continue);
+        queue.push(1, now);
+        queue.push(2, now);
+        assert_eq!(queue.next(now), Next::Start(1));
+        assert_eq!(queue.ended(Ended::Failed, now), Outcome::Passed);
+        assert_eq!(queue.next(now), Next::Start(2));
+    }
+}

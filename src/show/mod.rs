@@ -1,0 +1,494 @@
+//! A watch as it is shown: what it tells becomes records, in order, and a checkpoint says how far
+//! they were written.
+
+mod form;
+mod reached;
+pub mod runner;
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::apis::Watched;
+use crate::checkpoint::Store;
+use crate::cli;
+use crate::error::Error;
+use crate::exec::child::Told;
+use crate::exec::queue::{Mode, OnFailure};
+use crate::filter::Filter;
+use crate::inbox::{Inbox, Stop};
+use crate::model::{Action, Index, Record, Scope, StateNode};
+use crate::print::{json, text};
+use crate::settings::Settings;
+use crate::wait::{Condition, Wait};
+use crate::watch::mirror::Mirror;
+use crate::watch::{Held, OnGap, Start, Until, Update};
+use crate::watching::{self, Arrival, Flow, Viewer, Watching};
+
+use form::Form;
+use reached::Reached;
+use runner::{Kept, Runner};
+
+/// A buffer that once held a large record is given back.
+const KEPT_BUFFER: usize = 1 << 20;
+
+/// What is watched, and what of it is shown.
+#[derive(Clone, Debug)]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "each is an option of the command line"
+)]
+pub struct Show {
+    /// The keys, or all below them.
+    pub watched: Watched,
+    /// Where it begins.
+    pub start: Start,
+    /// Where it ends.
+    pub until: Until,
+    /// Whether many events are expected.
+    pub stream: bool,
+    /// Ends after so many events.
+    pub count: Option<u64>,
+    /// Ends once this is so.
+    pub condition: Option<Condition>,
+    /// How records look.
+    pub reading: cli::Reading,
+    /// A command that is run instead of printing.
+    pub exec: Option<runner::Plan>,
+    /// The present state first.
+    pub snapshot: bool,
+    /// What is done when events were lost; without it, what the others imply.
+    pub on_gap: OnGap,
+    /// What every watch can be told.
+    pub watching: cli::Watching,
+}
+
+impl From<cli::ExecMode> for Mode {
+    fn from(typed: cli::ExecMode) -> Self {
+        match typed {
+            cli::ExecMode::Each => Self::Each,
+            cli::ExecMode::Latest => Self::Latest,
+            cli::ExecMode::Restart => Self::Restart,
+        }
+    }
+}
+
+impl From<cli::OnExecFailure> for OnFailure {
+    fn from(typed: cli::OnExecFailure) -> Self {
+        match typed {
+            cli::OnExecFailure::Stop => Self::Stop,
+            cli::OnExecFailure::Continue => Self::Continue,
+            cli::OnExecFailure::Retry => Self::Retry,
+        }
+    }
+}
+
+impl From<cli::OnGap> for OnGap {
+    fn from(typed: cli::OnGap) -> Self {
+        match typed {
+            cli::OnGap::Resync => Self::Resync,
+            cli::OnGap::Diff => Self::Diff,
+            cli::OnGap::Continue => Self::Continue,
+            cli::OnGap::Fail => Self::Fail,
+        }
+    }
+}
+
+impl From<&cli::Watching> for Filter {
+    fn from(typed: &cli::Watching) -> Self {
+        Self {
+            only: typed.only.iter().map(|action| (*action).into()).collect(),
+            patterns: typed.patterns.clone(),
+            changed: typed.changed,
+        }
+    }
+}
+
+impl From<cli::Action> for Action {
+    fn from(typed: cli::Action) -> Self {
+        match typed {
+            cli::Action::Get => Self::Get,
+            cli::Action::Set => Self::Set,
+            cli::Action::Create => Self::Create,
+            cli::Action::Update => Self::Update,
+            cli::Action::Delete => Self::Delete,
+            cli::Action::Expire => Self::Expire,
+            cli::Action::CompareAndSwap => Self::CompareAndSwap,
+            cli::Action::CompareAndDelete => Self::CompareAndDelete,
+        }
+    }
+}
+
+/// Runs a watch to its end and prints its records.
+///
+/// # Errors
+/// Where it can't go on; what ends a run from outside.
+pub fn run(mut show: Show, settings: &Settings) -> Result<(), Stop> {
+    let doing = match show.until {
+        Until::Forever => "watching",
+        Until::Present { .. } => "replaying",
+    };
+    let mut scopes = show.watched.scopes(settings.api)?;
+    if matches!(show.condition, Some(Condition::Exists)) {
+        // By v2 a directory comes to be with a key below it, and nothing tells of it alone.
+        scopes = scopes.into_iter().map(Scope::with_directories).collect();
+    }
+    let path = show.watching.checkpoint.as_deref();
+    let opened = path.map(|path| Store::open(path, &scopes)).transpose()?;
+    let (store, earlier) = opened.map_or((None, None), |(store, earlier)| (Some(store), earlier));
+    let earlier = earlier.map(|(earlier, place)| {
+        // Where it stopped wins over where it was told to begin, and by which API.
+        scopes = vec![scopes.swap_remove(place)];
+        show.start = Start::At(earlier.index.next());
+        show.snapshot = false;
+        earlier
+    });
+    let form = match &show.exec {
+        Some(_) => Form::json(),
+        None => Form::new(&show.reading, settings),
+    };
+    if settings.output == cli::Output::Json && (show.reading.diff || show.reading.format.is_some())
+    {
+        let why = "--diff and --format are for text: leave out -o json";
+        return Err(Error::Usage(why.to_owned()).into());
+    }
+    let runner = show.exec.clone().map(Runner::new).transpose()?;
+    let mut inbox = Inbox::new(settings, doing, &show.watched.name())?;
+    inbox.heed_reader();
+    inbox.end_when_idle(show.watching.idle_timeout);
+    let reached = Reached::new(store, earlier);
+    let watching = Watching {
+        start: show.start,
+        until: show.until,
+        stream: show.stream || show.condition.is_some(),
+        previous: form.shows_previous() || show.watching.changed,
+        on_gap: show.on_gap,
+        snapshot: show.snapshot || show.condition.is_some(),
+        expand: show.watching.expand,
+        buffer: show.watching.buffer,
+        stale_after: show.watching.stale_after,
+        cluster: reached.cluster().cloned(),
+        last: reached.last().cloned(),
+    };
+    let mut viewer = Shown {
+        left: show.count,
+        filter: Filter::from(&show.watching),
+        wait: None,
+        is_begun: false,
+        is_over: false,
+        due: None,
+        form,
+        runner,
+        out: Vec::new(),
+        reached,
+        scope: None,
+        show,
+        settings,
+    };
+    let ended = watching::run(&watching, scopes, settings, &mut inbox, &mut viewer);
+    inbox.screen.clear();
+    if let Some(runner) = &mut viewer.runner {
+        runner.end(&ended);
+    }
+    // What was printed counts, however the run ended.
+    let saved = viewer.save();
+    ended.and(saved)
+}
+
+struct Shown<'s> {
+    show: Show,
+    filter: Filter,
+    /// What is waited for, and what is known of it.
+    wait: Option<Wait>,
+    /// The state at the start was told, or there is none.
+    is_begun: bool,
+    /// Nothing more is wanted.
+    is_over: bool,
+    /// When the runner wants to be woken.
+    due: Option<Instant>,
+    /// What is watched, by the API that is spoken.
+    scope: Option<Scope>,
+    settings: &'s Settings,
+    /// How many events are still wanted.
+    left: Option<u64>,
+    form: Form,
+    runner: Option<Runner>,
+    out: Vec<u8>,
+    reached: Reached,
+}
+
+impl Viewer for Shown<'_> {
+    fn begin(&mut self, scope: &Scope) {
+        let condition = self.show.condition.clone();
+        self.wait = condition.map(|condition| Wait::new(condition, scope.clone()));
+        self.scope = Some(scope.clone());
+    }
+
+    fn take(&mut self, update: Update, inbox: &mut Inbox<Arrival>) -> Result<Flow, Stop> {
+        if self.is_over {
+            return Ok(Flow::GoesOn);
+        }
+        let now = Instant::now();
+        match update {
+            Update::Events(events) => self.take_events(&events, inbox)?,
+            Update::Gap(gap) => {
+                self.reached.lose();
+                let name = self.name();
+                let line = |style| text::gap(&gap, &name, style);
+                if self.shows_all() {
+                    self.own(gap.index, "gap", &json::gap(&gap), line);
+                }
+                if self.runner.is_some() || !self.shows_all() {
+                    let message = line(text::Style::default());
+                    let message = message.trim_end().replace('\t', " ");
+                    inbox.screen.notice("gap", &message);
+                }
+            }
+            Update::Reset(index) if self.shows_all() => self.plain("reset", index),
+            Update::State {
+                index,
+                nodes,
+                unread,
+            } => {
+                if self.shows_state() {
+                    let kept = Kept::State(Arc::new(unread));
+                    for node in &nodes {
+                        self.record_if_wanted(&Record::State(index, node), now, &kept);
+                    }
+                    self.flush(inbox)?;
+                }
+                if let (Some(wait), Some(scope)) = (&mut self.wait, &self.scope) {
+                    wait.begin(Mirror::new(scope.clone(), nodes, index));
+                }
+            }
+            Update::Changes {
+                index,
+                changes,
+                unread,
+            } => {
+                if self.shows_all() {
+                    let kept = Kept::State(Arc::new(unread));
+                    for change in &changes {
+                        self.record_if_wanted(&Record::Change(index, change), now, &kept);
+                    }
+                    self.flush(inbox)?;
+                }
+                if let Some(wait) = &mut self.wait {
+                    wait.change(&changes);
+                }
+            }
+            Update::Below { index, nodes } if self.shows_all() => {
+                for node in &nodes {
+                    self.record_if_wanted(&Record::Below(index, node), now, &Kept::Nothing);
+                }
+            }
+            Update::Synced(index) => self.take_synced(index),
+            Update::Position(index) => self.reached.reach(index),
+            Update::Last(last) => self.reached.know(last),
+            Update::Cluster(cluster) => self.reached.belong(cluster),
+            Update::Status(status) if self.show.watching.status => {
+                let (endpoint, cause) = watching::of_status(&status, self.settings);
+                let record = json::status(&status, &endpoint, &cause);
+                let line = |style| text::status(&status, &endpoint, &cause, style);
+                self.own(status.index, "status", &record, line);
+            }
+            _ => {}
+        }
+        self.flush(inbox)?;
+        match &mut self.runner {
+            None => self.reached.settle(None),
+            Some(runner) => {
+                if runner.mark(self.reached.at()) {
+                    self.reached.settle(None);
+                }
+            }
+        }
+        self.is_over |= self.left == Some(0);
+        Ok(self.flow())
+    }
+
+    fn child_ended(&mut self, number: u64) {
+        if let Some(runner) = &mut self.runner {
+            runner.ended(number);
+        }
+    }
+
+    fn due(&self) -> Option<Instant> {
+        [self.reached.due(), self.due].into_iter().flatten().min()
+    }
+
+    fn wake(&mut self, inbox: &mut Inbox<Arrival>) -> Result<Flow, Stop> {
+        if let Some(runner) = &mut self.runner {
+            let (reached, due) = runner.step(inbox)?;
+            self.due = due;
+            if reached.is_some() {
+                self.reached.settle(reached);
+            }
+        }
+        if self.reached.due().is_some_and(|due| due <= Instant::now()) {
+            self.save()?;
+        }
+        Ok(self.flow())
+    }
+}
+
+impl Shown<'_> {
+    fn flow(&self) -> Flow {
+        let is_idle = self.runner.as_ref().is_none_or(Runner::is_idle);
+        if self.is_over && is_idle {
+            Flow::Done
+        } else {
+            Flow::GoesOn
+        }
+    }
+
+    /// Whether everything that is told is shown, and not only what is waited for.
+    fn shows_all(&self) -> bool {
+        self.wait.is_none() || self.show.stream
+    }
+
+    /// Whether a state is shown: not the one that a wait begins with.
+    fn shows_state(&self) -> bool {
+        let is_first = self.wait.is_some() && !self.is_begun;
+        self.shows_all() && (self.show.snapshot || !is_first)
+    }
+
+    fn take_events(&mut self, events: &[Held], inbox: &mut Inbox<Arrival>) -> Result<(), Stop> {
+        let is_v3 = self
+            .scope
+            .as_ref()
+            .is_some_and(|scope| !scope.key.is_path());
+        let before = self.reached.at().clone();
+        let mut shown = 0;
+        'all: for held in events {
+            if let Some(wait) = &mut self.wait {
+                wait.apply(held);
+                self.is_over = wait.is_over();
+            }
+            let index = held.events().next().map(|event| event.index());
+            let written = self.reached.take_begun(index);
+            let kept = Kept::Parcel(Arc::clone(&held.parcel));
+            let count = held.events().count();
+            for (place, event) in held.events().enumerate().skip(written) {
+                if self.left.is_some_and(|left| shown == left) {
+                    // In the middle of a transaction, or before it.
+                    self.reached.begin(event.index(), place);
+                    break 'all;
+                }
+                if place + 1 < count {
+                    self.reached.begin(event.index(), place + 1);
+                } else {
+                    held.events()
+                        .for_each(|event| self.reached.pass(&event, is_v3));
+                }
+                let record = Record::Event(event);
+                if self.is_over || self.shows_all() && self.filter.passes(&record) {
+                    shown += 1;
+                    self.record(&record, held.parcel.received(), &kept);
+                }
+            }
+            if self.is_over {
+                break;
+            }
+        }
+        self.left = self.left.map(|left| left - shown);
+        if shown > 0 {
+            inbox.screen.progress.count(shown);
+        }
+        if let Err(stop) = self.flush(inbox) {
+            // None of it is known to have been written.
+            self.reached.settle(Some(before));
+            return Err(stop);
+        }
+        if shown > 0 {
+            inbox.heard();
+        }
+        Ok(())
+    }
+
+    /// A state, or the differences to it, are complete.
+    fn take_synced(&mut self, index: Index) {
+        let is_shown = self.shows_state();
+        self.is_begun = true;
+        if is_shown {
+            self.plain("synced", index);
+        }
+        let Some(wait) = self.wait.as_ref().filter(|wait| wait.is_over()) else {
+            return;
+        };
+        self.is_over = true;
+        if is_shown {
+            return;
+        }
+        let evidence: Vec<StateNode> = wait.evidence().into_iter().cloned().collect();
+        for node in &evidence {
+            self.record(&Record::State(index, node), Instant::now(), &Kept::Nothing);
+        }
+        if evidence.is_empty() {
+            self.plain("synced", index);
+        }
+    }
+
+    fn record_if_wanted(&mut self, record: &Record<'_>, received: Instant, kept: &Kept) {
+        if self.filter.passes(record) {
+            self.record(record, received, kept);
+        }
+    }
+
+    fn record(&mut self, record: &Record<'_>, received: Instant, kept: &Kept) {
+        match &mut self.runner {
+            None => self.form.record(record, received, &mut self.out),
+            Some(runner) => {
+                let mut json = Vec::new();
+                self.form.record(record, received, &mut json);
+                let told = Told::of(record, json);
+                runner.push(told, self.reached.at().clone(), kept.clone());
+            }
+        }
+    }
+
+    /// Takes a record of our own that has an action and a position, and nothing else.
+    fn plain(&mut self, action: &str, index: Index) {
+        let name = self.name();
+        let line = |style| text::own(index, action, &name, style);
+        self.own(index, action, &json::own(action, index), line);
+    }
+
+    /// Takes a record of our own.
+    fn own(
+        &mut self,
+        index: Index,
+        action: &str,
+        record: &serde_json::Value,
+        line: impl Fn(text::Style) -> String,
+    ) {
+        let name = self.name();
+        let now = Instant::now();
+        match &mut self.runner {
+            None => self.form.own(record, line, now, &mut self.out),
+            Some(runner) => {
+                let mut json = Vec::new();
+                self.form.own(record, line, now, &mut json);
+                let told = Told::new(index, action.as_bytes(), name.as_bytes(), b"", json);
+                runner.push(told, self.reached.at().clone(), Kept::Nothing);
+            }
+        }
+    }
+
+    /// The keys that are watched.
+    fn name(&self) -> String {
+        self.scope.as_ref().map_or_else(String::new, Scope::name)
+    }
+
+    fn flush(&mut self, inbox: &Inbox<Arrival>) -> Result<(), Stop> {
+        if self.out.is_empty() {
+            return Ok(());
+        }
+        let printed = inbox.screen.print(&mut self.out);
+        self.out.shrink_to(KEPT_BUFFER);
+        printed
+    }
+
+    fn save(&mut self) -> Result<(), Stop> {
+        Ok(self.reached.save(self.scope.as_ref())?)
+    }
+}

@@ -1,0 +1,226 @@
+//! `--until`: what is waited for, and whether it is so.
+//!
+//! In scope: the conditions as they are typed, and the state that they are held against, kept up by
+//! what the watch tells. Out of scope: what is printed then (`show`).
+
+use regex::bytes::Regex;
+
+use crate::model::{Change, Scope, StateNode};
+use crate::watch::Held;
+use crate::watch::mirror::Mirror;
+
+/// What a key is to be like.
+#[derive(Clone, Debug)]
+pub enum Condition {
+    /// It is there; a directory is, too.
+    Exists,
+    /// It is not there.
+    Absent,
+    /// It has this value.
+    Is(Vec<u8>),
+    /// It has a value, and another one.
+    IsNot(Vec<u8>),
+    /// It has a value that matches.
+    Matches(Regex),
+}
+
+impl Condition {
+    /// Reads one: `exists`, `absent`, `value=V`, `value!=V` or `value~REGEX`.
+    ///
+    /// # Errors
+    /// What is wrong with it, and where.
+    pub fn parse(typed: &str) -> Result<Self, String> {
+        let value = |rest: &str| rest.as_bytes().to_vec();
+        if let Some(rest) = typed.strip_prefix("value!=") {
+            Ok(Self::IsNot(value(rest)))
+        } else if let Some(rest) = typed.strip_prefix("value=") {
+            Ok(Self::Is(value(rest)))
+        } else if let Some(rest) = typed.strip_prefix("value~") {
+            Regex::new(rest)
+                .map(Self::Matches)
+                .map_err(|error| error.to_string())
+        } else {
+            match typed {
+                "exists" => Ok(Self::Exists),
+                "absent" => Ok(Self::Absent),
+                _ => {
+                    Err("it is one of exists, absent, value=V, value!=V and value~REGEX".to_owned())
+                }
+            }
+        }
+    }
+
+    /// Whether it is about one key's value.
+    #[must_use]
+    pub fn is_of_value(&self) -> bool {
+        !matches!(self, Self::Exists | Self::Absent)
+    }
+
+    fn holds(&self, mirror: &Mirror, part: &Scope) -> bool {
+        let first = mirror.first_of(part);
+        match self {
+            Self::Exists => first.is_some(),
+            Self::Absent => first.is_none(),
+            Self::Is(_) | Self::IsNot(_) | Self::Matches(_) => first
+                .and_then(|node| node.value.as_deref())
+                .is_some_and(|value| self.suits(value)),
+        }
+    }
+
+    fn suits(&self, value: &[u8]) -> bool {
+        match self {
+            Self::Is(wanted) => value == wanted,
+            Self::IsNot(other) => value != other,
+            Self::Matches(regex) => regex.is_match(value),
+            Self::Exists | Self::Absent => false,
+        }
+    }
+}
+
+/// A condition on each of the keys that are watched.
+#[derive(Debug)]
+pub struct Wait {
+    condition: Condition,
+    scope: Scope,
+    /// What is known of them; nothing before the state was read.
+    mirror: Option<Mirror>,
+}
+
+impl Wait {
+    /// One on every key of `scope`.
+    #[must_use]
+    pub fn new(condition: Condition, scope: Scope) -> Self {
+        Self {
+            condition,
+            scope,
+            mirror: None,
+        }
+    }
+
+    /// The state was read.
+    pub fn begin(&mut self, mirror: Mirror) {
+        self.mirror = Some(mirror);
+    }
+
+    /// It became so between two states.
+    pub fn change(&mut self, changes: &[Change]) {
+        if let Some(mirror) = &mut self.mirror {
+            for change in changes {
+                mirror.change(change);
+            }
+        }
+    }
+
+    /// Something happened, all of it at once.
+    pub fn apply(&mut self, held: &Held) {
+        if let Some(mirror) = &mut self.mirror {
+            mirror.apply(held);
+        }
+    }
+
+    /// Whether it holds for each of the keys.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.mirror.as_ref().is_some_and(|mirror| {
+            let mut parts = self.scope.parts().iter();
+            parts.all(|part| self.condition.holds(mirror, part))
+        })
+    }
+
+    /// What tells of it: of each key what there is of it first.
+    #[must_use]
+    pub fn evidence(&self) -> Vec<&StateNode> {
+        let parts = self.scope.parts().iter();
+        let first = |part| {
+            self.mirror
+                .as_ref()
+                .and_then(|mirror| mirror.first_of(part))
+        };
+        parts.filter_map(first).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Index, Key};
+
+    fn scope(key: &str, recursive: bool) -> Scope {
+        Scope::new(Key::parse(key).unwrap(), recursive)
+    }
+
+    fn node(key: &str, value: Option<&str>) -> StateNode {
+        StateNode {
+            key: key.as_bytes().to_vec(),
+            value: value.map(|value| value.as_bytes().to_vec()),
+            dir: value.is_none(),
+            ..StateNode::default()
+        }
+    }
+
+    fn holds(condition: &str, scope: &Scope, nodes: &[StateNode]) -> bool {
+        let condition = Condition::parse(condition).unwrap();
+        let mut wait = Wait::new(condition, scope.clone());
+        assert!(!wait.is_over(), "nothing is known yet");
+        wait.begin(Mirror::new(scope.clone(), nodes.to_vec(), Index(7)));
+        wait.is_over()
+    }
+
+    #[test]
+    fn a_value_is_what_it_is_and_one_that_is_not_there_is_none() {
+        let there = [node("/a", Some("v1"))];
+        let empty = [node("/a", Some(""))];
+        for (condition, at_v1, at_empty, at_nothing) in [
+            ("exists", true, true, false),
+            ("absent", false, false, true),
+            ("value=v1", true, false, false),
+            ("value=", false, true, false),
+            ("value!=v1", false, true, false),
+            ("value!=", true, false, false),
+            ("value~^v[0-9]$", true, false, false),
+            ("value~", true, true, false),
+            ("value=value=", false, false, false),
+        ] {
+            let scope = scope("/a", false);
+            let found = [&there[..], &empty, &[]].map(|nodes| holds(condition, &scope, nodes));
+            assert_eq!(found, [at_v1, at_empty, at_nothing], "{condition}");
+        }
+    }
+
+    #[test]
+    fn a_directory_is_there_and_has_no_value() {
+        let directory = [node("/a", None)];
+        assert!(holds("exists", &scope("/a", false), &directory));
+        assert!(!holds("value!=x", &scope("/a", false), &directory));
+    }
+
+    #[test]
+    fn of_several_keys_it_is_to_hold_for_each() {
+        let parts = [scope("/a/x", false), scope("/a/y", false)];
+        let several = Scope::several(&parts).unwrap();
+        let (x, y) = (node("/a/x", Some("1")), node("/a/y", Some("2")));
+        assert!(!holds("exists", &several, std::slice::from_ref(&x)));
+        assert!(!holds("absent", &several, std::slice::from_ref(&x)));
+        assert!(holds("exists", &several, &[x.clone(), y.clone()]));
+        assert!(!holds("value=1", &several, &[x, y]));
+    }
+
+    #[test]
+    fn a_longer_name_is_another_key() {
+        let longer = [node("/ab", Some("v")), node("/a-b/c", Some("v"))];
+        let key = Scope::new(Key::literal("/a").unwrap(), true);
+        assert!(holds("absent", &key, &longer));
+        assert!(holds(
+            "exists",
+            &key,
+            &[node("/a-", Some("")), node("/a/b", Some("v"))]
+        ));
+    }
+
+    #[test]
+    fn what_is_no_condition_is_told_with_its_place() {
+        assert!(Condition::parse("present").unwrap_err().contains("exists"));
+        let error = Condition::parse("value~a(b").unwrap_err();
+        assert!(error.contains("a(b") && error.contains('^'), "{error}");
+    }
+}

@@ -1,0 +1,356 @@
+//! A watch as a command runs it: by whichever API has what is watched.
+//!
+//! In scope: from a key to the session's plan, what a person is told beside the records, and the
+//! error that a watch ends with. Out of scope: what is done with what it tells (a [`Viewer`]).
+
+use std::collections::VecDeque;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::apis;
+use crate::error::{Error, describe_failure, none_answered};
+use crate::http::Http;
+use crate::inbox::{Inbox, Stop};
+use crate::model::{Fingerprint, Scope};
+use crate::protocol::v2;
+use crate::settings::Settings;
+use crate::watch::driver::{self, Means, Report};
+use crate::watch::{
+    Budget, Notice, OnGap, Outcome, Plan, Start, StateOfWatch, Status, Until, Update,
+};
+
+/// What a watch is to do.
+#[derive(Clone, Debug)]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "each is an option of the command line"
+)]
+pub struct Watching {
+    /// Where it begins.
+    pub start: Start,
+    /// Where it ends.
+    pub until: Until,
+    /// Whether many events are expected.
+    pub stream: bool,
+    /// Whether the values before are of interest.
+    pub previous: bool,
+    /// What is done when events were lost.
+    pub on_gap: OnGap,
+    /// The present state first.
+    pub snapshot: bool,
+    /// With the keys that a removed directory took with it.
+    pub expand: bool,
+    /// How many bytes of events may wait for the viewer.
+    pub buffer: usize,
+    /// For how long it may be unknown whether what is known is fresh.
+    pub stale_after: Duration,
+    /// The cluster that it must be, where an earlier run knew it.
+    pub cluster: Option<String>,
+    /// The last event of an earlier run.
+    pub last: Option<Fingerprint>,
+}
+
+/// Whether a watch goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flow {
+    /// It does.
+    GoesOn,
+    /// What was to be done is done.
+    Done,
+}
+
+/// What takes what a watch tells.
+pub trait Viewer {
+    /// The watch is on this, by the API that it is of.
+    fn begin(&mut self, scope: &Scope);
+
+    /// Takes something.
+    ///
+    /// # Errors
+    /// What ends the run.
+    fn take(&mut self, update: Update, inbox: &mut Inbox<Arrival>) -> Result<Flow, Stop>;
+
+    /// A command that it has started has ended.
+    fn child_ended(&mut self, number: u64);
+
+    /// When it wants to be woken, though nothing comes.
+    fn due(&self) -> Option<Instant>;
+
+    /// It was woken, or something came.
+    ///
+    /// # Errors
+    /// What ends the run.
+    fn wake(&mut self, inbox: &mut Inbox<Arrival>) -> Result<Flow, Stop>;
+}
+
+/// What arrives while a watch runs.
+pub enum Arrival {
+    /// Something of the watch of this API's place.
+    Report(usize, Report),
+    /// Whether it is another API that holds what is watched.
+    Checked(bool),
+    /// The command of that number has ended.
+    Child(u64),
+}
+
+/// How a watch by one API ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ended {
+    /// As it should.
+    Done,
+    /// What is watched is had by another API.
+    Elsewhere,
+}
+
+/// Watches the first of `scopes`, each by another API, that has something, and shows it to `viewer`
+/// until the end.
+///
+/// # Errors
+/// Where it can't go on; what ends a run from outside.
+pub fn run(
+    watching: &Watching,
+    scopes: Vec<Scope>,
+    settings: &Settings,
+    inbox: &mut Inbox<Arrival>,
+    viewer: &mut dyn Viewer,
+) -> Result<(), Stop> {
+    let log = inbox.log(settings);
+    let http = Http::new(settings, log.clone())?;
+    let mut run = Run {
+        watching,
+        settings,
+        http,
+        viewer,
+    };
+    let mut ended = Ended::Elsewhere;
+    let mut scopes = scopes.into_iter().peekable();
+    while let (Ended::Elsewhere, Some(scope)) = (ended, scopes.next()) {
+        if let Some(log) = &log {
+            log(format!("* by etcd's {} API", apis::name(&scope)));
+        }
+        ended = run.watch(&scope, scopes.peek(), inbox)?;
+    }
+    Ok(())
+}
+
+struct Run<'r> {
+    watching: &'r Watching,
+    settings: &'r Settings,
+    http: Http,
+    viewer: &'r mut dyn Viewer,
+}
+
+impl Run<'_> {
+    /// Watches `scope`, unless it turns out that `other` is where something is.
+    fn watch(
+        &mut self,
+        scope: &Scope,
+        other: Option<&Scope>,
+        inbox: &mut Inbox<Arrival>,
+    ) -> Result<Ended, Stop> {
+        let place = usize::from(other.is_none());
+        if !scope.key.is_path() && self.settings.authorization.is_some() {
+            let why = "with v3 a user is not supported in this version";
+            return Err(Error::Usage(why.to_owned()).into());
+        }
+        let running = self.start(scope.clone(), inbox, place);
+        let mut waiting = None;
+        if let Some(other) = other.filter(|_| self.settings.authorization.is_none()) {
+            // While that is found out, what arrives waits.
+            waiting = Some(VecDeque::new());
+            let (deliver, http) = (inbox.delivery(), self.http.clone());
+            let (endpoints, other) = (self.settings.endpoints.clone(), other.clone());
+            let scope = scope.clone();
+            thread::spawn(move || {
+                let is_elsewhere = apis::is_elsewhere(&http, &endpoints, &scope, &other);
+                deliver(Arrival::Checked(is_elsewhere))
+            });
+        }
+        self.viewer.begin(scope);
+        loop {
+            let due = self.viewer.due();
+            match inbox.receive_until(due)? {
+                Some(Arrival::Report(of, report)) if of == place => match &mut waiting {
+                    Some(waiting) => waiting.push_back(report),
+                    None => {
+                        if let Some(ended) = self.take(report, other.is_some(), inbox)? {
+                            return Ok(ended);
+                        }
+                    }
+                },
+                Some(Arrival::Checked(true)) if waiting.is_some() => {
+                    running.give_up();
+                    let notice = format!(
+                        "v2 has nothing at {}: v3 is watched instead; --api v3 says so at once",
+                        scope.name()
+                    );
+                    inbox.screen.notice("api", &notice);
+                    return Ok(Ended::Elsewhere);
+                }
+                Some(Arrival::Checked(_)) => {
+                    for report in waiting.take().into_iter().flatten() {
+                        if let Some(ended) = self.take(report, other.is_some(), inbox)? {
+                            return Ok(ended);
+                        }
+                    }
+                }
+                Some(Arrival::Child(number)) => self.viewer.child_ended(number),
+                Some(Arrival::Report(..)) | None => {}
+            }
+            if self.viewer.wake(inbox)? == Flow::Done {
+                return Ok(Ended::Done);
+            }
+        }
+    }
+
+    fn start(&self, scope: Scope, inbox: &Inbox<Arrival>, place: usize) -> driver::Running {
+        let watching = self.watching;
+        let plan = Plan {
+            start: watching.start,
+            until: watching.until,
+            stream: watching.stream,
+            previous: watching.previous,
+            on_gap: watching.on_gap,
+            snapshot: watching.snapshot,
+            // Where there are no directories, each key that goes has an event of its own.
+            expand: watching.expand && scope.key.is_path(),
+            scope,
+            stale_after: watching.stale_after,
+            cluster: watching.cluster.clone(),
+            last: watching.last.clone(),
+            endpoints: self.settings.endpoints.len(),
+            history: v2::HISTORY,
+            snapshot_behind: v2::SNAPSHOT_BEHIND,
+            seed: fastrand::u64(..),
+            budget: Budget::new(watching.buffer),
+        };
+        let means = Means {
+            http: self.http.clone(),
+            endpoints: self.settings.endpoints.clone(),
+            max_event: self.settings.max_event,
+        };
+        let deliver = inbox.delivery();
+        driver::start(plan, means, move |report| {
+            deliver(Arrival::Report(place, report))
+        })
+    }
+
+    /// Shows what is reported; how the watch ended, if it did.
+    fn take(
+        &mut self,
+        report: Report,
+        has_other: bool,
+        inbox: &mut Inbox<Arrival>,
+    ) -> Result<Option<Ended>, Stop> {
+        let update = match report {
+            Report::Update(update) => update,
+            Report::Moved(position) => Update::Position(position.take()),
+            Report::Finished(outcome) => {
+                return match self.finish(outcome) {
+                    Ok(()) => Ok(Some(Ended::Done)),
+                    Err(Stop::Error(error)) if has_other && error.is_api_off() => {
+                        Ok(Some(Ended::Elsewhere))
+                    }
+                    Err(stop) => Err(stop),
+                };
+            }
+        };
+        self.tell(&update, inbox);
+        let flow = self.viewer.take(update, inbox)?;
+        Ok((flow == Flow::Done).then_some(Ended::Done))
+    }
+
+    /// Tells a person what is of interest beside the records.
+    fn tell(&self, update: &Update, inbox: &mut Inbox<Arrival>) {
+        let progress = &mut inbox.screen.progress;
+        match update {
+            Update::Position(index) => progress.reach(*index),
+            Update::Target { from, to } => progress.set_range(Some((*from, *to))),
+            Update::Following => progress.set_range(None),
+            Update::Notice(notice) => {
+                let (kind, message) = self.describe(notice);
+                inbox.screen.notice(kind, &message);
+            }
+            Update::Status(status) if status.notable => {
+                let message = self.describe_status(status);
+                inbox.screen.notice(status.state.name(), &message);
+            }
+            _ => {}
+        }
+    }
+
+    fn describe_status(&self, status: &Status) -> String {
+        let (endpoint, cause) = of_status(status, self.settings);
+        match (status.state, cause.as_str()) {
+            (StateOfWatch::Live, _) => format!("live again, with {endpoint}"),
+            (StateOfWatch::Stale, "") => format!(
+                "stale: it can't be told whether something happened; {endpoint} has not \
+                 confirmed anything for {}",
+                humantime::format_duration(self.watching.stale_after)
+            ),
+            (StateOfWatch::Stale, cause) => {
+                format!("stale: it can't be told whether something happened; {endpoint} {cause}")
+            }
+            (StateOfWatch::Reconnecting, "") => format!("{endpoint} is gone; trying again"),
+            (StateOfWatch::Reconnecting, cause) => format!("{endpoint} {cause}; trying again"),
+        }
+    }
+
+    fn finish(&self, outcome: Outcome) -> Result<(), Stop> {
+        match outcome {
+            Outcome::Done => Ok(()),
+            Outcome::Lost { gap, oldest } => Err(Error::Lost { gap, oldest }.into()),
+            Outcome::Failed(attempts) => {
+                let attempts = attempts
+                    .into_iter()
+                    .map(|(endpoint, failure)| (url(self.settings, endpoint), failure))
+                    .collect();
+                Err(none_answered(attempts).into())
+            }
+        }
+    }
+
+    fn describe(&self, notice: &Notice) -> (&'static str, String) {
+        match notice {
+            Notice::Ahead { from, index } => {
+                let waits = match self.watching.until {
+                    Until::Forever | Until::Present { follow: true, .. } => "waiting for it",
+                    Until::Present { .. } => "there is nothing to replay",
+                };
+                let message = format!("index {from} lies ahead: the store is at {index}; {waits}");
+                ("ahead", message)
+            }
+            Notice::BeforeOldest { oldest, to } => (
+                "beforeOldest",
+                format!("history begins at {oldest}: nothing up to {to} can be had"),
+            ),
+            Notice::HalfClose { endpoint } => (
+                "halfClose",
+                format!(
+                    "something before {} ends a connection as soon as one side of it is closed; \
+                     where history stays silent for 2s, it is taken for empty",
+                    url(self.settings, *endpoint)
+                ),
+            ),
+            Notice::OtherCluster { endpoint } => (
+                "otherCluster",
+                format!(
+                    "{} belongs to another cluster and is left out",
+                    url(self.settings, *endpoint)
+                ),
+            ),
+        }
+    }
+}
+
+/// The endpoint that a status speaks of, and its cause in words, empty where it has none.
+#[must_use]
+pub fn of_status(status: &Status, settings: &Settings) -> (String, String) {
+    let cause = status.cause.as_ref().map(describe_failure);
+    (url(settings, status.endpoint), cause.unwrap_or_default())
+}
+
+fn url(settings: &Settings, endpoint: usize) -> String {
+    let endpoint = settings.endpoints.get(endpoint);
+    endpoint.map_or_else(String::new, |endpoint| endpoint.url().to_owned())
+}

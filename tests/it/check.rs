@@ -1,0 +1,240 @@
+//! `check`: a subtree against a file.
+
+use std::fs;
+
+use serde_json::{Value, json};
+
+use crate::support::etcd::{Etcd, Version};
+use crate::support::proxy::Proxy;
+use crate::support::shared::{self, Ground};
+use crate::support::tool::{Output, Program, Signal};
+use crate::support::v2::{self, Writer};
+use crate::support::v3;
+use crate::support::wait;
+
+const APIS: [&str; 2] = ["v2", "v3"];
+
+/// A subtree that has some keys, by that API, and its name.
+fn tree(ground: &Ground, api: &str) -> String {
+    let app = ground.key(api);
+    for (name, value) in [("a", "1"), ("db/host", "h"), ("db/port", "5432")] {
+        set(ground, api, &format!("{app}/{name}"), value);
+    }
+    app
+}
+
+#[track_caller]
+fn set(ground: &Ground, api: &str, key: &str, value: &str) {
+    assert_eq!(ground.tool(&["--api", api, "set", key, value]).code, 0);
+}
+
+/// Checks it against this text.
+fn check(ground: &Ground, api: &str, text: &str, options: &[&str]) -> Program {
+    let app = ground.key(api);
+    let check = ["--api", api, "check", "-", &app];
+    ground
+        .program(&[&check[..], options].concat())
+        .stdin(text.as_bytes())
+}
+
+const EQUAL: &str = r#"{"a": 1, "db": {"host": "h", "port": 5432}}"#;
+
+#[track_caller]
+fn assert_prints(output: &Output, code: i32, lines: &[String]) {
+    let printed: Vec<&str> = output.stdout.lines().collect();
+    assert_eq!(output.code, code, "{output:?}");
+    assert_eq!(printed, lines);
+}
+
+#[test]
+fn nothing_is_printed_where_nothing_differs() {
+    for (ground, api) in shared::each()
+        .iter()
+        .flat_map(|ground| APIS.map(|api| (ground, api)))
+    {
+        let app = tree(ground, api);
+        let get = ground.tool(&["--api", api, "get", "-r", &app, "-o", "json"]);
+        let yaml = "a: 1\ndb:\n  host: h\n  port: 5432\n";
+        let flat = format!(r#"{{"{app}/a": "1", "{app}/db/host": "h", "{app}/db/port": "5432"}}"#);
+        for text in [EQUAL, yaml, &flat, &get.stdout] {
+            for options in [&[][..], &["--wait"]] {
+                assert_prints(&check(ground, api, text, options).run(), 0, &[]);
+            }
+        }
+    }
+}
+
+#[test]
+fn what_differs_is_a_line_a_key() {
+    for (ground, api) in shared::each()
+        .iter()
+        .flat_map(|ground| APIS.map(|api| (ground, api)))
+    {
+        let app = tree(ground, api);
+        let text = r#"{"a": "1\n", "db": {"host": "h", "name": "n"}}"#;
+        let different = format!("~\t{app}/a\t1\\n\t1");
+        let missing = format!("-\t{app}/db/name\tn");
+        let extra = format!("+\t{app}/db/port\t5432");
+        let all = [different.clone(), missing.clone(), extra];
+        assert_prints(&check(ground, api, text, &[]).run(), 1, &all);
+        assert_prints(&check(ground, api, text, &["--subset"]).run(), 1, &all[..2]);
+        let ignore = ["--ignore", &format!("{app}/db/*"), "--ignore", "b*"];
+        assert_prints(&check(ground, api, text, &ignore).run(), 1, &all[..1]);
+        let ignore = ["--ignore", "a", "--ignore", "name", "--ignore", "port"];
+        assert_prints(&check(ground, api, text, &ignore).run(), 0, &[]);
+        let output = check(ground, api, text, &["-o", "json"]).run();
+        let records = output.json();
+        let index = &records[0]["index"];
+        let expected = json!({
+            "action": "drift", "index": index, "drift": "missing", "key": format!("{app}/db/name"),
+            "wanted": "n",
+        });
+        assert_eq!((records.len(), &records[1], output.code), (3, &expected, 1));
+        assert!(index.is_u64());
+    }
+}
+
+#[test]
+fn a_subtree_that_is_not_there_has_nothing() {
+    let ground = shared::any();
+    for api in APIS {
+        let line = format!("-\t{}/a\t1", ground.key(api));
+        assert_prints(&check(&ground, api, r#"{"a":1}"#, &[]).run(), 1, &[line]);
+        assert_prints(&check(&ground, api, "{}", &[]).run(), 0, &[]);
+    }
+}
+
+#[test]
+fn what_is_waited_for_ends_it_and_what_still_differs_is_told_when_time_is_up() {
+    for (ground, api) in shared::each()
+        .iter()
+        .flat_map(|ground| APIS.map(|api| (ground, api)))
+    {
+        let app = tree(ground, api);
+        let wanted = r#"{"a": 2, "db": {"host": "h", "port": 5433}}"#;
+        let running = check(ground, api, wanted, &["--wait", "-v", "--timeout", "20s"]).start();
+        running.wait_for_stderr("< 200", wait::LONG);
+        set(ground, api, &format!("{app}/a"), "2");
+        set(ground, api, &format!("{app}/db/port"), "5433");
+        let output = running.wait(wait::LONG);
+        assert_prints(&output, 0, &[]);
+        let late = check(ground, api, EQUAL, &["--wait", "--timeout", "300ms"]).run();
+        let lines = [
+            format!("~\t{app}/a\t1\t2"),
+            format!("~\t{app}/db/port\t5432\t5433"),
+        ];
+        assert_prints(&late, 124, &lines);
+    }
+}
+
+#[test]
+fn every_drift_and_every_return_is_told_from_the_events_without_reading_again() {
+    for ground in shared::each() {
+        for api in APIS {
+            let app = tree(&ground, api);
+            let proxy = Proxy::to(&ground.url());
+            let check = [
+                "--endpoints",
+                &proxy.url(),
+                "--api",
+                api,
+                "check",
+                "-",
+                &app,
+                "--watch",
+            ];
+            let running = Program::tool(&check)
+                .stdin(EQUAL.replace('1', "0").as_bytes())
+                .start();
+            let mut expected = vec![format!("~\t{app}/a\t0\t1")];
+            assert_eq!(running.wait_for_lines(1, wait::LONG), expected);
+            // By v2 a read of the tree is one; by v3 a transaction with both its ranges.
+            let reads = || {
+                let requests = proxy.requests();
+                let is_read = |line: &&String| {
+                    line.contains("/v3/kv/txn")
+                        || line.contains("recursive=true") && !line.contains("wait=")
+                };
+                requests.iter().filter(is_read).count()
+            };
+            let before = reads();
+            for (key, value, line) in [
+                ("a", Some("0"), "=\t{}/a"),
+                ("new", Some("x"), "+\t{}/new\tx"),
+                ("new", Some("y"), "+\t{}/new\ty"),
+                ("db/host", Some("i"), "~\t{}/db/host\th\ti"),
+            ] {
+                set(&ground, api, &format!("{app}/{key}"), value.unwrap());
+                expected.push(line.replace("{}", &app));
+            }
+            assert_eq!(running.wait_for_lines(5, wait::LONG), expected);
+            assert_eq!(reads(), before);
+            assert_eq!(
+                ground
+                    .tool(&["--api", api, "rm", "-r", &format!("{app}/db")])
+                    .code,
+                0
+            );
+            let lines = running.wait_for_lines(7, wait::LONG);
+            let mut gone: Vec<&String> = lines[5..].iter().collect();
+            gone.sort();
+            let expected = ["host\th", "port\t5432"].map(|rest| format!("-\t{app}/db/{rest}"));
+            assert_eq!(gone, expected.iter().collect::<Vec<_>>());
+            running.signal(Signal::INT);
+            assert_eq!(running.wait(wait::LONG).code, 130);
+        }
+    }
+}
+
+#[test]
+fn ten_thousand_keys_are_compared() {
+    for version in Version::ALL {
+        let etcd = Etcd::start(version);
+        let url = etcd.url();
+        let mut writer = Writer::connect(&url);
+        let mut wanted = serde_json::Map::new();
+        for batch in 0..100 {
+            let keys: Vec<String> = (0..100).map(|key| format!("/app/{batch}/{key}")).collect();
+            let operations = keys.iter().map(|key| (key.as_str(), Some("value")));
+            v3::transaction_by(&mut writer, operations);
+            wanted.extend(keys.iter().map(|key| (key.clone(), Value::from("value"))));
+        }
+        wanted.insert("/app/99/99".to_owned(), "other".into());
+        v2::put(&url, "/elsewhere", "v");
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("wanted.json");
+        fs::write(&file, serde_json::to_string(&wanted).unwrap()).unwrap();
+        let file = file.display().to_string();
+        let output =
+            Program::tool(&["--endpoints", &url, "--api", "v3", "check", &file, "/app"]).run();
+        assert_prints(&output, 1, &["~\t/app/99/99\tother\tvalue".to_owned()]);
+    }
+}
+
+#[test]
+fn a_file_that_can_not_be_used_is_refused_with_the_place() {
+    let refused = |text: &str, name: &str, part: &str| {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join(name);
+        fs::write(&file, text).unwrap();
+        let output = Program::tool(&["check", &file.display().to_string(), "/app"]).run();
+        assert_eq!((output.code, output.stdout.as_str()), (2, ""), "{output:?}");
+        assert!(output.stderr.contains(part), "no {part:?} in {output:?}");
+    };
+    refused("{\"a\":\n 1,}", "wanted.json", "line 2, column 4");
+    refused("a: 1\n b: 2\n", "wanted.yaml", "line 2, column");
+    refused("{\"/other\": 1}", "wanted.json", "below /app");
+    refused("a: [1]\n", "wanted", "line 1, column 4: a list");
+    let output = Program::tool(&["check", "/no/such/file", "/app"]).run();
+    assert_eq!(output.code, 2, "{output:?}");
+    assert!(output.stderr.contains("/no/such/file"), "{output:?}");
+    let output = Program::tool(&["check", "--wait", "--watch", "-", "/app"]).run();
+    assert_eq!(output.code, 2, "{output:?}");
+}
+
+#[test]
+fn without_a_server_nothing_can_be_said() {
+    let check = ["--endpoints", "http://127.0.0.1:1", "check", "-", "/app"];
+    let output = Program::tool(&check).stdin(b"{}").run();
+    assert_eq!((output.code, output.stdout.as_str()), (3, ""), "{output:?}");
+}

@@ -1,0 +1,410 @@
+//! `watch --until`, `--idle-timeout` and the filters, by both APIs.
+
+use std::sync::Barrier;
+use std::thread;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::support::etcd::{Etcd, Version};
+use crate::support::follow;
+use crate::support::proxy::{Cut, Proxy};
+use crate::support::shared::{self, Ground};
+use crate::support::tool::{Output, Program, Running};
+use crate::support::v3;
+use crate::support::wait;
+
+/// The APIs, and how a key is written by each.
+const APIS: [&str; 2] = ["v2", "v3"];
+
+#[track_caller]
+fn set(ground: &Ground, api: &str, key: &str, value: &str) {
+    let output = ground.tool(&["--api", api, "set", key, value]);
+    assert_eq!(output.code, 0, "{output:?}");
+}
+
+#[track_caller]
+fn rm(ground: &Ground, api: &str, key: &str) {
+    let output = ground.tool(&["--api", api, "rm", "-r", key]);
+    assert_eq!(output.code, 0, "{output:?}");
+}
+
+fn until(ground: &Ground, api: &str, key: &str, condition: &str) -> Program {
+    ground.program(&[
+        "--api",
+        api,
+        "--timeout",
+        "20s",
+        "watch",
+        key,
+        "--until",
+        condition,
+    ])
+}
+
+/// What it waits for is not so, and it is registered.
+#[track_caller]
+fn waiting(ground: &Ground, api: &str, key: &str, condition: &str) -> Running {
+    let status = ["--status", "--stream"];
+    let program = ground.program(
+        &[
+            &[
+                "--api", api, "-o", "json", "watch", key, "--until", condition,
+            ][..],
+            &status,
+        ]
+        .concat(),
+    );
+    let running = program.start();
+    running.wait_for_lines(1, wait::LONG);
+    running
+}
+
+/// The fields of the only record.
+#[track_caller]
+fn record(output: &Output) -> Vec<String> {
+    assert_eq!((output.code, output.stderr.as_str()), (0, ""), "{output:?}");
+    let line = output.stdout.strip_suffix('\n').unwrap();
+    assert!(!line.contains('\n'), "{output:?}");
+    line.split('\t').map(str::to_owned).collect()
+}
+
+#[test]
+fn what_is_so_already_is_told_at_once() {
+    for (ground, api) in shared::each()
+        .iter()
+        .flat_map(|ground| APIS.map(|api| (ground, api)))
+    {
+        let key = ground.key(api);
+        set(ground, api, &key, "two\nlines");
+        for condition in ["exists", "value~^two", "value!=x", "value=two\nlines"] {
+            let output = until(ground, api, &key, condition).run();
+            assert_eq!(record(&output)[1..], ["get", &key, "two\\nlines"]);
+        }
+        let output = until(ground, api, &ground.key("none"), "absent").run();
+        assert_eq!(record(&output)[1..], ["synced", &ground.key("none")]);
+    }
+}
+
+#[test]
+fn what_comes_to_be_so_is_told_with_its_event() {
+    for (ground, api) in shared::each()
+        .iter()
+        .flat_map(|ground| APIS.map(|api| (ground, api)))
+    {
+        let key = ground.key(api);
+        for (condition, change) in [
+            ("exists", Some("1")),
+            ("value=2", Some("2")),
+            ("value!=2", Some("3")),
+            ("absent", None),
+        ] {
+            let running = waiting(ground, api, &key, condition);
+            // Beside it, and with no bearing on it.
+            set(ground, api, &ground.key("beside"), "2");
+            match change {
+                Some(value) => set(ground, api, &key, value),
+                None => rm(ground, api, &key),
+            }
+            let output = running.wait(wait::LONG);
+            assert_eq!(output.code, 0, "{condition}: {output:?}");
+            let last = output.json().pop().unwrap();
+            let action = if change.is_some() { "set" } else { "delete" };
+            assert_eq!(
+                (&last["action"], &last["node"]["key"]),
+                (&action.into(), &key.clone().into())
+            );
+        }
+    }
+}
+
+#[test]
+fn a_directory_that_comes_with_a_key_below_it_exists() {
+    for ground in shared::each() {
+        let running = waiting(&ground, "v2", &ground.key("dir"), "exists");
+        set(&ground, "v2", &ground.key("dir/below/k"), "v");
+        assert_eq!(running.wait(wait::LONG).code, 0);
+        let running = waiting(&ground, "v2", &ground.key("dir"), "absent");
+        rm(&ground, "v2", ground.part());
+        assert_eq!(running.wait(wait::LONG).code, 0);
+    }
+}
+
+#[test]
+fn of_several_keys_each_has_to_be_so() {
+    for (ground, api) in shared::each()
+        .iter()
+        .flat_map(|ground| APIS.map(|api| (ground, api)))
+    {
+        let (one, two) = (
+            ground.key(&format!("{api}/one")),
+            ground.key(&format!("{api}-two")),
+        );
+        let running = ground
+            .program(&[
+                "--api",
+                api,
+                "--timeout",
+                "20s",
+                "watch",
+                &one,
+                &two,
+                "--until",
+                "exists",
+            ])
+            .start();
+        set(ground, api, &one, "1");
+        rm(ground, api, &one);
+        set(ground, api, &two, "2");
+        set(ground, api, &one, "3");
+        let output = running.wait(wait::LONG);
+        assert_eq!(output.code, 0, "{output:?}");
+        let again = ground.tool(&["--api", api, "watch", &two, &one, "--until", "exists"]);
+        assert_eq!(
+            (again.code, again.stdout.lines().count()),
+            (0, 2),
+            "{again:?}"
+        );
+    }
+}
+
+#[test]
+fn what_does_not_come_to_be_so_is_124() {
+    let ground = shared::any();
+    let key = ground.key("k");
+    for api in APIS {
+        for option in ["--timeout", "--idle-timeout"] {
+            let arguments = [
+                "--api", api, "watch", &key, "--until", "exists", option, "300ms",
+            ];
+            let output = ground.tool(&arguments);
+            assert_eq!(
+                (output.code, output.stdout.as_str()),
+                (124, ""),
+                "{output:?}"
+            );
+            assert!(output.stderr.contains("300ms"), "{output:?}");
+        }
+    }
+}
+
+#[test]
+fn what_can_not_be_waited_for_is_refused_with_the_place() {
+    let refused = |arguments: &[&str], part: &str| {
+        let output = Program::tool(&[&["watch", "/k"], arguments].concat()).run();
+        assert_eq!((output.code, output.stdout.as_str()), (2, ""), "{output:?}");
+        assert!(output.stderr.contains(part), "no {part:?} in {output:?}");
+    };
+    refused(&["--until", "there"], "value~REGEX");
+    refused(&["--until", "value~a(b"], "    a(b\n     ^");
+    refused(
+        &["--until", "exists", "--count", "1", "--stream"],
+        "cannot be used with",
+    );
+    refused(
+        &["--until", "exists", "--on-gap", "continue"],
+        "--on-gap continue",
+    );
+    refused(&["--match", "a[b"], "    a[b\n     ^");
+    refused(&["--only", "deletion"], "compareAndDelete");
+    refused(&["--idle-timeout", "5"], "5s");
+}
+
+#[test]
+fn however_a_write_and_a_wait_interleave_the_wait_ends() {
+    let grounds = shared::each();
+    let ground = &grounds[1];
+    for api in APIS {
+        thread::scope(|scope| {
+            for lane in 0..4 {
+                scope.spawn(move || {
+                    for round in 0..10 {
+                        let key = ground.key(&format!("{api}{lane}x{round}"));
+                        let barrier = Barrier::new(2);
+                        let delay = Duration::from_millis(round);
+                        thread::scope(|both| {
+                            both.spawn(|| {
+                                barrier.wait();
+                                thread::sleep(delay);
+                                set(ground, api, &key, "v");
+                            });
+                            barrier.wait();
+                            let output = until(ground, api, &key, "value=v").run();
+                            assert_eq!(output.code, 0, "{output:?}");
+                        });
+                    }
+                });
+            }
+        });
+    }
+}
+
+#[test]
+fn a_wait_goes_on_behind_a_gap_with_the_state() {
+    for version in Version::ALL {
+        let etcd = Etcd::start(version);
+        let url = etcd.url();
+        for options in [&[][..], &["--on-gap", "diff"]] {
+            v3::put(&url, "/app/k", b"0");
+            let proxy = Proxy::to(&url);
+            let wait = ["--api", "v3", "-r", "/app/k", "--until", "absent"];
+            let running = follow::live(&proxy.url(), &[&wait[..], options].concat());
+            proxy.refuse(true);
+            proxy.cut_all(Cut::Reset);
+            v3::delete(&url, "/app/k");
+            let last = v3::put(&url, "/other", b"1");
+            v3::compact(&url, last);
+            proxy.refuse(false);
+            let output = running.wait(wait::LONG);
+            assert_eq!(output.code, 0, "{output:?}");
+            let records = output.json();
+            assert!(
+                records.iter().any(|record| record["action"] == "gap"),
+                "{output:?}"
+            );
+            assert_eq!(records.last().unwrap()["action"], "synced");
+        }
+    }
+}
+
+fn keys(output: &Output) -> Vec<String> {
+    assert_eq!(output.code, 0, "{output:?}");
+    let brief = |record: &Value| {
+        let (action, key) = (&record["action"], &record["node"]["key"]);
+        let name = key
+            .as_str()
+            .map_or("", |key| key.rsplit('/').next().unwrap());
+        format!("{} {name}", action.as_str().unwrap())
+    };
+    output.json().iter().map(brief).collect()
+}
+
+#[test]
+fn filters_choose_what_is_printed_and_counted_and_the_position_moves_on() {
+    for (ground, api) in shared::each()
+        .iter()
+        .flat_map(|ground| APIS.map(|api| (ground, api)))
+    {
+        let part = ground.key(api);
+        let key = |name: &str| format!("{part}/{name}");
+        let first = ground.tool(&["--api", api, "-o", "json", "set", &key("a.conf"), "1"]);
+        let from = first.json()[0]["node"]["modifiedIndex"].to_string();
+        set(ground, api, &key("a.conf"), "1");
+        set(ground, api, &key("b"), "2");
+        set(ground, api, &key("a.conf"), "3");
+        rm(ground, api, &key("b"));
+        set(ground, api, &key("c.conf"), "4");
+        let replay = |options: &[&str]| {
+            let replay = [
+                "--api",
+                api,
+                "-o",
+                "json",
+                "replay",
+                "-r",
+                &part,
+                "--from-index",
+                &from,
+            ];
+            keys(&ground.tool(&[&replay[..], options].concat()))
+        };
+        assert_eq!(replay(&["--only", "delete,expire"]), ["delete b"]);
+        assert_eq!(
+            replay(&["--match", "*.conf", "--changed"]),
+            ["set a.conf", "set a.conf", "set c.conf"]
+        );
+        assert_eq!(
+            replay(&["--match", &format!("{part}/b")]),
+            ["set b", "delete b"]
+        );
+        assert_eq!(
+            replay(&["--match", "*.conf", "--changed", "--count", "2"]),
+            ["set a.conf", "set a.conf"]
+        );
+        // What was not printed is behind it all the same.
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("checkpoint").display().to_string();
+        let options = ["--checkpoint", &file, "--match", "c*"];
+        assert_eq!(replay(&options), ["set c.conf"]);
+        assert_eq!(replay(&["--checkpoint", &file]), Vec::<String>::new());
+    }
+}
+
+#[test]
+fn several_keys_come_in_one_order_with_one_checkpoint() {
+    for (ground, api) in shared::each()
+        .iter()
+        .flat_map(|ground| APIS.map(|api| (ground, api)))
+    {
+        let part = ground.key(api);
+        let key = |name: &str| format!("{part}/{name}");
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("checkpoint").display().to_string();
+        let watch = |keys: &[&str], options: &[&str]| {
+            let watch = ["--api", api, "-o", "json", "watch", "--stream"];
+            ground.program(&[&watch[..], keys, options].concat())
+        };
+        let (x, y, z) = (key("d/x"), key("y"), key("d/xx"));
+        set(ground, api, &x, "0");
+        let options = ["--snapshot", "--checkpoint", &file, "--count", "3"];
+        let running = watch(&[&y, &x], &options).start();
+        running.wait_for_lines(2, wait::LONG);
+        for (key, value) in [(&y, "1"), (&z, "2"), (&x, "3"), (&y, "4")] {
+            set(ground, api, key, value);
+        }
+        let output = running.wait(wait::LONG);
+        assert_eq!(
+            keys(&output),
+            ["get x", "synced ", "set y", "set x", "set y"]
+        );
+        set(ground, api, &z, "5");
+        set(ground, api, &x, "6");
+        let output = watch(&[&x, &y], &["--checkpoint", &file, "--count", "1"]).run();
+        assert_eq!(keys(&output), ["set x"]);
+        let output = watch(&[&x], &["--checkpoint", &file]).run();
+        assert_eq!(output.code, 2, "{output:?}");
+        assert!(output.stderr.contains(&y), "{output:?}");
+    }
+}
+
+#[test]
+fn get_of_several_keys_names_each_and_what_is_missing() {
+    for (ground, api) in shared::each()
+        .iter()
+        .flat_map(|ground| APIS.map(|api| (ground, api)))
+    {
+        let (one, two, none) = (
+            ground.key(&format!("{api}1")),
+            ground.key(&format!("{api}2")),
+            ground.key("none"),
+        );
+        set(ground, api, &one, "1");
+        set(ground, api, &two, "a\tb");
+        let output = ground.tool(&["--api", api, "get", &two, &none, &one]);
+        let expected = format!("{two}\ta\\tb\n{one}\t1\n");
+        assert_eq!((output.code, output.stdout), (1, expected));
+        assert!(output.stderr.contains(&none), "{}", output.stderr);
+        let output = ground.tool(&["--api", api, "-o", "json", "get", &one, &two]);
+        assert_eq!(output.json().len(), 2);
+    }
+}
+
+#[test]
+fn idle_is_how_long_nothing_came() {
+    let ground = shared::any();
+    let key = ground.key("k");
+    let running = ground
+        .program(&["watch", "--stream", &key, "--idle-timeout", "1s"])
+        .start();
+    for value in ["1", "2", "3"] {
+        thread::sleep(Duration::from_millis(600));
+        ground.put(&key, value);
+    }
+    let output = running.wait(wait::LONG);
+    assert_eq!(
+        (output.code, output.stdout.lines().count()),
+        (124, 3),
+        "{output:?}"
+    );
+    assert!(output.stderr.contains("no event for 1s"), "{output:?}");
+}
