@@ -46,6 +46,7 @@ set edit:completion:arg-completer[etcdwatch] = {|@words|
             cand rm 'Remove a key or a directory'
             cand watch 'Wait for an event, or stream every event'
             cand replay 'Print the events of history, up to now'
+            cand check 'Compare a subtree with a file, and print what differs'
             cand completions 'Print a completion script for a shell'
             cand help 'Print this message or the help of the given subcommand(s)'
         }
@@ -233,6 +234,33 @@ set edit:completion:arg-completer[etcdwatch] = {|@words|
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
         }
+        &'etcdwatch;check'= {
+            cand --ignore 'Leave out keys that match; may be repeated'
+            cand --endpoints 'The cluster''s endpoints, tried in order'
+            cand --api 'The API to use'
+            cand -o 'How records are printed'
+            cand --output 'How records are printed'
+            cand --color 'When to use colours'
+            cand --connect-timeout 'How long a connection may take: DNS, TCP and TLS, per endpoint'
+            cand --timeout 'How long the whole command may take; past it, exit 124'
+            cand --user 'The user to authenticate as'
+            cand --password-file 'A file with the password (not in this version)'
+            cand --cacert 'Certificates of the authorities to trust (not in this version)'
+            cand --cert 'The client''s certificate (not in this version)'
+            cand --key 'The key of the client''s certificate (not in this version)'
+            cand --proxy 'An HTTP proxy'
+            cand --max-event 'The largest event or reply that is taken'
+            cand --subset 'More keys may be in etcd than in the file'
+            cand --wait 'Wait until nothing differs; past --timeout, exit 124'
+            cand --watch 'Go on, and print whatever comes to differ, and ''='' what does so no longer'
+            cand -q 'No notices and no spinner on standard error; errors stay'
+            cand --quiet 'No notices and no spinner on standard error; errors stay'
+            cand -v 'Show each request as a curl command, and each connection, on standard error'
+            cand --verbose 'Show each request as a curl command, and each connection, on standard error'
+            cand --insecure-skip-tls-verify 'Don''t check the server''s certificate (not in this version)'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
         &'etcdwatch;completions'= {
             cand --endpoints 'The cluster''s endpoints, tried in order'
             cand --api 'The API to use'
@@ -262,6 +290,7 @@ set edit:completion:arg-completer[etcdwatch] = {|@words|
             cand rm 'Remove a key or a directory'
             cand watch 'Wait for an event, or stream every event'
             cand replay 'Print the events of history, up to now'
+            cand check 'Compare a subtree with a file, and print what differs'
             cand completions 'Print a completion script for a shell'
             cand help 'Print this message or the help of the given subcommand(s)'
         }
@@ -274,6 +303,8 @@ set edit:completion:arg-completer[etcdwatch] = {|@words|
         &'etcdwatch;help;watch'= {
         }
         &'etcdwatch;help;replay'= {
+        }
+        &'etcdwatch;help;check'= {
         }
         &'etcdwatch;help;completions'= {
         }

@@ -52,6 +52,7 @@ complete -c etcdwatch -n "__fish_etcdwatch_needs_command" -f -a "set" -d 'Write 
 complete -c etcdwatch -n "__fish_etcdwatch_needs_command" -f -a "rm" -d 'Remove a key or a directory'
 complete -c etcdwatch -n "__fish_etcdwatch_needs_command" -f -a "watch" -d 'Wait for an event, or stream every event'
 complete -c etcdwatch -n "__fish_etcdwatch_needs_command" -f -a "replay" -d 'Print the events of history, up to now'
+complete -c etcdwatch -n "__fish_etcdwatch_needs_command" -f -a "check" -d 'Compare a subtree with a file, and print what differs'
 complete -c etcdwatch -n "__fish_etcdwatch_needs_command" -f -a "completions" -d 'Print a completion script for a shell'
 complete -c etcdwatch -n "__fish_etcdwatch_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand get" -l endpoints -d 'The cluster\'s endpoints, tried in order' -r -f
@@ -253,6 +254,32 @@ complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -s q -l quie
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -s v -l verbose -d 'Show each request as a curl command, and each connection, on standard error'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l insecure-skip-tls-verify -d 'Don\'t check the server\'s certificate (not in this version)'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand check" -l ignore -d 'Leave out keys that match; may be repeated' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand check" -l endpoints -d 'The cluster\'s endpoints, tried in order' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand check" -l api -d 'The API to use' -r -f -a "auto\t'What the server has'
+v2\t'/v2/keys'
+v3\t'The JSON gateway'"
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand check" -s o -l output -d 'How records are printed' -r -f -a "text\t'TAB-separated: index, action, key, value'
+json\t'One JSON object a line'"
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand check" -l color -d 'When to use colours' -r -f -a "auto\t'Colours on a terminal, unless NO_COLOR is set'
+always\t'Colours always'
+never\t'No colours'"
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand check" -l connect-timeout -d 'How long a connection may take: DNS, TCP and TLS, per endpoint' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand check" -l timeout -d 'How long the whole command may take; past it, exit 124' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand check" -l user -d 'The user to authenticate as' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand check" -l password-file -d 'A file with the password (not in this version)' -r -F
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand check" -l cacert -d 'Certificates of the authorities to trust (not in this version)' -r -F
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand check" -l cert -d 'The client\'s certificate (not in this version)' -r -F
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand check" -l key -d 'The key of the client\'s certificate (not in this version)' -r -F
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand check" -l proxy -d 'An HTTP proxy' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand check" -l max-event -d 'The largest event or reply that is taken' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand check" -l subset -d 'More keys may be in etcd than in the file'
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand check" -l wait -d 'Wait until nothing differs; past --timeout, exit 124'
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand check" -l watch -d 'Go on, and print whatever comes to differ, and \'=\' what does so no longer'
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand check" -s q -l quiet -d 'No notices and no spinner on standard error; errors stay'
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand check" -s v -l verbose -d 'Show each request as a curl command, and each connection, on standard error'
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand check" -l insecure-skip-tls-verify -d 'Don\'t check the server\'s certificate (not in this version)'
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand check" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand completions" -l endpoints -d 'The cluster\'s endpoints, tried in order' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand completions" -l api -d 'The API to use' -r -f -a "auto\t'What the server has'
 v2\t'/v2/keys'
@@ -275,12 +302,13 @@ complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand completions" -s q -l
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand completions" -s v -l verbose -d 'Show each request as a curl command, and each connection, on standard error'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand completions" -l insecure-skip-tls-verify -d 'Don\'t check the server\'s certificate (not in this version)'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand completions" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand help; and not __fish_seen_subcommand_from get set rm watch replay completions help" -f -a "get" -d 'Print a key\'s value, or what is in a directory'
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand help; and not __fish_seen_subcommand_from get set rm watch replay completions help" -f -a "set" -d 'Write a value, or make a directory'
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand help; and not __fish_seen_subcommand_from get set rm watch replay completions help" -f -a "rm" -d 'Remove a key or a directory'
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand help; and not __fish_seen_subcommand_from get set rm watch replay completions help" -f -a "watch" -d 'Wait for an event, or stream every event'
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand help; and not __fish_seen_subcommand_from get set rm watch replay completions help" -f -a "replay" -d 'Print the events of history, up to now'
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand help; and not __fish_seen_subcommand_from get set rm watch replay completions help" -f -a "completions" -d 'Print a completion script for a shell'
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand help; and not __fish_seen_subcommand_from get set rm watch replay completions help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand help; and not __fish_seen_subcommand_from get set rm watch replay check completions help" -f -a "get" -d 'Print a key\'s value, or what is in a directory'
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand help; and not __fish_seen_subcommand_from get set rm watch replay check completions help" -f -a "set" -d 'Write a value, or make a directory'
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand help; and not __fish_seen_subcommand_from get set rm watch replay check completions help" -f -a "rm" -d 'Remove a key or a directory'
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand help; and not __fish_seen_subcommand_from get set rm watch replay check completions help" -f -a "watch" -d 'Wait for an event, or stream every event'
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand help; and not __fish_seen_subcommand_from get set rm watch replay check completions help" -f -a "replay" -d 'Print the events of history, up to now'
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand help; and not __fish_seen_subcommand_from get set rm watch replay check completions help" -f -a "check" -d 'Compare a subtree with a file, and print what differs'
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand help; and not __fish_seen_subcommand_from get set rm watch replay check completions help" -f -a "completions" -d 'Print a completion script for a shell'
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand help; and not __fish_seen_subcommand_from get set rm watch replay check completions help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c etcdwatch -f
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand completions" -a "bash elvish fish powershell zsh"

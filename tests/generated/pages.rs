@@ -112,7 +112,7 @@ pub const ENVIRONMENT: &[(&str, &str)] = &[
 ];
 
 /// Every page; that of `etcdwatch` itself comes first.
-pub const PAGES: &[Page] = &[ETCDWATCH, GET, SET, RM, WATCH, REPLAY, COMPLETIONS];
+pub const PAGES: &[Page] = &[ETCDWATCH, GET, SET, RM, WATCH, REPLAY, CHECK, COMPLETIONS];
 
 const ETCDWATCH: Page = Page {
     command: None,
@@ -284,6 +284,10 @@ const GET: Page = Page {
              in `/`. With `--recursive` it is all below it, one key a line with a TAB and the \
              value, which is empty for a directory. Hidden keys, which have a segment that begins \
              with `_`, are not listed.",
+        ),
+        Text(
+            "Of several *KEY*s each is read in turn and printed as key, TAB and value. One that is \
+             not there makes the exit code 1, and the others are printed all the same.",
         ),
         Text("With `-o json` it is etcd's reply, one object on one line; children are in `nodes`."),
         Text(
@@ -509,6 +513,53 @@ const RM: Page = Page {
     see_also: &[],
 };
 
+const SEVERAL: Block = Text(
+    "Of several *KEY*s there is one order and one position. They are watched as one: etcd is asked \
+     for all below the directory that lies above them all, or in v3 for all that begins as all of \
+     them do, and what is not wanted is left out. So that directory must be readable; and in v2 \
+     none of several keys may have a segment below it that begins with `_`, which etcd hides from \
+     there.",
+);
+
+const FILTERS: Section = Section {
+    title: "FILTERS",
+    blocks: &[
+        Text(
+            "`--only`, `--match` and `--changed` say which records are printed; those of etcdwatch's \
+             own, such as `gap`, always are. What is not printed has happened all the same: the \
+             position and the checkpoint move past it. `--count` and `--idle-timeout` are about \
+             what is printed.",
+        ),
+        Text(
+            "In a pattern of `--match`, `*` and `?` stay within a segment, `**` does not, and there \
+             are `[abc]` and `{a,b}`. It is about the whole key, or where it has no `/`, about \
+             the last segment. With `--changed` a write of the same value is left out; where the \
+             value before is not known it is printed.",
+        ),
+    ],
+};
+
+const READING: Section = Section {
+    title: "READING",
+    blocks: &[
+        Text(
+            "`--timestamps` puts the time at which a record was received before it, or into JSON as \
+             `receivedAt`. With `--diff`, where a value has several lines or is a JSON object or \
+             list, what became of it is printed below the record as a unified diff; JSON is \
+             compared field by field. Those lines are indented by four spaces, and are the only \
+             ones that are no record.",
+        ),
+        Text(
+            "`--format` takes a template in which `{index}`, `{action}`, `{key}`, `{value}`, `{prev}` \
+             and `{time}` stand for fields, `{{` and `}}` for braces, and `\\t`, `\\n`, `\\r`, `\\0` \
+             and `\\\\` for what they do in `printf`(1). A line break is added, unless it ends in one \
+             or in a `\\0`. Fields are escaped, so that a line stays one; a template with a `\\0` \
+             has them as they are where standard output is no terminal. Of a gap `{value}` has the \
+             range.",
+        ),
+    ],
+};
+
 const WATCH: Page = Page {
     command: Some("watch"),
     description: &[
@@ -531,6 +582,7 @@ const WATCH: Page = Page {
             "In v3 *KEY* is taken as it is typed; with `--recursive` it is that key and all that has \
              it and a `/` before, and with `--prefix` all that begins with it.",
         ),
+        SEVERAL,
         Text(
             "Where no endpoint can be reached at the start, the exit code is 3. Once one has \
              answered, lost connections no longer end the watch: it tries the endpoints again and \
@@ -539,7 +591,72 @@ const WATCH: Page = Page {
         ),
     ],
     sections: &[
+        Section {
+            title: "WAITING",
+            blocks: &[
+                Text(
+                    "With `--until` the state is read first, and the watch goes on from it, with no \
+                     gap between: a write before, at or after the start of the command is seen. It \
+                     ends with 0 once *KEY* is as it should be:",
+                ),
+                List(&[
+                    (
+                        "exists",
+                        "It is there. In v2 a directory is, also one that came with a key below it.",
+                    ),
+                    ("absent", "It is not there."),
+                    ("value=V", "It has this value; V may be empty."),
+                    ("value!=V", "It has a value, and another one."),
+                    (
+                        "value~REGEX",
+                        "It has a value that matches somewhere. The syntax is that of the Rust crate \
+                         `regex`.",
+                    ),
+                ]),
+                Text(
+                    "The record that made it so is printed: the event, or `get` where it was so at the \
+                     start, or `synced` where nothing is there. With `--stream` every event before it \
+                     is printed, too. Of several keys each has to be so at the same time. With \
+                     `--recursive` a key exists where anything below it does; conditions on values are \
+                     about the key alone. Past `--timeout` the exit code is 124. A gap is made good by \
+                     reading the state again, with a notice.",
+                ),
+            ],
+        },
         RECORDS,
+        FILTERS,
+        READING,
+        Section {
+            title: "COMMANDS",
+            blocks: &[
+                Text(
+                    "With `--stream`, what follows `--` is run for each record instead of printing it: \
+                     directly, never through a shell, one at a time and in order. The record is on its \
+                     standard input as JSON, and in its environment are `ETCD_WATCH_ACTION`, \
+                     `ETCD_WATCH_KEY`, `ETCD_WATCH_VALUE` and `ETCD_WATCH_MODIFIED_INDEX`, unquoted. What \
+                     an environment can't hold, a NUL or more than 128 KiB, is left out with a notice. It \
+                     is run for `gap`, `reset`, the state and `synced` too, which have no value.",
+                ),
+                Text(
+                    "`--exec-mode each` runs it for every record. `latest` runs it for the newest one once \
+                     the command that runs has ended. `restart` sends the command that runs SIGTERM, and \
+                     all that it has started, kills what is left after `--grace`, and runs it for the \
+                     newest. With `--debounce` it is run only once nothing new has come for so long.",
+                ),
+                Text(
+                    "Where it ends with another code than 0 or by a signal, `--on-exec-failure stop` ends \
+                     with exit code 123, `continue` goes on with a notice, and `retry` runs it again after \
+                     1 s, 2 s and so on up to a minute. The checkpoint moves only past what was run and \
+                     ended well; so what failed is run again by the next run, also in the middle of a \
+                     transaction.",
+                ),
+                Text(
+                    "It is in a process group of its own. A signal that ends etcdwatch is passed on to it \
+                     and all that it has started, and its end is waited for; what is left after `--grace` \
+                     is killed, as it is at a second signal.",
+                ),
+            ],
+        },
         Section {
             title: "DELIVERY",
             blocks: &[
@@ -565,7 +682,10 @@ const WATCH: Page = Page {
         Exit::Lost,
         Exit::NotEtcd,
         Exit::Output,
+        Exit::CommandFailed,
         Exit::TimedOut,
+        Exit::CommandUnrunnable,
+        Exit::CommandNotFound,
         Exit::Interrupted,
     ],
     examples: &[
@@ -593,11 +713,28 @@ const WATCH: Page = Page {
             ],
         },
         Example {
-            explanation: "Run a command for each new value:",
+            explanation: "Wait for a migration to be over, ten minutes at most:",
+            lines: &["etcdwatch watch /app/migration --until value=done --timeout 10m"],
+        },
+        Example {
+            explanation: "Run a command for each event, and go on where it was after a restart:",
             lines: &[
-                "etcdwatch watch --stream /app/config -o json |",
-                "  jq --unbuffered -r 'select(.node.value) | .node.modifiedIndex' |",
-                "  while read -r index; do reload \"$index\"; done",
+                "etcdwatch watch --stream -r /app/config \\",
+                "  --checkpoint config.checkpoint -- ./apply",
+            ],
+        },
+        Example {
+            explanation: "Reload once after each burst of changes:",
+            lines: &[
+                "etcdwatch watch --stream -r /nginx --exec-mode latest --debounce 1s \\",
+                "  -- nginx -s reload",
+            ],
+        },
+        Example {
+            explanation: "What becomes of the ports, with the time:",
+            lines: &[
+                "etcdwatch watch --stream -r /app --match port --changed \\",
+                "  --format '{time} {key}: {prev} -> {value}'",
             ],
         },
         Example {
@@ -631,9 +768,12 @@ const REPLAY: Page = Page {
             "With `--follow` it goes on as `etcdwatch watch --stream` does, with no gap between \
              the two, until it is stopped. `--on-gap` is `fail` then too, unless given.",
         ),
+        SEVERAL,
     ],
     sections: &[
         RECORDS,
+        FILTERS,
+        READING,
         Section {
             title: "DELIVERY",
             blocks: &[
@@ -951,6 +1091,85 @@ const FRESHNESS: Section = Section {
         Text("As text, again with columns for the TABs:"),
         Lines(&["1108  status  live  http://127.0.0.1:2379"]),
     ],
+};
+
+const CHECK: Page = Page {
+    command: Some("check"),
+    description: &[
+        Text(
+            "Compares *KEY* and all below it with a file, and prints what differs, a line a key, its \
+             fields separated by TABs and escaped as `etcdwatch`(1) describes:",
+        ),
+        List(&[
+            ("+", "The key is only in etcd; its value follows."),
+            (
+                "-",
+                "The key is only in the file; the value that is wanted follows.",
+            ),
+            (
+                "~",
+                "The values differ: the one that is wanted follows, then the one that is there.",
+            ),
+            ("=", "With `--watch`: the key is as it should be again."),
+        ]),
+        Text(
+            "The exit code is 0 where nothing differs and 1 where something does. With `-o json` each is \
+             an object with the action `drift`: `drift` is `extra`, `missing`, `different` or `none`, and \
+             `wanted` and `value` are there as above.",
+        ),
+        Text(
+            "With `--wait` nothing is printed, and it ends with 0 once nothing differs; past `--timeout` \
+             the exit code is 124, and what differs still is printed. With `--watch` it goes on, and \
+             prints whatever comes to differ or does so no longer, from the events and without reading \
+             the tree again. After a gap in the events, which is printed too, the tree is read anew.",
+        ),
+    ],
+    sections: &[Section {
+        title: "THE FILE",
+        blocks: &[
+            Text(
+                "It is JSON where its name ends in `.json` or its text begins with a brace, else YAML. \
+                     Names lie below *KEY*, and may be paths: `{\"db\": {\"port\": 5432}}` and \
+                     `{\"db/port\": \"5432\"}` say the same. Those at the top that begin with a `/` are \
+                     whole keys (as are, where *KEY* does not begin with one, those that begin with *KEY* \
+                     and a `/`). What `etcdwatch get -r -o json` printed is taken, too.",
+            ),
+            Text(
+                "A number, `true` and `false` are what is written, to the letter: in YAML `1.0` is the \
+                     value `1.0`. Lists and nulls are refused, since etcd has neither. Directories don't \
+                     count, nor do keys that v2 hides.",
+            ),
+        ],
+    }],
+    exits: &[
+        Exit::Done,
+        Exit::No,
+        Exit::Usage,
+        Exit::Unreachable,
+        Exit::TimedOut,
+    ],
+    examples: &[
+        Example {
+            explanation: "Does the cluster have what the repository says?",
+            lines: &["etcdwatch check config/production.yaml /app"],
+        },
+        Example {
+            explanation: "Go on with a deployment once it has, five minutes at most:",
+            lines: &[
+                "etcdwatch check --wait --timeout 5m --subset config.yaml /app &&",
+                "  ./deploy",
+            ],
+        },
+        Example {
+            explanation: "Tell of every drift, but of the locks:",
+            lines: &["etcdwatch check --watch --ignore '/app/locks/**' config.yaml /app"],
+        },
+        Example {
+            explanation: "What has changed since yesterday's copy:",
+            lines: &["etcdwatch check yesterday.json /app"],
+        },
+    ],
+    see_also: &["`diff`(1)"],
 };
 
 const COMPLETIONS: Page = Page {
