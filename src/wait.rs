@@ -57,11 +57,12 @@ impl Condition {
     }
 
     fn holds(&self, mirror: &Mirror, part: &Scope) -> bool {
-        let first = mirror.first_of(part);
         match self {
-            Self::Exists => first.is_some(),
-            Self::Absent => first.is_none(),
-            Self::Is(_) | Self::IsNot(_) | Self::Matches(_) => first
+            Self::Exists => mirror.first_of(part).is_some(),
+            Self::Absent => mirror.first_of(part).is_none(),
+            // Of the key itself, whatever lies below it.
+            Self::Is(_) | Self::IsNot(_) | Self::Matches(_) => mirror
+                .get(part.key.as_str().as_bytes())
                 .and_then(|node| node.value.as_deref())
                 .is_some_and(|value| self.suits(value)),
         }
@@ -215,6 +216,12 @@ mod tests {
             &key,
             &[node("/a-", Some("")), node("/a/b", Some("v"))]
         ));
+    }
+
+    #[test]
+    fn a_value_is_that_of_the_key_and_not_of_one_below_it() {
+        let below = [node("/a/b", Some("v"))];
+        assert!(!holds("value=v", &scope("/a", true), &below));
     }
 
     #[test]

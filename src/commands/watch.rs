@@ -8,6 +8,7 @@ use crate::model::Index;
 use crate::settings::Settings;
 use crate::show::runner::Plan;
 use crate::show::{self, Show};
+use crate::wait::Condition;
 use crate::watch::{Start, Until};
 
 /// Prints one event, or with `--stream` every event until stopped.
@@ -22,6 +23,11 @@ pub fn run(typed: &cli::Watch, settings: &Settings) -> Result<(), Stop> {
     let is_conditional = typed.until.is_some();
     if is_conditional && typed.watching.on_gap == Some(cli::OnGap::Continue) {
         let why = "--until: with --on-gap continue it could not be known whether it is so";
+        return Err(Error::Usage(why.to_owned()).into());
+    }
+    let of_value = typed.until.as_ref().is_some_and(Condition::is_of_value);
+    if of_value && typed.prefix {
+        let why = "--until: with --prefix there is no one value: it is exists or absent";
         return Err(Error::Usage(why.to_owned()).into());
     }
     let default = if typed.stream || is_conditional {

@@ -205,6 +205,7 @@ fn what_can_not_be_waited_for_is_refused_with_the_place() {
         &["--until", "exists", "--on-gap", "continue"],
         "--on-gap continue",
     );
+    refused(&["--until", "value=x", "--prefix"], "exists or absent");
     refused(&["--match", "a[b"], "    a[b\n     ^");
     refused(&["--only", "deletion"], "compareAndDelete");
     refused(&["--idle-timeout", "5"], "5s");
