@@ -50,6 +50,7 @@ Register-ArgumentCompleter -Native -CommandName 'etcdwatch' -ScriptBlock {
             [CompletionResult]::new('watch', 'watch', [CompletionResultType]::ParameterValue, 'Wait for an event, or stream every event')
             [CompletionResult]::new('replay', 'replay', [CompletionResultType]::ParameterValue, 'Print the events of history, up to now')
             [CompletionResult]::new('check', 'check', [CompletionResultType]::ParameterValue, 'Compare a subtree with a file, and print what differs')
+            [CompletionResult]::new('doctor', 'doctor', [CompletionResultType]::ParameterValue, 'Tell whether a watch can be trusted, and what is wrong')
             [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Print a completion script for a shell')
             [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
             break
@@ -271,6 +272,31 @@ Register-ArgumentCompleter -Native -CommandName 'etcdwatch' -ScriptBlock {
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             break
         }
+        'etcdwatch;doctor' {
+            [CompletionResult]::new('--for', '--for', [CompletionResultType]::ParameterName, 'For how long writes are counted')
+            [CompletionResult]::new('--endpoints', '--endpoints', [CompletionResultType]::ParameterName, 'The cluster''s endpoints, tried in order')
+            [CompletionResult]::new('--api', '--api', [CompletionResultType]::ParameterName, 'The API to use')
+            [CompletionResult]::new('-o', '-o', [CompletionResultType]::ParameterName, 'How records are printed')
+            [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'How records are printed')
+            [CompletionResult]::new('--color', '--color', [CompletionResultType]::ParameterName, 'When to use colours')
+            [CompletionResult]::new('--connect-timeout', '--connect-timeout', [CompletionResultType]::ParameterName, 'How long a connection may take: DNS, TCP and TLS, per endpoint')
+            [CompletionResult]::new('--timeout', '--timeout', [CompletionResultType]::ParameterName, 'How long the whole command may take; past it, exit 124')
+            [CompletionResult]::new('--user', '--user', [CompletionResultType]::ParameterName, 'The user to authenticate as')
+            [CompletionResult]::new('--password-file', '--password-file', [CompletionResultType]::ParameterName, 'A file with the password (not in this version)')
+            [CompletionResult]::new('--cacert', '--cacert', [CompletionResultType]::ParameterName, 'Certificates of the authorities to trust (not in this version)')
+            [CompletionResult]::new('--cert', '--cert', [CompletionResultType]::ParameterName, 'The client''s certificate (not in this version)')
+            [CompletionResult]::new('--key', '--key', [CompletionResultType]::ParameterName, 'The key of the client''s certificate (not in this version)')
+            [CompletionResult]::new('--proxy', '--proxy', [CompletionResultType]::ParameterName, 'An HTTP proxy')
+            [CompletionResult]::new('--max-event', '--max-event', [CompletionResultType]::ParameterName, 'The largest event or reply that is taken')
+            [CompletionResult]::new('-q', '-q', [CompletionResultType]::ParameterName, 'No notices and no spinner on standard error; errors stay')
+            [CompletionResult]::new('--quiet', '--quiet', [CompletionResultType]::ParameterName, 'No notices and no spinner on standard error; errors stay')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Show each request as a curl command, and each connection, on standard error')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Show each request as a curl command, and each connection, on standard error')
+            [CompletionResult]::new('--insecure-skip-tls-verify', '--insecure-skip-tls-verify', [CompletionResultType]::ParameterName, 'Don''t check the server''s certificate (not in this version)')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
         'etcdwatch;completions' {
             [CompletionResult]::new('--endpoints', '--endpoints', [CompletionResultType]::ParameterName, 'The cluster''s endpoints, tried in order')
             [CompletionResult]::new('--api', '--api', [CompletionResultType]::ParameterName, 'The API to use')
@@ -302,6 +328,7 @@ Register-ArgumentCompleter -Native -CommandName 'etcdwatch' -ScriptBlock {
             [CompletionResult]::new('watch', 'watch', [CompletionResultType]::ParameterValue, 'Wait for an event, or stream every event')
             [CompletionResult]::new('replay', 'replay', [CompletionResultType]::ParameterValue, 'Print the events of history, up to now')
             [CompletionResult]::new('check', 'check', [CompletionResultType]::ParameterValue, 'Compare a subtree with a file, and print what differs')
+            [CompletionResult]::new('doctor', 'doctor', [CompletionResultType]::ParameterValue, 'Tell whether a watch can be trusted, and what is wrong')
             [CompletionResult]::new('completions', 'completions', [CompletionResultType]::ParameterValue, 'Print a completion script for a shell')
             [CompletionResult]::new('help', 'help', [CompletionResultType]::ParameterValue, 'Print this message or the help of the given subcommand(s)')
             break
@@ -322,6 +349,9 @@ Register-ArgumentCompleter -Native -CommandName 'etcdwatch' -ScriptBlock {
             break
         }
         'etcdwatch;help;check' {
+            break
+        }
+        'etcdwatch;help;doctor' {
             break
         }
         'etcdwatch;help;completions' {

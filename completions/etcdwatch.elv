@@ -47,6 +47,7 @@ set edit:completion:arg-completer[etcdwatch] = {|@words|
             cand watch 'Wait for an event, or stream every event'
             cand replay 'Print the events of history, up to now'
             cand check 'Compare a subtree with a file, and print what differs'
+            cand doctor 'Tell whether a watch can be trusted, and what is wrong'
             cand completions 'Print a completion script for a shell'
             cand help 'Print this message or the help of the given subcommand(s)'
         }
@@ -261,6 +262,30 @@ set edit:completion:arg-completer[etcdwatch] = {|@words|
             cand -h 'Print help (see more with ''--help'')'
             cand --help 'Print help (see more with ''--help'')'
         }
+        &'etcdwatch;doctor'= {
+            cand --for 'For how long writes are counted'
+            cand --endpoints 'The cluster''s endpoints, tried in order'
+            cand --api 'The API to use'
+            cand -o 'How records are printed'
+            cand --output 'How records are printed'
+            cand --color 'When to use colours'
+            cand --connect-timeout 'How long a connection may take: DNS, TCP and TLS, per endpoint'
+            cand --timeout 'How long the whole command may take; past it, exit 124'
+            cand --user 'The user to authenticate as'
+            cand --password-file 'A file with the password (not in this version)'
+            cand --cacert 'Certificates of the authorities to trust (not in this version)'
+            cand --cert 'The client''s certificate (not in this version)'
+            cand --key 'The key of the client''s certificate (not in this version)'
+            cand --proxy 'An HTTP proxy'
+            cand --max-event 'The largest event or reply that is taken'
+            cand -q 'No notices and no spinner on standard error; errors stay'
+            cand --quiet 'No notices and no spinner on standard error; errors stay'
+            cand -v 'Show each request as a curl command, and each connection, on standard error'
+            cand --verbose 'Show each request as a curl command, and each connection, on standard error'
+            cand --insecure-skip-tls-verify 'Don''t check the server''s certificate (not in this version)'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
+        }
         &'etcdwatch;completions'= {
             cand --endpoints 'The cluster''s endpoints, tried in order'
             cand --api 'The API to use'
@@ -291,6 +316,7 @@ set edit:completion:arg-completer[etcdwatch] = {|@words|
             cand watch 'Wait for an event, or stream every event'
             cand replay 'Print the events of history, up to now'
             cand check 'Compare a subtree with a file, and print what differs'
+            cand doctor 'Tell whether a watch can be trusted, and what is wrong'
             cand completions 'Print a completion script for a shell'
             cand help 'Print this message or the help of the given subcommand(s)'
         }
@@ -305,6 +331,8 @@ set edit:completion:arg-completer[etcdwatch] = {|@words|
         &'etcdwatch;help;replay'= {
         }
         &'etcdwatch;help;check'= {
+        }
+        &'etcdwatch;help;doctor'= {
         }
         &'etcdwatch;help;completions'= {
         }

@@ -53,6 +53,7 @@ complete -c etcdwatch -n "__fish_etcdwatch_needs_command" -f -a "rm" -d 'Remove 
 complete -c etcdwatch -n "__fish_etcdwatch_needs_command" -f -a "watch" -d 'Wait for an event, or stream every event'
 complete -c etcdwatch -n "__fish_etcdwatch_needs_command" -f -a "replay" -d 'Print the events of history, up to now'
 complete -c etcdwatch -n "__fish_etcdwatch_needs_command" -f -a "check" -d 'Compare a subtree with a file, and print what differs'
+complete -c etcdwatch -n "__fish_etcdwatch_needs_command" -f -a "doctor" -d 'Tell whether a watch can be trusted, and what is wrong'
 complete -c etcdwatch -n "__fish_etcdwatch_needs_command" -f -a "completions" -d 'Print a completion script for a shell'
 complete -c etcdwatch -n "__fish_etcdwatch_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand get" -l endpoints -d 'The cluster\'s endpoints, tried in order' -r -f
@@ -280,6 +281,29 @@ complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand check" -s q -l quiet
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand check" -s v -l verbose -d 'Show each request as a curl command, and each connection, on standard error'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand check" -l insecure-skip-tls-verify -d 'Don\'t check the server\'s certificate (not in this version)'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand check" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand doctor" -l for -d 'For how long writes are counted' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand doctor" -l endpoints -d 'The cluster\'s endpoints, tried in order' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand doctor" -l api -d 'The API to use' -r -f -a "auto\t'What the server has'
+v2\t'/v2/keys'
+v3\t'The JSON gateway'"
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand doctor" -s o -l output -d 'How records are printed' -r -f -a "text\t'TAB-separated: index, action, key, value'
+json\t'One JSON object a line'"
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand doctor" -l color -d 'When to use colours' -r -f -a "auto\t'Colours on a terminal, unless NO_COLOR is set'
+always\t'Colours always'
+never\t'No colours'"
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand doctor" -l connect-timeout -d 'How long a connection may take: DNS, TCP and TLS, per endpoint' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand doctor" -l timeout -d 'How long the whole command may take; past it, exit 124' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand doctor" -l user -d 'The user to authenticate as' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand doctor" -l password-file -d 'A file with the password (not in this version)' -r -F
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand doctor" -l cacert -d 'Certificates of the authorities to trust (not in this version)' -r -F
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand doctor" -l cert -d 'The client\'s certificate (not in this version)' -r -F
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand doctor" -l key -d 'The key of the client\'s certificate (not in this version)' -r -F
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand doctor" -l proxy -d 'An HTTP proxy' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand doctor" -l max-event -d 'The largest event or reply that is taken' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand doctor" -s q -l quiet -d 'No notices and no spinner on standard error; errors stay'
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand doctor" -s v -l verbose -d 'Show each request as a curl command, and each connection, on standard error'
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand doctor" -l insecure-skip-tls-verify -d 'Don\'t check the server\'s certificate (not in this version)'
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand doctor" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand completions" -l endpoints -d 'The cluster\'s endpoints, tried in order' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand completions" -l api -d 'The API to use' -r -f -a "auto\t'What the server has'
 v2\t'/v2/keys'
@@ -302,13 +326,14 @@ complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand completions" -s q -l
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand completions" -s v -l verbose -d 'Show each request as a curl command, and each connection, on standard error'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand completions" -l insecure-skip-tls-verify -d 'Don\'t check the server\'s certificate (not in this version)'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand completions" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand help; and not __fish_seen_subcommand_from get set rm watch replay check completions help" -f -a "get" -d 'Print a key\'s value, or what is in a directory'
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand help; and not __fish_seen_subcommand_from get set rm watch replay check completions help" -f -a "set" -d 'Write a value, or make a directory'
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand help; and not __fish_seen_subcommand_from get set rm watch replay check completions help" -f -a "rm" -d 'Remove a key or a directory'
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand help; and not __fish_seen_subcommand_from get set rm watch replay check completions help" -f -a "watch" -d 'Wait for an event, or stream every event'
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand help; and not __fish_seen_subcommand_from get set rm watch replay check completions help" -f -a "replay" -d 'Print the events of history, up to now'
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand help; and not __fish_seen_subcommand_from get set rm watch replay check completions help" -f -a "check" -d 'Compare a subtree with a file, and print what differs'
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand help; and not __fish_seen_subcommand_from get set rm watch replay check completions help" -f -a "completions" -d 'Print a completion script for a shell'
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand help; and not __fish_seen_subcommand_from get set rm watch replay check completions help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand help; and not __fish_seen_subcommand_from get set rm watch replay check doctor completions help" -f -a "get" -d 'Print a key\'s value, or what is in a directory'
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand help; and not __fish_seen_subcommand_from get set rm watch replay check doctor completions help" -f -a "set" -d 'Write a value, or make a directory'
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand help; and not __fish_seen_subcommand_from get set rm watch replay check doctor completions help" -f -a "rm" -d 'Remove a key or a directory'
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand help; and not __fish_seen_subcommand_from get set rm watch replay check doctor completions help" -f -a "watch" -d 'Wait for an event, or stream every event'
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand help; and not __fish_seen_subcommand_from get set rm watch replay check doctor completions help" -f -a "replay" -d 'Print the events of history, up to now'
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand help; and not __fish_seen_subcommand_from get set rm watch replay check doctor completions help" -f -a "check" -d 'Compare a subtree with a file, and print what differs'
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand help; and not __fish_seen_subcommand_from get set rm watch replay check doctor completions help" -f -a "doctor" -d 'Tell whether a watch can be trusted, and what is wrong'
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand help; and not __fish_seen_subcommand_from get set rm watch replay check doctor completions help" -f -a "completions" -d 'Print a completion script for a shell'
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand help; and not __fish_seen_subcommand_from get set rm watch replay check doctor completions help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c etcdwatch -f
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand completions" -a "bash elvish fish powershell zsh"

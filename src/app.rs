@@ -131,6 +131,7 @@ fn dispatch(cli: &Cli) -> Result<(), Stop> {
         Command::Rm(typed) => commands::rm::run(typed, &settings),
         Command::Watch(typed) => commands::watch::run(typed, &settings),
         Command::Replay(typed) => commands::replay::run(typed, &settings),
+        Command::Doctor(typed) => commands::doctor::run(typed, &settings),
         Command::Check(typed) => commands::check::run(typed, &settings),
         Command::Completions(_) => Ok(()),
     }

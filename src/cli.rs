@@ -192,6 +192,11 @@ pub enum Command {
     /// A line a key: '+' is only in etcd, '-' only in the file, and '~' differs, with both
     /// values. Exit 0 where nothing does, 1 where something does.
     Check(Check),
+    /// Tell whether a watch can be trusted, and what is wrong
+    ///
+    /// Asks each endpoint what it is and how it is, watches for a moment, and prints a table and
+    /// what is wrong, with what to do. Exit 0 where all is well, 1 where it is not.
+    Doctor(Doctor),
     /// Print a completion script for a shell
     Completions(Completions),
 }
@@ -541,6 +546,17 @@ pub struct Check {
     /// Go on, and print whatever comes to differ, and '=' what does so no longer
     #[arg(long)]
     pub watch: bool,
+}
+
+/// What is typed after `doctor`.
+#[derive(Args, Clone, Debug)]
+pub struct Doctor {
+    /// Count the writes to this key and all below it; without it, to all keys
+    #[arg(value_hint = ValueHint::Other)]
+    pub key: Option<String>,
+    /// For how long writes are counted
+    #[arg(id = "for", long = "for", value_hint = ValueHint::Other, value_name = "DURATION", value_parser = duration, default_value = "2s")]
+    pub sample: Duration,
 }
 
 /// What is typed after `completions`.

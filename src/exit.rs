@@ -87,8 +87,8 @@ impl Exit {
         match self {
             Self::Done => "Done; also when the reader of standard output went away.",
             Self::No => {
-                "The answer is no: key not found, compare failed, key already exists, or check found \
-                 something."
+                "The answer is no: key not found, compare failed, key already exists, or check or \
+                 doctor found something."
             }
             Self::Usage => "Usage: an option or argument that can't be used, and why.",
             Self::Unreachable => "No endpoint could be reached.",

@@ -331,6 +331,11 @@ impl Screen {
         }
     }
 
+    /// Keeps notices to itself from now on.
+    pub fn hush(&mut self) {
+        self.quiet = true;
+    }
+
     /// Tells a person something, unless `--quiet`.
     pub fn notice(&self, kind: &str, message: &str) {
         if self.quiet {

@@ -26,6 +26,7 @@ pub mod cli;
 pub mod commands;
 pub mod decode;
 pub mod desired;
+pub mod doctor;
 pub mod drift;
 pub mod error;
 pub mod exec;

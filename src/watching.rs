@@ -8,6 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::apis;
+use crate::doctor::facts::Facts;
 use crate::error::{Error, describe_failure, none_answered};
 use crate::http::Http;
 use crate::inbox::{Inbox, Stop};
@@ -91,6 +92,8 @@ pub enum Arrival {
     Checked(bool),
     /// The command of that number has ended.
     Child(u64),
+    /// What the endpoints say of themselves.
+    Facts(Vec<Facts>),
 }
 
 /// How a watch by one API ended.
@@ -195,7 +198,7 @@ impl Run<'_> {
                     }
                 }
                 Some(Arrival::Child(number)) => self.viewer.child_ended(number),
-                Some(Arrival::Report(..)) | None => {}
+                Some(Arrival::Report(..) | Arrival::Facts(_)) | None => {}
             }
             if self.viewer.wake(inbox)? == Flow::Done {
                 return Ok(Ended::Done);

@@ -3,6 +3,7 @@
 pub mod check;
 pub mod completions;
 pub mod condition;
+pub mod doctor;
 pub mod get;
 pub mod record;
 pub mod replay;

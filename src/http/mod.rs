@@ -27,8 +27,8 @@ use self::spaced::Spaced;
 use crate::error::{Error, describe_failure};
 use crate::model::Index;
 use crate::protocol::v2::fault;
-use crate::protocol::v3;
 use crate::protocol::{Api, Head, Refusal, Request};
+use crate::protocol::{member, v3};
 use crate::settings::{Endpoint, Settings, without_password};
 use crate::watch::Failure;
 
@@ -371,26 +371,12 @@ impl Connection {
 
     /// The server's version, where it says so as etcd does.
     fn version(&self, endpoint: &Endpoint) -> Option<String> {
-        #[derive(serde::Deserialize)]
-        struct Version {
-            etcdserver: String,
-        }
-        let request = Request {
-            method: crate::protocol::Method::Get,
-            target: "/version".to_owned(),
-            body: None,
-            writes: false,
-            needs_leader: false,
-            pause: None,
-        };
         let limits = Limits {
             head: Some(PATIENCE),
             idle: Some(PATIENCE),
         };
-        let reply = self.exchange(endpoint, &request, limits).ok()?;
-        let body = reply.read_whole(4096).ok()?;
-        let version: Version = serde_json::from_slice(&body).ok()?;
-        Some(version.etcdserver)
+        let reply = self.exchange(endpoint, &member::version(), limits).ok()?;
+        member::parse_version(&reply.read_whole(4096).ok()?)
     }
 
     fn log(&self, line: impl FnOnce() -> String) {

@@ -4,6 +4,7 @@
 //! errors as [`Fault`]s. Out of scope: sending anything (`http`) and deciding what to ask
 //! next (`watch`). Pure.
 
+pub mod member;
 pub mod v2;
 pub mod v3;
 

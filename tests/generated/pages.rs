@@ -112,7 +112,17 @@ pub const ENVIRONMENT: &[(&str, &str)] = &[
 ];
 
 /// Every page; that of `etcdwatch` itself comes first.
-pub const PAGES: &[Page] = &[ETCDWATCH, GET, SET, RM, WATCH, REPLAY, CHECK, COMPLETIONS];
+pub const PAGES: &[Page] = &[
+    ETCDWATCH,
+    GET,
+    SET,
+    RM,
+    WATCH,
+    REPLAY,
+    CHECK,
+    DOCTOR,
+    COMPLETIONS,
+];
 
 const ETCDWATCH: Page = Page {
     command: None,
@@ -1170,6 +1180,67 @@ const CHECK: Page = Page {
         },
     ],
     see_also: &["`diff`(1)"],
+};
+
+const DOCTOR: Page = Page {
+    command: Some("doctor"),
+    description: &[
+        Text(
+            "Tells what an operator wants to know before a watch is trusted. It asks each endpoint what \
+             it is, watches *KEY* and all below it, or all keys, for the time `--for`, asks again, and \
+             prints a table with a line an endpoint:",
+        ),
+        List(&[
+            ("VERSION", "The server's version, or `unreachable`."),
+            (
+                "V2, V3",
+                "Whether it serves that API; v3 through the JSON gateway.",
+            ),
+            (
+                "CLUSTER, MEMBER",
+                "Their ids, and whether the member leads or knows of no leader.",
+            ),
+            ("INDEX", "v2's index and v3's revision."),
+            (
+                "LAG",
+                "How far it is behind what others knew before the sample was taken.",
+            ),
+            (
+                "QUORUM",
+                "How long it takes to read what a majority agrees on.",
+            ),
+            ("TRIP", "How long the shortest of a few answers took."),
+        ]),
+        Text(
+            "Then come how long the history of each API reaches back at the present rate of writes \
+             (v2 keeps 1,000 indexes of all keys together, v3 what was not compacted), as whom requests \
+             are sent, which keys in scope were written most, and what is wrong, with what to do. With \
+             `-o json` it is one object.",
+        ),
+        Text(
+            "The exit code is 0 where nothing is wrong and 1 where something is: an endpoint that can't \
+             be reached, is not etcd, is of another cluster, is behind, knows of no leader, has no \
+             majority, or serves one API less than the others; an alarm; a history that reaches back \
+             less than ten seconds; or a watch that can't go on. What is only worth to know is a `note`.",
+        ),
+    ],
+    sections: &[],
+    exits: &[Exit::Done, Exit::No, Exit::Usage, Exit::TimedOut],
+    examples: &[
+        Example {
+            explanation: "Is this cluster fit to be watched?",
+            lines: &["etcdwatch --endpoints a:2379,b:2379,c:2379 doctor"],
+        },
+        Example {
+            explanation: "Who writes so much below `/app`? Half a minute of it:",
+            lines: &["etcdwatch doctor /app --for 30s"],
+        },
+        Example {
+            explanation: "What is wrong, a line each:",
+            lines: &["etcdwatch doctor -o json | jq -r '.findings[].message'"],
+        },
+    ],
+    see_also: &[],
 };
 
 const COMPLETIONS: Page = Page {

@@ -13,6 +13,7 @@ mod check;
 mod checkpoint;
 mod conformance;
 mod decoder;
+mod doctor;
 mod errors;
 mod exec;
 mod failover;

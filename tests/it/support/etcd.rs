@@ -113,6 +113,8 @@ pub fn etcdctl() -> PathBuf {
 pub struct Builder {
     version: Version,
     v2: bool,
+    /// The member of a cluster that has it off all the same.
+    without_v2: Option<usize>,
     arguments: Vec<String>,
 }
 
@@ -120,6 +122,12 @@ impl Builder {
     /// Whether the v2 API is on. It is, unless told otherwise.
     pub fn v2(mut self, enabled: bool) -> Self {
         self.v2 = enabled;
+        self
+    }
+
+    /// Has v2 off on this member of a cluster alone.
+    pub fn without_v2_on(mut self, member: usize) -> Self {
+        self.without_v2 = Some(member);
         self
     }
 
@@ -169,9 +177,11 @@ impl Builder {
             .join(",");
         members
             .into_iter()
-            .map(|(name, port, peer_port)| {
+            .enumerate()
+            .map(|(number, (name, port, peer_port))| {
+                let has_v2 = self.v2 && self.without_v2 != Some(number);
                 let etcd = Etcd {
-                    options: self.clone(),
+                    options: self.clone().v2(has_v2),
                     name,
                     port,
                     peer_port,
@@ -212,6 +222,7 @@ impl Etcd {
         Builder {
             version,
             v2: true,
+            without_v2: None,
             arguments: Vec::new(),
         }
     }

@@ -1,0 +1,245 @@
+//! `doctor`.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use crate::apis::Watched;
+use crate::cli;
+use crate::doctor::facts::{self, Facts};
+use crate::doctor::findings::{self, Finding, History, Of, Weight, cluster, own_cluster};
+use crate::doctor::table::{self, Busy, Report};
+use crate::error::Error;
+use crate::exit::Exit;
+use crate::http::Http;
+use crate::inbox::{Inbox, Stop};
+use crate::model::{Index, Key, Scope};
+use crate::print::json;
+use crate::protocol::{self, v2};
+use crate::settings::Settings;
+use crate::watch::{Held, OnGap, Start, Until, Update};
+use crate::watching::{self, Arrival, Flow, Viewer, Watching};
+
+/// So many keys are shown.
+const SHOWN: usize = 5;
+/// So many are told apart.
+const MOST_KEYS: usize = 100_000;
+/// So many bytes of events may wait to be counted.
+const BUFFER: usize = 64 << 20;
+/// Longer than any sample is worth.
+const NEVER_STALE: Duration = Duration::from_secs(86_400);
+
+/// Tells what an operator wants to know before a watch is trusted.
+///
+/// # Errors
+/// Where something is wrong, or that can't be found out.
+pub fn run(typed: &cli::Doctor, settings: &Settings) -> Result<(), Stop> {
+    let key = typed.key.clone().unwrap_or_default();
+    let mut inbox = Inbox::new(settings, "asking", &key)?;
+    // It tells all of that itself.
+    inbox.screen.hush();
+    let http = Http::new(settings, inbox.log(settings))?;
+    let before = ask(&mut inbox, &http, settings)?;
+    let began = Instant::now();
+    let mut sampler = Sampler {
+        end: began + typed.sample,
+        keys: HashMap::new(),
+        writes: 0,
+    };
+    let is_anyone_there = before.iter().any(|facts| facts.known.is_ok());
+    let watched = if is_anyone_there {
+        let scopes = scopes(typed.key.as_ref(), settings)?;
+        watching::run(&watching(), scopes, settings, &mut inbox, &mut sampler)
+    } else {
+        Ok(())
+    };
+    let failed = match watched {
+        Ok(()) => None,
+        Err(Stop::Error(error @ Error::TimedOut(_))) => return Err(error.into()),
+        Err(Stop::Error(error)) => Some(error),
+        Err(stop) => return Err(stop),
+    };
+    let took = began.elapsed();
+    let after = ask(&mut inbox, &http, settings)?;
+    let histories = histories(&before, &after, took, &http, settings);
+    let mut findings = findings::of(&before, &after, &histories);
+    if let Some(error) = failed {
+        findings.push(Finding {
+            weight: Weight::Problem,
+            kind: "watch",
+            endpoint: None,
+            what: format!("a watch can't go on: {error}"),
+            advice: error.hint().unwrap_or_else(|| "see the message".to_owned()),
+        });
+    }
+    let report = Report {
+        before,
+        after,
+        sampled: took,
+        histories,
+        writes: sampler.writes,
+        busiest: sampler.busiest(),
+        user: settings.authorization.as_ref().map(|one| one.user.clone()),
+        findings,
+    };
+    inbox.screen.clear();
+    let mut out = Vec::new();
+    match settings.output {
+        cli::Output::Json => {
+            let record = table::record(&report).to_string();
+            json::push_line(record.as_bytes(), settings.stdout_is_terminal, &mut out);
+        }
+        cli::Output::Text => out.extend(table::text(&report, settings.color).into_bytes()),
+    }
+    inbox.screen.print(&mut out)?;
+    if report.is_well() {
+        Ok(())
+    } else {
+        Err(Stop::Quiet(Exit::No))
+    }
+}
+
+fn ask(inbox: &mut Inbox<Arrival>, http: &Http, settings: &Settings) -> Result<Vec<Facts>, Stop> {
+    let (http, endpoints) = (http.clone(), settings.endpoints.clone());
+    let mut asked = inbox.wait_for(move || Arrival::Facts(facts::ask_all(&http, &endpoints)))?;
+    loop {
+        match asked {
+            Arrival::Facts(facts) => return Ok(facts),
+            // What a sample that is over still tells.
+            _ => asked = inbox.receive()?,
+        }
+    }
+}
+
+/// What is watched for the sample: all there is, where no key was named.
+fn scopes(key: Option<&String>, settings: &Settings) -> Result<Vec<Scope>, Error> {
+    if let Some(key) = key {
+        let watched = Watched {
+            keys: vec![key.clone()],
+            recursive: true,
+            prefix: false,
+        };
+        return watched.scopes(settings.api);
+    }
+    let root = Key::parse("/").map_err(|error| Error::Usage(error.to_string()))?;
+    let (v2, v3) = (Scope::new(root, true), Scope::new(Key::prefix(""), false));
+    Ok(match settings.api {
+        cli::Api::V2 => vec![v2],
+        cli::Api::V3 => vec![v3],
+        cli::Api::Auto => vec![v2, v3],
+    })
+}
+
+fn watching() -> Watching {
+    Watching {
+        start: Start::Now,
+        until: Until::Forever,
+        stream: true,
+        previous: false,
+        on_gap: OnGap::Continue,
+        snapshot: false,
+        expand: false,
+        buffer: BUFFER,
+        stale_after: NEVER_STALE,
+        cluster: None,
+        last: None,
+    }
+}
+
+/// How far back the history of each API reaches that the cluster has on.
+fn histories(
+    before: &[Facts],
+    after: &[Facts],
+    took: Duration,
+    http: &Http,
+    settings: &Settings,
+) -> Vec<History> {
+    let mut histories = Vec::new();
+    let sides: [(protocol::Api, Of); 2] = [
+        (protocol::Api::V2, |known| &known.v2),
+        (protocol::Api::V3, |known| &known.v3),
+    ];
+    for (api, side) in sides {
+        let (Some((_, first)), Some((place, last))) = (newest(before, side), newest(after, side))
+        else {
+            continue;
+        };
+        let (length, is_whole) = match api {
+            protocol::Api::V2 => (v2::HISTORY.into(), false),
+            protocol::Api::V3 => {
+                let endpoint = settings.endpoints.get(place);
+                let oldest = endpoint.and_then(|one| facts::oldest_revision(http, one, last));
+                let Some(oldest) = oldest else { continue };
+                (last.since(oldest) + 1, oldest <= Index(1))
+            }
+        };
+        #[allow(clippy::cast_precision_loss, reason = "a rate needs no last digit")]
+        let rate = last.since(first) as f64 / took.as_secs_f64().max(0.001);
+        histories.push(History {
+            api,
+            length,
+            is_whole,
+            rate,
+        });
+    }
+    histories
+}
+
+/// The place of the endpoint of our cluster that knows the highest index, and that.
+fn newest(facts: &[Facts], side: Of) -> Option<(usize, Index)> {
+    let own = own_cluster(facts);
+    let known = facts.iter().enumerate().filter_map(|(place, facts)| {
+        let known = facts.known.as_ref().ok()?;
+        let index = side(known).side()?.index;
+        (cluster(known) == own).then_some((place, index))
+    });
+    known.max_by_key(|(_, index)| *index)
+}
+
+/// Counts what is written while the sample is taken.
+struct Sampler {
+    end: Instant,
+    keys: HashMap<Vec<u8>, u64>,
+    writes: u64,
+}
+
+impl Sampler {
+    fn busiest(self) -> Vec<Busy> {
+        let mut keys: Vec<Busy> = self.keys.into_iter().collect();
+        keys.sort_by(|(one, often), (other, less)| less.cmp(often).then_with(|| one.cmp(other)));
+        keys.truncate(SHOWN);
+        keys
+    }
+}
+
+impl Viewer for Sampler {
+    fn begin(&mut self, _: &Scope) {}
+
+    fn take(&mut self, update: Update, _: &mut Inbox<Arrival>) -> Result<Flow, Stop> {
+        if let Update::Events(events) = update {
+            for event in events.iter().flat_map(Held::events) {
+                self.writes += 1;
+                let key = event.node().key();
+                if let Some(count) = self.keys.get_mut(key) {
+                    *count += 1;
+                } else if self.keys.len() < MOST_KEYS {
+                    self.keys.insert(key.to_vec(), 1);
+                }
+            }
+        }
+        Ok(Flow::GoesOn)
+    }
+
+    fn child_ended(&mut self, _: u64) {}
+
+    fn due(&self) -> Option<Instant> {
+        Some(self.end)
+    }
+
+    fn wake(&mut self, _: &mut Inbox<Arrival>) -> Result<Flow, Stop> {
+        Ok(if self.end <= Instant::now() {
+            Flow::Done
+        } else {
+            Flow::GoesOn
+        })
+    }
+}

@@ -1,0 +1,267 @@
+//! The answers as a table, and as JSON.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use colored::Colorize as _;
+use serde_json::{Value, json};
+use unicode_width::UnicodeWidthStr as _;
+
+use super::facts::{Api, Facts, Known};
+use super::findings::{Finding, History, Weight, cluster, lag, name};
+use crate::print::{escape, json as printed};
+
+/// A key, and how often it was written in the sample.
+pub type Busy = (Vec<u8>, u64);
+
+/// All that was found out.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// What the endpoints said before the sample was taken.
+    pub before: Vec<Facts>,
+    /// And after it.
+    pub after: Vec<Facts>,
+    /// For how long it was taken.
+    pub sampled: Duration,
+    /// How the histories stand.
+    pub histories: Vec<History>,
+    /// The keys that were written most, most often first.
+    pub busiest: Vec<Busy>,
+    /// How many writes in scope there were.
+    pub writes: u64,
+    /// Whose name is used; none where nobody's is.
+    pub user: Option<String>,
+    /// What is wrong.
+    pub findings: Vec<Finding>,
+}
+
+impl Report {
+    /// Whether a watch can be trusted.
+    #[must_use]
+    pub fn is_well(&self) -> bool {
+        let mut findings = self.findings.iter();
+        !findings.any(|finding| finding.weight == Weight::Problem)
+    }
+
+    fn lag(&self, facts: &Facts) -> u64 {
+        let by_v2 = lag(&self.before, facts, |known| &known.v2);
+        by_v2.max(lag(&self.before, facts, |known| &known.v3))
+    }
+}
+
+const HEADINGS: [&str; 10] = [
+    "ENDPOINT", "VERSION", "V2", "V3", "CLUSTER", "MEMBER", "INDEX", "LAG", "QUORUM", "TRIP",
+];
+
+/// As text.
+#[must_use]
+pub fn text(report: &Report, is_colored: bool) -> String {
+    let mut rows: Vec<Vec<String>> = vec![HEADINGS.map(str::to_owned).to_vec()];
+    rows.extend(report.after.iter().map(|facts| row(report, facts)));
+    let widths: Vec<usize> = (0..HEADINGS.len())
+        .map(|column| {
+            let cells = rows.iter().filter_map(|row| row.get(column));
+            cells.map(|cell| cell.width()).max().unwrap_or_default()
+        })
+        .collect();
+    let mut out = String::new();
+    for (place, row) in rows.iter().enumerate() {
+        let cells = row.iter().zip(&widths).map(|(cell, width)| {
+            let missing = width.saturating_sub(cell.width());
+            format!("{cell}{}", " ".repeat(missing))
+        });
+        let line = cells.collect::<Vec<_>>().join("  ");
+        let line = line.trim_end();
+        let line = if is_colored && place == 0 {
+            line.bold().to_string()
+        } else {
+            line.to_owned()
+        };
+        let _ = writeln!(out, "{line}");
+    }
+    out.push('\n');
+    for history in &report.histories {
+        let reach = match history.reach() {
+            Some(reach) => format!("{} back at {:.1} writes/s", duration(reach), history.rate),
+            None if history.is_whole => format!("all there is, {:.1} writes/s", history.rate),
+            None => "nothing is written".to_owned(),
+        };
+        let _ = writeln!(
+            out,
+            "history   {}: {} indexes, {reach} (sampled for {})",
+            name(history.api),
+            history.length,
+            duration(report.sampled)
+        );
+    }
+    let user = report.user.as_ref().map_or("nobody", String::as_str);
+    let _ = writeln!(
+        out,
+        "identity  {}; no TLS in this version",
+        escape::message(user)
+    );
+    let _ = writeln!(out, "writes    {} in scope", report.writes);
+    for (key, count) in &report.busiest {
+        let mut escaped = String::new();
+        escape::text(key, &mut escaped);
+        let _ = writeln!(out, "          {count:>6}  {escaped}");
+    }
+    out.push('\n');
+    if report.findings.is_empty() {
+        let _ = writeln!(out, "All is well.");
+    }
+    for finding in &report.findings {
+        let sign = match finding.weight {
+            Weight::Problem => "problem",
+            Weight::Advice => "note",
+        };
+        let sign = match (finding.weight, is_colored) {
+            (Weight::Problem, true) => sign.red().bold().to_string(),
+            (Weight::Advice, true) => sign.yellow().to_string(),
+            (_, false) => sign.to_owned(),
+        };
+        let about = finding.endpoint.as_ref();
+        let about = about.map_or_else(String::new, |endpoint| format!("{endpoint}: "));
+        let what = escape::message(&format!("{about}{}", finding.what));
+        let _ = writeln!(out, "{sign}: {what}\n  try: {}", finding.advice);
+    }
+    out
+}
+
+fn row(report: &Report, facts: &Facts) -> Vec<String> {
+    let endpoint = facts.endpoint.clone();
+    let Ok(known) = &facts.known else {
+        return vec![endpoint, "unreachable".to_owned()];
+    };
+    let dash = || "-".to_owned();
+    let state = |api: &Api| {
+        match api {
+            Api::On(_) => "on",
+            Api::Off => "off",
+            Api::Failed(_) => "?",
+        }
+        .to_owned()
+    };
+    let sides = [known.v3.side(), known.v2.side()];
+    let member = sides.iter().flatten().find_map(|side| side.member.clone());
+    let leader = sides.iter().flatten().find_map(|side| side.leader.clone());
+    let role = match (&member, &leader) {
+        (Some(member), Some(leader)) if member == leader => " leader",
+        (_, None) => " no leader",
+        _ => "",
+    };
+    let index = |api: &Api| api.side().map_or_else(dash, |side| side.index.to_string());
+    vec![
+        endpoint,
+        known
+            .version
+            .clone()
+            .map_or_else(dash, |version| escape::message(&version)),
+        state(&known.v2),
+        state(&known.v3),
+        cluster(known)
+            .cloned()
+            .map_or_else(dash, |cluster| escape::message(&cluster)),
+        format!("{}{role}", escape::message(&member.unwrap_or_else(dash))),
+        format!("{}/{}", index(&known.v2), index(&known.v3)),
+        report.lag(facts).to_string(),
+        known
+            .quorum
+            .as_ref()
+            .map_or_else(|_| "no".to_owned(), |took| duration(*took)),
+        duration(known.round_trip),
+    ]
+}
+
+/// A duration with a sensible unit.
+fn duration(duration: Duration) -> String {
+    match duration.as_secs_f64() {
+        seconds if seconds < 0.001 => format!("{:.0}us", seconds * 1e6),
+        seconds if seconds < 1.0 => format!("{:.1}ms", seconds * 1e3),
+        seconds if seconds < 120.0 => format!("{seconds:.1}s"),
+        seconds if seconds < 7200.0 => format!("{:.0}min", seconds / 60.0),
+        seconds => format!("{:.0}h", seconds / 3600.0),
+    }
+}
+
+/// As one JSON object.
+#[must_use]
+pub fn record(report: &Report) -> Value {
+    let endpoints: Vec<Value> = report
+        .after
+        .iter()
+        .map(|facts| match &facts.known {
+            Err(why) => json!({"endpoint": facts.endpoint, "reachable": false, "error": why}),
+            Ok(known) => of_known(report, facts, known),
+        })
+        .collect();
+    let histories: Vec<Value> = report
+        .histories
+        .iter()
+        .map(|history| {
+            json!({
+                "api": name(history.api), "indexes": history.length,
+                "writesPerSecond": history.rate,
+                "seconds": history.reach().map(|reach| reach.as_secs_f64()),
+            })
+        })
+        .collect();
+    let busiest: Vec<Value> = report
+        .busiest
+        .iter()
+        .map(|(key, count)| {
+            let mut fields = serde_json::Map::new();
+            printed::text("key", key, &mut fields);
+            fields.insert("writes".to_owned(), (*count).into());
+            fields.into()
+        })
+        .collect();
+    let findings: Vec<Value> = report
+        .findings
+        .iter()
+        .map(|finding| {
+            json!({
+                "weight": match finding.weight {
+                    Weight::Problem => "problem",
+                    Weight::Advice => "note",
+                },
+                "kind": finding.kind, "endpoint": finding.endpoint, "message": finding.what,
+                "try": finding.advice,
+            })
+        })
+        .collect();
+    json!({
+        "well": report.is_well(),
+        "endpoints": endpoints,
+        "history": histories,
+        "sampledSeconds": report.sampled.as_secs_f64(),
+        "writes": report.writes,
+        "busiest": busiest,
+        "user": report.user,
+        "tls": false,
+        "findings": findings,
+    })
+}
+
+fn of_known(report: &Report, facts: &Facts, known: &Known) -> Value {
+    let api = |api: &Api| match api {
+        Api::On(side) => json!({
+            "state": "on", "cluster": side.cluster, "member": side.member,
+            "leader": side.leader, "index": side.index.0,
+        }),
+        Api::Off => json!({"state": "off"}),
+        Api::Failed(why) => json!({"state": "failed", "error": why}),
+    };
+    json!({
+        "endpoint": facts.endpoint,
+        "reachable": true,
+        "version": known.version,
+        "v2": api(&known.v2),
+        "v3": api(&known.v3),
+        "lag": report.lag(facts),
+        "quorumSeconds": known.quorum.as_ref().ok().map(Duration::as_secs_f64),
+        "quorumError": known.quorum.as_ref().err(),
+        "roundTripSeconds": known.round_trip.as_secs_f64(),
+        "v2Authentication": known.v2_auth,
+    })
+}

@@ -1,0 +1,171 @@
+//! What a member says of itself.
+
+use serde::Deserialize;
+
+use super::{Body, Method, Request};
+use crate::model::Index;
+
+/// Its version.
+#[must_use]
+pub fn version() -> Request {
+    request(Method::Get, "/version")
+}
+
+/// What it is in the cluster, by v2.
+#[must_use]
+pub fn of_v2() -> Request {
+    request(Method::Get, "/v2/stats/self")
+}
+
+/// What it is in the cluster, by v3.
+#[must_use]
+pub fn of_v3() -> Request {
+    Request {
+        body: Some(Body::Json(b"{}".to_vec())),
+        ..request(Method::Post, "/v3/maintenance/status")
+    }
+}
+
+/// Whether v2 asks who one is.
+#[must_use]
+pub fn auth_of_v2() -> Request {
+    request(Method::Get, "/v2/auth/enable")
+}
+
+fn request(method: Method, target: &str) -> Request {
+    Request {
+        method,
+        target: target.to_owned(),
+        body: None,
+        writes: false,
+        needs_leader: false,
+        pause: None,
+    }
+}
+
+/// Reads the reply to [`version`].
+#[must_use]
+pub fn parse_version(body: &[u8]) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Version {
+        etcdserver: String,
+    }
+    let version: Version = serde_json::from_slice(body).ok()?;
+    Some(version.etcdserver)
+}
+
+/// Reads the reply to [`auth_of_v2`].
+#[must_use]
+pub fn parse_auth(body: &[u8]) -> Option<bool> {
+    #[derive(Deserialize)]
+    struct Auth {
+        enabled: bool,
+    }
+    let auth: Auth = serde_json::from_slice(body).ok()?;
+    Some(auth.enabled)
+}
+
+/// What a member says of itself.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Status {
+    /// The cluster's id; v2 has it in the heads of other replies.
+    pub cluster: Option<String>,
+    /// Its own id.
+    pub member: String,
+    /// The leader's id; none where it knows of none.
+    pub leader: Option<String>,
+    /// The store's revision (v3).
+    pub revision: Index,
+    /// It has no vote yet.
+    pub is_learner: bool,
+    /// What it complains of, such as a full disk.
+    pub alarms: Vec<String>,
+}
+
+/// Reads the reply to [`of_v2`].
+#[must_use]
+pub fn parse_v2(body: &[u8]) -> Option<Status> {
+    #[derive(Deserialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Wire {
+        id: String,
+        leader_info: Leader,
+    }
+    #[derive(Deserialize)]
+    struct Leader {
+        #[serde(default)]
+        leader: String,
+    }
+    let wire: Wire = serde_json::from_slice(body).ok()?;
+    Some(Status {
+        member: wire.id,
+        leader: named(wire.leader_info.leader),
+        ..Status::default()
+    })
+}
+
+/// Reads the reply to [`of_v3`].
+#[must_use]
+pub fn parse_v3(body: &[u8]) -> Option<Status> {
+    #[derive(Deserialize)]
+    struct Wire {
+        header: Head,
+        #[serde(default)]
+        leader: String,
+        #[serde(default, rename = "isLearner")]
+        is_learner: bool,
+        #[serde(default)]
+        errors: Vec<String>,
+    }
+    #[derive(Deserialize)]
+    struct Head {
+        cluster_id: String,
+        member_id: String,
+        #[serde(default)]
+        revision: String,
+    }
+    let wire: Wire = serde_json::from_slice(body).ok()?;
+    // As v2 writes them.
+    let hex = |id: &str| id.parse::<u64>().map(|id| format!("{id:x}")).ok();
+    Some(Status {
+        cluster: hex(&wire.header.cluster_id),
+        member: hex(&wire.header.member_id)?,
+        leader: hex(&wire.leader).and_then(named),
+        revision: Index(wire.header.revision.parse().unwrap_or_default()),
+        is_learner: wire.is_learner,
+        alarms: wire.errors,
+    })
+}
+
+/// An id; that of nobody is 0 or empty.
+fn named(id: String) -> Option<String> {
+    Some(id).filter(|id| !matches!(id.as_str(), "" | "0"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_apis_name_members_alike() {
+        let v2 = r#"{"name":"default","id":"e500231b73632fac","state":"StateLeader","startTime":"2026-11-26T22:29:09Z","leaderInfo":{"leader":"e500231b73632fac","uptime":"2s","startTime":"2026-11-26T22:29:09Z"},"recvAppendRequestCnt":0,"sendAppendRequestCnt":0}"#;
+        let v3 = r#"{"header":{"cluster_id":"9928200521393742756","member_id":"16501227635492466604","revision":"7","raft_term":"2"},"version":"3.4.23","dbSize":"20480","leader":"16501227635492466604","raftIndex":"4"}"#;
+        let (v2, v3) = (
+            parse_v2(v2.as_bytes()).unwrap(),
+            parse_v3(v3.as_bytes()).unwrap(),
+        );
+        assert_eq!(v2.member, v3.member);
+        assert_eq!((v2.leader, v3.revision), (v3.leader, Index(7)));
+        assert_eq!(v3.cluster.as_deref(), Some("89c80dc5b885a3a4"));
+    }
+
+    #[test]
+    fn one_that_has_no_leader_names_none() {
+        let v3 = r#"{"header":{"cluster_id":"1","member_id":"2","raft_term":"2"},"version":"3.5.1","errors":["etcdserver: no leader"]}"#;
+        let status = parse_v3(v3.as_bytes()).unwrap();
+        assert_eq!((status.leader, status.revision), (None, Index::ZERO));
+        assert_eq!(status.alarms, ["etcdserver: no leader"]);
+        let v2 = r#"{"id":"2","leaderInfo":{"leader":"","uptime":"2s"}}"#;
+        assert_eq!(parse_v2(v2.as_bytes()).unwrap().leader, None);
+    }
+}
