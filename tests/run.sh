@@ -12,6 +12,14 @@ tests/get-etcd.sh all >/dev/null || {
   exit 1
 }
 
+# The recipes in examples/ pipe into it.
+have_jq() { command -v jq >/dev/null; }
+get_jq() { [ "$(id -u)" = 0 ] && apt-get install -qq -y jq >/dev/null 2>&1; }
+have_jq || get_jq || { apt-get update -qq >/dev/null 2>&1 && get_jq; } || {
+  echo "tests/run.sh: the tests of the recipes need jq, 1.6 or newer: install it" >&2
+  exit 1
+}
+
 # Ctrl-C is a part of what is tested; whoever started this may have it ignored, and the tool
 # leaves alone what it finds ignored.
 exec env --default-signal=INT,HUP,TERM cargo test --locked "$@"

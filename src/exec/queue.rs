@@ -111,6 +111,13 @@ impl<J: Clone> Queue<J> {
         self.heard = Some(now);
     }
 
+    /// Takes one that matters less: in the modes that skip, only where nothing else runs or waits.
+    pub fn push_minor(&mut self, job: J, now: Instant) {
+        if self.mode == Mode::Each || self.is_empty() {
+            self.push(job, now);
+        }
+    }
+
     /// The last job that came and is not done.
     pub fn last_mut(&mut self) -> Option<&mut J> {
         let running = self.running.as_mut().map(|(job, _)| job);
@@ -226,6 +233,23 @@ mod tests {
         assert_eq!(queue.ended(Ended::Failed, now), Outcome::Superseded);
         assert_eq!(queue.next(now), Next::Start(3));
         assert_eq!(queue.ended(Ended::Failed, now), Outcome::Failed);
+    }
+
+    #[test]
+    fn what_matters_less_takes_no_place_of_what_matters() {
+        for mode in [Mode::Latest, Mode::Restart] {
+            let (mut queue, now) = queue(mode, OnFailure::Stop);
+            queue.push_minor(1, now);
+            assert_eq!(queue.next(now), Next::Start(1));
+            queue.push_minor(2, now);
+            assert_eq!(queue.next(now), Next::Wait(None));
+            assert_eq!(queue.ended(Ended::Well, now), Outcome::Done(1));
+            queue.push(3, now);
+            queue.push_minor(4, now);
+            assert_eq!(queue.next(now), Next::Start(3));
+            assert_eq!(queue.ended(Ended::Well, now), Outcome::Done(3));
+            assert!(queue.is_empty());
+        }
     }
 
     #[test]

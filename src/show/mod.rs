@@ -469,7 +469,7 @@ impl Shown<'_> {
                 let mut json = Vec::new();
                 self.form.own(record, line, now, &mut json);
                 let told = Told::new(index, action.as_bytes(), name.as_bytes(), b"", json);
-                runner.push(told, self.reached.at().clone(), Kept::Nothing);
+                runner.push_own(told, self.reached.at().clone());
             }
         }
     }

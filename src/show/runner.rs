@@ -96,6 +96,16 @@ impl Runner {
         self.queue.push(job, Instant::now());
     }
 
+    /// Likewise for a record of our own, which takes no other one's place.
+    pub fn push_own(&mut self, told: Told, after: At) {
+        let job = Job {
+            told,
+            after,
+            _kept: Kept::Nothing,
+        };
+        self.queue.push_minor(job, Instant::now());
+    }
+
     /// The watch has come so far without anything more to run; whether nothing is left to be run
     /// before that is so.
     pub fn mark(&mut self, after: &At) -> bool {

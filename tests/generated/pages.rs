@@ -645,7 +645,8 @@ const WATCH: Page = Page {
                      standard input as JSON, and in its environment are `ETCD_WATCH_ACTION`, \
                      `ETCD_WATCH_KEY`, `ETCD_WATCH_VALUE` and `ETCD_WATCH_MODIFIED_INDEX`, unquoted. What \
                      an environment can't hold, a NUL or more than 128 KiB, is left out with a notice. It \
-                     is run for `gap`, `reset`, the state and `synced` too, which have no value.",
+                     is run for the state, and for `gap`, `reset` and `synced`, which have no value; by `latest` and \
+                     `restart` for those only where nothing else runs or waits.",
                 ),
                 Text(
                     "`--exec-mode each` runs it for every record. `latest` runs it for the newest one once \

@@ -1,0 +1,280 @@
+//! The recipes in `examples/`, as their users run them.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use tempfile::TempDir;
+
+use crate::support::shared::{self, Ground};
+use crate::support::tool::{Program, Signal};
+use crate::support::v3;
+use crate::support::wait;
+
+const APIS: [&str; 2] = ["2", "3"];
+
+fn example(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("examples")
+        .join(name)
+}
+
+/// A recipe, about to be run against a server by that API, with programs of our own first on the PATH.
+fn recipe(ground: &Ground, api: &str, name: &str, programs: &Path, arguments: &[&str]) -> Program {
+    let tool = Path::new(env!("CARGO_BIN_EXE_etcdwatch")).parent().unwrap();
+    let path = std::env::var("PATH").unwrap();
+    let path = format!("{}:{}:{path}", programs.display(), tool.display());
+    Program::new(example(name), arguments)
+        .env("PATH", path)
+        .env("ETCDCTL_ENDPOINTS", ground.url())
+        .env("ETCDCTL_API", api)
+}
+
+#[track_caller]
+fn set(ground: &Ground, api: &str, key: &str, value: &str) {
+    let output = ground.tool(&["--api", api, "set", key, value]);
+    assert_eq!(output.code, 0, "{output:?}");
+}
+
+fn program(directory: &TempDir, name: &str, script: &str) {
+    let path = directory.path().join(name);
+    fs::write(&path, format!("#!/bin/sh\n{script}\n")).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+}
+
+fn read(path: &Path) -> Option<String> {
+    fs::read(path)
+        .ok()
+        .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+}
+
+#[test]
+fn nginx_is_reloaded_once_a_burst_and_only_with_what_it_takes() {
+    for (ground, api) in shared::each()
+        .iter()
+        .flat_map(|ground| APIS.map(|api| (ground, api)))
+    {
+        let directory = tempfile::tempdir().unwrap();
+        let path = |name: &str| directory.path().join(name);
+        let file = path("site.conf").display().to_string();
+        program(
+            &directory,
+            "nginx",
+            &format!(
+                "cd '{}'; echo \"$*\" >>calls; case $1 in -t) ! grep -q bad site.conf;; esac",
+                directory.path().display()
+            ),
+        );
+        let key = ground.key(&format!("nginx{api}"));
+        set(ground, api, &key, "first\n");
+        let running = recipe(
+            ground,
+            api,
+            "reload-nginx.sh",
+            directory.path(),
+            &[&key, &file],
+        )
+        .start();
+        let reloads = || {
+            let calls = read(&path("calls")).unwrap_or_default();
+            calls.matches("reload").count()
+        };
+        wait::until(wait::LONG, "the first reload", || reloads() == 1);
+        assert_eq!(read(&path("site.conf")).unwrap(), "first\n");
+        for number in 0..20 {
+            set(ground, api, &key, &format!("{number}\n"));
+        }
+        wait::until(wait::LONG, "the last of the burst", || {
+            read(&path("site.conf")).is_some_and(|text| text == "19\n")
+        });
+        wait::until(wait::LONG, "its reload", || reloads() > 1);
+        set(ground, api, &key, "bad\n");
+        running.wait_for_stderr("does not take", wait::LONG);
+        assert_eq!(read(&path("site.conf")).unwrap(), "19\n");
+        set(ground, api, &key, "good\n");
+        wait::until(wait::LONG, "the good one", || {
+            read(&path("site.conf")).is_some_and(|text| text == "good\n")
+        });
+        running.signal(Signal::TERM);
+        assert_eq!(running.wait(wait::LONG).code, 143);
+        assert!(reloads() < 10, "{:?}", read(&path("calls")));
+    }
+}
+
+#[test]
+fn a_ci_job_learns_who_leads() {
+    let nowhere = tempfile::tempdir().unwrap();
+    for (ground, api) in shared::each()
+        .iter()
+        .flat_map(|ground| APIS.map(|api| (ground, api)))
+    {
+        let key = ground.key(&format!("leader{api}"));
+        let leader = |timeout: &str| {
+            recipe(
+                ground,
+                api,
+                "wait-for-leader.sh",
+                nowhere.path(),
+                &[&key, timeout],
+            )
+        };
+        assert_eq!(leader("200ms").run().code, 124);
+        let running = leader("30s").start();
+        set(ground, api, &key, "10.0.0.7:80");
+        let output = running.wait(wait::LONG);
+        assert_eq!(
+            (output.code, output.stdout.as_str()),
+            (0, "10.0.0.7:80\n"),
+            "{output:?}"
+        );
+        assert_eq!(leader("30s").run().stdout, "10.0.0.7:80\n");
+    }
+}
+
+#[test]
+fn a_deployment_is_run_once_the_configuration_is_there() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("wanted.yaml");
+    fs::write(&file, "db:\n  host: h\n  port: 5432\n").unwrap();
+    let file = file.display().to_string();
+    for (ground, api) in shared::each()
+        .iter()
+        .flat_map(|ground| APIS.map(|api| (ground, api)))
+    {
+        let app = ground.key(&format!("app{api}"));
+        let gate = |timeout: &str| {
+            let arguments = [&file, &app, timeout, "echo", "deployed"];
+            recipe(
+                ground,
+                api,
+                "gate-deployment.sh",
+                directory.path(),
+                &arguments,
+            )
+        };
+        set(ground, api, &format!("{app}/db/port"), "5432");
+        set(ground, api, &format!("{app}/other"), "x");
+        let late = gate("200ms").run();
+        let missing = format!("-\t{app}/db/host\th\n");
+        assert_eq!((late.code, late.stdout), (124, missing));
+        let running = gate("30s").start();
+        set(ground, api, &format!("{app}/db/host"), "h");
+        let output = running.wait(wait::LONG);
+        assert_eq!(
+            (output.code, output.stdout.as_str()),
+            (0, "deployed\n"),
+            "{output:?}"
+        );
+    }
+}
+
+#[test]
+fn a_subtree_is_mirrored_to_files() {
+    for (ground, api) in shared::each()
+        .iter()
+        .flat_map(|ground| APIS.map(|api| (ground, api)))
+    {
+        let directory = tempfile::tempdir().unwrap();
+        let root = directory.path().join("mirror");
+        let app = ground.key(&format!("app{api}"));
+        let mirror = || {
+            let arguments = [&app, &root.display().to_string()];
+            let arguments = arguments.map(String::as_str);
+            recipe(
+                ground,
+                api,
+                "mirror-to-directory.sh",
+                directory.path(),
+                &arguments,
+            )
+            .start()
+        };
+        let is = |name: &str, value: Option<&str>| read(&root.join(name)).as_deref() == value;
+        let key = |name: &str| format!("{app}/{name}");
+        set(ground, api, &key("a"), "1\n2");
+        set(ground, api, &key("d/b c"), "'$HOME'");
+        let running = mirror();
+        wait::until(wait::LONG, "the state", || is("d/b c", Some("'$HOME'")));
+        assert!(is("a", Some("1\n2")));
+        set(ground, api, &key("a"), "");
+        set(ground, api, &key("e/f/g"), "x");
+        wait::until(wait::LONG, "what came", || {
+            is("a", Some("")) && is("e/f/g", Some("x"))
+        });
+        let gone = ground.tool(&["--api", api, "rm", "-r", &key("d")]);
+        assert_eq!(gone.code, 0, "{gone:?}");
+        wait::until(wait::LONG, "what went", || is("d/b c", None));
+        running.signal(Signal::INT);
+        assert_eq!(running.wait(wait::LONG).code, 130);
+        // What happens meanwhile is made up for.
+        set(ground, api, &key("e/f/g"), "y");
+        set(ground, api, &key("h"), "z");
+        if api == "3" {
+            v3::put(&ground.url(), &key("bytes"), b"\xff\0\n");
+        }
+        let running = mirror();
+        wait::until(wait::LONG, "what came meanwhile", || {
+            is("e/f/g", Some("y")) && is("h", Some("z"))
+        });
+        if api == "3" {
+            wait::until(wait::LONG, "the bytes", || {
+                fs::read(root.join("bytes")).is_ok_and(|bytes| bytes == b"\xff\0\n")
+            });
+            // No key leads out of the directory.
+            v3::put(&ground.url(), &key("../out"), b"x");
+            let output = running.wait(wait::LONG);
+            assert_eq!(output.code, 123, "{output:?}");
+            assert!(!directory.path().join("out").exists());
+        } else {
+            running.signal(Signal::INT);
+            assert_eq!(running.wait(wait::LONG).code, 130);
+        }
+    }
+}
+
+#[test]
+fn changes_come_as_lines_that_jq_makes() {
+    let nowhere = tempfile::tempdir().unwrap();
+    for (ground, api) in shared::each()
+        .iter()
+        .flat_map(|ground| APIS.map(|api| (ground, api)))
+    {
+        let app = ground.key(&format!("app{api}"));
+        let key = format!("{app}/k");
+        let first = ground.tool(&["--api", api, "-o", "json", "set", &key, "1"]);
+        let from = first.json()[0]["node"]["modifiedIndex"].to_string();
+        set(ground, api, &key, "2\n");
+        assert_eq!(ground.tool(&["--api", api, "rm", &key]).code, 0);
+        let arguments = [&app, "--from-index", &from, "--count", "3"];
+        let output = recipe(ground, api, "stream-into-jq.sh", nowhere.path(), &arguments).run();
+        let expected = format!(
+            "{key}: nothing -> \"1\"\n{key}: \"1\" -> \"2\\n\"\n{key}: \"2\\n\" -> nothing\n"
+        );
+        assert_eq!(
+            (output.code, output.stdout),
+            (0, expected),
+            "{}",
+            output.stderr
+        );
+    }
+}
+
+#[test]
+fn without_arguments_each_says_what_it_wants() {
+    let ground = shared::any();
+    let nowhere = tempfile::tempdir().unwrap();
+    for name in [
+        "reload-nginx.sh",
+        "wait-for-leader.sh",
+        "gate-deployment.sh",
+        "mirror-to-directory.sh",
+        "stream-into-jq.sh",
+    ] {
+        let output = recipe(&ground, "2", name, nowhere.path(), &[]).run();
+        assert_eq!((output.code, output.stdout.as_str()), (2, ""), "{output:?}");
+        assert!(
+            output.stderr.contains(&format!("examples/{name}")),
+            "{output:?}"
+        );
+    }
+}

@@ -1,0 +1,154 @@
+//! How records look: `--timestamps`, `--format` and `--diff`.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde_json::Value;
+
+use crate::support::shared::{self, Ground};
+use crate::support::tool::{Output, Program};
+use crate::support::v2;
+
+#[track_caller]
+fn replay(ground: &Ground, from: u64, options: &[&str]) -> Output {
+    let from = from.to_string();
+    let replay = ["replay", "-r", ground.part(), "--from-index", &from];
+    let output = ground
+        .program(&[&replay[..], options].concat())
+        .env("TZ", "Asia/Tokyo")
+        .run();
+    assert_eq!((output.code, output.stderr.as_str()), (0, ""), "{output:?}");
+    output
+}
+
+#[test]
+fn the_time_comes_first_and_in_json_last() {
+    for ground in shared::each() {
+        let key = ground.key("k");
+        let index = ground.put(&key, "v");
+        let line = replay(&ground, index, &["--timestamps"]).stdout;
+        let (time, rest) = line.split_once('\t').unwrap();
+        assert_eq!(rest, format!("{index}\tset\t{key}\tv\n"));
+        assert!(time.ends_with("+09:00") && time.len() == 29, "{time}");
+        let utc = replay(&ground, index, &["--timestamps", "--utc"]).stdout;
+        let (time, _) = utc.split_once('\t').unwrap();
+        assert!(time.ends_with('Z') && time.len() == 24, "{time}");
+        // It is of today.
+        let days = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap()
+            .as_secs()
+            / 86_400;
+        let year = 1970 + days / 366;
+        assert!(time[..4].parse::<u64>().unwrap() >= year, "{time}");
+        let plain = replay(&ground, index, &["-o", "json"]).json().remove(0);
+        let stamped = replay(&ground, index, &["-o", "json", "--timestamps"]);
+        assert!(stamped.stdout.ends_with("\"}\n"), "{stamped:?}");
+        let mut stamped = stamped.json().remove(0);
+        let time = stamped.as_object_mut().unwrap().remove("receivedAt");
+        assert!(time.is_some_and(|time| time.as_str().is_some_and(|time| time.len() == 29)));
+        assert_eq!(stamped, plain);
+    }
+}
+
+#[test]
+fn a_template_has_what_the_user_wants_of_records_of_every_kind() {
+    for ground in shared::each() {
+        let key = ground.key("k");
+        let index = ground.put(&key, "a\tb");
+        ground.put(&key, "c");
+        let template = "{action}|{key}|{prev}|{value}|{index}";
+        let shown = replay(&ground, index, &["--format", template]).stdout;
+        let next = v2::index(&ground.url());
+        let mut lines = shown.lines();
+        assert_eq!(lines.next().unwrap(), format!("set|{key}||a\\tb|{index}"));
+        let second = lines.next().unwrap();
+        assert!(
+            second.starts_with(&format!("set|{key}|a\\tb|c|")),
+            "{second} at {next}"
+        );
+        let nul = replay(&ground, index, &["--format", "{value}\\0", "--count", "1"]);
+        assert_eq!(nul.stdout_bytes, b"a\tb\0");
+        let watch = [
+            "watch",
+            "--stream",
+            "-r",
+            ground.part(),
+            "--snapshot",
+            "--count",
+            "1",
+        ];
+        let running = ground
+            .program(&[&watch[..], &["--format", "{action} {key} {value}"]].concat())
+            .start();
+        let lines = running.wait_for_lines(3, crate::support::wait::LONG);
+        assert_eq!(
+            lines[1..],
+            [format!("get {key} c"), format!("synced {} ", ground.part())]
+        );
+        ground.put(&key, "d");
+        assert_eq!(running.wait(crate::support::wait::LONG).code, 0);
+    }
+}
+
+#[test]
+fn what_became_of_a_long_value_is_shown_line_by_line() {
+    for ground in shared::each() {
+        let key = ground.key("k");
+        let index = ground.put(&key, "one\ntwo\nthree\n");
+        ground.put(&key, "one\n2\nthree\n");
+        ground.put(&key, r#"{"a":1,"b":[2]}"#);
+        ground.put(&key, r#"{"a":1,"b":[3]}"#);
+        ground.put(&key, "short");
+        ground.put(&key, "shorter");
+        let shown = replay(&ground, index, &["--diff"]).stdout;
+        for part in [
+            "    +one\n    +two\n    +three\n",
+            "     one\n    -two\n    +2\n     three\n",
+            "       \"a\": 1,\n",
+            "    -    2\n    +    3\n",
+        ] {
+            assert!(shown.contains(part), "no {part:?} in {shown}");
+        }
+        let last = shown.lines().last().unwrap();
+        assert!(
+            last.ends_with(&format!("\tset\t{key}\tshorter\tshort")),
+            "{last}"
+        );
+        // What is no record is indented.
+        let records = shown.lines().filter(|line| !line.starts_with("    "));
+        assert_eq!(records.count(), 6, "{shown}");
+    }
+}
+
+#[test]
+fn what_does_not_go_together_is_refused() {
+    for arguments in [
+        &["watch", "/k", "--format", "{key}", "-o", "json"][..],
+        &["watch", "/k", "--diff", "-o", "json"],
+        &["watch", "/k", "--format", "{key}", "--prev"],
+        &["watch", "/k", "--format", "{kay}"],
+    ] {
+        let output = Program::tool(arguments).run();
+        assert_eq!((output.code, output.stdout.as_str()), (2, ""), "{output:?}");
+    }
+    let output = Program::tool(&["watch", "/k", "--format", "a {kay}"]).run();
+    assert!(output.stderr.contains("    a {kay}\n      ^"), "{output:?}");
+}
+
+#[test]
+fn a_record_is_a_line_by_any_template_and_diff() {
+    let ground = shared::any();
+    let value = "\u{1b}[2J\r\n\u{7f}\u{202e}x\\";
+    let index = ground.put(&ground.key("k"), value);
+    let lines = replay(&ground, index, &["--format", "{value}"]).stdout;
+    assert_eq!(lines, "\\x1b[2J\\r\\n\\x7f\\u{202e}x\\\\\n");
+    let shown = replay(&ground, index, &["--diff"]).stdout;
+    assert!(
+        !shown.contains(['\u{1b}', '\r', '\u{7f}', '\u{202e}']),
+        "{shown:?}"
+    );
+    let record: Value = replay(&ground, index, &["-o", "json", "--timestamps"])
+        .json()
+        .remove(0);
+    assert_eq!(record["node"]["value"], value);
+}
