@@ -38,19 +38,56 @@ pub struct Wrong {
     pub why: String,
 }
 
-/// Where something stands.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Place {
-    line: usize,
-    column: usize,
+/// Where something stands in a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    /// At a byte. Which line that is in is counted where it matters alone: it takes as long as
+    /// reading all before it.
+    Byte(usize),
+    At {
+        line: usize,
+        column: usize,
+    },
 }
 
 impl Place {
-    fn wrong(self, why: impl Into<String>) -> Wrong {
-        Wrong {
-            line: self.line,
-            column: self.column,
+    const START: Self = Self::Byte(0);
+
+    fn wrong(self, why: impl Into<String>) -> Fault {
+        Fault {
+            place: self,
             why: why.into(),
+        }
+    }
+
+    /// Line and column in `text`.
+    fn in_text(self, text: &str) -> (usize, usize) {
+        match self {
+            Self::At { line, column } => (line, column),
+            Self::Byte(offset) => {
+                let before = text.get(..offset).unwrap_or(text);
+                let last = before.rsplit('\n').next().unwrap_or_default();
+                let line = before.matches('\n').count() + 1;
+                (line, last.chars().count() + 1)
+            }
+        }
+    }
+}
+
+/// What is wrong with a text.
+#[derive(Clone, Debug)]
+struct Fault {
+    place: Place,
+    why: String,
+}
+
+impl Fault {
+    fn in_text(self, text: &str) -> Wrong {
+        let (line, column) = self.place.in_text(text);
+        Wrong {
+            line,
+            column,
+            why: self.why,
         }
     }
 }
@@ -64,7 +101,10 @@ enum Node {
 
 /// A file that was read.
 #[derive(Clone, Debug)]
-pub struct Desired(Form);
+pub struct Desired {
+    text: String,
+    form: Form,
+}
 
 #[derive(Clone, Debug)]
 enum Form {
@@ -82,14 +122,16 @@ impl Desired {
     /// Where it is neither, or has what etcd can't have.
     pub fn parse(text: &str, extension: Option<&str>) -> Result<Self, Wrong> {
         let is_yaml = matches!(extension, Some("yaml" | "yml"));
-        if !is_yaml && (extension == Some("json") || text.trim_start().starts_with('{')) {
-            return by_json(text);
-        }
-        match Yaml::read(text)? {
-            Some((_, Node::Names(names))) => Ok(Self(Form::Named(names))),
-            Some((place, Node::Value(_))) => Err(place.wrong("it has one value and no names")),
-            None => Ok(Self(Form::Named(Vec::new()))),
-        }
+        let is_json = extension == Some("json") || text.trim_start().starts_with('{');
+        let form = if is_json && !is_yaml {
+            by_json(text)
+        } else {
+            by_yaml(text)
+        };
+        Ok(Self {
+            form: form.map_err(|fault| fault.in_text(text))?,
+            text: text.to_owned(),
+        })
     }
 
     /// The keys in `scope` that it stands for.
@@ -97,32 +139,37 @@ impl Desired {
     /// # Errors
     /// Where a name is none, or lies elsewhere.
     pub fn keys(&self, scope: &Scope) -> Result<Keys, Wrong> {
-        let mut keys = Keys::new();
-        match &self.0 {
-            Form::Printed(printed) => {
-                for (key, value) in printed {
-                    if !scope.holds(key) {
-                        let key = String::from_utf8_lossy(key);
-                        let why = format!("'{key}' does not lie below {}", scope.key);
-                        return Err(Place { line: 1, column: 1 }.wrong(why));
-                    }
-                    keys.insert(key.clone(), value.clone());
-                }
-            }
-            Form::Named(names) => {
-                for (place, name, node) in names {
-                    let is_value = matches!(node, Node::Value(_));
-                    let key = if is_whole(name, scope, is_value) {
-                        name.clone()
-                    } else {
-                        below(scope.key.as_str(), name)
-                    };
-                    collect(&key, *place, node, scope, &mut keys)?;
-                }
-            }
-        }
-        Ok(keys)
+        let keys = match &self.form {
+            Form::Printed(printed) => of_printed(printed, scope),
+            Form::Named(names) => of_named(names, scope),
+        };
+        keys.map_err(|fault| fault.in_text(&self.text))
     }
+}
+
+fn of_printed(printed: &Keys, scope: &Scope) -> Result<Keys, Fault> {
+    match printed.keys().find(|key| !scope.holds(key)) {
+        None => Ok(printed.clone()),
+        Some(key) => {
+            let key = String::from_utf8_lossy(key);
+            let why = format!("'{key}' does not lie below {}", scope.key);
+            Err(Place::START.wrong(why))
+        }
+    }
+}
+
+fn of_named(names: &[(Place, String, Node)], scope: &Scope) -> Result<Keys, Fault> {
+    let mut keys = Keys::new();
+    for (place, name, node) in names {
+        let is_value = matches!(node, Node::Value(_));
+        let key = if is_whole(name, scope, is_value) {
+            name.clone()
+        } else {
+            below(scope.key.as_str(), name)
+        };
+        collect(&key, *place, node, scope, &mut keys)?;
+    }
+    Ok(keys)
 }
 
 /// Whether a name at the top is a whole key, and not below the one that is compared.
@@ -145,7 +192,7 @@ fn collect(
     node: &Node,
     scope: &Scope,
     keys: &mut Keys,
-) -> Result<(), Wrong> {
+) -> Result<(), Fault> {
     let value = match node {
         Node::Names(names) => {
             for (place, name, node) in names {
@@ -199,10 +246,10 @@ impl<'de> Deserialize<'de> for Object<'de> {
     }
 }
 
-fn by_json(text: &str) -> Result<Desired, Wrong> {
+fn by_json(text: &str) -> Result<Form, Fault> {
     let mut objects = serde_json::Deserializer::from_str(text).into_iter::<Object<'_>>();
     let first = match objects.next() {
-        None => return Ok(Desired(Form::Named(Vec::new()))),
+        None => return Ok(Form::Named(Vec::new())),
         Some(first) => first.map_err(|error| of_json(&error, text, 0))?,
     };
     let is_printed = |object: &Object<'_>| {
@@ -216,21 +263,21 @@ fn by_json(text: &str) -> Result<Desired, Wrong> {
     let rest = text.get(end..).unwrap_or_default();
     if !rest.trim().is_empty() {
         let space = rest.len() - rest.trim_start().len();
-        return Err(place_at(text, end + space).wrong("something follows the object"));
+        return Err(Place::Byte(end + space).wrong("something follows the object"));
     }
-    Ok(Desired(Form::Named(names_of(first, text, 1)?)))
+    Ok(Form::Named(names_of(first, text, 1)?))
 }
 
 fn names_of(
     object: Object<'_>,
     text: &str,
     depth: usize,
-) -> Result<Vec<(Place, String, Node)>, Wrong> {
+) -> Result<Vec<(Place, String, Node)>, Fault> {
     let mut names = Vec::new();
     for (name, raw) in object.0 {
         // It is a part of the text.
         let offset = (raw.get().as_ptr() as usize).saturating_sub(text.as_ptr() as usize);
-        let place = place_at(text, offset);
+        let place = Place::Byte(offset);
         let node = match raw.get().as_bytes().first() {
             Some(b'{') if depth >= DEEPEST => return Err(place.wrong("it is too deep")),
             Some(b'{') => {
@@ -253,29 +300,19 @@ fn names_of(
 const LIST: &str = "a list: etcd has none";
 const NULL: &str = "a null: etcd has none; an empty value is \"\"";
 
-/// Where a byte of a text stands.
-fn place_at(text: &str, offset: usize) -> Place {
-    let before = text.get(..offset).unwrap_or(text);
-    let last = before.rsplit('\n').next().unwrap_or_default();
-    Place {
-        line: before.matches('\n').count() + 1,
-        column: last.chars().count() + 1,
-    }
-}
-
 /// What is wrong with the JSON that begins at `offset`.
-fn of_json(error: &serde_json::Error, text: &str, offset: usize) -> Wrong {
-    let begin = place_at(text, offset);
+fn of_json(error: &serde_json::Error, text: &str, offset: usize) -> Fault {
+    let (line, column) = Place::Byte(offset).in_text(text);
     let message = error.to_string();
     let why = message
         .rsplit_once(" at line ")
         .map_or(message.as_str(), |(why, _)| why);
     let is_first = error.line() <= 1;
-    Wrong {
-        line: begin.line + error.line().saturating_sub(1),
-        column: error.column().max(1) + if is_first { begin.column - 1 } else { 0 },
-        why: why.to_owned(),
-    }
+    let place = Place::At {
+        line: line + error.line().saturating_sub(1),
+        column: error.column().max(1) + if is_first { column - 1 } else { 0 },
+    };
+    place.wrong(why)
 }
 
 /// What `get -o json` printed: a tree, or several.
@@ -296,16 +333,16 @@ struct PrintedNode {
     nodes: Vec<PrintedNode>,
 }
 
-fn printed(text: &str) -> Result<Desired, Wrong> {
+fn printed(text: &str) -> Result<Form, Fault> {
     let mut keys = Keys::new();
     for tree in serde_json::Deserializer::from_str(text).into_iter::<Printed>() {
         let tree = tree.map_err(|error| of_json(&error, text, 0))?;
         let mut waiting = vec![tree.node];
         while let Some(node) = waiting.pop() {
             let decode = |text: &String| {
-                STANDARD.decode(text).map_err(|_| {
-                    Place { line: 1, column: 1 }.wrong(format!("'{text}' is no base64"))
-                })
+                STANDARD
+                    .decode(text)
+                    .map_err(|_| Place::START.wrong(format!("'{text}' is no base64")))
             };
             let key = match &node.key_base64 {
                 Some(text) => decode(text)?,
@@ -321,7 +358,15 @@ fn printed(text: &str) -> Result<Desired, Wrong> {
             waiting.extend(node.nodes);
         }
     }
-    Ok(Desired(Form::Printed(keys)))
+    Ok(Form::Printed(keys))
+}
+
+fn by_yaml(text: &str) -> Result<Form, Fault> {
+    match Yaml::read(text)? {
+        Some((_, Node::Names(names))) => Ok(Form::Named(names)),
+        Some((place, Node::Value(_))) => Err(place.wrong("it has one value and no names")),
+        None => Ok(Form::Named(Vec::new())),
+    }
 }
 
 /// Reads YAML from the parser's events, which know where they stand and what a value looks like.
@@ -334,7 +379,7 @@ struct Yaml<'t> {
 }
 
 impl<'t> Yaml<'t> {
-    fn read(text: &'t str) -> Result<Option<(Place, Node)>, Wrong> {
+    fn read(text: &'t str) -> Result<Option<(Place, Node)>, Fault> {
         let mut yaml = Self {
             events: Parser::new_from_str(text),
             anchors: HashMap::new(),
@@ -356,15 +401,15 @@ impl<'t> Yaml<'t> {
         }
     }
 
-    fn next(&mut self) -> Result<(Event<'t>, Place), Wrong> {
+    fn next(&mut self) -> Result<(Event<'t>, Place), Fault> {
         match self.events.next() {
             Some(Ok((event, span))) => Ok((event, of_marker(span.start))),
             Some(Err(error)) => Err(of_marker(*error.marker()).wrong(error.info())),
-            None => Ok((Event::StreamEnd, Place::default())),
+            None => Ok((Event::StreamEnd, Place::START)),
         }
     }
 
-    fn node(&mut self, event: Event<'t>, place: Place, depth: usize) -> Result<Node, Wrong> {
+    fn node(&mut self, event: Event<'t>, place: Place, depth: usize) -> Result<Node, Fault> {
         if depth > DEEPEST {
             return Err(place.wrong("it is too deep"));
         }
@@ -395,7 +440,7 @@ impl<'t> Yaml<'t> {
         Ok(node)
     }
 
-    fn names(&mut self, depth: usize) -> Result<Node, Wrong> {
+    fn names(&mut self, depth: usize) -> Result<Node, Fault> {
         let (mut names, mut known) = (Vec::new(), HashSet::new());
         loop {
             let (event, place) = self.next()?;
@@ -422,7 +467,7 @@ fn is_null(plain: &str) -> bool {
 }
 
 fn of_marker(marker: Marker) -> Place {
-    Place {
+    Place::At {
         line: marker.line(),
         column: marker.col() + 1,
     }
