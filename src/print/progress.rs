@@ -56,6 +56,12 @@ impl Progress {
         }
     }
 
+    /// Shows nothing from now on.
+    pub fn hide(&mut self) {
+        self.clear();
+        self.enabled = false;
+    }
+
     /// When it is to be drawn next; never where it is not shown.
     #[must_use]
     pub fn due(&self) -> Option<Instant> {

@@ -154,6 +154,10 @@ pub fn run(mut show: Show, settings: &Settings) -> Result<(), Stop> {
     let runner = show.exec.clone().map(Runner::new).transpose()?;
     let mut inbox = Inbox::new(settings, doing, &show.watched.name())?;
     inbox.heed_reader();
+    if runner.is_some() {
+        // The command may write to the same terminal.
+        inbox.screen.progress.hide();
+    }
     inbox.end_when_idle(show.watching.idle_timeout);
     let reached = Reached::new(store, earlier);
     let watching = Watching {

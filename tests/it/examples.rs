@@ -278,3 +278,67 @@ fn without_arguments_each_says_what_it_wants() {
         );
     }
 }
+
+/// A recipe of the README: the lines of its code that follow a comment.
+fn of_readme(comment: &str) -> String {
+    let text = include_str!("../../README.md");
+    let (_, rest) = text.split_once(comment).unwrap();
+    let (_, lines) = rest.split_once('\n').unwrap();
+    let lines = lines.lines();
+    let lines = lines.take_while(|line| !line.is_empty() && !line.starts_with("```"));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn the_recipes_of_the_readme_know_a_subtree_by_both_apis() {
+    let nowhere = tempfile::tempdir().unwrap();
+    for (ground, api) in shared::each()
+        .iter()
+        .flat_map(|ground| APIS.map(|api| (ground, api)))
+    {
+        let app = ground.key(&format!("app{api}"));
+        let key = |name: &str| format!("{app}/{name}");
+        let script = |comment: &str| of_readme(comment).replace(" /app", &format!(" {app}"));
+        let run = |script: &str| {
+            let bash = ["-c", script];
+            let path = recipe(ground, api, "none", nowhere.path(), &[]);
+            path.instead("bash", &bash)
+        };
+        set(ground, api, &key("b"), "3");
+        set(ground, api, &key("c/d"), "4");
+        if api == "3" {
+            v3::put(&ground.url(), &key("c"), b"of its own");
+        }
+        let mirror = script("# mirror a subtree").replace("--snapshot", "--snapshot --count 3");
+        let running = run(&mirror).start();
+        running.wait_for_lines(1, wait::LONG);
+        set(ground, api, &key("e"), "5");
+        let (gone, left) = match api {
+            "2" => (key("c"), vec!["b", "e"]),
+            _ => (key("c"), vec!["b", "c/d", "e"]),
+        };
+        assert_eq!(
+            ground
+                .tool(&[
+                    "--api",
+                    if api == "2" { "v2" } else { "v3" },
+                    "rm",
+                    if api == "2" { "-r" } else { "-q" },
+                    &gone
+                ])
+                .code,
+            0
+        );
+        set(ground, api, &key("b"), "6");
+        let output = running.wait(wait::LONG);
+        assert_eq!(output.code, 0, "{output:?}");
+        let last = output.json().pop().unwrap();
+        let keys: Vec<&String> = last.as_object().unwrap().keys().collect();
+        let expected: Vec<String> = left.iter().map(|name| key(name)).collect();
+        assert_eq!(keys, expected.iter().collect::<Vec<_>>());
+        assert_eq!(last[key("b")], "6");
+        let flat = run(&script("# a whole subtree as flat JSON")).run();
+        let flat: serde_json::Value = serde_json::from_str(&flat.stdout).unwrap();
+        assert_eq!(flat, last);
+    }
+}

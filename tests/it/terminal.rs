@@ -294,6 +294,24 @@ fn no_spinner_is_drawn_where_the_reader_of_a_pipe_may_write_to_the_same_terminal
 }
 
 #[test]
+fn no_spinner_is_drawn_beside_what_a_command_writes() {
+    let ground = shared::any();
+    let watch = [
+        "watch",
+        "--stream",
+        "-r",
+        ground.part(),
+        "--timeout",
+        "700ms",
+    ];
+    let command = ["--", "true"];
+    let terminal = ground.on_terminal(&[&watch[..], &command].concat());
+    // Longer than the spinner takes to appear, by the tool's own clock.
+    assert_eq!(terminal.wait(wait::LONG), 124);
+    assert!(!contains(&terminal, b"watching"));
+}
+
+#[test]
 fn stderr_to_a_file_gets_no_spinner_while_records_go_to_the_terminal() {
     let ground = shared::any();
     let directory = tempfile::tempdir().unwrap();

@@ -91,6 +91,13 @@ impl Program {
         }
     }
 
+    /// The same with another program and other arguments.
+    pub fn instead<A: AsRef<OsStr>>(mut self, path: &str, arguments: &[A]) -> Self {
+        self.path = path.into();
+        self.arguments = arguments.iter().map(|one| one.as_ref().into()).collect();
+        self
+    }
+
     /// Sets a variable in its otherwise clean environment.
     pub fn env(mut self, name: impl Into<OsString>, value: impl Into<OsString>) -> Self {
         self.environment.push((name.into(), value.into()));
