@@ -49,19 +49,6 @@ impl Form {
         }
     }
 
-    /// JSON, for a program.
-    #[must_use]
-    pub fn json() -> Self {
-        Self {
-            is_json: true,
-            is_terminal: false,
-            style: text::Style::default(),
-            diff: false,
-            clock: None,
-            template: None,
-        }
-    }
-
     /// Whether it shows the value before.
     #[must_use]
     pub fn shows_previous(&self) -> bool {

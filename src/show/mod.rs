@@ -21,12 +21,12 @@ use crate::print::{json, text};
 use crate::settings::Settings;
 use crate::wait::{Condition, Wait};
 use crate::watch::mirror::Mirror;
-use crate::watch::{Held, OnGap, Start, Until, Update};
+use crate::watch::{Held, OnGap, Permit, Start, Until, Update};
 use crate::watching::{self, Arrival, Flow, Viewer, Watching};
 
 use form::Form;
 use reached::Reached;
-use runner::{Kept, Runner};
+use runner::{Runner, Work};
 
 /// A buffer that once held a large record is given back.
 const KEPT_BUFFER: usize = 1 << 20;
@@ -142,10 +142,7 @@ pub fn run(mut show: Show, settings: &Settings) -> Result<(), Stop> {
         show.snapshot = false;
         earlier
     });
-    let form = match &show.exec {
-        Some(_) => Form::json(),
-        None => Form::new(&show.reading, settings),
-    };
+    let form = Form::new(&show.reading, settings);
     if settings.output == cli::Output::Json && (show.reading.diff || show.reading.format.is_some())
     {
         let why = "--diff and --format are for text: leave out -o json";
@@ -164,7 +161,8 @@ pub fn run(mut show: Show, settings: &Settings) -> Result<(), Stop> {
         start: show.start,
         until: show.until,
         stream: show.stream || show.condition.is_some(),
-        previous: form.shows_previous() || show.watching.changed,
+        // A command is told of it as JSON.
+        previous: form.shows_previous() || show.watching.changed || show.exec.is_some(),
         on_gap: show.on_gap,
         snapshot: show.snapshot || show.condition.is_some(),
         expand: show.watching.expand,
@@ -231,7 +229,6 @@ impl Viewer for Shown<'_> {
         if self.is_over {
             return Ok(Flow::GoesOn);
         }
-        let now = Instant::now();
         match update {
             Update::Events(events) => self.take_events(&events, inbox)?,
             Update::Gap(gap) => {
@@ -254,9 +251,9 @@ impl Viewer for Shown<'_> {
                 unread,
             } => {
                 if self.shows_state() {
-                    let kept = Kept::State(Arc::new(unread));
+                    let unread = Arc::new(unread);
                     for node in &nodes {
-                        self.record_if_wanted(&Record::State(index, node), now, &kept);
+                        self.read(&Record::State(index, node), Some(&unread));
                     }
                     self.flush(inbox)?;
                 }
@@ -270,9 +267,9 @@ impl Viewer for Shown<'_> {
                 unread,
             } => {
                 if self.shows_all() {
-                    let kept = Kept::State(Arc::new(unread));
+                    let unread = Arc::new(unread);
                     for change in &changes {
-                        self.record_if_wanted(&Record::Change(index, change), now, &kept);
+                        self.read(&Record::Change(index, change), Some(&unread));
                     }
                     self.flush(inbox)?;
                 }
@@ -282,7 +279,7 @@ impl Viewer for Shown<'_> {
             }
             Update::Below { index, nodes } if self.shows_all() => {
                 for node in &nodes {
-                    self.record_if_wanted(&Record::Below(index, node), now, &Kept::Nothing);
+                    self.read(&Record::Below(index, node), None);
                 }
             }
             Update::Synced(index) => self.take_synced(index),
@@ -361,7 +358,6 @@ impl Shown<'_> {
             .scope
             .as_ref()
             .is_some_and(|scope| !scope.key.is_path());
-        let before = self.reached.at().clone();
         let mut shown = 0;
         'all: for held in events {
             if let Some(wait) = &mut self.wait {
@@ -370,7 +366,6 @@ impl Shown<'_> {
             }
             let index = held.events().next().map(|event| event.index());
             let written = self.reached.take_begun(index);
-            let kept = Kept::Parcel(Arc::clone(&held.parcel));
             let count = held.events().count();
             for (place, event) in held.events().enumerate().skip(written) {
                 if self.left.is_some_and(|left| shown == left) {
@@ -387,7 +382,8 @@ impl Shown<'_> {
                 let record = Record::Event(event);
                 if self.is_over || self.shows_all() && self.filter.passes(&record) {
                     shown += 1;
-                    self.record(&record, held.parcel.received(), &kept);
+                    let work = || Work::Event(Arc::clone(&held.parcel), held.places.start + place);
+                    self.record(&record, held.parcel.received(), work);
                 }
             }
             if self.is_over {
@@ -398,11 +394,7 @@ impl Shown<'_> {
         if shown > 0 {
             inbox.screen.progress.count(shown);
         }
-        if let Err(stop) = self.flush(inbox) {
-            // None of it is known to have been written.
-            self.reached.settle(Some(before));
-            return Err(stop);
-        }
+        self.flush(inbox)?;
         if shown > 0 {
             inbox.heard();
         }
@@ -425,28 +417,27 @@ impl Shown<'_> {
         }
         let evidence: Vec<StateNode> = wait.evidence().into_iter().cloned().collect();
         for node in &evidence {
-            self.record(&Record::State(index, node), Instant::now(), &Kept::Nothing);
+            self.form
+                .record(&Record::State(index, node), Instant::now(), &mut self.out);
         }
         if evidence.is_empty() {
             self.plain("synced", index);
         }
     }
 
-    fn record_if_wanted(&mut self, record: &Record<'_>, received: Instant, kept: &Kept) {
+    /// Takes what was read, if it is wanted.
+    fn read(&mut self, record: &Record<'_>, unread: Option<&Arc<Permit>>) {
         if self.filter.passes(record) {
-            self.record(record, received, kept);
+            let work = || Work::State(runner::tell(record), unread.cloned());
+            self.record(record, Instant::now(), work);
         }
     }
 
-    fn record(&mut self, record: &Record<'_>, received: Instant, kept: &Kept) {
+    /// Prints a record, or has a command run for it.
+    fn record(&mut self, record: &Record<'_>, received: Instant, work: impl FnOnce() -> Work) {
         match &mut self.runner {
             None => self.form.record(record, received, &mut self.out),
-            Some(runner) => {
-                let mut json = Vec::new();
-                self.form.record(record, received, &mut json);
-                let told = Told::of(record, json);
-                runner.push(told, self.reached.at().clone(), kept.clone());
-            }
+            Some(runner) => runner.push(work(), self.reached.at().clone()),
         }
     }
 
@@ -466,14 +457,13 @@ impl Shown<'_> {
         line: impl Fn(text::Style) -> String,
     ) {
         let name = self.name();
-        let now = Instant::now();
         match &mut self.runner {
-            None => self.form.own(record, line, now, &mut self.out),
+            None => self.form.own(record, line, Instant::now(), &mut self.out),
             Some(runner) => {
                 let mut json = Vec::new();
-                self.form.own(record, line, now, &mut json);
+                json::push_line(record.to_string().as_bytes(), false, &mut json);
                 let told = Told::new(index, action.as_bytes(), name.as_bytes(), b"", json);
-                runner.push_own(told, self.reached.at().clone());
+                runner.push(Work::Own(told), self.reached.at().clone());
             }
         }
     }

@@ -15,6 +15,8 @@ use crate::exec::child::{Running, Told, find};
 use crate::exec::queue::{Ended, Mode, Next, OnFailure, Outcome, Queue};
 use crate::exit::Exit;
 use crate::inbox::{Inbox, Stop};
+use crate::model::Record;
+use crate::print::json;
 use crate::watch::{Parcel, Permit};
 use crate::watching::Arrival;
 
@@ -36,24 +38,23 @@ pub struct Plan {
     pub grace: Duration,
 }
 
-/// What counts against the budget until it was run.
+/// What a command is run for. Until then it counts against the budget.
 #[derive(Clone, Debug)]
-pub enum Kept {
-    /// Events.
-    Parcel(Arc<Parcel>),
-    /// A state.
-    State(Arc<Permit>),
-    /// Something small.
-    Nothing,
+pub enum Work {
+    /// The event at this place of a batch, which is made into what is told only when it is run.
+    Event(Arc<Parcel>, usize),
+    /// A key of a state.
+    State(Told, Option<Arc<Permit>>),
+    /// A record of our own.
+    Own(Told),
 }
 
 /// A record that a command is run for.
 #[derive(Clone, Debug)]
 struct Job {
-    told: Told,
+    work: Work,
     /// How far the watch has come with it.
     after: At,
-    _kept: Kept,
 }
 
 /// Runs a command for what comes.
@@ -86,24 +87,16 @@ impl Runner {
         })
     }
 
-    /// A command is to be run for this; the watch has come so far with it.
-    pub fn push(&mut self, told: Told, after: At, kept: Kept) {
-        let job = Job {
-            told,
-            after,
-            _kept: kept,
-        };
-        self.queue.push(job, Instant::now());
-    }
-
-    /// Likewise for a record of our own, which takes no other one's place.
-    pub fn push_own(&mut self, told: Told, after: At) {
-        let job = Job {
-            told,
-            after,
-            _kept: Kept::Nothing,
-        };
-        self.queue.push_minor(job, Instant::now());
+    /// A command is to be run for this; the watch has come so far with it. A record of our own takes
+    /// no other one's place.
+    pub fn push(&mut self, work: Work, after: At) {
+        let is_own = matches!(work, Work::Own(_));
+        let job = Job { work, after };
+        if is_own {
+            self.queue.push_minor(job, Instant::now());
+        } else {
+            self.queue.push(job, Instant::now());
+        }
     }
 
     /// The watch has come so far without anything more to run; whether nothing is left to be run
@@ -170,7 +163,7 @@ impl Runner {
                 continue;
             }
             match self.queue.next(now) {
-                Next::Start(job) => self.start(job.told, inbox)?,
+                Next::Start(job) => self.start(job.work, inbox)?,
                 Next::Stop => {
                     if let Some(running) = &self.running {
                         running.signal(Signal::TERM);
@@ -182,7 +175,18 @@ impl Runner {
         }
     }
 
-    fn start(&mut self, told: Told, inbox: &Inbox<Arrival>) -> Result<(), Stop> {
+    fn start(&mut self, work: Work, inbox: &Inbox<Arrival>) -> Result<(), Stop> {
+        let told = match work {
+            Work::State(told, _) | Work::Own(told) => told,
+            Work::Event(parcel, place) => {
+                let Some(event) = parcel.batch().event(place) else {
+                    // There is nothing to be run.
+                    self.queue.ended(Ended::Well, Instant::now());
+                    return Ok(());
+                };
+                tell(&Record::Event(event))
+            }
+        };
         for (name, why) in &told.left_out {
             let message = format!("{name} is left out of the command's environment: {why}");
             inbox.screen.notice("environment", &message);
@@ -234,6 +238,14 @@ impl Runner {
             running.end(signal, self.plan.grace);
         }
     }
+}
+
+/// What a command is told of a record.
+#[must_use]
+pub fn tell(record: &Record<'_>) -> Told {
+    let mut line = Vec::new();
+    json::record(record, false, &mut line);
+    Told::of(record, line)
 }
 
 /// How a command ended that did not end well.
