@@ -4,9 +4,12 @@
 #   examples/mirror-to-directory.sh KEY DIRECTORY
 #   examples/mirror-to-directory.sh /app /run/app-config
 #
-# Needs jq. DIRECTORY and DIRECTORY.checkpoint are this script's own. It goes on where it stopped; after
+# Needs jq. By v3, KEY itself and a key that others are below can't be files: it ends with 123 then.
+# DIRECTORY and DIRECTORY.checkpoint are this script's own. It goes on where it stopped; after
 # a gap it is made anew beside the old one, and takes its place when it is complete.
 set -euo pipefail
+
+self=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)/${0##*/}
 
 [ "$#" = 2 ] || [ "${1:-}" = --apply ] || { sed -n '2,8s/^# \?//p' "$0" >&2; exit 2; }
 
@@ -73,4 +76,4 @@ if [ ! -e "$root.checkpoint" ]; then
   mkdir -p "$root.new"
 fi
 exec etcdwatch watch --stream -r --snapshot "$1" --checkpoint "$root.checkpoint" \
-  -- "$0" --apply "$root" "$top"
+  -- "$self" --apply "$root" "$top"

@@ -9,6 +9,8 @@
 # the same.
 set -euo pipefail
 
+self=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)/${0##*/}
+
 [ "$#" = 2 ] || [ "${1:-}" = --apply ] || { sed -n '2,9s/^# \?//p' "$0" >&2; exit 2; }
 
 # Called by etcdwatch for the newest record, which is on standard input.
@@ -41,4 +43,4 @@ fi
 
 # With --snapshot it begins with what is there; `latest` and --debounce make one reload of a burst.
 exec etcdwatch watch --stream --snapshot "$1" --only get,set,create,update,compareAndSwap \
-  --exec-mode latest --debounce 500ms --on-exec-failure continue -- "$0" --apply "$2"
+  --exec-mode latest --debounce 500ms --on-exec-failure continue -- "$self" --apply "$2"

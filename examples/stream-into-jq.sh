@@ -7,9 +7,9 @@
 # Needs jq.
 set -euo pipefail
 
-[ "$#" -ge 1 ] || { sed -n '2,7s/^# \?//p' "$0" >&2; exit 2; }
+[ "$#" -ge 1 ] && [ "$1" != --help ] || { sed -n '2,7s/^# \?//p' "$0" >&2; exit 2; }
 
-etcdwatch -o json watch --stream -r "$@" |
+etcdwatch -o json watch --stream -r --expand "$@" |
   jq -r --unbuffered '
     def text: if . == null then "nothing" else tojson end;
     def value: .value // .valueBase64;

@@ -8,6 +8,6 @@
 # there before this began makes no difference.
 set -euo pipefail
 
-[ "$#" -ge 1 ] || { sed -n '2,8s/^# \?//p' "$0" >&2; exit 2; }
+[ "$#" -ge 1 ] && [ "$1" != --help ] || { sed -n '2,8s/^# \?//p' "$0" >&2; exit 2; }
 
 etcdwatch watch "$1" --until 'value~.' --timeout "${2:-1m}" --format '{value}'

@@ -109,9 +109,9 @@ pub struct Global {
 
     /// How long the whole command may take; past it, exit 124
     ///
-    /// The default is 5s for get, set and rm, and none for watch and replay. A write that was
-    /// sent by then and is not answered ends with exit 7.
-    /// [env: ETCDCTL_COMMAND_TIMEOUT, for get, set and rm]
+    /// The default is 5s for get, set, rm, and check without --wait and --watch, and none for
+    /// the others. A write that was sent by then and is not answered ends with exit 7.
+    /// [env: ETCDCTL_COMMAND_TIMEOUT, where there is a default]
     #[arg(long, global = true, value_hint = ValueHint::Other, value_name = "DURATION", value_parser = duration)]
     pub timeout: Option<Duration>,
 
@@ -321,7 +321,8 @@ pub struct Watch {
     /// Wait until KEY is so: exists, absent, value=V, value!=V or value~REGEX
     ///
     /// The record that makes it so is printed, and the run ends with 0; at once where it is so
-    /// already. Of several keys each has to be so. See --timeout.
+    /// already. Of several keys each has to be so. See --timeout. Not with --count,
+    /// --from-index, --checkpoint or a command.
     #[arg(
         long,
         value_hint = ValueHint::Other, value_name = "CONDITION", value_parser = Condition::parse,
@@ -338,7 +339,7 @@ pub struct Watch {
     ///
     /// It is run directly, never through a shell, with the event as JSON on its standard input
     /// and ETCD_WATCH_ACTION, ETCD_WATCH_KEY, ETCD_WATCH_VALUE and ETCD_WATCH_MODIFIED_INDEX in
-    /// its environment.
+    /// its environment. Not with --until, nor with what says how records look.
     #[arg(
         last = true, value_name = "CMD", value_hint = ValueHint::CommandWithArguments,
         requires = "stream", conflicts_with_all = ["until", "format", "diff", "timestamps", "prev"]
@@ -490,8 +491,8 @@ pub struct Watching {
     pub only: Vec<Action>,
     /// Print only keys that match; may be repeated
     ///
-    /// '*' and '?' stay within a segment, '**' does not; without a '/' it is the last segment
-    /// that has to match.
+    /// '*' and '?' stay within a segment, '**' does not. One that does not begin with a '/' may
+    /// begin at any segment.
     #[arg(long = "match", value_hint = ValueHint::Other, value_name = "GLOB", value_parser = Pattern::parse)]
     pub patterns: Vec<Pattern>,
     /// Print only where the value is another than the one before
@@ -533,8 +534,8 @@ pub struct Check {
     pub key: String,
     /// Leave out keys that match; may be repeated
     ///
-    /// '*' and '?' stay within a segment, '**' does not; without a '/' it is the last segment
-    /// that has to match.
+    /// And all below them. '*' and '?' stay within a segment, '**' does not. One that does not
+    /// begin with a '/' may begin at any segment.
     #[arg(long, value_hint = ValueHint::Other, value_name = "GLOB", value_parser = Pattern::parse)]
     pub ignore: Vec<Pattern>,
     /// More keys may be in etcd than in the file

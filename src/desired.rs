@@ -23,8 +23,10 @@ pub type Keys = BTreeMap<Vec<u8>, Vec<u8>>;
 
 /// Deeper is refused, rather than to run out of stack.
 const DEEPEST: usize = 128;
-/// So many values an alias of YAML may lead to in all.
-const MOST: usize = 1_000_000;
+/// So many bytes the aliases of YAML may lead to in all.
+const MOST: usize = 64 << 20;
+/// A value takes as many beside its own.
+const EACH: usize = 64;
 
 /// What is wrong with a file, and where.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -208,6 +210,9 @@ fn collect(
         Key::literal(key).map_err(|error| place.wrong(format!("'{key}': {error}")))?
     };
     let key = key.as_str();
+    if scope.holds(key.as_bytes()) && !scope.covers(key.as_bytes(), false) {
+        return Err(place.wrong(format!("'{key}' is hidden: v2 does not show it from above")));
+    }
     if !scope.holds(key.as_bytes()) {
         return Err(place.wrong(format!("'{key}' does not lie below {}", scope.key)));
     }
@@ -249,12 +254,16 @@ impl<'de> Deserialize<'de> for Object<'de> {
 fn by_json(text: &str) -> Result<Form, Fault> {
     let mut objects = serde_json::Deserializer::from_str(text).into_iter::<Object<'_>>();
     let first = match objects.next() {
-        None => return Ok(Form::Named(Vec::new())),
+        None => return Err(Place::START.wrong(EMPTY)),
         Some(first) => first.map_err(|error| of_json(&error, text, 0))?,
     };
+    // Names of a file may be the same; what `get` prints has the key that was read.
     let is_printed = |object: &Object<'_>| {
-        let has = |wanted: &str| object.0.iter().any(|(name, _)| name == wanted);
-        has("action") && has("node")
+        let of = |wanted: &str| object.0.iter().find(|(name, _)| name == wanted);
+        let is_get = of("action").is_some_and(|(_, value)| value.get() == r#""get""#);
+        let node = of("node").and_then(|(_, node)| serde_json::from_str(node.get()).ok());
+        let has_key = |node: PrintedNode| node.key.is_some() || node.key_base64.is_some();
+        is_get && node.is_some_and(has_key)
     };
     if is_printed(&first) {
         return printed(text);
@@ -297,6 +306,7 @@ fn names_of(
     Ok(names)
 }
 
+const EMPTY: &str = "it is empty; where nothing is wanted, it is {}";
 const LIST: &str = "a list: etcd has none";
 const NULL: &str = "a null: etcd has none; an empty value is \"\"";
 
@@ -324,8 +334,7 @@ struct Printed {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct PrintedNode {
-    #[serde(default)]
-    key: String,
+    key: Option<String>,
     key_base64: Option<String>,
     value: Option<String>,
     value_base64: Option<String>,
@@ -346,7 +355,7 @@ fn printed(text: &str) -> Result<Form, Fault> {
             };
             let key = match &node.key_base64 {
                 Some(text) => decode(text)?,
-                None => node.key.into_bytes(),
+                None => node.key.unwrap_or_default().into_bytes(),
             };
             let value = match &node.value_base64 {
                 Some(text) => Some(decode(text)?),
@@ -365,7 +374,7 @@ fn by_yaml(text: &str) -> Result<Form, Fault> {
     match Yaml::read(text)? {
         Some((_, Node::Names(names))) => Ok(Form::Named(names)),
         Some((place, Node::Value(_))) => Err(place.wrong("it has one value and no names")),
-        None => Ok(Form::Named(Vec::new())),
+        None => Err(Place::START.wrong(EMPTY)),
     }
 }
 
@@ -374,7 +383,7 @@ struct Yaml<'t> {
     events: Parser<'t, saphyr_parser::StrInput<'t>>,
     /// What has an anchor, by its number.
     anchors: HashMap<usize, Node>,
-    /// How many values there are by now.
+    /// How many bytes there are by now.
     count: usize,
 }
 
@@ -413,7 +422,7 @@ impl<'t> Yaml<'t> {
         if depth > DEEPEST {
             return Err(place.wrong("it is too deep"));
         }
-        self.count += 1;
+        self.count += EACH;
         let (node, anchor) = match event {
             Event::Scalar(text, style, anchor, _) => {
                 if style == ScalarStyle::Plain && is_null(&text) {
@@ -475,9 +484,9 @@ fn of_marker(marker: Marker) -> Place {
 
 fn size_of(node: &Node) -> usize {
     match node {
-        Node::Value(_) => 1,
+        Node::Value(value) => EACH + value.len(),
         Node::Names(names) => {
-            1 + names
+            EACH + names
                 .iter()
                 .map(|(_, _, node)| size_of(node))
                 .sum::<usize>()
@@ -609,13 +618,40 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_file_wants_nothing() {
-        for text in ["", "{}", "---\n", "# nothing\n"] {
-            assert_eq!(
-                keys(text, None, &scope("/app")).unwrap(),
-                [""; 0],
-                "{text:?}"
-            );
+    fn an_empty_file_is_no_wish_and_an_empty_object_is_one_for_nothing() {
+        for text in ["", " \n", "---\n", "# nothing\n"] {
+            let wrong = keys(text, None, &scope("/app")).unwrap_err();
+            assert!(wrong.why.contains("empty"), "{text:?}: {wrong}");
         }
+        for extension in [None, Some("yaml")] {
+            assert!(keys("{}", extension, &scope("/app")).unwrap().is_empty());
+        }
+    }
+
+    #[test]
+    fn a_key_that_v2_hides_is_refused_and_one_of_v3_is_not_hidden() {
+        let wrong = keys("_h: 1\n", None, &scope("/app")).unwrap_err();
+        assert!(wrong.why.contains("hidden"), "{wrong}");
+        let v3 = Scope::new(Key::literal("/app").unwrap(), true);
+        assert_eq!(keys("_h: 1\n", None, &v3).unwrap(), ["/app/_h=1"]);
+    }
+
+    #[test]
+    fn names_that_only_look_like_what_get_prints_are_names() {
+        let text = r#"{"node":{"a":"1"},"action":"x"}"#;
+        let expected = ["/app/action=x", "/app/node/a=1"];
+        assert_eq!(keys(text, None, &scope("/app")).unwrap(), expected);
+    }
+
+    #[test]
+    fn aliases_of_long_values_are_counted_by_their_bytes() {
+        let mut text = format!("k: &a '{}'\n", "x".repeat(500_000));
+        for number in 0..5000 {
+            text += "k";
+            text += &number.to_string();
+            text += ": *a\n";
+        }
+        let wrong = keys(&text, Some("yaml"), &scope("/")).err();
+        assert!(wrong.is_some_and(|wrong| wrong.why.contains("too many")));
     }
 }

@@ -39,7 +39,11 @@ impl Comparison {
     /// How `key` differs, which has this value, or none.
     #[must_use]
     pub fn of(&self, key: &[u8], value: Option<&[u8]>) -> Option<Drift> {
-        if self.ignored.iter().any(|pattern| pattern.matches(key)) {
+        if self
+            .ignored
+            .iter()
+            .any(|pattern| pattern.matches_above(key))
+        {
             return None;
         }
         match (self.wanted.get(key), value) {

@@ -8,17 +8,20 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
 use globset::{ErrorKind, GlobBuilder, GlobMatcher};
+use regex::Regex;
 
 use crate::model::{Action, Record};
 
 /// A pattern for keys.
 ///
-/// `*` and `?` stay within a segment, `**` does not, as in ripgrep; one without a `/` is about the
-/// last segment.
+/// `*` and `?` stay within a segment, `**` does not, as in ripgrep; one that does not begin with a `/`
+/// may begin at any segment.
 #[derive(Clone, Debug)]
 pub struct Pattern {
-    matcher: GlobMatcher,
-    is_of_segment: bool,
+    /// Of text, by its letters.
+    letters: Regex,
+    /// Of what is no text, by its bytes.
+    bytes: GlobMatcher,
 }
 
 impl Pattern {
@@ -27,7 +30,12 @@ impl Pattern {
     /// # Errors
     /// What is wrong with it, and where.
     pub fn parse(typed: &str) -> Result<Self, String> {
-        let glob = GlobBuilder::new(typed)
+        if typed.is_empty() {
+            return Err("it is empty".to_owned());
+        }
+        let anywhere = format!("**/{typed}");
+        let is_whole = typed.starts_with('/') || typed.starts_with("**");
+        let glob = GlobBuilder::new(if is_whole { typed } else { &anywhere })
             .literal_separator(true)
             .backslash_escape(true)
             .build()
@@ -36,20 +44,59 @@ impl Pattern {
                 format!("{}\n    {typed}\n    {}^", error.kind(), " ".repeat(place))
             })?;
         Ok(Self {
-            matcher: glob.compile_matcher(),
-            is_of_segment: !typed.contains('/'),
+            letters: by_letters(glob.regex()).map_err(|error| error.to_string())?,
+            bytes: glob.compile_matcher(),
         })
     }
 
     /// Whether it is about `key`.
     #[must_use]
     pub fn matches(&self, key: &[u8]) -> bool {
-        let text = match key.iter().rposition(|byte| *byte == b'/') {
-            Some(slash) if self.is_of_segment => key.get(slash + 1..).unwrap_or_default(),
-            _ => key,
-        };
-        self.matcher.is_match(Path::new(OsStr::from_bytes(text)))
+        match std::str::from_utf8(key) {
+            Ok(text) => self.letters.is_match(text),
+            Err(_) => self.bytes.is_match(Path::new(OsStr::from_bytes(key))),
+        }
     }
+
+    /// Whether it is about `key`, or about what lies above it.
+    #[must_use]
+    pub fn matches_above(&self, key: &[u8]) -> bool {
+        let mut ends = memchr::memchr_iter(b'/', key).chain([key.len()]);
+        ends.any(|end| {
+            let above = key.get(..end).unwrap_or_default();
+            !above.is_empty() && self.matches(above)
+        })
+    }
+}
+
+/// What globset makes of a pattern is about bytes: a `?` is one, and so is each of the two of an `é`.
+/// This makes it one about letters.
+fn by_letters(regex: &str) -> Result<Regex, regex::Error> {
+    let mut out = String::new();
+    let mut rest = regex.strip_prefix("(?-u)").unwrap_or(regex);
+    while let Some(place) = rest.find('\\') {
+        let (before, escapes) = rest.split_at(place);
+        out.push_str(before);
+        rest = escapes;
+        let mut bytes = Vec::new();
+        // Those of one letter, or of several, stand one after the other.
+        while let Some(byte) = rest
+            .strip_prefix("\\x")
+            .and_then(|rest| u8::from_str_radix(rest.get(..2)?, 16).ok())
+        {
+            bytes.push(byte);
+            rest = rest.get(4..).unwrap_or_default();
+        }
+        if bytes.is_empty() {
+            // It escapes an ASCII letter.
+            let (escape, after) = rest.split_at_checked(2).unwrap_or((rest, ""));
+            out.push_str(escape);
+            rest = after;
+        }
+        out.push_str(&regex::escape(&String::from_utf8_lossy(&bytes)));
+    }
+    out.push_str(rest);
+    Regex::new(&out)
 }
 
 /// How many characters stand before what is wrong.
@@ -112,11 +159,41 @@ mod tests {
     }
 
     #[test]
-    fn a_pattern_without_a_slash_is_about_the_last_segment() {
+    fn a_pattern_that_does_not_begin_with_a_slash_may_begin_at_any_segment() {
         assert!(matches("*.conf", "/app/d/x.conf"));
         assert!(matches("port", "/app/port"));
         assert!(!matches("app", "/app/port"));
+        assert!(matches("db/*", "/app/db/port"));
+        assert!(!matches("b/*", "/app/db/port"));
         assert!(matches("app*", "app-x"), "a key of v3 need not have any");
+        assert!(matches("app/x", "app/x"));
+    }
+
+    #[test]
+    fn what_lies_below_a_match_is_found_too() {
+        let locks = Pattern::parse("/app/locks").unwrap();
+        assert!(locks.matches_above(b"/app/locks/a/b") && locks.matches_above(b"/app/locks"));
+        assert!(!locks.matches_above(b"/app/locksmith") && !locks.matches(b"/app/locks/a"));
+    }
+
+    #[test]
+    fn letters_count_and_not_their_bytes() {
+        for pattern in [
+            "/a/?",
+            "/a/[é]",
+            "/a/[à-ü]",
+            "/a/é",
+            "/a/{é,x}",
+            "/a/[!x]",
+            "/?/é",
+        ] {
+            assert!(matches(pattern, "/a/é"), "{pattern}");
+        }
+        for pattern in ["/a/??", "/a/[ab]", "/a/[!é]", "/a/e"] {
+            assert!(!matches(pattern, "/a/é"), "{pattern}");
+        }
+        assert!(matches("/a/\\\\x41", "/a/\\x41"), "a backslash and an x");
+        assert!(matches("/a/\\*.[.]", "/a/*.."), "what is escaped");
     }
 
     #[test]

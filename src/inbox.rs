@@ -73,6 +73,8 @@ pub struct Inbox<T> {
     deadline: Option<(Instant, Duration)>,
     /// Since when nothing was heard, and for how long that may last.
     idle: Option<(Instant, Duration)>,
+    /// Something is done with what was heard.
+    is_busy: bool,
     /// The run ends when nobody reads its output any more: of a watch that waits, no write
     /// would tell.
     heeds_reader: bool,
@@ -110,6 +112,7 @@ impl<T: Send + 'static> Inbox<T> {
             sender,
             deadline,
             idle: None,
+            is_busy: false,
             heeds_reader: false,
             screen: Screen {
                 progress: Progress::new(enabled, doing, key, now),
@@ -133,6 +136,14 @@ impl<T: Send + 'static> Inbox<T> {
     /// Ends the run where nothing is [heard](Self::heard) for so long.
     pub fn end_when_idle(&mut self, timeout: Option<Duration>) {
         self.idle = timeout.map(|timeout| (Instant::now(), timeout));
+    }
+
+    /// While this is so, nothing is idle.
+    pub fn hold_idle(&mut self, is_busy: bool) {
+        if self.is_busy != is_busy {
+            self.is_busy = is_busy;
+            self.heard();
+        }
     }
 
     /// Something was heard, and has been shown.
@@ -199,7 +210,8 @@ impl<T: Send + 'static> Inbox<T> {
             self.screen.progress.tick(now);
             let tick = self.screen.progress.due();
             let deadline = self.deadline.map(|(deadline, _)| deadline);
-            let idle = self.idle.map(|(since, timeout)| since + timeout);
+            let idle = self.idle.filter(|_| !self.is_busy);
+            let idle = idle.map(|(since, timeout)| since + timeout);
             let wake = [tick, until, deadline, idle]
                 .into_iter()
                 .flatten()
@@ -214,6 +226,7 @@ impl<T: Send + 'static> Inbox<T> {
                 Err(RecvTimeoutError::Timeout) => {
                     // Nothing waits to be shown.
                     if let Some((since, timeout)) = self.idle
+                        && !self.is_busy
                         && since + timeout <= Instant::now()
                     {
                         return Err(Error::Idle(timeout).into());

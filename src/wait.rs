@@ -128,6 +128,30 @@ impl Wait {
         })
     }
 
+    /// Of each key of which it is not so, how it is.
+    #[must_use]
+    pub fn missing(&self) -> Vec<String> {
+        let Some(mirror) = &self.mirror else {
+            return vec!["its state could not be read".to_owned()];
+        };
+        let parts = self.scope.parts().iter();
+        let parts = parts.filter(|part| !self.condition.holds(mirror, part));
+        let describe = |part: &Scope| {
+            let key = &part.key;
+            match mirror.get(key.as_str().as_bytes()).map(|node| &node.value) {
+                Some(Some(value)) => {
+                    format!("{key} has the value '{}'", String::from_utf8_lossy(value))
+                }
+                Some(None) => format!("{key} is a directory"),
+                None if mirror.first_of(part).is_some() => {
+                    format!("there is something below {key}")
+                }
+                None => format!("{key} is not there"),
+            }
+        };
+        parts.map(describe).collect()
+    }
+
     /// What tells of it: of each key what there is of it first.
     #[must_use]
     pub fn evidence(&self) -> Vec<&StateNode> {
@@ -222,6 +246,24 @@ mod tests {
     fn a_value_is_that_of_the_key_and_not_of_one_below_it() {
         let below = [node("/a/b", Some("v"))];
         assert!(!holds("value=v", &scope("/a", true), &below));
+    }
+
+    #[test]
+    fn what_is_missing_is_told_of_each_key() {
+        let parts = [
+            scope("/a/x", false),
+            scope("/a/y", false),
+            scope("/a/z", false),
+        ];
+        let several = Scope::several(&parts).unwrap();
+        let mut wait = Wait::new(Condition::parse("value=1").unwrap(), several.clone());
+        assert_eq!(wait.missing(), ["its state could not be read"]);
+        let nodes = vec![node("/a/x", Some("1")), node("/a/y", Some("2"))];
+        wait.begin(Mirror::new(several, nodes, Index(7)));
+        assert_eq!(
+            wait.missing(),
+            ["/a/y has the value '2'", "/a/z is not there"]
+        );
     }
 
     #[test]

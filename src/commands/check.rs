@@ -147,6 +147,12 @@ impl Viewer for Checker<'_> {
             Update::Synced(index) => {
                 self.index = index;
                 self.compare_all();
+                if self.typed.watch {
+                    let count = self.drifts.len();
+                    let plural = if count == 1 { " differs" } else { "s differ" };
+                    let message = format!("compared at index {index}: {count} key{plural}");
+                    inbox.screen.notice("compared", &message);
+                }
                 is_over = !self.typed.watch && (!self.typed.wait || self.drifts.is_empty());
             }
             Update::Events(events) => {

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use crate::apis::Watched;
+use crate::apis::{self, Watched};
 use crate::cli;
 use crate::doctor::facts::{self, Facts};
 use crate::doctor::findings::{self, Finding, History, Of, Weight, cluster, own_cluster};
@@ -44,6 +44,7 @@ pub fn run(typed: &cli::Doctor, settings: &Settings) -> Result<(), Stop> {
         end: began + typed.sample,
         keys: HashMap::new(),
         writes: 0,
+        counted: None,
     };
     let is_anyone_there = before.iter().any(|facts| facts.known.is_ok());
     let watched = if is_anyone_there {
@@ -61,7 +62,28 @@ pub fn run(typed: &cli::Doctor, settings: &Settings) -> Result<(), Stop> {
     let took = began.elapsed();
     let after = ask(&mut inbox, &http, settings)?;
     let histories = histories(&before, &after, took, &http, settings);
-    let mut findings = findings::of(&before, &after, &histories);
+    let asked: &[protocol::Api] = match settings.api {
+        cli::Api::V2 => &[protocol::Api::V2],
+        cli::Api::V3 => &[protocol::Api::V3],
+        cli::Api::Auto => &[protocol::Api::V2, protocol::Api::V3],
+    };
+    let mut findings = findings::of(&before, &after, &histories, asked);
+    let uncounted = histories.iter().find(|history| {
+        let is_other = sampler
+            .counted
+            .is_some_and(|api| api != findings::name(history.api));
+        is_other && history.rate > 0.0 && asked.contains(&history.api)
+    });
+    if let Some(history) = uncounted {
+        let api = findings::name(history.api);
+        findings.push(Finding {
+            weight: Weight::Advice,
+            kind: "uncounted",
+            endpoint: None,
+            what: format!("{:.1} writes/s by {api} were not counted", history.rate),
+            advice: format!("--api {api} counts them"),
+        });
+    }
     if let Some(error) = failed {
         findings.push(Finding {
             weight: Weight::Problem,
@@ -77,6 +99,7 @@ pub fn run(typed: &cli::Doctor, settings: &Settings) -> Result<(), Stop> {
         sampled: took,
         histories,
         writes: sampler.writes,
+        counted: sampler.counted,
         busiest: sampler.busiest(),
         user: settings.authorization.as_ref().map(|one| one.user.clone()),
         findings,
@@ -200,6 +223,8 @@ struct Sampler {
     end: Instant,
     keys: HashMap<Vec<u8>, u64>,
     writes: u64,
+    /// By which API.
+    counted: Option<&'static str>,
 }
 
 impl Sampler {
@@ -212,7 +237,9 @@ impl Sampler {
 }
 
 impl Viewer for Sampler {
-    fn begin(&mut self, _: &Scope) {}
+    fn begin(&mut self, scope: &Scope) {
+        self.counted = Some(apis::name(scope));
+    }
 
     fn take(&mut self, update: Update, _: &mut Inbox<Arrival>) -> Result<Flow, Stop> {
         if let Update::Events(events) = update {

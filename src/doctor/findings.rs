@@ -107,17 +107,24 @@ pub fn lag(before: &[Facts], after: &Facts, side: Of) -> u64 {
     highest.unwrap_or(Index::ZERO).since(index)
 }
 
-/// What is wrong with what was found `before` a sample was taken, and `after` it.
+/// What is wrong with what was found `before` a sample was taken, and `after` it; for whom speaks the
+/// APIs `asked` for.
 #[must_use]
-pub fn of(before: &[Facts], after: &[Facts], histories: &[History]) -> Vec<Finding> {
+pub fn of(
+    before: &[Facts],
+    after: &[Facts],
+    histories: &[History],
+    asked: &[protocol::Api],
+) -> Vec<Finding> {
     let mut found = Vec::new();
     let is_own = |known: &Known| cluster(known).is_none() || cluster(known) == own_cluster(after);
     let any = |is_so: &dyn Fn(&Known) -> bool| {
         let known = after.iter().filter_map(|facts| facts.known.as_ref().ok());
         known.filter(|known| is_own(known)).any(is_so)
     };
-    let has_v2 = any(&|known| matches!(known.v2, Api::On(_)));
-    let has_v3 = any(&|known| matches!(known.v3, Api::On(_)));
+    let is_asked = |api| asked.contains(&api);
+    let has_v2 = is_asked(protocol::Api::V2) && any(&|known| matches!(known.v2, Api::On(_)));
+    let has_v3 = is_asked(protocol::Api::V3) && any(&|known| matches!(known.v3, Api::On(_)));
     for facts in after {
         let mut tell = |weight, kind, what: String, advice: &str| {
             found.push(Finding {
@@ -197,6 +204,7 @@ pub fn of(before: &[Facts], after: &[Facts], histories: &[History]) -> Vec<Findi
             tell(Weight::Problem, "noQuorum", what, advice);
         }
     }
+    let histories = histories.iter().filter(|history| is_asked(history.api));
     of_histories(histories, &mut found);
     of_versions(after, &mut found);
     found
@@ -233,7 +241,7 @@ fn of_member(known: &Known, tell: &mut impl FnMut(Weight, &'static str, String, 
     }
 }
 
-fn of_histories(histories: &[History], found: &mut Vec<Finding>) {
+fn of_histories<'h>(histories: impl Iterator<Item = &'h History>, found: &mut Vec<Finding>) {
     for history in histories {
         let Some(reach) = history.reach().filter(|reach| *reach < SHORT) else {
             continue;
@@ -258,7 +266,9 @@ fn of_histories(histories: &[History], found: &mut Vec<Finding>) {
 
 fn of_versions(facts: &[Facts], found: &mut Vec<Finding>) {
     let mut versions: BTreeMap<&String, usize> = BTreeMap::new();
-    for known in facts.iter().filter_map(|facts| facts.known.as_ref().ok()) {
+    let own = own_cluster(facts);
+    let known = facts.iter().filter_map(|facts| facts.known.as_ref().ok());
+    for known in known.filter(|known| cluster(known) == own) {
         if let Some(version) = &known.version {
             *versions.entry(version).or_default() += 1;
         }
@@ -278,6 +288,8 @@ fn of_versions(facts: &[Facts], found: &mut Vec<Finding>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const BOTH: [protocol::Api; 2] = [protocol::Api::V2, protocol::Api::V3];
 
     fn side(index: u64) -> Side {
         Side {
@@ -304,7 +316,7 @@ mod tests {
     }
 
     fn kinds(before: &[Facts], after: &[Facts]) -> Vec<(&'static str, String)> {
-        let found = of(before, after, &[]);
+        let found = of(before, after, &[], &BOTH);
         let brief = |finding: Finding| (finding.kind, finding.endpoint.unwrap_or_default());
         found.into_iter().map(brief).collect()
     }
@@ -377,14 +389,19 @@ mod tests {
             is_whole: false,
             rate,
         };
-        assert_eq!(of(&[], &[], &[history(0.0), history(99.0)]), []);
-        let found = of(&[], &[], &[history(500.0)]);
+        assert_eq!(of(&[], &[], &[history(0.0), history(99.0)], &BOTH), []);
+        assert_eq!(
+            of(&[], &[], &[history(500.0)], &BOTH[1..]),
+            [],
+            "who speaks v3 alone"
+        );
+        let found = of(&[], &[], &[history(500.0)], &BOTH);
         assert!(found[0].what.contains("2.0 s"), "{found:?}");
         assert_eq!(history(0.0).reach(), None);
         let whole = History {
             is_whole: true,
             ..history(500.0)
         };
-        assert_eq!(of(&[], &[], &[whole]), []);
+        assert_eq!(of(&[], &[], &[whole], &BOTH), []);
     }
 }

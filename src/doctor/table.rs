@@ -29,6 +29,8 @@ pub struct Report {
     pub busiest: Vec<Busy>,
     /// How many writes in scope there were.
     pub writes: u64,
+    /// By which API they were counted, where they were.
+    pub counted: Option<&'static str>,
     /// Whose name is used; none where nobody's is.
     pub user: Option<String>,
     /// What is wrong.
@@ -100,7 +102,10 @@ pub fn text(report: &Report, is_colored: bool) -> String {
         "identity  {}; no TLS in this version",
         escape::message(user)
     );
-    let _ = writeln!(out, "writes    {} in scope", report.writes);
+    let counted = report
+        .counted
+        .map_or_else(String::new, |api| format!(" by {api}"));
+    let _ = writeln!(out, "writes    {} in scope{counted}", report.writes);
     for (key, count) in &report.busiest {
         let mut escaped = String::new();
         escape::text(key, &mut escaped);
@@ -144,7 +149,12 @@ fn row(report: &Report, facts: &Facts) -> Vec<String> {
     };
     let sides = [known.v3.side(), known.v2.side()];
     let member = sides.iter().flatten().find_map(|side| side.member.clone());
-    let leader = sides.iter().flatten().find_map(|side| side.leader.clone());
+    // By v2 a member goes on to name the leader that it had.
+    let leader = sides
+        .iter()
+        .flatten()
+        .next()
+        .and_then(|side| side.leader.clone());
     let role = match (&member, &leader) {
         (Some(member), Some(leader)) if member == leader => " leader",
         (_, None) => " no leader",
@@ -236,6 +246,7 @@ pub fn record(report: &Report) -> Value {
         "history": histories,
         "sampledSeconds": report.sampled.as_secs_f64(),
         "writes": report.writes,
+        "countedBy": report.counted,
         "busiest": busiest,
         "user": report.user,
         "tls": false,

@@ -16,20 +16,24 @@ use std::path::Path;
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
-use std::sync::mpsc::{self, Receiver};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::ioctl_fionbio;
 use rustix::process::{
-    Pid, Signal, WaitId, WaitIdOptions, kill_process_group, test_kill_process_group, waitid,
+    Pid, Signal, WaitId, WaitIdOptions, kill_process, kill_process_group, test_kill_process_group,
+    waitid,
 };
 
 use crate::model::{Index, Record};
 
 /// A longer one is refused by the kernel (`MAX_ARG_STRLEN`, less the name).
 const LONGEST: usize = 128 * 1024 - 64;
+
+/// A command that takes longer to end is waited for, and a person told so.
+const MOMENT: Duration = Duration::from_millis(500);
 
 /// How often it is looked whether a command that does not read has ended.
 const POLL: Timespec = Timespec {
@@ -46,6 +50,8 @@ pub struct Told {
     pub left_out: Vec<(&'static str, &'static str)>,
     /// The record as JSON, on its standard input.
     pub json: Vec<u8>,
+    /// What it is about, for a person.
+    pub about: String,
 }
 
 impl Told {
@@ -69,6 +75,7 @@ impl Told {
             variables: Vec::new(),
             left_out: Vec::new(),
             json,
+            about: format!("{} at {index}", String::from_utf8_lossy(key)),
         };
         let index = index.to_string();
         for (name, bytes) in [
@@ -197,6 +204,8 @@ impl Running {
         if let Some(group) = self.group {
             // That nobody is there any more is as good.
             let _ = kill_process_group(group, signal);
+            // It may have left its group; the number is its own until it is finished with.
+            let _ = kill_process(group, signal);
         }
     }
 
@@ -211,18 +220,30 @@ impl Running {
     }
 
     /// Ends it, and all that it has started, by `signal`, and what is left after `grace` at once; waits
-    /// until it has ended.
-    pub fn end(self, signal: Signal, grace: Duration) {
+    /// until it has ended, and calls `waits` where that takes a moment. How it ended.
+    ///
+    /// # Errors
+    /// Where that can't be known.
+    pub fn end(
+        self,
+        signal: Signal,
+        grace: Duration,
+        waits: impl FnOnce(),
+    ) -> io::Result<ExitStatus> {
         self.signal(signal);
         let until = Instant::now() + grace;
+        let moment = MOMENT.min(grace);
         // Where the sender is gone it has ended, too.
-        let _ = self.end.recv_timeout(grace);
+        if let Err(RecvTimeoutError::Timeout) = self.end.recv_timeout(moment) {
+            waits();
+            let _ = self.end.recv_timeout(grace.saturating_sub(moment));
+        }
         while self.is_anyone_left() && Instant::now() < until {
             thread::sleep(Duration::from_millis(5));
         }
         self.signal(Signal::KILL);
         let _ = self.end.recv();
-        let _ = self.finish();
+        self.finish()
     }
 
     /// Whether anything in its group runs still. It itself is none of that once it has ended.

@@ -62,8 +62,8 @@ pub enum Outcome<J> {
     Superseded,
     /// It failed, and the next one is run all the same.
     Passed,
-    /// It is run again.
-    Again,
+    /// It is run again after this time; at once where something newer is run instead.
+    Again(Duration),
     /// It failed, and that ends the run.
     Failed,
 }
@@ -173,13 +173,14 @@ impl<J: Clone> Queue<J> {
             OnFailure::Stop => Outcome::Failed,
             OnFailure::Continue => Outcome::Passed,
             OnFailure::Retry => {
+                let mut pause = Duration::ZERO;
                 if self.mode == Mode::Each || self.waiting.is_empty() {
                     self.waiting.push_front(job);
-                    let pause = RETRY.saturating_mul(1 << self.failures.min(6));
-                    self.not_before = Some(now + pause.min(RETRY_AT_MOST));
+                    pause = RETRY_AT_MOST.min(RETRY.saturating_mul(1 << self.failures.min(6)));
+                    self.not_before = Some(now + pause);
                     self.failures += 1;
                 }
-                Outcome::Again
+                Outcome::Again(pause)
             }
         }
     }
@@ -270,7 +271,10 @@ mod tests {
         queue.push(2, now);
         for pause in [1, 2, 4, 8, 16, 32, 60, 60] {
             assert_eq!(queue.next(now), Next::Start(1));
-            assert_eq!(queue.ended(Ended::Failed, now), Outcome::Again);
+            assert_eq!(
+                queue.ended(Ended::Failed, now),
+                Outcome::Again(pause * SECOND)
+            );
             let due = now + pause * SECOND;
             assert_eq!(queue.next(now), Next::Wait(Some(due)));
             now = due;
@@ -286,9 +290,12 @@ mod tests {
         queue.push(1, now);
         assert_eq!(queue.next(now), Next::Start(1));
         queue.push(2, now);
-        assert_eq!(queue.ended(Ended::Failed, now), Outcome::Again);
+        assert_eq!(
+            queue.ended(Ended::Failed, now),
+            Outcome::Again(Duration::ZERO)
+        );
         assert_eq!(queue.next(now), Next::Start(2));
-        assert_eq!(queue.ended(Ended::Failed, now), Outcome::Again);
+        assert_eq!(queue.ended(Ended::Failed, now), Outcome::Again(SECOND));
         assert_eq!(queue.next(now), Next::Wait(Some(now + SECOND)));
         queue.push(3, now);
         assert_eq!(queue.next(now), Next::Start(3));

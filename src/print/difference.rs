@@ -1,11 +1,16 @@
 //! `--diff`: what became of a value of several lines, or of JSON.
 
+use std::time::Duration;
+
 use colored::{Color, Colorize as _};
 use serde_json::Value;
 use similar::{ChangeTag, TextDiff};
 
 use super::escape;
 
+/// For so long the shortest difference is looked for; then any will do. It takes the square of the
+/// lines, and the watch waits for it.
+const LIMIT: Duration = Duration::from_millis(100);
 /// So many lines that are the same are shown around those that are not.
 const AROUND: usize = 3;
 
@@ -16,6 +21,7 @@ pub fn render(before: Option<&[u8]>, after: Option<&[u8]>) -> Option<String> {
     let before = std::str::from_utf8(before.unwrap_or_default()).ok()?;
     let after = std::str::from_utf8(after.unwrap_or_default()).ok()?;
     let both = [before, after];
+    let is_open = |text: &&str| text.is_empty() || !text.ends_with('\n');
     let is_structured = |text: &&str| text.trim_end().contains('\n') || pretty(text).is_some();
     if !both.iter().any(is_structured) {
         return None;
@@ -29,10 +35,17 @@ pub fn render(before: Option<&[u8]>, after: Option<&[u8]>) -> Option<String> {
         }
     });
     let [before, after] = match trees {
-        [Some(before), Some(after)] if before != after => [before, after],
+        [Some(before), Some(after)] => [before, after],
+        // That the last line is not ended is of no interest where it never was.
+        _ if both.iter().all(is_open) => both.map(|text| match text {
+            "" => String::new(),
+            text => format!("{text}\n"),
+        }),
         _ => both.map(str::to_owned),
     };
-    let diff = TextDiff::from_lines(&before, &after);
+    let diff = TextDiff::configure()
+        .timeout(LIMIT)
+        .diff_lines(&before, &after);
     let mut out = String::new();
     for hunk in diff.unified_diff().context_radius(AROUND).iter_hunks() {
         line(&hunk.header().to_string(), Some(Color::Cyan), &mut out);
@@ -53,10 +66,11 @@ pub fn render(before: Option<&[u8]>, after: Option<&[u8]>) -> Option<String> {
     (!out.is_empty()).then_some(out)
 }
 
-/// JSON of several fields, one a line.
+/// JSON of several fields, one a line, in the order of their names.
 fn pretty(text: &str) -> Option<String> {
-    let value: Value = serde_json::from_str(text).ok()?;
+    let mut value: Value = serde_json::from_str(text).ok()?;
     let has_parts = value.is_object() || value.is_array();
+    value.sort_all_objects();
     has_parts.then(|| format!("{value:#}\n"))
 }
 
@@ -102,6 +116,8 @@ mod tests {
         assert_eq!(plain("1", "2"), None);
         assert_eq!(render(Some(b"\xff\n1"), Some(b"a\nb")), None);
         assert_eq!(plain("a\nb", "a\nb"), None);
+        let (one, other) = (r#"{"a":1,"b":2}"#, r#"{ "b": 2, "a": 1 }"#);
+        assert_eq!(plain(one, other), None, "the same fields");
     }
 
     #[test]

@@ -64,6 +64,9 @@ impl Template {
             let caret = " ".repeat(before.chars().count());
             Err(format!("{why}\n    {typed}\n    {caret}^"))
         };
+        if typed.is_empty() {
+            return Err("it is empty".to_owned());
+        }
         let mut parts = Vec::new();
         let mut text = String::new();
         let mut letters = typed.char_indices().peekable();
@@ -164,7 +167,7 @@ mod tests {
         );
         assert_eq!(all, b"{7}\tset:/a b=x\\ny\\xff was p at noon\\\n");
         assert_eq!(rendered("{index}\\n", false), b"7\n");
-        assert_eq!(rendered("", false), b"\n");
+        assert!(Template::parse("").is_err());
     }
 
     #[test]

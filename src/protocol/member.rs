@@ -133,7 +133,12 @@ pub fn parse_v3(body: &[u8]) -> Option<Status> {
         leader: hex(&wire.leader).and_then(named),
         revision: Index(wire.header.revision.parse().unwrap_or_default()),
         is_learner: wire.is_learner,
-        alarms: wire.errors,
+        // That it has no leader is said otherwise, too.
+        alarms: wire
+            .errors
+            .into_iter()
+            .filter(|error| !error.contains("no leader"))
+            .collect(),
     })
 }
 
@@ -164,7 +169,9 @@ mod tests {
         let v3 = r#"{"header":{"cluster_id":"1","member_id":"2","raft_term":"2"},"version":"3.5.1","errors":["etcdserver: no leader"]}"#;
         let status = parse_v3(v3.as_bytes()).unwrap();
         assert_eq!((status.leader, status.revision), (None, Index::ZERO));
-        assert_eq!(status.alarms, ["etcdserver: no leader"]);
+        assert_eq!(status.alarms, [""; 0]);
+        let v3 = v3.replace("etcdserver: no leader", "memberID:2 alarm:NOSPACE ");
+        assert_eq!(parse_v3(v3.as_bytes()).unwrap().alarms.len(), 1);
         let v2 = r#"{"id":"2","leaderInfo":{"leader":"","uptime":"2s"}}"#;
         assert_eq!(parse_v2(v2.as_bytes()).unwrap().leader, None);
     }

@@ -124,6 +124,7 @@ impl From<cli::Action> for Action {
 /// Where it can't go on; what ends a run from outside.
 pub fn run(mut show: Show, settings: &Settings) -> Result<(), Stop> {
     let doing = match show.until {
+        Until::Forever if show.condition.is_some() => "waiting",
         Until::Forever => "watching",
         Until::Present { .. } => "replaying",
     };
@@ -188,8 +189,18 @@ pub fn run(mut show: Show, settings: &Settings) -> Result<(), Stop> {
     };
     let ended = watching::run(&watching, scopes, settings, &mut inbox, &mut viewer);
     inbox.screen.clear();
-    if let Some(runner) = &mut viewer.runner {
-        runner.end(&ended);
+    if let Some(runner) = &mut viewer.runner
+        && let reached @ Some(_) = runner.end(&ended, &inbox)
+    {
+        viewer.reached.settle(reached);
+    }
+    if let (Err(Stop::Error(Error::TimedOut(_) | Error::Idle(_))), Some(wait)) =
+        (&ended, &viewer.wait)
+    {
+        let missing = wait.missing().join("; ");
+        inbox
+            .screen
+            .notice("until", &format!("it did not come to be so: {missing}"));
     }
     // What was printed counts, however the run ended.
     let saved = viewer.save();
@@ -321,6 +332,8 @@ impl Viewer for Shown<'_> {
         if let Some(runner) = &mut self.runner {
             let (reached, due) = runner.step(inbox)?;
             self.due = due;
+            // While a command runs, that nothing comes is no idleness.
+            inbox.hold_idle(!runner.is_idle());
             if reached.is_some() {
                 self.reached.settle(reached);
             }

@@ -62,6 +62,8 @@ pub struct Runner {
     plan: Plan,
     queue: Queue<Job>,
     running: Option<Running>,
+    /// What it was told of.
+    about: String,
     /// The number of the command that runs, counted from 1.
     number: u64,
     has_ended: bool,
@@ -81,6 +83,7 @@ impl Runner {
             queue: Queue::new(plan.mode, plan.on_failure, plan.debounce),
             plan,
             running: None,
+            about: String::new(),
             number: 0,
             has_ended: false,
             kill_at: None,
@@ -191,6 +194,7 @@ impl Runner {
             let message = format!("{name} is left out of the command's environment: {why}");
             inbox.screen.notice("environment", &message);
         }
+        self.about.clone_from(&told.about);
         self.number += 1;
         let number = self.number;
         let deliver = inbox.delivery();
@@ -209,12 +213,16 @@ impl Runner {
         } else {
             Ended::Failed
         };
-        let what = describe(status);
+        let what = format!("for {} {}", self.about, describe(status));
         match self.queue.ended(how, Instant::now()) {
             Outcome::Done(job) => return Ok(Some(job.after)),
             Outcome::Failed => return Err(Error::CommandFailed(what).into()),
-            Outcome::Again => {
-                let message = format!("the command {what}; it is run again");
+            Outcome::Again(pause) => {
+                let again = match pause {
+                    Duration::ZERO => "what is newer is run instead".to_owned(),
+                    pause => format!("it is run again in {}", humantime::format_duration(pause)),
+                };
+                let message = format!("the command {what}; {again}");
                 inbox.screen.notice("commandFailed", &message);
             }
             Outcome::Passed => {
@@ -227,15 +235,23 @@ impl Runner {
         Ok(None)
     }
 
-    /// The run ends: so does the command, by the signal that ends the run.
-    pub fn end(&mut self, stop: &Result<(), Stop>) {
+    /// The run ends: so does the command, by the signal that ends the run. How far the watch has come
+    /// where it ended well all the same.
+    pub fn end(&mut self, stop: &Result<(), Stop>, inbox: &Inbox<Arrival>) -> Option<At> {
         let signal = match stop {
             Err(Stop::Quiet(Exit::Interrupted)) => Signal::INT,
             Err(Stop::Quiet(Exit::HungUp)) => Signal::HUP,
             _ => Signal::TERM,
         };
-        if let Some(running) = self.running.take() {
-            running.end(signal, self.plan.grace);
+        let running = self.running.take()?;
+        let waits = || {
+            let message = "waiting for the command to end; a second signal kills it";
+            inbox.screen.notice("waiting", message);
+        };
+        let status = running.end(signal, self.plan.grace, waits).ok()?;
+        match self.queue.ended(Ended::Well, Instant::now()) {
+            Outcome::Done(job) if status.success() => Some(job.after),
+            _ => None,
         }
     }
 }
@@ -258,6 +274,13 @@ fn describe(status: ExitStatus) -> String {
 }
 
 fn unrunnable(program: &std::ffi::OsStr, source: io::Error) -> Error {
+    let source = match source.kind() {
+        io::ErrorKind::NotFound => io::Error::new(source.kind(), "there is no such command"),
+        io::ErrorKind::PermissionDenied => {
+            io::Error::new(source.kind(), "it is no file that may be run")
+        }
+        _ => source,
+    };
     Error::Unrunnable {
         program: program.to_string_lossy().into_owned(),
         source,

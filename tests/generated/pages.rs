@@ -542,8 +542,8 @@ const FILTERS: Section = Section {
         ),
         Text(
             "In a pattern of `--match`, `*` and `?` stay within a segment, `**` does not, and there \
-             are `[abc]` and `{a,b}`. It is about the whole key, or where it has no `/`, about \
-             the last segment. With `--changed` a write of the same value is left out; where the \
+             are `[abc]` and `{a,b}`. It is about the whole key; one that does not begin with a `/` \
+             may begin at any segment. With `--changed` a write of the same value is left out; where the \
              value before is not known it is printed.",
         ),
     ],
@@ -555,8 +555,9 @@ const READING: Section = Section {
         Text(
             "`--timestamps` puts the time at which a record was received before it, or into JSON as \
              `receivedAt`. With `--diff`, where a value has several lines or is a JSON object or \
-             list, what became of it is printed below the record as a unified diff; JSON is \
-             compared field by field. Those lines are indented by four spaces, and are the only \
+             list, what became of it is printed below the record as a unified diff; JSON is laid \
+             out for that, a field a line in the order of the names, and where only its layout \
+             differs, the record is as without `--diff`. Those lines are indented by four spaces, and are the only \
              ones that are no record.",
         ),
         Text(
@@ -612,7 +613,8 @@ const WATCH: Page = Page {
                 List(&[
                     (
                         "exists",
-                        "It is there. In v2 a directory is, also one that came with a key below it.",
+                        "It is there. In v2 a directory is, also one that came with a key below it, unless \
+                         that has a segment that begins with `_`, which etcd tells no watch above of.",
                     ),
                     ("absent", "It is not there."),
                     ("value=V", "It has this value; V may be empty."),
@@ -628,8 +630,8 @@ const WATCH: Page = Page {
                      start, or `synced` where nothing is there. With `--stream` every event before it \
                      is printed, too. Of several keys each has to be so at the same time. With \
                      `--recursive` a key exists where anything below it does; conditions on values are \
-                     about the key alone. Past `--timeout` the exit code is 124. A gap is made good by \
-                     reading the state again, with a notice.",
+                     about the key alone. Past `--timeout` the exit code is 124, and a notice says how it \
+                     is instead. A gap is made good by reading the state again, with a notice.",
                 ),
             ],
         },
@@ -659,7 +661,13 @@ const WATCH: Page = Page {
                      with exit code 123, `continue` goes on with a notice, and `retry` runs it again after \
                      1 s, 2 s and so on up to a minute. The checkpoint moves only past what was run and \
                      ended well; so what failed is run again by the next run, also in the middle of a \
-                     transaction.",
+                     transaction. By `continue` what failed is passed over once a later one has ended \
+                     well. Where etcdwatch itself is killed, what its command was told last may be told \
+                     again, and while the command still runs.",
+                ),
+                Text(
+                    "What it leaves running in the background is left alone, but by `restart`. While it \
+                     runs, `--idle-timeout` does not.",
                 ),
                 Text(
                     "It is in a process group of its own. A signal that ends etcdwatch is passed on to it \
@@ -1132,7 +1140,8 @@ const CHECK: Page = Page {
             "With `--wait` nothing is printed, and it ends with 0 once nothing differs; past `--timeout` \
              the exit code is 124, and what differs still is printed. With `--watch` it goes on, and \
              prints whatever comes to differ or does so no longer, from the events and without reading \
-             the tree again. After a gap in the events, which is printed too, the tree is read anew.",
+             the tree again; a notice says when the first comparison is done. After a gap in the events, \
+             which is printed too, the tree is read anew.",
         ),
     ],
     sections: &[Section {
@@ -1147,8 +1156,9 @@ const CHECK: Page = Page {
             ),
             Text(
                 "A number, `true` and `false` are what is written, to the letter: in YAML `1.0` is the \
-                     value `1.0`. Lists and nulls are refused, since etcd has neither. Directories don't \
-                     count, nor do keys that v2 hides.",
+                     value `1.0`. Lists and nulls are refused, since etcd has neither, and so are keys that \
+                     v2 hides, and an empty file: where nothing is wanted, it is `{}`. Directories don't \
+                     count.",
             ),
         ],
     }],

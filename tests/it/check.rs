@@ -101,6 +101,8 @@ fn a_subtree_that_is_not_there_has_nothing() {
         let line = format!("-\t{}/a\t1", ground.key(api));
         assert_prints(&check(&ground, api, r#"{"a":1}"#, &[]).run(), 1, &[line]);
         assert_prints(&check(&ground, api, "{}", &[]).run(), 0, &[]);
+        let empty = check(&ground, api, "", &["--subset"]).run();
+        assert_eq!(empty.code, 2, "{empty:?}");
     }
 }
 
@@ -225,6 +227,7 @@ fn a_file_that_can_not_be_used_is_refused_with_the_place() {
     refused("a: 1\n b: 2\n", "wanted.yaml", "line 2, column");
     refused("{\"/other\": 1}", "wanted.json", "below /app");
     refused("a: [1]\n", "wanted", "line 1, column 4: a list");
+    refused("{\"_h\": 1}", "wanted.json", "hidden");
     let output = Program::tool(&["check", "/no/such/file", "/app"]).run();
     assert_eq!(output.code, 2, "{output:?}");
     assert!(output.stderr.contains("/no/such/file"), "{output:?}");

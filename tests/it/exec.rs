@@ -45,12 +45,18 @@ impl Traces {
 
 /// A stream on all of the ground by v2, live, that runs a script in the directory of traces.
 fn exec(ground: &Ground, traces: &Traces, options: &[&str], script: &str) -> Running {
+    // By an API that is named, the first answer is that of the watch.
+    let api: &[&str] = if options.contains(&"--api") {
+        &[]
+    } else {
+        &["--api", "v2"]
+    };
     let watch = ["-v", "watch", "--stream", "-r", ground.part()];
     let directory = traces.directory.path().display().to_string();
     let script = format!("cd '{directory}' || exit; {script}");
     let command = ["--", "sh", "-c", &script];
     let running = ground
-        .program(&[&watch[..], options, &command].concat())
+        .program(&[&watch[..], api, options, &command].concat())
         .start();
     running.wait_for_stderr("< 200", wait::LONG);
     running
@@ -89,6 +95,8 @@ fn no_shell_stands_between() {
     let target = traces.path("x;y $HOME").display().to_string();
     let watch = [
         "-v",
+        "--api",
+        "v2",
         "watch",
         "--stream",
         ground.part(),
@@ -215,6 +223,8 @@ fn a_command_that_fails_ends_the_run_and_is_run_again_by_the_next() {
             (123, ""),
             "{output:?}"
         );
+        let part = format!("for {} at", ground.key("k"));
+        assert!(output.stderr.contains(&part), "{output:?}");
         assert!(output.stderr.contains("exit code 1"), "{output:?}");
         assert_eq!(traces.lines("values"), ["1", "2"]);
         fs::write(traces.path("mended"), "").unwrap();
@@ -373,4 +383,60 @@ fn time_that_runs_out_ends_the_command_too() {
     let output = running.wait(Duration::from_secs(10));
     assert_eq!(output.code, 124, "{output:?}");
     assert_eq!(traces.lines("begin"), ["begun"]);
+}
+
+#[test]
+fn what_a_command_does_well_after_ctrl_c_is_not_done_again() {
+    let ground = shared::any();
+    let traces = Traces::new();
+    let file = traces.path("checkpoint").display().to_string();
+    let script = "trap '' INT; echo begun >>begin; sleep 0.7; echo \"$ETCD_WATCH_VALUE\" >>values";
+    let running = exec(&ground, &traces, &["--checkpoint", &file], script);
+    ground.put(&ground.key("k"), "1");
+    traces.wait_for("begin", 1);
+    running.signal(Signal::INT);
+    let output = running.wait(wait::LONG);
+    assert_eq!(output.code, 130, "{output:?}");
+    assert!(
+        output.stderr.contains("waiting for the command"),
+        "{output:?}"
+    );
+    ground.put(&ground.key("k"), "2");
+    let running = exec(
+        &ground,
+        &traces,
+        &["--checkpoint", &file, "--count", "1"],
+        script,
+    );
+    assert_eq!(running.wait(wait::LONG).code, 0);
+    assert_eq!(traces.lines("values"), ["1", "2"]);
+}
+
+#[test]
+fn a_command_that_leaves_its_group_is_ended_all_the_same() {
+    let ground = shared::any();
+    let traces = Traces::new();
+    let script = "exec perl -e 'setpgrp(0, getpgrp(getppid())); open(F, \">>begin\"); \
+                  print F \"begun\\n\"; close F; sleep 60'";
+    let running = exec(&ground, &traces, &["--grace", "300ms"], script);
+    ground.put(&ground.key("k"), "v");
+    traces.wait_for("begin", 1);
+    running.signal(Signal::TERM);
+    assert_eq!(running.wait(wait::LONG).code, 143);
+}
+
+#[test]
+fn while_a_command_runs_a_watch_is_not_idle() {
+    let ground = shared::any();
+    let traces = Traces::new();
+    let script = "sleep 1.5; echo done >>runs";
+    let running = exec(&ground, &traces, &["--idle-timeout", "700ms"], script);
+    ground.put(&ground.key("k"), "1");
+    ground.put(&ground.key("k"), "2");
+    let output = running.wait(wait::LONG);
+    assert_eq!(
+        (output.code, traces.lines("runs").len()),
+        (124, 2),
+        "{output:?}"
+    );
 }

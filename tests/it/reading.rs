@@ -152,3 +152,30 @@ fn a_record_is_a_line_by_any_template_and_diff() {
         .remove(0);
     assert_eq!(record["node"]["value"], value);
 }
+
+#[test]
+fn a_difference_that_takes_long_does_not_hold_up_the_run() {
+    let ground = shared::any();
+    let lines = |of: u32| {
+        let lines = (0..30_000_u32).map(|line| (line * 7919 + of).wrapping_mul(2_654_435_761));
+        lines
+            .map(|line| line.to_string() + "\n")
+            .collect::<String>()
+    };
+    let index = ground.put(&ground.key("k"), &lines(1));
+    ground.put(&ground.key("k"), &lines(2));
+    let from = index.to_string();
+    let replay = [
+        "replay",
+        "-r",
+        ground.part(),
+        "--from-index",
+        &from,
+        "--diff",
+        "--timeout",
+        "20s",
+    ];
+    let output = ground.tool(&replay);
+    assert_eq!(output.code, 0, "{}", output.stderr);
+    assert!(output.stdout.lines().count() > 60_000);
+}
