@@ -40,6 +40,19 @@ pub struct Wrong {
     pub why: String,
 }
 
+/// The bytes of a file as text.
+///
+/// # Errors
+/// Where they are not UTF-8.
+pub fn text(bytes: Vec<u8>) -> Result<String, Wrong> {
+    String::from_utf8(bytes).map_err(|error| {
+        let valid = error.utf8_error().valid_up_to();
+        let before = error.as_bytes().get(..valid).unwrap_or_default();
+        let before = String::from_utf8_lossy(before);
+        Place::Byte(valid).wrong("it is not UTF-8").in_text(&before)
+    })
+}
+
 /// Where something stands in a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Place {
@@ -599,6 +612,12 @@ mod tests {
             assert_eq!(told, (line, true), "{text:?}: {wrong}");
             assert_eq!(wrong.column, column, "{text:?}: {wrong}");
         }
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_are_told_with_their_place() {
+        let wrong = super::text(b"a: 1\nb: \xc3\xa9\xff".to_vec()).unwrap_err();
+        assert_eq!((wrong.line, wrong.column), (2, 5));
     }
 
     #[test]

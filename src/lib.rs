@@ -3,10 +3,10 @@
 //! The house, top to bottom; imports point downward only:
 //!
 //! ```text
-//! main → app → commands → { show, inbox, print, http }
-//!                           show → watch::driver → watch::session  (pure)
-//!                                                → protocol        (pure)
-//!                                                → decode          (pure)
+//! main → app → commands → { show, watching, doctor, inbox, print, http }
+//!                           show → watching → watch::driver → watch::session  (pure)
+//!                                                           → protocol        (pure)
+//!                                                           → decode          (pure)
 //! everyone → model (pure);  error and exit stand beside app
 //! ```
 //!
@@ -15,7 +15,11 @@
 //! - By which API something is watched is in [`apis`].
 //! - A watch: bytes become lines in [`decode`], events in [`protocol`]; [`watch::session`]
 //!   decides what is proven and what is asked next; [`watch::driver`] has the threads;
-//!   [`show`] turns what comes out into records by [`mod@print`], in the one loop of [`inbox`].
+//!   [`watching`] runs it by whichever API has what is watched, and gives what comes out to a viewer,
+//!   in the one loop of [`inbox`].
+//! - Viewers: [`show`] turns it into records by [`mod@print`], as far as [`filter`] lets them pass, or
+//!   runs a command for each ([`exec`]); [`mod@wait`] is what `--until` waits for; `check` compares it
+//!   with a file ([`desired`], [`drift`]); [`doctor`] counts it, and asks each endpoint how it is.
 //! - An error says in [`error`] what it means, what to do, and how the process ends
 //!   ([`exit`]).
 

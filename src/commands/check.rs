@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::apis::Watched;
 use crate::cli;
-use crate::desired::{Desired, Keys};
+use crate::desired::{self, Desired, Keys};
 use crate::drift::{Comparison, Drift, Drifts};
 use crate::error::Error;
 use crate::exit::Exit;
@@ -91,21 +91,22 @@ fn refused(file: &Path, why: &impl std::fmt::Display) -> Error {
 }
 
 fn read(file: &Path, max: usize) -> Result<Desired, Error> {
-    let mut text = String::new();
+    let mut bytes = Vec::new();
     let limit = max as u64 + 1;
     let read = if file == Path::new("-") {
-        io::stdin().lock().take(limit).read_to_string(&mut text)
+        io::stdin().lock().take(limit).read_to_end(&mut bytes)
     } else {
-        File::open(file).and_then(|open| open.take(limit).read_to_string(&mut text))
+        File::open(file).and_then(|open| open.take(limit).read_to_end(&mut bytes))
     };
     read.map_err(|source| Error::Input {
         what: format!("'{}'", file.display()),
         source,
     })?;
-    if text.len() > max {
+    if bytes.len() > max {
         let why = format!("it is longer than {max} bytes: raise the limit with --max-event");
         return Err(refused(file, &why));
     }
+    let text = desired::text(bytes).map_err(|wrong| refused(file, &wrong))?;
     let extension = file.extension().and_then(|extension| extension.to_str());
     Desired::parse(&text, extension).map_err(|wrong| refused(file, &wrong))
 }

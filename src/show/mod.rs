@@ -129,6 +129,7 @@ pub fn run(mut show: Show, settings: &Settings) -> Result<(), Stop> {
         Until::Present { .. } => "replaying",
     };
     let mut scopes = show.watched.scopes(settings.api)?;
+    let wanted = scopes.clone();
     if matches!(show.condition, Some(Condition::Exists)) {
         // By v2 a directory comes to be with a key below it, and nothing tells of it alone.
         scopes = scopes.into_iter().map(Scope::with_directories).collect();
@@ -176,6 +177,7 @@ pub fn run(mut show: Show, settings: &Settings) -> Result<(), Stop> {
         left: show.count,
         filter: Filter::from(&show.watching),
         wait: None,
+        wanted,
         is_begun: false,
         is_over: false,
         due: None,
@@ -212,6 +214,8 @@ struct Shown<'s> {
     filter: Filter,
     /// What is waited for, and what is known of it.
     wait: Option<Wait>,
+    /// What is shown, by each API: a wait may watch more.
+    wanted: Vec<Scope>,
     /// The state at the start was told, or there is none.
     is_begun: bool,
     /// Nothing more is wanted.
@@ -360,6 +364,18 @@ impl Shown<'_> {
         self.wait.is_none() || self.show.stream
     }
 
+    /// Whether a record is shown among all others.
+    fn is_wanted(&self, record: &Record<'_>) -> bool {
+        let of_this_api = |shown: &&Scope| {
+            let scope = self.scope.as_ref();
+            scope.is_some_and(|scope| scope.key == shown.key)
+        };
+        let removes_directory = record.action().removes() && record.is_dir();
+        let shown = self.wanted.iter().find(of_this_api);
+        let is_shown = shown.is_none_or(|shown| shown.covers(record.key(), removes_directory));
+        is_shown && self.filter.passes(record)
+    }
+
     /// Whether a state is shown: not the one that a wait begins with.
     fn shows_state(&self) -> bool {
         let is_first = self.wait.is_some() && !self.is_begun;
@@ -393,7 +409,7 @@ impl Shown<'_> {
                         .for_each(|event| self.reached.pass(&event, is_v3));
                 }
                 let record = Record::Event(event);
-                if self.is_over || self.shows_all() && self.filter.passes(&record) {
+                if self.is_over || self.shows_all() && self.is_wanted(&record) {
                     shown += 1;
                     let work = || Work::Event(Arc::clone(&held.parcel), held.places.start + place);
                     self.record(&record, held.parcel.received(), work);
@@ -440,7 +456,7 @@ impl Shown<'_> {
 
     /// Takes what was read, if it is wanted.
     fn read(&mut self, record: &Record<'_>, unread: Option<&Arc<Permit>>) {
-        if self.filter.passes(record) {
+        if self.is_wanted(record) {
             let work = || Work::State(runner::tell(record), unread.cloned());
             self.record(record, Instant::now(), work);
         }

@@ -124,6 +124,18 @@ fn a_directory_that_comes_with_a_key_below_it_exists() {
         let running = waiting(&ground, "v2", &ground.key("dir"), "exists");
         set(&ground, "v2", &ground.key("dir/below/k"), "v");
         assert_eq!(running.wait(wait::LONG).code, 0);
+        // Of several, what only tells that a directory is there is not shown before that counts.
+        let (dir, other) = (ground.key("dir2"), ground.key("other"));
+        let watch = [
+            "--api", "v2", "watch", "--stream", &dir, &other, "--until", "exists", "-v",
+        ];
+        let running = ground.program(&watch).start();
+        running.wait_for_stderr("< 200", wait::LONG);
+        set(&ground, "v2", &ground.key("dir2/below/k"), "v");
+        set(&ground, "v2", &other, "w");
+        let output = running.wait(wait::LONG);
+        assert_eq!(output.code, 0, "{output:?}");
+        assert!(!output.stdout.contains("below"), "{output:?}");
         let running = waiting(&ground, "v2", &ground.key("dir"), "absent");
         rm(&ground, "v2", ground.part());
         assert_eq!(running.wait(wait::LONG).code, 0);
