@@ -67,12 +67,6 @@ impl Watched {
     }
 }
 
-/// The name of the API that a watch on `scope` speaks.
-#[must_use]
-pub fn name(scope: &Scope) -> &'static str {
-    if scope.key.is_path() { "v2" } else { "v3" }
-}
-
 /// Whether v2 is on and has nothing in `scope`, while v3 has something in `other`. Where that can't
 /// be told, it is not so.
 #[must_use]
@@ -127,7 +121,7 @@ mod tests {
     fn each_api_has_its_own_idea_of_a_key() {
         let keys = |watched: Watched, asked| -> Vec<String> {
             let scopes = watched.scopes(asked).unwrap();
-            let render = |scope: &Scope| format!("{} {}", name(scope), scope.key);
+            let render = |scope: &Scope| format!("{} {}", scope.api().name(), scope.key);
             scopes.iter().map(render).collect()
         };
         assert_eq!(keys(watched(false), cli::Api::Auto), ["v2 /a", "v3 a"]);

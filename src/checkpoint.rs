@@ -60,7 +60,7 @@ impl Checkpoint {
     pub fn new(scope: &Scope, cluster: String, index: Index, last: Option<Fingerprint>) -> Self {
         Self {
             etcdwatch: VERSION,
-            api: api(scope).to_owned(),
+            api: scope.api().name().to_owned(),
             cluster,
             key: scope.key.as_str().to_owned(),
             keys: keys(scope),
@@ -77,9 +77,11 @@ impl Checkpoint {
     /// # Errors
     /// Why it is of no use for any.
     fn place(&self, scopes: &[Scope]) -> Result<usize, String> {
-        let place = scopes.iter().position(|scope| api(scope) == self.api);
+        let place = scopes
+            .iter()
+            .position(|scope| scope.api().name() == self.api);
         let Some((place, scope)) = place.and_then(|place| Some((place, scopes.get(place)?))) else {
-            let wanted: Vec<&str> = scopes.iter().map(api).collect();
+            let wanted: Vec<&str> = scopes.iter().map(|scope| scope.api().name()).collect();
             let (is, wanted) = (&self.api, wanted.join(" or "));
             return Err(format!("it is of the {is} API, and not {wanted}"));
         };
@@ -122,11 +124,6 @@ fn keys(scope: &Scope) -> Vec<String> {
 fn mode(scope: &Scope) -> (bool, bool) {
     let first = scope.parts().first().unwrap_or(scope);
     (first.recursive, first.key.is_prefix())
-}
-
-/// The API that a watch on `scope` speaks.
-fn api(scope: &Scope) -> &'static str {
-    if scope.key.is_path() { "v2" } else { "v3" }
 }
 
 /// Where an earlier run stood, and the place of what it watched.

@@ -72,16 +72,20 @@ pub trait Viewer {
     fn take(&mut self, update: Update, inbox: &mut Inbox<Arrival>) -> Result<Flow, Stop>;
 
     /// A command that it has started has ended.
-    fn child_ended(&mut self, number: u64);
+    fn child_ended(&mut self, _number: u64) {}
 
-    /// When it wants to be woken, though nothing comes.
-    fn due(&self) -> Option<Instant>;
+    /// When it wants to be woken, though nothing comes; never, unless it says so.
+    fn due(&self) -> Option<Instant> {
+        None
+    }
 
     /// It was woken, or something came.
     ///
     /// # Errors
     /// What ends the run.
-    fn wake(&mut self, inbox: &mut Inbox<Arrival>) -> Result<Flow, Stop>;
+    fn wake(&mut self, _inbox: &mut Inbox<Arrival>) -> Result<Flow, Stop> {
+        Ok(Flow::GoesOn)
+    }
 }
 
 /// What arrives while a watch runs.
@@ -129,7 +133,7 @@ pub fn run(
     let mut scopes = scopes.into_iter().peekable();
     while let (Ended::Elsewhere, Some(scope)) = (ended, scopes.next()) {
         if let Some(log) = &log {
-            log(format!("* by etcd's {} API", apis::name(&scope)));
+            log(format!("* by etcd's {} API", scope.api().name()));
         }
         ended = run.watch(&scope, scopes.peek(), inbox)?;
     }

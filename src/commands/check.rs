@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::apis::Watched;
 use crate::cli;
@@ -181,16 +181,6 @@ impl Viewer for Checker<'_> {
             inbox.screen.print(&mut self.out)?;
         }
         Ok(if is_over { Flow::Done } else { Flow::GoesOn })
-    }
-
-    fn child_ended(&mut self, _: u64) {}
-
-    fn due(&self) -> Option<Instant> {
-        None
-    }
-
-    fn wake(&mut self, _: &mut Inbox<Arrival>) -> Result<Flow, Stop> {
-        Ok(Flow::GoesOn)
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use crate::apis::{self, Watched};
+use crate::apis::Watched;
 use crate::cli;
 use crate::doctor::facts::{self, Facts};
 use crate::doctor::findings::{self, Finding, History, Of, Weight, cluster, own_cluster};
@@ -12,9 +12,9 @@ use crate::error::Error;
 use crate::exit::Exit;
 use crate::http::Http;
 use crate::inbox::{Inbox, Stop};
-use crate::model::{Index, Key, Scope};
+use crate::model::{Api, Index, Key, Scope};
 use crate::print::json;
-use crate::protocol::{self, v2};
+use crate::protocol::v2;
 use crate::settings::Settings;
 use crate::watch::{Held, OnGap, Start, Until, Update};
 use crate::watching::{self, Arrival, Flow, Viewer, Watching};
@@ -62,20 +62,18 @@ pub fn run(typed: &cli::Doctor, settings: &Settings) -> Result<(), Stop> {
     let took = began.elapsed();
     let after = ask(&mut inbox, &http, settings)?;
     let histories = histories(&before, &after, took, &http, settings);
-    let asked: &[protocol::Api] = match settings.api {
-        cli::Api::V2 => &[protocol::Api::V2],
-        cli::Api::V3 => &[protocol::Api::V3],
-        cli::Api::Auto => &[protocol::Api::V2, protocol::Api::V3],
+    let asked: &[Api] = match settings.api {
+        cli::Api::V2 => &[Api::V2],
+        cli::Api::V3 => &[Api::V3],
+        cli::Api::Auto => &Api::ALL,
     };
     let mut findings = findings::of(&before, &after, &histories, asked);
     let uncounted = histories.iter().find(|history| {
-        let is_other = sampler
-            .counted
-            .is_some_and(|api| api != findings::name(history.api));
+        let is_other = sampler.counted.is_some_and(|api| api != history.api);
         is_other && history.rate > 0.0 && asked.contains(&history.api)
     });
     if let Some(history) = uncounted {
-        let api = findings::name(history.api);
+        let api = history.api.name();
         findings.push(Finding {
             weight: Weight::Advice,
             kind: "uncounted",
@@ -143,8 +141,10 @@ fn scopes(key: Option<&String>, settings: &Settings) -> Result<Vec<Scope>, Error
         };
         return watched.scopes(settings.api);
     }
-    let root = Key::parse("/").map_err(|error| Error::Usage(error.to_string()))?;
-    let (v2, v3) = (Scope::new(root, true), Scope::new(Key::prefix(""), false));
+    let (v2, v3) = (
+        Scope::new(Key::root(), true),
+        Scope::new(Key::prefix(""), false),
+    );
     Ok(match settings.api {
         cli::Api::V2 => vec![v2],
         cli::Api::V3 => vec![v3],
@@ -177,18 +177,15 @@ fn histories(
     settings: &Settings,
 ) -> Vec<History> {
     let mut histories = Vec::new();
-    let sides: [(protocol::Api, Of); 2] = [
-        (protocol::Api::V2, |known| &known.v2),
-        (protocol::Api::V3, |known| &known.v3),
-    ];
+    let sides: [(Api, Of); 2] = [(Api::V2, |known| &known.v2), (Api::V3, |known| &known.v3)];
     for (api, side) in sides {
         let (Some((_, first)), Some((place, last))) = (newest(before, side), newest(after, side))
         else {
             continue;
         };
         let (length, is_whole) = match api {
-            protocol::Api::V2 => (v2::HISTORY.into(), false),
-            protocol::Api::V3 => {
+            Api::V2 => (v2::HISTORY.into(), false),
+            Api::V3 => {
                 let endpoint = settings.endpoints.get(place);
                 let oldest = endpoint.and_then(|one| facts::oldest_revision(http, one, last));
                 let Some(oldest) = oldest else { continue };
@@ -224,7 +221,7 @@ struct Sampler {
     keys: HashMap<Vec<u8>, u64>,
     writes: u64,
     /// By which API.
-    counted: Option<&'static str>,
+    counted: Option<Api>,
 }
 
 impl Sampler {
@@ -238,7 +235,7 @@ impl Sampler {
 
 impl Viewer for Sampler {
     fn begin(&mut self, scope: &Scope) {
-        self.counted = Some(apis::name(scope));
+        self.counted = Some(scope.api());
     }
 
     fn take(&mut self, update: Update, _: &mut Inbox<Arrival>) -> Result<Flow, Stop> {
@@ -255,8 +252,6 @@ impl Viewer for Sampler {
         }
         Ok(Flow::GoesOn)
     }
-
-    fn child_ended(&mut self, _: u64) {}
 
     fn due(&self) -> Option<Instant> {
         Some(self.end)

@@ -127,8 +127,6 @@ fn ask(http: &Http, endpoint: &Endpoint) -> Result<Known, String> {
         }
         trips.push(began.elapsed());
     }
-    // The first one is the connection's, too.
-    trips.remove(0);
     let v2 = asked.v2();
     let v3 = asked.v3();
     let began = Instant::now();
@@ -143,7 +141,8 @@ fn ask(http: &Http, endpoint: &Endpoint) -> Result<Known, String> {
     };
     Ok(Known {
         version,
-        round_trip: trips.into_iter().min().unwrap_or_default(),
+        // The first one is the connection's, too.
+        round_trip: trips.into_iter().skip(1).min().unwrap_or_default(),
         v2,
         v3,
         quorum: quorum.map(|()| took),
@@ -164,9 +163,7 @@ impl Asked<'_> {
     }
 
     fn v2(&self) -> Api {
-        let Ok(root) = Key::parse("/") else {
-            return Api::Off;
-        };
+        let root = Key::root();
         let head =
             match self
                 .connection
@@ -217,9 +214,6 @@ impl Asked<'_> {
 
     /// Whether a majority can be asked.
     fn quorum(&self, by_v3: bool) -> Result<(), String> {
-        let Ok(root) = Key::parse("/") else {
-            return Ok(());
-        };
         let request = if by_v3 {
             v3::revision(&Scope::new(Key::prefix("/"), false))
         } else {
@@ -227,7 +221,7 @@ impl Asked<'_> {
                 quorum: true,
                 ..v2::Read::default()
             };
-            v2::read(&root, how)
+            v2::read(&Key::root(), how)
         };
         match self.read(&request, AGREED) {
             Ok(_) | Err(Failure::TooLong(_)) => Ok(()),

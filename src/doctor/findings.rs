@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::facts::{Api, Facts, Known, Side};
-use crate::model::Index;
-use crate::protocol;
+use crate::model::{self, Index};
 
 /// History that reaches back less than this is soon outlived by an outage.
 const SHORT: Duration = Duration::from_secs(10);
@@ -38,7 +37,7 @@ pub struct Finding {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct History {
     /// Of which API.
-    pub api: protocol::Api,
+    pub api: model::Api,
     /// How many indexes it has.
     pub length: u64,
     /// Nothing of it was ever lost.
@@ -63,15 +62,6 @@ impl History {
 
 /// What is known by one of the APIs.
 pub type Of = fn(&Known) -> &Api;
-
-/// The name of an API.
-#[must_use]
-pub fn name(api: protocol::Api) -> &'static str {
-    match api {
-        protocol::Api::V2 => "v2",
-        protocol::Api::V3 => "v3",
-    }
-}
 
 /// The cluster that an endpoint is of.
 #[must_use]
@@ -114,7 +104,7 @@ pub fn of(
     before: &[Facts],
     after: &[Facts],
     histories: &[History],
-    asked: &[protocol::Api],
+    asked: &[model::Api],
 ) -> Vec<Finding> {
     let mut found = Vec::new();
     let is_own = |known: &Known| cluster(known).is_none() || cluster(known) == own_cluster(after);
@@ -123,8 +113,8 @@ pub fn of(
         known.filter(|known| is_own(known)).any(is_so)
     };
     let is_asked = |api| asked.contains(&api);
-    let has_v2 = is_asked(protocol::Api::V2) && any(&|known| matches!(known.v2, Api::On(_)));
-    let has_v3 = is_asked(protocol::Api::V3) && any(&|known| matches!(known.v3, Api::On(_)));
+    let has_v2 = is_asked(model::Api::V2) && any(&|known| matches!(known.v2, Api::On(_)));
+    let has_v3 = is_asked(model::Api::V3) && any(&|known| matches!(known.v3, Api::On(_)));
     for facts in after {
         let mut tell = |weight, kind, what: String, advice: &str| {
             found.push(Finding {
@@ -247,8 +237,8 @@ fn of_histories<'h>(histories: impl Iterator<Item = &'h History>, found: &mut Ve
             continue;
         };
         let advice = match history.api {
-            protocol::Api::V2 => "an outage that is longer is a gap: write less, or use v3",
-            protocol::Api::V3 => "an outage that is longer is a gap: compact less often",
+            model::Api::V2 => "an outage that is longer is a gap: write less, or use v3",
+            model::Api::V3 => "an outage that is longer is a gap: compact less often",
         };
         found.push(Finding {
             weight: Weight::Problem,
@@ -256,7 +246,7 @@ fn of_histories<'h>(histories: impl Iterator<Item = &'h History>, found: &mut Ve
             endpoint: None,
             what: format!(
                 "the history of {} reaches back {:.1} s at the present rate of writes",
-                name(history.api),
+                history.api.name(),
                 reach.as_secs_f64()
             ),
             advice: advice.to_owned(),
@@ -289,7 +279,7 @@ fn of_versions(facts: &[Facts], found: &mut Vec<Finding>) {
 mod tests {
     use super::*;
 
-    const BOTH: [protocol::Api; 2] = [protocol::Api::V2, protocol::Api::V3];
+    const BOTH: [model::Api; 2] = model::Api::ALL;
 
     fn side(index: u64) -> Side {
         Side {
@@ -384,7 +374,7 @@ mod tests {
     #[test]
     fn history_that_is_soon_over_is_told() {
         let history = |rate| History {
-            api: protocol::Api::V2,
+            api: model::Api::V2,
             length: 1000,
             is_whole: false,
             rate,

@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 use unicode_width::UnicodeWidthStr as _;
 
 use super::facts::{Api, Facts, Known};
-use super::findings::{Finding, History, Weight, cluster, lag, name};
+use super::findings::{Finding, History, Weight, cluster, lag};
+use crate::model;
 use crate::print::{escape, json as printed};
 
 /// A key, and how often it was written in the sample.
@@ -30,7 +31,7 @@ pub struct Report {
     /// How many writes in scope there were.
     pub writes: u64,
     /// By which API they were counted, where they were.
-    pub counted: Option<&'static str>,
+    pub counted: Option<model::Api>,
     /// Whose name is used; none where nobody's is.
     pub user: Option<String>,
     /// What is wrong.
@@ -91,7 +92,7 @@ pub fn text(report: &Report, is_colored: bool) -> String {
         let _ = writeln!(
             out,
             "history   {}: {} indexes, {reach} (sampled for {})",
-            name(history.api),
+            history.api.name(),
             history.length,
             duration(report.sampled)
         );
@@ -104,7 +105,7 @@ pub fn text(report: &Report, is_colored: bool) -> String {
     );
     let counted = report
         .counted
-        .map_or_else(String::new, |api| format!(" by {api}"));
+        .map_or_else(String::new, |api| format!(" by {}", api.name()));
     let _ = writeln!(out, "writes    {} in scope{counted}", report.writes);
     for (key, count) in &report.busiest {
         let mut escaped = String::new();
@@ -210,7 +211,7 @@ pub fn record(report: &Report) -> Value {
         .iter()
         .map(|history| {
             json!({
-                "api": name(history.api), "indexes": history.length,
+                "api": history.api.name(), "indexes": history.length,
                 "writesPerSecond": history.rate,
                 "seconds": history.reach().map(|reach| reach.as_secs_f64()),
             })
@@ -246,7 +247,7 @@ pub fn record(report: &Report) -> Value {
         "history": histories,
         "sampledSeconds": report.sampled.as_secs_f64(),
         "writes": report.writes,
-        "countedBy": report.counted,
+        "countedBy": report.counted.map(model::Api::name),
         "busiest": busiest,
         "user": report.user,
         "tls": false,

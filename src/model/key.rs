@@ -63,6 +63,15 @@ impl Key {
         })
     }
 
+    /// The directory of v2 that all others are in.
+    #[must_use]
+    pub fn root() -> Self {
+        Self {
+            text: "/".to_owned(),
+            names: Names::Path,
+        }
+    }
+
     /// A key of v3, as it is.
     ///
     /// # Errors
@@ -122,10 +131,7 @@ impl Key {
             };
         }
         Some(match first.names {
-            Names::Path if shared.is_empty() => Self {
-                text: "/".to_owned(),
-                names: Names::Path,
-            },
+            Names::Path if shared.is_empty() => Self::root(),
             Names::Path => Self {
                 text: shared.to_owned(),
                 names: Names::Path,

@@ -4,6 +4,7 @@
 //! which watch. Out of scope: where they come from (`protocol`) and how they are shown
 //! (`print`). Pure: nothing here knows a socket, a thread or a clock.
 
+mod api;
 mod event;
 mod gap;
 mod index;
@@ -13,6 +14,7 @@ mod scope;
 mod state;
 mod tree;
 
+pub use api::Api;
 pub use event::{Action, Batch, Event, EventSpans, Node, NodeSpans, Span};
 pub use gap::{Cause, Gap};
 pub use index::Index;

@@ -1,7 +1,7 @@
 //! Which keys a watch looks at, and which events it sees.
 
-use super::StateNode;
 use super::key::{Key, KeyError, below};
+use super::{Api, StateNode};
 
 /// What a watch looks at: a key, or a key and all below it, or several of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -93,6 +93,12 @@ impl Scope {
     pub fn name(&self) -> String {
         let names: Vec<&str> = self.parts().iter().map(|part| part.key.as_str()).collect();
         names.join(" ")
+    }
+
+    /// The API that it is of.
+    #[must_use]
+    pub fn api(&self) -> Api {
+        if self.key.is_path() { Api::V2 } else { Api::V3 }
     }
 
     /// Whether it can have one key only.

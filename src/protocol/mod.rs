@@ -12,14 +12,7 @@ use std::time::Duration;
 
 use crate::model::Index;
 
-/// Which of etcd's APIs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Api {
-    /// `/v2/keys`.
-    V2,
-    /// The JSON gateway.
-    V3,
-}
+pub use crate::model::Api;
 
 /// How a request is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -56,7 +56,7 @@ pub struct Show {
     pub exec: Option<runner::Plan>,
     /// The present state first.
     pub snapshot: bool,
-    /// What is done when events were lost; without it, what the others imply.
+    /// What is done when events were lost.
     pub on_gap: OnGap,
     /// What every watch can be told.
     pub watching: cli::Watching,
