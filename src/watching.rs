@@ -12,7 +12,7 @@ use crate::doctor::facts::Facts;
 use crate::error::{Error, describe_failure, none_answered};
 use crate::http::Http;
 use crate::inbox::{Inbox, Stop};
-use crate::model::{Fingerprint, Scope};
+use crate::model::{Api, Scope};
 use crate::protocol::v2;
 use crate::settings::Settings;
 use crate::watch::driver::{self, Means, Report};
@@ -20,35 +20,33 @@ use crate::watch::{
     Budget, Notice, OnGap, Outcome, Plan, Start, StateOfWatch, Status, Until, Update,
 };
 
-/// What a watch is to do.
-#[derive(Clone, Debug)]
-#[allow(
-    clippy::struct_excessive_bools,
-    reason = "each is an option of the command line"
-)]
-pub struct Watching {
-    /// Where it begins.
-    pub start: Start,
-    /// Where it ends.
-    pub until: Until,
-    /// Whether many events are expected.
-    pub stream: bool,
-    /// Whether the values before are of interest.
-    pub previous: bool,
-    /// What is done when events were lost.
-    pub on_gap: OnGap,
-    /// The present state first.
-    pub snapshot: bool,
-    /// With the keys that a removed directory took with it.
-    pub expand: bool,
-    /// How many bytes of events may wait for the viewer.
-    pub buffer: usize,
-    /// For how long it may be unknown whether what is known is fresh.
-    pub stale_after: Duration,
-    /// The cluster that it must be, where an earlier run knew it.
-    pub cluster: Option<String>,
-    /// The last event of an earlier run.
-    pub last: Option<Fingerprint>,
+/// So many bytes of events may wait for a viewer, unless it is told otherwise.
+const BUFFER: usize = 64 << 20;
+/// For so long it may be unknown whether what is known is fresh, unless told otherwise.
+const STALE_AFTER: Duration = Duration::from_secs(30);
+
+/// A watch on `scope` as most are: of all that happens from now on, with the state told anew after
+/// a gap.
+#[must_use]
+pub fn plan(scope: Scope, settings: &Settings) -> Plan {
+    Plan {
+        scope,
+        start: Start::Now,
+        until: Until::Forever,
+        stream: true,
+        previous: false,
+        on_gap: OnGap::Resync,
+        snapshot: false,
+        expand: false,
+        stale_after: STALE_AFTER,
+        cluster: None,
+        last: None,
+        endpoints: settings.endpoints.len(),
+        history: v2::HISTORY,
+        snapshot_behind: v2::SNAPSHOT_BEHIND,
+        seed: fastrand::u64(..),
+        budget: Budget::new(BUFFER),
+    }
 }
 
 /// Whether a watch goes on.
@@ -109,62 +107,64 @@ enum Ended {
     Elsewhere,
 }
 
-/// Watches the first of `scopes`, each by another API, that has something, and shows it to `viewer`
-/// until the end.
+/// Watches the first of `scopes`, each by another API, that has something, as `plan_of` it says, and
+/// shows it to `viewer` until the end.
 ///
 /// # Errors
 /// Where it can't go on; what ends a run from outside.
 pub fn run(
-    watching: &Watching,
     scopes: Vec<Scope>,
+    plan_of: impl Fn(Scope) -> Plan,
     settings: &Settings,
     inbox: &mut Inbox<Arrival>,
     viewer: &mut dyn Viewer,
 ) -> Result<(), Stop> {
     let log = inbox.log(settings);
     let http = Http::new(settings, log.clone())?;
-    let mut run = Run {
-        watching,
-        settings,
-        http,
-        viewer,
-    };
     let mut ended = Ended::Elsewhere;
     let mut scopes = scopes.into_iter().peekable();
     while let (Ended::Elsewhere, Some(scope)) = (ended, scopes.next()) {
         if let Some(log) = &log {
             log(format!("* by etcd's {} API", scope.api().name()));
         }
-        ended = run.watch(&scope, scopes.peek(), inbox)?;
+        let plan = plan_of(scope);
+        let mut run = Run {
+            until: plan.until,
+            stale_after: plan.stale_after,
+            settings,
+            http: &http,
+            viewer,
+        };
+        ended = run.watch(plan, scopes.peek(), inbox)?;
     }
     Ok(())
 }
 
 struct Run<'r> {
-    watching: &'r Watching,
+    until: Until,
+    stale_after: Duration,
     settings: &'r Settings,
-    http: Http,
+    http: &'r Http,
     viewer: &'r mut dyn Viewer,
 }
 
 impl Run<'_> {
-    /// Watches `scope`, unless it turns out that `other` is where something is.
+    /// Carries `plan` out, unless it turns out that `other` is where something is.
     fn watch(
         &mut self,
-        scope: &Scope,
+        plan: Plan,
         other: Option<&Scope>,
         inbox: &mut Inbox<Arrival>,
     ) -> Result<Ended, Stop> {
-        let place = usize::from(other.is_none());
-        if !scope.key.is_path() && self.settings.authorization.is_some() {
+        let scope = plan.scope.clone();
+        if scope.api() == Api::V3 && self.settings.authorization.is_some() {
             let why = "with v3 a user is not supported in this version";
             return Err(Error::Usage(why.to_owned()).into());
         }
-        let running = self.start(scope.clone(), inbox, place);
-        let mut waiting = None;
-        if let Some(other) = other.filter(|_| self.settings.authorization.is_none()) {
-            // While that is found out, what arrives waits.
-            waiting = Some(VecDeque::new());
+        let place = usize::from(other.is_none());
+        let running = self.start(plan, inbox, place);
+        let other = other.filter(|_| self.settings.authorization.is_none());
+        if let Some(other) = other {
             let (deliver, http) = (inbox.delivery(), self.http.clone());
             let (endpoints, other) = (self.settings.endpoints.clone(), other.clone());
             let scope = scope.clone();
@@ -173,20 +173,36 @@ impl Run<'_> {
                 deliver(Arrival::Checked(is_elsewhere))
             });
         }
-        self.viewer.begin(scope);
+        self.viewer.begin(&scope);
+        // While that is found out, what arrives waits.
+        let waiting = other.map(|_| VecDeque::new());
+        let ended = self.follow(&scope, place, waiting, inbox);
+        // Its connections are of no use to what comes after it.
+        running.give_up();
+        ended
+    }
+
+    /// Takes what arrives of the watch at `place`, until it is over.
+    fn follow(
+        &mut self,
+        scope: &Scope,
+        place: usize,
+        mut waiting: Option<VecDeque<Report>>,
+        inbox: &mut Inbox<Arrival>,
+    ) -> Result<Ended, Stop> {
+        let has_other = place == 0;
         loop {
             let due = self.viewer.due();
             match inbox.receive_until(due)? {
                 Some(Arrival::Report(of, report)) if of == place => match &mut waiting {
                     Some(waiting) => waiting.push_back(report),
                     None => {
-                        if let Some(ended) = self.take(report, other.is_some(), inbox)? {
+                        if let Some(ended) = self.take(report, has_other, inbox)? {
                             return Ok(ended);
                         }
                     }
                 },
                 Some(Arrival::Checked(true)) if waiting.is_some() => {
-                    running.give_up();
                     let notice = format!(
                         "v2 has nothing at {}: v3 is watched instead; --api v3 says so at once",
                         scope.name()
@@ -196,7 +212,7 @@ impl Run<'_> {
                 }
                 Some(Arrival::Checked(_)) => {
                     for report in waiting.take().into_iter().flatten() {
-                        if let Some(ended) = self.take(report, other.is_some(), inbox)? {
+                        if let Some(ended) = self.take(report, has_other, inbox)? {
                             return Ok(ended);
                         }
                     }
@@ -210,27 +226,7 @@ impl Run<'_> {
         }
     }
 
-    fn start(&self, scope: Scope, inbox: &Inbox<Arrival>, place: usize) -> driver::Running {
-        let watching = self.watching;
-        let plan = Plan {
-            start: watching.start,
-            until: watching.until,
-            stream: watching.stream,
-            previous: watching.previous,
-            on_gap: watching.on_gap,
-            snapshot: watching.snapshot,
-            // Where there are no directories, each key that goes has an event of its own.
-            expand: watching.expand && scope.key.is_path(),
-            scope,
-            stale_after: watching.stale_after,
-            cluster: watching.cluster.clone(),
-            last: watching.last.clone(),
-            endpoints: self.settings.endpoints.len(),
-            history: v2::HISTORY,
-            snapshot_behind: v2::SNAPSHOT_BEHIND,
-            seed: fastrand::u64(..),
-            budget: Budget::new(watching.buffer),
-        };
+    fn start(&self, plan: Plan, inbox: &Inbox<Arrival>, place: usize) -> driver::Running {
         let means = Means {
             http: self.http.clone(),
             endpoints: self.settings.endpoints.clone(),
@@ -293,7 +289,7 @@ impl Run<'_> {
             (StateOfWatch::Stale, "") => format!(
                 "stale: it can't be told whether something happened; {endpoint} has not \
                  confirmed anything for {}",
-                humantime::format_duration(self.watching.stale_after)
+                humantime::format_duration(self.stale_after)
             ),
             (StateOfWatch::Stale, cause) => {
                 format!("stale: it can't be told whether something happened; {endpoint} {cause}")
@@ -320,7 +316,7 @@ impl Run<'_> {
     fn describe(&self, notice: &Notice) -> (&'static str, String) {
         match notice {
             Notice::Ahead { from, index } => {
-                let waits = match self.watching.until {
+                let waits = match self.until {
                     Until::Forever | Until::Present { follow: true, .. } => "waiting for it",
                     Until::Present { .. } => "there is nothing to replay",
                 };

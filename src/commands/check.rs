@@ -3,7 +3,6 @@
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::Path;
-use std::time::Duration;
 
 use crate::apis::Watched;
 use crate::cli;
@@ -16,13 +15,8 @@ use crate::model::{Index, Scope};
 use crate::print::{drift, json, text};
 use crate::settings::Settings;
 use crate::watch::mirror::Mirror;
-use crate::watch::{Held, OnGap, Start, Until, Update};
-use crate::watching::{self, Arrival, Flow, Viewer, Watching};
-
-/// So many bytes of events may wait to be compared.
-const BUFFER: usize = 64 << 20;
-/// After how long without confirmation a person is told.
-const STALE_AFTER: Duration = Duration::from_secs(30);
+use crate::watch::{Held, Plan, Update};
+use crate::watching::{self, Arrival, Flow, Viewer};
 
 /// Compares a subtree with a file and prints what differs.
 ///
@@ -48,18 +42,10 @@ pub fn run(typed: &cli::Check, settings: &Settings) -> Result<(), Stop> {
     if goes_on {
         inbox.heed_reader();
     }
-    let watching = Watching {
-        start: Start::Now,
-        until: Until::Forever,
+    let plan_of = |scope| Plan {
         stream: goes_on,
-        previous: false,
-        on_gap: OnGap::Resync,
         snapshot: true,
-        expand: false,
-        buffer: BUFFER,
-        stale_after: STALE_AFTER,
-        cluster: None,
-        last: None,
+        ..watching::plan(scope, settings)
     };
     let mut checker = Checker {
         typed,
@@ -72,7 +58,7 @@ pub fn run(typed: &cli::Check, settings: &Settings) -> Result<(), Stop> {
         index: Index::ZERO,
         out: Vec::new(),
     };
-    let ended = watching::run(&watching, scopes, settings, &mut inbox, &mut checker);
+    let ended = watching::run(scopes, plan_of, settings, &mut inbox, &mut checker);
     inbox.screen.clear();
     match ended {
         Ok(()) if !typed.wait && !checker.drifts.is_empty() => Err(Stop::Quiet(Exit::No)),

@@ -16,18 +16,13 @@ use crate::model::{Api, Index, Key, Scope};
 use crate::print::json;
 use crate::protocol::v2;
 use crate::settings::Settings;
-use crate::watch::{Held, OnGap, Start, Until, Update};
-use crate::watching::{self, Arrival, Flow, Viewer, Watching};
+use crate::watch::{Held, OnGap, Plan, Update};
+use crate::watching::{self, Arrival, Flow, Viewer};
 
 /// So many keys are shown.
 const SHOWN: usize = 5;
 /// So many are told apart.
 const MOST_KEYS: usize = 100_000;
-/// So many bytes of events may wait to be counted.
-const BUFFER: usize = 64 << 20;
-/// Longer than any sample is worth.
-const NEVER_STALE: Duration = Duration::from_secs(86_400);
-
 /// Tells what an operator wants to know before a watch is trusted.
 ///
 /// # Errors
@@ -49,7 +44,11 @@ pub fn run(typed: &cli::Doctor, settings: &Settings) -> Result<(), Stop> {
     let is_anyone_there = before.iter().any(|facts| facts.known.is_ok());
     let watched = if is_anyone_there {
         let scopes = scopes(typed.key.as_ref(), settings)?;
-        watching::run(&watching(), scopes, settings, &mut inbox, &mut sampler)
+        let plan_of = |scope| Plan {
+            on_gap: OnGap::Continue,
+            ..watching::plan(scope, settings)
+        };
+        watching::run(scopes, plan_of, settings, &mut inbox, &mut sampler)
     } else {
         Ok(())
     };
@@ -150,22 +149,6 @@ fn scopes(key: Option<&String>, settings: &Settings) -> Result<Vec<Scope>, Error
         cli::Api::V3 => vec![v3],
         cli::Api::Auto => vec![v2, v3],
     })
-}
-
-fn watching() -> Watching {
-    Watching {
-        start: Start::Now,
-        until: Until::Forever,
-        stream: true,
-        previous: false,
-        on_gap: OnGap::Continue,
-        snapshot: false,
-        expand: false,
-        buffer: BUFFER,
-        stale_after: NEVER_STALE,
-        cluster: None,
-        last: None,
-    }
 }
 
 /// How far back the history of each API reaches that the cluster has on.

@@ -21,8 +21,8 @@ use crate::print::{json, text};
 use crate::settings::Settings;
 use crate::wait::{Condition, Wait};
 use crate::watch::mirror::Mirror;
-use crate::watch::{Held, OnGap, Permit, Start, Until, Update};
-use crate::watching::{self, Arrival, Flow, Viewer, Watching};
+use crate::watch::{Budget, Held, OnGap, Permit, Plan, Start, Until, Update};
+use crate::watching::{self, Arrival, Flow, Viewer};
 
 use form::Form;
 use reached::Reached;
@@ -159,19 +159,26 @@ pub fn run(mut show: Show, settings: &Settings) -> Result<(), Stop> {
     }
     inbox.end_when_idle(show.watching.idle_timeout);
     let reached = Reached::new(store, earlier);
-    let watching = Watching {
-        start: show.start,
-        until: show.until,
-        stream: show.stream || show.condition.is_some(),
-        // A command is told of it as JSON.
-        previous: form.shows_previous() || show.watching.changed || show.exec.is_some(),
-        on_gap: show.on_gap,
-        snapshot: show.snapshot || show.condition.is_some(),
-        expand: show.watching.expand,
-        buffer: show.watching.buffer,
-        stale_after: show.watching.stale_after,
-        cluster: reached.cluster().cloned(),
-        last: reached.last().cloned(),
+    // A command is told of what was before as JSON.
+    let previous = form.shows_previous() || show.watching.changed || show.exec.is_some();
+    let (asked, cluster, last) = (
+        show.clone(),
+        reached.cluster().cloned(),
+        reached.last().cloned(),
+    );
+    let plan_of = |scope| Plan {
+        start: asked.start,
+        until: asked.until,
+        stream: asked.stream || asked.condition.is_some(),
+        previous,
+        on_gap: asked.on_gap,
+        snapshot: asked.snapshot || asked.condition.is_some(),
+        expand: asked.watching.expand,
+        stale_after: asked.watching.stale_after,
+        cluster: cluster.clone(),
+        last: last.clone(),
+        budget: Budget::new(asked.watching.buffer),
+        ..watching::plan(scope, settings)
     };
     let mut viewer = Shown {
         left: show.count,
@@ -189,7 +196,7 @@ pub fn run(mut show: Show, settings: &Settings) -> Result<(), Stop> {
         show,
         settings,
     };
-    let ended = watching::run(&watching, scopes, settings, &mut inbox, &mut viewer);
+    let ended = watching::run(scopes, plan_of, settings, &mut inbox, &mut viewer);
     inbox.screen.clear();
     if let Some(runner) = &mut viewer.runner
         && let reached @ Some(_) = runner.end(&ended, &inbox)

@@ -45,7 +45,7 @@ use super::endpoints::Endpoints;
 use super::ledger::{Ledger, Passed};
 use super::mirror::Mirror;
 use super::{Budget, Input, OnGap, Plan, Start, Step, Ticket, Until};
-use crate::model::{Cause, Index};
+use crate::model::{Api, Cause, Index};
 use compare::{Comparison, Last};
 use half_close::HalfCloses;
 use renewal::Renewal;
@@ -248,7 +248,9 @@ pub struct Session {
 impl Session {
     /// A watch at the time `now`; its first request comes with the first [`Session::handle`].
     #[must_use]
-    pub fn new(plan: Plan, now: Instant) -> Self {
+    pub fn new(mut plan: Plan, now: Instant) -> Self {
+        // Where there are no directories, each key that goes has an event of its own.
+        plan.expand &= plan.scope.api() == Api::V2;
         let first = match plan.start {
             Start::At(first) => Some(first),
             Start::Now | Start::Oldest => None,
