@@ -151,14 +151,14 @@ complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l checkpoint
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l buffer -d 'How many bytes of events may wait for a slow reader of the output' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l stale-after -d 'After how long without confirmation a notice says that the watch is stale' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l idle-timeout -d 'End with exit 124 after so long without an event' -r -f
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l only -d 'Print only these actions' -r -f -a "get\t'A key of a state that was read'
-set\t'A value was written'
-create\t'A key was created that was not there'
-update\t'A key that was there was written'
-delete\t'A key was removed'
-expire\t'A key\'s time to live ran out'
-compareAndSwap\t'A value was written on a condition that held'
-compareAndDelete\t'A key was removed on a condition that held'"
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l only -d 'Print only these actions' -r -f -a "get\t''
+set\t''
+create\t''
+update\t''
+delete\t''
+expire\t''
+compareAndSwap\t''
+compareAndDelete\t''"
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l match -d 'Print only keys that match; may be repeated' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l exec-mode -d 'What is done with events that come while the command runs' -r -f -a "each\t'Run it for every event in turn'
 latest\t'Run it for the newest once it has ended'
@@ -214,14 +214,14 @@ complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l checkpoin
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l buffer -d 'How many bytes of events may wait for a slow reader of the output' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l stale-after -d 'After how long without confirmation a notice says that the watch is stale' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l idle-timeout -d 'End with exit 124 after so long without an event' -r -f
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l only -d 'Print only these actions' -r -f -a "get\t'A key of a state that was read'
-set\t'A value was written'
-create\t'A key was created that was not there'
-update\t'A key that was there was written'
-delete\t'A key was removed'
-expire\t'A key\'s time to live ran out'
-compareAndSwap\t'A value was written on a condition that held'
-compareAndDelete\t'A key was removed on a condition that held'"
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l only -d 'Print only these actions' -r -f -a "get\t''
+set\t''
+create\t''
+update\t''
+delete\t''
+expire\t''
+compareAndSwap\t''
+compareAndDelete\t''"
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l match -d 'Print only keys that match; may be repeated' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l endpoints -d 'The cluster\'s endpoints, tried in order' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l api -d 'The API to use' -r -f -a "auto\t'What the server has'

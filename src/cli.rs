@@ -18,9 +18,11 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::builder::styling::{AnsiColor, Styles};
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 
 use crate::filter::Pattern;
+use crate::model::Action;
 use crate::print::template::Template;
 use crate::wait::Condition;
 
@@ -482,12 +484,7 @@ pub struct Watching {
     ///
     /// Separated by commas. What is told of a state is 'get'. Gaps and what else is etcdwatch's
     /// own is printed all the same.
-    #[arg(
-        long,
-        value_enum,
-        value_name = "ACTION[,ACTION…]",
-        value_delimiter = ','
-    )]
+    #[arg(long, value_name = "ACTION[,ACTION…]", value_delimiter = ',', value_parser = action())]
     pub only: Vec<Action>,
     /// Print only keys that match; may be repeated
     ///
@@ -498,28 +495,6 @@ pub struct Watching {
     /// Print only where the value is another than the one before
     #[arg(long)]
     pub changed: bool,
-}
-
-/// The actions of `--only`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-#[value(rename_all = "camelCase")]
-pub enum Action {
-    /// A key of a state that was read
-    Get,
-    /// A value was written
-    Set,
-    /// A key was created that was not there
-    Create,
-    /// A key that was there was written
-    Update,
-    /// A key was removed
-    Delete,
-    /// A key's time to live ran out
-    Expire,
-    /// A value was written on a condition that held
-    CompareAndSwap,
-    /// A key was removed on a condition that held
-    CompareAndDelete,
 }
 
 /// What is typed after `check`.
@@ -642,6 +617,12 @@ pub enum From {
     Oldest,
     /// An index.
     Index(u64),
+}
+
+fn action() -> impl TypedValueParser<Value = Action> {
+    let names = Action::KNOWN.map(|(_, name)| name);
+    PossibleValuesParser::new(names)
+        .try_map(|name| Action::parse(&name).ok_or("it is no action that is known"))
 }
 
 /// Clocks overflow beyond it.

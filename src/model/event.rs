@@ -42,20 +42,30 @@ pub enum Action {
 }
 
 impl Action {
+    /// Those that are known, with their names.
+    pub const KNOWN: [(Self, &'static str); 8] = [
+        (Self::Get, "get"),
+        (Self::Set, "set"),
+        (Self::Create, "create"),
+        (Self::Update, "update"),
+        (Self::Delete, "delete"),
+        (Self::Expire, "expire"),
+        (Self::CompareAndSwap, "compareAndSwap"),
+        (Self::CompareAndDelete, "compareAndDelete"),
+    ];
+
     /// Reads a name; `None` for one that is not known.
     #[must_use]
     pub fn parse(name: &str) -> Option<Self> {
-        Some(match name {
-            "get" => Self::Get,
-            "set" => Self::Set,
-            "create" => Self::Create,
-            "update" => Self::Update,
-            "delete" => Self::Delete,
-            "expire" => Self::Expire,
-            "compareAndSwap" => Self::CompareAndSwap,
-            "compareAndDelete" => Self::CompareAndDelete,
-            _ => return None,
-        })
+        let mut known = Self::KNOWN.into_iter();
+        known.find_map(|(action, known)| (known == name).then_some(action))
+    }
+
+    /// Its name, where it is known.
+    #[must_use]
+    pub fn name(self) -> Option<&'static str> {
+        let mut known = Self::KNOWN.into_iter();
+        known.find_map(|(known, name)| (known == self).then_some(name))
     }
 
     /// Whether the key is gone afterwards.
@@ -170,15 +180,8 @@ impl<'b> Event<'b> {
     #[must_use]
     pub fn action_name(&self) -> &'b [u8] {
         match self.spans.action {
-            Action::Get => b"get",
-            Action::Set => b"set",
-            Action::Create => b"create",
-            Action::Update => b"update",
-            Action::Delete => b"delete",
-            Action::Expire => b"expire",
-            Action::CompareAndSwap => b"compareAndSwap",
-            Action::CompareAndDelete => b"compareAndDelete",
             Action::Other(span) => slice(self.bytes, span),
+            known => known.name().unwrap_or_default().as_bytes(),
         }
     }
 

@@ -41,9 +41,7 @@ impl<'r> Record<'r> {
     pub fn action_name(&self) -> &'r [u8] {
         match *self {
             Self::Event(event) => event.action_name(),
-            Self::State(..) => b"get",
-            Self::Change(_, Change::Set { .. }) => b"set",
-            Self::Change(_, Change::Delete { .. }) | Self::Below(..) => b"delete",
+            _ => self.action().name().unwrap_or_default().as_bytes(),
         }
     }
 

@@ -16,7 +16,7 @@ use crate::exec::child::Told;
 use crate::exec::queue::{Mode, OnFailure};
 use crate::filter::Filter;
 use crate::inbox::{Inbox, Stop};
-use crate::model::{Action, Index, Record, Scope, StateNode};
+use crate::model::{Index, Record, Scope, StateNode};
 use crate::print::{json, text};
 use crate::settings::Settings;
 use crate::wait::{Condition, Wait};
@@ -96,24 +96,9 @@ impl From<cli::OnGap> for OnGap {
 impl From<&cli::Watching> for Filter {
     fn from(typed: &cli::Watching) -> Self {
         Self {
-            only: typed.only.iter().map(|action| (*action).into()).collect(),
+            only: typed.only.clone(),
             patterns: typed.patterns.clone(),
             changed: typed.changed,
-        }
-    }
-}
-
-impl From<cli::Action> for Action {
-    fn from(typed: cli::Action) -> Self {
-        match typed {
-            cli::Action::Get => Self::Get,
-            cli::Action::Set => Self::Set,
-            cli::Action::Create => Self::Create,
-            cli::Action::Update => Self::Update,
-            cli::Action::Delete => Self::Delete,
-            cli::Action::Expire => Self::Expire,
-            cli::Action::CompareAndSwap => Self::CompareAndSwap,
-            cli::Action::CompareAndDelete => Self::CompareAndDelete,
         }
     }
 }
