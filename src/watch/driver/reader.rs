@@ -1,0 +1,286 @@
+//! What is made of a reply: inputs of the session.
+
+use std::io::Read;
+use std::sync::mpsc::SyncSender;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::lanes::Order;
+use super::requests::Reads;
+use crate::decode::{Lines, Messages, Part, TooLong};
+use crate::http::{Reply, read_failure};
+use crate::model::{Scope, StateNode};
+use crate::protocol::v2::fault;
+use crate::protocol::v3::{Portion, Told};
+use crate::protocol::{Head, Malformed, Refusal, v2, v3};
+use crate::watch::{Budget, End, Failure, Input, Parcel, Ticket};
+
+/// How much of a watch by v3 is read at once.
+const BUFFER: usize = 64 * 1024;
+
+/// So often it is told that a message is on its way that takes long.
+const HEARD: Duration = Duration::from_millis(500);
+
+/// A whole state is never larger than this.
+const MAX_STATE: usize = 1 << 30;
+
+/// How soon it is looked again whether the reader of the output has caught up.
+const PRESSURE_POLL: Duration = Duration::from_millis(5);
+
+/// The reading half of a lane.
+pub(super) struct Reader {
+    pub(super) scope: Scope,
+    pub(super) inputs: SyncSender<Input>,
+    pub(super) budget: Budget,
+    pub(super) max_event: usize,
+}
+
+impl Reader {
+    /// Sends a request and passes on what comes of it; `None` once the session is gone.
+    pub(super) fn carry_out(&self, order: &Order) -> Option<()> {
+        let ticket = order.ticket;
+        let end = match self.exchange(order) {
+            Some(Ok(())) => End::Clean,
+            Some(Err(failure)) => End::Failed(failure),
+            None => return None,
+        };
+        self.inputs.send(Input::Ended { ticket, end }).ok()
+    }
+
+    fn exchange(&self, order: &Order) -> Option<Result<(), Failure>> {
+        let sent = order
+            .connection
+            .send(&order.endpoint, &order.request, order.limits);
+        let reply = match sent {
+            Ok(reply) => reply,
+            Err(failure) => {
+                return match (order.reads, failure) {
+                    // The index of a key that is not there is as good as any.
+                    (Reads::Index | Reads::State { .. }, Failure::Refused(refusal))
+                        if fault::is_absent(refusal.fault.code) =>
+                    {
+                        self.pass_head(order.ticket, refusal.head)?;
+                        if order.reads != Reads::Index {
+                            self.pass_state(order.ticket, Vec::new())?;
+                        }
+                        Some(Ok(()))
+                    }
+                    (_, failure) => Some(Err(failure)),
+                };
+            }
+        };
+        // v3 tells in the body what v2 tells in the head.
+        if matches!(
+            order.reads,
+            Reads::Index | Reads::Events | Reads::State { .. }
+        ) {
+            self.pass_head(order.ticket, reply.head.clone())?;
+        }
+        match order.reads {
+            Reads::Messages => {
+                let head = reply.head.clone();
+                self.pass_messages(order, &head, reply.into_reader())
+            }
+            Reads::Revision | Reads::Pairs => self.pass_reply(order, reply),
+            Reads::Index => Some(reply.read_whole(self.max_event).map(drop)),
+            Reads::Events => self.pass_events(order.ticket, reply.into_reader()),
+            Reads::State { recursive } => {
+                let state = reply
+                    .read_whole(MAX_STATE)
+                    .and_then(|body| v2::parse_state(&body).map_err(Failure::Malformed));
+                match state {
+                    Ok(state) => {
+                        self.pass_state(order.ticket, state.node.flatten(recursive))?;
+                        Some(Ok(()))
+                    }
+                    Err(failure) => Some(Err(failure)),
+                }
+            }
+        }
+    }
+
+    /// Passes on the reply to a read by v3.
+    fn pass_reply(&self, order: &Order, reply: Reply) -> Option<Result<(), Failure>> {
+        let head = reply.head.clone();
+        let read = reply
+            .read_whole(MAX_STATE)
+            .and_then(|body| match body.trim_ascii() {
+                // A proxy that has nothing to say.
+                [] => Err(Failure::Cut(
+                    "it ended the reply with nothing in it".to_owned(),
+                )),
+                body => v3::parse_reply(body).map_err(Failure::Malformed),
+            });
+        let read = match read {
+            Ok(read) => read,
+            Err(failure) => return Some(Err(failure)),
+        };
+        self.pass_head(
+            order.ticket,
+            Head {
+                index: Some(read.revision),
+                cluster: Some(read.cluster),
+                ..head
+            },
+        )?;
+        if order.reads == Reads::Pairs {
+            let nodes = read.pairs.into_iter().map(StateNode::from).collect();
+            self.pass_state(order.ticket, nodes)?;
+        }
+        Some(Ok(()))
+    }
+
+    /// Passes on what a watch by v3 tells.
+    fn pass_messages(
+        &self,
+        order: &Order,
+        head: &Head,
+        mut body: impl Read,
+    ) -> Option<Result<(), Failure>> {
+        let mut messages = Messages::new(self.max_event);
+        let mut assembler = v3::Assembler::new(self.scope.clone());
+        let mut buffer = vec![0; BUFFER];
+        let mut is_registered = false;
+        let mut told_at = Instant::now();
+        loop {
+            let count = match body.read(&mut buffer) {
+                Ok(0) => break,
+                Ok(count) => count,
+                Err(error) => return Some(Err(read_failure(&error))),
+            };
+            let mut bytes = buffer.get(..count).unwrap_or_default();
+            loop {
+                let told = match messages.next(&mut bytes) {
+                    Ok(None) => break,
+                    Ok(Some(Part::Element(text))) => assembler
+                        .event(text)
+                        .map(|portion| portion.map(Told::Events).into_iter().collect()),
+                    Ok(Some(Part::Message(text))) => assembler.message(text),
+                    Err(TooLong { limit }) => return Some(Err(Failure::TooLong(limit))),
+                };
+                let told: Vec<Told> = match told {
+                    Ok(told) => told,
+                    Err(malformed) => return Some(Err(Failure::Malformed(malformed))),
+                };
+                for told in told {
+                    told_at = Instant::now();
+                    let is_created = matches!(told, Told::Created { .. });
+                    // A marker has a watch of its own, which is registered later.
+                    if is_created && std::mem::replace(&mut is_registered, true) {
+                        continue;
+                    }
+                    if let Err(failure) = self.pass_told(order, head, told)? {
+                        return Some(Err(failure));
+                    }
+                }
+            }
+            if told_at.elapsed() >= HEARD {
+                told_at = Instant::now();
+                self.inputs
+                    .send(Input::Heard {
+                        ticket: order.ticket,
+                    })
+                    .ok()?;
+            }
+        }
+        if messages.is_broken_off() {
+            let why = "the reply broke off in the middle of a message".to_owned();
+            return Some(Err(Failure::Cut(why)));
+        }
+        Some(Ok(()))
+    }
+
+    fn pass_told(&self, order: &Order, head: &Head, told: Told) -> Option<Result<(), Failure>> {
+        let ticket = order.ticket;
+        let input = match told {
+            Told::Created { revision, cluster } => Input::Head {
+                ticket,
+                head: Head {
+                    index: Some(revision),
+                    cluster: Some(cluster),
+                    ..head.clone()
+                },
+            },
+            Told::Events(Portion {
+                batch,
+                begins,
+                is_past,
+            }) => {
+                // The server waits, and its history goes on: nothing is lost by reading later.
+                while self.budget.is_spent() && !order.connection.is_shut_down() {
+                    thread::sleep(PRESSURE_POLL);
+                }
+                Input::Revisions {
+                    ticket,
+                    parcel: Parcel::new(batch, Instant::now(), &self.budget),
+                    begins,
+                    is_past,
+                }
+            }
+            Told::Over(over) => Input::Over { ticket, over },
+            Told::Compacted(upto) => return Some(Err(Failure::Compacted(upto))),
+            Told::Refused(fault) => {
+                let refusal = Refusal {
+                    fault,
+                    head: head.clone(),
+                };
+                return Some(Err(Failure::Refused(Box::new(refusal))));
+            }
+        };
+        self.inputs.send(input).ok().map(Ok)
+    }
+
+    fn pass_state(&self, ticket: Ticket, nodes: Vec<StateNode>) -> Option<()> {
+        self.inputs.send(Input::State { ticket, nodes }).ok()
+    }
+
+    fn pass_head(&self, ticket: Ticket, head: Head) -> Option<()> {
+        self.inputs.send(Input::Head { ticket, head }).ok()
+    }
+
+    fn pass_events(&self, ticket: Ticket, mut body: impl Read) -> Option<Result<(), Failure>> {
+        let mut lines = Lines::new(self.max_event);
+        loop {
+            let count = match body.read(lines.room()) {
+                Ok(0) => break,
+                Ok(count) => count,
+                Err(error) => return Some(Err(read_failure(&error))),
+            };
+            lines.advance(count);
+            match lines.block() {
+                Ok(None) => {}
+                Ok(Some(block)) => match self.pass_block(ticket, block)? {
+                    Ok(()) => {}
+                    refused => return Some(refused),
+                },
+                Err(too_long) => return Some(Err(Failure::TooLong(too_long.limit))),
+            }
+        }
+        // A last line without its newline is one all the same, if it is whole.
+        let rest = lines.rest();
+        if rest.is_empty() {
+            return Some(Ok(()));
+        }
+        match self.pass_block(ticket, rest)? {
+            Err(Failure::Malformed(Malformed::Shape(_))) => {
+                let why = "the reply broke off in the middle of an event".to_owned();
+                Some(Err(Failure::Cut(why)))
+            }
+            other => Some(other),
+        }
+    }
+
+    fn pass_block(&self, ticket: Ticket, block: Vec<u8>) -> Option<Result<(), Failure>> {
+        match v2::parse_events(block) {
+            Ok(batch) if batch.is_empty() => Some(Ok(())),
+            Ok(batch) => {
+                let parcel = Parcel::new(batch, Instant::now(), &self.budget);
+                self.inputs
+                    .send(Input::Events { ticket, parcel })
+                    .ok()
+                    .map(Ok)
+            }
+            Err(malformed) => Some(Err(Failure::Malformed(malformed))),
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! What is sent for what a session asks, and what is read of the reply.
+
+use std::time::Duration;
+
+use crate::http::{Limits, PATIENCE, QUORUM_PATIENCE};
+use crate::model::{Key, Scope};
+use crate::protocol::{Request, v2, v3};
+use crate::watch::Ask;
+
+/// What is read of a reply.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reads {
+    /// Events.
+    Events,
+    /// Its head alone.
+    Index,
+    /// The state; all below the key too, or not.
+    State {
+        /// All below it too.
+        recursive: bool,
+    },
+    /// The messages of a watch (v3).
+    Messages,
+    /// The store's revision (v3).
+    Revision,
+    /// That, and keys with their values (v3).
+    Pairs,
+}
+
+/// A request that needs a majority.
+const AGREED: Limits = Limits {
+    head: Some(QUORUM_PATIENCE),
+    idle: Some(PATIENCE),
+};
+
+/// A request that is answered at once, and then perhaps never again.
+const fn patient(idle: Option<Duration>) -> Limits {
+    Limits {
+        head: Some(PATIENCE),
+        idle,
+    }
+}
+
+pub(super) fn by_v2(scope: &Scope, ask: &Ask) -> (Request, Reads, Limits) {
+    match ask {
+        Ask::Stream => (v2::stream(scope), Reads::Events, patient(None)),
+        Ask::Wait { from, hangs, .. } => {
+            let idle = (!hangs).then_some(PATIENCE);
+            (v2::wait(scope, *from), Reads::Events, patient(idle))
+        }
+        // A session by v2 asks none of the last five.
+        Ask::Index
+        | Ask::Revisions { .. }
+        | Ask::Proof { .. }
+        | Ask::Kept { .. }
+        | Ask::Reach(_)
+        | Ask::Since(_) => (read_index(&scope.key), Reads::Index, AGREED),
+        Ask::State => {
+            let how = v2::Read {
+                recursive: scope.recursive,
+                sorted: false,
+                quorum: true,
+            };
+            let recursive = scope.recursive;
+            (
+                v2::read(&scope.key, how),
+                Reads::State { recursive },
+                AGREED,
+            )
+        }
+        Ask::Look(key) => {
+            let key = event_key(key, scope);
+            (read_index(&key), Reads::State { recursive: false }, AGREED)
+        }
+        Ask::Next { key, from } => {
+            let scope = Scope::new(event_key(key, scope), false);
+            let request = v2::wait(&scope, Some(*from));
+            (request, Reads::Events, patient(Some(PATIENCE)))
+        }
+        Ask::Alarm => (v2::wait_anywhere(None), Reads::Events, patient(None)),
+        Ask::Walk { from } => {
+            let request = v2::wait_anywhere(Some(*from));
+            (request, Reads::Events, patient(Some(PATIENCE)))
+        }
+    }
+}
+
+pub(super) fn by_v3(scope: &Scope, previous: bool, ask: &Ask) -> (Request, Reads, Limits) {
+    let watch = |request| (request, Reads::Messages, patient(None));
+    match ask {
+        Ask::Revisions { from, in_fragments } => {
+            watch(v3::watch(scope, *from, previous, *in_fragments))
+        }
+        Ask::Proof {
+            from,
+            marker,
+            in_fragments,
+        } => watch(v3::watch_with_marker(scope, *from, *marker, *in_fragments)),
+        Ask::State => (v3::state(scope), Reads::Pairs, AGREED),
+        Ask::Since(after) => (v3::since(scope, *after), Reads::Pairs, AGREED),
+        Ask::Look(key) => (v3::read_at(key, None), Reads::Pairs, AGREED),
+        Ask::Kept { key, at } => (v3::read_at(key, Some(*at)), Reads::Pairs, AGREED),
+        Ask::Reach(at) => {
+            let key = scope.key.as_str().as_bytes();
+            (v3::read_at(key, Some(*at)), Reads::Revision, AGREED)
+        }
+        // A session by v3 asks none of the others.
+        Ask::Index
+        | Ask::Stream
+        | Ask::Wait { .. }
+        | Ask::Next { .. }
+        | Ask::Alarm
+        | Ask::Walk { .. } => (v3::revision(scope), Reads::Revision, AGREED),
+    }
+}
+
+/// The key of an event is one that can be asked for.
+fn event_key(key: &[u8], scope: &Scope) -> Key {
+    let parsed = std::str::from_utf8(key)
+        .ok()
+        .and_then(|key| Key::parse(key).ok());
+    parsed.unwrap_or_else(|| scope.key.clone())
+}
+
+fn read_index(key: &Key) -> Request {
+    v2::read(
+        key,
+        v2::Read {
+            quorum: true,
+            ..v2::Read::default()
+        },
+    )
+}
