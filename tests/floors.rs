@@ -14,7 +14,7 @@ const PURE: [&str; 14] = [
     "src/model",
     "src/decode",
     "src/protocol",
-    "src/desired.rs",
+    "src/desired",
     "src/doctor/findings.rs",
     "src/drift.rs",
     "src/filter.rs",
@@ -49,7 +49,7 @@ const DOORS: [(&str, &[&str]); 9] = [
     ("jiff::", &["src/print/clock.rs"]),
     ("globset::", &["src/filter.rs"]),
     ("similar::", &["src/print/difference.rs"]),
-    ("saphyr_parser::", &["src/desired.rs"]),
+    ("saphyr_parser::", &["src/desired/yaml.rs"]),
     (
         "ureq::",
         &["src/http/mod.rs", "src/http/socket.rs", "src/settings.rs"],

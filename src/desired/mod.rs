@@ -6,15 +6,10 @@
 //! A number, `true` and `false` are what is written in the file, to the letter. A list and a `null`
 //! are refused: etcd has neither.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
-use std::fmt;
+mod json;
+mod yaml;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use saphyr_parser::{Event, Marker, Parser, ScalarStyle};
-use serde::Deserialize;
-use serde::de::{Deserializer, Error as _, MapAccess, Visitor};
-use serde_json::value::RawValue;
+use std::collections::BTreeMap;
 
 use crate::model::{Key, Scope};
 
@@ -23,10 +18,6 @@ pub type Keys = BTreeMap<Vec<u8>, Vec<u8>>;
 
 /// Deeper is refused, rather than to run out of stack.
 const DEEPEST: usize = 128;
-/// So many bytes the aliases of YAML may lead to in all.
-const MOST: usize = 64 << 20;
-/// A value takes as many beside its own.
-const EACH: usize = 64;
 
 /// What is wrong with a file, and where.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -139,9 +130,9 @@ impl Desired {
         let is_yaml = matches!(extension, Some("yaml" | "yml"));
         let is_json = extension == Some("json") || text.trim_start().starts_with('{');
         let form = if is_json && !is_yaml {
-            by_json(text)
+            json::read(text)
         } else {
-            by_yaml(text)
+            yaml::read(text)
         };
         Ok(Self {
             form: form.map_err(|fault| fault.in_text(text))?,
@@ -236,276 +227,9 @@ fn collect(
     Ok(())
 }
 
-/// The names of an object with the text of their values, in order.
-struct Object<'t>(Vec<(String, &'t RawValue)>);
-
-impl<'de> Deserialize<'de> for Object<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Names;
-        impl<'de> Visitor<'de> for Names {
-            type Value = Object<'de>;
-
-            fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-                out.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let (mut names, mut known) = (Vec::new(), HashSet::new());
-                while let Some((name, value)) = map.next_entry::<String, &'de RawValue>()? {
-                    if !known.insert(name.clone()) {
-                        return Err(A::Error::custom(format!("'{name}' is there twice")));
-                    }
-                    names.push((name, value));
-                }
-                Ok(Object(names))
-            }
-        }
-        deserializer.deserialize_map(Names)
-    }
-}
-
-fn by_json(text: &str) -> Result<Form, Fault> {
-    let mut objects = serde_json::Deserializer::from_str(text).into_iter::<Object<'_>>();
-    let first = match objects.next() {
-        None => return Err(Place::START.wrong(EMPTY)),
-        Some(first) => first.map_err(|error| of_json(&error, text, 0))?,
-    };
-    // Names of a file may be the same; what `get` prints has the key that was read.
-    let is_printed = |object: &Object<'_>| {
-        let of = |wanted: &str| object.0.iter().find(|(name, _)| name == wanted);
-        let is_get = of("action").is_some_and(|(_, value)| value.get() == r#""get""#);
-        let node = of("node").and_then(|(_, node)| serde_json::from_str(node.get()).ok());
-        let has_key = |node: PrintedNode| node.key.is_some() || node.key_base64.is_some();
-        is_get && node.is_some_and(has_key)
-    };
-    if is_printed(&first) {
-        return printed(text);
-    }
-    let end = objects.byte_offset();
-    let rest = text.get(end..).unwrap_or_default();
-    if !rest.trim().is_empty() {
-        let space = rest.len() - rest.trim_start().len();
-        return Err(Place::Byte(end + space).wrong("something follows the object"));
-    }
-    Ok(Form::Named(names_of(first, text, 1)?))
-}
-
-fn names_of(
-    object: Object<'_>,
-    text: &str,
-    depth: usize,
-) -> Result<Vec<(Place, String, Node)>, Fault> {
-    let mut names = Vec::new();
-    for (name, raw) in object.0 {
-        // It is a part of the text.
-        let offset = (raw.get().as_ptr() as usize).saturating_sub(text.as_ptr() as usize);
-        let place = Place::Byte(offset);
-        let node = match raw.get().as_bytes().first() {
-            Some(b'{') if depth >= DEEPEST => return Err(place.wrong("it is too deep")),
-            Some(b'{') => {
-                let object = serde_json::from_str(raw.get())
-                    .map_err(|error| of_json(&error, text, offset))?;
-                Node::Names(names_of(object, text, depth + 1)?)
-            }
-            Some(b'"') => Node::Value(
-                serde_json::from_str(raw.get()).map_err(|error| of_json(&error, text, offset))?,
-            ),
-            Some(b'[') => return Err(place.wrong(LIST)),
-            Some(b'n') => return Err(place.wrong(NULL)),
-            _ => Node::Value(raw.get().to_owned()),
-        };
-        names.push((place, name, node));
-    }
-    Ok(names)
-}
-
 const EMPTY: &str = "it is empty; where nothing is wanted, it is {}";
 const LIST: &str = "a list: etcd has none";
 const NULL: &str = "a null: etcd has none; an empty value is \"\"";
-
-/// What is wrong with the JSON that begins at `offset`.
-fn of_json(error: &serde_json::Error, text: &str, offset: usize) -> Fault {
-    let (line, column) = Place::Byte(offset).in_text(text);
-    let message = error.to_string();
-    let why = message
-        .rsplit_once(" at line ")
-        .map_or(message.as_str(), |(why, _)| why);
-    let is_first = error.line() <= 1;
-    let place = Place::At {
-        line: line + error.line().saturating_sub(1),
-        column: error.column().max(1) + if is_first { column - 1 } else { 0 },
-    };
-    place.wrong(why)
-}
-
-/// What `get -o json` printed: a tree, or several.
-#[derive(Deserialize)]
-struct Printed {
-    node: PrintedNode,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct PrintedNode {
-    key: Option<String>,
-    key_base64: Option<String>,
-    value: Option<String>,
-    value_base64: Option<String>,
-    #[serde(default)]
-    nodes: Vec<PrintedNode>,
-}
-
-fn printed(text: &str) -> Result<Form, Fault> {
-    let mut keys = Keys::new();
-    for tree in serde_json::Deserializer::from_str(text).into_iter::<Printed>() {
-        let tree = tree.map_err(|error| of_json(&error, text, 0))?;
-        let mut waiting = vec![tree.node];
-        while let Some(node) = waiting.pop() {
-            let decode = |text: &String| {
-                STANDARD
-                    .decode(text)
-                    .map_err(|_| Place::START.wrong(format!("'{text}' is no base64")))
-            };
-            let key = match &node.key_base64 {
-                Some(text) => decode(text)?,
-                None => node.key.unwrap_or_default().into_bytes(),
-            };
-            let value = match &node.value_base64 {
-                Some(text) => Some(decode(text)?),
-                None => node.value.map(String::into_bytes),
-            };
-            if let Some(value) = value {
-                keys.insert(key, value);
-            }
-            waiting.extend(node.nodes);
-        }
-    }
-    Ok(Form::Printed(keys))
-}
-
-fn by_yaml(text: &str) -> Result<Form, Fault> {
-    match Yaml::read(text)? {
-        Some((_, Node::Names(names))) => Ok(Form::Named(names)),
-        Some((place, Node::Value(_))) => Err(place.wrong("it has one value and no names")),
-        None => Err(Place::START.wrong(EMPTY)),
-    }
-}
-
-/// Reads YAML from the parser's events, which know where they stand and what a value looks like.
-struct Yaml<'t> {
-    events: Parser<'t, saphyr_parser::StrInput<'t>>,
-    /// What has an anchor, by its number.
-    anchors: HashMap<usize, Node>,
-    /// How many bytes there are by now.
-    count: usize,
-}
-
-impl<'t> Yaml<'t> {
-    fn read(text: &'t str) -> Result<Option<(Place, Node)>, Fault> {
-        let mut yaml = Self {
-            events: Parser::new_from_str(text),
-            anchors: HashMap::new(),
-            count: 0,
-        };
-        let mut read = None;
-        loop {
-            let (event, place) = yaml.next()?;
-            match event {
-                Event::StreamEnd => return Ok(read),
-                Event::StreamStart
-                | Event::DocumentStart(_)
-                | Event::DocumentEnd
-                | Event::Nothing => {}
-                _ if read.is_some() => return Err(place.wrong("a second document")),
-                Event::Scalar(text, ScalarStyle::Plain, ..) if is_null(&text) => {}
-                event => read = Some((place, yaml.node(event, place, 0)?)),
-            }
-        }
-    }
-
-    fn next(&mut self) -> Result<(Event<'t>, Place), Fault> {
-        match self.events.next() {
-            Some(Ok((event, span))) => Ok((event, of_marker(span.start))),
-            Some(Err(error)) => Err(of_marker(*error.marker()).wrong(error.info())),
-            None => Ok((Event::StreamEnd, Place::START)),
-        }
-    }
-
-    fn node(&mut self, event: Event<'t>, place: Place, depth: usize) -> Result<Node, Fault> {
-        if depth > DEEPEST {
-            return Err(place.wrong("it is too deep"));
-        }
-        self.count += EACH;
-        let (node, anchor) = match event {
-            Event::Scalar(text, style, anchor, _) => {
-                if style == ScalarStyle::Plain && is_null(&text) {
-                    return Err(place.wrong(NULL));
-                }
-                (Node::Value(text.into_owned()), anchor)
-            }
-            Event::MappingStart(anchor, _) => (self.names(depth)?, anchor),
-            Event::SequenceStart(..) => return Err(place.wrong(LIST)),
-            Event::Alias(anchor) => {
-                let node = self.anchors.get(&anchor).cloned();
-                let node = node.ok_or_else(|| place.wrong("an alias within what it stands for"))?;
-                self.count += size_of(&node);
-                (node, 0)
-            }
-            _ => return Err(place.wrong("no value")),
-        };
-        if self.count > MOST {
-            return Err(place.wrong("it has too many values"));
-        }
-        if anchor != 0 {
-            self.anchors.insert(anchor, node.clone());
-        }
-        Ok(node)
-    }
-
-    fn names(&mut self, depth: usize) -> Result<Node, Fault> {
-        let (mut names, mut known) = (Vec::new(), HashSet::new());
-        loop {
-            let (event, place) = self.next()?;
-            let name = match event {
-                Event::MappingEnd => return Ok(Node::Names(names)),
-                Event::Scalar(name, ..) => name.into_owned(),
-                _ => return Err(place.wrong("a name that is no text")),
-            };
-            if name == "<<" {
-                return Err(place.wrong("'<<' is not supported: write the names out"));
-            }
-            if !known.insert(name.clone()) {
-                return Err(place.wrong(format!("'{name}' is there twice")));
-            }
-            let (event, at) = self.next()?;
-            let node = self.node(event, at, depth + 1)?;
-            names.push((place, name, node));
-        }
-    }
-}
-
-fn is_null(plain: &str) -> bool {
-    matches!(plain, "" | "~" | "null" | "Null" | "NULL")
-}
-
-fn of_marker(marker: Marker) -> Place {
-    Place::At {
-        line: marker.line(),
-        column: marker.col() + 1,
-    }
-}
-
-fn size_of(node: &Node) -> usize {
-    match node {
-        Node::Value(value) => EACH + value.len(),
-        Node::Names(names) => {
-            EACH + names
-                .iter()
-                .map(|(_, _, node)| size_of(node))
-                .sum::<usize>()
-        }
-    }
-}
 
 #[cfg(test)]
 mod tests {
