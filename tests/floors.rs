@@ -65,7 +65,7 @@ const DOORS: [(&str, &[&str]); 9] = [
         &[
             "src/watch/backoff.rs",
             "src/watch/simulation/server.rs",
-            "src/watch/simulation/revisions.rs",
+            "src/watch/simulation/revisions/world.rs",
             "src/watching.rs",
         ],
     ),

@@ -1,0 +1,124 @@
+//! What was told, and what of it is so.
+
+use std::collections::BTreeMap;
+
+use super::store::{Store, name};
+use super::{KEYS, Value};
+use crate::model::{Cause, Event, Gap};
+use crate::watch::OnGap;
+
+/// What was told, and what of it is so.
+pub(super) struct Checks {
+    pub(super) on_gap: OnGap,
+    /// The store that the records are about.
+    pub(super) era: usize,
+    /// All up to here was told or declared; none before the watch began.
+    pub(super) position: Option<u64>,
+    /// The last event told.
+    pub(super) last: (u64, u8),
+    pub(super) gaps: Vec<Gap>,
+    pub(super) consumer: BTreeMap<String, String>,
+    pub(super) events: usize,
+    /// It begins wherever history does.
+    pub(super) is_oldest: bool,
+}
+
+impl Checks {
+    /// What is in scope of what happened at a revision.
+    pub(super) fn due(store: &Store, revision: u64) -> Vec<(u8, Option<Value>)> {
+        let mut due = store.changes(revision);
+        due.retain(|(key, _)| *key < KEYS);
+        due
+    }
+
+    /// Goes on to `upto`: nothing in scope may lie between that was not told.
+    pub(super) fn pass(&mut self, store: &Store, upto: u64) {
+        if self.is_oldest && self.position.is_none() {
+            self.position = Some(store.compacted.min(upto));
+        }
+        let Some(position) = self.position else {
+            self.position = Some(upto);
+            self.consumer = state_of(store, upto);
+            return;
+        };
+        for revision in position + 1..=upto {
+            let due = Self::due(store, revision);
+            let is_told = due
+                .last()
+                .is_none_or(|(key, _)| self.last == (revision, *key));
+            assert!(is_told, "{revision} was passed over: {due:?}");
+        }
+        self.position = Some(position.max(upto));
+    }
+
+    pub(super) fn take_event(&mut self, store: &Store, event: &Event<'_>) {
+        let revision = event.index().0;
+        assert!(revision <= store.latest(), "{revision} lies ahead");
+        if self.is_oldest && self.position.is_none() {
+            self.position = Some(store.compacted.min(revision - 1));
+        }
+        let position = self.position.expect("it has begun");
+        assert!(revision > position, "{revision} is told again or too late");
+        let due = Checks::due(store, revision);
+        let after = if self.last.0 == revision {
+            Some(self.last.1)
+        } else {
+            None
+        };
+        let next = due
+            .iter()
+            .find(|(key, _)| Some(*key) > after)
+            .expect("something is due");
+        if after.is_none() {
+            self.pass(store, revision - 1);
+        }
+        let key = String::from_utf8(event.node().key().to_owned()).unwrap();
+        assert_eq!(key, name(next.0), "the next of {revision}");
+        let value = event
+            .node()
+            .value()
+            .map(|value| String::from_utf8(value.to_owned()).unwrap());
+        assert_eq!(value, next.1.map(|value| value.number.to_string()));
+        match value {
+            Some(value) => self.consumer.insert(key, value),
+            None => self.consumer.remove(&key),
+        };
+        self.last = (revision, next.0);
+        self.events += 1;
+        if due.last().map(|(key, _)| *key) == Some(next.0) {
+            self.position = Some(revision);
+        }
+    }
+
+    pub(super) fn take_gap(&mut self, stores: &[Store], gap: Gap) {
+        // Before it nothing in scope may be missing.
+        self.pass(&stores[self.era], gap.from.0 - 1);
+        let position = self.position.expect("it has begun");
+        assert_eq!(gap.from.0, position + 1, "{gap:?}");
+        if let Some(to) = gap.to {
+            let store = &stores[self.era];
+            assert_eq!(gap.cause, Cause::Compacted);
+            assert!(
+                gap.from.0 <= store.compacted,
+                "{gap:?}, compacted {}",
+                store.compacted
+            );
+            let changed = (gap.from.0..=to.0).any(|at| !Self::due(store, at).is_empty());
+            assert!(changed || !gap.certain, "{gap:?}");
+            self.position = Some(to.0);
+        } else {
+            assert!(self.era + 1 < stores.len(), "{gap:?} of the only store");
+            self.era = stores.len() - 1;
+            self.position = Some(gap.index.0);
+        }
+        self.last = (0, 0);
+        self.gaps.push(gap);
+    }
+}
+
+pub(super) fn state_of(store: &Store, revision: u64) -> BTreeMap<String, String> {
+    let state = store.at(revision).iter().filter(|(key, _)| **key < KEYS);
+    state
+        .map(|(key, value)| (name(*key), value.number.to_string()))
+        .collect()
+}

@@ -1,0 +1,267 @@
+//! A session by v3 against a model of etcd that has its quirks, for any schedule of writes and
+//! faults.
+//!
+//! The model does what etcd-facts.md measured, and what etcd's own source says: a watch that is
+//! behind is looked up from time to time, so many revisions at once; what was compacted cancels
+//! it, unless it is just about to come to the compacted revision, where the removal of a key is
+//! passed over without a word; previous values take their time; a watch that is up to date is told
+//! of each transaction, and now and then how far it is. Connections break, servers can't be
+//! reached, history is compacted at any moment, states take their time to come, and a rebuilt
+//! store takes the place of the one that was watched.
+//!
+//! What is checked: everything that is told is true, whole, in order and once; what is missing was
+//! declared before anything later, and was compacted; the records give the state; a replay ends,
+//! and not before its last event; and no schedule makes the session ask in a hot loop.
+
+mod checks;
+mod scenarios;
+mod store;
+mod world;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::test_runner::RngSeed;
+
+use crate::model::{Index, Key, Scope};
+use crate::watch::{Budget, Input, OnGap, Outcome, Plan, Start, Until};
+
+use checks::state_of;
+use world::World;
+
+/// So many revisions are told at once.
+const FULL: usize = 5;
+/// Watches that are behind are looked up this often.
+const PASS: Duration = Duration::from_millis(100);
+const LATENCY: Duration = Duration::from_millis(1);
+/// The keys in scope; there is one more beside them, and one whose name is longer.
+const KEYS: u8 = 4;
+
+/// What is done to a key.
+#[derive(Clone, Copy, Debug)]
+struct Operation {
+    key: u8,
+    is_delete: bool,
+}
+
+#[derive(Clone, Debug)]
+enum Act {
+    Write(Vec<Operation>),
+    /// Compacts all but so many revisions.
+    Compact(u64),
+    Wait(u16),
+    Cut,
+    CutOne(u8),
+    Outage(u16),
+    Rebuild(u8),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Value {
+    number: u64,
+    created: u64,
+    modified: u64,
+    version: u64,
+}
+
+type State = BTreeMap<u8, Value>;
+
+fn scope() -> Scope {
+    Scope::new(Key::literal("/app").unwrap(), true)
+}
+
+fn plan(start: Start, until: Until, on_gap: OnGap) -> Plan {
+    Plan {
+        scope: scope(),
+        start,
+        until,
+        stream: true,
+        previous: true,
+        on_gap,
+        snapshot: false,
+        expand: false,
+        stale_after: Duration::from_secs(30),
+        cluster: None,
+        last: None,
+        endpoints: 1,
+        history: 1000,
+        snapshot_behind: u64::MAX,
+        seed: 1,
+        budget: Budget::new(1 << 20),
+    }
+}
+
+fn operations() -> impl Strategy<Value = Vec<Operation>> {
+    let operation =
+        (0..KEYS + 2, any::<bool>()).prop_map(|(key, is_delete)| Operation { key, is_delete });
+    vec(operation, 1..4)
+}
+
+fn act() -> impl Strategy<Value = Act> {
+    prop_oneof![
+        8 => operations().prop_map(Act::Write),
+        2 => (0u64..6).prop_map(Act::Compact),
+        4 => prop_oneof![1u16..20, 20u16..300].prop_map(Act::Wait),
+        1 => Just(Act::Cut),
+        1 => any::<u8>().prop_map(Act::CutOne),
+        1 => (1u16..500).prop_map(Act::Outage),
+    ]
+}
+
+fn slow() -> impl Strategy<Value = Duration> {
+    prop_oneof![3 => Just(0u64), 1 => 1u64..200, 1 => 200u64..4000].prop_map(Duration::from_millis)
+}
+
+/// Few cases, and the same ones in every run of the tests; `PROPTEST_CASES` asks for so many others.
+fn config() -> ProptestConfig {
+    if std::env::var_os("PROPTEST_CASES").is_some() {
+        return ProptestConfig::default();
+    }
+    ProptestConfig {
+        cases: 1024,
+        rng_seed: RngSeed::Fixed(1),
+        ..ProptestConfig::default()
+    }
+}
+
+/// How a watch begins.
+#[derive(Clone, Copy, Debug)]
+enum Begin {
+    Now,
+    Snapshot,
+    At(u64),
+    Oldest,
+}
+
+fn begin() -> impl Strategy<Value = Begin> {
+    prop_oneof![
+        Just(Begin::Now),
+        Just(Begin::Snapshot),
+        (1u64..20).prop_map(Begin::At),
+        Just(Begin::Oldest),
+    ]
+}
+
+fn follow(
+    begins: Begin,
+    on_gap: OnGap,
+    slow: Duration,
+    seed: u64,
+    before: &[Vec<Operation>],
+    acts: &[Act],
+) -> World {
+    let start = match begins {
+        Begin::Now | Begin::Snapshot => Start::Now,
+        Begin::At(first) => Start::At(Index(first)),
+        Begin::Oldest => Start::Oldest,
+    };
+    let plan = Plan {
+        snapshot: matches!(begins, Begin::Snapshot),
+        ..plan(start, Until::Forever, on_gap)
+    };
+    let mut world = World::new(plan, before, seed, slow);
+    world.checks.is_oldest = matches!(begins, Begin::Oldest);
+    world.feed(Input::Tick);
+    world.run_for(Duration::from_millis(50));
+    for act in acts {
+        world.act(act);
+    }
+    world.run_for(Duration::from_secs(40));
+    world
+}
+
+/// What must hold in the end: all is told or declared, and the consumer has the state.
+fn check_end(world: &mut World, is_whole: bool) {
+    assert!(world.finished.is_none(), "{:?}", world.finished);
+    let store = world.store().clone();
+    assert_eq!(world.checks.era, world.stores.len() - 1);
+    world.checks.pass(&store, store.latest());
+    if is_whole && matches!(world.checks.on_gap, OnGap::Resync | OnGap::Diff) {
+        assert_eq!(world.checks.consumer, state_of(&store, store.latest()));
+    }
+    let opened = world.opened.len();
+    assert!(opened < 2000, "{opened} requests");
+}
+
+proptest! {
+    #![proptest_config(config())]
+
+    #[test]
+    fn by_v3_everything_is_told_once_and_in_order_or_declared(
+        begins in begin(),
+        on_gap in prop_oneof![Just(OnGap::Continue), Just(OnGap::Resync), Just(OnGap::Diff)],
+        slow in slow(),
+        seed in any::<u64>(),
+        before in vec(operations(), 0..30),
+        acts in vec(act(), 1..60),
+    ) {
+        let mut world = follow(begins, on_gap, slow, seed, &before, &acts);
+        if world.is_hopeless() {
+            return Ok(());
+        }
+        let is_whole = matches!(begins, Begin::Now | Begin::Snapshot);
+        check_end(&mut world, is_whole);
+        let is_compacted = acts.iter().any(|act| matches!(act, Act::Compact(_)));
+        prop_assert!(is_compacted || world.checks.gaps.is_empty(), "{:?}", world.checks.gaps);
+    }
+
+    #[test]
+    fn by_v3_a_rebuilt_store_is_declared(
+        on_gap in prop_oneof![Just(OnGap::Resync), Just(OnGap::Diff)],
+        seed in any::<u64>(),
+        before in vec(operations(), 4..30),
+        acts in vec(act(), 1..20),
+        count in 0u8..60,
+        after in 0usize..10,
+    ) {
+        // An event, by which the store is known.
+        let mut all = acts;
+        all.push(Act::Wait(1000));
+        all.push(Act::Write(vec![Operation { key: 1, is_delete: false }]));
+        all.push(Act::Wait(1000));
+        all.push(Act::Rebuild(count));
+        // Never the key that is compared: made at the same index, it could not be told.
+        let operation = Operation {
+            key: 2,
+            is_delete: false,
+        };
+        all.extend(vec![Act::Write(vec![operation]); after]);
+        let mut world = follow(Begin::Now, on_gap, Duration::ZERO, seed, &before, &all);
+        check_end(&mut world, true);
+    }
+
+    #[test]
+    fn by_v3_a_replay_ends_with_its_last_event(
+        slow in slow(),
+        seed in any::<u64>(),
+        from in 1u64..30,
+        to in proptest::option::of(1u64..60),
+        before in vec(operations(), 0..60),
+        acts in vec(act(), 0..20),
+    ) {
+        let until = Until::Present { to: to.map(Index), follow: false };
+        let plan = plan(Start::At(Index(from)), until, OnGap::Continue);
+        let mut world = World::new(plan, &before, seed, slow);
+        let latest = world.store().latest();
+        world.feed(Input::Tick);
+        world.run_for(Duration::from_millis(3));
+        for act in &acts {
+            world.act(act);
+        }
+        world.run_for(Duration::from_secs(60));
+        if world.is_hopeless() {
+            return Ok(());
+        }
+        prop_assert!(matches!(world.finished, Some(Outcome::Done)), "{:?}", world.finished);
+        let end = to.unwrap_or(latest).min(latest);
+        let store = world.store().clone();
+        if from <= end {
+            world.checks.pass(&store, end);
+            prop_assert!(world.checks.last.0 <= end);
+        } else {
+            prop_assert_eq!(world.checks.events, 0);
+        }
+    }
+}

@@ -1,0 +1,278 @@
+//! Single schedules, each of which was once told wrongly.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use super::store::Store;
+use super::world::{Watcher, Wire, World, message};
+use super::{Act, Begin, Operation, check_end, follow, plan};
+use crate::model::Index;
+use crate::watch::{
+    Ask, Budget, End, Input, OnGap, Outcome, Plan, Session, Start, Step, Until, Update,
+};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn put(key: u8) -> Vec<Operation> {
+    vec![Operation {
+        key,
+        is_delete: false,
+    }]
+}
+
+#[test]
+fn a_state_that_was_asked_for_before_the_stream_began_anew_is_not_begun_with() {
+    let set = |key| Operation {
+        key,
+        is_delete: false,
+    };
+    let plan = Plan {
+        snapshot: true,
+        ..plan(Start::Now, Until::Forever, OnGap::Resync)
+    };
+    // It arrives when the stream was given up, and the next one is not registered yet.
+    let slow = Duration::from_millis(20);
+    let mut world = World::new(plan, &vec![vec![set(0)]; 5], 1, slow);
+    world.feed(Input::Tick);
+    world.run_for(Duration::from_millis(20));
+    // So many at once that something may have been passed over between them.
+    for _ in 0..70 {
+        world.act(&Act::Write(vec![set(0)]));
+        world.act(&Act::Write(vec![set(5)]));
+    }
+    world.act(&Act::Compact(0));
+    world.run_for(Duration::from_secs(2));
+    world.act(&Act::Write(vec![set(3)]));
+    world.run_for(Duration::from_secs(2));
+    check_end(&mut world, true);
+}
+
+#[test]
+fn what_was_compacted_before_the_watch_began_is_no_difference_after_a_gap() {
+    let set = |key| Operation {
+        key,
+        is_delete: false,
+    };
+    let removed = Operation {
+        key: 2,
+        is_delete: true,
+    };
+    // The state is read when nothing was told yet, and history begins later then.
+    let acts = [
+        Act::Write(vec![removed]),
+        Act::Write(vec![set(0)]),
+        Act::Cut,
+        Act::Compact(0),
+        Act::Wait(1000),
+        Act::Write(vec![set(0)]),
+        Act::Wait(1000),
+        Act::Outage(300),
+        Act::Write(vec![set(5)]),
+        Act::Write(vec![set(5)]),
+        Act::Compact(0),
+    ];
+    let before = [vec![set(0), set(2)]];
+    let slow = Duration::ZERO;
+    let mut world = follow(Begin::Oldest, OnGap::Diff, slow, 1, &before, &acts);
+    check_end(&mut world, true);
+    assert_eq!(world.checks.gaps.len(), 1, "{:?}", world.checks.gaps);
+}
+
+#[test]
+fn a_status_names_nothing_that_is_told_only_later() {
+    let plan = Plan {
+        snapshot: true,
+        ..plan(Start::Now, Until::Forever, OnGap::Resync)
+    };
+    let mut world = World::new(plan, &[put(0), put(1)], 1, Duration::from_millis(300));
+    world.feed(Input::Tick);
+    // What is written while the state is on its way waits for it.
+    world.run_for(Duration::from_millis(20));
+    world.write(&put(1));
+    world.write(&put(2));
+    world.run_for(SECOND);
+    assert_eq!(world.checks.events, 2);
+}
+
+/// All streams stand still from now on.
+fn freeze(world: &mut World) {
+    for wire in world.wires.values_mut() {
+        if matches!(wire.ask, Ask::Revisions { .. }) {
+            wire.watchers.clear();
+            wire.queue.clear();
+        }
+    }
+}
+
+#[test]
+fn however_often_a_stream_stood_still_the_next_one_is_not_waited_for_much_longer() {
+    let mut world = World::new(
+        plan(Start::Now, Until::Forever, OnGap::Resync),
+        &[put(0)],
+        1,
+        Duration::ZERO,
+    );
+    world.feed(Input::Tick);
+    world.run_for(SECOND);
+    for _ in 0..70 {
+        let before = world.checks.events;
+        freeze(&mut world);
+        world.write(&put(0));
+        world.run_for(60 * SECOND);
+        assert_eq!(world.checks.events, before + 1);
+    }
+    // Those that stand still before they have told the past.
+    for _ in 0..70 {
+        let before = world.checks.events;
+        world.act(&Act::Cut);
+        world.write(&put(0));
+        let is_begun =
+            |wire: &Wire| matches!(wire.ask, Ask::Revisions { .. }) && wire.queue.is_empty();
+        while !world.wires.values().any(is_begun) {
+            world.run_for(Duration::from_millis(1));
+        }
+        freeze(&mut world);
+        world.run_for(1200 * SECOND);
+        assert!(world.checks.events > before);
+    }
+}
+
+#[test]
+fn a_watch_that_does_not_begin_is_no_watch() {
+    let present = Until::Present {
+        to: None,
+        follow: false,
+    };
+    for (start, until) in [(Start::Now, Until::Forever), (Start::At(Index(1)), present)] {
+        let began = Instant::now();
+        let mut session = Session::new(plan(start, until, OnGap::Fail), began);
+        let mut inputs = VecDeque::from([(began, Input::Tick)]);
+        let mut now = began;
+        let mut told = None;
+        while told.is_none() && now < began + 60 * SECOND {
+            let (at, input) = inputs.pop_front().unwrap_or_else(|| {
+                let due = session.wake_at().expect("something is due");
+                (due, Input::Tick)
+            });
+            now = now.max(at);
+            for step in session.handle(input, now) {
+                match step {
+                    // The store answers, and the watch does not begin.
+                    Step::Open {
+                        ticket,
+                        ask: Ask::Index,
+                        ..
+                    } => {
+                        let head = World::head(Some(7));
+                        inputs.push_back((now, Input::Head { ticket, head }));
+                        let end = End::Clean;
+                        inputs.push_back((now, Input::Ended { ticket, end }));
+                    }
+                    // Nothing was heard of the server, or it is there and can't be watched.
+                    Step::Finish(Outcome::Failed(_)) if until == Until::Forever => told = Some(()),
+                    Step::Tell(Update::Status(status)) if status.notable && until == present => {
+                        told = Some(());
+                    }
+                    _ => {}
+                }
+            }
+        }
+        assert!(told.is_some(), "{until:?}");
+    }
+}
+
+/// A slow reader takes what is on the way from a server that had put the watch off meanwhile, and
+/// passed over a removal that was compacted. How long it takes proves nothing.
+#[test]
+fn what_a_slow_reader_missed_is_asked_about_however_slow_it_is() {
+    for pace in [1, 20, 120, 1_000, 5_000].map(Duration::from_millis) {
+        let began = Instant::now();
+        let budget = Budget::new(1 << 20);
+        let start = Start::At(Index(1001));
+        let mut session = Session::new(plan(start, Until::Forever, OnGap::Continue), began);
+        let mut store = Store::new();
+        while store.latest() < 1158 {
+            store.write(&put(u8::from(store.latest() == 1000)));
+        }
+        store.write(&[Operation {
+            key: 1,
+            is_delete: true,
+        }]);
+        let removed = store.latest();
+        store.write(&put(0));
+        store.compacted = removed;
+        let latest = store.latest();
+        let watcher = Watcher {
+            next: 0,
+            is_synced: true,
+            is_marker: false,
+        };
+        let mut now = began;
+        let mut stream = None;
+        let mut is_asked = false;
+        let mut inputs = VecDeque::from([Input::Tick]);
+        for revision in 1000..=latest {
+            while let Some(input) = inputs.pop_front() {
+                for step in session.handle(input, now) {
+                    let Step::Open { ticket, ask, .. } = step else {
+                        continue;
+                    };
+                    if let Ask::Revisions { .. } = ask {
+                        stream = Some(ticket);
+                        let head = World::head(Some(1000));
+                        inputs.push_back(Input::Head { ticket, head });
+                    } else if let Ask::Index | Ask::Since(_) = ask {
+                        let head = World::head(Some(latest));
+                        inputs.push_back(Input::Head { ticket, head });
+                        let end = End::Clean;
+                        inputs.push_back(Input::Ended { ticket, end });
+                    }
+                    is_asked |= matches!(ask, Ask::Reach(_));
+                }
+            }
+            now += pace;
+            if revision > 1000 && revision != removed {
+                let (ticket, at) = (stream.expect("a stream"), &[revision]);
+                inputs.extend(message(
+                    ticket, &store, &watcher, at, revision, false, &budget,
+                ));
+            }
+        }
+        while let Some(input) = inputs.pop_front() {
+            let steps = session.handle(input, now);
+            let asks = |step: &Step| {
+                matches!(
+                    step,
+                    Step::Open {
+                        ask: Ask::Reach(_),
+                        ..
+                    }
+                )
+            };
+            is_asked |= steps.iter().any(asks);
+        }
+        assert!(is_asked, "every {pace:?}");
+    }
+}
+
+#[test]
+fn a_store_that_is_replaced_while_its_first_state_is_read_is_begun_with() {
+    let set = |key| Operation {
+        key,
+        is_delete: false,
+    };
+    let before = vec![vec![set(0)]; 20];
+    let acts = [
+        Act::Write(vec![set(1)]),
+        Act::Wait(20),
+        Act::Rebuild(3),
+        Act::Wait(2000),
+    ];
+    let slow = Duration::from_millis(300);
+    let mut world = follow(Begin::Snapshot, OnGap::Resync, slow, 1, &before, &acts);
+    // Nothing was told of the store before.
+    world.checks.era = 1;
+    check_end(&mut world, true);
+    assert!(world.checks.gaps.is_empty());
+    assert!(world.opened.len() < 50, "{} requests", world.opened.len());
+}

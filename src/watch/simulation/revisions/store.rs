@@ -1,0 +1,105 @@
+//! A store of v3: its state after each revision, and what is left of history.
+
+use std::collections::BTreeMap;
+
+use super::{KEYS, Operation, State, Value};
+use crate::model::{Index, StateNode};
+
+/// One store: the state after each revision.
+#[derive(Clone, Debug)]
+pub(super) struct Store {
+    pub(super) states: Vec<State>,
+    pub(super) compacted: u64,
+}
+
+impl Store {
+    /// Nothing happens at 1.
+    pub(super) fn new() -> Self {
+        Self {
+            states: vec![State::new(); 2],
+            compacted: 0,
+        }
+    }
+
+    pub(super) fn latest(&self) -> u64 {
+        self.states.len() as u64 - 1
+    }
+
+    pub(super) fn at(&self, revision: u64) -> &State {
+        &self.states[usize::try_from(revision).unwrap()]
+    }
+
+    /// Whether anything was written.
+    pub(super) fn write(&mut self, operations: &[Operation]) -> bool {
+        let revision = self.latest() + 1;
+        let mut state = self.at(revision - 1).clone();
+        let mut is_changed = false;
+        let unique: BTreeMap<u8, bool> = operations
+            .iter()
+            .map(|operation| (operation.key, operation.is_delete))
+            .collect();
+        for (key, is_delete) in unique {
+            if is_delete {
+                is_changed |= state.remove(&key).is_some();
+                continue;
+            }
+            is_changed = true;
+            let before = state.get(&key).copied();
+            let value = Value {
+                number: revision,
+                created: before.map_or(revision, |before| before.created),
+                modified: revision,
+                version: before.map_or(0, |before| before.version) + 1,
+            };
+            state.insert(key, value);
+        }
+        if is_changed {
+            self.states.push(state);
+        }
+        is_changed
+    }
+
+    /// What happened at a revision: keys with their values, none where they were removed.
+    pub(super) fn changes(&self, revision: u64) -> Vec<(u8, Option<Value>)> {
+        let (before, after) = (self.at(revision - 1), self.at(revision));
+        let keys: std::collections::BTreeSet<&u8> = before.keys().chain(after.keys()).collect();
+        let changed = keys
+            .into_iter()
+            .filter(|key| before.get(key) != after.get(key));
+        changed.map(|key| (*key, after.get(key).copied())).collect()
+    }
+
+    /// Likewise, as far as history still has it.
+    pub(super) fn left(&self, revision: u64) -> Vec<(u8, Option<Value>)> {
+        let mut changes = self.changes(revision);
+        changes.retain(|(_, value)| revision > self.compacted || value.is_some());
+        changes
+    }
+
+    pub(super) fn nodes(&self, revision: u64, is_wanted: impl Fn(u8) -> bool) -> Vec<StateNode> {
+        let state = self.at(revision).iter().filter(|(key, _)| is_wanted(**key));
+        state
+            .map(|(key, value)| StateNode {
+                key: name(*key).into_bytes(),
+                value: Some(value.number.to_string().into_bytes()),
+                modified: Index(value.modified),
+                created: Index(value.created),
+                version: value.version,
+                ..StateNode::default()
+            })
+            .collect()
+    }
+}
+
+pub(super) fn name(key: u8) -> String {
+    match key {
+        0..KEYS => format!("/app/k{key}"),
+        KEYS => "/app-x".to_owned(),
+        _ => "/other".to_owned(),
+    }
+}
+
+/// What the watch's own range holds; more than its scope.
+pub(super) fn is_in_range(key: u8) -> bool {
+    key <= KEYS
+}
