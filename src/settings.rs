@@ -315,8 +315,7 @@ fn duration(around: Surroundings<'_>, name: &str) -> Result<Option<Duration>, Er
     around
         .get(name)
         .map(|text| {
-            cli::parse_duration(&text)
-                .map_err(|error| Error::Usage(format!("{name}='{text}': {error}")))
+            cli::duration(&text).map_err(|error| Error::Usage(format!("{name}='{text}': {error}")))
         })
         .transpose()
 }
