@@ -143,7 +143,7 @@ complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l after-inde
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l count -d 'Stop after N events (with --stream)' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l until -d 'Wait until KEY is so: exists, absent, value=V, value!=V or value~REGEX' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l format -d 'Print records by a template: {index} {action} {key} {value} {prev} {time}' -r -f
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l on-gap -d 'What is done when events were lost; by default \'resync\' for watch --stream, else \'fail\'' -r -f -a "resync\t'Declare the gap and print the state anew'
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l on-gap -d 'What is done when events were lost; by default \'resync\' with --stream or --until, else \'fail\'' -r -f -a "resync\t'Declare the gap and print the state anew'
 diff\t'Declare the gap and print the differences'
 continue\t'Declare the gap and go on'
 fail\t'End with exit 5'"
@@ -206,7 +206,7 @@ complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l after-ind
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l to-index -d 'The last index; without it, the server\'s at the start' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l count -d 'Stop after N events' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l format -d 'Print records by a template: {index} {action} {key} {value} {prev} {time}' -r -f
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l on-gap -d 'What is done when events were lost; by default \'resync\' for watch --stream, else \'fail\'' -r -f -a "resync\t'Declare the gap and print the state anew'
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l on-gap -d 'What is done when events were lost; by default \'resync\' with --stream or --until, else \'fail\'' -r -f -a "resync\t'Declare the gap and print the state anew'
 diff\t'Declare the gap and print the differences'
 continue\t'Declare the gap and go on'
 fail\t'End with exit 5'"

@@ -164,7 +164,7 @@ pub struct Reading {
 /// Options of all watches.
 #[derive(Args, Clone, Debug)]
 pub struct Watching {
-    /// What is done when events were lost; by default 'resync' for watch --stream, else 'fail'
+    /// What is done when events were lost; by default 'resync' with --stream or --until, else 'fail'
     ///
     /// 'resync' declares the gap and prints the state anew. 'diff' prints what changed, for
     /// which it keeps all keys and values in memory. 'continue' declares the gap and goes on.

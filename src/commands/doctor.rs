@@ -81,6 +81,18 @@ pub fn run(typed: &cli::Doctor, settings: &Settings) -> Result<(), Stop> {
             advice: format!("--api {api} counts them"),
         });
     }
+    let mut known = after.iter().filter_map(|facts| facts.known.as_ref().ok());
+    let asks_who = known.any(|known| known.v2_auth == Some(true));
+    if asks_who && settings.authorization.is_none() && asked.contains(&Api::V2) {
+        findings.push(Finding {
+            weight: Weight::Advice,
+            kind: "noUser",
+            endpoint: None,
+            what: "v2 asks who one is, and no user is named: what guests may not read is not seen"
+                .to_owned(),
+            advice: "--user NAME:PASSWORD, or ETCDCTL_USER".to_owned(),
+        });
+    }
     if let Some(error) = failed {
         findings.push(Finding {
             weight: Weight::Problem,

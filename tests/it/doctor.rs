@@ -209,3 +209,29 @@ fn where_nobody_is_there_that_is_what_is_told() {
         "{output:?}"
     );
 }
+
+#[test]
+fn that_no_user_is_named_where_v2_asks_for_one_is_told() {
+    let etcd = Etcd::start(Version::V3_5);
+    let put = |path: &str, body: &str| {
+        let curl = ["-sf", "-X", "PUT", "-d", body];
+        let url = format!("{}{path}", etcd.url());
+        let output = Program::new("curl", &[&curl[..], &[&url]].concat()).run();
+        assert_eq!(output.code, 0, "{output:?}");
+    };
+    put("/v2/auth/users/root", r#"{"user":"root","password":"pw"}"#);
+    put("/v2/auth/enable", "");
+    let kinds = |options: &[&str]| -> Vec<String> {
+        let output = doctor(
+            &etcd.url(),
+            &[&["-o", "json", "--api", "v2"], options].concat(),
+        );
+        let report = report(&output);
+        let findings = report["findings"].as_array().unwrap().iter();
+        findings
+            .map(|one| one["kind"].as_str().unwrap().to_owned())
+            .collect()
+    };
+    assert!(kinds(&[]).contains(&"noUser".to_owned()));
+    assert!(!kinds(&["--user", "root:pw"]).contains(&"noUser".to_owned()));
+}
