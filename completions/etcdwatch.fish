@@ -36,15 +36,15 @@ never\t'No colours'"
 complete -c etcdwatch -n "__fish_etcdwatch_needs_command" -l connect-timeout -d 'How long a connection may take: DNS, TCP and TLS, per endpoint' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_needs_command" -l timeout -d 'How long the whole command may take; past it, exit 124' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_needs_command" -l user -d 'The user to authenticate as' -r -f
-complete -c etcdwatch -n "__fish_etcdwatch_needs_command" -l password-file -d 'A file with the password (not in this version)' -r -F
-complete -c etcdwatch -n "__fish_etcdwatch_needs_command" -l cacert -d 'Certificates of the authorities to trust (not in this version)' -r -F
-complete -c etcdwatch -n "__fish_etcdwatch_needs_command" -l cert -d 'The client\'s certificate (not in this version)' -r -F
-complete -c etcdwatch -n "__fish_etcdwatch_needs_command" -l key -d 'The key of the client\'s certificate (not in this version)' -r -F
+complete -c etcdwatch -n "__fish_etcdwatch_needs_command" -l password-file -d 'A file with the user\'s password, which only its owner may read' -r -F
+complete -c etcdwatch -n "__fish_etcdwatch_needs_command" -l cacert -d 'Certificates of the authorities to trust, instead of the system\'s' -r -F
+complete -c etcdwatch -n "__fish_etcdwatch_needs_command" -l cert -d 'The client\'s certificate, and those that lead to its authority' -r -F
+complete -c etcdwatch -n "__fish_etcdwatch_needs_command" -l key -d 'The key of the client\'s certificate; without it, it is in the certificate\'s file' -r -F
 complete -c etcdwatch -n "__fish_etcdwatch_needs_command" -l proxy -d 'An HTTP proxy' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_needs_command" -l max-event -d 'The largest event or reply that is taken' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_needs_command" -s q -l quiet -d 'No notices and no spinner on standard error; errors stay'
 complete -c etcdwatch -n "__fish_etcdwatch_needs_command" -s v -l verbose -d 'Show each request as a curl command, and each connection, on standard error'
-complete -c etcdwatch -n "__fish_etcdwatch_needs_command" -l insecure-skip-tls-verify -d 'Don\'t check the server\'s certificate (not in this version)'
+complete -c etcdwatch -n "__fish_etcdwatch_needs_command" -l insecure-skip-tls-verify -d 'Don\'t check the server\'s certificate'
 complete -c etcdwatch -n "__fish_etcdwatch_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c etcdwatch -n "__fish_etcdwatch_needs_command" -s V -l version -d 'Print version'
 complete -c etcdwatch -n "__fish_etcdwatch_needs_command" -f -a "get" -d 'Print a key\'s value, or what is in a directory'
@@ -68,10 +68,10 @@ never\t'No colours'"
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand get" -l connect-timeout -d 'How long a connection may take: DNS, TCP and TLS, per endpoint' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand get" -l timeout -d 'How long the whole command may take; past it, exit 124' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand get" -l user -d 'The user to authenticate as' -r -f
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand get" -l password-file -d 'A file with the password (not in this version)' -r -F
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand get" -l cacert -d 'Certificates of the authorities to trust (not in this version)' -r -F
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand get" -l cert -d 'The client\'s certificate (not in this version)' -r -F
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand get" -l key -d 'The key of the client\'s certificate (not in this version)' -r -F
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand get" -l password-file -d 'A file with the user\'s password, which only its owner may read' -r -F
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand get" -l cacert -d 'Certificates of the authorities to trust, instead of the system\'s' -r -F
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand get" -l cert -d 'The client\'s certificate, and those that lead to its authority' -r -F
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand get" -l key -d 'The key of the client\'s certificate; without it, it is in the certificate\'s file' -r -F
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand get" -l proxy -d 'An HTTP proxy' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand get" -l max-event -d 'The largest event or reply that is taken' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand get" -s r -l recursive -d 'Print all below a directory, as key TAB value'
@@ -80,7 +80,7 @@ complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand get" -l quorum -d 'R
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand get" -l prefix -d 'Print all that begins with KEY, as key TAB value (v3)'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand get" -s q -l quiet -d 'No notices and no spinner on standard error; errors stay'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand get" -s v -l verbose -d 'Show each request as a curl command, and each connection, on standard error'
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand get" -l insecure-skip-tls-verify -d 'Don\'t check the server\'s certificate (not in this version)'
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand get" -l insecure-skip-tls-verify -d 'Don\'t check the server\'s certificate'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand get" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand set" -l ttl -d 'How long the key lives: whole seconds, or a duration such as 90s or 5m' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand set" -l prev-value -d 'Only if the value is V; may be empty' -r -f
@@ -97,10 +97,10 @@ never\t'No colours'"
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand set" -l connect-timeout -d 'How long a connection may take: DNS, TCP and TLS, per endpoint' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand set" -l timeout -d 'How long the whole command may take; past it, exit 124' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand set" -l user -d 'The user to authenticate as' -r -f
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand set" -l password-file -d 'A file with the password (not in this version)' -r -F
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand set" -l cacert -d 'Certificates of the authorities to trust (not in this version)' -r -F
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand set" -l cert -d 'The client\'s certificate (not in this version)' -r -F
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand set" -l key -d 'The key of the client\'s certificate (not in this version)' -r -F
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand set" -l password-file -d 'A file with the user\'s password, which only its owner may read' -r -F
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand set" -l cacert -d 'Certificates of the authorities to trust, instead of the system\'s' -r -F
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand set" -l cert -d 'The client\'s certificate, and those that lead to its authority' -r -F
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand set" -l key -d 'The key of the client\'s certificate; without it, it is in the certificate\'s file' -r -F
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand set" -l proxy -d 'An HTTP proxy' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand set" -l max-event -d 'The largest event or reply that is taken' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand set" -l dir -d 'Make a directory (v2)'
@@ -109,7 +109,7 @@ complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand set" -l update -d 'O
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand set" -l in-order -d 'Write under KEY, to a new name that etcd chooses, each later than the one before (v2)'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand set" -s q -l quiet -d 'No notices and no spinner on standard error; errors stay'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand set" -s v -l verbose -d 'Show each request as a curl command, and each connection, on standard error'
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand set" -l insecure-skip-tls-verify -d 'Don\'t check the server\'s certificate (not in this version)'
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand set" -l insecure-skip-tls-verify -d 'Don\'t check the server\'s certificate'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand set" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand rm" -l prev-value -d 'Only if the value is V; may be empty' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand rm" -l prev-index -d 'Only if the last change was at index N' -r -f
@@ -125,10 +125,10 @@ never\t'No colours'"
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand rm" -l connect-timeout -d 'How long a connection may take: DNS, TCP and TLS, per endpoint' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand rm" -l timeout -d 'How long the whole command may take; past it, exit 124' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand rm" -l user -d 'The user to authenticate as' -r -f
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand rm" -l password-file -d 'A file with the password (not in this version)' -r -F
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand rm" -l cacert -d 'Certificates of the authorities to trust (not in this version)' -r -F
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand rm" -l cert -d 'The client\'s certificate (not in this version)' -r -F
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand rm" -l key -d 'The key of the client\'s certificate (not in this version)' -r -F
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand rm" -l password-file -d 'A file with the user\'s password, which only its owner may read' -r -F
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand rm" -l cacert -d 'Certificates of the authorities to trust, instead of the system\'s' -r -F
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand rm" -l cert -d 'The client\'s certificate, and those that lead to its authority' -r -F
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand rm" -l key -d 'The key of the client\'s certificate; without it, it is in the certificate\'s file' -r -F
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand rm" -l proxy -d 'An HTTP proxy' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand rm" -l max-event -d 'The largest event or reply that is taken' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand rm" -s r -l recursive -d 'Remove a directory with all below it'
@@ -136,7 +136,7 @@ complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand rm" -l dir -d 'Remov
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand rm" -l prefix -d 'Remove all that begins with KEY (v3)'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand rm" -s q -l quiet -d 'No notices and no spinner on standard error; errors stay'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand rm" -s v -l verbose -d 'Show each request as a curl command, and each connection, on standard error'
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand rm" -l insecure-skip-tls-verify -d 'Don\'t check the server\'s certificate (not in this version)'
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand rm" -l insecure-skip-tls-verify -d 'Don\'t check the server\'s certificate'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand rm" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l from-index -d 'Begin with the first event at or after index N, from history if it is there' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l after-index -d 'The same as --from-index M+1' -r -f
@@ -180,10 +180,10 @@ never\t'No colours'"
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l connect-timeout -d 'How long a connection may take: DNS, TCP and TLS, per endpoint' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l timeout -d 'How long the whole command may take; past it, exit 124' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l user -d 'The user to authenticate as' -r -f
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l password-file -d 'A file with the password (not in this version)' -r -F
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l cacert -d 'Certificates of the authorities to trust (not in this version)' -r -F
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l cert -d 'The client\'s certificate (not in this version)' -r -F
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l key -d 'The key of the client\'s certificate (not in this version)' -r -F
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l password-file -d 'A file with the user\'s password, which only its owner may read' -r -F
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l cacert -d 'Certificates of the authorities to trust, instead of the system\'s' -r -F
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l cert -d 'The client\'s certificate, and those that lead to its authority' -r -F
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l key -d 'The key of the client\'s certificate; without it, it is in the certificate\'s file' -r -F
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l proxy -d 'An HTTP proxy' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l max-event -d 'The largest event or reply that is taken' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -s r -l recursive -d 'Watch all below them too'
@@ -199,7 +199,7 @@ complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l status -d 
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l changed -d 'Print only where the value is another than the one before'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -s q -l quiet -d 'No notices and no spinner on standard error; errors stay'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -s v -l verbose -d 'Show each request as a curl command, and each connection, on standard error'
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l insecure-skip-tls-verify -d 'Don\'t check the server\'s certificate (not in this version)'
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l insecure-skip-tls-verify -d 'Don\'t check the server\'s certificate'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l from-index -d 'The first index, or \'oldest\' for the oldest event that the server has' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l after-index -d 'The same as --from-index M+1' -r -f
@@ -235,10 +235,10 @@ never\t'No colours'"
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l connect-timeout -d 'How long a connection may take: DNS, TCP and TLS, per endpoint' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l timeout -d 'How long the whole command may take; past it, exit 124' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l user -d 'The user to authenticate as' -r -f
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l password-file -d 'A file with the password (not in this version)' -r -F
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l cacert -d 'Certificates of the authorities to trust (not in this version)' -r -F
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l cert -d 'The client\'s certificate (not in this version)' -r -F
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l key -d 'The key of the client\'s certificate (not in this version)' -r -F
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l password-file -d 'A file with the user\'s password, which only its owner may read' -r -F
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l cacert -d 'Certificates of the authorities to trust, instead of the system\'s' -r -F
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l cert -d 'The client\'s certificate, and those that lead to its authority' -r -F
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l key -d 'The key of the client\'s certificate; without it, it is in the certificate\'s file' -r -F
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l proxy -d 'An HTTP proxy' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l max-event -d 'The largest event or reply that is taken' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -s r -l recursive -d 'Replay all below them too'
@@ -253,7 +253,7 @@ complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l status -d
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l changed -d 'Print only where the value is another than the one before'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -s q -l quiet -d 'No notices and no spinner on standard error; errors stay'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -s v -l verbose -d 'Show each request as a curl command, and each connection, on standard error'
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l insecure-skip-tls-verify -d 'Don\'t check the server\'s certificate (not in this version)'
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l insecure-skip-tls-verify -d 'Don\'t check the server\'s certificate'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand check" -l ignore -d 'Leave out keys that match; may be repeated' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand check" -l endpoints -d 'The cluster\'s endpoints, tried in order' -r -f
@@ -268,10 +268,10 @@ never\t'No colours'"
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand check" -l connect-timeout -d 'How long a connection may take: DNS, TCP and TLS, per endpoint' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand check" -l timeout -d 'How long the whole command may take; past it, exit 124' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand check" -l user -d 'The user to authenticate as' -r -f
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand check" -l password-file -d 'A file with the password (not in this version)' -r -F
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand check" -l cacert -d 'Certificates of the authorities to trust (not in this version)' -r -F
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand check" -l cert -d 'The client\'s certificate (not in this version)' -r -F
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand check" -l key -d 'The key of the client\'s certificate (not in this version)' -r -F
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand check" -l password-file -d 'A file with the user\'s password, which only its owner may read' -r -F
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand check" -l cacert -d 'Certificates of the authorities to trust, instead of the system\'s' -r -F
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand check" -l cert -d 'The client\'s certificate, and those that lead to its authority' -r -F
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand check" -l key -d 'The key of the client\'s certificate; without it, it is in the certificate\'s file' -r -F
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand check" -l proxy -d 'An HTTP proxy' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand check" -l max-event -d 'The largest event or reply that is taken' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand check" -l subset -d 'More keys may be in etcd than in the file'
@@ -279,7 +279,7 @@ complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand check" -l wait -d 'W
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand check" -l watch -d 'Go on, and print whatever comes to differ, and \'=\' what does so no longer'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand check" -s q -l quiet -d 'No notices and no spinner on standard error; errors stay'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand check" -s v -l verbose -d 'Show each request as a curl command, and each connection, on standard error'
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand check" -l insecure-skip-tls-verify -d 'Don\'t check the server\'s certificate (not in this version)'
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand check" -l insecure-skip-tls-verify -d 'Don\'t check the server\'s certificate'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand check" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand doctor" -l for -d 'For how long writes are counted' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand doctor" -l endpoints -d 'The cluster\'s endpoints, tried in order' -r -f
@@ -294,15 +294,15 @@ never\t'No colours'"
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand doctor" -l connect-timeout -d 'How long a connection may take: DNS, TCP and TLS, per endpoint' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand doctor" -l timeout -d 'How long the whole command may take; past it, exit 124' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand doctor" -l user -d 'The user to authenticate as' -r -f
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand doctor" -l password-file -d 'A file with the password (not in this version)' -r -F
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand doctor" -l cacert -d 'Certificates of the authorities to trust (not in this version)' -r -F
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand doctor" -l cert -d 'The client\'s certificate (not in this version)' -r -F
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand doctor" -l key -d 'The key of the client\'s certificate (not in this version)' -r -F
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand doctor" -l password-file -d 'A file with the user\'s password, which only its owner may read' -r -F
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand doctor" -l cacert -d 'Certificates of the authorities to trust, instead of the system\'s' -r -F
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand doctor" -l cert -d 'The client\'s certificate, and those that lead to its authority' -r -F
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand doctor" -l key -d 'The key of the client\'s certificate; without it, it is in the certificate\'s file' -r -F
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand doctor" -l proxy -d 'An HTTP proxy' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand doctor" -l max-event -d 'The largest event or reply that is taken' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand doctor" -s q -l quiet -d 'No notices and no spinner on standard error; errors stay'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand doctor" -s v -l verbose -d 'Show each request as a curl command, and each connection, on standard error'
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand doctor" -l insecure-skip-tls-verify -d 'Don\'t check the server\'s certificate (not in this version)'
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand doctor" -l insecure-skip-tls-verify -d 'Don\'t check the server\'s certificate'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand doctor" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand completions" -l endpoints -d 'The cluster\'s endpoints, tried in order' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand completions" -l api -d 'The API to use' -r -f -a "auto\t'What the server has'
@@ -316,15 +316,15 @@ never\t'No colours'"
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand completions" -l connect-timeout -d 'How long a connection may take: DNS, TCP and TLS, per endpoint' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand completions" -l timeout -d 'How long the whole command may take; past it, exit 124' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand completions" -l user -d 'The user to authenticate as' -r -f
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand completions" -l password-file -d 'A file with the password (not in this version)' -r -F
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand completions" -l cacert -d 'Certificates of the authorities to trust (not in this version)' -r -F
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand completions" -l cert -d 'The client\'s certificate (not in this version)' -r -F
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand completions" -l key -d 'The key of the client\'s certificate (not in this version)' -r -F
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand completions" -l password-file -d 'A file with the user\'s password, which only its owner may read' -r -F
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand completions" -l cacert -d 'Certificates of the authorities to trust, instead of the system\'s' -r -F
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand completions" -l cert -d 'The client\'s certificate, and those that lead to its authority' -r -F
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand completions" -l key -d 'The key of the client\'s certificate; without it, it is in the certificate\'s file' -r -F
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand completions" -l proxy -d 'An HTTP proxy' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand completions" -l max-event -d 'The largest event or reply that is taken' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand completions" -s q -l quiet -d 'No notices and no spinner on standard error; errors stay'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand completions" -s v -l verbose -d 'Show each request as a curl command, and each connection, on standard error'
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand completions" -l insecure-skip-tls-verify -d 'Don\'t check the server\'s certificate (not in this version)'
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand completions" -l insecure-skip-tls-verify -d 'Don\'t check the server\'s certificate'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand completions" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand help; and not __fish_seen_subcommand_from get set rm watch replay check doctor completions help" -f -a "get" -d 'Print a key\'s value, or what is in a directory'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand help; and not __fish_seen_subcommand_from get set rm watch replay check doctor completions help" -f -a "set" -d 'Write a value, or make a directory'

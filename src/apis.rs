@@ -1,7 +1,7 @@
 //! By which of etcd's APIs something is watched.
 
 use crate::cli;
-use crate::error::Error;
+use crate::error::{Error, describe_failure};
 use crate::http::{Http, Limits, PATIENCE};
 use crate::model::{Key, KeyError, Scope};
 use crate::protocol::v2::fault;
@@ -67,10 +67,20 @@ impl Watched {
     }
 }
 
-/// Whether v2 is on and has nothing in `scope`, while v3 has something in `other`. Where that can't
-/// be told, it is not so.
+/// Where something is that may be had by either API.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// Where it is looked for first, as far as can be told.
+    Here,
+    /// By the other.
+    Elsewhere,
+    /// It is not here, and who is named may not look there, for this reason.
+    Hidden(String),
+}
+
+/// Whether v2 is on and has nothing in `scope`, while v3 has something in `other`.
 #[must_use]
-pub fn is_elsewhere(http: &Http, endpoints: &[Endpoint], scope: &Scope, other: &Scope) -> bool {
+pub fn find(http: &Http, endpoints: &[Endpoint], scope: &Scope, other: &Scope) -> Place {
     'endpoints: for endpoint in endpoints {
         let connection = http.connection();
         for part in scope.parts() {
@@ -78,13 +88,13 @@ pub fn is_elsewhere(http: &Http, endpoints: &[Endpoint], scope: &Scope, other: &
                 .send(endpoint, &v2::read(&part.key, v2::Read::default()), LIMITS)
                 .and_then(|reply| reply.read_whole(MAX_REPLY));
             match read {
-                Ok(body) if !is_empty(&body) => return false,
+                Ok(body) if !is_empty(&body) => return Place::Here,
                 Ok(_) => {}
                 Err(Failure::Refused(refusal)) if fault::is_absent(refusal.fault.code) => {}
                 Err(Failure::Unreachable(_) | Failure::Cut(_) | Failure::Silent(_)) => {
                     continue 'endpoints;
                 }
-                Err(_) => return false,
+                Err(_) => return Place::Here,
             }
         }
         let found = connection
@@ -92,12 +102,19 @@ pub fn is_elsewhere(http: &Http, endpoints: &[Endpoint], scope: &Scope, other: &
             .and_then(|reply| reply.read_whole(MAX_REPLY))
             .and_then(|body| v3::parse_reply(&body).map_err(Failure::Malformed));
         return match found {
-            Ok(reply) => !reply.pairs.is_empty(),
+            Ok(reply) if !reply.pairs.is_empty() => Place::Elsewhere,
             // A long key, or several.
-            Err(failure) => matches!(failure, Failure::TooLong(_)),
+            Err(Failure::TooLong(_)) => Place::Elsewhere,
+            Err(Failure::Refused(refusal))
+                if refusal.fault.code == fault::UNAUTHORIZED && http.has_user() =>
+            {
+                let failure = describe_failure(&Failure::Refused(refusal));
+                Place::Hidden(format!("{} {failure}", endpoint.url()))
+            }
+            _ => Place::Here,
         };
     }
-    false
+    Place::Here
 }
 
 /// Whether it is a directory with nothing in it: the root is always there.

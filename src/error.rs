@@ -21,10 +21,10 @@ pub enum Error {
         failure: Failure,
     },
     /// A request failed at every endpoint.
-    #[error("no endpoint could be reached: {}", attempts.join("; "))]
+    #[error("no endpoint could be reached: {}", describe_attempts(attempts))]
     Unreachable {
-        /// One fragment an endpoint: which, and why.
-        attempts: Vec<String>,
+        /// The URL of each endpoint, and why.
+        attempts: Vec<(String, Failure)>,
     },
     /// A key is not there by the API that was asked for, and is by the other.
     #[error("{error}")]
@@ -128,6 +128,8 @@ impl Error {
             Self::Failed { failure, .. } => match failure {
                 Failure::Unsendable(_) => "usage",
                 Failure::Unreachable(_) => "unreachable",
+                Failure::Untrusted(_) => "untrusted",
+                Failure::CertificateRefused(_) => "certificateRefused",
                 Failure::Cut(_) | Failure::Silent(_) | Failure::Behind { .. } => "connectionLost",
                 Failure::Doubtful(_) => "memberUntrusted",
                 Failure::Compacted(_) => "compacted",
@@ -159,10 +161,21 @@ impl Error {
             .is_some_and(|fault| fault.code == fault::KEY_NOT_FOUND)
     }
 
+    /// Whether the user may not do that, or is not known.
+    #[must_use]
+    pub fn is_unauthorized(&self) -> bool {
+        self.fault()
+            .is_some_and(|fault| fault.code == fault::UNAUTHORIZED)
+    }
+
     /// What the user can do about it.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
+            Self::Unreachable { attempts } if attempts.iter().any(may_speak_tls) => {
+                "does it speak TLS? Then write https://. Name others with --endpoints or \
+                 ETCDCTL_ENDPOINTS"
+            }
             Self::Unreachable { .. } => {
                 "is etcd running there? Name others with --endpoints or ETCDCTL_ENDPOINTS"
             }
@@ -214,12 +227,19 @@ pub fn none_answered(mut attempts: Vec<(String, Failure)>) -> Error {
         let (endpoint, failure) = attempts.swap_remove(position);
         return Error::Failed { endpoint, failure };
     }
-    Error::Unreachable {
-        attempts: attempts
-            .iter()
-            .map(|(endpoint, failure)| format!("{endpoint} {}", describe_failure(failure)))
-            .collect(),
-    }
+    Error::Unreachable { attempts }
+}
+
+/// A server that speaks TLS ends a connection in which it hears nothing of it.
+fn may_speak_tls((endpoint, failure): &(String, Failure)) -> bool {
+    endpoint.starts_with("http:") && matches!(failure, Failure::Cut(_))
+}
+
+fn describe_attempts(attempts: &[(String, Failure)]) -> String {
+    let fragments = attempts
+        .iter()
+        .map(|(endpoint, failure)| format!("{endpoint} {}", describe_failure(failure)));
+    fragments.collect::<Vec<_>>().join("; ")
 }
 
 /// A failure as a fragment that follows the endpoint's name.
@@ -227,6 +247,8 @@ pub fn none_answered(mut attempts: Vec<(String, Failure)>) -> Error {
 pub fn describe_failure(failure: &Failure) -> String {
     match failure {
         Failure::Unreachable(why) => format!("could not be reached: {why}"),
+        Failure::Untrusted(distrust) => format!("is not trusted: {}", distrust.why),
+        Failure::CertificateRefused(why) => why.clone(),
         Failure::Unsendable(why) => {
             format!("can't be asked: the key or a condition is too long ({why})")
         }
@@ -289,12 +311,13 @@ fn describe_loss(gap: &Gap) -> String {
 fn failure_exit(failure: &Failure) -> Exit {
     match failure {
         Failure::Unsendable(_) => Exit::Usage,
+        Failure::Untrusted(_) => Exit::Unreachable,
         failure if failure.is_unreachable() => Exit::Unreachable,
         Failure::Refused(refusal) => match refusal.fault.code {
             fault::KEY_NOT_FOUND | fault::COMPARE_FAILED | fault::KEY_EXISTS => Exit::No,
             _ => Exit::Refused,
         },
-        Failure::ApiOff { .. } => Exit::Refused,
+        Failure::ApiOff { .. } | Failure::CertificateRefused(_) => Exit::Refused,
         _ => Exit::NotEtcd,
     }
 }
@@ -310,6 +333,10 @@ fn failure_hint(failure: &Failure) -> Option<String> {
              --enable-grpc-gateway=false"
         }
         Failure::NotEtcd(_) => "check the endpoint: the client port of etcd is usually 2379",
+        Failure::Untrusted(distrust) => distrust.advice,
+        Failure::CertificateRefused(_) => {
+            "name a certificate that is known there: --cert and --key"
+        }
         Failure::TooLong(_) => "raise the limit with --max-event",
         Failure::Refused(refusal) => match (refusal.fault.code, refusal.head.status) {
             (fault::NOT_A_FILE, _) => {
@@ -318,7 +345,7 @@ fn failure_hint(failure: &Failure) -> Option<String> {
             }
             (fault::NOT_A_DIRECTORY, _) => "a key on the way to it holds a value",
             (fault::DIRECTORY_NOT_EMPTY, _) => "remove it with all below it by 'rm -r'",
-            (fault::UNAUTHORIZED, _) | (_, 401) => "name a user with --user NAME:PASSWORD",
+            (fault::UNAUTHORIZED, _) | (_, 401) => "name a user who may do that: --user NAME",
             (fault::RAFT_INTERNAL | fault::LEADER_ELECT, _) | (_, 503) => {
                 "the cluster has no leader or no quorum for now"
             }

@@ -20,7 +20,7 @@ use crate::exit::Exit;
 use crate::http::Log;
 use crate::print::progress::Progress;
 use crate::print::{escape, json};
-use crate::settings::Settings;
+use crate::settings::{Settings, Warning};
 use crate::signal;
 
 /// How often it is looked whether the reader of standard output is still there, while nothing
@@ -107,7 +107,7 @@ impl<T: Send + 'static> Inbox<T> {
             what: "signals".to_owned(),
             source,
         })?;
-        Ok(Self {
+        let inbox = Self {
             messages,
             sender,
             deadline,
@@ -123,7 +123,11 @@ impl<T: Send + 'static> Inbox<T> {
                 quiet: settings.quiet,
                 stderr_is_terminal: settings.stderr_is_terminal,
             },
-        })
+        };
+        for warning in &settings.warnings {
+            inbox.screen.warn(warning);
+        }
+        Ok(inbox)
     }
 
     /// Heeds who reads the output, in a run that may be long: it ends when nobody reads any
@@ -351,9 +355,19 @@ impl Screen {
 
     /// Tells a person something, unless `--quiet`.
     pub fn notice(&self, kind: &str, message: &str) {
-        if self.quiet {
-            return;
+        if !self.quiet {
+            self.tell(kind, message);
         }
+    }
+
+    /// Tells a person of what was asked for; of what is dangerous, also with `--quiet`.
+    fn warn(&self, warning: &Warning) {
+        if warning.always || !self.quiet {
+            self.tell(warning.kind, &warning.text);
+        }
+    }
+
+    fn tell(&self, kind: &str, message: &str) {
         if self.is_json {
             let notice = json::notice(kind, message).to_string();
             let mut line = String::new();

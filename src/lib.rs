@@ -40,6 +40,7 @@ pub mod http;
 pub mod inbox;
 pub mod model;
 pub mod print;
+pub mod prompt;
 pub mod protocol;
 pub mod settings;
 pub mod show;

@@ -7,12 +7,12 @@ use std::collections::VecDeque;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::apis;
+use crate::apis::{self, Place};
 use crate::doctor::facts::Facts;
 use crate::error::{Error, describe_failure, none_answered};
 use crate::http::Http;
 use crate::inbox::{Inbox, Stop};
-use crate::model::{Api, Scope};
+use crate::model::Scope;
 use crate::protocol::v2;
 use crate::settings::Settings;
 use crate::watch::driver::{self, Means, Report};
@@ -90,8 +90,8 @@ pub trait Viewer {
 pub enum Arrival {
     /// Something of the watch of this API's place.
     Report(usize, Report),
-    /// Whether it is another API that holds what is watched.
-    Checked(bool),
+    /// By which API what is watched is to be had.
+    Found(Place),
     /// The command of that number has ended.
     Child(u64),
     /// What the endpoints say of themselves.
@@ -157,20 +157,15 @@ impl Run<'_> {
         inbox: &mut Inbox<Arrival>,
     ) -> Result<Ended, Stop> {
         let scope = plan.scope.clone();
-        if scope.api() == Api::V3 && self.settings.authorization.is_some() {
-            let why = "with v3 a user is not supported in this version";
-            return Err(Error::Usage(why.to_owned()).into());
-        }
         let place = usize::from(other.is_none());
         let running = self.start(plan, inbox, place);
-        let other = other.filter(|_| self.settings.authorization.is_none());
         if let Some(other) = other {
             let (deliver, http) = (inbox.delivery(), self.http.clone());
             let (endpoints, other) = (self.settings.endpoints.clone(), other.clone());
             let scope = scope.clone();
             thread::spawn(move || {
-                let is_elsewhere = apis::is_elsewhere(&http, &endpoints, &scope, &other);
-                deliver(Arrival::Checked(is_elsewhere))
+                let place = apis::find(&http, &endpoints, &scope, &other);
+                deliver(Arrival::Found(place))
             });
         }
         self.viewer.begin(&scope);
@@ -202,7 +197,7 @@ impl Run<'_> {
                         }
                     }
                 },
-                Some(Arrival::Checked(true)) if waiting.is_some() => {
+                Some(Arrival::Found(Place::Elsewhere)) if waiting.is_some() => {
                     let notice = format!(
                         "v2 has nothing at {}: v3 is watched instead; --api v3 says so at once",
                         scope.name()
@@ -210,7 +205,13 @@ impl Run<'_> {
                     inbox.screen.notice("api", &notice);
                     return Ok(Ended::Elsewhere);
                 }
-                Some(Arrival::Checked(_)) => {
+                Some(Arrival::Found(place)) => {
+                    if let Place::Hidden(why) = place {
+                        let name = scope.name();
+                        let notice =
+                            format!("v2 has nothing at {name}, and v3 can't be asked: {why}");
+                        inbox.screen.notice("api", &notice);
+                    }
                     for report in waiting.take().into_iter().flatten() {
                         if let Some(ended) = self.take(report, has_other, inbox)? {
                             return Ok(ended);
@@ -334,6 +335,12 @@ impl Run<'_> {
                      where history stays silent for 2s, it is taken for empty",
                     url(self.settings, *endpoint)
                 ),
+            ),
+            Notice::Unproven => (
+                "unproven",
+                "this user may not read the whole store, by which it would be proven that nothing \
+                 is left to be told: where history stays silent for 2s, it is taken for that"
+                    .to_owned(),
             ),
             Notice::OtherCluster { endpoint } => (
                 "otherCluster",

@@ -45,14 +45,21 @@ const OUTSIDE: [&str; 13] = [
 ];
 
 /// Each of these is used behind one door.
-const DOORS: [(&str, &[&str]); 9] = [
+const DOORS: [(&str, &[&str]); 11] = [
+    ("rustls::", &["src/http/tls.rs", "src/http/trust.rs"]),
+    ("webpki::", &["src/http/tls.rs", "src/http/trust.rs"]),
     ("jiff::", &["src/print/clock.rs"]),
     ("globset::", &["src/filter.rs"]),
     ("similar::", &["src/print/difference.rs"]),
     ("saphyr_parser::", &["src/desired/yaml.rs"]),
     (
         "ureq::",
-        &["src/http/mod.rs", "src/http/socket.rs", "src/settings.rs"],
+        &[
+            "src/http/mod.rs",
+            "src/http/socket.rs",
+            "src/http/tls.rs",
+            "src/settings/endpoint.rs",
+        ],
     ),
     ("signal_hook", &["src/signal.rs"]),
     (

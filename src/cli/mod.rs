@@ -123,28 +123,39 @@ pub struct Global {
 
     /// The user to authenticate as
     ///
-    /// A password on the command line can be seen by other users of the machine; the
-    /// environment can't. [env: ETCDCTL_USER, or ETCDCTL_USERNAME and ETCDCTL_PASSWORD]
-    #[arg(long, global = true, value_hint = ValueHint::Other, value_name = "NAME:PASSWORD")]
+    /// Without a password it is taken from --password-file or ETCDCTL_PASSWORD, or asked for on
+    /// the terminal. One on the command line can be seen by other users of the machine.
+    /// [env: ETCDCTL_USER, or ETCDCTL_USERNAME and ETCDCTL_PASSWORD]
+    #[arg(long, global = true, value_hint = ValueHint::Other, value_name = "NAME[:PASSWORD]")]
     pub user: Option<String>,
 
-    /// A file with the password (not in this version)
-    #[arg(long, global = true, value_name = "FILE")]
+    /// A file with the user's password, which only its owner may read
+    #[arg(long, global = true, value_hint = ValueHint::FilePath, value_name = "FILE")]
     pub password_file: Option<PathBuf>,
 
-    /// Certificates of the authorities to trust (not in this version)
-    #[arg(long, global = true, value_name = "FILE")]
+    /// Certificates of the authorities to trust, instead of the system's
+    ///
+    /// In PEM, as are the next two. With any of them, an endpoint without a scheme is https://.
+    /// Files that are replaced are read again. [env: ETCDCTL_CACERT, or ETCDCTL_CA_FILE]
+    #[arg(long, global = true, value_hint = ValueHint::FilePath, value_name = "FILE")]
     pub cacert: Option<PathBuf>,
 
-    /// The client's certificate (not in this version)
-    #[arg(long, global = true, value_name = "FILE")]
+    /// The client's certificate, and those that lead to its authority
+    ///
+    /// [env: ETCDCTL_CERT, or ETCDCTL_CERT_FILE]
+    #[arg(long, global = true, value_hint = ValueHint::FilePath, value_name = "FILE")]
     pub cert: Option<PathBuf>,
 
-    /// The key of the client's certificate (not in this version)
-    #[arg(id = "client-key", long = "key", global = true, value_name = "FILE")]
+    /// The key of the client's certificate; without it, it is in the certificate's file
+    ///
+    /// [env: ETCDCTL_KEY, or ETCDCTL_KEY_FILE]
+    #[arg(id = "client-key", long = "key", global = true, value_hint = ValueHint::FilePath, value_name = "FILE")]
     pub client_key: Option<PathBuf>,
 
-    /// Don't check the server's certificate (not in this version)
+    /// Don't check the server's certificate
+    ///
+    /// Whoever is in between can read and change everything; it is told every time.
+    /// [env: ETCDCTL_INSECURE_SKIP_TLS_VERIFY]
     #[arg(long, global = true)]
     pub insecure_skip_tls_verify: bool,
 

@@ -81,17 +81,8 @@ pub fn run(typed: &cli::Doctor, settings: &Settings) -> Result<(), Stop> {
             advice: format!("--api {api} counts them"),
         });
     }
-    let mut known = after.iter().filter_map(|facts| facts.known.as_ref().ok());
-    let asks_who = known.any(|known| known.v2_auth == Some(true));
-    if asks_who && settings.authorization.is_none() && asked.contains(&Api::V2) {
-        findings.push(Finding {
-            weight: Weight::Advice,
-            kind: "noUser",
-            endpoint: None,
-            what: "v2 asks who one is, and no user is named: what guests may not read is not seen"
-                .to_owned(),
-            advice: "--user NAME:PASSWORD, or ETCDCTL_USER".to_owned(),
-        });
+    if settings.credentials.is_none() {
+        findings.extend(who_is_asked_for(&after, asked));
     }
     if let Some(error) = failed {
         findings.push(Finding {
@@ -110,7 +101,8 @@ pub fn run(typed: &cli::Doctor, settings: &Settings) -> Result<(), Stop> {
         writes: sampler.writes,
         counted: sampler.counted,
         busiest: sampler.busiest(),
-        user: settings.authorization.as_ref().map(|one| one.user.clone()),
+        user: settings.credentials.as_ref().map(|one| one.user.clone()),
+        connections: connections(settings),
         findings,
     };
     inbox.screen.clear();
@@ -128,6 +120,51 @@ pub fn run(typed: &cli::Doctor, settings: &Settings) -> Result<(), Stop> {
     } else {
         Err(Stop::Quiet(Exit::No))
     }
+}
+
+/// That nobody is named, where an API asks who one is.
+fn who_is_asked_for(facts: &[Facts], asked: &[Api]) -> Vec<Finding> {
+    let known = || facts.iter().filter_map(|facts| facts.known.as_ref().ok());
+    let asks = |api| match api {
+        Api::V2 => known().any(|known| known.v2_auth == Some(true)),
+        Api::V3 => known().any(|known| known.v3_auth == Some(true)),
+    };
+    let finding = |api: &Api| Finding {
+        weight: Weight::Advice,
+        kind: "noUser",
+        endpoint: None,
+        what: format!(
+            "{} asks who one is, and no user is named: {}",
+            api.name(),
+            match api {
+                Api::V2 => "what guests may not read is not seen",
+                Api::V3 => "nothing can be read",
+            }
+        ),
+        advice: "--user NAME, or ETCDCTL_USER".to_owned(),
+    };
+    let asked = asked.iter().filter(|api| asks(**api));
+    asked.map(finding).collect()
+}
+
+/// How the endpoints are spoken to.
+fn connections(settings: &Settings) -> String {
+    let encrypted = settings.endpoints.iter().filter(|one| one.is_encrypted());
+    let by = match encrypted.count() {
+        0 => return "in the clear".to_owned(),
+        count if count == settings.endpoints.len() => "by TLS",
+        _ => "some by TLS",
+    };
+    let checked = if settings.tls.is_unverified {
+        ", certificates not checked"
+    } else {
+        ""
+    };
+    let shown = settings.tls.certificate.as_ref().map_or_else(
+        || ", no certificate of its own".to_owned(),
+        |file| format!(", with the certificate {}", file.path.display()),
+    );
+    format!("{by}{checked}{shown}")
 }
 
 fn ask(inbox: &mut Inbox<Arrival>, http: &Http, settings: &Settings) -> Result<Vec<Facts>, Stop> {

@@ -73,7 +73,7 @@ impl Client {
             },
             max_reply: settings.max_event,
             api: settings.api,
-            has_user: settings.authorization.is_some(),
+            has_user: settings.credentials.is_some(),
             notices: Arc::default(),
             writing: Arc::default(),
         }
@@ -138,12 +138,14 @@ impl Client {
             cli::Api::V3 => self.by_v3("--api v3", v3),
             cli::Api::Auto => match v2() {
                 Err(error) if error.is_api_off() => self.by_v3("v2 is off", v3),
-                Err(error) if error.is_not_found() && !self.has_user => {
+                Err(error) if error.is_not_found() => {
                     let answer = v3();
                     let is_silent = |answer: &Error| match answer.exit() {
                         Exit::No => answer.is_not_found(),
                         // It may have been carried out.
                         Exit::Unknown => false,
+                        // Whoever names a user is to know that the password is wrong.
+                        Exit::Refused => !(self.has_user && answer.is_unauthorized()),
                         _ => true,
                     };
                     if answer.as_ref().is_err_and(is_silent) {
@@ -169,17 +171,13 @@ impl Client {
         if self.api == cli::Api::V2 {
             return Err(Error::Usage(format!("{asked} needs --api v3")));
         }
-        if self.has_user {
-            let why = format!("{asked}: with v3 a user is not supported in this version");
-            return Err(Error::Usage(why));
-        }
         work()
     }
 
     /// What is told of a key that is not there: where the API was named, whether the other has it.
     #[must_use]
     pub fn look_elsewhere(&self, key: &str, error: Error) -> Error {
-        if !error.is_not_found() || self.has_user {
+        if !error.is_not_found() {
             return error;
         }
         let found = match self.api {
@@ -207,7 +205,7 @@ impl Client {
         v2: impl FnOnce() -> Result<T, Error>,
         v3: impl FnOnce() -> Result<T, Error>,
     ) -> Result<T, Error> {
-        if self.api != cli::Api::Auto || self.has_user {
+        if self.api != cli::Api::Auto {
             return self.by_either(v2, v3);
         }
         match self.read_by_v2(key) {

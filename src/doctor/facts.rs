@@ -80,6 +80,8 @@ pub struct Known {
     pub quorum: Result<Duration, String>,
     /// Whether v2 asks who one is, where that is known.
     pub v2_auth: Option<bool>,
+    /// Whether v3 does.
+    pub v3_auth: Option<bool>,
 }
 
 /// An endpoint, and what is known of it.
@@ -139,6 +141,7 @@ fn ask(http: &Http, endpoint: &Endpoint) -> Result<Known, String> {
             .and_then(|(_, body)| member::parse_auth(&body)),
         _ => None,
     };
+    let v3_auth = v3.side().and_then(|_| asked.v3_auth());
     Ok(Known {
         version,
         // The first one is the connection's, too.
@@ -147,6 +150,7 @@ fn ask(http: &Http, endpoint: &Endpoint) -> Result<Known, String> {
         v3,
         quorum: quorum.map(|()| took),
         v2_auth,
+        v3_auth,
     })
 }
 
@@ -209,6 +213,14 @@ impl Asked<'_> {
             },
             Err(Failure::ApiOff { .. }) => Api::Off,
             Err(failure) => Api::Failed(describe_failure(&failure)),
+        }
+    }
+
+    /// Whether v3 asks who one is: where it does not, it says so to whoever tells, even nobody.
+    fn v3_auth(&self) -> Option<bool> {
+        match self.read(&v3::authenticate("", ""), LIMITS) {
+            Err(Failure::Refused(refusal)) => Some(!v3::fault::is_auth_off(&refusal.fault)),
+            _ => None,
         }
     }
 

@@ -301,6 +301,7 @@ mod tests {
                 v3,
                 quorum: Ok(Duration::from_millis(2)),
                 v2_auth: Some(false),
+                v3_auth: Some(false),
             }),
         }
     }

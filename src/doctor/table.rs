@@ -34,6 +34,8 @@ pub struct Report {
     pub counted: Option<model::Api>,
     /// Whose name is used; none where nobody's is.
     pub user: Option<String>,
+    /// How the endpoints are spoken to: in the clear or by TLS, and as whom.
+    pub connections: String,
     /// What is wrong.
     pub findings: Vec<Finding>,
 }
@@ -100,8 +102,9 @@ pub fn text(report: &Report, is_colored: bool) -> String {
     let user = report.user.as_ref().map_or("nobody", String::as_str);
     let _ = writeln!(
         out,
-        "identity  {}; no TLS in this version",
-        escape::message(user)
+        "identity  {}; {}",
+        escape::message(user),
+        escape::message(&report.connections)
     );
     let counted = report
         .counted
@@ -250,6 +253,7 @@ pub fn record(report: &Report) -> Value {
         "countedBy": report.counted.map(model::Api::name),
         "busiest": busiest,
         "user": report.user,
+        "connections": report.connections,
         "tls": false,
         "findings": findings,
     })
@@ -275,5 +279,6 @@ fn of_known(report: &Report, facts: &Facts, known: &Known) -> Value {
         "quorumError": known.quorum.as_ref().err(),
         "roundTripSeconds": known.round_trip.as_secs_f64(),
         "v2Authentication": known.v2_auth,
+        "v3Authentication": known.v3_auth,
     })
 }

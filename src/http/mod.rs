@@ -6,8 +6,12 @@
 //! ureq reads `HTTP_PROXY` even for 127.0.0.1, follows redirects and turns statuses into
 //! errors unless told otherwise; here it is told otherwise.
 
+mod curl;
 mod socket;
 mod spaced;
+mod tls;
+mod tokens;
+mod trust;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -19,17 +23,20 @@ use std::time::Duration;
 
 use ureq::SendBody;
 use ureq::config::Config;
-use ureq::http::HeaderMap;
+use ureq::http::{HeaderMap, HeaderValue};
 use ureq::unversioned::transport::{ConnectProxyConnector, Connector};
 
 use self::socket::{Addresses, Ready, Socket, Tcp};
 use self::spaced::Spaced;
+use self::tls::Tls;
+use self::tokens::Tokens;
+use self::trust::Trust;
 use crate::error::{Error, describe_failure};
 use crate::model::Index;
 use crate::protocol::v2::fault;
 use crate::protocol::{Api, Head, Refusal, Request};
-use crate::protocol::{member, v3};
-use crate::settings::{Endpoint, Settings, without_password};
+use crate::protocol::{member, v2, v3};
+use crate::settings::{Credentials, Endpoint, Secret, Settings, without_password};
 use crate::watch::Failure;
 
 /// A head is never longer than this.
@@ -46,6 +53,17 @@ const NEEDS_LEADER: (&str, &str) = ("Grpc-Metadata-hasleader", "true");
 
 /// These have the gateway under [`v3::BETA_ROOT`].
 const BETA_VERSION: &str = "3.3.";
+
+pub use self::tokens::Pass;
+
+/// For what needs a majority.
+pub const AGREED: Limits = Limits {
+    head: Some(QUORUM_PATIENCE),
+    idle: Some(PATIENCE),
+};
+
+/// A token is never longer: one of JWT has a signature in it.
+const MAX_TOKEN: usize = 64 * 1024;
 
 /// Where lines for `--verbose` go.
 pub type Log = Arc<dyn Fn(String) + Send + Sync>;
@@ -71,7 +89,10 @@ impl Limits {
 #[derive(Clone)]
 pub struct Http {
     config: Config,
-    authorization: Option<(String, String)>,
+    credentials: Option<Credentials>,
+    tokens: Arc<Tokens>,
+    /// None where no endpoint speaks TLS.
+    trust: Option<Arc<Trust>>,
     /// As it may be shown.
     proxy: Option<String>,
     /// The largest body of an error: etcd repeats values in it.
@@ -108,6 +129,9 @@ impl Http {
                 })
             })
             .transpose()?;
+        // The authorities of the system take a while to read: for nothing where nobody asks.
+        let has_tls = settings.endpoints.iter().any(Endpoint::is_encrypted);
+        let trust = has_tls.then(|| Trust::load(&settings.tls)).transpose()?;
         let config = Config::builder()
             .proxy(proxy)
             .http_status_as_error(false)
@@ -123,15 +147,20 @@ impl Http {
             .build();
         Ok(Self {
             config,
-            authorization: settings
-                .authorization
-                .as_ref()
-                .map(|known| (known.user.clone(), known.header().to_owned())),
+            credentials: settings.credentials.clone(),
+            tokens: Arc::default(),
+            trust: trust.map(Arc::new),
             proxy: settings.proxy.as_deref().map(without_password),
             max_error: settings.max_event as u64,
             is_beta: Arc::default(),
             log,
         })
+    }
+
+    /// Whether somebody is named.
+    #[must_use]
+    pub fn has_user(&self) -> bool {
+        self.credentials.is_some()
     }
 
     /// A connection that is not open yet.
@@ -142,6 +171,10 @@ impl Http {
             .chain(ConnectProxyConnector::default())
             .chain(Tcp {
                 socket: Arc::clone(&socket),
+            })
+            .chain(Tls {
+                socket: Arc::clone(&socket),
+                trust: self.trust.clone(),
             })
             .chain(Ready {
                 socket: Arc::clone(&socket),
@@ -176,8 +209,6 @@ impl Connection {
         request: &Request,
         limits: Limits,
     ) -> Result<Reply, Failure> {
-        self.socket.sent.store(false, Ordering::Relaxed);
-        self.log(|| self.render_curl(endpoint, request));
         let mut answer = self.attempt(endpoint, request, limits);
         if let Err(Failure::ApiOff {
             api: Api::V3,
@@ -186,7 +217,6 @@ impl Connection {
         {
             let is_beta = version.starts_with(BETA_VERSION);
             if self.http.is_beta.swap(is_beta, Ordering::Relaxed) != is_beta {
-                self.log(|| self.render_curl(endpoint, request));
                 answer = self.attempt(endpoint, request, limits);
             }
         }
@@ -202,10 +232,92 @@ impl Connection {
         request: &Request,
         limits: Limits,
     ) -> Result<Reply, Failure> {
-        match self.exchange(endpoint, request, limits)? {
+        self.socket.sent.store(false, Ordering::Relaxed);
+        let pass = self.pass(endpoint, request)?;
+        let answer = self.ask(endpoint, request, pass.as_ref(), limits);
+        match (answer, pass) {
+            (Err(Failure::Refused(refusal)), Some(pass))
+                if v3::fault::is_about_token(&refusal.fault) =>
+            {
+                // It has expired, or the server was started again: nothing was done.
+                self.http.tokens.forget(&pass);
+                let pass = self.pass(endpoint, request)?;
+                self.ask(endpoint, request, pass.as_ref(), limits)
+            }
+            (answer, _) => answer,
+        }
+    }
+
+    /// By what v3 knows the user in a request; none where it is none of v3 or nobody is named.
+    fn pass(&self, endpoint: &Endpoint, request: &Request) -> Result<Option<Pass>, Failure> {
+        let by_v3 = request.target.starts_with(v3::ROOT);
+        let Some(credentials) = self.http.credentials.as_ref().filter(|_| by_v3) else {
+            return Ok(None);
+        };
+        let socket = &self.socket;
+        socket.is_for_token.store(true, Ordering::Relaxed);
+        let pass = self
+            .http
+            .tokens
+            .get(|| self.authenticate(endpoint, credentials));
+        socket.sent.store(false, Ordering::Relaxed);
+        socket.is_for_token.store(false, Ordering::Relaxed);
+        pass.map(Some)
+    }
+
+    /// Asks for a token.
+    fn authenticate(
+        &self,
+        endpoint: &Endpoint,
+        credentials: &Credentials,
+    ) -> Result<Pass, Failure> {
+        let user = &credentials.user;
+        let request = v3::authenticate(user, credentials.password.reveal());
+        self.log(|| self.render_curl(endpoint, &v3::authenticate(user, "PASSWORD"), None));
+        let answer = self
+            .answer(endpoint, &request, None, AGREED)
+            .and_then(|reply| reply.read_whole(MAX_TOKEN));
+        match answer {
+            Ok(body) => {
+                let token = v3::parse_token(&body).map_err(Failure::Malformed)?;
+                Ok(Pass::Token(Arc::new(Secret::new(token))))
+            }
+            Err(Failure::Refused(refusal)) if v3::fault::is_auth_off(&refusal.fault) => {
+                Ok(Pass::NotNeeded)
+            }
+            Err(failure) => Err(failure),
+        }
+    }
+
+    fn ask(
+        &self,
+        endpoint: &Endpoint,
+        request: &Request,
+        pass: Option<&Pass>,
+        limits: Limits,
+    ) -> Result<Reply, Failure> {
+        self.log(|| self.render_curl(endpoint, request, pass));
+        self.answer(endpoint, request, pass, limits)
+    }
+
+    fn answer(
+        &self,
+        endpoint: &Endpoint,
+        request: &Request,
+        pass: Option<&Pass>,
+        limits: Limits,
+    ) -> Result<Reply, Failure> {
+        match self.exchange(endpoint, request, pass, limits)? {
             reply if (200..300).contains(&reply.head.status) => Ok(reply),
             reply => Err(self.refusal(endpoint, request, reply)),
         }
+    }
+
+    /// Forgets the pass that a request was sent with, since it was refused in the reply; whether
+    /// there was one.
+    #[must_use]
+    pub fn forget(&self, pass: Option<&Pass>) -> bool {
+        pass.inspect(|pass| self.http.tokens.forget(pass)).is_some()
     }
 
     /// Path and query as this server has them.
@@ -221,7 +333,8 @@ impl Connection {
     /// Whether anything of the last request was sent.
     #[must_use]
     pub fn has_sent(&self) -> bool {
-        self.socket.sent.load(Ordering::Relaxed)
+        let is_for_token = self.socket.is_for_token.load(Ordering::Relaxed);
+        !is_for_token && self.socket.sent.load(Ordering::Relaxed)
     }
 
     /// Tells the server that nothing more comes from here.
@@ -246,13 +359,17 @@ impl Connection {
         &self,
         endpoint: &Endpoint,
         request: &Request,
+        pass: Option<&Pass>,
         limits: Limits,
     ) -> Result<Reply, Failure> {
         let mut builder = ureq::http::Request::builder()
             .method(request.method.name())
             .uri(format!("{}{}", endpoint.url(), self.target(request)));
-        if let Some((_, header)) = &self.http.authorization {
-            builder = builder.header("authorization", header);
+        if let Some(secret) = self.authorization(request, pass) {
+            let mut value = HeaderValue::from_str(secret.reveal())
+                .map_err(|_| Failure::NotEtcd("its token can't be sent".to_owned()))?;
+            value.set_sensitive(true);
+            builder = builder.header("authorization", value);
         }
         if let Some(body) = &request.body {
             builder = builder.header("content-type", body.content_type());
@@ -272,18 +389,34 @@ impl Connection {
             let request = builder.body(()).map_err(unusable)?;
             self.agent.run(self.limited(request, limits))
         };
-        let reply = reply.map_err(|error| self.failure(&error))?;
+        let reply = reply.map_err(|error| self.failure(endpoint, &error))?;
         let head = read_head(reply.status().as_u16(), reply.headers());
         self.log(|| match head.index {
             Some(index) => format!("< {} index {index} from {}", head.status, endpoint.url()),
             None => format!("< {} from {}", head.status, endpoint.url()),
         });
-        let location = header(reply.headers(), "location").map(str::to_owned);
+        let location = reply.headers().get("location");
+        let location = location.map(|to| String::from_utf8_lossy(to.as_bytes()).into_owned());
         Ok(Reply {
             head,
             location,
+            pass: pass.cloned(),
             body: reply.into_body(),
         })
+    }
+
+    /// What a request tells of the user.
+    fn authorization(&self, request: &Request, pass: Option<&Pass>) -> Option<Secret> {
+        match pass {
+            Some(Pass::Token(token)) => Some(Secret::clone(token)),
+            Some(Pass::NotNeeded) => None,
+            // Only what is of v2 asks in this way.
+            None => {
+                let credentials = self.http.credentials.as_ref()?;
+                let by_v2 = request.target.starts_with(v2::ROOT);
+                by_v2.then(|| credentials.basic())
+            }
+        }
     }
 
     fn limited<B: ureq::AsSendBody>(
@@ -298,9 +431,24 @@ impl Connection {
             .build()
     }
 
-    fn failure(&self, error: &ureq::Error) -> Failure {
-        if !self.has_sent() {
-            let why = render_error(error);
+    fn failure(&self, endpoint: &Endpoint, error: &ureq::Error) -> Failure {
+        let trust = self.http.trust.as_ref().filter(|_| endpoint.is_encrypted());
+        if let (Some(trust), ureq::Error::Io(error)) = (trust, error) {
+            let told = tls::of_tls(error).and_then(|error| tls::explain(error, trust));
+            if let Some(failure) = told {
+                return failure;
+            }
+            if trust.lacks_certificate() {
+                return Failure::CertificateRefused(tls::ASKS.to_owned());
+            }
+        }
+        if !self.socket.sent.load(Ordering::Relaxed) {
+            let why = match error {
+                ureq::Error::Io(error) if trust.is_some() && is_broken(error) => {
+                    "it ended the connection: does it speak TLS?".to_owned()
+                }
+                error => render_error(error),
+            };
             return Failure::Unreachable(match &self.http.proxy {
                 Some(proxy) => format!("by the proxy {proxy}: {why}"),
                 None => why,
@@ -319,12 +467,14 @@ impl Connection {
             mut head,
             location,
             body,
+            ..
         } = reply;
         let status = head.status;
-        if let Some(location) = location.filter(|_| (300..400).contains(&status)) {
-            return Failure::NotEtcd(format!(
-                "it redirects ({status}) to {location}, which is not followed"
-            ));
+        if (300..400).contains(&status) {
+            return Failure::NotEtcd(match location {
+                Some(to) => format!("it redirects ({status}) to {to}, which is not followed"),
+                None => format!("it redirects ({status}), and does not say where to"),
+            });
         }
         let mut text = Vec::new();
         if let Err(error) = body
@@ -375,7 +525,9 @@ impl Connection {
             head: Some(PATIENCE),
             idle: Some(PATIENCE),
         };
-        let reply = self.exchange(endpoint, &member::version(), limits).ok()?;
+        let reply = self
+            .exchange(endpoint, &member::version(), None, limits)
+            .ok()?;
         member::parse_version(&reply.read_whole(4096).ok()?)
     }
 
@@ -386,44 +538,30 @@ impl Connection {
     }
 
     /// The request as a curl command that reproduces it, credentials replaced.
-    fn render_curl(&self, endpoint: &Endpoint, request: &Request) -> String {
-        use std::fmt::Write as _;
-        let mut line = "curl -sS".to_owned();
-        if request.target.contains("wait=true") || request.needs_leader {
-            line.push('N');
-        }
-        if request.method != crate::protocol::Method::Get {
-            let _ = write!(line, " -X {}", request.method.name());
-        }
-        if let Some(proxy) = &self.http.proxy {
-            let _ = write!(line, " -p -x {}", quote(proxy));
-        }
+    fn render_curl(&self, endpoint: &Endpoint, request: &Request, pass: Option<&Pass>) -> String {
+        let mut headers = Vec::new();
         if request.needs_leader {
-            let _ = write!(line, " -H '{}: {}'", NEEDS_LEADER.0, NEEDS_LEADER.1);
+            headers.push(NEEDS_LEADER);
         }
-        if let Some((user, _)) = &self.http.authorization {
-            let _ = write!(line, " -u {}", quote(&format!("{user}:PASSWORD")));
+        if let Some(Pass::Token(_)) = pass {
+            headers.push(("Authorization", "TOKEN"));
         }
-        if let Some(body) = &request.body {
-            // Percent-encoded, or base64 in JSON, and so printable.
-            let _ = write!(
-                line,
-                " -d {}",
-                quote(&String::from_utf8_lossy(body.bytes()))
-            );
-        }
-        let _ = write!(
-            line,
-            " {}",
-            quote(&format!("{}{}", endpoint.url(), self.target(request)))
-        );
-        line
+        let credentials = self.http.credentials.as_ref();
+        let by_v2 = request.target.starts_with(v2::ROOT);
+        let shown = curl::Shown {
+            url: &format!("{}{}", endpoint.url(), self.target(request)),
+            headers: &headers,
+            user: credentials.filter(|_| by_v2).map(|one| one.user.as_str()),
+            proxy: self.http.proxy.as_deref(),
+            tls: self
+                .http
+                .trust
+                .as_ref()
+                .filter(|_| endpoint.is_encrypted())
+                .map(|trust| trust.settings()),
+        };
+        curl::render(request, &shown)
     }
-}
-
-/// Quotes a word for the shell.
-fn quote(word: &str) -> String {
-    format!("'{}'", word.replace('\'', r"'\''"))
 }
 
 /// A reply, its body still to be read.
@@ -431,6 +569,8 @@ fn quote(word: &str) -> String {
 pub struct Reply {
     /// What its head tells.
     pub head: Head,
+    /// By what v3 knew the user.
+    pub pass: Option<Pass>,
     location: Option<String>,
     body: ureq::Body,
 }
@@ -469,7 +609,7 @@ pub fn read_failure(error: &std::io::Error) -> Failure {
     match inner {
         Some(error @ ureq::Error::Timeout(_)) => Failure::Silent(render_error(error)),
         Some(error @ ureq::Error::Protocol(_)) => Failure::Cut(render_error(error)),
-        _ => Failure::Cut(error.to_string()),
+        _ => Failure::Cut(render_io(error)),
     }
 }
 
@@ -496,12 +636,30 @@ fn render_error(error: &ureq::Error) -> String {
         ureq::Error::Timeout(ureq::Timeout::Connect) => "no connection in time".into(),
         ureq::Error::Timeout(_) => "no answer in time".into(),
         ureq::Error::HostNotFound => "its name is not known".into(),
-        ureq::Error::Io(error) => {
-            // "Connection refused (os error 111)": the number says nothing more.
-            let text = error.to_string();
-            let text = text.split(" (os error").next().unwrap_or_default();
-            text.to_lowercase()
-        }
+        ureq::Error::Io(error) => render_io(error),
         other => other.to_string(),
     }
+}
+
+fn render_io(error: &std::io::Error) -> String {
+    if let Some(error) = tls::of_tls(error) {
+        return tls::render(error);
+    }
+    if is_end(error) {
+        return "the connection ended".to_owned();
+    }
+    // "Connection refused (os error 111)": the number says nothing more.
+    let text = error.to_string();
+    let text = text.split(" (os error").next().unwrap_or_default();
+    text.to_lowercase()
+}
+
+fn is_end(error: &std::io::Error) -> bool {
+    error.kind() == std::io::ErrorKind::UnexpectedEof
+}
+
+/// Whether a connection that was there has broken.
+fn is_broken(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind::{BrokenPipe, ConnectionReset};
+    is_end(error) || matches!(error.kind(), BrokenPipe | ConnectionReset)
 }

@@ -50,19 +50,54 @@ pub(super) struct Socket {
     /// The server is reached: what is sent from now on is a request, and nothing that a proxy
     /// is told to reach it.
     ready: AtomicBool,
-    /// Something of the request was sent.
+    /// Something of a request was sent.
     pub sent: AtomicBool,
+    /// That request is one for a token, and not yet the one that needs it.
+    pub is_for_token: AtomicBool,
     /// It was broken off from here.
     pub shut_down: AtomicBool,
+    /// When a connection that is being made must be there.
+    deadline: Mutex<Option<Instant>>,
 }
 
 impl Socket {
+    /// What is left of `timeout` for a connection, of which a part was spent on reaching it.
+    pub fn time_to_connect(&self, timeout: NextTimeout) -> NextTimeout {
+        let deadline = *self.deadline.lock().unwrap_or_else(PoisonError::into_inner);
+        match deadline {
+            Some(deadline) => NextTimeout {
+                after: deadline.saturating_duration_since(Instant::now()).into(),
+                ..timeout
+            },
+            None => timeout,
+        }
+    }
+
+    /// Whether nothing is there to be read; none where the end is.
+    pub fn is_quiet(&self) -> Option<bool> {
+        let stream = self.stream.lock().unwrap_or_else(PoisonError::into_inner);
+        let stream = stream.upgrade()?;
+        is_quiet(&stream)
+    }
+
     pub fn shutdown(&self, how: Shutdown) {
         let stream = self.stream.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(stream) = stream.upgrade() {
             // An error means that it is closed already.
             let _ = stream.shutdown(how);
         }
+    }
+}
+
+/// Whether nothing is there to be read; none where the end is.
+fn is_quiet(stream: &TcpStream) -> Option<bool> {
+    stream.set_nonblocking(true).ok()?;
+    let peeked = stream.peek(&mut [0]);
+    stream.set_nonblocking(false).ok()?;
+    match peeked {
+        Ok(1..) => Some(false),
+        Err(error) if error.kind() == ErrorKind::WouldBlock => Some(true),
+        _ => None,
     }
 }
 
@@ -94,7 +129,16 @@ impl<In: Transport> Connector<In> for Tcp {
             return Ok(Some(Either::A(tunnel)));
         }
         self.socket.ready.store(false, Ordering::Relaxed);
-        let stream = open(details)?;
+        let deadline = details
+            .timeout
+            .not_zero()
+            .map(|left| Instant::now() + *left);
+        *self
+            .socket
+            .deadline
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = deadline;
+        let stream = open(details, deadline)?;
         stream.set_nodelay(true)?;
         let keep_alive = socket2::TcpKeepalive::new()
             .with_time(KEEP_ALIVE)
@@ -147,11 +191,10 @@ impl<In: Transport> Connector<In> for Ready {
 }
 
 /// Tries the addresses in turn, each with a fair share of the time that is left.
-fn open(details: &ConnectionDetails<'_>) -> Result<TcpStream, ureq::Error> {
-    let deadline = details
-        .timeout
-        .not_zero()
-        .map(|left| Instant::now() + *left);
+fn open(
+    details: &ConnectionDetails<'_>,
+    deadline: Option<Instant>,
+) -> Result<TcpStream, ureq::Error> {
     let mut last = None;
     let count = details.addrs.len();
     for (tried, address) in details.addrs.iter().enumerate() {
@@ -232,15 +275,8 @@ impl Transport for Wire {
     }
 
     fn is_open(&mut self) -> bool {
-        if self.stream.set_nonblocking(true).is_err() {
-            return false;
-        }
         // Nothing was asked, so that anything to be read, the end too, is the server's doing.
-        let quiet = matches!(
-            (&*self.stream).read(&mut [0]),
-            Err(error) if error.kind() == ErrorKind::WouldBlock
-        );
-        quiet && self.stream.set_nonblocking(false).is_ok()
+        is_quiet(&self.stream) == Some(true)
     }
 }
 

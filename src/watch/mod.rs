@@ -320,6 +320,15 @@ pub enum End {
     Failed(Failure),
 }
 
+/// Why a server's certificate is not trusted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Distrust {
+    /// What is wrong with it.
+    pub why: String,
+    /// What can be done about it.
+    pub advice: &'static str,
+}
+
 /// Why a request failed.
 #[derive(Clone, Debug)]
 pub enum Failure {
@@ -327,6 +336,10 @@ pub enum Failure {
     Unsendable(String),
     /// Nothing was sent: no name, no connection.
     Unreachable(String),
+    /// The server is not the one that it should be, by its certificate; nothing was sent.
+    Untrusted(Distrust),
+    /// The server asks for another certificate of the client, or for one at all.
+    CertificateRefused(String),
     /// The connection broke.
     Cut(String),
     /// Nothing came for too long.
@@ -477,6 +490,9 @@ pub enum Notice {
         /// Which.
         endpoint: usize,
     },
+    /// The user may not read everything, by which the end of history would be proven: quiet is
+    /// taken for it (v3).
+    Unproven,
     /// An endpoint belongs to another cluster and is left out.
     OtherCluster {
         /// Which.

@@ -94,12 +94,16 @@ pub const ENVIRONMENT: &[(&str, &str)] = &[
     ),
     (
         "ETCDCTL_CACERT, ETCDCTL_CERT, ETCDCTL_KEY",
-        "Files for TLS, which this version does not speak. Where one is set, every endpoint must \
-         be given with `http://`, so that nothing is sent in the clear by mistake.",
+        "Files for TLS, as for `--cacert`, `--cert` and `--key`. Where one is set, an endpoint \
+         without a scheme is `https://`.",
     ),
     (
         "ETCDCTL_CA_FILE, ETCDCTL_CERT_FILE, ETCDCTL_KEY_FILE",
         "The same, under the names that etcd's v2 tools use.",
+    ),
+    (
+        "ETCDCTL_INSECURE_SKIP_TLS_VERIFY",
+        "`true`, as for `--insecure-skip-tls-verify`.",
     ),
     (
         "NO_COLOR",
@@ -140,16 +144,14 @@ const ETCDWATCH: Page = Page {
             "It speaks etcd's v2 API over HTTP, which etcd 3.4 and 3.5 serve when they are started \
              with `--enable-v2` and 3.6 has no more, and v3, through the JSON gateway that etcd has \
              from 3.3 on. Both have the same commands, records and promises. \
-             Options that are marked as not in this version are refused, never ignored; so are \
-             variables that are not UTF-8.",
+             Variables that are not UTF-8 are refused, never ignored.",
         ),
         Text(
             "Unless `--api` or `ETCDCTL_API` says otherwise, v2 is spoken where the server has it \
              on, else v3; and v3, with a notice, where v2 does not have the key and v3 does: so `rm` \
              removes it there, `set` with a condition finds it there, and `set` without one makes it \
              in v2. That is decided once a run, and `--verbose` says how. What both have is shown as v2 has it. \
-             Where v3 is what you use, `export ETCDCTL_API=3` saves all doubt, and a request. v3 is \
-             not spoken with `--user` in this version.",
+             Where v3 is what you use, `export ETCDCTL_API=3` saves all doubt, and a request.",
         ),
     ],
     sections: &[

@@ -8,6 +8,7 @@
     reason = "a panic is how a test fails, in its helpers too"
 )]
 
+mod auth;
 mod chaos;
 mod check;
 mod checkpoint;
@@ -35,6 +36,7 @@ mod set;
 mod snapshot;
 mod support;
 mod terminal;
+mod tls;
 mod until;
 mod usage;
 mod v3;

@@ -1,5 +1,8 @@
 //! etcd's v2 API: `/v2/keys`.
 
+/// What the targets of its requests begin with.
+pub const ROOT: &str = "/v2/";
+
 pub mod fault;
 mod request;
 mod wire;

@@ -17,6 +17,14 @@ const UNAUTHENTICATED: u32 = 16;
 
 /// What etcd answers where nobody is named though somebody has to be.
 const NO_USER: &str = "etcdserver: user name is empty";
+/// A token that has expired, or of which a restarted server does not know.
+const BAD_TOKEN: &str = "etcdserver: invalid auth token";
+/// Users or roles have changed since it was given.
+const OLD_TOKEN: &str = "etcdserver: revision of auth store is old";
+/// Nobody has to be named.
+const AUTH_OFF: &str = "etcdserver: authentication is not enabled";
+/// The name or the password is wrong.
+const BAD_PASSWORD: &str = "etcdserver: authentication failed, invalid user ID or password";
 /// Nothing was agreed upon, and nothing will be.
 const NO_LEADER: &str = "etcdserver: no leader";
 
@@ -24,6 +32,19 @@ const NO_LEADER: &str = "etcdserver: no leader";
 pub const TOO_LARGE: u32 = 8;
 /// A revision that the store has not reached yet.
 pub const FUTURE: u32 = 11;
+
+/// Whether a request was refused since its token is no good any more, or since it has none while
+/// somebody has to be named: nothing was done.
+#[must_use]
+pub fn is_about_token(fault: &Fault) -> bool {
+    [NO_USER, BAD_TOKEN, OLD_TOKEN].contains(&fault.message.as_str())
+}
+
+/// Whether no token can be had, since nobody is asked for one.
+#[must_use]
+pub fn is_auth_off(fault: &Fault) -> bool {
+    fault.message == AUTH_OFF
+}
 
 /// Reads an error's body, `{"error":…,"message":…,"code":N}`; `None` where it is none of etcd's.
 /// Gateways from 3.6 on leave `error` out.
@@ -44,7 +65,9 @@ pub fn parse(body: &[u8]) -> Option<Fault> {
 #[must_use]
 pub fn read(code: u32, message: String) -> Fault {
     let code = match (code, message.as_str()) {
-        (PERMISSION_DENIED | UNAUTHENTICATED, _) | (_, NO_USER) => v2::UNAUTHORIZED,
+        (PERMISSION_DENIED | UNAUTHENTICATED, _) | (_, NO_USER | BAD_PASSWORD | OLD_TOKEN) => {
+            v2::UNAUTHORIZED
+        }
         (OUT_OF_RANGE, text) if text.contains("has been compacted") => v2::INDEX_CLEARED,
         (OUT_OF_RANGE, text) if text.contains("future revision") => FUTURE,
         (_, text) if text.contains("received message larger than max") => TOO_LARGE,
@@ -71,7 +94,7 @@ pub fn read_reason(reason: &str) -> Fault {
         _ if reason.contains("PermissionDenied") || reason.contains("permission denied") => {
             PERMISSION_DENIED
         }
-        _ if reason.contains("Unauthenticated") => UNAUTHENTICATED,
+        _ if reason.contains("Unauthenticated") || reason.contains(NO_USER) => UNAUTHENTICATED,
         _ if reason.contains(NO_LEADER) => UNAVAILABLE,
         _ => 0,
     };

@@ -114,6 +114,13 @@ impl Condition {
     }
 }
 
+/// Asks for a token, by which requests know the user.
+#[must_use]
+pub fn authenticate(user: &str, password: &str) -> Request {
+    let who = json!({"name": user, "password": password});
+    post("auth/authenticate", &who, false)
+}
+
 /// Reads one key, or where there is none, what lies below it; without values where only
 /// `keys` are wanted.
 #[must_use]

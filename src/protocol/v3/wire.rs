@@ -45,6 +45,23 @@ pub fn parse_lease(body: &[u8]) -> Result<i64, Malformed> {
     shape::<Lease>(body).map(|lease| lease.id)
 }
 
+/// Reads the reply to [`super::authenticate`]: the token.
+///
+/// # Errors
+/// Where it is no such reply.
+pub fn parse_token(body: &[u8]) -> Result<String, Malformed> {
+    #[derive(serde::Deserialize)]
+    struct Authenticated {
+        token: String,
+    }
+    let Authenticated { token } = shape(body)?;
+    if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
+        // It is to be sent in a head.
+        return Err(Malformed::Shape("a token that can't be sent".to_owned()));
+    }
+    Ok(token)
+}
+
 pub(super) fn shape<'b, T: Deserialize<'b>>(body: &'b [u8]) -> Result<T, Malformed> {
     serde_json::from_slice(body).map_err(|error| Malformed::Shape(error.to_string()))
 }
@@ -397,5 +414,14 @@ mod tests {
         }
         assert_eq!(parse_lease(br#"{"header":{},"ID":"-5","TTL":"5"}"#), Ok(-5));
         assert!(parse_lease(br#"{"TTL":"5"}"#).is_err());
+        assert_eq!(parse_token(br#"{"token":"a.7"}"#).as_deref(), Ok("a.7"));
+        for body in [
+            r#"{"token":""}"#,
+            r#"{"token":"a\r\nb"}"#,
+            r#"{"token":"é"}"#,
+            "{}",
+        ] {
+            assert!(parse_token(body.as_bytes()).is_err(), "{body}");
+        }
     }
 }

@@ -77,10 +77,7 @@ impl Reader {
             self.pass_head(order.ticket, reply.head.clone())?;
         }
         match order.reads {
-            Reads::Messages => {
-                let head = reply.head.clone();
-                self.pass_messages(order, &head, reply.into_reader())
-            }
+            Reads::Messages => self.pass_watch(order, reply),
             Reads::Revision | Reads::Pairs => self.pass_reply(order, reply),
             Reads::Index => Some(reply.read_whole(self.max_event).map(drop)),
             Reads::Events => self.pass_events(order.ticket, reply.into_reader()),
@@ -130,17 +127,39 @@ impl Reader {
         Some(Ok(()))
     }
 
-    /// Passes on what a watch by v3 tells.
+    /// Passes on what a watch by v3 tells. One that is refused may have been asked for with a token
+    /// that has expired: 3.5 says that it is not permitted then. It is tried once more with another.
+    fn pass_watch(&self, order: &Order, reply: Reply) -> Option<Result<(), Failure>> {
+        let pass = reply.pass.clone();
+        let mut is_registered = false;
+        let told = self.pass_messages(order, reply, &mut is_registered)?;
+        let is_refused = matches!(
+            &told,
+            Err(Failure::Refused(refusal)) if refusal.fault.code == fault::UNAUTHORIZED
+        );
+        if !is_refused || is_registered || !order.connection.forget(pass.as_ref()) {
+            return Some(told);
+        }
+        let sent = order
+            .connection
+            .send(&order.endpoint, &order.request, order.limits);
+        match sent {
+            Ok(reply) => self.pass_messages(order, reply, &mut is_registered),
+            Err(failure) => Some(Err(failure)),
+        }
+    }
+
     fn pass_messages(
         &self,
         order: &Order,
-        head: &Head,
-        mut body: impl Read,
+        reply: Reply,
+        is_registered: &mut bool,
     ) -> Option<Result<(), Failure>> {
+        let head = &reply.head.clone();
+        let mut body = reply.into_reader();
         let mut messages = Messages::new(self.max_event);
         let mut assembler = v3::Assembler::new(self.scope.clone());
         let mut buffer = vec![0; BUFFER];
-        let mut is_registered = false;
         let mut told_at = Instant::now();
         loop {
             let count = match body.read(&mut buffer) {
@@ -166,7 +185,7 @@ impl Reader {
                     told_at = Instant::now();
                     let is_created = matches!(told, Told::Created { .. });
                     // A marker has a watch of its own, which is registered later.
-                    if is_created && std::mem::replace(&mut is_registered, true) {
+                    if is_created && std::mem::replace(is_registered, true) {
                         continue;
                     }
                     if let Err(failure) = self.pass_told(order, head, told)? {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::http::{Limits, PATIENCE, QUORUM_PATIENCE};
+use crate::http::{AGREED, Limits, PATIENCE};
 use crate::model::{Key, Scope};
 use crate::protocol::{Request, v2, v3};
 use crate::watch::Ask;
@@ -26,12 +26,6 @@ pub(super) enum Reads {
     /// That, and keys with their values (v3).
     Pairs,
 }
-
-/// A request that needs a majority.
-const AGREED: Limits = Limits {
-    head: Some(QUORUM_PATIENCE),
-    idle: Some(PATIENCE),
-};
 
 /// A request that is answered at once, and then perhaps never again.
 const fn patient(idle: Option<Duration>) -> Limits {

@@ -424,6 +424,8 @@ impl Session {
             _ if passes => self.note_failure(open, failure),
             // Not everybody may read everything.
             Purpose::Alarm => self.is_deaf = true,
+            // Of what is watched itself, the stream is told.
+            Purpose::Proof => self.on_marker_refused(),
             Purpose::Walk => self.on_hidden(open),
             Purpose::Look | Purpose::Next => self.trust(),
             // Likewise.

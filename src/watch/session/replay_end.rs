@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::steps::PRESSURE_POLL;
 use super::{Open, Purpose, Session};
 use crate::model::Index;
-use crate::watch::{Failure, Parcel, Ticket};
+use crate::watch::{Failure, Notice, Parcel, Ticket, Update};
 
 /// A stream that has brought nothing for this long may owe nothing.
 const QUIET: Duration = Duration::from_millis(50);
@@ -14,6 +14,9 @@ const PROOFS: usize = 2;
 /// A server that was stalled may have looked for both at once after all: then what was before the
 /// marker may come just after it.
 const GRACE: Duration = Duration::from_millis(100);
+/// Who may not read everything can't be told of a marker. A stream that has brought nothing for this
+/// long is taken to owe nothing then.
+const SILENT: Duration = Duration::from_secs(2);
 /// A marker is waited for this long after the head, and then for twice as long each time.
 const MARKED: Duration = Duration::from_secs(1);
 /// Where a replay hears nothing for so long, it is asked whether anybody is there.
@@ -73,13 +76,32 @@ impl Session {
         if has_doubts || self.past.end.owes > cursor || self.past.end.is_compacted {
             return;
         }
-        if heard + QUIET > self.now {
-            self.wake_by(Some(heard + QUIET));
+        let quiet = if self.is_deaf { SILENT } else { QUIET };
+        if heard + quiet > self.now {
+            self.wake_by(Some(heard + quiet));
+        } else if self.is_deaf {
+            self.end_in_silence(cursor);
         } else if !self.has(Purpose::Proof) {
             for _ in 0..PROOFS {
                 self.request(Purpose::Proof, Some(cursor));
             }
         }
+    }
+
+    /// Takes silence for the end.
+    fn end_in_silence(&mut self, cursor: Index) {
+        self.tell(Update::Notice(Notice::Unproven));
+        if let (Some(ledger), Some(target)) = (&mut self.ledger, self.target) {
+            ledger.prove(cursor, target);
+        }
+        // It is told with the next input.
+        self.wake_by(Some(self.now));
+    }
+
+    /// A marker was refused: not everybody may read everything.
+    pub(super) fn on_marker_refused(&mut self) {
+        self.is_deaf = true;
+        self.close_where(|open| open.purpose == Purpose::Proof);
     }
 
     /// Gives up proofs whose marker does not come. Of what is sent after the first, a gateway may

@@ -115,6 +115,8 @@ pub struct Builder {
     v2: bool,
     /// The member of a cluster that has it off all the same.
     without_v2: Option<usize>,
+    /// It speaks TLS too, on a port beside the other.
+    speaks_tls: bool,
     arguments: Vec<String>,
 }
 
@@ -135,6 +137,19 @@ impl Builder {
     pub fn arg(mut self, argument: impl Into<String>) -> Self {
         self.arguments.push(argument.into());
         self
+    }
+
+    /// Has it speak TLS, too, with this certificate and this key.
+    pub fn tls(mut self, certificate: &Path, key: &Path) -> Self {
+        self.speaks_tls = true;
+        self.arg(format!("--cert-file={}", certificate.display()))
+            .arg(format!("--key-file={}", key.display()))
+    }
+
+    /// Has it let in only those by TLS whose certificate is of this authority.
+    pub fn asks_clients(self, authority: &Path) -> Self {
+        self.arg("--client-cert-auth")
+            .arg(format!("--trusted-ca-file={}", authority.display()))
     }
 
     /// A snapshot every that many raft entries. A member that missed more than about 5,000
@@ -184,6 +199,7 @@ impl Builder {
                     options: self.clone().v2(has_v2),
                     name,
                     port,
+                    tls_port: ports::free(),
                     peer_port,
                     cluster: cluster.clone(),
                     directory: tempfile::tempdir().expect("a temporary directory"),
@@ -202,6 +218,7 @@ pub struct Etcd {
     options: Builder,
     name: String,
     port: u16,
+    tls_port: u16,
     peer_port: u16,
     cluster: String,
     directory: TempDir,
@@ -223,6 +240,7 @@ impl Etcd {
             version,
             v2: true,
             without_v2: None,
+            speaks_tls: false,
             arguments: Vec::new(),
         }
     }
@@ -230,6 +248,12 @@ impl Etcd {
     /// Where clients connect: `http://127.0.0.1:PORT`.
     pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// Where clients connect that speak TLS: `https://127.0.0.1:PORT`.
+    pub fn tls_url(&self) -> String {
+        assert!(self.options.speaks_tls);
+        format!("https://127.0.0.1:{}", self.tls_port)
     }
 
     /// Its version.
@@ -370,7 +394,11 @@ impl Etcd {
             .append(true)
             .open(self.log())
             .expect("a file for etcd's log");
-        let client = self.url();
+        let client = if self.options.speaks_tls {
+            format!("{},{}", self.url(), self.tls_url())
+        } else {
+            self.url()
+        };
         let peer = format!("http://127.0.0.1:{}", self.peer_port);
         let child = Command::new(self.options.version.binary())
             .env_clear()

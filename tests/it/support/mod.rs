@@ -3,6 +3,7 @@
 //! | module | what it is for |
 //! |---|---|
 //! | [`etcd`] | real etcds, alone or as a cluster, that can be killed, stopped and wiped |
+//! | [`certificates`] | who can be trusted, and who can't |
 //! | [`v2`] | the writer whose acknowledged writes are the truth; it shares nothing with the tool |
 //! | [`proxy`] | a network between tool and server that cuts, stalls, delays and trickles |
 //! | [`scripted`] | a server that answers what real ones rarely do |
@@ -12,6 +13,7 @@
 //! | [`oracle`] | compares what the tool said with the truth |
 //! | [`wait`] | waits for conditions, never for time |
 
+pub mod certificates;
 pub mod etcd;
 pub mod follow;
 pub mod oracle;

@@ -751,6 +751,7 @@ fn is_temporary(error: &std::io::Error) -> bool {
 /// Where the server at `url` listens.
 fn address(url: &str) -> SocketAddr {
     url.trim_start_matches("http://")
+        .trim_start_matches("https://")
         .parse()
         .unwrap_or_else(|error| panic!("{url}: {error}"))
 }

@@ -1,0 +1,604 @@
+//! Users: v2's and v3's, against real etcds that ask who one is.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use crate::support::certificates::write;
+use crate::support::etcd::{Builder, Etcd, Version};
+use crate::support::follow;
+use crate::support::proxy::{Cut, Proxy};
+use crate::support::scripted::{Request, Response, Scripted};
+use crate::support::tool::{Output, Program, Terminal, tool};
+use crate::support::{v2, v3, wait};
+
+/// A user who may read and write all below `/app`, and nothing else.
+const USER: &str = "app";
+const PASSWORD: &str = "hunter2:x";
+
+#[track_caller]
+fn assert_ends(output: &Output, code: i32, parts: &[&str]) {
+    assert_eq!(output.code, code, "{output:?}");
+    for part in parts {
+        assert!(output.stderr.contains(part), "no '{part}' in {output:?}");
+    }
+}
+
+/// A server that does not take long to look at a password.
+fn server(version: Version) -> Builder {
+    Etcd::builder(version).arg("--bcrypt-cost=4")
+}
+
+/// Writes by v3 as root, as long as the test runs.
+struct Root {
+    url: String,
+}
+
+impl Root {
+    /// Turns authentication on in v3.
+    fn of_v3(etcd: &Etcd) -> Self {
+        let url = etcd.url();
+        let post = |path: &str, body: Value| {
+            let reply = v2::v3(&url, &format!("/v3/auth/{path}"), &body);
+            assert!(reply["error"].is_null(), "{path}: {reply}");
+        };
+        post("user/add", json!({"name": "root", "password": "root"}));
+        post("user/add", json!({"name": USER, "password": PASSWORD}));
+        post("role/add", json!({"name": "root"}));
+        post("role/add", json!({"name": "app"}));
+        let span = json!({"permType": "READWRITE", "key": v3::encode("/app"), "range_end": v3::encode("/apq")});
+        post("role/grant", json!({"name": "app", "perm": span}));
+        post("user/grant", json!({"user": "root", "role": "root"}));
+        post("user/grant", json!({"user": USER, "role": "app"}));
+        post("enable", json!({}));
+        Self { url }
+    }
+
+    /// Writes a value by a tool that is not ours.
+    fn put(&self, key: &str, value: &str) {
+        let token = token(&self.url, "root", "root");
+        let body = json!({"key": v3::encode(key), "value": v3::encode(value)}).to_string();
+        let header = format!("Authorization: {token}");
+        let put = format!("{}/v3/kv/put", self.url);
+        let arguments = ["-sf", "-H", &header, "-d", &body, &put];
+        let output = Program::new("curl", &arguments).run();
+        assert_eq!(output.code, 0, "{output:?}");
+    }
+}
+
+fn token(url: &str, user: &str, password: &str) -> String {
+    let body = json!({"name": user, "password": password});
+    let reply = v2::v3(url, "/v3/auth/authenticate", &body);
+    reply["token"].as_str().expect("a token").to_owned()
+}
+
+/// Whether a token is refused.
+fn is_over(url: &str, token: &str) -> bool {
+    let body = json!({"key": v3::encode("/app/k")}).to_string();
+    let header = format!("Authorization: {token}");
+    let get = [
+        "-s",
+        "-H",
+        &header,
+        "-d",
+        &body,
+        &format!("{url}/v3/kv/range"),
+    ];
+    Program::new("curl", &get)
+        .run()
+        .stdout
+        .contains("invalid auth token")
+}
+
+/// The arguments of one who is known.
+fn as_user<'a>(url: &'a str, command: &[&'a str]) -> Vec<&'a str> {
+    const USER_AND_PASSWORD: &str = "app:hunter2:x";
+    let options = ["-q", "--endpoints", url, "--user", USER_AND_PASSWORD];
+    [&options[..], command].concat()
+}
+
+#[test]
+fn who_may_read_one_subtree_by_v3_reads_and_watches_it_and_nothing_else() {
+    for version in Version::ALL {
+        let etcd = server(version).start();
+        let _root = Root::of_v3(&etcd);
+        let url = etcd.url();
+        let by = |command: &[&str]| tool(&as_user(&url, &[&["--api", "v3"], command].concat()));
+        assert_ends(&by(&["set", "/app/k", "v"]), 0, &[]);
+        assert_eq!(by(&["get", "/app/k"]).stdout, "v\n");
+        assert_eq!(by(&["get", "-r", "/app"]).stdout, "/app/k\tv\n");
+        assert_eq!(
+            by(&["watch", "/app/k", "--from-index", "1"]).stdout,
+            "2\tset\t/app/k\tv\n"
+        );
+        let replay = by(&["replay", "-r", "/app", "--from-index", "1"]);
+        assert_ends(&replay, 0, &[]);
+        assert_eq!(replay.stdout, "2\tset\t/app/k\tv\n");
+        let until = [
+            "watch",
+            "--stream",
+            "/app/k",
+            "--until",
+            "value=v",
+            "--timeout",
+            "9s",
+        ];
+        assert_ends(&by(&until), 0, &[]);
+        for command in [
+            &["get", "/other"][..],
+            &["set", "/other", "v"],
+            &["watch", "/other"],
+            &["watch", "--stream", "-r", "/"],
+            &["replay", "-r", "/", "--from-index", "1"],
+        ] {
+            assert_ends(&by(command), 4, &["permission denied", "--user"]);
+        }
+        let nobody = [
+            "--api",
+            "v3",
+            "--endpoints",
+            &url,
+            "watch",
+            "--stream",
+            "/app/k",
+        ];
+        assert_ends(&tool(&nobody), 4, &["--user"]);
+        let wrong = [
+            "--user",
+            "app:wrong",
+            "--api",
+            "v3",
+            "--endpoints",
+            &url,
+            "get",
+            "/app/k",
+        ];
+        assert_ends(&tool(&wrong), 4, &["invalid user ID or password"]);
+    }
+}
+
+#[test]
+fn that_nothing_is_left_to_replay_is_taken_from_silence_where_not_all_may_be_read() {
+    for version in Version::ALL {
+        let etcd = server(version).start();
+        let root = Root::of_v3(&etcd);
+        root.put("/app/k", "v");
+        for number in 0..3 {
+            root.put("/elsewhere", &number.to_string());
+        }
+        let url = etcd.url();
+        let replay = ["--api", "v3", "replay", "-r", "/app", "--from-index", "4"];
+        let options = ["--endpoints", &url, "--user", "app:hunter2:x"];
+        let output = tool(&[&options[..], &replay].concat());
+        assert_ends(&output, 0, &["may not read the whole store"]);
+        assert_eq!(output.stdout, "");
+    }
+}
+
+#[test]
+fn a_server_that_is_asked_by_auto_says_that_a_password_is_wrong() {
+    let etcd = server(Version::V3_5).start();
+    let root = Root::of_v3(&etcd);
+    root.put("/app/k", "v");
+    let url = etcd.url();
+    let by = |user: &str, command: &[&str]| {
+        tool(&[&["--endpoints", url.as_str(), "--user", user], command].concat())
+    };
+    let right = format!("{USER}:{PASSWORD}");
+    assert_eq!(by(&right, &["get", "/app/k"]).stdout, "v\n");
+    assert_ends(
+        &by("app:wrong", &["get", "/app/k"]),
+        4,
+        &["invalid user ID or password"],
+    );
+    let seen = by(&right, &["watch", "/app/k", "--from-index", "1"]);
+    assert_eq!(seen.stdout, "2\tset\t/app/k\tv\n", "{seen:?}");
+    let watch = ["watch", "--stream", "/app/k", "--timeout", "500ms"];
+    let output = by("app:wrong", &watch);
+    assert_ends(
+        &output,
+        124,
+        &["v3 can't be asked", "invalid user ID or password"],
+    );
+}
+
+#[test]
+fn a_user_is_no_matter_where_nobody_is_asked() {
+    let etcd = server(Version::V3_4).start();
+    let url = etcd.url();
+    for api in ["v2", "v3"] {
+        let set = as_user(&url, &["--api", api, "set", "/app/k", "v"]);
+        assert_ends(&tool(&set), 0, &[]);
+    }
+}
+
+/// Keys of ES256, which sign tokens that expire however often they are used.
+fn by_signed_tokens(version: Version, seconds: u32) -> (Etcd, TempDir) {
+    let directory = tempfile::tempdir().expect("a directory");
+    let key = rcgen::KeyPair::generate().expect("a key");
+    let private = write(directory.path(), "private.pem", &key.serialize_pem());
+    let public = write(directory.path(), "public.pem", &key.public_key_pem());
+    let etcd = server(version)
+        .arg("--auth-token")
+        .arg(format!(
+            "jwt,pub-key={},priv-key={},sign-method=ES256,ttl={seconds}s",
+            public.display(),
+            private.display()
+        ))
+        .start();
+    (etcd, directory)
+}
+
+#[test]
+fn a_token_that_expires_in_the_middle_of_a_stream_makes_no_gap() {
+    for version in Version::ALL {
+        let (etcd, _keys) = by_signed_tokens(version, 2);
+        let root = Root::of_v3(&etcd);
+        let proxy = Proxy::to(&etcd.url());
+        let url = proxy.url();
+        let watch = ["--api", "v3", "-v", "--user", "app:hunter2:x", "-r", "/app"];
+        let running = follow::live(&url, &watch);
+        root.put("/app/k", "before");
+        follow::wait_for_value(&running, "/app/k", "before");
+        // One that was given later than the tool's.
+        let later = token(&etcd.url(), USER, PASSWORD);
+        wait::until(wait::LONG, "the token to expire", || {
+            is_over(&etcd.url(), &later)
+        });
+        // A watch that was permitted goes on.
+        root.put("/app/k", "meanwhile");
+        follow::wait_for_value(&running, "/app/k", "meanwhile");
+        proxy.cut_all(Cut::Reset);
+        root.put("/app/k", "after");
+        follow::wait_for_value(&running, "/app/k", "after");
+        let records = follow::without_status(running.json());
+        let values: Vec<_> = records.iter().map(|one| &one["node"]["value"]).collect();
+        assert_eq!(
+            values,
+            ["before", "meanwhile", "after"],
+            "{}",
+            running.stderr()
+        );
+        let asked = running.stderr().matches("/v3/auth/authenticate").count();
+        assert!(asked >= 2, "asked for {asked} tokens");
+        assert!(!running.stderr().contains("hunter2"));
+    }
+}
+
+#[test]
+fn a_server_that_forgot_the_token_makes_no_gap() {
+    for version in Version::ALL {
+        // Its log is short: what was in it is in no log that it reads again.
+        let etcd = server(version).snapshot_count(5).start();
+        let root = Root::of_v3(&etcd);
+        let url = etcd.url();
+        let watch = ["--api", "v3", "--user", "app:hunter2:x", "-r", "/app"];
+        let running = follow::live(&url, &watch);
+        // One that was given later than the tool's.
+        let given = token(&url, USER, PASSWORD);
+        for number in 0..20 {
+            root.put("/app/k", &number.to_string());
+        }
+        follow::wait_for_value(&running, "/app/k", "19");
+        etcd.restart();
+        assert!(is_over(&url, &given), "it still knows the token");
+        root.put("/app/k", "after");
+        let records = follow::without_status(follow::wait_for_value(&running, "/app/k", "after"));
+        assert_eq!(records.len(), 21, "{records:?} {}", running.stderr());
+    }
+}
+
+#[test]
+fn who_may_read_one_subtree_by_v2_reads_and_watches_it_and_nothing_else() {
+    for version in Version::ALL {
+        let etcd = server(version).start();
+        let url = etcd.url();
+        let put = |path: &str, body: Value| {
+            let body = body.to_string();
+            let address = format!("{url}/v2/auth/{path}");
+            let curl = [
+                "-sSf",
+                "-u",
+                "root:root",
+                "-X",
+                "PUT",
+                "-d",
+                &body,
+                &address,
+            ];
+            let output = Program::new("curl", &curl).run();
+            assert_eq!(output.code, 0, "{output:?}");
+        };
+        let all = json!({"kv": {"read": ["/app*"], "write": ["/app*"]}});
+        put("users/root", json!({"user": "root", "password": "root"}));
+        put("roles/app", json!({"role": "app", "permissions": all}));
+        put(
+            "users/app",
+            json!({"user": USER, "password": PASSWORD, "roles": ["app"]}),
+        );
+        put("enable", Value::Null);
+        let revoked = json!({"kv": {"read": ["/*"], "write": ["/*"]}});
+        put("roles/guest", json!({"role": "guest", "revoke": revoked}));
+        let by = |command: &[&str]| tool(&as_user(&url, &[&["--api", "v2"], command].concat()));
+        assert_ends(&by(&["set", "/app/k", "v"]), 0, &[]);
+        assert_eq!(by(&["get", "/app/k"]).stdout, "v\n");
+        let replay = by(&["replay", "-r", "/app", "--from-index", "oldest"]);
+        assert_ends(&replay, 0, &[]);
+        assert!(replay.stdout.ends_with("set\t/app/k\tv\n"), "{replay:?}");
+        let running = follow::live(
+            &url,
+            &["--api", "v2", "--user", "app:hunter2:x", "-r", "/app"],
+        );
+        by(&["set", "/app/k", "live"]);
+        follow::wait_for_value(&running, "/app/k", "live");
+        for command in [
+            &["get", "/other"][..],
+            &["set", "/other", "v"],
+            &["watch", "/other"],
+        ] {
+            assert_ends(&by(command), 4, &["Insufficient credentials"]);
+        }
+    }
+}
+
+#[test]
+fn a_password_is_asked_for_on_the_terminal_and_not_shown() {
+    let etcd = server(Version::V3_5).start();
+    let _root = Root::of_v3(&etcd);
+    let url = etcd.url();
+    let ask = |typed: &[u8]| {
+        let set = [
+            "--api",
+            "v3",
+            "--endpoints",
+            &url,
+            "--user",
+            USER,
+            "set",
+            "/app/k",
+            "v",
+        ];
+        let terminal = Terminal::start(&set, 24, 100);
+        terminal.wait_for_screen(|screen| screen.contains("Password for app:"), wait::LONG);
+        terminal.send(typed);
+        let code = terminal.wait(wait::LONG);
+        assert!(
+            !terminal.screen().contains("hunter2"),
+            "{}",
+            terminal.screen()
+        );
+        (code, terminal.screen())
+    };
+    let (code, screen) = ask(b"hunter2:x\r");
+    assert_eq!(code, 0, "{screen}");
+    assert_eq!(ask(b"wrong\r").0, 4);
+    let (code, screen) = ask(b"\r");
+    assert_eq!(code, 2, "{screen}");
+    assert!(screen.contains("--password-file"), "{screen}");
+    let interrupted = ask(b"hunter2:x\x03").0;
+    assert!([130, -2].contains(&interrupted), "{interrupted}");
+}
+
+#[test]
+fn without_a_terminal_a_missing_password_is_told() {
+    let get = [
+        "--user",
+        "app",
+        "--endpoints",
+        "http://127.0.0.1:1",
+        "get",
+        "/k",
+    ];
+    // In a session of its own there is no terminal to ask on.
+    let arguments = [&["-w", env!("CARGO_BIN_EXE_etcdwatch")], &get[..]].concat();
+    let output = Program::new("setsid", &arguments).run();
+    assert_ends(&output, 2, &["app", "--password-file", "ETCDCTL_PASSWORD"]);
+}
+
+#[test]
+fn a_password_comes_from_a_file_that_nobody_else_can_read_or_from_the_environment() {
+    let etcd = server(Version::V3_5).start();
+    let _root = Root::of_v3(&etcd);
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = write(directory.path(), "password", "hunter2:x\n");
+    let file = path.display().to_string();
+    let url = etcd.url();
+    let get = [
+        "--api",
+        "v3",
+        "--endpoints",
+        &url,
+        "--user",
+        USER,
+        "get",
+        "/app/k",
+    ];
+    let by_file = [&get[..], &["--password-file", &file]].concat();
+    assert_ends(&tool(&by_file), 1, &["key not found"]);
+    let output = Program::tool(&get).env("ETCDCTL_PASSWORD", PASSWORD).run();
+    assert_ends(&output, 1, &["key not found"]);
+    let output = Program::tool(&["--api", "v3", "--endpoints", &url, "get", "/app/k"])
+        .env("ETCDCTL_USER", format!("{USER}:{PASSWORD}"))
+        .run();
+    assert_ends(&output, 1, &["key not found"]);
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).expect("its owner's");
+    assert_ends(&tool(&by_file), 2, &["password", "can read it"]);
+}
+
+#[test]
+fn a_password_that_is_typed_is_warned_of() {
+    let etcd = server(Version::V3_5).start();
+    let url = etcd.url();
+    let get = [
+        "--api",
+        "v2",
+        "--endpoints",
+        &url,
+        "--user",
+        "app:hunter2:x",
+        "get",
+        "/",
+    ];
+    let output = tool(&get);
+    assert_ends(&output, 0, &["command line can be seen", "--password-file"]);
+    assert!(!output.stderr.contains("hunter2"), "{output:?}");
+    let output = tool(&[&get[..], &["-o", "json"]].concat());
+    let notice: Value = serde_json::from_str(&output.stderr).expect("JSON");
+    assert_eq!(notice["notice"]["kind"], "passwordInArguments");
+}
+
+/// A gateway that gives a token, and answers what `answer` says to all else.
+fn gateway(answer: fn(&Request) -> Response) -> Scripted {
+    Scripted::serve(move |request| {
+        if request.path == "/v3/auth/authenticate" {
+            return Response::etcd(200, 0, r#"{"header":{},"token":"t0ken.7"}"#);
+        }
+        answer(request)
+    })
+}
+
+#[test]
+fn secrets_of_v3_are_sent_where_they_belong_and_shown_nowhere() {
+    let elsewhere = Scripted::serve(|_| Response::etcd(200, 0, "{}"));
+    let answers: [fn(&Request) -> Response; 4] = [
+        |_| {
+            Response::raw(
+                "HTTP/1.1 307 See there\r\nLocation: /v3/elsewhere\r\nContent-Length: 0\r\n\r\n",
+            )
+        },
+        |_| {
+            Response::etcd(
+                401,
+                0,
+                r#"{"error":"etcdserver: invalid auth token","code":16}"#,
+            )
+        },
+        |_| Response::etcd(200, 0, "<html>"),
+        |_| Response::default().reset(),
+    ];
+    for answer in answers {
+        for command in [
+            &["get", "/k"][..],
+            &["set", "/k", "v"],
+            &["-o", "json", "watch", "--stream", "/k"],
+            &["replay", "/k", "--from-index", "1"],
+            &["doctor", "--for", "10ms"],
+        ] {
+            let server = gateway(answer);
+            let directory = tempfile::tempdir().expect("a directory");
+            let checkpoint = directory.path().join("checkpoint").display().to_string();
+            let url = server.url();
+            let mut arguments = vec!["-v", "--api", "v3", "--endpoints", &url];
+            arguments.extend(["--user", "app:hunter2", "--timeout", "1s"]);
+            arguments.extend(command);
+            if command.contains(&"--stream") {
+                arguments.extend(["--checkpoint", &checkpoint]);
+            }
+            let output = tool(&arguments);
+            assert_ne!(output.code, 0, "{output:?}");
+            for secret in ["hunter2", "t0ken"] {
+                assert!(!output.stderr.contains(secret), "{output:?}");
+                assert!(!output.stdout.contains(secret), "{output:?}");
+                let kept = fs::read_to_string(&checkpoint).unwrap_or_default();
+                assert!(!kept.contains(secret), "{kept}");
+            }
+            for request in server.requests() {
+                let is_login = request.path == "/v3/auth/authenticate";
+                let body = String::from_utf8_lossy(&request.body).into_owned();
+                assert_eq!(body.contains("hunter2"), is_login, "{request:?}");
+                if request.path.starts_with("/v3/") && !is_login {
+                    assert_eq!(
+                        request.header("Authorization"),
+                        Some("t0ken.7"),
+                        "{request:?}"
+                    );
+                }
+                assert!(request.path != "/v3/elsewhere", "a redirect was followed");
+            }
+        }
+    }
+    assert_eq!(elsewhere.connections(), 0);
+}
+
+#[test]
+fn a_token_that_is_always_refused_is_no_hot_loop() {
+    let server = gateway(|_| {
+        Response::etcd(
+            401,
+            0,
+            r#"{"error":"etcdserver: invalid auth token","code":16}"#,
+        )
+    });
+    let url = server.url();
+    let get = [
+        "--api",
+        "v3",
+        "--endpoints",
+        &url,
+        "--user",
+        "app:hunter2",
+        "get",
+        "/k",
+    ];
+    assert_ends(&tool(&get), 4, &["invalid auth token"]);
+    assert_eq!(server.requests().len(), 4, "a token and a question, twice");
+}
+
+#[test]
+fn a_token_that_drives_headers_is_refused() {
+    for token in [r"a\r\nX-Evil: 1", r"\u0000", r"\u001b[31m", "é\u{202e}"] {
+        let body = format!(r#"{{"token":"{token}"}}"#);
+        let server = Scripted::serve(move |request| {
+            if request.path == "/v3/auth/authenticate" {
+                return Response::etcd(200, 0, &body);
+            }
+            Response::etcd(200, 0, "{}")
+        });
+        let url = server.url();
+        let get = [
+            "--api",
+            "v3",
+            "--endpoints",
+            &url,
+            "--user",
+            "app:hunter2",
+            "get",
+            "/k",
+        ];
+        let output = tool(&get);
+        assert_ends(&output, 6, &["token"]);
+        let requests = server.requests();
+        assert!(
+            requests
+                .iter()
+                .all(|request| request.header("X-Evil").is_none())
+        );
+    }
+}
+
+#[test]
+fn whoever_waits_for_a_password_lets_time_run_out() {
+    let server = Scripted::serve(|request| {
+        if request.path == "/v3/auth/authenticate" {
+            return Response::default().hold();
+        }
+        Response::etcd(200, 0, "{}")
+    });
+    let url = server.url();
+    let set = [
+        "--api",
+        "v3",
+        "--endpoints",
+        &url,
+        "--user",
+        "app:x",
+        "set",
+        "/k",
+        "v",
+    ];
+    // Nothing of the write was sent.
+    let output = tool(&[&set[..], &["--timeout", "300ms"]].concat());
+    assert_eq!(output.code, 124, "{output:?}");
+}

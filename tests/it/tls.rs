@@ -1,0 +1,669 @@
+//! TLS, against real etcds that speak it: whom the tool trusts, as whom it shows itself, and what it
+//! says where one of the two is no good.
+
+use std::fs;
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+use std::thread;
+
+use rcgen::{ExtendedKeyUsagePurpose, KeyPair};
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::support::certificates::{Authority, BOTH, Issued, Validity, pem, sec1, write};
+use crate::support::etcd::{Etcd, Version};
+use crate::support::follow;
+use crate::support::proxy::{Cut, Proxy};
+use crate::support::scripted::{Response, Scripted};
+use crate::support::tool::{Output, Program, tool};
+use crate::support::{ports, v2, v3};
+
+/// Files of an authority, of a server and of a client.
+struct Files {
+    directory: TempDir,
+    authority: Authority,
+}
+
+const OWN: [&str; 2] = ["127.0.0.1", "localhost"];
+
+impl Files {
+    fn new() -> Self {
+        let files = Self {
+            directory: tempfile::tempdir().expect("a directory"),
+            authority: Authority::new("the authority of the tests"),
+        };
+        files.write("ca.pem", files.authority.pem());
+        files.write_issued("server", &files.authority.issue(&OWN));
+        files.write_issued("client", &files.authority.issue(&["client"]));
+        files
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    fn named(&self, name: &str) -> String {
+        self.path(name).display().to_string()
+    }
+
+    fn write(&self, name: &str, text: &str) -> String {
+        let path = write(self.directory.path(), name, text);
+        path.display().to_string()
+    }
+
+    fn write_issued(&self, name: &str, issued: &Issued) {
+        self.write(&format!("{name}.pem"), &issued.certificate);
+        self.write(&format!("{name}.key"), &issued.key.serialize_pem());
+    }
+
+    fn server(&self, version: Version) -> Etcd {
+        Etcd::builder(version)
+            .tls(&self.path("server.pem"), &self.path("server.key"))
+            .start()
+    }
+
+    /// One that lets in only who is known.
+    fn asking(&self, version: Version) -> Etcd {
+        Etcd::builder(version)
+            .tls(&self.path("server.pem"), &self.path("server.key"))
+            .asks_clients(&self.path("ca.pem"))
+            .start()
+    }
+
+    fn trusting(&self) -> [String; 2] {
+        ["--cacert".to_owned(), self.named("ca.pem")]
+    }
+
+    fn known(&self) -> [String; 6] {
+        let [cacert, authority] = self.trusting();
+        [
+            cacert,
+            authority,
+            "--cert".to_owned(),
+            self.named("client.pem"),
+            "--key".to_owned(),
+            self.named("client.key"),
+        ]
+    }
+}
+
+/// Runs the tool, at an endpoint.
+#[track_caller]
+fn at(url: &str, options: &[String], command: &[&str]) -> Output {
+    let mut arguments = vec!["--endpoints", url];
+    arguments.extend(options.iter().map(String::as_str));
+    arguments.extend(command);
+    tool(&arguments)
+}
+
+#[track_caller]
+fn assert_fails(output: &Output, code: i32, parts: &[&str]) {
+    assert_eq!(output.code, code, "{output:?}");
+    for part in parts {
+        assert!(output.stderr.contains(part), "no '{part}' in {output:?}");
+    }
+}
+
+#[test]
+fn every_command_works_by_tls_and_by_both_apis() {
+    let files = Files::new();
+    for version in Version::ALL {
+        let etcd = files.server(version);
+        for api in ["v2", "v3"] {
+            let url = etcd.tls_url();
+            let run = |command: &[&str]| {
+                let output = at(
+                    &url,
+                    &files.trusting(),
+                    &[&["--api", api], command].concat(),
+                );
+                assert_eq!((output.code, output.stderr.as_str()), (0, ""), "{output:?}");
+                output
+            };
+            run(&["set", "/k", "v"]);
+            assert_eq!(run(&["get", "/k"]).stdout, "v\n");
+            // That nothing is left to be told is proven, in v2 by a connection that is half closed.
+            let replayed = run(&["replay", "-r", "/", "--from-index", "oldest", "-o", "json"]);
+            let last = replayed.json().pop().expect("an event");
+            assert_eq!(last["node"]["value"], "v");
+            let waited = run(&[
+                "watch",
+                "--stream",
+                "/k",
+                "--until",
+                "value=v",
+                "--timeout",
+                "9s",
+            ]);
+            assert_eq!(waited.code, 0);
+            run(&["rm", "/k"]);
+        }
+    }
+}
+
+#[test]
+fn a_stream_by_tls_goes_on_where_it_was_cut() {
+    let files = Files::new();
+    let etcd = files.server(Version::V3_5);
+    for api in ["v2", "v3"] {
+        let proxy = Proxy::to(&etcd.tls_url());
+        let url = proxy.url().replace("http:", "https:");
+        let [cacert, authority] = files.trusting();
+        let running = follow::live(&url, &["--api", api, &cacert, &authority, "-r", "/"]);
+        for number in 0..3 {
+            let value = format!("{api} {number}");
+            if api == "v2" {
+                v2::put(&etcd.url(), "/cut", &value);
+            } else {
+                v3::put(&etcd.url(), "/cut", value.as_bytes());
+            }
+            let records = follow::wait_for_value(&running, "/cut", &value);
+            assert!(records.iter().all(|record| record["action"] != "gap"));
+            proxy.cut_all(Cut::Reset);
+        }
+        let records = follow::without_status(running.json());
+        let values: Vec<_> = records
+            .iter()
+            .map(|record| record["node"]["value"].as_str().expect("an event"))
+            .collect();
+        assert_eq!(values, [0, 1, 2].map(|number| format!("{api} {number}")));
+    }
+}
+
+#[test]
+fn connections_by_tls_are_kept() {
+    let files = Files::new();
+    let etcd = files.server(Version::V3_5);
+    v2::elsewhere(&etcd.url(), 300);
+    let proxy = Proxy::to(&etcd.tls_url());
+    let url = proxy.url().replace("http:", "https:");
+    let replay = ["--api", "v2", "replay", "-r", "/", "--from-index", "oldest"];
+    let output = at(&url, &files.trusting(), &replay);
+    assert_eq!(output.code, 0, "{output:?}");
+    let asked = output.stdout.lines().count();
+    assert!(asked >= 300, "{asked}");
+    // A server sends tickets unasked, which end no connection.
+    assert!(
+        proxy.connections() < 60,
+        "{} connections",
+        proxy.connections()
+    );
+}
+
+#[test]
+fn a_server_that_is_not_trusted_is_told_nothing_and_the_reason_is_told() {
+    let files = Files::new();
+    let etcd = files.server(Version::V3_5);
+    let url = etcd.tls_url();
+    let other = Authority::new("another authority");
+    files.write("other.pem", other.pem());
+    let put = |issued: &Issued| files.write_issued("server", issued);
+    let by = |names: &[&str], purposes: &[_], validity| {
+        files.authority.issue_for(names, purposes, validity)
+    };
+    let is_refused = |api: &str, authority: &str, parts: &[&str]| {
+        let options = ["--cacert".to_owned(), files.named(authority)];
+        let output = at(&url, &options, &["--api", api, "set", "/k", "v"]);
+        assert_fails(&output, 3, parts);
+        assert!(output.stderr.contains(&url), "{output:?}");
+    };
+    let issuer = "'the authority of the tests'";
+    is_refused("v2", "other.pem", &[issuer, "other.pem", "--cacert"]);
+    let output = at(&url, &[], &["get", "/k"]);
+    assert_fails(&output, 3, &[issuer, "of this system", "--cacert"]);
+
+    // A server of etcd reads its certificate anew for each connection.
+    put(&by(&OWN, &BOTH, Validity::Over));
+    is_refused(
+        "v2",
+        "ca.pem",
+        &["certificate expired on 2021-01-01T00:00:00Z"],
+    );
+    is_refused(
+        "v3",
+        "ca.pem",
+        &["certificate expired on 2021-01-01T00:00:00Z"],
+    );
+    put(&by(&OWN, &BOTH, Validity::ToCome));
+    is_refused(
+        "v2",
+        "ca.pem",
+        &["not valid before 2119-01-01T00:00:00Z", "clock"],
+    );
+    put(&by(&["etcd-1", "10.0.0.1"], &BOTH, Validity::Now));
+    is_refused(
+        "v2",
+        "ca.pem",
+        &["is for etcd-1, 10.0.0.1, and not for 127.0.0.1"],
+    );
+    put(&by(&[], &BOTH, Validity::Now));
+    is_refused("v2", "ca.pem", &["no names in it", "127.0.0.1"]);
+    put(&by(
+        &OWN,
+        &[ExtendedKeyUsagePurpose::ClientAuth],
+        Validity::Now,
+    ));
+    is_refused("v2", "ca.pem", &["not one for servers"]);
+    // One with the same name, and another key.
+    files.write(
+        "other.pem",
+        Authority::new("the authority of the tests").pem(),
+    );
+    put(&files.authority.issue(&OWN));
+    is_refused(
+        "v2",
+        "other.pem",
+        &["not signed by the authority that it names"],
+    );
+    assert_eq!(
+        v2::request("GET", &etcd.url(), "/v2/keys/k", &[]).status,
+        404
+    );
+    assert_eq!(
+        at(&url, &files.trusting(), &["--api", "v2", "set", "/k", "v"]).code,
+        0
+    );
+}
+
+#[test]
+fn who_is_not_trusted_is_passed_over_and_named_where_nobody_else_answers() {
+    let files = Files::new();
+    let etcd = files.server(Version::V3_5);
+    let other = Files::new();
+    let stranger = other.server(Version::V3_5);
+    let both = format!("{},{}", stranger.tls_url(), etcd.tls_url());
+    let set = ["--api", "v2", "set", "/k", "v"];
+    assert_eq!(at(&both, &files.trusting(), &set).code, 0);
+    let output = at(&both, &[], &["-o", "json", "set", "/k", "v"]);
+    let error: Value = serde_json::from_str(&output.stderr).expect("JSON");
+    assert_eq!(error["error"]["kind"], "untrusted", "{output:?}");
+    assert_eq!(error["error"]["exit"], 3);
+}
+
+#[test]
+fn a_certificate_that_is_not_checked_is_told_every_time() {
+    let files = Files::new();
+    let etcd = files.server(Version::V3_4);
+    let flag = ["--insecure-skip-tls-verify".to_owned()];
+    for quiet in [&[][..], &["-q"]] {
+        let output = at(
+            &etcd.tls_url(),
+            &flag,
+            &[quiet, &["--api", "v2", "set", "/k", "v"]].concat(),
+        );
+        assert_eq!(output.code, 0, "{output:?}");
+        assert!(output.stderr.contains("is not checked"), "{output:?}");
+    }
+    let output = at(&etcd.tls_url(), &flag, &["-o", "json", "get", "/k"]);
+    let notice: Value = serde_json::from_str(&output.stderr).expect("JSON");
+    assert_eq!(notice["notice"]["kind"], "unverified");
+    // It is of no account where there is none.
+    let output = at(&etcd.url(), &flag, &["get", "/k"]);
+    assert_eq!((output.code, output.stderr.as_str()), (0, ""));
+}
+
+#[test]
+fn a_server_that_asks_who_one_is_is_shown_a_certificate() {
+    let files = Files::new();
+    let rsa =
+        fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/support/rsa.pem"));
+    let rsa = rsa.expect("a key of RSA");
+    for version in Version::ALL {
+        let etcd = files.asking(version);
+        let url = etcd.tls_url();
+        for api in ["v2", "v3"] {
+            let set = ["--api", api, "set", "/k", "v"];
+            assert_eq!(at(&url, &files.known(), &set).code, 0);
+        }
+        let asks = "asks for a certificate of the client";
+        for api in ["v2", "v3"] {
+            for command in [
+                &["get", "/k"][..],
+                &["set", "/k", "x"],
+                &["watch", "--stream", "/k"],
+            ] {
+                let command = [&["--api", api], command].concat();
+                let output = at(&url, &files.trusting(), &command);
+                assert_fails(&output, 4, &[asks, "--cert"]);
+            }
+        }
+        let stranger = Authority::new("a stranger").issue(&["client"]);
+        files.write_issued("stranger", &stranger);
+        let shown = |certificate: &str, key: &str, command: &[&str]| {
+            let mut options = files.trusting().to_vec();
+            options.extend(["--cert".to_owned(), files.named(certificate)]);
+            options.extend(["--key".to_owned(), files.named(key)]);
+            at(&url, &options, command)
+        };
+        for _ in 0..5 {
+            let output = shown("stranger.pem", "stranger.key", &["set", "/k", "x"]);
+            assert_fails(&output, 4, &["does not accept", "stranger.pem"]);
+        }
+    }
+    // Whatever form the key has.
+    let etcd = files.asking(Version::V3_5);
+    let get = ["--api", "v2", "get", "/"];
+    let client = files.authority.issue(&["client"]);
+    files.write("sec1.pem", &client.certificate);
+    files.write("sec1.key", &sec1(&client.key));
+    files.write(
+        "both.pem",
+        &format!("{}{}", client.certificate, client.key.serialize_pem()),
+    );
+    let pkcs8 = in_pkcs8(&rsa);
+    let key = KeyPair::from_pem(&pkcs8).expect("a key of RSA");
+    let client = files
+        .authority
+        .issue_to(key, &["client"], &BOTH, Validity::Now);
+    files.write("rsa.pem", &client.certificate);
+    files.write("pkcs1.key", &rsa);
+    files.write("pkcs8.key", &pkcs8);
+    for (certificate, key) in [
+        ("sec1.pem", Some("sec1.key")),
+        ("rsa.pem", Some("pkcs1.key")),
+        ("rsa.pem", Some("pkcs8.key")),
+        ("both.pem", None),
+    ] {
+        let mut options = files.trusting().to_vec();
+        options.extend(["--cert".to_owned(), files.named(certificate)]);
+        let key = key.map(|key| ["--key".to_owned(), files.named(key)]);
+        options.extend(key.into_iter().flatten());
+        let output = at(&etcd.tls_url(), &options, &get);
+        assert_eq!(output.code, 0, "{options:?} {output:?}");
+    }
+}
+
+/// A key of RSA as PKCS#8 has it, from one as PKCS#1 has it.
+fn in_pkcs8(pkcs1: &str) -> String {
+    use base64::Engine as _;
+    let body: String = pkcs1
+        .lines()
+        .filter(|line| !line.starts_with('-'))
+        .collect();
+    let inner = base64::engine::general_purpose::STANDARD
+        .decode(body)
+        .expect("base64");
+    let with_head = |kind: u8, inner: &[u8]| {
+        let length = u16::try_from(inner.len()).expect("a short key");
+        [&[kind, 0x82], &length.to_be_bytes()[..], inner].concat()
+    };
+    // Version 0, and the algorithm rsaEncryption without parameters.
+    let algorithm = b"\x02\x01\x00\x30\x0d\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01\x05\x00";
+    let whole = with_head(0x30, &[algorithm, &with_head(0x04, &inner)[..]].concat());
+    pem("PRIVATE KEY", &whole)
+}
+
+#[test]
+fn files_that_are_no_good_are_named_with_the_reason() {
+    let files = Files::new();
+    files.write("empty.pem", "");
+    files.write("text.pem", "my notes\n");
+    files.write_issued("other", &files.authority.issue(&["other"]));
+    let locked =
+        "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n";
+    files.write("locked.key", locked);
+    let (client, missing) = (files.named("client.pem"), files.named("missing"));
+    let name = |name: &str| files.named(name);
+    for (options, parts) in [
+        (vec!["--cacert", &missing], ["--cacert", "missing"]),
+        (
+            vec!["--cacert", &name("empty.pem")],
+            ["empty.pem", "no certificate"],
+        ),
+        (
+            vec!["--cacert", &name("text.pem")],
+            ["text.pem", "no certificate"],
+        ),
+        (
+            vec!["--cert", &client, "--key", &name("other.key")],
+            ["other.key", "does not fit"],
+        ),
+        (
+            vec!["--cert", &client, "--key", &name("text.pem")],
+            ["text.pem", "no key"],
+        ),
+        (vec!["--cert", &client], ["client.pem", "no key"]),
+        (
+            vec!["--cert", &client, "--key", &name("locked.key")],
+            ["locked.key", "passphrase"],
+        ),
+        (vec!["--key", &name("client.key")], ["--key", "--cert"]),
+    ] {
+        let url = "https://127.0.0.1:1";
+        let output = tool(&[&["--endpoints", url, "get", "/k"], &options[..]].concat());
+        assert_fails(&output, 2, &parts);
+    }
+    // In the environment they are for whichever cluster is named.
+    let etcd = Etcd::start(Version::V3_5);
+    let get = ["--api", "v2", "--endpoints", &etcd.url(), "get", "/"];
+    let output = Program::tool(&get).env("ETCDCTL_CACERT", missing).run();
+    assert_eq!((output.code, output.stderr.as_str()), (0, ""));
+}
+
+#[test]
+fn the_environment_of_etcdctl_works_as_it_is() {
+    let files = Files::new();
+    let etcd = files.asking(Version::V3_5);
+    let address = etcd.tls_url().replace("https://", "");
+    for names in [
+        ["ETCDCTL_CACERT", "ETCDCTL_CERT", "ETCDCTL_KEY"],
+        ["ETCDCTL_CA_FILE", "ETCDCTL_CERT_FILE", "ETCDCTL_KEY_FILE"],
+    ] {
+        let mut program = Program::tool(&["set", "/k", "v"]).env("ETCDCTL_ENDPOINTS", &address);
+        for (name, file) in names
+            .into_iter()
+            .zip(["ca.pem", "client.pem", "client.key"])
+        {
+            program = program.env(name, files.named(file));
+        }
+        let output = program.run();
+        assert_eq!((output.code, output.stderr.as_str()), (0, ""), "{output:?}");
+    }
+}
+
+#[test]
+fn certificates_that_are_replaced_are_read_again() {
+    let files = Files::new();
+    let etcd = files.asking(Version::V3_5);
+    let url = etcd.tls_url();
+    let options = files.known();
+    let options: Vec<&str> = options.iter().map(String::as_str).collect();
+    let watch = [&["--api", "v2", "-r", "/"], &options[..]].concat();
+    let running = follow::live(&url, &watch);
+    v2::put(&etcd.url(), "/k", "before");
+    follow::wait_for_value(&running, "/k", "before");
+    // Another authority takes over, and whoever is of the old one is not let in any more.
+    let next = Authority::new("the next authority");
+    files.write("ca.pem", next.pem());
+    files.write_issued("client", &next.issue(&["client"]));
+    files.write_issued("server", &next.issue(&OWN));
+    etcd.restart();
+    v2::put(&etcd.url(), "/k", "after");
+    let records = follow::wait_for_value(&running, "/k", "after");
+    assert!(
+        records.iter().all(|record| record["action"] != "gap"),
+        "{records:?}"
+    );
+}
+
+#[test]
+fn what_does_not_speak_tls_is_told_apart() {
+    let files = Files::new();
+    let etcd = files.server(Version::V3_5);
+    let plain = etcd.tls_url().replace("https:", "http:");
+    let output = at(&plain, &[], &["get", "/k"]);
+    assert_ne!(output.code, 0);
+    assert!(output.stderr.contains("https://"), "{output:?}");
+    let encrypted = etcd.url().replace("http:", "https:");
+    let output = at(&encrypted, &[], &["get", "/k"]);
+    assert_fails(&output, 3, &["does it speak TLS?"]);
+}
+
+/// A server that answers the first bytes on each connection with these, and is silent then.
+fn answering(bytes: &'static [u8]) -> String {
+    let (listener, port) = ports::listener();
+    thread::spawn(move || {
+        // As long as the test runs: its process ends.
+        for stream in listener.incoming() {
+            let mut stream = stream.expect("a client");
+            let _ = stream.read(&mut [0; 4096]);
+            let _ = stream.write_all(bytes);
+            let _ = stream.read(&mut [0; 4096]);
+        }
+    });
+    format!("https://127.0.0.1:{port}")
+}
+
+#[test]
+fn an_answer_in_the_clear_is_none_by_tls() {
+    let url = answering(b"HTTP/1.1 400 Bad Request\r\n\r\n");
+    let output = at(&url, &[], &["get", "/k"]);
+    assert_fails(&output, 3, &["does not speak TLS"]);
+}
+
+#[test]
+fn a_server_that_is_older_than_tls_1_2_is_not_spoken_to() {
+    // The alert protocol_version.
+    let alert = b"\x15\x03\x01\x00\x02\x02\x46";
+    // A ServerHello of TLS 1.1.
+    let hello = b"\x16\x03\x02\x00\x2a\x02\x00\x00\x26\x03\x0200000000000000000000000000000000\x00\x00\x2f\x00";
+    for bytes in [&alert[..], hello] {
+        let output = at(&answering(bytes), &[], &["get", "/k"]);
+        assert_fails(&output, 3, &["1.2"]);
+    }
+}
+
+#[test]
+fn a_handshake_that_never_ends_does() {
+    let options = ["--connect-timeout".to_owned(), "300ms".to_owned()];
+    let output = at(&answering(b""), &options, &["get", "/k"]);
+    assert_fails(&output, 3, &["no connection in time"]);
+}
+
+#[test]
+fn what_is_sent_by_tls_is_not_sent_elsewhere_in_the_clear() {
+    let files = Files::new();
+    let etcd = files.server(Version::V3_5);
+    let plain = Scripted::serve(|_| Response::etcd(200, 7, "{}"));
+    // Nothing but what was typed is asked, and that it is in the clear is told.
+    let both = format!("{},{}", etcd.tls_url(), plain.url());
+    let options = [
+        &files.trusting()[..],
+        &["--user".to_owned(), "me:hunter2".to_owned()],
+    ]
+    .concat();
+    let output = at(&both, &options, &["--api", "v2", "set", "/k", "v"]);
+    assert_eq!(output.code, 0, "{output:?}");
+    let told = format!("{} is not encrypted", plain.url());
+    assert!(output.stderr.contains(&told), "{output:?}");
+    assert_eq!(plain.requests().len(), 0);
+}
+
+#[test]
+fn the_commands_that_are_shown_reproduce_the_requests() {
+    let files = Files::new();
+    let etcd = files.asking(Version::V3_5);
+    let get = ["--api", "v2", "-v", "get", "/"];
+    let output = at(&etcd.tls_url(), &files.known(), &get);
+    let shown = output.stderr.lines().find(|line| line.starts_with("curl "));
+    let shown = shown.unwrap_or_else(|| panic!("{output:?}"));
+    let repeated = Program::new("sh", &["-c", shown]).run();
+    assert!(
+        repeated.stdout.contains(r#""action":"get""#),
+        "{shown} {repeated:?}"
+    );
+}
+
+#[test]
+fn tls_goes_through_the_tunnel_of_a_proxy() {
+    let files = Files::new();
+    let etcd = files.server(Version::V3_5);
+    let proxy = Tunnel::start();
+    let with_password = proxy.url.replace("http://", "http://me:hunter2@");
+    let options = [
+        &files.trusting()[..],
+        &["--proxy".to_owned(), with_password],
+    ]
+    .concat();
+    let output = at(
+        &etcd.tls_url(),
+        &options,
+        &["--api", "v2", "-v", "set", "/k", "v"],
+    );
+    assert_eq!(output.code, 0, "{output:?}");
+    assert!(!output.stderr.contains("hunter2"), "{output:?}");
+    let asked = proxy.asked();
+    assert!(asked.starts_with("CONNECT 127.0.0.1:"), "{asked}");
+    // base64 of me:hunter2
+    assert!(asked.contains("Basic bWU6aHVudGVyMg=="), "{asked}");
+    let output = at(&etcd.tls_url(), &options[2..], &["get", "/k"]);
+    assert_fails(&output, 3, &["is not trusted"]);
+}
+
+/// A proxy that opens one tunnel after the other, to where it is asked for.
+struct Tunnel {
+    url: String,
+    asked: std::sync::Arc<std::sync::Mutex<String>>,
+}
+
+impl Tunnel {
+    fn start() -> Self {
+        let (listener, port) = ports::listener();
+        let asked = std::sync::Arc::new(std::sync::Mutex::new(String::new()));
+        let note = std::sync::Arc::clone(&asked);
+        thread::spawn(move || {
+            for client in listener.incoming() {
+                let mut client = client.expect("a client");
+                let mut head = Vec::new();
+                let mut byte = [0];
+                while !head.ends_with(b"\r\n\r\n") && client.read(&mut byte).expect("a head") > 0 {
+                    head.push(byte[0]);
+                }
+                let head = String::from_utf8(head).expect("text");
+                let address = head.split(' ').nth(1).expect("an address").to_owned();
+                *note.lock().expect("a note") = head;
+                let server = std::net::TcpStream::connect(address).expect("the server");
+                client
+                    .write_all(b"HTTP/1.1 200 Connection established\r\n\r\n")
+                    .expect("an answer");
+                let ways = [(&client, &server), (&server, &client)];
+                for (from, to) in ways {
+                    let (mut from, mut to) = (
+                        from.try_clone().expect("a copy"),
+                        to.try_clone().expect("a copy"),
+                    );
+                    thread::spawn(move || {
+                        let _ = std::io::copy(&mut from, &mut to);
+                        let _ = to.shutdown(std::net::Shutdown::Write);
+                    });
+                }
+            }
+        });
+        Self {
+            url: format!("http://127.0.0.1:{port}"),
+            asked,
+        }
+    }
+
+    fn asked(&self) -> String {
+        self.asked.lock().expect("a note").clone()
+    }
+}
+
+#[test]
+fn a_connection_in_the_clear_asks_for_no_authorities() {
+    let etcd = Etcd::start(Version::V3_5);
+    // They would be looked for here.
+    let get = ["--api", "v2", "--endpoints", &etcd.url(), "get", "/"];
+    let output = Program::tool(&get)
+        .env("SSL_CERT_FILE", "/nowhere")
+        .env("SSL_CERT_DIR", "/nowhere")
+        .run();
+    assert_eq!((output.code, output.stderr.as_str()), (0, ""));
+    let https = ["--endpoints", "https://127.0.0.1:1", "get", "/"];
+    let output = Program::tool(&https)
+        .env("SSL_CERT_FILE", "/nowhere")
+        .env("SSL_CERT_DIR", "/nowhere")
+        .run();
+    assert_fails(&output, 2, &["--cacert"]);
+}
