@@ -236,6 +236,51 @@ const ETCDWATCH: Page = Page {
             )],
         },
         Section {
+            title: "TLS",
+            blocks: &[
+                Text(
+                    "An endpoint with `https://` is spoken to by TLS, 1.2 or newer; one without a \
+                     scheme is, where a file is named by `--cacert`, `--cert` or `--key`, or by \
+                     their variables. Without `--cacert` the authorities of the system are trusted. \
+                     The files are PEM; keys are PKCS#8, PKCS#1 or SEC1, without a passphrase, and \
+                     may stand in the file of the certificate. Files that are replaced are read \
+                     again for the next connection.",
+                ),
+                Text(
+                    "A server whose certificate is no good is named with the reason, and counts as \
+                     one that can't be reached (exit 3). One that asks for another certificate of \
+                     the client has refused (exit 4). `--insecure-skip-tls-verify` is told every \
+                     time, also with `--quiet`.",
+                ),
+            ],
+        },
+        Section {
+            title: "USERS",
+            blocks: &[
+                Text(
+                    "`--user` *NAME* asks for the password on the terminal, unless `--password-file` \
+                     or `ETCDCTL_PASSWORD` has it. The file holds one line, and is refused where \
+                     anybody but its owner can read it; what root lends to a group counts as one's \
+                     own. A password in `--user` works, and is warned of: other users of the machine \
+                     can see it.",
+                ),
+                Text(
+                    "By v2 the password goes along with each request. By v3 it is sent for a token, \
+                     which goes along; one that is refused is replaced, in the middle of a stream \
+                     without a gap. Neither is sent to any host but the endpoints: redirects are \
+                     never followed. Neither is shown: `--verbose` has `PASSWORD` and `TOKEN` in \
+                     its place.",
+                ),
+                Text(
+                    "A watch of `/app` with `--recursive` asks for all from `/app` up to `/app0`, \
+                     which the user's role must be allowed to read: in v3 with a grant on `/app` \
+                     with `--prefix`, in v2 with one on `/app*`. Who may not read the whole store \
+                     is told by v3 of the end of a `replay` that finds nothing after 2 s of \
+                     silence, with a notice.",
+                ),
+            ],
+        },
+        Section {
             title: "SIGNALS",
             blocks: &[Text(
                 "SIGINT, SIGTERM and SIGHUP end a run after the records already received were \
