@@ -3,11 +3,11 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write as _};
 
-use rustix::process::{Signal, getpid, kill_process};
 use rustix::termios::{LocalModes, OptionalActions, Termios, tcgetattr, tcsetattr};
 
 use crate::error::Error;
 use crate::print::escape;
+use crate::signal;
 
 /// What is typed beside letters, as terminals send it.
 const INTERRUPT: u8 = 0x03;
@@ -42,6 +42,13 @@ impl Hidden {
         tcsetattr(&terminal, OptionalActions::Flush, &hidden)?;
         Ok(Self { terminal, before })
     }
+
+    /// Does `work`, and leaves the terminal as it was also where a signal ends the process.
+    fn guarded<T>(&mut self, work: impl FnOnce(&mut File) -> io::Result<T>) -> io::Result<T> {
+        let (terminal, before) = (self.terminal.try_clone()?, self.before.clone());
+        let last = move || drop(Self { terminal, before });
+        signal::guard(last, || work(&mut self.terminal))?
+    }
 }
 
 impl Drop for Hidden {
@@ -66,15 +73,16 @@ pub fn password(user: &str) -> Result<String, Error> {
         return Err(refused("there is no terminal to ask on"));
     };
     let question = format!("Password for {}: ", escape::message(user));
-    let asked = hidden.terminal.write_all(question.as_bytes());
-    let answer = asked.and_then(|()| read_line(&mut hidden.terminal));
+    let answer = hidden.guarded(|terminal| {
+        terminal.write_all(question.as_bytes())?;
+        read_line(terminal)
+    });
     drop(hidden);
     match answer {
         Ok(Answer::Given(line)) if line.is_empty() => Err(refused("none was typed")),
         Ok(Answer::Given(line)) => String::from_utf8(line).map_err(|_| refused("it is not UTF-8")),
         Ok(Answer::Interrupted) => {
-            // As it would have ended had the terminal said so; where that is ignored, it goes on.
-            let _ = kill_process(getpid(), Signal::INT);
+            signal::interrupt();
             Err(refused("none was typed"))
         }
         Ok(Answer::Ended) => Err(refused("none was typed")),
@@ -87,8 +95,12 @@ fn read_line(terminal: &mut impl Read) -> io::Result<Answer> {
     let mut line = Vec::new();
     let mut byte = [0];
     loop {
-        if terminal.read(&mut byte)? == 0 {
-            return Ok(Answer::Ended);
+        match terminal.read(&mut byte) {
+            Ok(0) => return Ok(Answer::Ended),
+            Ok(_) => {}
+            // The terminal was resized.
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(error),
         }
         match byte[0] {
             b'\n' | b'\r' => return Ok(Answer::Given(line)),

@@ -49,3 +49,27 @@ pub fn listen(
     });
     Ok(())
 }
+
+/// Does `work`; where a signal ends the process meanwhile, after `last`.
+///
+/// # Errors
+/// Where the handlers can't be installed.
+pub fn guard<T>(last: impl FnOnce() + Send + 'static, work: impl FnOnce() -> T) -> io::Result<T> {
+    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])?;
+    let handle = signals.handle();
+    thread::spawn(move || {
+        if let Some(signal) = signals.forever().next() {
+            last();
+            // As it would have ended without us.
+            let _ = signal_hook::low_level::emulate_default_handler(signal);
+        }
+    });
+    let done = work();
+    handle.close();
+    Ok(done)
+}
+
+/// Ends the process as Ctrl-C does.
+pub fn interrupt() {
+    let _ = signal_hook::low_level::emulate_default_handler(SIGINT);
+}
