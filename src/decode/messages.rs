@@ -97,14 +97,15 @@ impl Messages {
             let was_in_list = self.in_list();
             let (part, rest) = bytes.split_at(self.message_end(bytes));
             *bytes = rest;
-            TooLong::unless(self.message.len() + part.len(), self.limit)?;
             if was_in_list {
                 // Elements are told apart already.
                 let kept = |byte: &u8| !matches!(byte, b',' | b' ' | b'\t' | b'\r' | b'\n');
                 self.message.extend(part.iter().copied().filter(kept));
             } else {
+                TooLong::unless(self.message.len() + part.len(), self.limit)?;
                 self.message.extend_from_slice(part);
             }
+            TooLong::unless(self.message.len(), self.limit)?;
             let ends = self.is_over(part);
             if ends && self.message.trim_ascii().is_empty() {
                 self.message.clear();

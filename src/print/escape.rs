@@ -36,7 +36,8 @@ pub fn message(text: &str) -> String {
 }
 
 /// Appends JSON text for a terminal: what could drive it is `\u`-escaped, which changes
-/// nothing of what the JSON says, since such characters stand only in strings.
+/// nothing of what the JSON says, since such characters stand only in strings; line breaks and tabs
+/// only between tokens, where they are as good as a space.
 pub fn json_for_terminal(json: &str, out: &mut String) {
     for letter in json.chars() {
         if letter == '\u{7f}' || is_steering(letter) {
@@ -44,6 +45,8 @@ pub fn json_for_terminal(json: &str, out: &mut String) {
             for unit in letter.encode_utf16(&mut units) {
                 let _ = write!(out, "\\u{unit:04x}");
             }
+        } else if letter.is_ascii_control() {
+            out.push(' ');
         } else {
             out.push(letter);
         }
@@ -110,10 +113,10 @@ mod tests {
 
     #[test]
     fn json_on_a_terminal_says_the_same() {
-        let json = "{\"a\":\"\u{202e}\u{9b}\u{7f}é\"}";
+        let json = "{\"a\":\r\"\u{202e}\u{9b}\u{7f}é\"}";
         let mut out = String::new();
         json_for_terminal(json, &mut out);
-        assert_eq!(out, r#"{"a":"\u202e\u009b\u007fé"}"#);
+        assert_eq!(out, r#"{"a": "\u202e\u009b\u007fé"}"#);
         let (before, after): (serde_json::Value, serde_json::Value) = (
             serde_json::from_str(json).unwrap(),
             serde_json::from_str(&out).unwrap(),

@@ -9,7 +9,10 @@ use crate::model::{Action, Batch, EventSpans, Index, NodeSpans, Span, StateNode,
 use crate::protocol::Malformed;
 
 /// The actions of records that only this tool makes (RECORDS in the man page).
-const OURS: [&str; 4] = ["gap", "reset", "synced", "status"];
+const OURS: [&str; 5] = ["gap", "reset", "synced", "status", "drift"];
+
+/// A line with more brackets is looked at as a whole: it may nest deeper than readers of JSON take.
+const MANY: usize = 64;
 
 /// Reads a block of lines, one event a line, into a batch over that same block.
 ///
@@ -30,12 +33,19 @@ pub fn parse_events(block: Vec<u8>) -> Result<Batch, Malformed> {
         if let Some(imitated) = wire.imitates() {
             return Err(Malformed::Imitation(imitated.to_owned()));
         }
+        check_rest(line)?;
+        let raw = if line.contains('\r') {
+            // It can only stand between tokens, where some take it for the end of a line.
+            Text(Cow::Owned(line.replace('\r', " ")))
+        } else {
+            Text(Cow::Borrowed(line))
+        };
         events.push(EventSpans {
             action: match Action::parse(&wire.action.0) {
                 Some(action) => action,
                 None => Action::Other(decoded.span(&wire.action)?),
             },
-            raw: Some(decoded.span(&Text(Cow::Borrowed(line)))?),
+            raw: Some(decoded.span(&raw)?),
             node: decoded.node(&wire.node)?,
             previous: wire
                 .previous
@@ -48,6 +58,19 @@ pub fn parse_events(block: Vec<u8>) -> Result<Batch, Malformed> {
     let mut bytes = block;
     bytes.extend(extra);
     Ok(Batch::new(bytes, events))
+}
+
+/// Whether also what is not read of a line, and is passed on with it, is such as every reader of
+/// JSON takes: no half of a surrogate pair, and not too deep.
+fn check_rest(line: &str) -> Result<(), Malformed> {
+    let opens = |byte: &u8| matches!(byte, b'{' | b'[');
+    let is_suspect =
+        line.contains("\\ud") || line.contains("\\uD") || line.bytes().filter(opens).count() > MANY;
+    if is_suspect {
+        serde_json::from_str::<serde_json::Value>(line)
+            .map_err(|error| Malformed::Shape(error.to_string()))?;
+    }
+    Ok(())
 }
 
 /// Reads the reply to a read: a key, or a directory with what is in it.
@@ -162,6 +185,10 @@ fn root() -> String {
 }
 
 #[derive(serde::Deserialize)]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "each is a field that is there or is not"
+)]
 struct WireEvent<'a> {
     #[serde(borrow)]
     action: Text<'a>,
@@ -171,10 +198,19 @@ struct WireEvent<'a> {
     previous: Option<WireNode<'a>>,
     // What stands only in records of this tool. The rest that a server may add is let
     // through, with the event's own bytes.
-    origin: Option<IgnoredAny>,
-    index: Option<IgnoredAny>,
-    lost: Option<IgnoredAny>,
-    state: Option<IgnoredAny>,
+    #[serde(default, deserialize_with = "is_there")]
+    origin: bool,
+    #[serde(default, deserialize_with = "is_there")]
+    index: bool,
+    #[serde(default, deserialize_with = "is_there")]
+    lost: bool,
+    #[serde(default, deserialize_with = "is_there")]
+    state: bool,
+}
+
+/// Whatever it is, and be it null.
+fn is_there<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+    IgnoredAny::deserialize(deserializer).map(|_| true)
 }
 
 impl WireEvent<'_> {
@@ -182,10 +218,10 @@ impl WireEvent<'_> {
     fn imitates(&self) -> Option<&str> {
         OURS.into_iter()
             .find(|name| *name == self.action.0)
-            .or_else(|| self.origin.is_some().then_some("origin"))
-            .or_else(|| self.index.is_some().then_some("index"))
-            .or_else(|| self.lost.is_some().then_some("lost"))
-            .or_else(|| self.state.is_some().then_some("state"))
+            .or_else(|| self.origin.then_some("origin"))
+            .or_else(|| self.index.then_some("index"))
+            .or_else(|| self.lost.then_some("lost"))
+            .or_else(|| self.state.then_some("state"))
     }
 }
 
@@ -302,6 +338,25 @@ mod tests {
         assert_eq!(event.node().value(), Some(&b"v"[..]));
         assert_eq!(event.previous().unwrap().value(), Some(&b"u"[..]));
         assert_eq!(event.raw(), Some(line.as_bytes()));
+    }
+
+    #[test]
+    fn what_is_passed_on_unread_is_such_as_every_reader_takes() {
+        let event = |rest: &str| {
+            let node = r#"{"key":"/a","modifiedIndex":7}"#;
+            parse_events(format!("{{\"action\":\"set\",\"node\":{node},{rest}}}").into_bytes())
+        };
+        assert!(event(r#""more":"\ud83d\ude00""#).is_ok());
+        assert!(event(r#""more":"\ud83d""#).is_err());
+        assert!(event(r#""more":"\uDE00""#).is_err());
+        let nested = |depth| format!("\"more\":{}{}", "[".repeat(depth), "]".repeat(depth));
+        assert!(event(&nested(100)).is_ok());
+        assert!(event(&nested(10_000)).is_err());
+        let batch = event("\r\t\"more\":\r1").unwrap();
+        assert!(!batch.event(0).unwrap().raw().unwrap().contains(&b'\r'));
+        for ours in ["origin", "index", "lost", "state"] {
+            assert!(event(&format!("\"{ours}\":null")).is_err(), "{ours}");
+        }
     }
 
     #[test]

@@ -93,7 +93,9 @@ impl Reply {
             value: value.to_owned(),
             created: previous.map_or(self.revision.0, |previous| previous.created),
             modified: self.revision.0,
-            version: previous.map_or(0, |previous| previous.version) + 1,
+            version: previous
+                .map_or(0, |previous| previous.version)
+                .saturating_add(1),
             lease: lease.unwrap_or_default(),
         };
         let mut events = Events::default();

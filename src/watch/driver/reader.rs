@@ -188,6 +188,10 @@ impl Reader {
                     if is_created && std::mem::replace(is_registered, true) {
                         continue;
                     }
+                    if !*is_registered && matches!(told, Told::Events(_) | Told::Over(_)) {
+                        let what = "what happened before the watch began".to_owned();
+                        return Some(Err(Failure::Malformed(Malformed::Shape(what))));
+                    }
                     if let Err(failure) = self.pass_told(order, head, told)? {
                         return Some(Err(failure));
                     }

@@ -237,6 +237,8 @@ pub struct Session {
     no_alarm: bool,
     /// The store as a whole may not be watched.
     is_deaf: bool,
+    /// Where a state was told, or positions begin anew: what lies before is told no more.
+    floor: Index,
 
     /// The last status told was not that the connection is lost.
     told_live: bool,
@@ -299,6 +301,7 @@ impl Session {
             renewal: None,
             alarmed: None,
             is_deaf: false,
+            floor: Index::ZERO,
             no_alarm: plan.scope.recursive && plan.scope.key.as_str() == "/",
             told_live: false,
             fresh_at: now,

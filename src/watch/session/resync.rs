@@ -31,6 +31,7 @@ impl Session {
         self.close_where(|_| true);
         self.wanted = Index::ZERO;
         self.known = index;
+        self.floor = Index::ZERO;
         self.renewal = None;
         self.last = None;
         self.unverified = false;
@@ -62,6 +63,7 @@ impl Session {
             OnGap::Continue => {
                 self.tell(Update::Gap(gap));
                 self.ledger = Some(Ledger::new(index));
+                self.begun = true;
                 self.tell(Update::Position(index));
             }
             OnGap::Resync | OnGap::Diff => self.reading = Some(Reading::Gap(cause, None)),
@@ -123,7 +125,7 @@ impl Session {
         }
         // What was asked before may have brought more in the meantime.
         let wanted = open.wanted.max(self.told().unwrap_or_default());
-        if index < wanted && is_later {
+        if index < wanted && is_later || index < self.floor {
             self.close(ticket);
             self.note_failure(&open, Failure::Behind { index, wanted });
             return;

@@ -234,7 +234,7 @@ impl Session {
             return;
         }
         // In a burst its history would be written over in the meantime.
-        let is_urgent = index.0 + u64::from(self.plan.history) / PART < self.known.0;
+        let is_urgent = index.0.saturating_add(u64::from(self.plan.history) / PART) < self.known.0;
         let due = since
             + if is_urgent {
                 CATCH_UP_IN_BURST
@@ -569,6 +569,13 @@ impl Session {
     }
 
     pub(super) fn tell(&mut self, update: Update) {
+        match &update {
+            Update::Gap(gap) if gap.to.is_none() => self.floor = gap.index,
+            Update::Synced(index) => self.floor = *index,
+            // After a gap, the state may lie beyond where a replay ends.
+            Update::Position(index) if *index < self.floor => return,
+            _ => {}
+        }
         self.steps.push(Step::Tell(update));
     }
 

@@ -1,0 +1,52 @@
+//! Decisions, taken from bytes.
+
+use std::time::Duration;
+
+/// Bytes that are left.
+pub struct Bytes<'d>(pub &'d [u8]);
+
+impl<'d> Bytes<'d> {
+    /// The next byte; zero where none is left.
+    pub fn byte(&mut self) -> u8 {
+        self.some().unwrap_or_default()
+    }
+
+    /// The next byte, if one is left.
+    pub fn some(&mut self) -> Option<u8> {
+        let (first, rest) = self.0.split_first()?;
+        self.0 = rest;
+        Some(*first)
+    }
+
+    /// One of so many.
+    pub fn of(&mut self, count: usize) -> usize {
+        usize::from(self.byte()) % count.max(1)
+    }
+
+    pub fn flip(&mut self) -> bool {
+        self.byte() & 1 == 1
+    }
+
+    /// A number that is mostly small.
+    pub fn number(&mut self) -> u64 {
+        match self.byte() {
+            255 => u64::MAX,
+            254 => u64::from(u32::MAX) + 1,
+            253 => 0,
+            byte => u64::from(byte),
+        }
+    }
+
+    /// A span of time, from a millisecond up to half a minute.
+    pub fn time(&mut self) -> Duration {
+        Duration::from_millis(1 << (self.byte() % 16))
+    }
+
+    /// So many bytes as the next one says, as far as they go.
+    pub fn text(&mut self) -> &'d [u8] {
+        let length = usize::from(self.byte()).min(self.0.len());
+        let (text, rest) = self.0.split_at(length);
+        self.0 = rest;
+        text
+    }
+}

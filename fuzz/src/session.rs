@@ -1,0 +1,421 @@
+//! The session, whatever a server answers and whenever: positions never go back, what is asked is
+//! bounded, and it never stands still for ever.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use etcdwatch::model::{Batch, Gap, Index, Key, Scope, StateNode};
+use etcdwatch::protocol::v3::Over;
+use etcdwatch::protocol::{Fault, Head, Malformed, Refusal, v2};
+use etcdwatch::watch::{
+    Ask, Budget, End, Failure, Input, OnGap, Parcel, Plan, Session, Start, Step, Ticket, Until,
+    Update,
+};
+
+use super::bytes::Bytes;
+
+/// So many requests are never under way together.
+const MOST: usize = 64;
+/// So many inputs are given at most: more find nothing that fewer don't.
+const INPUTS: usize = 400;
+const BUDGET: usize = 4096;
+
+pub fn run(data: &[u8]) {
+    let mut bytes = Bytes(data);
+    let plan = plan(&mut bytes);
+    let now = Instant::now();
+    let mut world = World {
+        is_v3: !plan.scope.key.is_path(),
+        budget: plan.budget.clone(),
+        endpoints: plan.endpoints,
+        now,
+        open: BTreeMap::new(),
+        closed: Vec::new(),
+        reached: None,
+        position: None,
+        told: BTreeSet::new(),
+        is_over: false,
+        session: Session::new(plan, now),
+    };
+    world.feed(Input::Tick);
+    for _ in 0..INPUTS {
+        if world.is_over || bytes.0.is_empty() {
+            return;
+        }
+        world.act(&mut bytes);
+        if !world.is_waiting() {
+            // What was given up comes back, and wakes it.
+            world.give_back();
+            assert!(world.is_waiting(), "it stands still for ever");
+        }
+    }
+}
+
+fn plan(bytes: &mut Bytes<'_>) -> Plan {
+    let recursive = bytes.flip();
+    let key = if bytes.flip() {
+        Key::parse("/a").expect("a key")
+    } else {
+        Key::literal("/a").expect("a key")
+    };
+    // As the commands have it: a replay begins in history, and reads no state before.
+    let is_replay = bytes.flip();
+    let first = 1 + bytes.number() % 300;
+    let at = Start::At(Index(first));
+    let (start, until) = match (is_replay, bytes.flip()) {
+        (false, false) => (Start::Now, Until::Forever),
+        (false, true) => (at, Until::Forever),
+        (true, is_oldest) => {
+            let start = if is_oldest { Start::Oldest } else { at };
+            let to = bytes.flip().then(|| Index(bytes.number().max(first)));
+            let follow = bytes.flip();
+            (start, Until::Present { to, follow })
+        }
+    };
+    let on_gap = [OnGap::Resync, OnGap::Diff, OnGap::Continue, OnGap::Fail][bytes.of(4)];
+    Plan {
+        scope: Scope::new(key, recursive),
+        start,
+        until,
+        stream: bytes.flip(),
+        previous: bytes.flip(),
+        on_gap,
+        snapshot: bytes.flip() && !is_replay,
+        expand: bytes.flip(),
+        stale_after: Duration::from_secs(30),
+        cluster: None,
+        last: None,
+        endpoints: 1 + bytes.of(3),
+        history: v2::HISTORY,
+        snapshot_behind: v2::SNAPSHOT_BEHIND,
+        seed: 7,
+        budget: Budget::new(BUDGET),
+    }
+}
+
+/// A request that is under way.
+struct Request {
+    brings: Brings,
+    has_head: bool,
+    has_state: bool,
+}
+
+/// What the driver reads of a reply.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Brings {
+    Nothing,
+    Events,
+    Messages,
+    State,
+}
+
+impl Brings {
+    fn of(ask: &Ask) -> Self {
+        match ask {
+            Ask::Index | Ask::Reach(_) => Self::Nothing,
+            Ask::Stream | Ask::Wait { .. } | Ask::Next { .. } | Ask::Alarm | Ask::Walk { .. } => {
+                Self::Events
+            }
+            Ask::Revisions { .. } | Ask::Proof { .. } => Self::Messages,
+            Ask::State | Ask::Look(_) | Ask::Kept { .. } | Ask::Since(_) => Self::State,
+        }
+    }
+}
+
+struct World {
+    session: Session,
+    is_v3: bool,
+    budget: Budget,
+    endpoints: usize,
+    now: Instant,
+    /// What is under way.
+    open: BTreeMap<Ticket, Request>,
+    closed: Vec<Ticket>,
+    /// The position of what was told last.
+    reached: Option<Index>,
+    /// Everything up to here was told.
+    position: Option<Index>,
+    /// The events that were told, by v2.
+    told: BTreeSet<Index>,
+    is_over: bool,
+}
+
+impl World {
+    /// Whether something will wake it, or it is over.
+    fn is_waiting(&self) -> bool {
+        self.is_over || self.session.wake_at().is_some() || !self.open.is_empty()
+    }
+
+    /// The driver's threads come back from requests that were given up.
+    fn give_back(&mut self) {
+        for ticket in std::mem::take(&mut self.closed) {
+            if !self.is_over {
+                let end = End::Failed(Failure::Cut("given up".to_owned()));
+                self.feed(Input::Ended { ticket, end });
+            }
+        }
+    }
+
+    /// Something happens to one of the requests, or time passes.
+    fn act(&mut self, bytes: &mut Bytes<'_>) {
+        let what = bytes.byte();
+        if what.is_multiple_of(4) {
+            self.now += bytes.time();
+            return self.feed(Input::Tick);
+        }
+        let Some(ticket) = self.ticket(bytes) else {
+            return;
+        };
+        let input = self.input(ticket, what, bytes);
+        self.feed(input);
+    }
+
+    /// What the driver may tell of a request.
+    fn input(&mut self, ticket: Ticket, what: u8, bytes: &mut Bytes<'_>) -> Input {
+        let (now, budget) = (self.now, &self.budget);
+        let end = |bytes: &mut Bytes<'_>| Input::Ended {
+            ticket,
+            end: end(bytes),
+        };
+        // Of one that was given up comes whatever was on the way.
+        let mut late = Request {
+            brings: if self.is_v3 {
+                Brings::Messages
+            } else {
+                Brings::Events
+            },
+            has_head: true,
+            has_state: true,
+        };
+        let request = self.open.get_mut(&ticket).unwrap_or(&mut late);
+        if what.is_multiple_of(5) {
+            return end(bytes);
+        }
+        if !request.has_head {
+            request.has_head = true;
+            let head = head(bytes);
+            return Input::Head { ticket, head };
+        }
+        match (request.brings, what % 4) {
+            (Brings::Events, _) => {
+                let parcel = Parcel::new(events(bytes, false), now, budget);
+                Input::Events { ticket, parcel }
+            }
+            (Brings::Messages, 0 | 1) => Input::Revisions {
+                ticket,
+                parcel: Parcel::new(events(bytes, true), now, budget),
+                begins: bytes.flip().then(|| Index(bytes.number())),
+                is_past: bytes.flip(),
+            },
+            (Brings::Messages, 2) => Input::Over {
+                ticket,
+                over: Over {
+                    upto: Index(bytes.number()),
+                    is_full: bytes.flip(),
+                    is_empty: bytes.flip(),
+                    is_marker: bytes.flip(),
+                },
+            },
+            (Brings::Messages, _) => Input::Heard { ticket },
+            (Brings::State, _) if !request.has_state => {
+                request.has_state = true;
+                let nodes = nodes(bytes);
+                Input::State { ticket, nodes }
+            }
+            (Brings::State | Brings::Nothing, _) => end(bytes),
+        }
+    }
+
+    /// One that is under way; now and then one that was given up.
+    fn ticket(&self, bytes: &mut Bytes<'_>) -> Option<Ticket> {
+        let which = usize::from(bytes.byte());
+        if which >= 250 {
+            return self.closed.last().copied();
+        }
+        let open: Vec<&Ticket> = self.open.keys().collect();
+        open.get(which % open.len().max(1)).map(|ticket| **ticket)
+    }
+
+    fn feed(&mut self, input: Input) {
+        // The driver has no more to tell of what has ended.
+        if let Input::Ended { ticket, .. } = &input {
+            self.open.remove(ticket);
+        }
+        for step in self.session.handle(input, self.now) {
+            match step {
+                Step::Open {
+                    ticket,
+                    endpoint,
+                    ask,
+                } => {
+                    assert!(endpoint < self.endpoints);
+                    let request = Request {
+                        brings: Brings::of(&ask),
+                        has_head: false,
+                        has_state: false,
+                    };
+                    assert!(self.open.insert(ticket, request).is_none(), "a new name");
+                    assert!(self.open.len() <= MOST, "{} requests", self.open.len());
+                }
+                Step::Close(ticket) => {
+                    self.open.remove(&ticket);
+                    self.closed.push(ticket);
+                }
+                Step::HalfClose(_) => {}
+                Step::Tell(update) => self.hear(&update),
+                Step::Finish(_) => {
+                    self.is_over = true;
+                    return;
+                }
+            }
+        }
+    }
+
+    fn hear(&mut self, update: &Update) {
+        match update {
+            Update::Events(events) => {
+                for event in events.iter().flat_map(|held| held.events()) {
+                    // By v2 one whose absence two waits have witnessed may turn up late.
+                    if self.is_v3 {
+                        self.reach(event.index());
+                    } else {
+                        assert!(self.told.insert(event.index()), "{:?} again", event.index());
+                        if Some(event.index()) <= self.position {
+                            (self.position, self.reached) = (None, None);
+                        }
+                    }
+                }
+            }
+            Update::Gap(gap) => self.lose(gap),
+            Update::Position(index) => {
+                assert!(
+                    Some(*index) >= self.position,
+                    "{index:?} after {:?}",
+                    self.position
+                );
+                self.position = Some(*index);
+            }
+            Update::Reset(index) | Update::Synced(index) => self.reach(*index),
+            Update::State { index, .. }
+            | Update::Changes { index, .. }
+            | Update::Below { index, .. } => self.reach(*index),
+            _ => {}
+        }
+    }
+
+    fn reach(&mut self, index: Index) {
+        assert!(
+            Some(index) >= self.reached,
+            "{index:?} after {:?}",
+            self.reached
+        );
+        self.reached = Some(index);
+    }
+
+    fn lose(&mut self, gap: &Gap) {
+        if gap.to.is_none() {
+            // Positions begin anew.
+            self.reached = Some(gap.index);
+            self.told.clear();
+            self.position = None;
+        } else {
+            self.reach(gap.index);
+        }
+    }
+}
+
+fn head(bytes: &mut Bytes<'_>) -> Head {
+    let clusters = ["a", "b"];
+    Head {
+        status: 200,
+        index: bytes.flip().then(|| Index(bytes.number())),
+        cluster: bytes.flip().then(|| clusters[bytes.of(2)].to_owned()),
+        raft: bytes.flip().then(|| bytes.number()),
+    }
+}
+
+/// Some events: in any order, as v2 may have them, or in that of their revisions.
+fn events(bytes: &mut Bytes<'_>, are_sorted: bool) -> Batch {
+    let actions: &[&str] = if are_sorted {
+        &["set", "delete"]
+    } else {
+        &["set", "create", "delete", "expire", "news"]
+    };
+    let mut block = String::new();
+    let mut least = 1;
+    for _ in 0..=bytes.of(4) {
+        let action = actions[bytes.of(actions.len())];
+        let key = ["/a", "/a/b", "/a/b/c", "/other", "/a/_h"][bytes.of(5)];
+        let dir = if bytes.of(8) == 7 && !are_sorted {
+            r#","dir":true"#
+        } else {
+            ""
+        };
+        let (modified, created) = (bytes.number(), bytes.number());
+        let modified = if are_sorted {
+            modified.max(least)
+        } else {
+            modified
+        };
+        least = modified;
+        let node = format!(
+            r#"{{"key":"{key}","value":"v"{dir},"modifiedIndex":{modified},"createdIndex":{created}}}"#
+        );
+        let previous = match bytes.of(3) {
+            0 => format!(r#","prevNode":{node}"#),
+            _ => String::new(),
+        };
+        block.push_str(&format!(
+            "{{\"action\":\"{action}\",\"node\":{node}{previous}}}\n"
+        ));
+    }
+    v2::parse_events(block.into_bytes()).unwrap_or_default()
+}
+
+fn nodes(bytes: &mut Bytes<'_>) -> Vec<StateNode> {
+    let keys = ["/a", "/a/b", "/a/c", "/a/c/d"];
+    let there = keys
+        .into_iter()
+        .filter(|_| bytes.flip())
+        .collect::<Vec<_>>();
+    there
+        .into_iter()
+        .map(|key| StateNode {
+            key: key.as_bytes().to_vec(),
+            value: Some(vec![bytes.byte()]),
+            dir: false,
+            modified: Index(bytes.number()),
+            created: Index(bytes.number()),
+            ..StateNode::default()
+        })
+        .collect()
+}
+
+fn end(bytes: &mut Bytes<'_>) -> End {
+    let text = || "told".to_owned();
+    End::Failed(match bytes.of(11) {
+        0 | 1 => return End::Clean,
+        2 => Failure::Unreachable(text()),
+        3 => Failure::Cut(text()),
+        4 => Failure::Silent(text()),
+        5 => Failure::Compacted(Index(bytes.number())),
+        6 => Failure::NotEtcd(text()),
+        7 => Failure::BadGateway(text()),
+        8 => Failure::Malformed(Malformed::Shape(text())),
+        9 => Failure::TooLong(7),
+        _ => {
+            let codes = [100, 110, 300, 301, 401, 11, 8, 0];
+            let code = codes[bytes.of(8)];
+            let (oldest, asked) = (bytes.number(), bytes.number());
+            Failure::Refused(Box::new(Refusal {
+                fault: Fault {
+                    code,
+                    message: text(),
+                    cause: format!("the requested history has been cleared [{oldest}/{asked}]"),
+                    index: Index(bytes.number()),
+                },
+                head: head(bytes),
+            }))
+        }
+    })
+}
