@@ -1,9 +1,10 @@
 //! Signals that end the run: the only user of signal-hook.
 
 use std::io;
+use std::sync::Arc;
 use std::thread;
 
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::iterator::Signals;
 
 use crate::exit::Exit;
@@ -21,7 +22,8 @@ fn is_ignored(signal: i32) -> bool {
 }
 
 /// Passes the first signal on to `first`, so that what was received is still written; a second
-/// one ends the process at once, after `second`.
+/// one ends the process at once, after `second`. A file that may not grow ends nothing: the write
+/// that is refused is told.
 ///
 /// # Errors
 /// Where the handlers can't be installed.
@@ -33,6 +35,7 @@ pub fn listen(
         .into_iter()
         .filter(|signal| !is_ignored(*signal));
     let mut signals = Signals::new(heeded)?;
+    signal_hook::flag::register(SIGXFSZ, Arc::default())?;
     thread::spawn(move || {
         let mut arriving = signals.forever().map(|signal| match signal {
             SIGINT => Exit::Interrupted,

@@ -45,9 +45,11 @@ const OUTSIDE: [&str; 13] = [
 ];
 
 /// Each of these is used behind one door.
-const DOORS: [(&str, &[&str]); 11] = [
+const DOORS: [(&str, &[&str]); 13] = [
     ("rustls::", &["src/http/tls.rs", "src/http/trust.rs"]),
     ("webpki::", &["src/http/tls.rs", "src/http/trust.rs"]),
+    ("rustix::termios", &["src/prompt.rs", "src/print/margin.rs"]),
+    ("rustix::fs", &["src/checkpoint/files.rs"]),
     ("jiff::", &["src/print/clock.rs"]),
     ("globset::", &["src/filter.rs"]),
     ("similar::", &["src/print/difference.rs"]),

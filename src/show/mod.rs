@@ -198,7 +198,11 @@ pub fn run(mut show: Show, settings: &Settings) -> Result<(), Stop> {
     }
     // What was printed counts, however the run ended.
     let saved = viewer.save();
-    ended.and(saved)
+    match (ended, saved) {
+        // Who stopped it is told nothing else.
+        (Err(Stop::Quiet(_)), Err(unsaved)) => Err(unsaved),
+        (ended, saved) => ended.and(saved),
+    }
 }
 
 struct Shown<'s> {

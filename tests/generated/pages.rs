@@ -1107,7 +1107,7 @@ const CHECKPOINTS: Section = Section {
             "The file is written when the watch begins, as records are written and as the position \
              moves on without any, every 200 ms at most, and at the end. It is replaced in one \
              step by way of *FILE*`.new`, and only its owner can read it. Where *FILE* is a symbolic \
-             link, the file that it leads to is meant. A run that is killed \
+             link of the user's own or of root's, the file that it leads to is meant. A run that is killed \
              loses nothing: the next one repeats at most what was printed after the file was last \
              written. The file says what was written to standard output, and not what a reader has \
              made of it.",
@@ -1128,11 +1128,28 @@ const CHECKPOINTS: Section = Section {
                  lasts, and stays.",
             ),
             (
+                "Likewise",
+                "What somebody else may have put there, since it says from where a watch goes on: a \
+                 file, or a lock, that belongs to another user than the one that runs it or root, or \
+                 that everyone can write; another user's symbolic link; and what is no regular file, \
+                 or longer than 64 MiB. What the group may do does not count, and where a file \
+                 system shows every file as one user's or as everyone's, neither does that.",
+            ),
+            (
                 "With exit code 6",
                 "A file of another cluster, where no endpoint is of that one.",
             ),
         ]),
-        Text("A checkpoint that can't be written ends the run with exit code 74."),
+        Text(
+            "Keep it in a directory that nobody else can write to: who can, can take the file away, \
+             and without it the next run begins anew. For a file of another user, run as that user, \
+             or make the file yours.",
+        ),
+        Text(
+            "A checkpoint that can't be written, for example to a full disk, ends the run with exit \
+             code 74, which comes before the code of a signal. What was printed stays printed, and \
+             the old file is still whole.",
+        ),
     ],
 };
 

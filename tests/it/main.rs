@@ -19,6 +19,7 @@ mod errors;
 mod examples;
 mod exec;
 mod failover;
+mod files;
 mod freshness;
 mod gaps;
 mod get;

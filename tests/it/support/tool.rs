@@ -305,6 +305,11 @@ impl Running {
         self.process.try_wait().is_some()
     }
 
+    /// Its process id.
+    pub fn pid(&self) -> u32 {
+        self.process.pid()
+    }
+
     /// The most memory that it ever held (the kernel's `VmHWM`), in KiB. It must be running.
     pub fn peak_memory_kib(&self) -> u64 {
         let size = self.status("VmHWM:");

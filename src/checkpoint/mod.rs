@@ -1,11 +1,12 @@
 //! Where a watch stood, in a file, so that the next run goes on from there.
 //!
-//! In scope: reading, checking and writing the file, whole or not at all, and keeping a second
-//! run away from it. Out of scope: when it is written (`show`).
+//! In scope: what the file says, whether it is of this watch, and keeping a second run away from it.
+//! Out of scope: whose files are trusted, and how one is replaced (`files`); when it is written
+//! (`show`).
 
-use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+mod files;
+
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -13,10 +14,8 @@ use serde::{Deserialize, Serialize};
 use crate::error::Error;
 use crate::model::{Fingerprint, Index, Scope};
 
-/// A file of ours is never larger: a key and some numbers.
-const MAX_SIZE: u64 = 1 << 20;
-/// As many as Linux follows.
-const MAX_LINKS: usize = 40;
+use files::Refusal;
+
 /// The form of the file.
 const VERSION: u32 = 1;
 
@@ -145,10 +144,24 @@ impl Store {
     pub fn open(path: &Path, scopes: &[Scope]) -> Result<(Self, Option<Earlier>), Error> {
         let refused =
             |why: String| Error::Usage(format!("--checkpoint '{}': {why}", path.display()));
-        let path = follow_links(path).map_err(|error| refused(error.to_string()))?;
-        let lock = lock(&path).map_err(refused)?;
-        let store = Self { path, _lock: lock };
-        let Some(text) = read(&store.path).map_err(|error| refused(error.to_string()))? else {
+        let failed = |refusal| match refusal {
+            Refusal::Unfit(why) => refused(why),
+            Refusal::Unread(source) => Error::Input {
+                what: format!("the checkpoint '{}'", path.display()),
+                source,
+            },
+            Refusal::Unwritten(source) => Error::Checkpoint {
+                path: path.display().to_string(),
+                source,
+            },
+        };
+        let file = files::follow_links(path).map_err(failed)?;
+        let (lock, text) = files::take(&file).map_err(failed)?;
+        let store = Self {
+            path: file,
+            _lock: lock,
+        };
+        let Some(text) = text else {
             return Ok((store, None));
         };
         let checkpoint: Checkpoint = serde_json::from_slice(&text)
@@ -163,90 +176,20 @@ impl Store {
     /// # Errors
     /// Where it can't be written; the old one is still whole then.
     pub fn write(&self, checkpoint: &Checkpoint) -> Result<(), Error> {
-        self.replace(checkpoint)
+        let text = serde_json::to_vec(checkpoint).map_err(std::io::Error::from);
+        text.and_then(|text| files::replace(&self.path, &[&text, &b"\n"[..]].concat()))
             .map_err(|source| Error::Checkpoint {
                 path: self.path.display().to_string(),
                 source,
             })
     }
-
-    fn replace(&self, checkpoint: &Checkpoint) -> io::Result<()> {
-        let mut text = serde_json::to_vec(checkpoint)?;
-        text.push(b'\n');
-        let temporary = beside(&self.path, "new");
-        // One that a killed run has left, or whatever else is there: nothing is written through it.
-        match fs::remove_file(&temporary) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
-        let mut file = OpenOptions::new()
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&temporary)?;
-        file.write_all(&text)?;
-        file.sync_all()?;
-        fs::rename(&temporary, &self.path)?;
-        // Until then the name may still lead to the old file after a loss of power.
-        let directory = self.path.parent();
-        let directory = directory.filter(|path| !path.as_os_str().is_empty());
-        File::open(directory.unwrap_or(Path::new(".")))?.sync_all()
-    }
-}
-
-/// The file that a path leads to, which need not exist: two names of it are one checkpoint, and a
-/// link is not replaced.
-fn follow_links(path: &Path) -> io::Result<PathBuf> {
-    let mut path = path.to_owned();
-    for _ in 0..MAX_LINKS {
-        match fs::read_link(&path) {
-            // An absolute target takes the place of all before it.
-            Ok(target) => path = path.with_file_name("").join(target),
-            // It is no link, or it isn't there.
-            Err(_) => return Ok(path),
-        }
-    }
-    Err(io::Error::other("too many symbolic links"))
-}
-
-/// A file beside the checkpoint: the same directory, so that a rename is one step.
-fn beside(path: &Path, ending: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".");
-    name.push(ending);
-    PathBuf::from(name)
-}
-
-fn lock(path: &Path) -> Result<File, String> {
-    let lock = OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600)
-        .open(beside(path, "lock"))
-        .map_err(|error| format!("its lock can't be made: {error}"))?;
-    match lock.try_lock() {
-        Ok(()) => Ok(lock),
-        Err(TryLockError::WouldBlock) => Err("another run has it".to_owned()),
-        Err(TryLockError::Error(error)) => Err(format!("it can't be locked: {error}")),
-    }
-}
-
-fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
-    let file = match File::open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(error),
-    };
-    let mut text = Vec::new();
-    file.take(MAX_SIZE).read_to_end(&mut text)?;
-    Ok(Some(text))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::model::Key;
+    use std::fs;
     use std::os::unix::fs::PermissionsExt as _;
 
     fn scope(key: &str, recursive: bool) -> Scope {
@@ -314,10 +257,10 @@ mod tests {
         let precious = directory.path().join("precious");
         fs::write(&precious, "precious").unwrap();
         let (store, _) = Store::open(&path, &[scope("/a", true)]).unwrap();
-        std::os::unix::fs::symlink(&precious, beside(&path, "new")).unwrap();
+        std::os::unix::fs::symlink(&precious, path.with_extension("new")).unwrap();
         store.write(&checkpoint(7)).unwrap();
         assert_eq!(fs::read_to_string(&precious).unwrap(), "precious");
-        fs::write(beside(&path, "new"), "left behind").unwrap();
+        fs::write(path.with_extension("new"), "left behind").unwrap();
         store.write(&checkpoint(8)).unwrap();
         let mode = fs::metadata(&path).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
