@@ -21,6 +21,12 @@ fn is_ignored(signal: i32) -> bool {
         .is_some_and(|mask| mask & (1 << (signal - 1)) != 0)
 }
 
+/// What ends a run.
+fn heeded() -> impl Iterator<Item = i32> {
+    let ending = [SIGINT, SIGTERM, SIGHUP].into_iter();
+    ending.filter(|signal| !is_ignored(*signal))
+}
+
 /// Passes the first signal on to `first`, so that what was received is still written; a second
 /// one ends the process at once, after `second`. A file that may not grow ends nothing: the write
 /// that is refused is told.
@@ -31,10 +37,7 @@ pub fn listen(
     first: impl FnOnce(Exit) + Send + 'static,
     second: impl FnOnce() + Send + 'static,
 ) -> io::Result<()> {
-    let heeded = [SIGINT, SIGTERM, SIGHUP]
-        .into_iter()
-        .filter(|signal| !is_ignored(*signal));
-    let mut signals = Signals::new(heeded)?;
+    let mut signals = Signals::new(heeded())?;
     signal_hook::flag::register(SIGXFSZ, Arc::default())?;
     thread::spawn(move || {
         let mut arriving = signals.forever().map(|signal| match signal {
@@ -58,7 +61,7 @@ pub fn listen(
 /// # Errors
 /// Where the handlers can't be installed.
 pub fn guard<T>(last: impl FnOnce() + Send + 'static, work: impl FnOnce() -> T) -> io::Result<T> {
-    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])?;
+    let mut signals = Signals::new(heeded())?;
     let handle = signals.handle();
     thread::spawn(move || {
         if let Some(signal) = signals.forever().next() {

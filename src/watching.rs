@@ -8,6 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::apis::{self, Place};
+use crate::desired::Desired;
 use crate::doctor::facts::Facts;
 use crate::error::{Error, describe_failure, none_answered};
 use crate::http::Http;
@@ -96,6 +97,8 @@ pub enum Arrival {
     Child(u64),
     /// What the endpoints say of themselves.
     Facts(Vec<Facts>),
+    /// What a file wants to be so.
+    Desired(Result<Desired, Error>),
 }
 
 /// How a watch by one API ended.
@@ -219,7 +222,7 @@ impl Run<'_> {
                     }
                 }
                 Some(Arrival::Child(number)) => self.viewer.child_ended(number),
-                Some(Arrival::Report(..) | Arrival::Facts(_)) | None => {}
+                Some(Arrival::Report(..) | Arrival::Facts(_) | Arrival::Desired(_)) | None => {}
             }
             if self.viewer.wake(inbox)? == Flow::Done {
                 return Ok(Ended::Done);

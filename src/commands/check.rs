@@ -23,7 +23,8 @@ use crate::watching::{self, Arrival, Flow, Viewer};
 /// # Errors
 /// Where something does, or it can't be compared.
 pub fn run(typed: &cli::Check, settings: &Settings) -> Result<(), Stop> {
-    let desired = read(&typed.file, settings.max_event)?;
+    let mut inbox = Inbox::new(settings, "checking", &typed.key)?;
+    let desired = wait_for(typed, settings, &mut inbox)?;
     let watched = Watched {
         keys: vec![typed.key.clone()],
         recursive: true,
@@ -38,7 +39,6 @@ pub fn run(typed: &cli::Check, settings: &Settings) -> Result<(), Stop> {
     };
     let wanted = scopes.iter().map(wanted).collect::<Result<_, Error>>()?;
     let goes_on = typed.wait || typed.watch;
-    let mut inbox = Inbox::new(settings, "checking", &typed.key)?;
     if goes_on {
         inbox.heed_reader();
     }
@@ -74,6 +74,23 @@ pub fn run(typed: &cli::Check, settings: &Settings) -> Result<(), Stop> {
 
 fn refused(file: &Path, why: &impl std::fmt::Display) -> Error {
     Error::Usage(format!("'{}': {why}", file.display()))
+}
+
+/// What the file wants. A FIFO may have nobody who writes to it: that holds up neither signals nor
+/// the deadline.
+fn wait_for(
+    typed: &cli::Check,
+    settings: &Settings,
+    inbox: &mut Inbox<Arrival>,
+) -> Result<Desired, Stop> {
+    let (file, max) = (typed.file.clone(), settings.max_event);
+    let mut arrived = inbox.wait_for(move || Arrival::Desired(read(&file, max)))?;
+    loop {
+        match arrived {
+            Arrival::Desired(desired) => return Ok(desired?),
+            _ => arrived = inbox.receive()?,
+        }
+    }
 }
 
 fn read(file: &Path, max: usize) -> Result<Desired, Error> {

@@ -509,3 +509,37 @@ fn what_is_not_known_to_be_on_the_disk_is_an_error() {
     assert_refused(&of_directories, 74, &[&checkpoint, "Input/output error"]);
     assert_eq!(place.names(), ["cp", "cp.lock"]);
 }
+
+// --- what `check` reads
+
+#[test]
+fn a_file_to_check_against_that_never_ends_or_never_begins_holds_up_nothing() {
+    let place = Place::new();
+    let fifo = place.text("fifo");
+    run("mkfifo", &[&fifo]);
+    let check = |file: &str, more: &[&str]| {
+        let check = ["--endpoints", NOWHERE, "check", file, "/app"];
+        Program::tool(&[&check[..], more].concat())
+    };
+    let endless = check("/dev/zero", &["--max-event", "64KiB"]).run();
+    assert_refused(&endless, 2, &["/dev/zero", "longer than 65536 bytes"]);
+    let directory = check(&place.text(""), &[]).run();
+    assert_refused(&directory, 2, &["Is a directory"]);
+    let in_time = check(&fifo, &["--timeout", "300ms"]).run();
+    assert_refused(&in_time, 124, &["timed out"]);
+    let waiting = check(&fifo, &["--wait"]).start();
+    wait::until(wait::LONG, "its handler", || waiting.catches(Signal::TERM));
+    waiting.signal(Signal::TERM);
+    assert_eq!(waiting.wait(wait::LONG).code, 143);
+}
+
+#[test]
+fn what_a_fifo_brings_is_checked_as_a_file_is() {
+    let ground = shared::any();
+    ground.put(&ground.key("a"), "1");
+    for (text, code) in [(r#"{"a": 1}"#, 0), (r#"{"a": 2}"#, 1)] {
+        let check = ["check", "/dev/stdin", ground.part()];
+        let output = ground.program(&check).stdin(text.as_bytes()).run();
+        assert_eq!(output.code, code, "{}", output.stderr);
+    }
+}
