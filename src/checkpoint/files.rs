@@ -61,7 +61,7 @@ pub fn follow_links(path: &Path) -> Result<PathBuf, Refusal> {
             return Ok(path);
         }
         let owner = metadata.uid();
-        if ![rustix::process::geteuid().as_raw(), ROOT].contains(&owner) {
+        if ![us(), ROOT].contains(&owner) {
             return Err(Refusal::Unfit(format!(
                 "'{}' is a symbolic link of another user (uid {owner}): name the file that it \
                  leads to",
@@ -217,8 +217,13 @@ fn open(
             kind(metadata.file_type())
         ))),
         (Ok(file), Ok(_)) => Ok(file),
-        (Ok(_), Err(error)) => Err(failed(error)),
+        (Err(error), Ok(metadata)) if metadata.uid() != us() => {
+            let error = io::Error::from(error);
+            let why = format!("{error}; it belongs to uid {}", metadata.uid());
+            Err(failed(io::Error::new(error.kind(), why)))
+        }
         (Err(error), _) => Err(failed(error.into())),
+        (Ok(_), Err(error)) => Err(failed(error)),
     }
 }
 
@@ -246,13 +251,18 @@ fn lock(checkpoint: &Path) -> Result<File, Refusal> {
         Ok(()) => Ok(lock),
         Err(TryLockError::WouldBlock) => {
             let mut why = "another run has it".to_owned();
-            if metadata.uid() != rustix::process::geteuid().as_raw() {
+            if metadata.uid() != us() {
                 why = format!("{why}: '{}' is of uid {}", path.display(), metadata.uid());
             }
             Err(Refusal::Unfit(why))
         }
         Err(TryLockError::Error(error)) => Err(failed(error)),
     }
+}
+
+/// The user that we run as.
+fn us() -> u32 {
+    rustix::process::geteuid().as_raw()
 }
 
 /// A file beside the checkpoint: the same directory, so that a rename is one step.

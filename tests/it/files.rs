@@ -215,6 +215,27 @@ fn a_checkpoint_of_another_user_is_refused_with_whose_it_is() {
 }
 
 #[test]
+fn a_checkpoint_that_must_not_be_read_is_told_with_whose_it_is() {
+    let place = Place::with_checkpoint();
+    let watch = watch(&place.text("cp"));
+    let output = if is_root() {
+        fs::set_permissions(place.file("cp"), fs::Permissions::from_mode(0o600)).unwrap();
+        chown(place.file("cp"), Some(OTHER), None).unwrap();
+        // Without its right to read everything.
+        let without = "-dac_override,-dac_read_search";
+        let mut words = ["--bounding-set", without, env!("CARGO_BIN_EXE_etcdwatch")].to_vec();
+        words.extend(watch.iter().map(String::as_str));
+        Program::new("setpriv", &words).run()
+    } else {
+        let script = r#"mount --bind /etc/shadow "$CHECKPOINT" && exec "$0" "$@""#;
+        let program = in_namespace(script, &watch);
+        program.env("CHECKPOINT", place.text("cp")).run()
+    };
+    let whose = format!("Permission denied (os error 13); it belongs to uid {OTHER}");
+    assert_refused(&output, 2, &["cp' could not be read", &whose]);
+}
+
+#[test]
 fn a_link_of_another_user_is_not_followed() {
     let whose = format!("symbolic link of another user (uid {OTHER})");
     if is_root() {
