@@ -18,6 +18,9 @@ pub type Keys = BTreeMap<Vec<u8>, Vec<u8>>;
 
 /// Deeper is refused, rather than to run out of stack.
 const DEEPEST: usize = 128;
+/// So many bytes the keys may have in all: a name is in every key below it, so that a file of some
+/// MB could stand for more than there is memory.
+const MOST_OF_KEYS: usize = 256 << 20;
 
 /// What is wrong with a file, and where.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -165,7 +168,7 @@ fn of_printed(printed: &Keys, scope: &Scope) -> Result<Keys, Fault> {
 }
 
 fn of_named(names: &[(Place, String, Node)], scope: &Scope) -> Result<Keys, Fault> {
-    let mut keys = Keys::new();
+    let (mut keys, mut left) = (Keys::new(), MOST_OF_KEYS);
     for (place, name, node) in names {
         let is_value = matches!(node, Node::Value(_));
         let key = if is_whole(name, scope, is_value) {
@@ -173,7 +176,7 @@ fn of_named(names: &[(Place, String, Node)], scope: &Scope) -> Result<Keys, Faul
         } else {
             below(scope.key.as_str(), name)
         };
-        collect(&key, *place, node, scope, &mut keys)?;
+        collect(&key, *place, node, scope, &mut keys, &mut left)?;
     }
     Ok(keys)
 }
@@ -198,11 +201,15 @@ fn collect(
     node: &Node,
     scope: &Scope,
     keys: &mut Keys,
+    left: &mut usize,
 ) -> Result<(), Fault> {
+    *left = left
+        .checked_sub(key.len())
+        .ok_or_else(|| place.wrong("it has too many keys, or too long ones"))?;
     let value = match node {
         Node::Names(names) => {
             for (place, name, node) in names {
-                collect(&below(key, name), *place, node, scope, keys)?;
+                collect(&below(key, name), *place, node, scope, keys, left)?;
             }
             return Ok(());
         }
@@ -358,6 +365,10 @@ mod tests {
         }
         let wrong = keys(&bomb, None, &scope("/")).unwrap_err();
         assert!(wrong.why.contains("too many"), "{wrong}");
+        let leaves: Vec<String> = (0..1000).map(|leaf| format!("\"{leaf}\":1")).collect();
+        let long = format!("{{\"{}\":{{{}}}}}", "x".repeat(1 << 20), leaves.join(","));
+        let wrong = keys(&long, None, &scope("/")).unwrap_err();
+        assert!(wrong.why.contains("too many keys"), "{}", wrong.why);
     }
 
     #[test]
