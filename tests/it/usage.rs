@@ -1,42 +1,41 @@
 //! What is typed, before any server is asked.
 
-use assert_cmd::Command;
-use predicates::prelude::*;
-use predicates::str::{contains, is_empty, is_match, starts_with};
 use serde_json::Value;
 
-fn etcdwatch(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_etcdwatch"));
-    command.env_clear().args(arguments);
-    command
+use crate::support::tool::{Output, tool};
+
+#[track_caller]
+fn assert_prints(output: &Output, parts: &[&str]) {
+    assert_eq!((output.code, output.stderr.as_str()), (0, ""));
+    for part in parts {
+        assert!(output.stdout.contains(part), "{part:?}: {}", output.stdout);
+    }
 }
 
 #[test]
 fn help_and_version_are_on_standard_output() {
-    etcdwatch(&["--help"])
-        .assert()
-        .success()
-        .stdout(contains("Usage: etcdwatch").and(contains("Global options")))
-        .stderr(is_empty());
-    etcdwatch(&["--version"])
-        .assert()
-        .success()
-        .stdout(is_match(r"^etcdwatch \d+\.\d+\.\d+\n$").unwrap());
+    let help = tool(&["--help"]);
+    assert_prints(&help, &["Usage: etcdwatch", "Global options"]);
+    let version = tool(&["--version"]);
+    let expected = concat!("etcdwatch ", env!("CARGO_PKG_VERSION"), "\n");
+    assert_prints(&version, &[]);
+    assert_eq!(version.stdout, expected);
     for command in ["get", "set", "rm", "watch", "replay", "completions"] {
-        etcdwatch(&[command, "--help"])
-            .assert()
-            .success()
-            .stdout(contains(format!("Usage: etcdwatch {command}")));
+        let usage = format!("Usage: etcdwatch {command}");
+        assert_prints(&tool(&[command, "--help"]), &[&usage]);
     }
 }
 
 #[test]
 fn without_a_command_there_is_help_and_exit_2() {
-    etcdwatch(&[]).assert().code(2).stderr(contains("Usage:"));
-    etcdwatch(&["wach"])
-        .assert()
-        .code(2)
-        .stderr(contains("a similar subcommand exists: 'watch'"));
+    for (arguments, part) in [
+        (&[][..], "Usage:"),
+        (&["wach"], "a similar subcommand exists: 'watch'"),
+    ] {
+        let output = tool(arguments);
+        assert_eq!(output.code, 2, "{arguments:?}");
+        assert!(output.stderr.contains(part), "{}", output.stderr);
+    }
 }
 
 #[test]
@@ -47,9 +46,9 @@ fn a_usage_error_is_json_where_json_was_asked_for() {
         &["watch", "/a", "--from-index", "abc", "-ojson"],
         &["get", "", "-o", "json"],
     ] {
-        let output = etcdwatch(arguments).assert().code(2).stdout(is_empty());
-        let stderr = String::from_utf8(output.get_output().stderr.clone()).unwrap();
-        let error: Value = serde_json::from_str(&stderr).unwrap();
+        let output = tool(arguments);
+        assert_eq!((output.code, output.stdout.as_str()), (2, ""));
+        let error: Value = serde_json::from_str(&output.stderr).unwrap();
         assert_eq!(error["error"]["kind"], "usage", "{arguments:?}");
         assert_eq!(error["error"]["exit"], 2);
     }
@@ -64,9 +63,8 @@ fn completions_are_printed_for_every_shell() {
         ("elvish", "\nuse builtin"),
         ("powershell", "\nusing namespace"),
     ] {
-        etcdwatch(&["completions", shell])
-            .assert()
-            .success()
-            .stdout(starts_with(beginning));
+        let output = tool(&["completions", shell]);
+        assert_prints(&output, &[]);
+        assert!(output.stdout.starts_with(beginning), "{shell}");
     }
 }
