@@ -19,7 +19,9 @@ use std::io::Read;
 use std::net::Shutdown;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use ureq::SendBody;
 use ureq::config::Config;
@@ -188,6 +190,29 @@ impl Http {
     }
 }
 
+/// For as long as it lives, and its limit, a connection is left alone.
+#[derive(Debug)]
+pub struct Patience {
+    until: Instant,
+    _held: Sender<()>,
+}
+
+impl Patience {
+    /// What came of a request, told as it is where the limit cut it short.
+    ///
+    /// # Errors
+    /// Those of `came`.
+    pub fn judge<T>(self, came: Result<T, Failure>) -> Result<T, Failure> {
+        came.map_err(|failure| {
+            if self.until <= Instant::now() {
+                Failure::Silent("no whole answer in time".to_owned())
+            } else {
+                failure
+            }
+        })
+    }
+}
+
 /// One connection, kept alive between requests, which another thread can half-close or break
 /// off. One agent a connection, since ureq shuts down all that belongs to an agent.
 #[derive(Clone, Debug)]
@@ -309,7 +334,33 @@ impl Connection {
     ) -> Result<Reply, Failure> {
         match self.exchange(endpoint, request, pass, limits)? {
             reply if (200..300).contains(&reply.head.status) => Ok(reply),
-            reply => Err(self.refusal(endpoint, request, reply)),
+            reply => {
+                // A wait may last, and what it is refused with may not.
+                let patience = limits.head.map(|limit| self.break_off_after(limit));
+                let refusal = self.refusal(endpoint, request, reply);
+                match patience {
+                    Some(patience) => patience.judge(Err(refusal)),
+                    None => Err(refusal),
+                }
+            }
+        }
+    }
+
+    /// Breaks the connection off after so long, unless what this returns is dropped before: one who
+    /// sends a byte now and then is never silent.
+    #[must_use]
+    pub fn break_off_after(&self, limit: Duration) -> Patience {
+        let until = Instant::now() + limit;
+        let (patience, ended) = mpsc::channel();
+        let socket = Arc::clone(&self.socket);
+        thread::spawn(move || {
+            if ended.recv_timeout(limit) == Err(RecvTimeoutError::Timeout) {
+                socket.shutdown(Shutdown::Both);
+            }
+        });
+        Patience {
+            until,
+            _held: patience,
         }
     }
 
@@ -395,8 +446,14 @@ impl Connection {
             Some(index) => format!("< {} index {index} from {}", head.status, endpoint.url()),
             None => format!("< {} from {}", head.status, endpoint.url()),
         });
+<<<<<<< HEAD
         let location = reply.headers().get("location");
         let location = location.map(|to| String::from_utf8_lossy(to.as_bytes()).into_owned());
+=======
+        // It may be in any letters, and is shown.
+        let location = reply.headers().get("location");
+        let location = location.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
+>>>>>>> 2ad8c90 (http: name where any redirect points, and end what an error trickles)
         Ok(Reply {
             head,
             location,
@@ -471,10 +528,18 @@ impl Connection {
         } = reply;
         let status = head.status;
         if (300..400).contains(&status) {
+<<<<<<< HEAD
             return Failure::NotEtcd(match location {
                 Some(to) => format!("it redirects ({status}) to {to}, which is not followed"),
                 None => format!("it redirects ({status}), and does not say where to"),
             });
+=======
+            let to = match location.as_deref() {
+                None | Some("") => "and does not say where to".to_owned(),
+                Some(location) => format!("to {location}, which is not followed"),
+            };
+            return Failure::NotEtcd(format!("it redirects ({status}) {to}"));
+>>>>>>> 2ad8c90 (http: name where any redirect points, and end what an error trickles)
         }
         let mut text = Vec::new();
         if let Err(error) = body
@@ -608,8 +673,14 @@ pub fn read_failure(error: &std::io::Error) -> Failure {
         .and_then(|source| source.downcast_ref::<ureq::Error>());
     match inner {
         Some(error @ ureq::Error::Timeout(_)) => Failure::Silent(render_error(error)),
+<<<<<<< HEAD
         Some(error @ ureq::Error::Protocol(_)) => Failure::Cut(render_error(error)),
         _ => Failure::Cut(render_io(error)),
+=======
+        // What was done of what was asked for is not known.
+        Some(error @ ureq::Error::Protocol(_)) => Failure::BadGateway(render_error(error)),
+        _ => Failure::Cut(error.to_string()),
+>>>>>>> 2ad8c90 (http: name where any redirect points, and end what an error trickles)
     }
 }
 
