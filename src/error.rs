@@ -2,6 +2,7 @@
 
 use crate::exit::Exit;
 use crate::model::{Gap, Index};
+use crate::print::escape::said;
 use crate::protocol::v2::fault;
 use crate::protocol::{Api, Fault, Refusal};
 use crate::watch::Failure;
@@ -262,23 +263,26 @@ pub fn describe_failure(failure: &Failure) -> String {
         }
         Failure::Compacted(upto) => format!("has compacted its history up to {upto}"),
         Failure::ApiOff { api, version } => match api {
-            Api::V2 => format!("is etcd {version} with its v2 API off"),
-            Api::V3 => format!("is etcd {version} with its JSON gateway off"),
+            Api::V2 => format!("is etcd {} with its v2 API off", said(version)),
+            Api::V3 => format!("is etcd {} with its JSON gateway off", said(version)),
         },
         Failure::Refused(refusal) => {
             let Refusal { fault, head } = &**refusal;
+            let message = said(&fault.message);
             match (fault.cause.as_str(), fault.code) {
-                (_, 0) => format!("refused ({}): {}", head.status, fault.message),
-                ("", code) => format!("refused ({code}): {}", fault.message),
-                (cause, code) => format!("refused ({code}): {} ({cause})", fault.message),
+                (_, 0) => format!("refused ({}): {message}", head.status),
+                ("", code) => format!("refused ({code}): {message}"),
+                (cause, code) => format!("refused ({code}): {message} ({})", said(cause)),
             }
         }
         Failure::BadGateway(what) | Failure::NotEtcd(what) => {
-            format!("does not answer as etcd does: {what}")
+            format!("does not answer as etcd does: {}", said(what))
         }
-        Failure::Malformed(what) => format!("sent a malformed reply: {what}"),
+        Failure::Malformed(what) => {
+            format!("sent a malformed reply: {}", said(&what.to_string()))
+        }
         Failure::OtherCluster => "belongs to another cluster than the checkpoint".to_owned(),
-        Failure::TooLong(limit) => format!("sent an event longer than {limit} bytes"),
+        Failure::TooLong(limit) => format!("sent an event or a reply longer than {limit} bytes"),
     }
 }
 
@@ -288,10 +292,10 @@ fn describe(endpoint: &str, failure: &Failure) -> String {
         && failure_exit(failure) == Exit::No
     {
         let fault = &refusal.fault;
-        let message = fault.message.to_lowercase();
+        let message = said(&fault.message.to_lowercase());
         return match fault.cause.as_str() {
             "" => message,
-            cause => format!("{message}: {cause}"),
+            cause => format!("{message}: {}", said(cause)),
         };
     }
     format!("{endpoint} {}", describe_failure(failure))

@@ -28,6 +28,7 @@ use rustix::process::{
 };
 
 use crate::model::{Index, Record};
+use crate::print::escape::said;
 
 /// A longer one is refused by the kernel (`MAX_ARG_STRLEN`, less the name).
 const LONGEST: usize = 128 * 1024 - 64;
@@ -75,7 +76,7 @@ impl Told {
             variables: Vec::new(),
             left_out: Vec::new(),
             json,
-            about: format!("{} at {index}", String::from_utf8_lossy(key)),
+            about: format!("{} at {index}", said(&String::from_utf8_lossy(key))),
         };
         let index = index.to_string();
         for (name, bytes) in [

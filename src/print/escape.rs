@@ -2,6 +2,9 @@
 
 use std::fmt::Write as _;
 
+/// So many characters of what a server said are shown in a message.
+const LONGEST: usize = 1000;
+
 /// Appends `bytes` with `\`, TAB, CR, LF and every other control escaped: `\\ \t \r \n`,
 /// `\xNN` for other ASCII controls and for bytes that are not UTF-8, `\u{202e}` for C1 and
 /// bidi controls and line separators (RECORDS in the man page).
@@ -33,6 +36,16 @@ pub fn message(text: &str) -> String {
         }
     }
     out
+}
+
+/// What a server said, as a part of a message: no line of its own, and no longer than a person reads.
+#[must_use]
+pub fn said(text: &str) -> String {
+    let mut out: String = text.chars().take(LONGEST).collect();
+    if out.len() < text.len() {
+        out.push('…');
+    }
+    out.replace('\n', "\\n")
 }
 
 /// Appends JSON text for a terminal: what could drive it is `\u`-escaped, which changes
@@ -109,6 +122,15 @@ mod tests {
             r"\u{202e}\u{85}\u{2028}"
         );
         assert_eq!(escaped("é漢 \"".as_bytes()), "é漢 \"");
+    }
+
+    #[test]
+    fn what_a_server_said_makes_no_line_and_no_page() {
+        assert_eq!(
+            said("no\netcdwatch: all is well"),
+            "no\\netcdwatch: all is well"
+        );
+        assert_eq!(said(&"é".repeat(1001)), "é".repeat(1000) + "…");
     }
 
     #[test]
