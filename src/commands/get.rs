@@ -188,13 +188,13 @@ mod tests {
 
     #[test]
     fn a_directory_is_its_children_one_a_line() {
-        let json = r#"{"key":"/a","dir":true,"nodes":[{"key":"/a/d","dir":true},{"key":"/a/\n","value":"v"}]}"#;
+        let json = r#"{"key":"/a","dir":true,"nodes":[{"key":"/a/d","dir":true,"modifiedIndex":1},{"key":"/a/\n","value":"v","modifiedIndex":2}]}"#;
         assert_eq!(rendered(json, false, false), "/a/d/\n/a/\\n\n");
     }
 
     #[test]
     fn all_below_a_directory_comes_with_values() {
-        let json = r#"{"key":"/a","dir":true,"nodes":[{"key":"/a/d","dir":true,"nodes":[{"key":"/a/d/x","value":"1\t2"}]}]}"#;
+        let json = r#"{"key":"/a","dir":true,"nodes":[{"key":"/a/d","dir":true,"modifiedIndex":1,"nodes":[{"key":"/a/d/x","value":"1\t2","modifiedIndex":2}]}]}"#;
         assert_eq!(rendered(json, true, false), "/a/d/\t\n/a/d/x\t1\\t2\n");
     }
 

@@ -57,7 +57,7 @@ pub fn render(mut answer: Answer, look: Look) -> Result<Vec<u8>, Error> {
     let body = json::one_line(&std::mem::take(&mut answer.body));
     let batch = v2::parse_events(body).map_err(|error| answer.malformed(error))?;
     if batch.is_empty() {
-        return Err(answer.malformed(Malformed::Shape("it is empty".to_owned())));
+        return Err(answer.malformed(Malformed::shape(b"", "")));
     }
     Ok(render_batch(&batch, look))
 }

@@ -299,10 +299,11 @@ impl Connection {
         let user = &credentials.user;
         let request = v3::authenticate(user, credentials.password.reveal());
         self.log(|| self.render_curl(endpoint, &v3::authenticate(user, "PASSWORD"), None));
+        let patience = self.break_off_after(QUORUM_PATIENCE);
         let answer = self
             .answer(endpoint, &request, None, AGREED)
             .and_then(|reply| reply.read_whole(MAX_TOKEN));
-        match answer {
+        match patience.judge(answer) {
             Ok(body) => {
                 let token = v3::parse_token(&body).map_err(Failure::Malformed)?;
                 Ok(Pass::Token(Arc::new(Secret::new(token))))
@@ -446,14 +447,9 @@ impl Connection {
             Some(index) => format!("< {} index {index} from {}", head.status, endpoint.url()),
             None => format!("< {} from {}", head.status, endpoint.url()),
         });
-<<<<<<< HEAD
-        let location = reply.headers().get("location");
-        let location = location.map(|to| String::from_utf8_lossy(to.as_bytes()).into_owned());
-=======
         // It may be in any letters, and is shown.
         let location = reply.headers().get("location");
         let location = location.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
->>>>>>> 2ad8c90 (http: name where any redirect points, and end what an error trickles)
         Ok(Reply {
             head,
             location,
@@ -528,18 +524,11 @@ impl Connection {
         } = reply;
         let status = head.status;
         if (300..400).contains(&status) {
-<<<<<<< HEAD
-            return Failure::NotEtcd(match location {
-                Some(to) => format!("it redirects ({status}) to {to}, which is not followed"),
-                None => format!("it redirects ({status}), and does not say where to"),
-            });
-=======
             let to = match location.as_deref() {
                 None | Some("") => "and does not say where to".to_owned(),
                 Some(location) => format!("to {location}, which is not followed"),
             };
             return Failure::NotEtcd(format!("it redirects ({status}) {to}"));
->>>>>>> 2ad8c90 (http: name where any redirect points, and end what an error trickles)
         }
         let mut text = Vec::new();
         if let Err(error) = body
@@ -673,14 +662,9 @@ pub fn read_failure(error: &std::io::Error) -> Failure {
         .and_then(|source| source.downcast_ref::<ureq::Error>());
     match inner {
         Some(error @ ureq::Error::Timeout(_)) => Failure::Silent(render_error(error)),
-<<<<<<< HEAD
-        Some(error @ ureq::Error::Protocol(_)) => Failure::Cut(render_error(error)),
-        _ => Failure::Cut(render_io(error)),
-=======
         // What was done of what was asked for is not known.
         Some(error @ ureq::Error::Protocol(_)) => Failure::BadGateway(render_error(error)),
-        _ => Failure::Cut(error.to_string()),
->>>>>>> 2ad8c90 (http: name where any redirect points, and end what an error trickles)
+        _ => Failure::Cut(render_io(error)),
     }
 }
 

@@ -123,7 +123,7 @@ pub fn one_line(json: &[u8]) -> Vec<u8> {
     json.trim_ascii()
         .iter()
         .map(|byte| match byte {
-            b'\n' | b'\r' => b' ',
+            b'\n' | b'\r' | b'\t' => b' ',
             other => *other,
         })
         .collect()

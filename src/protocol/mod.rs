@@ -8,11 +8,15 @@ pub mod member;
 pub mod v2;
 pub mod v3;
 
+use std::fmt;
 use std::time::Duration;
 
 use crate::model::Index;
 
 pub use crate::model::Api;
+
+/// So many bytes of a text that is no reply are shown.
+const BEGIN: usize = 60;
 
 /// How a request is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -132,4 +136,53 @@ pub enum Malformed {
     /// An event claims to be a record that only this tool makes.
     #[error("the server sent an event that imitates a record of this tool ({0})")]
     Imitation(String),
+}
+
+impl Malformed {
+    /// What is wrong with a text that can't be read for the reason `why`: where it is not even
+    /// meant to be what was due, what it is instead.
+    #[must_use]
+    pub fn shape(text: &[u8], why: impl fmt::Display) -> Self {
+        Self::Shape(match text.trim_ascii() {
+            [] => "it is empty".to_owned(),
+            [0x1f, 0x8b, ..] => "it is compressed by gzip, which was not asked for".to_owned(),
+            [b'{', ..] => why.to_string(),
+            other => {
+                let begin = String::from_utf8_lossy(other.get(..BEGIN).unwrap_or(other));
+                let line = begin.lines().next().unwrap_or_default();
+                format!("it is no JSON object, but begins with {line:?}")
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_something_is_that_is_no_reply_is_told() {
+        for (text, told) in [
+            (&b""[..], "it is empty"),
+            (b"\r\n", "it is empty"),
+            (
+                b"\x1f\x8b\x08",
+                "it is compressed by gzip, which was not asked for",
+            ),
+            (
+                b"<!DOCTYPE html>\n<html>",
+                "it is no JSON object, but begins with \"<!DOCTYPE html>\"",
+            ),
+            (
+                b"\xff\x1b]0;",
+                "it is no JSON object, but begins with \"\u{fffd}\\u{1b}]0;\"",
+            ),
+            (b"{", "why"),
+        ] {
+            assert_eq!(
+                Malformed::shape(text, "why"),
+                Malformed::Shape(told.to_owned())
+            );
+        }
+    }
 }

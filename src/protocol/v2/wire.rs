@@ -2,8 +2,10 @@
 
 use std::borrow::Cow;
 use std::fmt;
+use std::marker::PhantomData;
 
-use serde::de::{Deserialize, Deserializer, IgnoredAny, Visitor};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Deserialize, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use crate::model::{Action, Batch, EventSpans, Index, NodeSpans, Span, StateNode, Tree};
 use crate::protocol::Malformed;
@@ -19,8 +21,7 @@ const MANY: usize = 64;
 /// # Errors
 /// Where a line is no event, or imitates a record of this tool.
 pub fn parse_events(block: Vec<u8>) -> Result<Batch, Malformed> {
-    let text = std::str::from_utf8(&block)
-        .map_err(|error| Malformed::Shape(format!("it is not UTF-8: {error}")))?;
+    let text = text(&block)?;
     let mut decoded = Decoded::new(&block);
     let mut events = Vec::new();
     for line in text.split('\n') {
@@ -28,34 +29,25 @@ pub fn parse_events(block: Vec<u8>) -> Result<Batch, Malformed> {
         if line.is_empty() {
             continue;
         }
-        let wire: WireEvent<'_> =
-            serde_json::from_str(line).map_err(|error| Malformed::Shape(error.to_string()))?;
-        if let Some(imitated) = wire.imitates() {
-            return Err(Malformed::Imitation(imitated.to_owned()));
-        }
+        let wire: WireEvent<'_, WireNode<'_>> = event(line)?;
         check_rest(line)?;
-        let raw = if line.contains('\r') {
-            // It can only stand between tokens, where some take it for the end of a line.
-            Text(Cow::Owned(line.replace('\r', " ")))
-        } else {
-            Text(Cow::Borrowed(line))
-        };
         events.push(EventSpans {
             action: match Action::parse(&wire.action.0) {
                 Some(action) => action,
                 None => Action::Other(decoded.span(&wire.action)?),
             },
-            raw: Some(decoded.span(&raw)?),
-            node: decoded.node(&wire.node)?,
+            raw: Some(decoded.span(&Text(Cow::Borrowed(line)))?),
+            node: decoded.node(&wire.node.0)?,
             previous: wire
                 .previous
                 .as_ref()
-                .map(|node| decoded.node(node))
+                .map(|node| decoded.node(&node.0))
                 .transpose()?,
         });
     }
     let extra = decoded.extra;
     let mut bytes = block;
+    blank_breaks(&mut bytes);
     bytes.extend(extra);
     Ok(Batch::new(bytes, events))
 }
@@ -78,15 +70,16 @@ fn check_rest(line: &str) -> Result<(), Malformed> {
 /// # Errors
 /// Where it is no such reply.
 pub fn parse_state(body: &[u8]) -> Result<State, Malformed> {
-    serde_json::from_slice(body).map_err(|error| {
-        let what = error.to_string();
-        Malformed::Shape(if what.starts_with("recursion limit") {
-            "directories lie more than 60 deep: read a part of it, or all of it with -o json"
-                .to_owned()
-        } else {
-            what
-        })
-    })
+    let read: Result<WireEvent<'_, Node>, Malformed> = event(text(body)?);
+    match read {
+        Ok(wire) => Ok(State { node: wire.node.0 }),
+        Err(Malformed::Shape(what)) if what.starts_with("recursion limit") => {
+            let what = "directories lie more than 60 deep: read a part of it, or all of it with \
+                        -o json";
+            Err(Malformed::Shape(what.to_owned()))
+        }
+        Err(other) => Err(other),
+    }
 }
 
 /// Whether a text is the reply to a read, however deep its directories.
@@ -94,21 +87,41 @@ pub fn parse_state(body: &[u8]) -> Result<State, Malformed> {
 /// # Errors
 /// Where it is not.
 pub fn check_state(body: &[u8]) -> Result<(), Malformed> {
-    /// Any object: what is not named is passed over without descending by recursion.
+    /// What is not named is passed over without descending by recursion.
     #[derive(serde::Deserialize)]
-    struct Object {}
-    #[derive(serde::Deserialize)]
-    struct Outline {
-        #[serde(rename = "node")]
-        _node: Object,
+    struct Anything {}
+    event::<Anything>(text(body)?).map(drop)
+}
+
+fn text(bytes: &[u8]) -> Result<&str, Malformed> {
+    std::str::from_utf8(bytes)
+        .map_err(|error| Malformed::shape(bytes, format_args!("it is not UTF-8: {error}")))
+}
+
+fn event<'a, N: Deserialize<'a>>(text: &'a str) -> Result<WireEvent<'a, N>, Malformed> {
+    let wire: Object<WireEvent<'a, N>> =
+        serde_json::from_str(text).map_err(|error| Malformed::shape(text.as_bytes(), error))?;
+    let wire = wire.0;
+    match wire.imitates() {
+        Some(imitated) => Err(Malformed::Imitation(imitated.to_owned())),
+        None => Ok(wire),
     }
-    serde_json::from_slice::<Outline>(body)
-        .map(drop)
-        .map_err(|error| Malformed::Shape(error.to_string()))
+}
+
+/// Between two tokens a TAB or CR is as good as a blank, and elsewhere none stands in JSON. A
+/// record is shown as it came, and is one line to whoever reads it.
+fn blank_breaks(bytes: &mut [u8]) {
+    let mut rest = bytes;
+    while let Some(at) = memchr::memchr2(b'\t', b'\r', rest)
+        && let Some((found, after)) = rest.split_at_mut(at).1.split_first_mut()
+    {
+        *found = b' ';
+        rest = after;
+    }
 }
 
 /// The reply to a read.
-#[derive(Clone, Debug, serde::Deserialize)]
+#[derive(Clone, Debug)]
 pub struct State {
     /// What was read.
     pub node: Node,
@@ -126,7 +139,7 @@ pub struct Node {
     #[serde(default)]
     pub dir: bool,
     /// What is in it: one level, or with a recursive read all.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "children")]
     pub nodes: Vec<Node>,
     /// The index of its last change; the root has none.
     #[serde(default, rename = "modifiedIndex")]
@@ -184,44 +197,91 @@ fn root() -> String {
     "/".to_owned()
 }
 
+/// What is in a directory. A text of a few bytes must not become a node that takes hundreds: what
+/// etcd always tells of a key but the root must be there.
+fn children<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Node>, D::Error> {
+    struct Children;
+    impl<'de> Visitor<'de> for Children {
+        type Value = Vec<Node>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a list of nodes")
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+            let mut nodes = Vec::new();
+            while let Some(node) = list.next_element::<Node>()? {
+                if node.key == "/" || node.modified == 0 {
+                    return Err(A::Error::custom("a node without key or index"));
+                }
+                nodes.push(node);
+            }
+            Ok(nodes)
+        }
+    }
+    deserializer.deserialize_seq(Children)
+}
+
+/// An event, or the reply to a read.
 #[derive(serde::Deserialize)]
-#[allow(
-    clippy::struct_excessive_bools,
-    reason = "each is a field that is there or is not"
-)]
-struct WireEvent<'a> {
+#[serde(bound(deserialize = "N: Deserialize<'de>"))]
+struct WireEvent<'a, N> {
     #[serde(borrow)]
     action: Text<'a>,
-    #[serde(borrow)]
-    node: WireNode<'a>,
-    #[serde(borrow, rename = "prevNode")]
-    previous: Option<WireNode<'a>>,
+    node: Object<N>,
+    #[serde(rename = "prevNode")]
+    previous: Option<Object<N>>,
     // What stands only in records of this tool. The rest that a server may add is let
     // through, with the event's own bytes.
-    #[serde(default, deserialize_with = "is_there")]
-    origin: bool,
-    #[serde(default, deserialize_with = "is_there")]
-    index: bool,
-    #[serde(default, deserialize_with = "is_there")]
-    lost: bool,
-    #[serde(default, deserialize_with = "is_there")]
-    state: bool,
+    #[serde(default, deserialize_with = "present")]
+    origin: Option<IgnoredAny>,
+    #[serde(default, deserialize_with = "present")]
+    index: Option<IgnoredAny>,
+    #[serde(default, deserialize_with = "present")]
+    lost: Option<IgnoredAny>,
+    #[serde(default, deserialize_with = "present")]
+    state: Option<IgnoredAny>,
+    #[serde(default, rename = "receivedAt", deserialize_with = "present")]
+    received: Option<IgnoredAny>,
 }
 
-/// Whatever it is, and be it null.
-fn is_there<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
-    IgnoredAny::deserialize(deserializer).map(|_| true)
+/// What is written as an object: serde takes a list of the fields, too, and what is shown as it came
+/// must be what it is read as.
+struct Object<T>(T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Fields<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Fields<T> {
+            type Value = T;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<T, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(map))
+            }
+        }
+        deserializer.deserialize_map(Fields(PhantomData)).map(Self)
+    }
 }
 
-impl WireEvent<'_> {
+/// What is there, were it null.
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<IgnoredAny>, D::Error> {
+    IgnoredAny::deserialize(deserializer).map(Some)
+}
+
+impl<N> WireEvent<'_, N> {
     /// What of it only this tool writes.
     fn imitates(&self) -> Option<&str> {
         OURS.into_iter()
             .find(|name| *name == self.action.0)
-            .or_else(|| self.origin.then_some("origin"))
-            .or_else(|| self.index.then_some("index"))
-            .or_else(|| self.lost.then_some("lost"))
-            .or_else(|| self.state.then_some("state"))
+            .or_else(|| self.origin.is_some().then_some("origin"))
+            .or_else(|| self.index.is_some().then_some("index"))
+            .or_else(|| self.lost.is_some().then_some("lost"))
+            .or_else(|| self.state.is_some().then_some("state"))
+            .or_else(|| self.received.is_some().then_some("receivedAt"))
     }
 }
 
@@ -463,5 +523,42 @@ mod tests {
         assert_eq!(state.node.key, "/");
         assert_eq!(state.node.nodes[0].key, "/a");
         assert!(state.node.nodes[0].dir);
+    }
+
+    #[test]
+    fn what_is_shown_as_it_came_is_one_line_and_an_object() {
+        let line = "{\"action\":\"set\",\t\r\"node\":{\"key\":\"/a\",\r\"modifiedIndex\":7}}";
+        let batch = one(line);
+        let raw = batch.event(0).unwrap().raw().unwrap().to_vec();
+        assert_eq!(raw, line.replace(['\t', '\r'], " ").into_bytes());
+        for line in [
+            r#"["set",["/a","v",false,7,7],null]"#,
+            r#"{"action":"set","node":["/a","v",false,7,7]}"#,
+        ] {
+            assert!(parse_events(line.as_bytes().to_vec()).is_err(), "{line}");
+            assert!(check_state(line.as_bytes()).is_err(), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_field_of_ours_is_an_imitation_though_it_be_null() {
+        for field in ["origin", "index", "lost", "state", "receivedAt"] {
+            let line = format!(
+                r#"{{"action":"set","{field}":null,"node":{{"key":"/a","modifiedIndex":7}}}}"#
+            );
+            let imitation = Malformed::Imitation(field.to_owned());
+            let events = parse_events(line.clone().into_bytes());
+            assert_eq!(events.err(), Some(imitation.clone()));
+            assert_eq!(check_state(line.as_bytes()), Err(imitation.clone()));
+            assert_eq!(parse_state(line.as_bytes()).err(), Some(imitation));
+        }
+    }
+
+    #[test]
+    fn what_is_in_a_directory_has_a_key_and_an_index() {
+        for child in ["{}", r#"{"key":"/a/b"}"#, r#"{"modifiedIndex":7}"#] {
+            let body = format!(r#"{{"action":"get","node":{{"dir":true,"nodes":[{child}]}}}}"#);
+            assert!(parse_state(body.as_bytes()).is_err(), "{child}");
+        }
     }
 }
