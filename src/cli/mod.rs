@@ -168,7 +168,8 @@ pub struct Global {
 
     /// The largest event or reply that is taken
     ///
-    /// In bytes, or with KiB, MiB or GiB. One beyond it ends the run with exit 6.
+    /// In bytes, or with KiB, MiB or GiB. One beyond it ends the run with exit 6. The state that a
+    /// watch reads, and what one transaction did, may be 16 times as large, 1GiB at most.
     #[arg(long, global = true, value_hint = ValueHint::Other, value_name = "SIZE", default_value = "64MiB", value_parser = size)]
     pub max_event: usize,
 }

@@ -148,7 +148,7 @@ pub(super) struct WirePair<'a> {
     pub value: Cow<'a, str>,
     #[serde(default, rename = "create_revision", deserialize_with = "number")]
     pub created: u64,
-    #[serde(default, rename = "mod_revision", deserialize_with = "number")]
+    #[serde(rename = "mod_revision", deserialize_with = "number")]
     pub modified: u64,
     #[serde(default, deserialize_with = "number")]
     pub version: u64,
@@ -164,6 +164,12 @@ impl Assembler {
             scope,
             state: State::default(),
         }
+    }
+
+    /// How many bytes of events are held: all of the last revision, which may go on.
+    #[must_use]
+    pub fn weight(&self) -> usize {
+        self.state.events.weight()
     }
 
     /// Takes an event of the message; what can be passed on.
@@ -227,6 +233,11 @@ impl Assembler {
         }
         let revision = Index(result.header.revision);
         if result.created {
+            let header = &result.header;
+            if header.revision == 0 || header.cluster_id == 0 {
+                let what = "a watch begins, and nobody says at which revision of which cluster";
+                return Err(Malformed::Shape(what.to_owned()));
+            }
             return Ok(vec![Told::Created {
                 revision,
                 cluster: cluster_name(result.header.cluster_id),

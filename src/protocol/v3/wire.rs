@@ -63,7 +63,7 @@ pub fn parse_token(body: &[u8]) -> Result<String, Malformed> {
 }
 
 pub(super) fn shape<'b, T: Deserialize<'b>>(body: &'b [u8]) -> Result<T, Malformed> {
-    serde_json::from_slice(body).map_err(|error| Malformed::Shape(error.to_string()))
+    serde_json::from_slice(body).map_err(|error| Malformed::shape(body, error))
 }
 
 /// What a transaction brought.
@@ -132,8 +132,9 @@ pub struct Pair {
     /// The revision of its creation.
     #[serde(default, rename = "create_revision", deserialize_with = "number")]
     pub created: u64,
-    /// The revision of its last change.
-    #[serde(default, rename = "mod_revision", deserialize_with = "number")]
+    /// The revision of its last change, which every key has: a text of a few bytes must not become
+    /// a pair that takes many.
+    #[serde(rename = "mod_revision", deserialize_with = "number")]
     pub modified: u64,
     /// How often it was written since it was created.
     #[serde(default, deserialize_with = "number")]

@@ -21,8 +21,9 @@ const BUFFER: usize = 64 * 1024;
 /// So often it is told that a message is on its way that takes long.
 const HEARD: Duration = Duration::from_millis(500);
 
-/// A whole state is never larger than this.
-const MAX_STATE: usize = 1 << 30;
+/// A state, or what one transaction did, is never larger than this, and than so many events.
+const MAX_WHOLE: usize = 1 << 30;
+const EVENTS: usize = 16;
 
 /// How soon it is looked again whether the reader of the output has caught up.
 const PRESSURE_POLL: Duration = Duration::from_millis(5);
@@ -45,6 +46,12 @@ impl Reader {
             None => return None,
         };
         self.inputs.send(Input::Ended { ticket, end }).ok()
+    }
+
+    /// What belongs together is never longer: a state, or what one transaction did.
+    fn max_whole(&self) -> usize {
+        let some = self.max_event.saturating_mul(EVENTS);
+        some.min(MAX_WHOLE).max(self.max_event)
     }
 
     fn exchange(&self, order: &Order) -> Option<Result<(), Failure>> {
@@ -83,7 +90,7 @@ impl Reader {
             Reads::Events => self.pass_events(order.ticket, reply.into_reader()),
             Reads::State { recursive } => {
                 let state = reply
-                    .read_whole(MAX_STATE)
+                    .read_whole(self.max_whole())
                     .and_then(|body| v2::parse_state(&body).map_err(Failure::Malformed));
                 match state {
                     Ok(state) => {
@@ -100,7 +107,7 @@ impl Reader {
     fn pass_reply(&self, order: &Order, reply: Reply) -> Option<Result<(), Failure>> {
         let head = reply.head.clone();
         let read = reply
-            .read_whole(MAX_STATE)
+            .read_whole(self.max_whole())
             .and_then(|body| match body.trim_ascii() {
                 // A proxy that has nothing to say.
                 [] => Err(Failure::Cut(
@@ -177,6 +184,9 @@ impl Reader {
                     Ok(Some(Part::Message(text))) => assembler.message(text),
                     Err(TooLong { limit }) => return Some(Err(Failure::TooLong(limit))),
                 };
+                if assembler.weight() > self.max_whole() {
+                    return Some(Err(Failure::TooLong(self.max_whole())));
+                }
                 let told: Vec<Told> = match told {
                     Ok(told) => told,
                     Err(malformed) => return Some(Err(Failure::Malformed(malformed))),
@@ -284,8 +294,9 @@ impl Reader {
         if rest.is_empty() {
             return Some(Ok(()));
         }
+        let is_begun = rest.trim_ascii_start().starts_with(b"{");
         match self.pass_block(ticket, rest)? {
-            Err(Failure::Malformed(Malformed::Shape(_))) => {
+            Err(Failure::Malformed(Malformed::Shape(_))) if is_begun => {
                 let why = "the reply broke off in the middle of an event".to_owned();
                 Some(Err(Failure::Cut(why)))
             }
