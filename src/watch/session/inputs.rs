@@ -402,12 +402,19 @@ impl Session {
             self.endpoints.answered();
             self.learn(fault.index);
             let oldest = fault::oldest_kept(fault);
-            if let (Some(oldest), Some(after)) = (oldest, open.after)
-                && oldest <= after.next()
-            {
-                let why = "it says that it has what it does not give".to_owned();
+            let contradiction = match (oldest, open.after) {
+                (Some(oldest), Some(after)) if oldest <= after.next() => {
+                    Some("it says that it has what it does not give")
+                }
+                (Some(oldest), _) if oldest > fault.index.next() => {
+                    Some("it says that it has cleared what has not happened yet")
+                }
+                _ => None,
+            };
+            if let Some(why) = contradiction {
+                // Asked again at once, it would go on for ever.
                 self.open.remove(&ticket);
-                self.note_failure(open, Failure::Cut(why));
+                self.note_failure(open, Failure::Cut(why.to_owned()));
                 return;
             }
             if open.compares() {

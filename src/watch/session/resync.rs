@@ -123,8 +123,16 @@ impl Session {
             self.begin_anew(Cause::IndexRewound, index);
             return;
         }
-        // What was asked before may have brought more in the meantime.
-        let wanted = open.wanted.max(self.told().unwrap_or_default());
+        // What was asked before may have brought more in the meantime. Nor can history have been
+        // cleared further than the store has come.
+        let cleared = match reading {
+            Reading::Gap(_, upto) => upto.unwrap_or_default(),
+            Reading::Start => Index::ZERO,
+        };
+        let wanted = open
+            .wanted
+            .max(self.told().unwrap_or_default())
+            .max(cleared);
         if index < wanted && is_later || index < self.floor {
             self.close(ticket);
             self.note_failure(&open, Failure::Behind { index, wanted });

@@ -294,6 +294,10 @@ impl Session {
         if open.purpose != Purpose::Stream {
             return;
         }
+        if upto > self.known {
+            // It may be so, and it may go on to be said.
+            self.slow_down(open);
+        }
         self.oldest = Some(upto.next());
         if self.plan.start == Start::Oldest && !self.begun {
             // Nothing was promised yet: the oldest is what the server has now.
