@@ -84,10 +84,11 @@ pub fn find(http: &Http, endpoints: &[Endpoint], scope: &Scope, other: &Scope) -
     'endpoints: for endpoint in endpoints {
         let connection = http.connection();
         for part in scope.parts() {
+            let patience = connection.break_off_after(PATIENCE);
             let read = connection
                 .send(endpoint, &v2::read(&part.key, v2::Read::default()), LIMITS)
                 .and_then(|reply| reply.read_whole(MAX_REPLY));
-            match read {
+            match patience.judge(read) {
                 Ok(body) if !is_empty(&body) => return Place::Here,
                 Ok(_) => {}
                 Err(Failure::Refused(refusal)) if fault::is_absent(refusal.fault.code) => {}
@@ -97,6 +98,7 @@ pub fn find(http: &Http, endpoints: &[Endpoint], scope: &Scope, other: &Scope) -
                 Err(_) => return Place::Here,
             }
         }
+        let _patience = connection.break_off_after(PATIENCE);
         let found = connection
             .send(endpoint, &v3::any(other), LIMITS)
             .and_then(|reply| reply.read_whole(MAX_REPLY))

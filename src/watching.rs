@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use crate::apis::{self, Place};
 use crate::desired::Desired;
 use crate::doctor::facts::Facts;
+use crate::doctor::findings::History;
 use crate::error::{Error, describe_failure, none_answered};
 use crate::http::Http;
 use crate::inbox::{Inbox, Stop};
@@ -99,6 +100,8 @@ pub enum Arrival {
     Facts(Vec<Facts>),
     /// What a file wants to be so.
     Desired(Result<Desired, Error>),
+    /// How the histories stand.
+    Histories(Vec<History>),
 }
 
 /// How a watch by one API ended.
@@ -222,7 +225,13 @@ impl Run<'_> {
                     }
                 }
                 Some(Arrival::Child(number)) => self.viewer.child_ended(number),
-                Some(Arrival::Report(..) | Arrival::Facts(_) | Arrival::Desired(_)) | None => {}
+                Some(
+                    Arrival::Report(..)
+                    | Arrival::Facts(_)
+                    | Arrival::Desired(_)
+                    | Arrival::Histories(_),
+                )
+                | None => {}
             }
             if self.viewer.wake(inbox)? == Flow::Done {
                 return Ok(Ended::Done);

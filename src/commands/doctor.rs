@@ -15,7 +15,7 @@ use crate::inbox::{Inbox, Stop};
 use crate::model::{Api, Index, Key, Scope};
 use crate::print::json;
 use crate::protocol::v2;
-use crate::settings::Settings;
+use crate::settings::{Endpoint, Settings};
 use crate::watch::{Held, OnGap, Plan, Update};
 use crate::watching::{self, Arrival, Flow, Viewer};
 
@@ -59,8 +59,12 @@ pub fn run(typed: &cli::Doctor, settings: &Settings) -> Result<(), Stop> {
         Err(stop) => return Err(stop),
     };
     let took = began.elapsed();
-    let after = ask(&mut inbox, &http, settings)?;
-    let histories = histories(&before, &after, took, &http, settings);
+    let after = if is_anyone_there {
+        ask(&mut inbox, &http, settings)?
+    } else {
+        before.clone()
+    };
+    let histories = reach(&mut inbox, &http, settings, (&before, &after), took)?;
     let asked: &[Api] = match settings.api {
         cli::Api::V2 => &[Api::V2],
         cli::Api::V3 => &[Api::V3],
@@ -106,15 +110,7 @@ pub fn run(typed: &cli::Doctor, settings: &Settings) -> Result<(), Stop> {
         findings,
     };
     inbox.screen.clear();
-    let mut out = Vec::new();
-    match settings.output {
-        cli::Output::Json => {
-            let record = table::record(&report).to_string();
-            json::push_line(record.as_bytes(), settings.stdout_is_terminal, &mut out);
-        }
-        cli::Output::Text => out.extend(table::text(&report, settings.color).into_bytes()),
-    }
-    inbox.screen.print(&mut out)?;
+    inbox.screen.print(&mut render(&report, settings))?;
     if report.is_well() {
         Ok(())
     } else {
@@ -167,6 +163,18 @@ fn connections(settings: &Settings) -> String {
     format!("{by}{checked}{shown}")
 }
 
+fn render(report: &Report, settings: &Settings) -> Vec<u8> {
+    match settings.output {
+        cli::Output::Json => {
+            let mut out = Vec::new();
+            let record = table::record(report).to_string();
+            json::push_line(record.as_bytes(), settings.stdout_is_terminal, &mut out);
+            out
+        }
+        cli::Output::Text => table::text(report, settings.color).into_bytes(),
+    }
+}
+
 fn ask(inbox: &mut Inbox<Arrival>, http: &Http, settings: &Settings) -> Result<Vec<Facts>, Stop> {
     let (http, endpoints) = (http.clone(), settings.endpoints.clone());
     let mut asked = inbox.wait_for(move || Arrival::Facts(facts::ask_all(&http, &endpoints)))?;
@@ -174,6 +182,26 @@ fn ask(inbox: &mut Inbox<Arrival>, http: &Http, settings: &Settings) -> Result<V
         match asked {
             Arrival::Facts(facts) => return Ok(facts),
             // What a sample that is over still tells.
+            _ => asked = inbox.receive()?,
+        }
+    }
+}
+
+/// How the histories stand: to find that out takes many questions.
+fn reach(
+    inbox: &mut Inbox<Arrival>,
+    http: &Http,
+    settings: &Settings,
+    (before, after): (&[Facts], &[Facts]),
+    took: Duration,
+) -> Result<Vec<History>, Stop> {
+    let (http, endpoints) = (http.clone(), settings.endpoints.clone());
+    let (before, after) = (before.to_vec(), after.to_vec());
+    let work = move || Arrival::Histories(histories(&before, &after, took, &http, &endpoints));
+    let mut asked = inbox.wait_for(work)?;
+    loop {
+        match asked {
+            Arrival::Histories(histories) => return Ok(histories),
             _ => asked = inbox.receive()?,
         }
     }
@@ -206,7 +234,7 @@ fn histories(
     after: &[Facts],
     took: Duration,
     http: &Http,
-    settings: &Settings,
+    endpoints: &[Endpoint],
 ) -> Vec<History> {
     let mut histories = Vec::new();
     let sides: [(Api, Of); 2] = [(Api::V2, |known| &known.v2), (Api::V3, |known| &known.v3)];
@@ -218,7 +246,7 @@ fn histories(
         let (length, is_whole) = match api {
             Api::V2 => (v2::HISTORY.into(), false),
             Api::V3 => {
-                let endpoint = settings.endpoints.get(place);
+                let endpoint = endpoints.get(place);
                 let oldest = endpoint.and_then(|one| facts::oldest_revision(http, one, last));
                 let Some(oldest) = oldest else { continue };
                 (last.since(oldest) + 1, oldest <= Index(1))

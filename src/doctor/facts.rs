@@ -161,13 +161,19 @@ struct Asked<'a> {
 
 impl Asked<'_> {
     fn read(&self, request: &Request, limits: Limits) -> Result<(Head, Vec<u8>), Failure> {
-        let reply = self.connection.send(self.endpoint, request, limits)?;
-        let head = reply.head.clone();
-        Ok((head, reply.read_whole(MAX_REPLY)?))
+        let patience = self
+            .connection
+            .break_off_after(limits.head.unwrap_or(PATIENCE));
+        let sent = self.connection.send(self.endpoint, request, limits);
+        patience.judge(sent.and_then(|reply| {
+            let head = reply.head.clone();
+            Ok((head, reply.read_whole(MAX_REPLY)?))
+        }))
     }
 
     fn v2(&self) -> Api {
         let root = Key::root();
+        let _patience = self.connection.break_off_after(PATIENCE);
         let head =
             match self
                 .connection

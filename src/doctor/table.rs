@@ -58,6 +58,9 @@ const HEADINGS: [&str; 10] = [
     "ENDPOINT", "VERSION", "V2", "V3", "CLUSTER", "MEMBER", "INDEX", "LAG", "QUORUM", "TRIP",
 ];
 
+/// No version and no id is longer.
+const WIDEST: usize = 40;
+
 /// As text.
 #[must_use]
 pub fn text(report: &Report, is_colored: bool) -> String {
@@ -131,7 +134,7 @@ pub fn text(report: &Report, is_colored: bool) -> String {
         };
         let about = finding.endpoint.as_ref();
         let about = about.map_or_else(String::new, |endpoint| format!("{endpoint}: "));
-        let what = escape::message(&format!("{about}{}", finding.what));
+        let what = escape::message(&format!("{about}{}", escape::said(&finding.what)));
         let _ = writeln!(out, "{sign}: {what}\n  try: {}", finding.advice);
     }
     out
@@ -170,13 +173,13 @@ fn row(report: &Report, facts: &Facts) -> Vec<String> {
         known
             .version
             .clone()
-            .map_or_else(dash, |version| escape::message(&version)),
+            .map_or_else(dash, |version| said(&version)),
         state(&known.v2),
         state(&known.v3),
         cluster(known)
             .cloned()
-            .map_or_else(dash, |cluster| escape::message(&cluster)),
-        format!("{}{role}", escape::message(&member.unwrap_or_else(dash))),
+            .map_or_else(dash, |cluster| said(&cluster)),
+        format!("{}{role}", said(&member.unwrap_or_else(dash))),
         format!("{}/{}", index(&known.v2), index(&known.v3)),
         report.lag(facts).to_string(),
         known
@@ -185,6 +188,16 @@ fn row(report: &Report, facts: &Facts) -> Vec<String> {
             .map_or_else(|_| "no".to_owned(), |took| duration(*took)),
         duration(known.round_trip),
     ]
+}
+
+/// What a server said of itself, as a cell.
+fn said(text: &str) -> String {
+    let mut cell = String::new();
+    escape::text(
+        text.chars().take(WIDEST).collect::<String>().as_bytes(),
+        &mut cell,
+    );
+    cell
 }
 
 /// A duration with a sensible unit.
