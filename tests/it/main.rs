@@ -24,6 +24,8 @@ mod freshness;
 mod gaps;
 mod get;
 mod harness;
+mod hostile;
+mod hostile_data;
 mod input;
 mod latency;
 mod manners;

@@ -357,6 +357,30 @@ impl Running {
         }
     }
 
+    /// Waits for its end, and for as long looks at its memory: how it ended, and the most that it
+    /// was seen to hold (`VmHWM`), in KiB; 0 where it ended before it was looked at.
+    #[track_caller]
+    pub fn wait_and_weigh(self, limit: Duration) -> (Output, u64) {
+        let path = format!("/proc/{}/status", self.process.pid());
+        let deadline = Instant::now() + limit;
+        let own = std::fs::read_to_string("/proc/thread-self/status").unwrap_or_default();
+        let own_name = own.lines().next().unwrap_or_default().to_owned() + "\n";
+        let mut peak = 0;
+        while self.process.try_wait().is_none() && Instant::now() < deadline {
+            let status = std::fs::read_to_string(&path).unwrap_or_default();
+            // Before it is what it is to be, it has the memory of this process; once it has ended,
+            // none.
+            if !status.starts_with(&own_name) {
+                peak = size_in(&status, "VmHWM:").unwrap_or(0).max(peak);
+            }
+            thread::sleep(Duration::from_millis(2));
+        }
+        (
+            self.wait(deadline.saturating_duration_since(Instant::now())),
+            peak,
+        )
+    }
+
     /// What it was and what it wrote, for the message of a panic.
     fn told(&self) -> String {
         format!(
@@ -608,6 +632,12 @@ pub fn parse_lines(lines: &[String]) -> Vec<Value> {
             serde_json::from_str(line).unwrap_or_else(|error| panic!("not JSON ({error}): {line}"))
         })
         .collect()
+}
+
+/// A size of a process's state, in KiB.
+fn size_in(status: &str, name: &str) -> Option<u64> {
+    let line = status.lines().find_map(|line| line.strip_prefix(name))?;
+    line.trim().strip_suffix(" kB")?.parse().ok()
 }
 
 /// The lines of a text that have their newline.
