@@ -72,6 +72,14 @@ impl Endpoint {
         if parsed.host().is_empty() {
             return refused("it names no host");
         }
+        if parsed
+            .host()
+            .trim_start_matches('[')
+            .trim_end_matches(']')
+            .contains(['[', ']'])
+        {
+            return refused("it is no address: write host:port");
+        }
         let port = match authority.get(parsed.host().len()..) {
             Some("") | None => DEFAULT_PORT,
             Some(_) => match parsed.port_u16() {
@@ -124,6 +132,10 @@ mod tests {
             "host:99999",
             "host:",
             "ho st",
+            "ho[st",
+            "host[",
+            "[::1",
+            "::1]:2",
             "",
             "http://",
         ] {
