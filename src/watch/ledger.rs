@@ -189,9 +189,13 @@ impl Ledger {
         is_overlooked
     }
 
-    /// Takes what happened at `index`; what that is held or was released already changes nothing.
+    /// Takes what happened at `index`; what is held, released or lost already changes nothing.
     pub fn hold(&mut self, index: Index, held: Held) {
-        if index <= self.cursor {
+        let before = self.passing.range(..=index).next_back();
+        let is_lost = before.is_some_and(
+            |(_, passed)| matches!(passed, Passed::Lost { upto, .. } if *upto >= index),
+        );
+        if index <= self.cursor || is_lost {
             return;
         }
         self.passing
@@ -387,6 +391,16 @@ mod tests {
         ledger.hold(Index(15), held());
         assert_eq!(ledger.advance().len(), 1);
         assert_eq!(ledger.cursor(), Index(15), "all after it is asked anew");
+    }
+
+    #[test]
+    fn what_is_lost_is_not_told_after_all() {
+        let mut ledger = Ledger::new(Index(10));
+        ledger.lose(Index(20), Cause::Compacted);
+        ledger.hold(Index(15), held());
+        ledger.hold(Index(21), held());
+        let ends: Vec<u64> = ledger.advance().iter().map(|one| one.upto().0).collect();
+        assert_eq!(ends, [20, 21]);
     }
 
     #[test]
