@@ -288,7 +288,7 @@ fn the_api_of_the_environment_is_heeded_and_flags_win() {
 }
 
 #[test]
-fn certificates_in_the_environment_are_of_no_account_for_plain_http_and_refused_otherwise() {
+fn certificates_in_the_environment_are_of_no_account_for_plain_http_and_looked_for_otherwise() {
     let server = answering();
     let bare = server.url().replace("http://", "");
     for name in [
@@ -311,46 +311,6 @@ fn certificates_in_the_environment_are_of_no_account_for_plain_http_and_refused_
     }
 }
 
-// --- what is to come
-
-#[test]
-fn options_that_are_to_come_are_refused_and_never_ignored() {
-    let server = answering();
-    let url = server.url();
-    for (arguments, named) in [
-        (&["get", "/k", "--cacert", "f"][..], "--cacert"),
-        (&["get", "/k", "--cert", "f"], "--cert"),
-        (&["get", "/k", "--key", "f"], "--key"),
-        (
-            &["set", "/k", "v", "--insecure-skip-tls-verify"],
-            "--insecure-skip-tls-verify",
-        ),
-        (&["get", "/k", "--password-file", "f"], "--password-file"),
-        (&["watch", "/k", "--api", "v3", "--user", "a:b"], "v3"),
-        (&["watch", "--prefix", "/k", "--api", "v2"], "--prefix"),
-        (&["get", "/k", "--user", "root"], "password"),
-    ] {
-        let output = tool(&[&["--endpoints", &url], arguments].concat());
-        assert_usage(&output);
-        assert!(output.stderr.contains(named), "{arguments:?}: {output:?}");
-    }
-    assert_eq!(server.connections(), 0);
-}
-
-#[test]
-fn https_is_refused_wherever_it_is_listed() {
-    let server = answering();
-    for endpoints in [
-        "https://127.0.0.1:2379".to_owned(),
-        format!("{},https://127.0.0.1:2379", server.url()),
-    ] {
-        let output = tool(&["--endpoints", &endpoints, "get", "/k"]);
-        assert_usage(&output);
-        assert!(output.stderr.contains("https"), "{output:?}");
-    }
-    assert_eq!(server.connections(), 0);
-}
-
 // --- bad options
 
 #[test]
@@ -359,6 +319,12 @@ fn each_bad_option_is_a_usage_error_that_names_it() {
     let url = server.url();
     for (arguments, named) in [
         (&["watch", "/k", "--from-index", "abc"][..], "--from-index"),
+        (&["watch", "--prefix", "/k", "--api", "v2"], "--prefix"),
+        (&["get", "/k", "--password-file", "f"], "--password-file"),
+        (
+            &["get", "/k", "--user", "a", "--password-file", "/nowhere/f"],
+            "/nowhere/f",
+        ),
         (&["watch", "/k", "--from-index", "0"], "--from-index"),
         (&["watch", "/k", "--from-index=-1"], "--from-index"),
         (&["watch", "/k", "--from-index", "1.5"], "--from-index"),
@@ -494,7 +460,7 @@ fn a_write_that_is_refused_writes_nothing() {
     for arguments in [
         &["set", &key][..],
         &["set", &key, "v", "--api", "v4"],
-        &["set", &key, "v", "--cacert", "f"],
+        &["set", &key, "v", "--password-file", "f"],
         &["set", &key, "v", "w"],
         &["set", "/x/../y", "v"],
         &["set", &key, "v", "--timeout", "never"],

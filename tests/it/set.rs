@@ -120,7 +120,7 @@ fn without_a_value_it_is_a_usage_error_and_stdin_is_left_as_it_was() {
         &["-q", "set", "--create", &key],
         // Refused for something else: nothing is read for a write that can't be.
         &["set", &key, "-", "--ttl", "0"],
-        &["set", &key, "-", "--cacert", "f"],
+        &["set", &key, "-", "--password-file", "f"],
     ] {
         let script = r#""$0" "$@" >/dev/null; echo "exit $?"; exec cat"#;
         let output = ground.shell(script, arguments).stdin(b"precious\n").run();

@@ -195,10 +195,20 @@ fn what_a_server_may_send_is_survived() {
             TEXT,
             streaming(event("11", "v").replacen(
                 '{',
-                &format!("{{\"x\":{}{},", "[".repeat(10_000), "]".repeat(10_000)),
+                &format!("{{\"x\":{}{},", "[".repeat(100), "]".repeat(100)),
                 1,
             )),
             End::Survived("11\tset\t/k\tv\n"),
+        ),
+        Case::new(
+            "a field deeper than readers of JSON take",
+            STREAM,
+            streaming(event("11", "v").replacen(
+                '{',
+                &format!("{{\"x\":{}{},", "[".repeat(10_000), "]".repeat(10_000)),
+                1,
+            )),
+            End::With(6, "recursion limit"),
         ),
         Case::new(
             "TAB and CR between",
