@@ -14,6 +14,7 @@ const INTERRUPT: u8 = 0x03;
 const END: u8 = 0x04;
 const ERASE: [u8; 2] = [0x08, 0x7f];
 const ERASE_ALL: u8 = 0x15;
+const QUIT: u8 = 0x1c;
 
 /// What came of asking.
 #[derive(Debug, PartialEq, Eq)]
@@ -104,7 +105,7 @@ fn read_line(terminal: &mut impl Read) -> io::Result<Answer> {
         }
         match byte[0] {
             b'\n' | b'\r' => return Ok(Answer::Given(line)),
-            INTERRUPT => return Ok(Answer::Interrupted),
+            INTERRUPT | QUIT => return Ok(Answer::Interrupted),
             END if line.is_empty() => return Ok(Answer::Ended),
             END => return Ok(Answer::Given(line)),
             ERASE_ALL => line.clear(),
@@ -112,6 +113,8 @@ fn read_line(terminal: &mut impl Read) -> io::Result<Answer> {
                 // A letter may be several bytes: all but the first begin with the bits 10.
                 while line.pop().is_some_and(|byte| byte & 0xc0 == 0x80) {}
             }
+            // None of a password: what would stop a process, or move a cursor.
+            control if control.is_ascii_control() => {}
             byte => line.push(byte),
         }
     }
@@ -132,11 +135,13 @@ mod tests {
         assert_eq!(typed("hunterü\x7f2\r".as_bytes()), given("hunter2"));
         assert_eq!(typed(b"\x7f\x08nonsense\x15hunter2\n"), given("hunter2"));
         assert_eq!(typed(b"hunter2\x04"), given("hunter2"));
+        assert_eq!(typed(b"hun\x1ater2\n"), given("hunter2"));
     }
 
     #[test]
     fn whoever_goes_away_gives_none() {
         assert_eq!(typed(b"hun\x03"), Answer::Interrupted);
+        assert_eq!(typed(b"hun\x1c"), Answer::Interrupted);
         assert_eq!(typed(b"hun"), Answer::Ended);
         assert_eq!(typed(b"\x04"), Answer::Ended);
     }

@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::thread;
 
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM, SIGXFSZ};
 use signal_hook::iterator::Signals;
 
 use crate::exit::Exit;
@@ -61,7 +61,7 @@ pub fn listen(
 /// # Errors
 /// Where the handlers can't be installed.
 pub fn guard<T>(last: impl FnOnce() + Send + 'static, work: impl FnOnce() -> T) -> io::Result<T> {
-    let mut signals = Signals::new(heeded())?;
+    let mut signals = Signals::new(heeded().chain([SIGQUIT]))?;
     let handle = signals.handle();
     thread::spawn(move || {
         if let Some(signal) = signals.forever().next() {

@@ -126,6 +126,11 @@ impl Http {
                     let why = "only proxies with http:// are supported";
                     return Err(Error::Usage(format!("--proxy '{url}': {why}")));
                 }
+                if url.contains(['#', '?']) {
+                    // What comes before may be a part of a password.
+                    let why = "--proxy: it is named by host and port, and has no '#' and no '?'";
+                    return Err(Error::Usage(why.to_owned()));
+                }
                 ureq::Proxy::new(url).map_err(|error| {
                     Error::Usage(format!("--proxy '{}': {error}", without_password(url)))
                 })
@@ -258,7 +263,7 @@ impl Connection {
         limits: Limits,
     ) -> Result<Reply, Failure> {
         self.socket.sent.store(false, Ordering::Relaxed);
-        let pass = self.pass(endpoint, request)?;
+        let pass = self.pass(endpoint, request, limits)?;
         let answer = self.ask(endpoint, request, pass.as_ref(), limits);
         match (answer, pass) {
             (Err(Failure::Refused(refusal)), Some(pass))
@@ -266,7 +271,7 @@ impl Connection {
             {
                 // It has expired, or the server was started again: nothing was done.
                 self.http.tokens.forget(&pass);
-                let pass = self.pass(endpoint, request)?;
+                let pass = self.pass(endpoint, request, limits)?;
                 self.ask(endpoint, request, pass.as_ref(), limits)
             }
             (answer, _) => answer,
@@ -274,17 +279,25 @@ impl Connection {
     }
 
     /// By what v3 knows the user in a request; none where it is none of v3 or nobody is named.
-    fn pass(&self, endpoint: &Endpoint, request: &Request) -> Result<Option<Pass>, Failure> {
+    fn pass(
+        &self,
+        endpoint: &Endpoint,
+        request: &Request,
+        limits: Limits,
+    ) -> Result<Option<Pass>, Failure> {
         let by_v3 = request.target.starts_with(v3::ROOT);
         let Some(credentials) = self.http.credentials.as_ref().filter(|_| by_v3) else {
             return Ok(None);
         };
         let socket = &self.socket;
         socket.is_for_token.store(true, Ordering::Relaxed);
-        let pass = self
-            .http
-            .tokens
-            .get(|| self.authenticate(endpoint, credentials));
+        let pass = self.http.tokens.get(|| {
+            if self.is_shut_down() {
+                // While another connection was asking.
+                return Err(Failure::Cut("given up".to_owned()));
+            }
+            self.authenticate(endpoint, credentials, limits)
+        });
         socket.sent.store(false, Ordering::Relaxed);
         socket.is_for_token.store(false, Ordering::Relaxed);
         pass.map(Some)
@@ -295,13 +308,20 @@ impl Connection {
         &self,
         endpoint: &Endpoint,
         credentials: &Credentials,
+        limits: Limits,
     ) -> Result<Pass, Failure> {
         let user = &credentials.user;
         let request = v3::authenticate(user, credentials.password.reveal());
         self.log(|| self.render_curl(endpoint, &v3::authenticate(user, "PASSWORD"), None));
-        let patience = self.break_off_after(QUORUM_PATIENCE);
+        // No longer than what the token is for.
+        let limit = limits.head.unwrap_or(QUORUM_PATIENCE).min(QUORUM_PATIENCE);
+        let limits = Limits {
+            head: Some(limit),
+            idle: Some(limit),
+        };
+        let patience = self.break_off_after(limit);
         let answer = self
-            .answer(endpoint, &request, None, AGREED)
+            .answer(endpoint, &request, None, limits)
             .and_then(|reply| reply.read_whole(MAX_TOKEN));
         match patience.judge(answer) {
             Ok(body) => {
@@ -429,6 +449,7 @@ impl Connection {
         if request.needs_leader {
             builder = builder.header(NEEDS_LEADER.0, NEEDS_LEADER.1);
         }
+        let writes = request.writes;
         let unusable = |error: ureq::http::Error| Failure::Unsendable(error.to_string());
         let reply = if let (Some(body), Some(pause)) = (&request.body, request.pause) {
             let lines = SendBody::from_owned_reader(Spaced::new(body.bytes(), pause));
@@ -441,7 +462,7 @@ impl Connection {
             let request = builder.body(()).map_err(unusable)?;
             self.agent.run(self.limited(request, limits))
         };
-        let reply = reply.map_err(|error| self.failure(endpoint, &error))?;
+        let reply = reply.map_err(|error| self.failure(endpoint, writes, &error))?;
         let head = read_head(reply.status().as_u16(), reply.headers());
         self.log(|| match head.index {
             Some(index) => format!("< {} index {index} from {}", head.status, endpoint.url()),
@@ -484,14 +505,21 @@ impl Connection {
             .build()
     }
 
-    fn failure(&self, endpoint: &Endpoint, error: &ureq::Error) -> Failure {
+    fn failure(&self, endpoint: &Endpoint, writes: bool, error: &ureq::Error) -> Failure {
         let trust = self.http.trust.as_ref().filter(|_| endpoint.is_encrypted());
-        if let (Some(trust), ureq::Error::Io(error)) = (trust, error) {
+        let socket = &self.socket;
+        if let (Some(trust), ureq::Error::Io(error)) = (trust, error)
+            && socket.may_refuse.load(Ordering::Relaxed)
+        {
             let told = tls::of_tls(error).and_then(|error| tls::explain(error, trust));
             if let Some(failure) = told {
                 return failure;
             }
-            if trust.lacks_certificate() {
+            // A connection that breaks has another reason now and then: of a write that was sent,
+            // it is not known.
+            let may_be_done = writes && socket.sent.load(Ordering::Relaxed);
+            let lacks = trust.certificate().is_none() && socket.was_asked.load(Ordering::Relaxed);
+            if lacks && !may_be_done {
                 return Failure::CertificateRefused(tls::ASKS.to_owned());
             }
         }

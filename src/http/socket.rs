@@ -56,6 +56,11 @@ pub(super) struct Socket {
     pub is_for_token: AtomicBool,
     /// It was broken off from here.
     pub shut_down: AtomicBool,
+    /// The server has asked for a certificate of the client.
+    pub was_asked: AtomicBool,
+    /// It may still refuse the client for that: by TLS 1.3 also after the handshake, until something
+    /// was heard. Nothing that was sent by then has been heeded.
+    pub may_refuse: AtomicBool,
     /// When a connection that is being made must be there.
     deadline: Mutex<Option<Instant>>,
 }
@@ -129,6 +134,8 @@ impl<In: Transport> Connector<In> for Tcp {
             return Ok(Some(Either::A(tunnel)));
         }
         self.socket.ready.store(false, Ordering::Relaxed);
+        self.socket.was_asked.store(false, Ordering::Relaxed);
+        self.socket.may_refuse.store(true, Ordering::Relaxed);
         let deadline = details
             .timeout
             .not_zero()

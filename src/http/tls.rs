@@ -3,17 +3,18 @@
 use std::fmt;
 use std::io::{Read as _, Write as _};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, SystemTime};
 
 use rustls::pki_types::{ServerName, UnixTime};
-use rustls::{AlertDescription, CertificateError, ClientConnection, StreamOwned};
+use rustls::{AlertDescription, CertificateError, ClientConnection, ProtocolVersion, StreamOwned};
 use ureq::unversioned::transport::{
     Buffers, ConnectionDetails, Connector, Either, LazyBuffers, NextTimeout, Transport,
     TransportAdapter,
 };
 
 use super::socket::Socket;
-use super::trust::{Trust, UnknownIssuer};
+use super::trust::{Trust, UnknownIssuer, note_asking};
 use crate::watch::{Distrust, Failure};
 
 /// A server that ends a connection says why within this, or has said so already.
@@ -48,10 +49,16 @@ impl<In: Transport> Connector<In> for Tls {
         let mut wire = TransportAdapter::new(transport.boxed(), Arc::clone(&details.current_time));
         wire.set_timeout(self.socket.time_to_connect(details.timeout));
         let mut stream = StreamOwned::new(connection, wire);
-        if let Err(error) = stream.conn.complete_io(&mut stream.sock) {
+        let (done, was_asked) = note_asking(|| stream.conn.complete_io(&mut stream.sock));
+        self.socket.was_asked.store(was_asked, Ordering::Relaxed);
+        if let Err(error) = done {
             let why = last_words(&mut stream, details.timeout);
             return Err(why.unwrap_or_else(|| error.into()));
         }
+        let refuses_late = stream.conn.protocol_version() == Some(ProtocolVersion::TLSv1_3);
+        self.socket
+            .may_refuse
+            .store(refuses_late, Ordering::Relaxed);
         Ok(Some(Either::B(Encrypted {
             stream,
             buffers: LazyBuffers::new(
@@ -115,6 +122,7 @@ impl Transport for Encrypted {
         self.stream.get_mut().set_timeout(timeout);
         let count = self.stream.read(self.buffers.input_append_buf())?;
         self.buffers.input_appended(count);
+        self.socket.may_refuse.store(false, Ordering::Relaxed);
         Ok(count > 0)
     }
 
@@ -154,8 +162,8 @@ pub(super) fn of_tls(error: &std::io::Error) -> Option<&rustls::Error> {
     error.get_ref()?.downcast_ref()
 }
 
-/// What an error of TLS means; with `trust` the connection was made. Whatever it is, nothing that
-/// was sent after the handshake has been heeded.
+/// What an error of TLS means, while a server may still refuse its client; with `trust` the connection
+/// was made. Whatever it is, nothing that was sent after the handshake has been heeded.
 pub(super) fn explain(error: &rustls::Error, trust: &Trust) -> Option<Failure> {
     match error {
         rustls::Error::InvalidCertificate(error) => {

@@ -4,10 +4,10 @@
 //! connection by TLS is to be made, and again when they were replaced. Out of scope: connections
 //! (`tls`).
 
+use std::cell::Cell;
 use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -23,7 +23,7 @@ use rustls::{
 };
 
 use crate::error::Error;
-use crate::settings::{Named, Tls};
+use crate::settings::{Named, Tls, is_named_fifo};
 
 /// No list of certificates is larger.
 const MAX_FILE: u64 = 16 << 20;
@@ -33,8 +33,6 @@ const MAX_FILE: u64 = 16 << 20;
 pub(super) struct Trust {
     settings: Tls,
     loaded: Mutex<Loaded>,
-    /// A server has asked who the client is.
-    was_asked: Arc<AtomicBool>,
 }
 
 #[derive(Debug)]
@@ -52,12 +50,10 @@ impl Trust {
     /// # Errors
     /// Which file is no good, and why.
     pub fn load(settings: &Tls) -> Result<Self, Error> {
-        let was_asked = Arc::new(AtomicBool::new(false));
-        let loaded = Loaded::read(settings, &was_asked)?;
+        let loaded = Loaded::read(settings)?;
         Ok(Self {
             settings: settings.clone(),
             loaded: Mutex::new(loaded),
-            was_asked,
         })
     }
 
@@ -66,7 +62,7 @@ impl Trust {
     pub fn config(&self) -> Arc<ClientConfig> {
         let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
         if loaded.stamps != stamps(&self.settings)
-            && let Ok(anew) = Loaded::read(&self.settings, &self.was_asked)
+            && let Ok(anew) = Loaded::read(&self.settings)
         {
             *loaded = anew;
         }
@@ -90,23 +86,19 @@ impl Trust {
             None => "those of this system".to_owned(),
         }
     }
-
-    /// Whether a server has asked who the client is, and there was nothing to show.
-    pub fn lacks_certificate(&self) -> bool {
-        self.settings.certificate.is_none() && self.was_asked.load(Ordering::Relaxed)
-    }
 }
 
 fn stamps(settings: &Tls) -> Vec<Stamp> {
     let stamp = |path: &Path| -> Stamp {
-        let file = fs::metadata(path).ok()?;
+        // What is no file can be read once.
+        let file = fs::metadata(path).ok().filter(fs::Metadata::is_file)?;
         Some((file.ino(), file.size(), file.mtime(), file.mtime_nsec()))
     };
     settings.files().map(|file| stamp(&file.path)).collect()
 }
 
 impl Loaded {
-    fn read(settings: &Tls, was_asked: &Arc<AtomicBool>) -> Result<Self, Error> {
+    fn read(settings: &Tls) -> Result<Self, Error> {
         // Before the files: what is written meanwhile is read the next time.
         let stamps = stamps(settings);
         let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -131,7 +123,6 @@ impl Loaded {
         }
         let identity = Identity {
             shown: shown.transpose()?,
-            was_asked: Arc::clone(was_asked),
         };
         let mut config = ClientConfig::builder_with_provider(provider)
             .with_protocol_versions(&[&TLS13, &TLS12])
@@ -155,6 +146,9 @@ fn refused(file: &Named, why: &str) -> Error {
 fn read(file: &Named) -> Result<Vec<u8>, Error> {
     let failed = |error: std::io::Error| refused(file, &error.to_string());
     let metadata = fs::metadata(&file.path).map_err(failed)?;
+    if is_named_fifo(&metadata, &file.path) {
+        return Err(refused(file, "it is a FIFO"));
+    }
     if metadata.len() > MAX_FILE {
         return Err(refused(file, "it is too large for certificates"));
     }
@@ -231,12 +225,23 @@ fn certified(
 #[derive(Debug)]
 struct Identity {
     shown: Option<Arc<CertifiedKey>>,
-    was_asked: Arc<AtomicBool>,
+}
+
+thread_local! {
+    /// Whether the server asked for a certificate in the handshake that this thread does.
+    static ASKED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Does a handshake; whether the server asked for a certificate of the client in it.
+pub(super) fn note_asking<T>(handshake: impl FnOnce() -> T) -> (T, bool) {
+    ASKED.set(false);
+    let done = handshake();
+    (done, ASKED.get())
 }
 
 impl ResolvesClientCert for Identity {
     fn resolve(&self, _: &[&[u8]], _: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
-        self.was_asked.store(true, Ordering::Relaxed);
+        ASKED.set(true);
         self.shown.clone()
     }
 

@@ -1,9 +1,9 @@
 //! Who one is: a user, and the password from wherever it may come.
 
 use std::fmt;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::Read as _;
-use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _};
 use std::path::Path;
 
 use base64::Engine as _;
@@ -115,13 +115,18 @@ fn read_password(path: &Path) -> Result<String, Error> {
         Error::Usage(format!("--password-file '{shown}': {why}"))
     };
     let read = |error: std::io::Error| refused(&error.to_string());
+    if fs::metadata(path).is_ok_and(|metadata| is_named_fifo(&metadata, path)) {
+        return Err(refused("it is a FIFO"));
+    }
     let file = File::open(path).map_err(read)?;
     let metadata = file.metadata().map_err(read)?;
     if metadata.is_dir() {
         return Err(refused("it is a directory"));
     }
     if let Some(who) = who_else_reads(metadata.uid(), metadata.mode()) {
-        return Err(refused(&format!("{who} can read it: chmod 600 it")));
+        return Err(refused(&format!(
+            "{who} can read it: make its mode 0600, or 0440 where root mounts it"
+        )));
     }
     let mut text = Vec::new();
     file.take(MAX_PASSWORD + 1)
@@ -140,6 +145,14 @@ fn read_password(path: &Path) -> Result<String, Error> {
         return Err(refused("it has more than one line"));
     }
     Ok(password.to_owned())
+}
+
+/// Whether it is a FIFO that whoever opens it may wait at for ever; the pipes that a shell makes of
+/// `<(…)` are open already.
+#[must_use]
+pub fn is_named_fifo(metadata: &fs::Metadata, path: &Path) -> bool {
+    let is_open = path.starts_with("/dev") || path.starts_with("/proc");
+    metadata.file_type().is_fifo() && !is_open
 }
 
 /// Who but the owner may read a file of that owner and mode. What root lends to a group, as secrets

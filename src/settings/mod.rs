@@ -14,7 +14,7 @@ use std::time::Duration;
 use crate::cli::{self, Api, Cli, Command, Global};
 use crate::error::Error;
 
-pub use self::credentials::{Credentials, Secret};
+pub use self::credentials::{Credentials, Secret, is_named_fifo};
 pub use self::endpoint::{Endpoint, Scheme, without_password};
 pub use self::surroundings::Surroundings;
 pub use self::warning::Warning;
@@ -206,7 +206,7 @@ fn warn_of_connections(
     let is_meant = tls.files().any(|file| file.by.starts_with("--"));
     if is_meant || (has_encrypted && has_user) {
         let plain = endpoints.iter().filter(|one| !one.is_encrypted());
-        warnings.extend(plain.map(|one| Warning::unencrypted(one.url())));
+        warnings.extend(plain.map(|one| Warning::unencrypted(one.url(), has_user)));
     }
 }
 
@@ -387,7 +387,10 @@ mod tests {
         let settings = resolve(&args, &files).unwrap();
         assert_eq!(urls(&settings), ["https://b:1", "http://c:2379"]);
         assert_eq!(settings.tls.authorities.unwrap().path, PathBuf::from("f"));
-        assert_eq!(settings.warnings, [Warning::unencrypted("http://c:2379")]);
+        assert_eq!(
+            settings.warnings,
+            [Warning::unencrypted("http://c:2379", false)]
+        );
     }
 
     #[test]

@@ -38,11 +38,12 @@ impl Warning {
 
     /// What is meant to be sent by TLS may go to `url` in the clear.
     #[must_use]
-    pub fn unencrypted(url: &str) -> Self {
+    pub fn unencrypted(url: &str, has_user: bool) -> Self {
         Self {
             kind: "unencrypted",
             text: format!("{url} is not encrypted: write https:// where it speaks TLS"),
-            always: false,
+            // Whoever breaks the connections by TLS would be told the password.
+            always: has_user,
         }
     }
 }

@@ -602,3 +602,29 @@ fn whoever_waits_for_a_password_lets_time_run_out() {
     let output = tool(&[&set[..], &["--timeout", "300ms"]].concat());
     assert_eq!(output.code, 124, "{output:?}");
 }
+
+#[test]
+fn a_server_that_gives_no_token_is_passed_over() {
+    let silent = Scripted::serve(|_| Response::default().hold());
+    let etcd = server(Version::V3_5).start();
+    let root = Root::of_v3(&etcd);
+    root.put("/app/k", "v");
+    let both = format!("{},{}", silent.url(), etcd.url());
+    let get = as_user(&both, &["--api", "v3", "--timeout", "3s", "get", "/app/k"]);
+    assert_eq!(tool(&get).stdout, "v\n");
+}
+
+#[test]
+fn a_fifo_at_which_nobody_is_holds_nothing_up() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let path = directory.path().join("fifo");
+    let file = path.display().to_string();
+    let made = Program::new("mkfifo", &["-m", "600", &file]).run();
+    assert_eq!(made.code, 0, "{made:?}");
+    let url = "https://127.0.0.1:1";
+    let get = ["--endpoints", url, "--user", USER, "get", "/k"];
+    let by_fifo = [&get[..], &["--password-file", &file]].concat();
+    assert_ends(&tool(&by_fifo), 2, &["FIFO"]);
+    let trusting = ["--endpoints", url, "--cacert", &file, "get", "/k"];
+    assert_ends(&tool(&trusting), 2, &["FIFO"]);
+}

@@ -324,6 +324,11 @@ fn a_server_that_asks_who_one_is_is_shown_a_certificate() {
             ] {
                 let command = [&["--api", api], command].concat();
                 let output = at(&url, &files.trusting(), &command);
+                if output.code == 7 && command.contains(&"set") {
+                    // By TLS 1.3 the connection may break before the alert is read. What a server
+                    // does with a write that was sent to it is not known then.
+                    continue;
+                }
                 assert_fails(&output, 4, &[asks, "--cert"]);
             }
         }
@@ -371,6 +376,66 @@ fn a_server_that_asks_who_one_is_is_shown_a_certificate() {
         let output = at(&etcd.tls_url(), &options, &get);
         assert_eq!(output.code, 0, "{options:?} {output:?}");
     }
+}
+
+/// A server that asks for a certificate and does without, reads a request, and ends the connection.
+fn hanging_up(files: &Files) -> String {
+    use rustls::pki_types::pem::PemObject as _;
+    use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+    use rustls::server::WebPkiClientVerifier;
+    let mut roots = rustls::RootCertStore::empty();
+    let authority = CertificateDer::from_pem_file(files.path("ca.pem")).expect("an authority");
+    roots.add(authority).expect("an authority");
+    let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
+    let verifier = WebPkiClientVerifier::builder_with_provider(roots.into(), provider.clone())
+        .allow_unauthenticated()
+        .build()
+        .expect("a verifier");
+    let certificate = CertificateDer::from_pem_file(files.path("server.pem")).expect("its own");
+    let key = PrivateKeyDer::from_pem_file(files.path("server.key")).expect("its key");
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .expect("versions")
+        .with_client_cert_verifier(verifier)
+        .with_single_cert(vec![certificate], key)
+        .expect("a server");
+    let config = std::sync::Arc::new(config);
+    let (listener, port) = ports::listener();
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let connection = rustls::ServerConnection::new(config.clone()).expect("a connection");
+            let mut stream = rustls::StreamOwned::new(connection, stream.expect("a client"));
+            let _ = stream.read(&mut [0; 4096]);
+        }
+    });
+    format!("https://127.0.0.1:{port}")
+}
+
+#[test]
+fn a_write_that_was_sent_by_tls_and_not_answered_has_an_unknown_outcome() {
+    let files = Files::new();
+    let url = hanging_up(&files);
+    for api in ["v2", "v3"] {
+        let output = at(&url, &files.trusting(), &["--api", api, "set", "/k", "v"]);
+        assert_fails(&output, 7, &["outcome is unknown"]);
+    }
+}
+
+#[test]
+fn that_one_server_asked_who_one_is_tells_nothing_of_another() {
+    let files = Files::new();
+    let both = format!("{},https://127.0.0.1:1", hanging_up(&files));
+    let output = at(&both, &files.trusting(), &["--api", "v2", "get", "/k"]);
+    // The first one may have wanted a certificate; of the second nothing is known.
+    assert_fails(&output, 4, &["asks for a certificate"]);
+    let turned = format!("https://127.0.0.1:1,{}", hanging_up(&files));
+    let output = at(
+        &turned,
+        &files.trusting(),
+        &["--api", "v2", "-v", "get", "/k"],
+    );
+    let refused = "! https://127.0.0.1:1 could not be reached: connection refused";
+    assert!(output.stderr.contains(refused), "{output:?}");
 }
 
 /// A key of RSA as PKCS#8 has it, from one as PKCS#1 has it.

@@ -90,6 +90,10 @@ pub fn read(code: u32, message: String) -> Fault {
 /// What the reason means for which a server cancels a watch.
 #[must_use]
 pub fn read_reason(reason: &str) -> Fault {
+    // "rpc error: code = PermissionDenied desc = etcdserver: permission denied"
+    let message = reason
+        .split_once(" desc = ")
+        .map_or(reason, |(_, message)| message);
     let code = match reason {
         _ if reason.contains("PermissionDenied") || reason.contains("permission denied") => {
             PERMISSION_DENIED
@@ -98,11 +102,13 @@ pub fn read_reason(reason: &str) -> Fault {
         _ if reason.contains(NO_LEADER) => UNAVAILABLE,
         _ => 0,
     };
-    let message = match reason {
-        "" => "the watch was cancelled".to_owned(),
-        reason => reason.to_owned(),
-    };
-    read(code, message)
+    read(
+        code,
+        match message {
+            "" => "the watch was cancelled".to_owned(),
+            message => message.to_owned(),
+        },
+    )
 }
 
 #[cfg(test)]
@@ -142,6 +148,10 @@ mod tests {
     fn why_a_watch_was_cancelled_is_told() {
         let reason = "rpc error: code = PermissionDenied desc = etcdserver: permission denied";
         assert_eq!(read_reason(reason).code, v2::UNAUTHORIZED);
+        let old =
+            "rpc error: code = InvalidArgument desc = etcdserver: revision of auth store is old";
+        assert_eq!(read_reason(old).code, v2::UNAUTHORIZED);
+        assert!(is_about_token(&read_reason(old)));
         assert_eq!(read_reason("").message, "the watch was cancelled");
     }
 
