@@ -145,7 +145,7 @@ impl Settings {
     /// Resolves what was typed.
     ///
     /// # Errors
-    /// Where something can't be used, or is not supported in this version.
+    /// Where something can't be used, a password is missing, or its file is no good.
     pub fn resolve(cli: &Cli, around: Surroundings<'_>) -> Result<Self, Error> {
         let global = &cli.global;
         around.check()?;
