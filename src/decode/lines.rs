@@ -3,7 +3,7 @@
 use super::TooLong;
 
 /// How much room is made for one read.
-const READ: usize = 64 * 1024;
+const READ: usize = 128 * 1024;
 
 /// Cuts a body into blocks of whole lines.
 ///

@@ -1,13 +1,15 @@
 //! Bytes to lines, and to messages.
 //!
-//! In scope: finding where a line or a message ends in a body that arrives in pieces of any
-//! size, and the limit on how long it may grow. Out of scope: what it says (`protocol`). Chunks
-//! have been undone by the HTTP layer; an event can span several of them, and a chunk can hold
-//! several events (etcd-facts.md, fact 14).
+//! In scope: undoing the chunks of a body, finding where a line or a message ends in one that
+//! arrives in pieces of any size, and the limit on how long it may grow. Out of scope: what it says
+//! (`protocol`). Chunks and lines know nothing of each other: an event can span several chunks, and
+//! a chunk can hold several events (etcd-facts.md, fact 14).
 
+mod chunks;
 mod lines;
 mod messages;
 
+pub use chunks::{BadFrame, Chunks};
 pub use lines::Lines;
 pub use messages::{Messages, Part};
 

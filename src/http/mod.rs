@@ -7,6 +7,7 @@
 //! errors unless told otherwise; here it is told otherwise.
 
 mod curl;
+mod lent;
 mod socket;
 mod spaced;
 mod tls;
@@ -28,11 +29,13 @@ use ureq::config::Config;
 use ureq::http::{HeaderMap, HeaderValue};
 use ureq::unversioned::transport::{ConnectProxyConnector, Connector};
 
+use self::lent::{Chunked, Desk};
 use self::socket::{Addresses, Ready, Socket, Tcp};
 use self::spaced::Spaced;
 use self::tls::Tls;
 use self::tokens::Tokens;
 use self::trust::Trust;
+use crate::decode::BadFrame;
 use crate::error::{Error, describe_failure};
 use crate::model::Index;
 use crate::protocol::v2::fault;
@@ -471,10 +474,13 @@ impl Connection {
         // It may be in any letters, and is shown.
         let location = reply.headers().get("location");
         let location = location.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
+        let is_chunked = is_chunked(reply.headers());
         Ok(Reply {
             head,
             location,
             pass: pass.cloned(),
+            desk: is_chunked.then(|| Arc::clone(&self.socket.desk)),
+            idle: limits.idle,
             body: reply.into_body(),
         })
     }
@@ -654,6 +660,10 @@ pub struct Reply {
     /// By what v3 knew the user.
     pub pass: Option<Pass>,
     location: Option<String>,
+    /// Where its connection can be had back: its body comes in chunks.
+    desk: Option<Arc<Desk>>,
+    /// How long it may take until the next bytes of the body are there.
+    idle: Option<Duration>,
     body: ureq::Body,
 }
 
@@ -662,6 +672,19 @@ impl Reply {
     #[must_use]
     pub fn into_reader(self) -> impl Read {
         self.body.into_reader()
+    }
+
+    /// The body of a reply that may go on for long, and after which the connection is of no use. Its
+    /// errors are those of [`Reply::into_reader`].
+    #[must_use]
+    pub fn into_stream(self) -> Box<dyn Read> {
+        match self.desk {
+            Some(desk) => match desk.take_back(self.body) {
+                Some(transport) => Box::new(Chunked::new(transport, self.idle)),
+                None => Box::new(std::io::empty()),
+            },
+            None => Box::new(self.body.into_reader()),
+        }
     }
 
     /// The whole body.
@@ -684,11 +707,12 @@ impl Reply {
 /// What an error in the middle of a body means.
 #[must_use]
 pub fn read_failure(error: &std::io::Error) -> Failure {
+    let inner = error.get_ref();
+    if let Some(bad) = inner.and_then(|source| source.downcast_ref::<BadFrame>()) {
+        return Failure::BadGateway(bad.to_string());
+    }
     // ureq passes a time-out on as the source of an `io::Error` of the kind Other.
-    let inner = error
-        .get_ref()
-        .and_then(|source| source.downcast_ref::<ureq::Error>());
-    match inner {
+    match inner.and_then(|source| source.downcast_ref::<ureq::Error>()) {
         Some(error @ ureq::Error::Timeout(_)) => Failure::Silent(render_error(error)),
         // What was done of what was asked for is not known.
         Some(error @ ureq::Error::Protocol(_)) => Failure::BadGateway(render_error(error)),
@@ -706,6 +730,11 @@ fn read_head(status: u16, headers: &HeaderMap) -> Head {
         cluster: header(headers, "x-etcd-cluster-id").map(str::to_owned),
         raft: header(headers, "x-raft-index").and_then(|text| text.parse().ok()),
     }
+}
+
+fn is_chunked(headers: &HeaderMap) -> bool {
+    header(headers, "transfer-encoding")
+        .is_some_and(|coding| coding.eq_ignore_ascii_case("chunked"))
 }
 
 fn header<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {

@@ -15,6 +15,8 @@ use ureq::unversioned::transport::{
     Transport,
 };
 
+use super::lent::{Desk, Lent};
+
 /// Keep-alive probes find a peer that went away without a word.
 const KEEP_ALIVE: Duration = Duration::from_secs(10);
 
@@ -63,6 +65,8 @@ pub(super) struct Socket {
     pub may_refuse: AtomicBool,
     /// When a connection that is being made must be there.
     deadline: Mutex<Option<Instant>>,
+    /// Where it is given back.
+    pub desk: Arc<Desk>,
 }
 
 impl Socket {
@@ -175,7 +179,7 @@ impl<In: Transport> Connector<In> for Tcp {
     }
 }
 
-/// The last of the connectors: the server is reached.
+/// The last of the connectors: the server is reached, and ureq may use the connection.
 #[derive(Debug)]
 pub(super) struct Ready {
     pub socket: Arc<Socket>,
@@ -184,16 +188,16 @@ pub(super) struct Ready {
 }
 
 impl<In: Transport> Connector<In> for Ready {
-    type Out = In;
+    type Out = Lent;
 
     fn connect(
         &self,
         details: &ConnectionDetails<'_>,
         chained: Option<In>,
-    ) -> Result<Option<In>, ureq::Error> {
+    ) -> Result<Option<Lent>, ureq::Error> {
         let is_reached = details.config.proxy().is_some() == self.by_proxy;
         self.socket.ready.store(is_reached, Ordering::Relaxed);
-        Ok(chained)
+        Ok(chained.map(|transport| Lent::new(transport, &self.socket.desk)))
     }
 }
 

@@ -79,7 +79,7 @@ impl Reader {
         // v3 tells in the body what v2 tells in the head.
         if matches!(
             order.reads,
-            Reads::Index | Reads::Events | Reads::State { .. }
+            Reads::Index | Reads::Events | Reads::Stream | Reads::State { .. }
         ) {
             self.pass_head(order.ticket, reply.head.clone())?;
         }
@@ -88,6 +88,7 @@ impl Reader {
             Reads::Revision | Reads::Pairs => self.pass_reply(order, reply),
             Reads::Index => Some(reply.read_whole(self.max_event).map(drop)),
             Reads::Events => self.pass_events(order.ticket, reply.into_reader()),
+            Reads::Stream => self.pass_events(order.ticket, reply.into_stream()),
             Reads::State { recursive } => {
                 let state = reply
                     .read_whole(self.max_whole())
@@ -163,7 +164,7 @@ impl Reader {
         is_registered: &mut bool,
     ) -> Option<Result<(), Failure>> {
         let head = &reply.head.clone();
-        let mut body = reply.into_reader();
+        let mut body = reply.into_stream();
         let mut messages = Messages::new(self.max_event);
         let mut assembler = v3::Assembler::new(self.scope.clone());
         let mut buffer = vec![0; BUFFER];

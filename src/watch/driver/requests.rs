@@ -10,7 +10,9 @@ use crate::watch::Ask;
 /// What is read of a reply.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Reads {
-    /// Events.
+    /// Events, one after the other.
+    Stream,
+    /// An event.
     Events,
     /// Its head alone.
     Index,
@@ -37,7 +39,7 @@ const fn patient(idle: Option<Duration>) -> Limits {
 
 pub(super) fn by_v2(scope: &Scope, ask: &Ask) -> (Request, Reads, Limits) {
     match ask {
-        Ask::Stream => (v2::stream(scope), Reads::Events, patient(None)),
+        Ask::Stream => (v2::stream(scope), Reads::Stream, patient(None)),
         Ask::Wait { from, hangs, .. } => {
             let idle = (!hangs).then_some(PATIENCE);
             (v2::wait(scope, *from), Reads::Events, patient(idle))
