@@ -18,7 +18,7 @@ pub enum From {
 pub(super) fn action() -> impl TypedValueParser<Value = Action> {
     let names = Action::KNOWN.map(|(_, name)| name);
     PossibleValuesParser::new(names)
-        .try_map(|name| Action::parse(&name).ok_or("it is no action that is known"))
+        .try_map(|name| Action::parse(name.as_bytes()).ok_or("it is no action that is known"))
 }
 
 /// Clocks overflow beyond it.

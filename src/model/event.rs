@@ -18,6 +18,16 @@ pub struct Span {
     pub end: u32,
 }
 
+impl Span {
+    /// What stands there in `bytes`; nothing where they end before.
+    #[must_use]
+    pub fn of(self, bytes: &[u8]) -> &[u8] {
+        bytes
+            .get(self.start as usize..self.end as usize)
+            .unwrap_or_default()
+    }
+}
+
 /// What happened to a key, in the words of etcd's v2 API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
@@ -56,9 +66,9 @@ impl Action {
 
     /// Reads a name; `None` for one that is not known.
     #[must_use]
-    pub fn parse(name: &str) -> Option<Self> {
+    pub fn parse(name: &[u8]) -> Option<Self> {
         let mut known = Self::KNOWN.into_iter();
-        known.find_map(|(action, known)| (known == name).then_some(action))
+        known.find_map(|(action, known)| (known.as_bytes() == name).then_some(action))
     }
 
     /// Its name, where it is known.
@@ -180,7 +190,7 @@ impl<'b> Event<'b> {
     #[must_use]
     pub fn action_name(&self) -> &'b [u8] {
         match self.spans.action {
-            Action::Other(span) => slice(self.bytes, span),
+            Action::Other(span) => span.of(self.bytes),
             known => known.name().unwrap_or_default().as_bytes(),
         }
     }
@@ -194,7 +204,7 @@ impl<'b> Event<'b> {
     /// The JSON text as the server sent it; v3 has none of that shape.
     #[must_use]
     pub fn raw(&self) -> Option<&'b [u8]> {
-        Some(slice(self.bytes, self.spans.raw?))
+        Some(self.spans.raw?.of(self.bytes))
     }
 
     /// The node after the event.
@@ -234,7 +244,7 @@ impl<'b> Node<'b> {
     /// The key.
     #[must_use]
     pub fn key(&self) -> &'b [u8] {
-        slice(self.bytes, self.spans.key)
+        self.spans.key.of(self.bytes)
     }
 
     /// The index of its last change.
@@ -264,7 +274,7 @@ impl<'b> Node<'b> {
     /// The value; a directory and a removed key have none.
     #[must_use]
     pub fn value(&self) -> Option<&'b [u8]> {
-        self.spans.value.map(|span| slice(self.bytes, span))
+        self.spans.value.map(|span| span.of(self.bytes))
     }
 
     /// Whether it is a directory.
@@ -272,10 +282,4 @@ impl<'b> Node<'b> {
     pub fn is_dir(&self) -> bool {
         self.spans.dir
     }
-}
-
-fn slice(bytes: &[u8], span: Span) -> &[u8] {
-    bytes
-        .get(span.start as usize..span.end as usize)
-        .unwrap_or_default()
 }

@@ -4,6 +4,7 @@
 pub const ROOT: &str = "/v2/";
 
 pub mod fault;
+mod line;
 mod request;
 mod wire;
 

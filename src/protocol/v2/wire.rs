@@ -10,44 +10,42 @@ use serde::de::{Deserialize, Deserializer, Error as _, IgnoredAny, MapAccess, Se
 use crate::model::{Action, Batch, EventSpans, Index, NodeSpans, Span, StateNode, Tree};
 use crate::protocol::Malformed;
 
+use super::line::Reader;
+
 /// The actions of records that only this tool makes (RECORDS in the man page).
 const OURS: [&str; 5] = ["gap", "reset", "synced", "status", "drift"];
 
 /// A line with more brackets is looked at as a whole: it may nest deeper than readers of JSON take.
 const MANY: usize = 64;
 
+/// So long are most events: more room than they need costs little.
+const COMMON: usize = 200;
+
 /// Reads a block of lines, one event a line, into a batch over that same block.
 ///
 /// # Errors
 /// Where a line is no event, or imitates a record of this tool.
 pub fn parse_events(block: Vec<u8>) -> Result<Batch, Malformed> {
-    let text = text(&block)?;
     let mut decoded = Decoded::new(&block);
-    let mut events = Vec::new();
-    for line in text.split('\n') {
-        let line = line.trim_matches([' ', '\t', '\r']);
-        if line.is_empty() {
+    let mut events = Vec::with_capacity(block.len() / COMMON + 1);
+    let mut reader = Reader::new(&block);
+    let mut has_breaks = false;
+    while !reader.is_at_end() {
+        if let Some(event) = reader.event(&mut |escaped| decoded.unescape(escaped)) {
+            events.push(event);
             continue;
         }
-        let wire: WireEvent<'_, WireNode<'_>> = event(line)?;
-        check_rest(line)?;
-        events.push(EventSpans {
-            action: match Action::parse(&wire.action.0) {
-                Some(action) => action,
-                None => Action::Other(decoded.span(&wire.action)?),
-            },
-            raw: Some(decoded.span(&Text(Cow::Borrowed(line)))?),
-            node: decoded.node(&wire.node.0)?,
-            previous: wire
-                .previous
-                .as_ref()
-                .map(|node| decoded.node(&node.0))
-                .transpose()?,
-        });
+        let line = text(reader.line())?.trim_matches([' ', '\t', '\r']);
+        if !line.is_empty() {
+            events.push(decoded.event(line)?);
+            has_breaks = true;
+        }
     }
     let extra = decoded.extra;
     let mut bytes = block;
-    blank_breaks(&mut bytes);
+    if has_breaks {
+        blank_breaks(&mut bytes);
+    }
     bytes.extend(extra);
     Ok(Batch::new(bytes, events))
 }
@@ -343,6 +341,33 @@ impl<'b> Decoded<'b> {
         }
     }
 
+    /// Reads a line, in whatever form of JSON it is.
+    fn event(&mut self, line: &'b str) -> Result<EventSpans, Malformed> {
+        let wire: WireEvent<'_, WireNode<'_>> = event(line)?;
+        check_rest(line)?;
+        Ok(EventSpans {
+            action: match Action::parse(wire.action.0.as_bytes()) {
+                Some(action) => action,
+                None => Action::Other(self.span(&wire.action)?),
+            },
+            raw: Some(self.span(&Text(Cow::Borrowed(line)))?),
+            node: self.node(&wire.node.0)?,
+            previous: wire
+                .previous
+                .as_ref()
+                .map(|node| self.node(&node.0))
+                .transpose()?,
+        })
+    }
+
+    /// Decodes what stands between two quotes; none where it is no string of JSON.
+    fn unescape(&mut self, escaped: Span) -> Option<Span> {
+        let (start, end) = (escaped.start as usize, escaped.end as usize);
+        let quoted = self.block.get(start.checked_sub(1)?..end + 1)?;
+        let text = serde_json::from_slice(quoted).ok()?;
+        self.span(&Text(Cow::Owned(text))).ok()
+    }
+
     fn node(&mut self, node: &WireNode<'_>) -> Result<NodeSpans, Malformed> {
         Ok(NodeSpans {
             key: self.span(&node.key)?,
@@ -380,6 +405,7 @@ impl<'b> Decoded<'b> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn one(line: &str) -> Batch {
         let batch = parse_events(format!("{line}\n").into_bytes()).unwrap();
@@ -512,6 +538,68 @@ mod tests {
     #[test]
     fn empty_lines_are_no_events() {
         assert!(parse_events(b"\n\r\n".to_vec()).unwrap().is_empty());
+    }
+
+    /// Events as etcd writes them, and others that are nearly so.
+    fn like_events() -> impl Strategy<Value = String> {
+        let string = prop_oneof![
+            4 => "[a-z0-9/ é漢~]{0,20}",
+            1 => Just(r#"{\"a\":\"\u00e9\\\ud83d\ude00\"}"#.to_owned()),
+            1 => prop_oneof![Just("\\ud83d"), Just("\\"), Just("\u{7f}"), Just("\u{1}"), Just("\\x")]
+                .prop_map(str::to_owned),
+        ];
+        let number = prop_oneof![
+            6 => any::<u64>().prop_map(|number| number.to_string()),
+            1 => prop_oneof![Just("0"), Just("01"), Just("-1"), Just("1.0"), Just("1e3"), Just("18446744073709551616")]
+                .prop_map(str::to_owned),
+        ];
+        let field = prop_oneof![
+            6 => string.clone().prop_map(|text| format!("\"value\":\"{text}\"")),
+            1 => Just(r#""dir":true"#.to_owned()),
+            1 => string.clone().prop_map(|text| format!("\"expiration\":\"{text}\"")),
+            1 => number.clone().prop_map(|number| format!("\"ttl\":{number}")),
+            1 => prop_oneof![Just(r#""dir":false"#), Just(r#""value":null"#), Just(r#""x":[{}]"#), Just(" ")]
+                .prop_map(str::to_owned),
+        ];
+        let node = (string, proptest::collection::vec(field, 0..3), number.clone(), number).prop_map(
+            |(key, fields, modified, created)| {
+                let fields: String = fields.iter().map(|field| format!(",{field}")).collect();
+                format!("{{\"key\":\"{key}\"{fields},\"modifiedIndex\":{modified},\"createdIndex\":{created}}}")
+            },
+        );
+        let action = prop_oneof![
+            6 => prop_oneof![Just("set"), Just("delete"), Just("compareAndSwap")],
+            1 => prop_oneof![Just("gap"), Just("s\\u0065t"), Just("other"), Just("")],
+        ];
+        let rest =
+            prop_oneof![6 => Just(""), 1 => Just(",\"index\":7"), 1 => Just(" "), 1 => Just("}")];
+        (action, node.clone(), proptest::option::of(node), rest).prop_map(
+            |(action, node, previous, rest)| {
+                let previous =
+                    previous.map_or(String::new(), |node| format!(",\"prevNode\":{node}"));
+                format!("{{\"action\":\"{action}\",\"node\":{node}{previous}{rest}}}")
+            },
+        )
+    }
+
+    proptest! {
+        /// Both see the same in it, or neither sees an event.
+        #[test]
+        fn the_form_that_etcd_writes_is_read_as_any_other(lines in proptest::collection::vec(like_events(), 1..4)) {
+            let block = lines.join("\n").into_bytes();
+            let batch = parse_events(block.clone());
+            let spaced: Vec<String> = lines.iter().map(|line| format!(" {line}")).collect();
+            let expected = parse_events(spaced.join("\n").into_bytes());
+            let render = |batch: &Batch| format!("{:?}", batch.iter().map(|event| {
+                let node = |node: crate::model::Node<'_>| (node.key().to_vec(), node.value().map(<[u8]>::to_vec), node.is_dir(), node.modified(), node.created());
+                (event.action_name().to_vec(), event.raw().map(<[u8]>::to_vec), node(event.node()), event.previous().map(node))
+            }).collect::<Vec<_>>());
+            prop_assert_eq!(batch.as_ref().map(render).ok(), expected.as_ref().map(render).ok());
+            prop_assert_eq!(
+                batch.err().map(|error| matches!(error, Malformed::Imitation(_))),
+                expected.err().map(|error| matches!(error, Malformed::Imitation(_)))
+            );
+        }
     }
 
     #[test]
