@@ -129,12 +129,12 @@ impl Filter {
     /// Whether `record` is shown.
     #[must_use]
     pub fn passes(&self, record: &Record<'_>) -> bool {
-        let is_wanted = self.only.is_empty() || self.only.contains(&record.action());
+        let is_wanted = || self.only.is_empty() || self.only.contains(&record.action());
         let mut patterns = self.patterns.iter();
-        let is_named = patterns.len() == 0 || patterns.any(|one| one.matches(record.key()));
+        let mut is_named = || patterns.len() == 0 || patterns.any(|one| one.matches(record.key()));
         // Where the value before is not known, it may be another.
-        let is_same = record.previous().is_some() && record.previous() == record.value();
-        is_wanted && is_named && !(self.changed && is_same)
+        let is_same = || record.previous().is_some() && record.previous() == record.value();
+        is_wanted() && is_named() && !(self.changed && is_same())
     }
 }
 

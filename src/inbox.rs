@@ -69,6 +69,8 @@ impl From<Error> for Stop {
 /// The receiving end.
 pub struct Inbox<T> {
     messages: Receiver<Message<T>>,
+    /// What was looked at and not taken yet.
+    next: Option<Message<T>>,
     sender: Sender<Message<T>>,
     deadline: Option<(Instant, Duration)>,
     /// Since when nothing was heard, and for how long that may last.
@@ -109,6 +111,7 @@ impl<T: Send + 'static> Inbox<T> {
         })?;
         let inbox = Self {
             messages,
+            next: None,
             sender,
             deadline,
             idle: None,
@@ -187,6 +190,12 @@ impl<T: Send + 'static> Inbox<T> {
         self.receive()
     }
 
+    /// Whether something has arrived that was not taken yet.
+    pub fn has_next(&mut self) -> bool {
+        self.next = self.next.take().or_else(|| self.messages.try_recv().ok());
+        self.next.is_some()
+    }
+
     /// The next piece of work.
     ///
     /// # Errors
@@ -220,10 +229,13 @@ impl<T: Send + 'static> Inbox<T> {
                 .into_iter()
                 .flatten()
                 .fold(now + READER_POLL, Instant::min);
-            match self
-                .messages
-                .recv_timeout(wake.saturating_duration_since(now))
-            {
+            let message = match self.next.take() {
+                Some(message) => Ok(message),
+                None => self
+                    .messages
+                    .recv_timeout(wake.saturating_duration_since(now)),
+            };
+            match message {
                 Ok(Message::Work(work)) => return Ok(Some(work)),
                 Ok(Message::Log(line)) => self.screen.say(&line),
                 Ok(Message::Signal(exit)) => return Err(Stop::Quiet(exit)),

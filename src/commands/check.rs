@@ -160,8 +160,8 @@ impl Viewer for Checker<'_> {
                 is_over = !self.typed.watch && (!self.typed.wait || self.drifts.is_empty());
             }
             Update::Events(events) => {
-                for held in &events {
-                    self.compare(held);
+                for held in events.iter().flat_map(Held::by_index) {
+                    self.compare(&held);
                     is_over |= self.typed.wait && self.drifts.is_empty();
                     if is_over {
                         break;

@@ -12,6 +12,8 @@ const READ: usize = 128 * 1024;
 #[derive(Debug)]
 pub struct Lines {
     buffer: Vec<u8>,
+    /// What takes its place once it is passed on.
+    spare: Vec<u8>,
     filled: usize,
     /// Up to here the buffer is known to hold no newline.
     searched: usize,
@@ -24,10 +26,16 @@ impl Lines {
     pub fn new(limit: usize) -> Self {
         Self {
             buffer: Vec::new(),
+            spare: Vec::new(),
             filled: 0,
             searched: 0,
             limit,
         }
+    }
+
+    /// Gives it a buffer whose content is of no interest, to be filled next.
+    pub fn refill(&mut self, spare: Vec<u8>) {
+        self.spare = spare;
     }
 
     /// Where the next bytes of the body go; tell [`Lines::advance`] how many did.
@@ -76,9 +84,13 @@ impl Lines {
             self.buffer.copy_within(end..self.filled, 0);
             block
         } else {
+            let mut next = std::mem::take(&mut self.spare);
             let rest = self.buffer.get(end..self.filled).unwrap_or_default();
-            let rest = rest.to_vec();
-            let mut block = std::mem::replace(&mut self.buffer, rest);
+            match next.get_mut(..rest.len()) {
+                Some(place) => place.copy_from_slice(rest),
+                None => next = rest.to_vec(),
+            }
+            let mut block = std::mem::replace(&mut self.buffer, next);
             block.truncate(end);
             block
         };
@@ -144,6 +156,22 @@ mod tests {
         lines.advance(6);
         assert_eq!(lines.block().unwrap().unwrap(), b"a\nb\nc\n");
         assert_eq!(lines.block().unwrap(), None);
+    }
+
+    #[test]
+    fn a_buffer_that_was_used_before_changes_nothing() {
+        for spare in [0, 1, 3, READ * 3] {
+            let mut lines = Lines::new(READ * 2);
+            lines.refill(vec![b'\n'; spare]);
+            let long = [vec![b'a'; READ - 3], b"\nbc".to_vec()].concat();
+            lines.room()[..READ].copy_from_slice(&long[..READ]);
+            lines.advance(READ);
+            assert_eq!(lines.block().unwrap().unwrap(), &long[..READ - 2]);
+            lines.room()[..2].copy_from_slice(b"d\n");
+            lines.advance(2);
+            assert_eq!(lines.block().unwrap().unwrap(), b"bcd\n");
+            assert!(lines.rest().is_empty());
+        }
     }
 
     #[test]

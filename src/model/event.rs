@@ -136,6 +136,12 @@ impl Batch {
         Self { bytes, events }
     }
 
+    /// Its buffers, to be filled with others.
+    #[must_use]
+    pub fn into_buffers(self) -> (Vec<u8>, Vec<EventSpans>) {
+        (self.bytes, self.events)
+    }
+
     /// How many events there are.
     #[must_use]
     pub fn len(&self) -> usize {

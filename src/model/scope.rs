@@ -162,9 +162,8 @@ impl Scope {
 
 /// Whether a segment begins with `_`: such keys are hidden from watchers above them.
 fn is_hidden(below: &[u8]) -> bool {
-    below
-        .split(|byte| *byte == b'/')
-        .any(|segment| segment.starts_with(b"_"))
+    let begins_segment = |at: usize| at == 0 || below.get(at - 1) == Some(&b'/');
+    memchr::memchr_iter(b'_', below).any(begins_segment)
 }
 
 #[cfg(test)]

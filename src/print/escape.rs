@@ -9,6 +9,15 @@ const LONGEST: usize = 1000;
 /// `\xNN` for other ASCII controls and for bytes that are not UTF-8, `\u{202e}` for C1 and
 /// bidi controls and line separators (RECORDS in the man page).
 pub fn text(bytes: &[u8], out: &mut String) {
+    // Most are such, and are looked at a few bytes at a time.
+    if bytes
+        .iter()
+        .fold(true, |all, byte| all & is_plain_ascii(*byte))
+        && let Ok(plain) = std::str::from_utf8(bytes)
+    {
+        out.push_str(plain);
+        return;
+    }
     for chunk in bytes.utf8_chunks() {
         let valid = chunk.valid();
         if valid.chars().all(is_plain) {
@@ -64,6 +73,10 @@ pub fn json_for_terminal(json: &str, out: &mut String) {
             out.push(letter);
         }
     }
+}
+
+fn is_plain_ascii(byte: u8) -> bool {
+    byte != b'\\' && (b' '..0x7f).contains(&byte)
 }
 
 fn is_plain(letter: char) -> bool {

@@ -42,24 +42,48 @@ pub enum Values {
 
 /// Appends a record.
 pub fn record(record: &Record<'_>, style: Style, out: &mut String) {
-    let escaped = |bytes: Option<&[u8]>| {
+    let value = record.value().filter(|_| style.values != Values::Neither);
+    let previous = (style.values == Values::Both).then(|| record.previous().unwrap_or_default());
+    if !style.aligned && !style.colored {
+        let _ = write!(out, "{}\t", record.index());
+        escape::text(record.action_name(), out);
+        out.push('\t');
+        key(record, out);
+        for field in [Some(value.unwrap_or_default()), previous]
+            .into_iter()
+            .flatten()
+        {
+            out.push('\t');
+            escape::text(field, out);
+        }
+        out.push('\n');
+        return;
+    }
+    let escaped = |bytes: &[u8]| {
         let mut text = String::new();
-        escape::text(bytes.unwrap_or_default(), &mut text);
+        escape::text(bytes, &mut text);
         text
     };
-    let mut key = escaped(Some(record.key()));
-    if record.is_dir() && !key.ends_with('/') {
-        key.push('/');
-    }
+    let mut name = String::new();
+    key(record, &mut name);
     let fields = Fields {
         index: record.index(),
-        action: &escaped(Some(record.action_name())),
+        action: &escaped(record.action_name()),
         color: color_of(record.action()),
-        key: &key,
-        value: &escaped(record.value().filter(|_| style.values != Values::Neither)),
-        previous: (style.values == Values::Both).then(|| escaped(record.previous())),
+        key: &name,
+        value: &escaped(value.unwrap_or_default()),
+        previous: previous.map(escaped),
     };
     fields.render(style, out);
+}
+
+/// Appends a record's key, as that of a directory where it is one.
+fn key(record: &Record<'_>, out: &mut String) {
+    let key = record.key();
+    escape::text(key, out);
+    if record.is_dir() && !key.ends_with(b"/") {
+        out.push('/');
+    }
 }
 
 /// A declared gap.
@@ -110,7 +134,7 @@ fn ours(index: Index, action: &str, key: &str, rest: &[&str], style: Style) -> S
     }
 }
 
-/// The fields of a record, escaped.
+/// The fields of a record for a person, escaped.
 struct Fields<'f> {
     index: Index,
     action: &'f str,
@@ -131,17 +155,13 @@ impl Fields<'_> {
             ..
         } = self;
         if !style.aligned {
-            if style.colored {
-                let (number, action) = (index.to_string(), action.color(self.color));
-                let _ = write!(
-                    out,
-                    "{}\t{action}\t{}\t{value}",
-                    number.dimmed(),
-                    key.bold()
-                );
-            } else {
-                let _ = write!(out, "{index}\t{action}\t{key}\t{value}");
-            }
+            let (number, action) = (index.to_string(), action.color(self.color));
+            let _ = write!(
+                out,
+                "{}\t{action}\t{}\t{value}",
+                number.dimmed(),
+                key.bold()
+            );
             if let Some(previous) = previous {
                 let _ = write!(out, "\t{previous}");
             }

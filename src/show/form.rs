@@ -22,6 +22,8 @@ pub struct Form {
     /// When it came is shown, too.
     clock: Option<Clock>,
     template: Option<(Template, Clock)>,
+    /// The line that is being made.
+    line: String,
 }
 
 impl Form {
@@ -46,6 +48,7 @@ impl Form {
                 .format
                 .clone()
                 .map(|template| (template, Clock::new(typed.utc))),
+            line: String::new(),
         }
     }
 
@@ -58,7 +61,7 @@ impl Form {
     }
 
     /// Appends a record that was received at that time.
-    pub fn record(&self, record: &Record<'_>, received: Instant, out: &mut Vec<u8>) {
+    pub fn record(&mut self, record: &Record<'_>, received: Instant, out: &mut Vec<u8>) {
         if let Some((template, clock)) = &self.template {
             let field = |field| match field {
                 Field::Index => record.index().to_string().into_bytes(),
@@ -86,9 +89,9 @@ impl Form {
             // The lines below tell them.
             style.values = text::Values::Neither;
         }
-        let mut line = String::new();
-        text::record(record, style, &mut line);
-        self.push_line(&line, received, out);
+        self.line.clear();
+        text::record(record, style, &mut self.line);
+        self.push_line(&self.line, received, out);
         out.extend(difference.into_iter().flat_map(String::into_bytes));
     }
 

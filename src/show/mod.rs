@@ -30,6 +30,8 @@ use runner::{Runner, Work};
 
 /// A buffer that once held a large record is given back.
 const KEPT_BUFFER: usize = 1 << 20;
+/// So much is written at once, though more has come meanwhile.
+const WRITTEN_AT_ONCE: usize = 256 << 10;
 
 /// What is watched, and what of it is shown.
 #[derive(Clone, Debug)]
@@ -170,6 +172,7 @@ pub fn run(mut show: Show, settings: &Settings) -> Result<(), Stop> {
         filter: Filter::from(&show.watching),
         wait: None,
         wanted,
+        part: None,
         is_begun: false,
         is_over: false,
         due: None,
@@ -182,6 +185,12 @@ pub fn run(mut show: Show, settings: &Settings) -> Result<(), Stop> {
         settings,
     };
     let ended = watching::run(scopes, plan_of, settings, &mut inbox, &mut viewer);
+    // Whatever ended it: what was received before is written.
+    let ended = match (ended, viewer.flush(&inbox)) {
+        (Ok(()), Err(stop)) => Err(stop),
+        (ended, _) => ended,
+    };
+    viewer.settle_written();
     inbox.screen.clear();
     if let Some(runner) = &mut viewer.runner
         && let reached @ Some(_) = runner.end(&ended, &inbox)
@@ -212,6 +221,8 @@ struct Shown<'s> {
     wait: Option<Wait>,
     /// What is shown, by each API: a wait may watch more.
     wanted: Vec<Scope>,
+    /// What of all that is watched is shown, where that is not all.
+    part: Option<Scope>,
     /// The state at the start was told, or there is none.
     is_begun: bool,
     /// Nothing more is wanted.
@@ -233,6 +244,9 @@ impl Viewer for Shown<'_> {
     fn begin(&mut self, scope: &Scope) {
         let condition = self.show.condition.clone();
         self.wait = condition.map(|condition| Wait::new(condition, scope.clone()));
+        let of_this_api = |shown: &&Scope| shown.key == scope.key;
+        let shown = self.wanted.iter().find(of_this_api);
+        self.part = shown.filter(|shown| *shown != scope).cloned();
         self.scope = Some(scope.clone());
     }
 
@@ -241,7 +255,7 @@ impl Viewer for Shown<'_> {
             return Ok(Flow::GoesOn);
         }
         match update {
-            Update::Events(events) => self.take_events(&events, inbox)?,
+            Update::Events(events) => self.take_events(&events, inbox),
             Update::Gap(gap) => {
                 self.reached.lose();
                 let name = self.name();
@@ -266,6 +280,7 @@ impl Viewer for Shown<'_> {
                     for node in &nodes {
                         self.read(&Record::State(index, node), Some(&unread));
                     }
+                    // Of a state there is one at a time.
                     self.flush(inbox)?;
                 }
                 if let (Some(wait), Some(scope)) = (&mut self.wait, &self.scope) {
@@ -305,14 +320,15 @@ impl Viewer for Shown<'_> {
             }
             _ => {}
         }
-        self.flush(inbox)?;
-        match &mut self.runner {
-            None => self.reached.settle(None),
-            Some(runner) => {
-                if runner.mark(self.reached.at()) {
-                    self.reached.settle(None);
-                }
-            }
+        // What has come meanwhile is written along; nothing waits for what has not come.
+        if self.out.len() >= WRITTEN_AT_ONCE || !inbox.has_next() {
+            self.flush(inbox)?;
+        }
+        self.settle_written();
+        if let Some(runner) = &mut self.runner
+            && runner.mark(self.reached.at())
+        {
+            self.reached.settle(None);
         }
         self.is_over |= self.left == Some(0);
         Ok(self.flow())
@@ -355,6 +371,11 @@ impl Shown<'_> {
         }
     }
 
+    fn is_v3(&self) -> bool {
+        let scope = self.scope.as_ref();
+        scope.is_some_and(|scope| !scope.key.is_path())
+    }
+
     /// Whether everything that is told is shown, and not only what is waited for.
     fn shows_all(&self) -> bool {
         self.wait.is_none() || self.show.stream
@@ -362,13 +383,11 @@ impl Shown<'_> {
 
     /// Whether a record is shown among all others.
     fn is_wanted(&self, record: &Record<'_>) -> bool {
-        let of_this_api = |shown: &&Scope| {
-            let scope = self.scope.as_ref();
-            scope.is_some_and(|scope| scope.key == shown.key)
-        };
-        let removes_directory = record.action().removes() && record.is_dir();
-        let shown = self.wanted.iter().find(of_this_api);
-        let is_shown = shown.is_none_or(|shown| shown.covers(record.key(), removes_directory));
+        let removes_directory = || record.action().removes() && record.is_dir();
+        let is_shown = self
+            .part
+            .as_ref()
+            .is_none_or(|part| part.covers(record.key(), removes_directory()));
         is_shown && self.filter.passes(record)
     }
 
@@ -378,52 +397,80 @@ impl Shown<'_> {
         self.shows_all() && (self.show.snapshot || !is_first)
     }
 
-    fn take_events(&mut self, events: &[Held], inbox: &mut Inbox<Arrival>) -> Result<(), Stop> {
-        let is_v3 = self
-            .scope
-            .as_ref()
-            .is_some_and(|scope| !scope.key.is_path());
+    fn take_events(&mut self, events: &[Held], inbox: &mut Inbox<Arrival>) {
         let mut shown = 0;
-        'all: for held in events {
-            if let Some(wait) = &mut self.wait {
-                wait.apply(held);
-                self.is_over = wait.is_over();
-            }
-            let index = held.events().next().map(|event| event.index());
-            let written = self.reached.take_begun(index);
-            let count = held.events().count();
-            for (place, event) in held.events().enumerate().skip(written) {
-                if self.left.is_some_and(|left| shown == left) {
-                    // In the middle of a transaction, or before it.
-                    self.reached.begin(event.index(), place);
-                    break 'all;
-                }
-                if place + 1 < count {
-                    self.reached.begin(event.index(), place + 1);
-                } else {
-                    held.events()
-                        .for_each(|event| self.reached.pass(&event, is_v3));
-                }
-                let record = Record::Event(event);
-                if self.is_over || self.shows_all() && self.is_wanted(&record) {
-                    shown += 1;
-                    let work = || Work::Event(Arc::clone(&held.parcel), held.places.start + place);
-                    self.record(&record, held.parcel.received(), work);
-                }
-            }
-            if self.is_over {
+        // What is done after each event, or asked of it, takes one index after the other.
+        let is_plain = self.runner.is_none() && self.wait.is_none() && !self.is_v3();
+        for held in events {
+            let goes_on = if is_plain {
+                self.take_run(held, &mut shown)
+            } else {
+                held.by_index().all(|held| self.take_one(&held, &mut shown))
+            };
+            if !goes_on {
                 break;
             }
         }
         self.left = self.left.map(|left| left - shown);
         if shown > 0 {
             inbox.screen.progress.count(shown);
-        }
-        self.flush(inbox)?;
-        if shown > 0 {
             inbox.heard();
         }
-        Ok(())
+    }
+
+    /// Shows events of v2, each of which is all that happened at its index, and counts them; whether
+    /// more are wanted.
+    fn take_run(&mut self, held: &Held, shown: &mut u64) -> bool {
+        let mut last = None;
+        for event in held.events() {
+            if self.left == Some(*shown) {
+                break;
+            }
+            last = Some(event);
+            let record = Record::Event(event);
+            if self.is_wanted(&record) {
+                *shown += 1;
+                let received = held.parcel.received();
+                self.form.record(&record, received, &mut self.out);
+            }
+        }
+        if let Some(last) = last {
+            self.reached.pass(&last, false);
+        }
+        self.left != Some(*shown)
+    }
+
+    /// Shows what happened at one index, or has a command run for each event of it, and counts them;
+    /// whether more are wanted.
+    fn take_one(&mut self, held: &Held, shown: &mut u64) -> bool {
+        let is_v3 = self.is_v3();
+        if let Some(wait) = &mut self.wait {
+            wait.apply(held);
+            self.is_over = wait.is_over();
+        }
+        let index = held.events().next().map(|event| event.index());
+        let written = self.reached.take_begun(index);
+        let count = held.events().count();
+        for (place, event) in held.events().enumerate().skip(written) {
+            if self.left == Some(*shown) {
+                // In the middle of a transaction, or before it.
+                self.reached.begin(event.index(), place);
+                return false;
+            }
+            if place + 1 < count {
+                self.reached.begin(event.index(), place + 1);
+            } else {
+                held.events()
+                    .for_each(|event| self.reached.pass(&event, is_v3));
+            }
+            let record = Record::Event(event);
+            if self.is_over || self.shows_all() && self.is_wanted(&record) {
+                *shown += 1;
+                let work = || Work::Event(Arc::clone(&held.parcel), held.places.start + place);
+                self.record(&record, held.parcel.received(), work);
+            }
+        }
+        !self.is_over
     }
 
     /// A state, or the differences to it, are complete.
@@ -496,6 +543,13 @@ impl Shown<'_> {
     /// The keys that are watched.
     fn name(&self) -> String {
         self.scope.as_ref().map_or_else(String::new, Scope::name)
+    }
+
+    /// All that was taken is done with, where all of it is written, and no command runs for it.
+    fn settle_written(&mut self) {
+        if self.runner.is_none() && self.out.is_empty() {
+            self.reached.settle(None);
+        }
     }
 
     fn flush(&mut self, inbox: &Inbox<Arrival>) -> Result<(), Stop> {

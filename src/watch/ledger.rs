@@ -20,8 +20,8 @@ use std::sync::Arc;
 use super::Parcel;
 use crate::model::{Cause, Event, Index};
 
-/// What happened at one index, held until everything before it is proven: one event, or in v3 all
-/// of a transaction.
+/// What happened, held until everything before it is proven: in v2 an event, or several that follow
+/// each other without a hole between their indexes; in v3 all of a transaction.
 #[derive(Clone, Debug)]
 pub struct Held {
     /// The batch they lie in.
@@ -37,12 +37,28 @@ impl Held {
         let batch = self.parcel.batch();
         self.places.clone().filter_map(|place| batch.event(place))
     }
+
+    /// What happened at each of its indexes, by itself.
+    pub fn by_index(&self) -> impl Iterator<Item = Self> {
+        let mut left = self.places.clone();
+        let index_at = |place| self.parcel.batch().event(place).map(|event| event.index());
+        std::iter::from_fn(move || {
+            let start = left.next()?;
+            while left.start < left.end && index_at(left.start) == index_at(start) {
+                left.start += 1;
+            }
+            Some(Self {
+                parcel: Arc::clone(&self.parcel),
+                places: start..left.start,
+            })
+        })
+    }
 }
 
 /// What the cursor passed.
 #[derive(Clone, Debug)]
 pub enum Passed {
-    /// What happened at an index.
+    /// What happened, the last of it at this index.
     Event(Index, Held),
     /// `(after, upto]` can't be known any more.
     Lost {
@@ -192,16 +208,24 @@ impl Ledger {
     /// Takes what happened at `index`; what is held, released or lost already changes nothing.
     pub fn hold(&mut self, index: Index, held: Held) {
         let before = self.passing.range(..=index).next_back();
-        let is_lost = before.is_some_and(
-            |(_, passed)| matches!(passed, Passed::Lost { upto, .. } if *upto >= index),
-        );
-        if index <= self.cursor || is_lost {
-            return;
+        let is_known = before.is_some_and(|(_, passed)| passed.upto() >= index);
+        if index > self.cursor && !is_known {
+            self.passing.insert(index, Passed::Event(index, held));
+            self.prove(index.previous(), index);
         }
-        self.passing
-            .entry(index)
-            .or_insert(Passed::Event(index, held));
-        self.prove(index.previous(), index);
+    }
+
+    /// Takes a run of events, with one at each index after the cursor up to `upto`: as
+    /// [`Ledger::hold`] of each of them. False where something is known beyond the cursor, and
+    /// nothing is taken.
+    pub fn hold_run(&mut self, upto: Index, held: Held) -> bool {
+        let is_next = self.passing.is_empty() && self.proven.0.is_empty();
+        if is_next && upto > self.cursor {
+            self.passing
+                .insert(self.cursor.next(), Passed::Event(upto, held));
+            self.prove(self.cursor, upto);
+        }
+        is_next
     }
 
     /// Every event in `(after, upto]` is held.
@@ -315,6 +339,20 @@ mod tests {
         ledger.hold(Index(11), held());
         ledger.hold(Index(12), held());
         assert_eq!(ledger.advance().len(), 2);
+    }
+
+    #[test]
+    fn a_run_is_released_as_one_and_none_of_it_again() {
+        let mut ledger = Ledger::new(Index(10));
+        assert!(ledger.hold_run(Index(20), held()));
+        ledger.hold(Index(15), held());
+        ledger.hold(Index(21), held());
+        let ends: Vec<u64> = ledger.advance().iter().map(|one| one.upto().0).collect();
+        assert_eq!(ends, [20, 21]);
+        assert!(!ledger.go_back(Index(15)), "it was released");
+        ledger.hold(Index(23), held());
+        assert!(!ledger.hold_run(Index(25), held()), "one of it is held");
+        assert_eq!(ledger.advance().len(), 0);
     }
 
     #[test]

@@ -13,6 +13,7 @@ pub mod questions;
 pub mod session;
 #[cfg(test)]
 mod simulation;
+pub mod spares;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -24,6 +25,7 @@ use crate::protocol::{Api, Head, Malformed, Refusal};
 pub use crate::protocol::v3::Over;
 pub use ledger::Held;
 pub use session::Session;
+pub use spares::Spares;
 
 /// Where a watch begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,6 +107,9 @@ pub struct Plan {
     pub budget: Budget,
 }
 
+/// So many bytes lie between reading and printing where both go as fast as they can.
+pub const READ_AHEAD: usize = 2 << 20;
+
 /// Bytes that were received and not printed yet, and how many there may be.
 #[derive(Clone, Debug)]
 pub struct Budget {
@@ -135,7 +140,17 @@ impl Budget {
     /// Whether as much waits as may.
     #[must_use]
     pub fn is_spent(&self) -> bool {
-        self.used.load(Ordering::Relaxed) >= self.limit
+        self.used() >= self.limit
+    }
+
+    /// Whether so much waits that those who take it are behind: [`READ_AHEAD`], or half of what may.
+    #[must_use]
+    pub fn is_ahead(&self) -> bool {
+        self.used() >= READ_AHEAD.min(self.limit / 2)
+    }
+
+    fn used(&self) -> usize {
+        self.used.load(Ordering::Relaxed)
     }
 }
 
@@ -157,6 +172,7 @@ impl Drop for Permit {
 pub struct Parcel {
     batch: Batch,
     received: Instant,
+    spares: Option<Spares>,
     _permit: Permit,
 }
 
@@ -168,7 +184,15 @@ impl Parcel {
             _permit: budget.take(batch.weight()),
             batch,
             received,
+            spares: None,
         }
+    }
+
+    /// Its buffers go there in the end.
+    #[must_use]
+    pub fn returned_to(mut self, spares: &Spares) -> Self {
+        self.spares = Some(spares.clone());
+        self
     }
 
     /// When it was received.
@@ -181,6 +205,14 @@ impl Parcel {
     #[must_use]
     pub fn batch(&self) -> &Batch {
         &self.batch
+    }
+}
+
+impl Drop for Parcel {
+    fn drop(&mut self) {
+        if let Some(spares) = &self.spares {
+            spares.put(std::mem::take(&mut self.batch));
+        }
     }
 }
 

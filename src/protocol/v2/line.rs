@@ -58,10 +58,7 @@ impl<'b> Reader<'b> {
 
     fn read(&mut self, decode: &mut impl FnMut(Span) -> Option<Span>) -> Option<EventSpans> {
         let start = self.at;
-        self.expect(b"{\"action\":\"")?;
-        let action = self.string()?;
-        let action = Action::parse(action.span.of(self.block)).filter(|_| !action.is_escaped)?;
-        self.expect(b",\"node\":")?;
+        let action = self.action()?;
         let node = self.node(decode)?;
         let previous = if self.skip(b",\"prevNode\":") {
             Some(self.node(decode)?)
@@ -81,16 +78,32 @@ impl<'b> Reader<'b> {
         })
     }
 
+    /// The action, up to the node.
+    fn action(&mut self) -> Option<Action> {
+        // Most are this one.
+        if self.skip(b"{\"action\":\"set\",\"node\":") {
+            return Some(Action::Set);
+        }
+        self.expect(b"{\"action\":\"")?;
+        let name = self.string().filter(|name| !name.is_escaped)?;
+        self.expect(b",\"node\":")?;
+        Action::parse(name.span.of(self.block))
+    }
+
     fn node(&mut self, decode: &mut impl FnMut(Span) -> Option<Span>) -> Option<NodeSpans> {
         self.expect(b"{\"key\":\"")?;
-        let mut text = |quoted: Quoted| match quoted.is_escaped {
-            true => decode(quoted.span),
-            false => Some(quoted.span),
+        let mut text = |quoted: Quoted| {
+            if quoted.is_escaped {
+                decode(quoted.span)
+            } else {
+                Some(quoted.span)
+            }
         };
         let key = text(self.string()?)?;
-        let value = match self.skip(b",\"value\":\"") {
-            true => Some(text(self.string()?)?),
-            false => None,
+        let value = if self.skip(b",\"value\":\"") {
+            Some(text(self.string()?)?)
+        } else {
+            None
         };
         let dir = self.skip(b",\"dir\":true");
         if self.skip(b",\"expiration\":\"") {
@@ -120,15 +133,16 @@ impl<'b> Reader<'b> {
         self.block.get(self.at..).unwrap_or_default()
     }
 
-    fn skip(&mut self, text: &[u8]) -> bool {
-        let is_next = self.rest().starts_with(text);
+    /// Its length is known when this is compiled, so that a few words are compared.
+    fn skip<const LENGTH: usize>(&mut self, text: &[u8; LENGTH]) -> bool {
+        let is_next = self.rest().first_chunk() == Some(text);
         if is_next {
-            self.at += text.len();
+            self.at += LENGTH;
         }
         is_next
     }
 
-    fn expect(&mut self, text: &[u8]) -> Option<()> {
+    fn expect<const LENGTH: usize>(&mut self, text: &[u8; LENGTH]) -> Option<()> {
         self.skip(text).then_some(())
     }
 
@@ -179,7 +193,7 @@ fn plain(bytes: &[u8]) -> usize {
     let mut at = 0;
     while let Some(eight) = bytes.get(at..).and_then(<[u8]>::first_chunk) {
         let word = u64::from_le_bytes(*eight);
-        let (quote, backslash) = (word ^ ONES * 0x22, word ^ ONES * 0x5c);
+        let (quote, backslash) = (word ^ (ONES * 0x22), word ^ (ONES * 0x5c));
         // The lowest byte that is marked is right; above it, a borrow may have marked others.
         let marked = (quote.wrapping_sub(ONES) & !quote)
             | (backslash.wrapping_sub(ONES) & !backslash)
@@ -198,7 +212,9 @@ fn plain(bytes: &[u8]) -> usize {
 
 /// A number as JSON writes it, and how long it is.
 fn number(bytes: &[u8]) -> Option<(u64, usize)> {
-    let (mut number, mut length) = bytes.first_chunk().map_or((0, 0), eight_digits);
+    let (mut number, mut length) = bytes
+        .first_chunk()
+        .map_or((0, 0), |eight| eight_digits(*eight));
     if length % 8 == 0 {
         let digits = bytes.iter().skip(length).take(DIGITS + 1 - length);
         for digit in digits.take_while(|byte| byte.is_ascii_digit()) {
@@ -211,8 +227,8 @@ fn number(bytes: &[u8]) -> Option<(u64, usize)> {
 }
 
 /// What the digits say that these bytes begin with, and how many there are: all at once, pairs first.
-fn eight_digits(bytes: &[u8; 8]) -> (u64, usize) {
-    let word = u64::from_le_bytes(*bytes) ^ ONES * 0x30;
+fn eight_digits(bytes: [u8; 8]) -> (u64, usize) {
+    let word = u64::from_le_bytes(bytes) ^ (ONES * 0x30);
     let others = (word.wrapping_add(ONES * 0x76) | word) & HIGH;
     let count = others.trailing_zeros() / 8;
     if count == 0 {

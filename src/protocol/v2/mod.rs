@@ -18,4 +18,4 @@ pub const HISTORY: u32 = 1000;
 /// lay in its sockets, so that the jump comes in steps.
 pub const SNAPSHOT_BEHIND: u64 = 2000;
 
-pub use wire::{Node, State, check_state, parse_events, parse_state};
+pub use wire::{Node, State, check_state, parse_events, parse_events_into, parse_state};

@@ -26,8 +26,17 @@ const COMMON: usize = 200;
 /// # Errors
 /// Where a line is no event, or imitates a record of this tool.
 pub fn parse_events(block: Vec<u8>) -> Result<Batch, Malformed> {
+    parse_events_into(Vec::new(), block)
+}
+
+/// Likewise, into `events`, whose content is of no interest.
+///
+/// # Errors
+/// Those of [`parse_events`].
+pub fn parse_events_into(mut events: Vec<EventSpans>, block: Vec<u8>) -> Result<Batch, Malformed> {
     let mut decoded = Decoded::new(&block);
-    let mut events = Vec::with_capacity(block.len() / COMMON + 1);
+    events.clear();
+    events.reserve(block.len() / COMMON + 1);
     let mut reader = Reader::new(&block);
     let mut has_breaks = false;
     while !reader.is_at_end() {
@@ -563,7 +572,7 @@ mod tests {
         ];
         let node = (string, proptest::collection::vec(field, 0..3), number.clone(), number).prop_map(
             |(key, fields, modified, created)| {
-                let fields: String = fields.iter().map(|field| format!(",{field}")).collect();
+                let fields = fields.iter().fold(String::new(), |all, field| all + "," + field);
                 format!("{{\"key\":\"{key}\"{fields},\"modifiedIndex\":{modified},\"createdIndex\":{created}}}")
             },
         );

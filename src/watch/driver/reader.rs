@@ -9,11 +9,11 @@ use super::lanes::Order;
 use super::requests::Reads;
 use crate::decode::{Lines, Messages, Part, TooLong};
 use crate::http::{Reply, read_failure};
-use crate::model::{Scope, StateNode};
+use crate::model::{Batch, EventSpans, Scope, StateNode};
 use crate::protocol::v2::fault;
 use crate::protocol::v3::{Portion, Told};
 use crate::protocol::{Head, Malformed, Refusal, v2, v3};
-use crate::watch::{Budget, End, Failure, Input, Parcel, Ticket};
+use crate::watch::{Budget, End, Failure, Input, Parcel, Spares, Ticket};
 
 /// How much of a watch by v3 is read at once.
 const BUFFER: usize = 64 * 1024;
@@ -24,6 +24,11 @@ const HEARD: Duration = Duration::from_millis(500);
 /// A state, or what one transaction did, is never larger than this, and than so many events.
 const MAX_WHOLE: usize = 1 << 30;
 const EVENTS: usize = 16;
+
+/// A burst is read no faster than it is printed, as long as that is a matter of moments: more memory
+/// would make nothing faster. One who does not read on keeps each read waiting for no longer than this.
+const EASE: Duration = Duration::from_millis(2);
+const EASE_POLL: Duration = Duration::from_micros(100);
 
 /// How soon it is looked again whether the reader of the output has caught up.
 const PRESSURE_POLL: Duration = Duration::from_millis(5);
@@ -274,7 +279,17 @@ impl Reader {
 
     fn pass_events(&self, ticket: Ticket, mut body: impl Read) -> Option<Result<(), Failure>> {
         let mut lines = Lines::new(self.max_event);
+        let spares = Spares::default();
+        let mut spare = Vec::new();
         loop {
+            if let Some((bytes, events)) = spares.take().map(Batch::into_buffers) {
+                lines.refill(bytes);
+                spare = events;
+            }
+            let begun = Instant::now();
+            while self.budget.is_ahead() && begun.elapsed() < EASE {
+                thread::sleep(EASE_POLL);
+            }
             let count = match body.read(lines.room()) {
                 Ok(0) => break,
                 Ok(count) => count,
@@ -283,7 +298,7 @@ impl Reader {
             lines.advance(count);
             match lines.block() {
                 Ok(None) => {}
-                Ok(Some(block)) => match self.pass_block(ticket, block)? {
+                Ok(Some(block)) => match self.pass_block(ticket, block, &mut spare, &spares)? {
                     Ok(()) => {}
                     refused => return Some(refused),
                 },
@@ -296,7 +311,7 @@ impl Reader {
             return Some(Ok(()));
         }
         let is_begun = rest.trim_ascii_start().starts_with(b"{");
-        match self.pass_block(ticket, rest)? {
+        match self.pass_block(ticket, rest, &mut spare, &spares)? {
             Err(Failure::Malformed(Malformed::Shape(_))) if is_begun => {
                 let why = "the reply broke off in the middle of an event".to_owned();
                 Some(Err(Failure::Cut(why)))
@@ -305,11 +320,19 @@ impl Reader {
         }
     }
 
-    fn pass_block(&self, ticket: Ticket, block: Vec<u8>) -> Option<Result<(), Failure>> {
-        match v2::parse_events(block) {
+    /// Passes on the events in a block. They are put into `spare`, and that and the block go to `spares`
+    /// in the end.
+    fn pass_block(
+        &self,
+        ticket: Ticket,
+        block: Vec<u8>,
+        spare: &mut Vec<EventSpans>,
+        spares: &Spares,
+    ) -> Option<Result<(), Failure>> {
+        match v2::parse_events_into(std::mem::take(spare), block) {
             Ok(batch) if batch.is_empty() => Some(Ok(())),
             Ok(batch) => {
-                let parcel = Parcel::new(batch, Instant::now(), &self.budget);
+                let parcel = Parcel::new(batch, Instant::now(), &self.budget).returned_to(spares);
                 self.inputs
                     .send(Input::Events { ticket, parcel })
                     .ok()

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use super::doubt::contradicts_itself;
 use super::{LASTED, Open, Pace, Purpose, Reading, Renewal, Session, StreamRecord, WORTH};
-use crate::model::{Cause, Event, Index};
+use crate::model::{Cause, Event, Index, Scope};
 use crate::protocol::v2::fault;
 use crate::protocol::{Fault, Head, Refusal};
 use crate::watch::backoff::Backoff;
@@ -282,9 +282,15 @@ impl Session {
             return;
         }
         let from_stream = purpose == Purpose::Stream;
-        let mut is_live = from_stream;
-        let parcel = Arc::new(parcel);
-        for (place, event) in parcel.batch().iter().enumerate() {
+        let (mut is_live, parcel) = (from_stream, Arc::new(parcel));
+        let is_run = from_stream && self.mirror.is_none();
+        let run = is_run.then(|| hold_run(&parcel, &self.plan.scope, ledger));
+        let run = run.unwrap_or_default();
+        if let Some(last) = run.checked_sub(1).and_then(|at| parcel.batch().event(at)) {
+            self.wanted = self.wanted.max(last.index());
+            self.stream.reached = self.stream.reached.max(last.index());
+        }
+        for (place, event) in parcel.batch().iter().enumerate().skip(run) {
             let index = event.index();
             if !from_stream {
                 // Found in history; or registered at the head, so that history had nothing.
@@ -539,5 +545,25 @@ impl Session {
         let (known, now, history) = (self.known, self.now, self.plan.history);
         self.renewal
             .get_or_insert_with(|| Renewal::new(known, now, history))
+    }
+}
+
+/// Holds the events that a stream begins with, as far as each is at the index after the one before
+/// it; how many those are. In a burst of writes in scope these are all.
+fn hold_run(parcel: &Arc<Parcel>, scope: &Scope, ledger: &mut Ledger) -> usize {
+    let cursor = ledger.cursor();
+    let is_next = |(index, event): &(Index, Event<'_>)| {
+        event.index() == *index && scope.covers(event.node().key(), event.removes_directory())
+    };
+    let indexes = std::iter::successors(Some(cursor.next()), |index| Some(index.next()));
+    let run = indexes.zip(parcel.batch().iter()).take_while(is_next);
+    let count = run.count();
+    let upto = Index(cursor.0 + count as u64);
+    let parcel = Arc::clone(parcel);
+    let places = 0..count;
+    if count > 0 && ledger.hold_run(upto, Held { parcel, places }) {
+        count
+    } else {
+        0
     }
 }
