@@ -126,6 +126,12 @@ pub struct Filter {
 }
 
 impl Filter {
+    /// Whether every record is shown.
+    #[must_use]
+    pub fn passes_all(&self) -> bool {
+        self.only.is_empty() && self.patterns.is_empty() && !self.changed
+    }
+
     /// Whether `record` is shown.
     #[must_use]
     pub fn passes(&self, record: &Record<'_>) -> bool {

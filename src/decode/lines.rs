@@ -2,8 +2,9 @@
 
 use super::TooLong;
 
-/// How much room is made for one read.
-const READ: usize = 128 * 1024;
+/// How much room is made for one read: the least, which is enough for most events, and the most, where
+/// reads fill it.
+const READ: (usize, usize) = (4 * 1024, 64 * 1024);
 
 /// Cuts a body into blocks of whole lines.
 ///
@@ -17,6 +18,8 @@ pub struct Lines {
     filled: usize,
     /// Up to here the buffer is known to hold no newline.
     searched: usize,
+    /// How much room is made for the next read.
+    read: usize,
     limit: usize,
 }
 
@@ -29,6 +32,7 @@ impl Lines {
             spare: Vec::new(),
             filled: 0,
             searched: 0,
+            read: READ.0,
             limit,
         }
     }
@@ -40,9 +44,9 @@ impl Lines {
 
     /// Where the next bytes of the body go; tell [`Lines::advance`] how many did.
     pub fn room(&mut self) -> &mut [u8] {
-        if self.buffer.len() < self.filled + READ {
+        if self.buffer.len() < self.filled + self.read {
             // Doubling bounds the copying while a long line grows.
-            let size = (self.filled + READ).max(self.filled * 2);
+            let size = (self.filled + self.read).max(self.filled * 2);
             self.buffer.resize(size, 0);
         }
         self.buffer.get_mut(self.filled..).unwrap_or_default()
@@ -51,6 +55,9 @@ impl Lines {
     /// `count` bytes were put into [`Lines::room`].
     pub fn advance(&mut self, count: usize) {
         self.filled = (self.filled + count).min(self.buffer.len());
+        if self.filled == self.buffer.len() {
+            self.read = (self.read * 2).min(READ.1);
+        }
     }
 
     /// All whole lines so far as one block that ends in a newline; `None` while there is
@@ -113,6 +120,16 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    /// Puts there what there is room for; what is left.
+    fn put<'p>(lines: &mut Lines, bytes: &'p [u8]) -> &'p [u8] {
+        let room = lines.room();
+        assert!(!room.is_empty());
+        let (part, rest) = bytes.split_at(room.len().min(bytes.len()));
+        room[..part.len()].copy_from_slice(part);
+        lines.advance(part.len());
+        rest
+    }
+
     /// Feeds `pieces` and returns all blocks joined, and the rest.
     fn feed<'p>(
         limit: usize,
@@ -120,10 +137,9 @@ mod tests {
     ) -> Result<(Vec<u8>, Vec<u8>), TooLong> {
         let mut lines = Lines::new(limit);
         let mut joined = Vec::new();
-        for piece in pieces {
-            for part in piece.chunks(READ) {
-                lines.room()[..part.len()].copy_from_slice(part);
-                lines.advance(part.len());
+        for mut piece in pieces {
+            while !piece.is_empty() {
+                piece = put(&mut lines, piece);
                 if let Some(block) = lines.block()? {
                     assert_eq!(block.last(), Some(&b'\n'), "a block ends in a newline");
                     joined.extend(block);
@@ -160,15 +176,17 @@ mod tests {
 
     #[test]
     fn a_buffer_that_was_used_before_changes_nothing() {
-        for spare in [0, 1, 3, READ * 3] {
-            let mut lines = Lines::new(READ * 2);
-            lines.refill(vec![b'\n'; spare]);
-            let long = [vec![b'a'; READ - 3], b"\nbc".to_vec()].concat();
-            lines.room()[..READ].copy_from_slice(&long[..READ]);
-            lines.advance(READ);
-            assert_eq!(lines.block().unwrap().unwrap(), &long[..READ - 2]);
-            lines.room()[..2].copy_from_slice(b"d\n");
-            lines.advance(2);
+        let long = [vec![b'a'; 10_000], b"\nbc".to_vec()].concat();
+        for spare in [0, 1, 3, 300_000] {
+            let mut lines = Lines::new(20_000);
+            let (mut rest, mut whole) = (long.as_slice(), Vec::new());
+            while !rest.is_empty() {
+                rest = put(&mut lines, rest);
+                lines.refill(vec![b'\n'; spare]);
+                whole.extend(lines.block().unwrap().unwrap_or_default());
+            }
+            assert_eq!(whole, &long[..10_001]);
+            assert!(put(&mut lines, b"d\n").is_empty());
             assert_eq!(lines.block().unwrap().unwrap(), b"bcd\n");
             assert!(lines.rest().is_empty());
         }
@@ -192,19 +210,21 @@ mod tests {
 
     #[test]
     fn a_line_that_never_ends_stops_at_the_limit() {
-        let endless = vec![b'x'; 10 * READ];
-        let mut lines = Lines::new(READ);
+        let limit = READ.1;
+        let mut lines = Lines::new(limit);
         let mut fed = 0;
         let error = loop {
-            lines.room()[..READ].copy_from_slice(&endless[..READ]);
-            lines.advance(READ);
-            fed += READ;
+            let room = lines.room();
+            room.fill(b'x');
+            fed += room.len();
+            let count = room.len();
+            lines.advance(count);
             match lines.block() {
-                Ok(_) => assert!(fed < 3 * READ, "the limit is kept"),
+                Ok(_) => assert!(fed < 3 * limit, "the limit is kept"),
                 Err(error) => break error,
             }
         };
-        assert_eq!(error, TooLong { limit: READ });
+        assert_eq!(error, TooLong { limit });
     }
 
     proptest! {

@@ -4,6 +4,8 @@
 //! the server, and each event is a handful of offsets into them. What had to be decoded
 //! (JSON escapes, base64) is appended to the same buffer.
 
+use std::ops::Range;
+
 use super::Index;
 
 /// A range of a [`Batch`]'s bytes.
@@ -122,6 +124,8 @@ pub struct EventSpans {
 pub struct Batch {
     bytes: Vec<u8>,
     events: Vec<EventSpans>,
+    /// The texts of the events are lines, and nothing stands between them.
+    is_lines: bool,
 }
 
 impl Batch {
@@ -133,7 +137,30 @@ impl Batch {
                 .iter()
                 .all(|event| event.node.key.end as usize <= bytes.len())
         );
-        Self { bytes, events }
+        Self {
+            bytes,
+            events,
+            is_lines: false,
+        }
+    }
+
+    /// Likewise, where the text of each event is a line, and nothing stands between them.
+    #[must_use]
+    pub fn of_lines(bytes: Vec<u8>, events: Vec<EventSpans>) -> Self {
+        Self {
+            is_lines: true,
+            ..Self::new(bytes, events)
+        }
+    }
+
+    /// The lines of the events at these places; none where they are not all lines, or more stands
+    /// between them.
+    #[must_use]
+    pub fn lines(&self, places: Range<usize>) -> Option<&[u8]> {
+        let spans = self.events.get(places).filter(|_| self.is_lines)?;
+        let (first, last) = (spans.first()?.raw?, spans.last()?.raw?);
+        let lines = self.bytes.get(first.start as usize..=last.end as usize)?;
+        lines.ends_with(b"\n").then_some(lines)
     }
 
     /// Its buffers, to be filled with others.

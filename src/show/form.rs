@@ -95,6 +95,12 @@ impl Form {
         out.extend(difference.into_iter().flat_map(String::into_bytes));
     }
 
+    /// Whether an event is shown as etcd sent it, in a line.
+    #[must_use]
+    pub fn is_as_sent(&self) -> bool {
+        self.is_json && !self.is_terminal && self.clock.is_none() && self.template.is_none()
+    }
+
     /// Appends a record of our own: `record`, or in text what `line` makes.
     pub fn own(
         &self,

@@ -31,7 +31,7 @@ use runner::{Runner, Work};
 /// A buffer that once held a large record is given back.
 const KEPT_BUFFER: usize = 1 << 20;
 /// So much is written at once, though more has come meanwhile.
-const WRITTEN_AT_ONCE: usize = 256 << 10;
+const WRITTEN_AT_ONCE: usize = 128 << 10;
 
 /// What is watched, and what of it is shown.
 #[derive(Clone, Debug)]
@@ -421,6 +421,22 @@ impl Shown<'_> {
     /// Shows events of v2, each of which is all that happened at its index, and counts them; whether
     /// more are wanted.
     fn take_run(&mut self, held: &Held, shown: &mut u64) -> bool {
+        let left = self.left.map_or(u64::MAX, |left| left - *shown);
+        let count = held
+            .places
+            .len()
+            .min(usize::try_from(left).unwrap_or(usize::MAX));
+        let batch = held.parcel.batch();
+        let places = held.places.start..held.places.start + count;
+        let is_as_sent = self.form.is_as_sent() && self.part.is_none() && self.filter.passes_all();
+        if is_as_sent && let Some(lines) = batch.lines(places.clone()) {
+            self.out.extend_from_slice(lines);
+            *shown += count as u64;
+            if let Some(last) = batch.event(places.end - 1) {
+                self.reached.pass(&last, false);
+            }
+            return self.left != Some(*shown);
+        }
         let mut last = None;
         for event in held.events() {
             if self.left == Some(*shown) {

@@ -108,7 +108,7 @@ pub struct Plan {
 }
 
 /// So many bytes lie between reading and printing where both go as fast as they can.
-pub const READ_AHEAD: usize = 2 << 20;
+pub const READ_AHEAD: usize = 1 << 20;
 
 /// Bytes that were received and not printed yet, and how many there may be.
 #[derive(Clone, Debug)]
@@ -211,7 +211,7 @@ impl Parcel {
 impl Drop for Parcel {
     fn drop(&mut self) {
         if let Some(spares) = &self.spares {
-            spares.put(std::mem::take(&mut self.batch));
+            spares.keep(std::mem::take(&mut self.batch));
         }
     }
 }

@@ -105,15 +105,18 @@ impl<'b> Reader<'b> {
         } else {
             None
         };
-        let dir = self.skip(b",\"dir\":true");
-        if self.skip(b",\"expiration\":\"") {
-            self.string().filter(|quoted| !quoted.is_escaped)?;
+        let mut dir = false;
+        if !self.skip(b",\"modifiedIndex\":") {
+            dir = self.skip(b",\"dir\":true");
+            if self.skip(b",\"expiration\":\"") {
+                self.string().filter(|quoted| !quoted.is_escaped)?;
+            }
+            if self.skip(b",\"ttl\":") {
+                let _is_negative = self.skip(b"-");
+                self.number()?;
+            }
+            self.expect(b",\"modifiedIndex\":")?;
         }
-        if self.skip(b",\"ttl\":") {
-            let _is_negative = self.skip(b"-");
-            self.number()?;
-        }
-        self.expect(b",\"modifiedIndex\":")?;
         let modified = Index(self.number()?);
         self.expect(b",\"createdIndex\":")?;
         let created = Index(self.number()?);

@@ -38,23 +38,25 @@ pub fn parse_events_into(mut events: Vec<EventSpans>, block: Vec<u8>) -> Result<
     events.clear();
     events.reserve(block.len() / COMMON + 1);
     let mut reader = Reader::new(&block);
-    let mut has_breaks = false;
+    let mut is_as_written = true;
     while !reader.is_at_end() {
         if let Some(event) = reader.event(&mut |escaped| decoded.unescape(escaped)) {
             events.push(event);
             continue;
         }
+        is_as_written = false;
         let line = text(reader.line())?.trim_matches([' ', '\t', '\r']);
         if !line.is_empty() {
             events.push(decoded.event(line)?);
-            has_breaks = true;
         }
     }
     let extra = decoded.extra;
     let mut bytes = block;
-    if has_breaks {
-        blank_breaks(&mut bytes);
+    if is_as_written {
+        bytes.extend(extra);
+        return Ok(Batch::of_lines(bytes, events));
     }
+    blank_breaks(&mut bytes);
     bytes.extend(extra);
     Ok(Batch::new(bytes, events))
 }
@@ -433,6 +435,31 @@ mod tests {
         assert_eq!(event.node().value(), Some(&b"v"[..]));
         assert_eq!(event.previous().unwrap().value(), Some(&b"u"[..]));
         assert_eq!(event.raw(), Some(line.as_bytes()));
+    }
+
+    #[test]
+    fn the_lines_of_a_block_are_passed_on_together() {
+        let line = |index: u64| {
+            format!(
+                r#"{{"action":"set","node":{{"key":"/a","value":"\"","modifiedIndex":{index},"createdIndex":1}}}}"#
+            )
+        };
+        let [one, two, three] = [1, 2, 3].map(|index| line(index) + "\n");
+        let batch = parse_events([&*one, &two, &three].concat().into_bytes()).unwrap();
+        assert_eq!(
+            batch.lines(0..3),
+            Some([&*one, &two, &three].concat().as_bytes())
+        );
+        assert_eq!(batch.lines(1..2), Some(two.as_bytes()));
+        assert_eq!(batch.lines(1..1), None);
+        assert_eq!(batch.lines(1..4), None);
+        for other in [" ", "\n", "\r"] {
+            let batch = parse_events([&*one, other, &two].concat().into_bytes()).unwrap();
+            assert_eq!((batch.len(), batch.lines(0..2)), (2, None));
+        }
+        let batch = parse_events([&*one, two.trim_end()].concat().into_bytes()).unwrap();
+        assert_eq!(batch.lines(0..1), Some(one.as_bytes()));
+        assert_eq!(batch.lines(0..2), None, "the last is no whole line");
     }
 
     #[test]

@@ -5,13 +5,14 @@ use std::sync::mpsc::{self, Sender, SyncSender};
 use std::thread;
 
 use super::Means;
+use super::arrival::Arrival;
 use super::reader::Reader;
 use super::requests::{Reads, by_v2, by_v3};
 use crate::http::{Connection, Limits};
 use crate::model::Scope;
 use crate::protocol::Request;
 use crate::settings::Endpoint;
-use crate::watch::{Ask, Budget, Input, Plan, Ticket};
+use crate::watch::{Ask, Budget, Plan, Spares, Ticket};
 
 /// A request on its way to a lane's thread.
 pub(super) struct Order {
@@ -41,20 +42,27 @@ pub(super) struct Lanes {
     previous: bool,
     budget: Budget,
     means: Means,
-    inputs: SyncSender<Input>,
+    arrivals: SyncSender<Arrival>,
+    spares: Spares,
     idle: Vec<Lane>,
     busy: HashMap<Ticket, Lane>,
 }
 
 impl Lanes {
-    /// None yet; what comes by those to be goes to `inputs`.
-    pub(super) fn new(plan: &Plan, means: Means, inputs: SyncSender<Input>) -> Self {
+    /// None yet; what comes by those to be goes to `arrivals`.
+    pub(super) fn new(
+        plan: &Plan,
+        means: Means,
+        arrivals: SyncSender<Arrival>,
+        spares: Spares,
+    ) -> Self {
         Self {
             scope: plan.scope.clone(),
             previous: plan.previous,
             budget: plan.budget.clone(),
             means,
-            inputs,
+            arrivals,
+            spares,
             idle: Vec::new(),
             busy: HashMap::new(),
         }
@@ -121,7 +129,8 @@ impl Lanes {
         let (orders, queue) = mpsc::channel();
         let reader = Reader {
             scope: self.scope.clone(),
-            inputs: self.inputs.clone(),
+            arrivals: self.arrivals.clone(),
+            spares: self.spares.clone(),
             budget: self.budget.clone(),
             max_event: self.means.max_event,
         };

@@ -7,6 +7,7 @@
 //! Connections are kept and used again, since history is read in many small questions. Each
 //! has an agent of its own, so that breaking one off leaves the others alone.
 
+mod arrival;
 mod lanes;
 mod reader;
 mod requests;
@@ -17,11 +18,12 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
 use std::thread;
 use std::time::Instant;
 
-use super::{Input, Outcome, Plan, Session, Step, Update};
+use super::{Budget, Input, Outcome, Plan, Session, Spares, Step, Update};
 use crate::http::Http;
 use crate::model::Index;
 use crate::settings::Endpoint;
 
+use arrival::Arrival;
 use lanes::Lanes;
 
 /// How many inputs wait for the session: enough to keep it busy, few enough that a reader
@@ -81,7 +83,7 @@ impl Moved {
 /// A watch that was started, and can be given up.
 #[derive(Debug)]
 pub struct Running {
-    inputs: SyncSender<Input>,
+    arrivals: SyncSender<Arrival>,
     is_given_up: Arc<AtomicBool>,
 }
 
@@ -90,7 +92,7 @@ impl Running {
     pub fn give_up(self) {
         self.is_given_up.store(true, Ordering::Relaxed);
         // Where its inbox is full it needs no waking.
-        let _ = self.inputs.try_send(Input::Tick);
+        let _ = self.arrivals.try_send(Input::Tick.into());
     }
 }
 
@@ -101,15 +103,18 @@ pub fn start(
     means: Means,
     report: impl Fn(Report) -> bool + Send + 'static,
 ) -> Running {
-    let (inputs, inbox) = mpsc::sync_channel(INBOX);
+    let (arrivals, inbox) = mpsc::sync_channel(INBOX);
     let is_given_up = Arc::new(AtomicBool::new(false));
     let running = Running {
-        inputs: inputs.clone(),
+        arrivals: arrivals.clone(),
         is_given_up: Arc::clone(&is_given_up),
     };
     thread::spawn(move || {
+        let spares = Spares::default();
         let mut driver = Driver {
-            lanes: Lanes::new(&plan, means, inputs),
+            lanes: Lanes::new(&plan, means, arrivals, spares.clone()),
+            budget: plan.budget.clone(),
+            spares,
             session: Session::new(plan, Instant::now()),
             inbox,
             is_given_up,
@@ -123,7 +128,9 @@ pub fn start(
 struct Driver {
     session: Session,
     lanes: Lanes,
-    inbox: Receiver<Input>,
+    budget: Budget,
+    spares: Spares,
+    inbox: Receiver<Arrival>,
     is_given_up: Arc<AtomicBool>,
 }
 
@@ -164,27 +171,39 @@ impl Driver {
                     }
                 }
             }
-            let Some(next) = self.next_input() else {
+            let Some(next) = self.next_arrival() else {
                 return;
             };
             if self.is_given_up.load(Ordering::Relaxed) {
                 return;
             }
-            if let Input::Ended { ticket, .. } = next {
-                self.lanes.ended(ticket);
-            }
-            input = next;
+            input = match next {
+                Arrival::Input(input) => {
+                    if let Input::Ended { ticket, .. } = input {
+                        self.lanes.ended(ticket);
+                    }
+                    input
+                }
+                Arrival::Lines(lines) => {
+                    let read = lines.read(&self.spares, &self.budget);
+                    if let Input::Ended { ticket, .. } = read {
+                        // What it is that comes there is of no interest any more.
+                        self.lanes.close(ticket);
+                    }
+                    read
+                }
+            };
         }
     }
 
-    fn next_input(&self) -> Option<Input> {
+    fn next_arrival(&self) -> Option<Arrival> {
         let Some(at) = self.session.wake_at() else {
             return self.inbox.recv().ok();
         };
         let wait = at.saturating_duration_since(Instant::now());
         match self.inbox.recv_timeout(wait) {
-            Ok(input) => Some(input),
-            Err(RecvTimeoutError::Timeout) => Some(Input::Tick),
+            Ok(arrival) => Some(arrival),
+            Err(RecvTimeoutError::Timeout) => Some(Input::Tick.into()),
             Err(RecvTimeoutError::Disconnected) => None,
         }
     }

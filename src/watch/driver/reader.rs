@@ -5,11 +5,12 @@ use std::sync::mpsc::SyncSender;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use super::arrival::{self, Arrival};
 use super::lanes::Order;
 use super::requests::Reads;
 use crate::decode::{Lines, Messages, Part, TooLong};
 use crate::http::{Reply, read_failure};
-use crate::model::{Batch, EventSpans, Scope, StateNode};
+use crate::model::{Scope, StateNode};
 use crate::protocol::v2::fault;
 use crate::protocol::v3::{Portion, Told};
 use crate::protocol::{Head, Malformed, Refusal, v2, v3};
@@ -36,7 +37,8 @@ const PRESSURE_POLL: Duration = Duration::from_millis(5);
 /// The reading half of a lane.
 pub(super) struct Reader {
     pub(super) scope: Scope,
-    pub(super) inputs: SyncSender<Input>,
+    pub(super) arrivals: SyncSender<Arrival>,
+    pub(super) spares: Spares,
     pub(super) budget: Budget,
     pub(super) max_event: usize,
 }
@@ -50,7 +52,7 @@ impl Reader {
             Some(Err(failure)) => End::Failed(failure),
             None => return None,
         };
-        self.inputs.send(Input::Ended { ticket, end }).ok()
+        self.pass(Input::Ended { ticket, end })
     }
 
     /// What belongs together is never longer: a state, or what one transaction did.
@@ -93,7 +95,7 @@ impl Reader {
             Reads::Revision | Reads::Pairs => self.pass_reply(order, reply),
             Reads::Index => Some(reply.read_whole(self.max_event).map(drop)),
             Reads::Events => self.pass_events(order.ticket, reply.into_reader()),
-            Reads::Stream => self.pass_events(order.ticket, reply.into_stream()),
+            Reads::Stream => self.pass_stream(order.ticket, reply.into_stream()),
             Reads::State { recursive } => {
                 let state = reply
                     .read_whole(self.max_whole())
@@ -215,11 +217,9 @@ impl Reader {
             }
             if told_at.elapsed() >= HEARD {
                 told_at = Instant::now();
-                self.inputs
-                    .send(Input::Heard {
-                        ticket: order.ticket,
-                    })
-                    .ok()?;
+                self.pass(Input::Heard {
+                    ticket: order.ticket,
+                })?;
             }
         }
         if messages.is_broken_off() {
@@ -266,30 +266,49 @@ impl Reader {
                 return Some(Err(Failure::Refused(Box::new(refusal))));
             }
         };
-        self.inputs.send(input).ok().map(Ok)
+        self.pass(input).map(Ok)
     }
 
     fn pass_state(&self, ticket: Ticket, nodes: Vec<StateNode>) -> Option<()> {
-        self.inputs.send(Input::State { ticket, nodes }).ok()
+        self.pass(Input::State { ticket, nodes })
     }
 
     fn pass_head(&self, ticket: Ticket, head: Head) -> Option<()> {
-        self.inputs.send(Input::Head { ticket, head }).ok()
+        self.pass(Input::Head { ticket, head })
     }
 
-    fn pass_events(&self, ticket: Ticket, mut body: impl Read) -> Option<Result<(), Failure>> {
-        let mut lines = Lines::new(self.max_event);
-        let spares = Spares::default();
-        let mut spare = Vec::new();
-        loop {
-            if let Some((bytes, events)) = spares.take().map(Batch::into_buffers) {
-                lines.refill(bytes);
-                spare = events;
-            }
+    /// Passes on the event that is the answer to a question.
+    fn pass_events(&self, ticket: Ticket, body: impl Read) -> Option<Result<(), Failure>> {
+        self.pass_lines(ticket, body, |block| self.pass_block(ticket, block))
+    }
+
+    /// Passes on the lines of a stream as they are: to read them is another thread's.
+    fn pass_stream(&self, ticket: Ticket, body: impl Read) -> Option<Result<(), Failure>> {
+        self.pass_lines(ticket, body, |block| {
+            let permit = self.budget.take(block.capacity());
+            let lines = arrival::Lines {
+                ticket,
+                block,
+                received: Instant::now(),
+                permit,
+            };
+            self.arrivals.send(Arrival::Lines(lines)).ok()?;
             let begun = Instant::now();
             while self.budget.is_ahead() && begun.elapsed() < EASE {
                 thread::sleep(EASE_POLL);
             }
+            Some(Ok(()))
+        })
+    }
+
+    fn pass_lines(
+        &self,
+        ticket: Ticket,
+        mut body: impl Read,
+        pass: impl Fn(Vec<u8>) -> Option<Result<(), Failure>>,
+    ) -> Option<Result<(), Failure>> {
+        let mut lines = Lines::new(self.max_event);
+        loop {
             let count = match body.read(lines.room()) {
                 Ok(0) => break,
                 Ok(count) => count,
@@ -298,10 +317,14 @@ impl Reader {
             lines.advance(count);
             match lines.block() {
                 Ok(None) => {}
-                Ok(Some(block)) => match self.pass_block(ticket, block, &mut spare, &spares)? {
-                    Ok(()) => {}
-                    refused => return Some(refused),
-                },
+                Ok(Some(block)) => {
+                    if let Err(failure) = pass(block)? {
+                        return Some(Err(failure));
+                    }
+                    if let Some(spare) = self.spares.bytes() {
+                        lines.refill(spare);
+                    }
+                }
                 Err(too_long) => return Some(Err(Failure::TooLong(too_long.limit))),
             }
         }
@@ -311,7 +334,7 @@ impl Reader {
             return Some(Ok(()));
         }
         let is_begun = rest.trim_ascii_start().starts_with(b"{");
-        match self.pass_block(ticket, rest, &mut spare, &spares)? {
+        match self.pass_block(ticket, rest)? {
             Err(Failure::Malformed(Malformed::Shape(_))) if is_begun => {
                 let why = "the reply broke off in the middle of an event".to_owned();
                 Some(Err(Failure::Cut(why)))
@@ -320,25 +343,19 @@ impl Reader {
         }
     }
 
-    /// Passes on the events in a block. They are put into `spare`, and that and the block go to `spares`
-    /// in the end.
-    fn pass_block(
-        &self,
-        ticket: Ticket,
-        block: Vec<u8>,
-        spare: &mut Vec<EventSpans>,
-        spares: &Spares,
-    ) -> Option<Result<(), Failure>> {
-        match v2::parse_events_into(std::mem::take(spare), block) {
+    fn pass_block(&self, ticket: Ticket, block: Vec<u8>) -> Option<Result<(), Failure>> {
+        match v2::parse_events(block) {
             Ok(batch) if batch.is_empty() => Some(Ok(())),
             Ok(batch) => {
-                let parcel = Parcel::new(batch, Instant::now(), &self.budget).returned_to(spares);
-                self.inputs
-                    .send(Input::Events { ticket, parcel })
-                    .ok()
-                    .map(Ok)
+                let parcel = Parcel::new(batch, Instant::now(), &self.budget);
+                self.pass(Input::Events { ticket, parcel }).map(Ok)
             }
             Err(malformed) => Some(Err(Failure::Malformed(malformed))),
         }
+    }
+
+    /// Passes on an input of the session; none once that is gone.
+    fn pass(&self, input: Input) -> Option<()> {
+        self.arrivals.send(input.into()).ok()
     }
 }
