@@ -4,7 +4,8 @@
 //! screen, which is standard output and standard error with the spinner on it. Out of scope:
 //! what a command does with what comes.
 
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind, IsTerminal, Write};
+use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
@@ -12,6 +13,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, poll};
+use rustix::fs::{FileType, fstat};
 
 use crate::cli;
 use crate::error::Error;
@@ -137,7 +139,8 @@ impl<T: Send + 'static> Inbox<T> {
     /// more, and one who does not read on keeps neither signals nor the deadline waiting.
     pub fn heed_reader(&mut self) {
         self.heeds_reader = true;
-        self.screen.writer = Some(Writer::start());
+        // A file has no reader to wait for.
+        self.screen.writer = (!is_file(&io::stdout())).then(Writer::start);
     }
 
     /// Ends the run where nothing is [heard](Self::heard) for so long.
@@ -261,6 +264,16 @@ impl<T: Send + 'static> Inbox<T> {
     }
 }
 
+/// Whether what is written there waits for nobody: a file, or a device that is no terminal.
+fn is_file(output: &(impl AsFd + IsTerminal)) -> bool {
+    let kind = fstat(output).map(|stat| FileType::from_raw_mode(stat.st_mode));
+    match kind {
+        Ok(FileType::RegularFile) => true,
+        Ok(FileType::CharacterDevice) => !output.is_terminal(),
+        _ => false,
+    }
+}
+
 /// Whether nobody reads standard output any more: `| head -1` has its line and left.
 fn reader_is_gone() -> bool {
     let stdout = io::stdout();
@@ -324,7 +337,11 @@ impl Screen {
     pub fn print(&self, records: &mut Vec<u8>) -> Result<(), Stop> {
         self.progress.suspend(|| match &self.writer {
             Some(writer) => self.write_beside(writer, records),
-            None => write_out(records).map_err(Stop::from_output),
+            None => {
+                let written = write_out(records);
+                records.clear();
+                written.map_err(Stop::from_output)
+            }
         })
     }
 

@@ -90,8 +90,8 @@ pub trait Viewer {
 
 /// What arrives while a watch runs.
 pub enum Arrival {
-    /// Something of the watch of this API's place.
-    Report(usize, Report),
+    /// What the watch of this API's place says at a time.
+    Reports(usize, Vec<Report>),
     /// By which API what is watched is to be had.
     Found(Place),
     /// The command of that number has ended.
@@ -195,11 +195,13 @@ impl Run<'_> {
         loop {
             let due = self.viewer.due();
             match inbox.receive_until(due)? {
-                Some(Arrival::Report(of, report)) if of == place => match &mut waiting {
-                    Some(waiting) => waiting.push_back(report),
+                Some(Arrival::Reports(of, reports)) if of == place => match &mut waiting {
+                    Some(waiting) => waiting.extend(reports),
                     None => {
-                        if let Some(ended) = self.take(report, has_other, inbox)? {
-                            return Ok(ended);
+                        for report in reports {
+                            if let Some(ended) = self.take(report, has_other, inbox)? {
+                                return Ok(ended);
+                            }
                         }
                     }
                 },
@@ -226,7 +228,7 @@ impl Run<'_> {
                 }
                 Some(Arrival::Child(number)) => self.viewer.child_ended(number),
                 Some(
-                    Arrival::Report(..)
+                    Arrival::Reports(..)
                     | Arrival::Facts(_)
                     | Arrival::Desired(_)
                     | Arrival::Histories(_),
@@ -246,8 +248,8 @@ impl Run<'_> {
             max_event: self.settings.max_event,
         };
         let deliver = inbox.delivery();
-        driver::start(plan, means, move |report| {
-            deliver(Arrival::Report(place, report))
+        driver::start(plan, means, move |reports| {
+            deliver(Arrival::Reports(place, reports))
         })
     }
 

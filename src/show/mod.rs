@@ -320,8 +320,7 @@ impl Viewer for Shown<'_> {
             }
             _ => {}
         }
-        // What has come meanwhile is written along; nothing waits for what has not come.
-        if self.out.len() >= WRITTEN_AT_ONCE || !inbox.has_next() {
+        if self.out.len() >= WRITTEN_AT_ONCE {
             self.flush(inbox)?;
         }
         self.settle_written();
@@ -345,6 +344,11 @@ impl Viewer for Shown<'_> {
     }
 
     fn wake(&mut self, inbox: &mut Inbox<Arrival>) -> Result<Flow, Stop> {
+        // What has come meanwhile is written along; nothing waits for what has not come.
+        if !self.out.is_empty() && !inbox.has_next() {
+            self.flush(inbox)?;
+            self.settle_written();
+        }
         if let Some(runner) = &mut self.runner {
             let (reached, due) = runner.step(inbox)?;
             self.due = due;

@@ -96,12 +96,12 @@ impl Running {
     }
 }
 
-/// Runs a watch on a thread of its own until it ends by itself, or is given up. It also ends,
-/// silently, when nobody takes its reports any more.
+/// Runs a watch on a thread of its own until it ends by itself, or is given up. It reports at once
+/// all that it has to say at a time. It also ends, silently, when nobody takes its reports any more.
 pub fn start(
     plan: Plan,
     means: Means,
-    report: impl Fn(Report) -> bool + Send + 'static,
+    report: impl Fn(Vec<Report>) -> bool + Send + 'static,
 ) -> Running {
     let (arrivals, inbox) = mpsc::sync_channel(INBOX);
     let is_given_up = Arc::new(AtomicBool::new(false));
@@ -135,11 +135,12 @@ struct Driver {
 }
 
 impl Driver {
-    fn run(&mut self, report: &dyn Fn(Report) -> bool) {
+    fn run(&mut self, report: &dyn Fn(Vec<Report>) -> bool) {
         let mut input = Input::Tick;
         // The last report, where that was a position.
         let mut moved: Option<Moved> = None;
         loop {
+            let mut reports = Vec::new();
             for step in self.session.handle(input, Instant::now()) {
                 match step {
                     Step::Open {
@@ -155,21 +156,21 @@ impl Driver {
                         }
                         let position = Moved::to(index);
                         moved = Some(position.clone());
-                        if !report(Report::Moved(position)) {
-                            return;
-                        }
+                        reports.push(Report::Moved(position));
                     }
                     Step::Tell(update) => {
                         moved = None;
-                        if !report(Report::Update(update)) {
-                            return;
-                        }
+                        reports.push(Report::Update(update));
                     }
                     Step::Finish(outcome) => {
-                        report(Report::Finished(outcome));
+                        reports.push(Report::Finished(outcome));
+                        report(reports);
                         return;
                     }
                 }
+            }
+            if !reports.is_empty() && !report(reports) {
+                return;
             }
             let Some(next) = self.next_arrival() else {
                 return;
