@@ -5,12 +5,15 @@
 
 use std::hint::black_box;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 
-use etcdwatch::decode::Lines;
-use etcdwatch::model::Record;
+use etcdwatch::decode::{Lines, Messages, Part};
+use etcdwatch::model::{Batch, Key, Record, Scope};
 use etcdwatch::print::{json, text};
 use etcdwatch::protocol::v2;
+use etcdwatch::protocol::v3::{Assembler, Told};
 
 const EVENTS: usize = 10_000;
 
@@ -82,5 +85,111 @@ fn benches(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(pure, benches);
+/// An event as the gateway of v3 writes it, with the pair before it.
+fn element(number: usize) -> String {
+    let revision = number / 100 + 3;
+    let pair = |revision: usize| {
+        format!(
+            r#"{{"key":"{}","create_revision":"2","mod_revision":"{revision}","version":"{}","value":"{}"}}"#,
+            STANDARD.encode(format!("/app/key{}", 100 + number % 100)),
+            revision - 1,
+            STANDARD.encode(format!("value of key {}", 100 + number % 100)),
+        )
+    };
+    format!(
+        r#"{{"kv":{},"prev_kv":{}}}"#,
+        pair(revision),
+        pair(revision - 1),
+    )
+}
+
+/// A message that tells of a hundred transactions of a hundred keys each.
+fn message() -> Vec<u8> {
+    let elements: Vec<String> = (0..EVENTS).map(element).collect();
+    format!(
+        r#"{{"result":{{"header":{{"cluster_id":"255","member_id":"7","revision":"102","raft_term":"2"}},"events":[{}]}}}}"#,
+        elements.join(","),
+    )
+    .into_bytes()
+}
+
+/// Gives the parts of `body`, as it comes in pieces, to `take`.
+fn each_part(body: &[u8], mut take: impl FnMut(Part<'_>)) {
+    let mut messages = Messages::new(64 << 20);
+    for mut piece in body.chunks(64 * 1024) {
+        while let Ok(Some(part)) = messages.next(&mut piece) {
+            take(part);
+        }
+    }
+}
+
+/// What is told by `parts`.
+fn assembled<'p>(parts: impl IntoIterator<Item = Part<'p>>) -> Vec<Batch> {
+    let mut assembler = Assembler::new(Scope::new(Key::prefix("/app/"), false));
+    let mut batches = Vec::new();
+    for part in parts {
+        match part {
+            Part::Element(text) => {
+                let portion = assembler.event(text).ok().flatten();
+                batches.extend(portion.map(|portion| portion.batch));
+            }
+            Part::Message(text) => {
+                for told in assembler.message(text).unwrap_or_default() {
+                    if let Told::Events(portion) = told {
+                        batches.push(portion.batch);
+                    }
+                }
+            }
+        }
+    }
+    batches
+}
+
+fn revisions(criterion: &mut Criterion) {
+    let body = message();
+    let mut group = criterion.benchmark_group("v3");
+    group.throughput(Throughput::Bytes(body.len() as u64));
+
+    group.bench_function("decode", |bencher| {
+        bencher.iter(|| {
+            let mut parts = 0;
+            each_part(black_box(&body), |_| parts += 1);
+            black_box(parts)
+        });
+    });
+
+    let mut parts: Vec<(bool, Vec<u8>)> = Vec::new();
+    each_part(&body, |part| match part {
+        Part::Element(text) => parts.push((true, text.to_owned())),
+        Part::Message(text) => parts.push((false, text.to_owned())),
+    });
+    let parts = || {
+        parts.iter().map(|(is_element, text)| {
+            if *is_element {
+                Part::Element(text)
+            } else {
+                Part::Message(text)
+            }
+        })
+    };
+    let batches = assembled(parts());
+    assert_eq!(batches.iter().map(Batch::len).sum::<usize>(), EVENTS);
+    group.bench_function("parse", |bencher| {
+        bencher.iter(|| black_box(assembled(parts())));
+    });
+
+    group.bench_function("json", |bencher| {
+        let mut out = Vec::new();
+        bencher.iter(|| {
+            out.clear();
+            for event in batches.iter().flat_map(Batch::iter) {
+                json::record(&Record::Event(event), false, &mut out);
+            }
+            black_box(out.len())
+        });
+    });
+    group.finish();
+}
+
+criterion_group!(pure, benches, revisions);
 criterion_main!(pure);
