@@ -1,49 +1,36 @@
 //! JSON Lines: one object a line, the same shape for every API.
 //!
 //! An event's own bytes are passed through where it has them: they were checked when they were
-//! read, and are what the contract asks for.
+//! read, and are what the contract asks for. What else there is of a key is written in its
+//! shape (`shape`).
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value, json};
 
 use super::escape;
+use super::shape::Shape;
 use crate::error::Error;
-use crate::model::{Change, Event, Gap, Index, Node, Record, StateNode, Tree};
+use crate::model::{Gap, Index, Record, Tree};
 use crate::watch::Status;
 
 /// Appends a record.
 pub fn record(record: &Record<'_>, is_terminal: bool, out: &mut Vec<u8>) {
-    let made = match record {
-        Record::Event(event) => match event.raw() {
-            Some(raw) => return push_line(raw, is_terminal, out),
-            None => rendered(event),
-        },
-        Record::State(index, node) => state(*index, node),
-        Record::Change(index, of) => change(*index, of),
-        Record::Below(index, node) => below(*index, node),
-    };
-    push_line(made.to_string().as_bytes(), is_terminal, out);
-}
-
-/// An event of an API whose own JSON has another shape.
-fn rendered(event: &Event<'_>) -> Value {
-    let node = |node: &Node<'_>| {
-        let mut fields = Map::new();
-        text("key", node.key(), &mut fields);
-        if let Some(value) = node.value() {
-            text("value", value, &mut fields);
-        }
-        let (modified, created) = (node.modified(), node.created());
-        numbers(modified, created, node.version(), node.lease(), &mut fields);
-        fields
-    };
-    let action = String::from_utf8_lossy(event.action_name());
-    let mut record = json!({"action": action, "node": node(&event.node())});
-    if let (Some(previous), Some(record)) = (event.previous(), record.as_object_mut()) {
-        record.insert("prevNode".to_owned(), node(&previous).into());
+    if let Record::Event(event) = record
+        && let Some(raw) = event.raw()
+    {
+        return push_line(raw, is_terminal, out);
     }
-    record
+    let shape = Shape::of(record);
+    // Writing to memory does not fail.
+    if is_terminal {
+        let mut json = Vec::new();
+        let _ = serde_json::to_writer(&mut json, &shape);
+        push_line(&json, is_terminal, out);
+    } else {
+        let _ = serde_json::to_writer(&mut *out, &shape);
+        out.push(b'\n');
+    }
 }
 
 /// The reply to a read, of an API whose own JSON has another shape.
@@ -66,13 +53,7 @@ fn branch(tree: &Tree) -> Value {
         fields.insert("nodes".to_owned(), nodes.into());
     }
     if tree.modified > Index::ZERO {
-        numbers(
-            tree.modified,
-            tree.created,
-            tree.version,
-            tree.lease,
-            &mut fields,
-        );
+        numbers(tree, &mut fields);
     }
     fields.into()
 }
@@ -86,22 +67,16 @@ pub fn text(name: &str, bytes: &[u8], fields: &mut Map<String, Value>) {
 }
 
 /// What is 0 is not known, or is not there, and is left out.
-fn numbers(
-    modified: Index,
-    created: Index,
-    version: u64,
-    lease: i64,
-    fields: &mut Map<String, Value>,
-) {
-    fields.insert("modifiedIndex".to_owned(), modified.0.into());
-    if created > Index::ZERO {
-        fields.insert("createdIndex".to_owned(), created.0.into());
+fn numbers(tree: &Tree, fields: &mut Map<String, Value>) {
+    fields.insert("modifiedIndex".to_owned(), tree.modified.0.into());
+    if tree.created > Index::ZERO {
+        fields.insert("createdIndex".to_owned(), tree.created.0.into());
     }
-    if version > 0 {
-        fields.insert("version".to_owned(), version.into());
+    if tree.version > 0 {
+        fields.insert("version".to_owned(), tree.version.into());
     }
-    if lease != 0 {
-        fields.insert("lease".to_owned(), lease.into());
+    if tree.lease != 0 {
+        fields.insert("lease".to_owned(), tree.lease.into());
     }
 }
 
@@ -145,76 +120,6 @@ pub fn gap(gap: &Gap) -> Value {
 #[must_use]
 pub fn own(action: &str, index: Index) -> Value {
     json!({"action": action, "index": index.0})
-}
-
-/// A key of a state that was read.
-fn state(index: Index, node: &StateNode) -> Value {
-    json!({"action": "get", "origin": "snapshot", "index": index.0, "node": fields_of(node)})
-}
-
-/// What became of a key between two states.
-fn change(index: Index, change: &Change) -> Value {
-    let (action, node, previous) = match change {
-        Change::Set { node, previous } => ("set", fields_of(node), previous.as_ref()),
-        Change::Delete { previous } => ("delete", removed(index, previous), Some(previous)),
-    };
-    let mut record = json!({
-        "action": action, "origin": "resync", "index": index.0, "node": node,
-    });
-    if let (Some(previous), Some(record)) = (previous, record.as_object_mut()) {
-        record.insert("prevNode".to_owned(), fields_of(previous));
-    }
-    record
-}
-
-/// A key that goes with the directory above it.
-fn below(index: Index, node: &StateNode) -> Value {
-    json!({
-        "action": "delete",
-        "origin": "expand",
-        "index": index.0,
-        "node": removed(index, node),
-        "prevNode": fields_of(node),
-    })
-}
-
-/// A key as it is once it is gone.
-fn removed(index: Index, node: &StateNode) -> Value {
-    fields_of(&StateNode {
-        key: node.key.clone(),
-        dir: node.dir,
-        modified: index,
-        created: node.created,
-        ..StateNode::default()
-    })
-}
-
-/// A key of a state.
-fn fields_of(node: &StateNode) -> Value {
-    let mut fields = Map::new();
-    text("key", &node.key, &mut fields);
-    if let Some(value) = &node.value {
-        text("value", value, &mut fields);
-    }
-    if node.dir {
-        fields.insert("dir".to_owned(), true.into());
-    }
-    if let Some(expiration) = &node.expiration {
-        fields.insert("expiration".to_owned(), expiration.as_str().into());
-    }
-    if let Some(ttl) = node.ttl {
-        fields.insert("ttl".to_owned(), ttl.into());
-    }
-    // Those of the root are 0, and are told.
-    fields.insert("modifiedIndex".to_owned(), node.modified.0.into());
-    fields.insert("createdIndex".to_owned(), node.created.0.into());
-    if node.version > 0 {
-        fields.insert("version".to_owned(), node.version.into());
-    }
-    if node.lease != 0 {
-        fields.insert("lease".to_owned(), node.lease.into());
-    }
-    fields.into()
 }
 
 /// How the watch is.

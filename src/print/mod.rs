@@ -10,5 +10,6 @@ pub mod escape;
 pub mod json;
 mod margin;
 pub mod progress;
+mod shape;
 pub mod template;
 pub mod text;
