@@ -1,8 +1,11 @@
 //! The JSON shapes of v3 replies, and the reading of them.
 
+use std::fmt;
+use std::str::FromStr;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde::de::{Deserialize, Deserializer, Error as _};
+use serde::de::{Deserialize, Deserializer, Visitor};
 
 use super::cluster_name;
 use super::watch::WirePair;
@@ -224,15 +227,32 @@ struct Removed {
 pub(super) fn number<'de, D, N>(deserializer: D) -> Result<N, D::Error>
 where
     D: Deserializer<'de>,
-    N: std::str::FromStr<Err: std::fmt::Display>,
+    N: FromStr<Err: fmt::Display>,
 {
-    let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
-    text.parse().map_err(D::Error::custom)
+    deserializer.deserialize_str(Read(|text: &str| text.parse::<N>()))
 }
 
 fn bytes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
-    let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
-    STANDARD.decode(text.as_bytes()).map_err(D::Error::custom)
+    deserializer.deserialize_str(Read(|text: &str| STANDARD.decode(text)))
+}
+
+/// Reads a string where it stands: most need no copy of their own first.
+struct Read<F>(F);
+
+impl<F, T, E> Visitor<'_> for Read<F>
+where
+    F: FnOnce(&str) -> Result<T, E>,
+    E: fmt::Display,
+{
+    type Value = T;
+
+    fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("a string")
+    }
+
+    fn visit_str<O: serde::de::Error>(self, text: &str) -> Result<T, O> {
+        self.0(text).map_err(O::custom)
+    }
 }
 
 /// Events on their way into a batch.
@@ -360,6 +380,8 @@ impl Events {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+    use serde_json::Value;
 
     #[test]
     fn what_is_zero_is_left_out_and_numbers_are_strings() {
@@ -425,6 +447,36 @@ mod tests {
             "{}",
         ] {
             assert!(parse_token(body.as_bytes()).is_err(), "{body}");
+        }
+    }
+
+    /// A value as a gateway might write it, where a string is due.
+    fn written() -> impl Strategy<Value = String> {
+        prop_oneof![
+            4 => "-?[0-9]{1,21}".prop_map(|text| format!("\"{text}\"")),
+            2 => "[A-Za-z0-9+/]{0,9}={0,3}".prop_map(|text| format!("\"{text}\"")),
+            2 => "(\\\\u003[0-9d]|\\\\/|[0-9A]){0,6}".prop_map(|text| format!("\"{text}\"")),
+            2 => ".{0,9}".prop_map(|text| Value::from(text).to_string()),
+            1 => "-?[0-9]{1,20}|null|true|\\[\\]|\\{\\}|\"\\\\ud800\"|\"7|",
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn a_string_is_read_as_serde_would_read_it_and_then_we(text in written()) {
+            let whole = serde_json::from_str::<String>(&text);
+            let mut json = serde_json::Deserializer::from_str(&text);
+            let read = number::<_, i64>(&mut json);
+            prop_assert_eq!(read.ok(), whole.as_ref().ok().and_then(|text| text.parse().ok()));
+            let mut json = serde_json::Deserializer::from_str(&text);
+            let read = number::<_, u64>(&mut json);
+            prop_assert_eq!(read.ok(), whole.as_ref().ok().and_then(|text| text.parse().ok()));
+            let mut json = serde_json::Deserializer::from_str(&text);
+            let read = bytes(&mut json);
+            if let Err(why) = &whole {
+                prop_assert_eq!(read.as_ref().unwrap_err().to_string(), why.to_string());
+            }
+            prop_assert_eq!(read.ok(), whole.ok().and_then(|text| STANDARD.decode(text).ok()));
         }
     }
 }
