@@ -136,16 +136,36 @@ impl Messages {
         self.in_list() && matches!(bytes.first(), Some(b'{' | b'['))
     }
 
-    /// Reads up to the end of the element, or all.
+    /// Reads up to the end of the element, or all. Nearly every byte is read here, so brackets are
+    /// counted in one go from string to string.
     fn element_end(&mut self, bytes: &[u8]) -> usize {
-        let mut at = 0;
-        while at < bytes.len() {
-            at += self.read(bytes.get(at..).unwrap_or_default());
-            if self.depth <= LIST {
-                break;
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            if self.in_string {
+                let read = self.read_string(rest);
+                rest = rest.get(read..).unwrap_or_default();
+                continue;
             }
+            let mut unread = rest.iter();
+            for byte in unread.by_ref() {
+                match byte {
+                    b'"' => {
+                        self.in_string = true;
+                        break;
+                    }
+                    b'{' | b'[' => self.depth += 1,
+                    b'}' | b']' => {
+                        self.depth -= 1;
+                        if self.depth <= LIST {
+                            return bytes.len() - unread.len();
+                        }
+                    }
+                    _ => {}
+                }
+            }
+            rest = unread.as_slice();
         }
-        at
+        bytes.len()
     }
 
     /// Reads up to the end of the message, or to where an element begins, or the list does or
@@ -301,7 +321,40 @@ mod tests {
         proptest::collection::vec(token, 0..40).prop_map(|tokens| tokens.concat())
     }
 
+    /// A value in an element, with marks and escapes in its strings.
+    fn value() -> impl Strategy<Value = serde_json::Value> {
+        let text = "[a\\]\\[{}\"\\\\,\n é]{0,40}";
+        let leaf = prop_oneof![
+            any::<i32>().prop_map(serde_json::Value::from),
+            text.prop_map(serde_json::Value::from),
+        ];
+        leaf.prop_recursive(4, 24, 4, move |inner| {
+            prop_oneof![
+                proptest::collection::vec(inner.clone(), 0..4).prop_map(serde_json::Value::from),
+                proptest::collection::vec((text, inner), 0..4)
+                    .prop_map(|fields| { serde_json::Value::Object(fields.into_iter().collect()) }),
+            ]
+        })
+    }
+
     proptest! {
+        #[test]
+        fn elements_are_what_serde_finds_in_the_list(
+            elements in proptest::collection::vec(proptest::collection::vec(value(), 0..3), 1..6),
+            is_spaced in any::<bool>(),
+            length in 1usize..90,
+        ) {
+            let message = serde_json::json!({"result": {"n": "[{", "events": elements}});
+            let body = if is_spaced { serde_json::to_vec_pretty(&message).unwrap() } else { serde_json::to_vec(&message).unwrap() };
+            let (parts, is_broken_off) = feed(body.len(), body.chunks(length)).unwrap();
+            prop_assert!(!is_broken_off);
+            let read = |text: &String| serde_json::from_str(&text[1..]).unwrap();
+            let found: Vec<serde_json::Value> = parts.iter().map(read).collect();
+            let (rest, found) = found.split_last().unwrap();
+            prop_assert_eq!(serde_json::json!(found), serde_json::json!(elements));
+            prop_assert_eq!(rest, &serde_json::json!({"result": {"n": "[{", "events": []}}));
+        }
+
         #[test]
         fn any_split_of_the_bytes_gives_the_same_parts(
             body in like_json(),
