@@ -1,0 +1,17 @@
+//! What the integration tests stand on and a measurement needs as well: a network that delays, and a
+//! writer that shares nothing with the tool.
+#![allow(
+    dead_code,
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "code of the tests, seen from here"
+)]
+
+#[path = "../../tests/it/support/ports.rs"]
+mod ports;
+#[path = "../../tests/it/support/proxy.rs"]
+pub mod proxy;
+#[path = "../../tests/it/support/v2.rs"]
+pub mod v2;
+#[path = "../../tests/it/support/wait.rs"]
+mod wait;
