@@ -12,23 +12,12 @@ tests/get-etcd.sh all >/dev/null || {
   exit 1
 }
 
-# The recipes in examples/ pipe into jq. Where there is none, Debian's is unpacked beside the etcds.
-get_jq() (
-  scratch=$(mktemp -d)
-  trap 'rm -rf "$scratch"' EXIT
-  download() { (cd "$scratch" && apt-get download jq libjq1 libonig5 >/dev/null 2>&1); }
-  download || { apt-get update -qq >/dev/null 2>&1 && download; } || exit 1
-  mkdir -p "$1/root" "$1/bin"
-  for package in "$scratch"/*.deb; do dpkg-deb -x "$package" "$1/root" || exit 1; done
-  printf '#!/bin/sh\nLD_LIBRARY_PATH="%s" exec "%s" "$@"\n' \
-    "$(dirname "$(find "$1/root" -name 'libjq.so*' | head -n 1)")" "$1/root/usr/bin/jq" >"$1/bin/jq"
-  chmod 755 "$1/bin/jq"
-)
-jq=$PWD/target/jq
-command -v jq >/dev/null || PATH=$jq/bin:$PATH
-command -v jq >/dev/null || get_jq "$jq" || true
-jq --version >/dev/null || {
-  echo "tests/run.sh: the tests of the recipes need jq, 1.6 or newer: install it" >&2
+# The recipes in examples/ pipe into jq.
+root=$PWD
+# shellcheck source=tests/debian.sh
+. tests/debian.sh
+provide jq && jq --version >/dev/null || {
+  echo "tests/run.sh: the tests of the recipes need jq, 1.6 or newer" >&2
   exit 1
 }
 

@@ -1,111 +1,208 @@
 //! A server that tells of a million events as fast as they are taken.
 //!
-//! In scope: what etcd's v2 API answers to a client that opens a stream: the head, then events with
-//! consecutive indexes, one a chunk. For curl the body ends with the last of them; for any other
-//! client it stays open, as etcd's does. Other waits hang until the client has had enough, and reads
-//! are answered at the index reached. Out of scope: everything that a real etcd can be asked for.
+//! In scope: what etcd's v2 API answers to one client at a time that opens a stream: the head, then
+//! events with consecutive indexes, one a chunk. For curl the body ends with the last of them; for any
+//! other client it stays open, as etcd's does, and begins when that has its other wait as well. Reads are
+//! answered at the index reached. Waits find nothing: each is at a server that has just come to where its
+//! client is, for what is measured is the stream. Out of scope: everything else that a real etcd can be
+//! asked for.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::fmt::Write as _;
+use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
+use std::time::Duration;
 
 /// The index at which every stream is registered.
 const HEAD: u64 = 1000;
+
 /// So many bytes are written at once: many events, as where a client comes too late for each.
 const PIECE: usize = 256 << 10;
 
+/// For so long a stream waits for its client's other wait.
+const PATIENCE: Duration = Duration::from_millis(500);
+
 /// Serves `count` events until the process is ended.
 pub fn serve(listener: &TcpListener, count: u64) {
-    let body = Arc::new(body(count));
-    let reached = Arc::new(AtomicU64::new(HEAD));
-    for client in listener.incoming().flatten() {
-        let (body, reached) = (Arc::clone(&body), Arc::clone(&reached));
-        thread::spawn(move || {
-            // A client that goes away is no concern.
-            let _ = answer(&client, &body, HEAD + count, &reached);
-        });
-    }
+    let source = Source {
+        pieces: pieces(count),
+        reached: AtomicU64::new(HEAD),
+        waits: Mutex::new(0),
+        one_more: Condvar::new(),
+    };
+    let source = &source;
+    thread::scope(|scope| {
+        for client in listener.incoming().flatten() {
+            scope.spawn(move || {
+                // A client that goes away is no concern.
+                let _ = source.answer(&client);
+            });
+        }
+    });
 }
 
-/// The chunks, each an event of about 300 bytes.
-fn body(count: u64) -> Vec<u8> {
-    let mut body = Vec::new();
+struct Source {
+    pieces: Vec<Piece>,
+    /// The index up to which the stream has told, or is about to.
+    reached: AtomicU64,
+    /// How many waits there were since the last stream.
+    waits: Mutex<u32>,
+    one_more: Condvar,
+}
+
+/// Chunks, each an event, and the index of the last one.
+struct Piece {
+    chunks: Vec<u8>,
+    last: u64,
+}
+
+fn pieces(count: u64) -> Vec<Piece> {
+    let mut pieces = Vec::new();
+    let mut chunks = String::new();
     for index in HEAD + 1..=HEAD + count {
-        let key = format!("/app/services/web-{:05}/address", index % 10_000);
-        let before = index.saturating_sub(10_000).max(1);
-        let event = format!(
-            "{{\"action\":\"set\",\"node\":{{\"key\":\"{key}\",\"value\":\"10.0.{}.{}:8080 of \
-             {index}\",\"modifiedIndex\":{index},\"createdIndex\":{index}}},\"prevNode\":{{\"key\":\
-             \"{key}\",\"value\":\"10.0.{}.{}:8080 of {before}\",\"modifiedIndex\":{before},\
-             \"createdIndex\":{before}}}}}\n",
-            index % 200,
-            index % 250,
-            before % 200,
-            before % 250,
-        );
-        let _ = write!(body, "{:x}\r\n{event}\r\n", event.len());
+        chunk(index, &mut chunks);
+        if chunks.len() >= PIECE || index == HEAD + count {
+            pieces.push(Piece {
+                chunks: std::mem::take(&mut chunks).into_bytes(),
+                last: index,
+            });
+        }
     }
-    body
+    pieces
 }
 
-fn answer(client: &TcpStream, body: &[u8], last: u64, reached: &AtomicU64) -> std::io::Result<()> {
-    let mut requests = BufReader::new(client);
-    let mut client = client;
-    loop {
-        let mut target = String::new();
-        let mut is_curl = false;
+/// An event of about 300 bytes.
+fn chunk(index: u64, into: &mut String) {
+    let key = format!("/app/services/web-{:05}/address", index % 10_000);
+    let before = index.saturating_sub(10_000).max(1);
+    let event = format!(
+        "{{\"action\":\"set\",\"node\":{{\"key\":\"{key}\",\"value\":\"10.0.{}.{}:8080 of \
+         {index}\",\"modifiedIndex\":{index},\"createdIndex\":{index}}},\"prevNode\":{{\"key\":\
+         \"{key}\",\"value\":\"10.0.{}.{}:8080 of {before}\",\"modifiedIndex\":{before},\
+         \"createdIndex\":{before}}}}}\n",
+        index % 200,
+        index % 250,
+        before % 200,
+        before % 250,
+    );
+    let _ = write!(into, "{:x}\r\n{event}\r\n", event.len());
+}
+
+/// What is asked for, as far as it makes a difference.
+#[derive(Default)]
+struct Request {
+    target: String,
+    is_curl: bool,
+}
+
+impl Request {
+    /// The next one on the connection; `None` where it has ended.
+    fn read(from: &mut BufReader<&TcpStream>) -> io::Result<Option<Self>> {
+        let mut request = Self::default();
         loop {
             let mut line = String::new();
-            if requests.read_line(&mut line)? == 0 {
-                return Ok(());
+            if from.read_line(&mut line)? == 0 {
+                return Ok(None);
             }
             let line = line.trim_end();
             if line.is_empty() {
-                break;
+                return Ok(Some(request));
             }
-            if target.is_empty() {
-                line.split(' ')
-                    .nth(1)
-                    .unwrap_or_default()
-                    .clone_into(&mut target);
+            if request.target.is_empty() {
+                let target = line.split(' ').nth(1);
+                target.unwrap_or_default().clone_into(&mut request.target);
             }
-            is_curl |= line.to_ascii_lowercase().starts_with("user-agent: curl");
+            request.is_curl |= line.to_ascii_lowercase().starts_with("user-agent: curl");
         }
-        if !target.starts_with("/v2/keys") {
-            let version = "{\"etcdserver\":\"3.5.1\",\"etcdcluster\":\"3.5.0\"}";
-            plain(client, HEAD, version)?;
-        } else if target.contains("stream=true") {
-            reached.store(HEAD, Ordering::Relaxed);
-            chunked(client, HEAD)?;
-            for piece in body.chunks(PIECE) {
-                client.write_all(piece)?;
-            }
-            reached.store(last, Ordering::Relaxed);
-            if is_curl {
-                client.write_all(b"0\r\n\r\n")?;
-                continue;
-            }
-            return requests.read_to_end(&mut Vec::new()).map(drop);
-        } else if target.contains("wait=true") {
-            chunked(client, reached.load(Ordering::Relaxed))?;
-            requests.read_to_end(&mut Vec::new())?;
-            return client.write_all(b"0\r\n\r\n");
-        } else {
-            let directory = "{\"action\":\"get\",\"node\":{\"key\":\"/app\",\"dir\":true,\
-                             \"modifiedIndex\":1,\"createdIndex\":1}}";
-            plain(client, reached.load(Ordering::Relaxed), directory)?;
-        }
+    }
+
+    fn wait_index(&self) -> Option<u64> {
+        let (_, value) = self.target.split_once("waitIndex=")?;
+        value.split('&').next()?.parse().ok()
     }
 }
 
-fn chunked(mut client: &TcpStream, index: u64) -> std::io::Result<()> {
+impl Source {
+    fn reached(&self) -> u64 {
+        self.reached.load(Ordering::SeqCst)
+    }
+
+    fn waits(&self) -> MutexGuard<'_, u32> {
+        self.waits.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn answer(&self, client: &TcpStream) -> io::Result<()> {
+        let mut requests = BufReader::new(client);
+        while let Some(request) = Request::read(&mut requests)? {
+            if !request.target.starts_with("/v2/keys") {
+                let version = "{\"etcdserver\":\"3.5.1\",\"etcdcluster\":\"3.5.0\"}";
+                plain(client, self.reached(), version)?;
+            } else if request.target.contains("stream=true") {
+                let streamed = self.stream(&request, client, &mut requests);
+                self.reached.store(HEAD, Ordering::SeqCst);
+                *self.waits() = 0;
+                streamed?;
+            } else if request.target.contains("wait=true") {
+                self.wait(&request, client, &mut requests)?;
+            } else {
+                let directory = "{\"action\":\"get\",\"node\":{\"key\":\"/app\",\"dir\":true,\
+                                 \"modifiedIndex\":1,\"createdIndex\":1,\"nodes\":[{\"key\":\
+                                 \"/app/services\",\"dir\":true,\"modifiedIndex\":1,\
+                                 \"createdIndex\":1}]}}";
+                plain(client, self.reached(), directory)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn stream(
+        &self,
+        request: &Request,
+        mut client: &TcpStream,
+        requests: &mut BufReader<&TcpStream>,
+    ) -> io::Result<()> {
+        chunked(client, HEAD)?;
+        if !request.is_curl {
+            drop(
+                self.one_more
+                    .wait_timeout_while(self.waits(), PATIENCE, |waits| *waits == 0),
+            );
+        }
+        for piece in &self.pieces {
+            // Nobody who has an event may be told that it has not happened yet.
+            self.reached.store(piece.last, Ordering::SeqCst);
+            client.write_all(&piece.chunks)?;
+        }
+        if request.is_curl {
+            return client.write_all(b"0\r\n\r\n");
+        }
+        requests.read_to_end(&mut Vec::new()).map(drop)
+    }
+
+    fn wait(
+        &self,
+        request: &Request,
+        mut client: &TcpStream,
+        requests: &mut BufReader<&TcpStream>,
+    ) -> io::Result<()> {
+        // As if it were registered at once, and what follows had not happened yet.
+        let wanted = request.wait_index().unwrap_or_default();
+        chunked(client, wanted.saturating_sub(1).max(HEAD))?;
+        *self.waits() += 1;
+        self.one_more.notify_all();
+        requests.read_to_end(&mut Vec::new())?;
+        client.write_all(b"0\r\n\r\n")
+    }
+}
+
+fn chunked(mut client: &TcpStream, index: u64) -> io::Result<()> {
     let head = head(index);
     client.write_all(format!("{head}Transfer-Encoding: chunked\r\n\r\n").as_bytes())
 }
 
-fn plain(mut client: &TcpStream, index: u64, body: &str) -> std::io::Result<()> {
+fn plain(mut client: &TcpStream, index: u64, body: &str) -> io::Result<()> {
     let (head, length) = (head(index), body.len());
     client.write_all(format!("{head}Content-Length: {length}\r\n\r\n{body}").as_bytes())
 }

@@ -27,7 +27,6 @@ mod harness;
 mod hostile;
 mod hostile_data;
 mod input;
-mod latency;
 mod manners;
 mod output;
 mod quiet;

@@ -1,0 +1,33 @@
+# To be sourced, with `set -euo pipefail` in force: what a comparison needs, put under target/ where
+# it is not installed. Sets root, tool and stand, release builds both.
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+
+# shellcheck source=tests/debian.sh
+. "$root/tests/debian.sh"
+provide curl
+provide jq
+provide hyperfine
+provide time
+provide etcdctl etcd-client
+"$root/tests/get-etcd.sh" 3.5 >/dev/null
+
+echo "building" >&2
+(cd "$root" && cargo build --release --locked --quiet --bin etcdwatch --example stand)
+release=$(cd "$root" && cd "${CARGO_TARGET_DIR:-target}/release" && pwd)
+tool=$release/etcdwatch stand=$release/examples/stand
+
+# What is measured, beside what, and on which machine, as a list in Markdown.
+versions() {
+  local commit changed=''
+  commit=$(git -C "$root" rev-parse --short HEAD 2>/dev/null || echo unknown)
+  [ -z "$(git -C "$root" status --porcelain 2>/dev/null)" ] || changed=', with changes'
+  cat <<END
+- $(date -u +%Y-%m-%d), commit $commit$changed
+- $(awk -F': ' '/^model name/ { print $2; exit }' /proc/cpuinfo), $(nproc) cores, Linux $(uname -r)
+- $("$tool" --version), $(rustc --version | cut -d' ' -f1-2)
+- etcd $("$(etcd_of 3.5)" --version | awk 'NR == 1 { print $3 }')
+- $(etcdctl version | head -n 1 | tr -d :) (Debian's etcd-client has 3.4.23)
+- $(curl --version | awk 'NR == 1 { print $1, $2 }'), $(jq --version), $(hyperfine --version)
+END
+}
+etcd_of() { "$root/tests/get-etcd.sh" "$1" | head -n 1; }
