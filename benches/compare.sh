@@ -173,9 +173,10 @@ e() {
       "$(printf '/app/key%d' "$key" | base64)" "$(printf 'value of key %d' "$key" | base64)"
   done | paste -sd, | sed 's/.*/{"success":[&]}/' >"$work/transaction"
   run curl -s --data-binary "@$work/transaction" "$url/v3/kv/txn?[1-$transactions]" >/dev/null
-  # What the tool asks the gateway for.
-  printf '{"create_request":{"key":"%s","range_end":"%s","start_revision":"1","prev_kv":true,"fragment":true}}' \
-    "$(printf /app | base64)" "$(printf /apq | base64)" >"$work/create"
+  # What the tool asks the gateway for: as text without the values before, as JSON with them.
+  printf '{"create_request":{"key":"%s","range_end":"%s","start_revision":"1","progress_notify":true}}' \
+    "$(printf /app | base64)" "$(printf /app0 | base64)" >"$work/text"
+  sed 's/}}$/,"prev_kv":true}}/' "$work/text" >"$work/json"
   local watch=("$tool" --api v3 watch --stream -r /app --from-index 1)
   local etcdctl=(env ETCDCTL_API=3 etcdctl watch --rev=1 --prefix /app)
   # With the values before, an event has two revisions; the first hundred have none before.
@@ -185,33 +186,34 @@ e() {
     history_told etcdctl $((3 * events)) $'\n' "${etcdctl[@]}"
     history_told json $events $'\n' "${watch[@]}" -o json
     history_told etcdctl-json $both '"mod_revision"' "${etcdctl[@]}" -w json --prev-kv
-    history_told etcdctl-prev $((events + both)) 'value of key' "${etcdctl[@]}" --prev-kv
-    history_told gateway $both '"mod_revision"' curl -sN --data-binary "@$work/create" "$url/v3/watch"
+    history_told etcdctl-prev $both 'value of key' "${etcdctl[@]}" --prev-kv
+    history_told gateway-text $events '"mod_revision"' curl -sN --data-binary "@$work/text" "$url/v3/watch"
+    history_told gateway-json $both '"mod_revision"' curl -sN --data-binary "@$work/json" "$url/v3/watch"
   done
   of_history text etcdctl "etcdctl watch"
   of_history json etcdctl-json "etcdctl watch -w json --prev-kv"
-  of_history text etcdctl-prev "etcdctl watch --prev-kv" without
+  beside "e. 200,000 events by v3, text, wall" "$(wall text)" "etcdctl watch --prev-kv" "$(wall etcdctl-prev)"
+  beside "e. 200,000 events by v3, text, CPU" "$(cpu text)" "etcdctl watch --prev-kv" "$(cpu etcdctl-prev)"
   stop "$etcd"
 }
 
-# of_history OURS THEIRS NAME [without]: wall and CPU time, with their goals unless without. There is
-# none for the wall time where the gateway alone, which etcdctl does not go through, takes longer.
+# of_history OURS THEIRS NAME: wall and CPU time, with their goals. The wall time has none where the
+# server is the limit: where bare curl takes longer for the same from its gateway, through which etcdctl
+# does not go.
 of_history() {
-  local wall=1 cpu=0.6 limit
-  limit=$(awk -v a="$(wall gateway)" -v b="$(wall "$2")" 'BEGIN { print a > b }')
-  [ "$limit" = 0 ] || wall=''
-  [ -z "${4:-}" ] || wall='' cpu=''
-  beside "e. 200,000 events by v3, $1, wall" "$(wall "$1")" "$3" "$(wall "$2")" $wall
-  [ "$limit" = 0 ] ||
-    beside "e. and the server's limit is the gateway" "$(wall "$1")" "curl -sN of the gateway" "$(wall gateway)"
-  beside "e. 200,000 events by v3, $1, CPU" "$(cpu "$1")" "$3" "$(cpu "$2")" $cpu
+  local what="e. 200,000 events by v3, $1" goal=1
+  if awk -v a="$(wall "gateway-$1")" -v b="$(wall "$2")" 'BEGIN { exit !(a > b) }'; then goal=''; fi
+  beside "$what, wall" "$(wall "$1")" "$3" "$(wall "$2")" $goal
+  [ -n "$goal" ] || what+=' (server is the limit)'
+  beside "$what, wall" "$(wall "$1")" "curl -sN of the gateway" "$(wall "gateway-$1")"
+  what=${what% (*}
+  beside "$what, CPU" "$(cpu "$1")" "$3" "$(cpu "$2")" 0.6
 }
 
-# peak EVENTS OPTION…: the most memory in KiB, the median of three runs.
+# peak EVENTS OPTION…: the most memory in KiB, the median of three runs, of what `url` has.
 peak() {
   local events=$1
   shift
-  source_of "$events"
   rm -f "$work/peaks"
   for _ in 1 2 3; do
     run "$gnu_time" -f %M -a -o "$work/peaks" \
@@ -239,7 +241,10 @@ idling=''
 f() {
   local form few many
   for form in json text; do
-    few=$(peak 10000 -o $form) many=$(peak $million -o $form)
+    source_of 10000
+    few=$(peak 10000 -o $form)
+    source_of $million
+    many=$(peak $million -o $form)
     row "f. peak memory, 1 M events, $form" "$(mib "$many")" "" "$(mib "$many")" "10 MiB"
     row "f. and 10,000 events" "$(mib "$few")" "" \
       "$(awk -v a="$many" -v b="$few" 'BEGIN { d = (a / b - 1) * 100; printf "%.1f %%", d < 0 ? -d : d }')" "5 %"
@@ -255,12 +260,13 @@ f() {
 
 g() {
   start_etcd 3.5 --enable-v2=true
-  local keys events=20000 ours curl told backlog whole reading
+  local keys events=20000 ours curl told note backlog whole reading
   for keys in 1 100 10000; do
     run "$stand" scale "$tool" "$url" "$keys" $events >"$work/scale"
     read -r ours curl told <"$work/scale"
-    [ "$told" = $events ] || curl+=" (told of $told of $events)"
-    row "g. CPU time of an event, $keys keys in scope" "$ours us" "curl -sN: $curl us" "$(ratio "$ours" "$curl") x"
+    note=''
+    [ "$told" = $events ] || note=" (told of $told)"
+    row "g. CPU time of an event, $keys keys in scope" "$ours us" "curl -sN: $curl us$note" "$(ratio "$ours" "$curl") x"
   done
   run "$stand" catch-up "$tool" "$url" "$rounds" >"$work/catch-up"
   while read -r backlog whole reading; do
@@ -278,4 +284,4 @@ for ((at = 0; at < ${#letters}; at++)); do
   "$letter"
 done
 print_table
-[ -z "$results" ] || print_markdown >"$root/benches/RESULTS.md"
+[ -z "$results" ] || print_markdown "$rounds" >"$root/benches/RESULTS.md"

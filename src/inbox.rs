@@ -335,13 +335,13 @@ impl Screen {
     /// Where they can't be written; quietly where their reader went away. Where it does not
     /// read on: the signal that came, or the deadline.
     pub fn print(&self, records: &mut Vec<u8>) -> Result<(), Stop> {
-        self.progress.suspend(|| match &self.writer {
-            Some(writer) => self.write_beside(writer, records),
-            None => {
-                let written = write_out(records);
-                records.clear();
-                written.map_err(Stop::from_output)
+        self.progress.suspend(|| {
+            if let Some(writer) = &self.writer {
+                return self.write_beside(writer, records);
             }
+            let written = write_out(records);
+            records.clear();
+            written.map_err(Stop::from_output)
         })
     }
 
