@@ -4,8 +4,10 @@
 //! screen, which is standard output and standard error with the spinner on it. Out of scope:
 //! what a command does with what comes.
 
+use std::fs::File;
 use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::os::fd::AsFd;
+use std::os::unix::fs::FileTypeExt as _;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
@@ -13,7 +15,6 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, poll};
-use rustix::fs::{FileType, fstat};
 
 use crate::cli;
 use crate::error::Error;
@@ -266,12 +267,9 @@ impl<T: Send + 'static> Inbox<T> {
 
 /// Whether what is written there waits for nobody: a file, or a device that is no terminal.
 fn is_file(output: &(impl AsFd + IsTerminal)) -> bool {
-    let kind = fstat(output).map(|stat| FileType::from_raw_mode(stat.st_mode));
-    match kind {
-        Ok(FileType::RegularFile) => true,
-        Ok(FileType::CharacterDevice) => !output.is_terminal(),
-        _ => false,
-    }
+    let copy = output.as_fd().try_clone_to_owned();
+    let kind = copy.and_then(|copy| Ok(File::from(copy).metadata()?.file_type()));
+    kind.is_ok_and(|kind| kind.is_file() || kind.is_char_device() && !output.is_terminal())
 }
 
 /// Whether nobody reads standard output any more: `| head -1` has its line and left.
