@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # etcdwatch beside what a user would take instead, on the same work, in the same run. Only the ratios
 # count: machines differ, and drift while they run. It gets what it needs (Debian), leaves nothing
-# outside target/, and takes about six minutes.
+# outside target/, and takes about four minutes.
 #
 #   benches/compare.sh [--results] [LETTER…]     all, unless told which
 #
@@ -210,16 +210,18 @@ of_history() {
   beside "$what, CPU" "$(cpu "$1")" "$3" "$(cpu "$2")" 0.6
 }
 
-# peak EVENTS OPTION…: the most memory in KiB, the median of three runs, of what `url` has.
+# peak EVENTS OPTION…: sets kib to the most memory, the median of three runs on what source_of has.
+# Not a subshell's, as all that starts processes: what that starts the end of the run does not see.
 peak() {
   local events=$1
   shift
+  source_of "$events"
   rm -f "$work/peaks"
   for _ in 1 2 3; do
     run "$gnu_time" -f %M -a -o "$work/peaks" \
       "$tool" --endpoints "$url" watch --stream -r /app --count "$events" "$@" >/dev/null
   done
-  sort -n "$work/peaks" | sed -n 2p
+  kib=$(sort -n "$work/peaks" | sed -n 2p)
 }
 gnu_time=$(type -P time)
 mib() { awk -v kib="$1" 'BEGIN { printf "%.2f MiB", kib / 1024 }'; }
@@ -239,12 +241,12 @@ begin_idle() {
 idling=''
 
 f() {
-  local form few many
+  local form kib few many
   for form in json text; do
-    source_of 10000
-    few=$(peak 10000 -o $form)
-    source_of $million
-    many=$(peak $million -o $form)
+    peak 10000 -o $form
+    few=$kib
+    peak $million -o $form
+    many=$kib
     row "f. peak memory, 1 M events, $form" "$(mib "$many")" "" "$(mib "$many")" "10 MiB"
     row "f. and 10,000 events" "$(mib "$few")" "" \
       "$(awk -v a="$many" -v b="$few" 'BEGIN { d = (a / b - 1) * 100; printf "%.1f %%", d < 0 ? -d : d }')" "5 %"
@@ -284,4 +286,7 @@ for ((at = 0; at < ${#letters}; at++)); do
   "$letter"
 done
 print_table
-[ -z "$results" ] || print_markdown "$rounds" >"$root/benches/RESULTS.md"
+if [ -n "$results" ]; then
+  print_markdown "$rounds" >"$work/RESULTS.md"
+  mv "$work/RESULTS.md" "$root/benches/RESULTS.md"
+fi

@@ -39,11 +39,12 @@ short_of() {
   awk -F'\t' '$5 != "" { all++ } $6 == "SHORT" { short++ } END { printf "%d of %d", short, all }' "$work/rows"
 }
 
-# For benches/RESULTS.md.
+# print_markdown ROUNDS: for benches/RESULTS.md.
 print_markdown() {
   echo "# etcdwatch beside curl and etcdctl"
   echo
-  echo "Written by \`benches/compare.sh --results\`. Times are medians of $1 rounds, in which all take turns."
+  echo "Written by \`benches/compare.sh --results\`. RUNS=$1: so many rounds,
+in which all take turns (start-up: ten runs a round); what is shown are medians."
   echo
   versions
   echo

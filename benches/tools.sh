@@ -20,13 +20,13 @@ tool=$release/etcdwatch stand=$release/examples/stand
 versions() {
   local commit changed=''
   commit=$(git -C "$root" rev-parse --short HEAD 2>/dev/null || echo unknown)
-  [ -z "$(git -C "$root" status --porcelain 2>/dev/null)" ] || changed=', with changes'
+  [ -z "$(git -C "$root" status --porcelain -- "$root" ':!benches/RESULTS.md' 2>/dev/null)" ] || changed=', with changes'
   cat <<END
 - $(date -u +%Y-%m-%d), commit $commit$changed
 - $(awk -F': ' '/^model name/ { print $2; exit }' /proc/cpuinfo), $(nproc) cores, Linux $(uname -r)
 - $("$tool" --version), $(rustc --version | cut -d' ' -f1-2)
 - etcd $("$(etcd_of 3.5)" --version | awk 'NR == 1 { print $3 }')
-- $(etcdctl version | head -n 1 | tr -d :) (Debian's etcd-client has 3.4.23)
+- etcdctl $(etcdctl version | awk 'NR == 1 { print $NF }')
 - $(curl --version | awk 'NR == 1 { print $1, $2 }'), $(jq --version), $(hyperfine --version)
 END
 }

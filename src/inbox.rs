@@ -194,10 +194,17 @@ impl<T: Send + 'static> Inbox<T> {
         self.receive()
     }
 
-    /// Whether something has arrived that was not taken yet.
+    /// Whether something has arrived that the next call of [`Inbox::receive_until`] returns. What is
+    /// only to be told is told.
     pub fn has_next(&mut self) -> bool {
-        self.next = self.next.take().or_else(|| self.messages.try_recv().ok());
-        self.next.is_some()
+        while self.next.is_none() {
+            match self.messages.try_recv() {
+                Ok(Message::Log(line)) => self.screen.say(&line),
+                Ok(message) => self.next = Some(message),
+                Err(_) => return false,
+            }
+        }
+        true
     }
 
     /// The next piece of work.

@@ -1,9 +1,7 @@
 //! Framing: whichever way the bytes of a body come, they make the same frames, and no frame is
-//! longer than the limit.
-//!
-//! That chunks are undone before is ureq's work, which has fuzz targets of its own.
+//! longer than the limit. That is so of chunks, of lines and of messages, each by itself.
 
-use etcdwatch::decode::{Lines, Messages, Part, TooLong};
+use etcdwatch::decode::{Chunks, Lines, Messages, Part, TooLong};
 
 use super::bytes::Bytes;
 
@@ -16,6 +14,27 @@ pub fn run(data: &[u8]) {
     let pieces = cut(body, cuts);
     assert_eq!(lines(limit, &whole), lines(limit, &pieces));
     assert_eq!(messages(limit, &whole), messages(limit, &pieces));
+    assert_eq!(chunks(limit, &whole), chunks(300, &pieces));
+}
+
+/// What is in the chunks of a body, read with room for so much at a time, up to where it is over or is
+/// none; whether it is over.
+fn chunks(room: usize, pieces: &[&[u8]]) -> Option<(Vec<u8>, bool)> {
+    let mut chunks = Chunks::default();
+    let mut output = vec![0; room];
+    let mut body = Vec::new();
+    for mut piece in pieces.iter().copied() {
+        loop {
+            let (used, written) = chunks.decode(piece, &mut output).ok()?;
+            body.extend_from_slice(&output[..written]);
+            piece = &piece[used..];
+            if used == 0 && written == 0 {
+                break;
+            }
+        }
+        assert!(piece.is_empty() || chunks.is_over());
+    }
+    Some((body, chunks.is_over()))
 }
 
 /// The body in pieces of these lengths, over and over.
@@ -37,19 +56,24 @@ fn cut<'b>(mut body: &'b [u8], lengths: &[u8]) -> Vec<&'b [u8]> {
 fn lines(limit: usize, pieces: &[&[u8]]) -> (Vec<Vec<u8>>, Option<Vec<u8>>) {
     let mut lines = Lines::new(limit);
     let mut found = Vec::new();
-    for piece in pieces {
-        lines.room()[..piece.len()].copy_from_slice(piece);
-        lines.advance(piece.len());
-        match lines.block() {
-            Ok(Some(block)) => {
-                assert_eq!(block.last(), Some(&b'\n'));
-                let block = block[..block.len() - 1].split(|byte| *byte == b'\n');
-                found.extend(block.map(<[u8]>::to_vec));
-            }
-            Ok(None) => {}
-            Err(TooLong { .. }) => {
-                // How many lines came before depends on what was read together.
-                return (Vec::new(), None);
+    for mut piece in pieces.iter().copied() {
+        while !piece.is_empty() {
+            let room = lines.room();
+            let (part, rest) = piece.split_at(room.len().min(piece.len()));
+            room[..part.len()].copy_from_slice(part);
+            lines.advance(part.len());
+            piece = rest;
+            match lines.block() {
+                Ok(Some(block)) => {
+                    assert_eq!(block.last(), Some(&b'\n'));
+                    let block = block[..block.len() - 1].split(|byte| *byte == b'\n');
+                    found.extend(block.map(<[u8]>::to_vec));
+                }
+                Ok(None) => {}
+                Err(TooLong { .. }) => {
+                    // How many lines came before depends on what was read together.
+                    return (Vec::new(), None);
+                }
             }
         }
     }
