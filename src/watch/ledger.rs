@@ -270,6 +270,13 @@ impl Ledger {
             .filter(|hole| hole.after < hole.upto)
     }
 
+    /// Whether the cursor would move.
+    #[must_use]
+    pub fn can_advance(&self) -> bool {
+        let first = self.proven.0.keys().next();
+        first.is_some_and(|start| *start <= self.cursor)
+    }
+
     /// Moves the cursor as far as history is known without a hole; what it passed, in order.
     pub fn advance(&mut self) -> Vec<Passed> {
         // Intervals never touch, so the first one is all that can begin at the cursor.
@@ -326,9 +333,10 @@ mod tests {
     fn an_event_is_released_only_when_all_before_it_is_proven() {
         let mut ledger = Ledger::new(Index(10));
         ledger.hold(Index(13), held());
-        assert!(ledger.advance().is_empty());
+        assert!(!ledger.can_advance() && ledger.advance().is_empty());
         assert_eq!(holes(&ledger, 13), [(10, 12)]);
         ledger.prove(Index(10), Index(12));
+        assert!(ledger.can_advance());
         assert_eq!(ledger.advance().len(), 1);
         assert_eq!(ledger.cursor(), Index(13));
     }

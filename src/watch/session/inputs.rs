@@ -283,13 +283,12 @@ impl Session {
         }
         let from_stream = purpose == Purpose::Stream;
         let (mut is_live, parcel) = (from_stream, Arc::new(parcel));
-        let is_run = from_stream && self.mirror.is_none();
-        let run = is_run.then(|| hold_run(&parcel, &self.plan.scope, ledger));
-        let run = run.unwrap_or_default();
-        if let Some(last) = run.checked_sub(1).and_then(|at| parcel.batch().event(at)) {
-            self.wanted = self.wanted.max(last.index());
-            self.stream.reached = self.stream.reached.max(last.index());
+        let (mut run, mut upto) = (0, Index::ZERO);
+        if from_stream && self.mirror.is_none() {
+            (run, upto) = hold_run(&parcel, &self.plan.scope, ledger);
         }
+        self.wanted = self.wanted.max(upto);
+        self.stream.reached = self.stream.reached.max(upto);
         for (place, event) in parcel.batch().iter().enumerate().skip(run) {
             let index = event.index();
             if !from_stream {
@@ -333,8 +332,11 @@ impl Session {
                 .filter(|(index, _)| *index > reached)
                 .map(|(index, _)| (index, self.now));
         }
-        self.endpoints.proved();
-        self.paces.remove(&purpose);
+        // What can't be told yet proves nothing: it may come again and again.
+        if !from_stream || ledger.can_advance() {
+            self.endpoints.proved();
+            self.paces.remove(&purpose);
+        }
         if is_live {
             self.refresh(self.now);
         }
@@ -549,8 +551,8 @@ impl Session {
 }
 
 /// Holds the events that a stream begins with, as far as each is at the index after the one before
-/// it; how many those are. In a burst of writes in scope these are all.
-fn hold_run(parcel: &Arc<Parcel>, scope: &Scope, ledger: &mut Ledger) -> usize {
+/// it: how many those are, and the index of the last. In a burst of writes in scope these are all.
+fn hold_run(parcel: &Arc<Parcel>, scope: &Scope, ledger: &mut Ledger) -> (usize, Index) {
     let cursor = ledger.cursor();
     let is_next = |(index, event): &(Index, Event<'_>)| {
         event.index() == *index && scope.covers(event.node().key(), event.removes_directory())
@@ -562,8 +564,8 @@ fn hold_run(parcel: &Arc<Parcel>, scope: &Scope, ledger: &mut Ledger) -> usize {
     let parcel = Arc::clone(parcel);
     let places = 0..count;
     if count > 0 && ledger.hold_run(upto, Held { parcel, places }) {
-        count
+        (count, upto)
     } else {
-        0
+        (0, Index::ZERO)
     }
 }

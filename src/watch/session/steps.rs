@@ -116,6 +116,12 @@ impl Session {
 
     /// The reader of the output is behind: history keeps what follows, for a while.
     fn wait_for_reader(&mut self) {
+        // A stream that has filled the memory with what can't be told would do so again at once.
+        let cursor = self.cursor();
+        let is_vain = |open: &&Open| open.purpose == Purpose::Stream && Some(open.cursor) == cursor;
+        if let Some(open) = self.open.values().find(is_vain).cloned() {
+            self.slow_down(&open);
+        }
         self.close_stream();
         if let Some(ledger) = &mut self.ledger {
             // What is held beyond a hole would wait for ever: history has it, too.
