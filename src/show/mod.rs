@@ -179,6 +179,7 @@ pub fn run(mut show: Show, settings: &Settings) -> Result<(), Stop> {
         form,
         runner,
         out: Vec::new(),
+        is_cut: false,
         reached,
         scope: None,
         show,
@@ -190,7 +191,6 @@ pub fn run(mut show: Show, settings: &Settings) -> Result<(), Stop> {
         (Ok(()), Err(stop)) => Err(stop),
         (ended, _) => ended,
     };
-    viewer.settle_written();
     inbox.screen.clear();
     if let Some(runner) = &mut viewer.runner
         && let reached @ Some(_) = runner.end(&ended, &inbox)
@@ -237,6 +237,8 @@ struct Shown<'s> {
     form: Form,
     runner: Option<Runner>,
     out: Vec<u8>,
+    /// Something could not be written, or not all of it: what was taken is not done with.
+    is_cut: bool,
     reached: Reached,
 }
 
@@ -323,7 +325,6 @@ impl Viewer for Shown<'_> {
         if self.out.len() >= WRITTEN_AT_ONCE {
             self.flush(inbox)?;
         }
-        self.settle_written();
         if let Some(runner) = &mut self.runner
             && runner.mark(self.reached.at())
         {
@@ -345,9 +346,8 @@ impl Viewer for Shown<'_> {
 
     fn wake(&mut self, inbox: &mut Inbox<Arrival>) -> Result<Flow, Stop> {
         // What has come meanwhile is written along; nothing waits for what has not come.
-        if !self.out.is_empty() && !inbox.has_next() {
+        if !inbox.has_next() {
             self.flush(inbox)?;
-            self.settle_written();
         }
         if let Some(runner) = &mut self.runner {
             let (reached, due) = runner.step(inbox)?;
@@ -565,20 +565,23 @@ impl Shown<'_> {
         self.scope.as_ref().map_or_else(String::new, Scope::name)
     }
 
-    /// All that was taken is done with, where all of it is written, and no command runs for it.
-    fn settle_written(&mut self) {
-        if self.runner.is_none() && self.out.is_empty() {
-            self.reached.settle(None);
-        }
-    }
-
+    /// Writes what there is to be written. Then all that was taken is done with, unless commands run
+    /// for it.
     fn flush(&mut self, inbox: &Inbox<Arrival>) -> Result<(), Stop> {
-        if self.out.is_empty() {
+        if self.is_cut {
             return Ok(());
         }
-        let printed = inbox.screen.print(&mut self.out);
-        self.out.shrink_to(KEPT_BUFFER);
-        printed
+        if !self.out.is_empty() {
+            // Where that fails, how much of it was written is not known.
+            self.is_cut = true;
+            inbox.screen.print(&mut self.out)?;
+            self.is_cut = false;
+            self.out.shrink_to(KEPT_BUFFER);
+        }
+        if self.runner.is_none() {
+            self.reached.settle(None);
+        }
+        Ok(())
     }
 
     fn save(&mut self) -> Result<(), Stop> {

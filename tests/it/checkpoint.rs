@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::support::etcd::{Etcd, Version};
+use crate::support::proxy::Proxy;
 use crate::support::tool::{Output, Program, Running, Signal, parse_lines};
 use crate::support::v2::{self, Truth};
 use crate::support::{follow, oracle, shared, wait};
@@ -135,6 +136,44 @@ fn a_run_that_is_killed_at_any_moment_loses_nothing() {
         let last = v2::put(&url, "/app/end", "end");
         truth.push(last);
         consumer.take(follow::wait_for_value(&running, "/app/end", "end"));
+        oracle::assert_every_event_once(&truth, &consumer.kept);
+    }
+}
+
+#[test]
+fn what_nobody_had_read_when_a_run_ended_is_told_by_the_next() {
+    for (timeout, code) in [(None, 143), (Some("5s"), 124)] {
+        let etcd = Etcd::start(Version::V3_5);
+        let proxy = Proxy::to(&etcd.url());
+        let place = Place::new();
+        let checkpoint = place.text();
+        let arguments = ["-r", "/app", "--checkpoint", &checkpoint];
+        let limited = timeout.map_or(Vec::new(), |timeout| vec!["--timeout", timeout]);
+        let arguments_of_first = [&arguments[..], &limited].concat();
+        let running = follow::stream(&proxy.url(), &arguments_of_first)
+            .unread()
+            .start();
+        wait::until(LIMIT, "a checkpoint", || place.index().is_some());
+        // Several times what a pipe takes, and less than history holds.
+        let value = "x".repeat(1000);
+        let truth = v2::burst(&etcd.url(), 600, |number| (app(number).0, value.clone()));
+        wait::until(LIMIT, "all to be received", || {
+            proxy.bytes_down() > 600 * 1000
+        });
+        if timeout.is_none() {
+            running.signal(Signal::TERM);
+        }
+        wait::until(LIMIT, "the end of the run", || running.has_ended());
+        running.read_stdout();
+        let first = running.wait(LIMIT);
+        assert_eq!(first.code, code, "{}", first.stderr);
+        let mut consumer = Consumer::default();
+        consumer.take(records_of(&first));
+        assert!(consumer.kept.len() < truth.len(), "some was not read");
+        let rest = follow::stream(&etcd.url(), &arguments).start();
+        let last = v2::put(&etcd.url(), "/app/end", "end");
+        consumer.take(follow::wait_for_value(&rest, "/app/end", "end"));
+        let truth = [truth, vec![last]].concat();
         oracle::assert_every_event_once(&truth, &consumer.kept);
     }
 }
