@@ -9,9 +9,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 
-use etcdwatch::decode::{Lines, Messages, Part};
+use etcdwatch::decode::{Chunks, Lines, Messages, Part};
 use etcdwatch::model::{Batch, Key, Record, Scope};
-use etcdwatch::print::{json, text};
+use etcdwatch::print::{escape, json, text};
 use etcdwatch::protocol::v2;
 use etcdwatch::protocol::v3::{Assembler, Told};
 
@@ -34,6 +34,13 @@ fn body() -> Vec<u8> {
         .collect()
 }
 
+/// A chunk for each line.
+fn in_chunks(body: &[u8]) -> Vec<u8> {
+    let lines = body.split_inclusive(|byte| *byte == b'\n');
+    let chunk = |line: &[u8]| [format!("{:x}\r\n", line.len()).as_bytes(), line, b"\r\n"].concat();
+    lines.flat_map(chunk).collect()
+}
+
 fn benches(criterion: &mut Criterion) {
     let body = body();
     let mut group = criterion.benchmark_group("pure");
@@ -43,19 +50,45 @@ fn benches(criterion: &mut Criterion) {
         bencher.iter(|| {
             let mut lines = Lines::new(64 << 20);
             let mut blocks = 0;
-            for piece in body.chunks(16 * 1024) {
-                if let Some(room) = lines.room().get_mut(..piece.len()) {
-                    room.copy_from_slice(piece);
-                }
+            let mut rest = body.as_slice();
+            while !rest.is_empty() {
+                let room = lines.room();
+                let (piece, after) = rest.split_at(room.len().min(rest.len()));
+                room[..piece.len()].copy_from_slice(piece);
                 lines.advance(piece.len());
+                rest = after;
                 blocks += usize::from(matches!(lines.block(), Ok(Some(_))));
             }
             black_box(blocks)
         });
     });
 
+    let framed = in_chunks(&body);
+    let mut undone = vec![0; body.len()];
+    group.bench_function("chunks", |bencher| {
+        bencher.iter(|| black_box(Chunks::default().decode(black_box(&framed), &mut undone)));
+    });
+    assert_eq!(undone, body);
+
     group.bench_function("parse", |bencher| {
         bencher.iter(|| black_box(v2::parse_events(black_box(body.clone()))));
+    });
+
+    // The same events, not in the form that etcd writes.
+    let spaced = String::from_utf8_lossy(&body).replace("{\"action\"", " {\"action\"");
+    group.bench_function("parse another form", |bencher| {
+        bencher.iter(|| black_box(v2::parse_events(black_box(spaced.clone().into_bytes()))));
+    });
+
+    group.bench_function("escape", |bencher| {
+        let mut out = String::new();
+        bencher.iter(|| {
+            out.clear();
+            for line in body.split(|byte| *byte == b'\n') {
+                escape::text(black_box(line), &mut out);
+            }
+            black_box(out.len())
+        });
     });
 
     let Ok(batch) = v2::parse_events(body.clone()) else {
