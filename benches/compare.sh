@@ -66,7 +66,7 @@ a() {
   printf '{"key":"%s"}' "$(printf /k | base64)" >"$work/range"
   local round api
   for ((round = 0; round < rounds; round++)); do
-    timed 10 2 a2 "$tool get /k" a2-curl "curl -s $url/v2/keys/k" \
+    timed 10 2 a2 "$tool get /k" a2-linked "$linked get /k" a2-curl "curl -s $url/v2/keys/k" \
       a3 "$tool --api v3 get /k" a3-curl "curl -s --data-binary @$work/range $url/v3/kv/range"
     ETCDCTL_API=2 timed 10 2 a2-etcdctl "etcdctl get /k"
     ETCDCTL_API=3 timed 10 2 a3-etcdctl "etcdctl get /k"
@@ -75,6 +75,7 @@ a() {
     beside "a. get of one key, v$api" "$(median a$api)" "curl -s" "$(median a$api-curl)" 0.35
     beside "a. get of one key, v$api" "$(median a$api)" "etcdctl" "$(median a$api-etcdctl)" 0.2
   done
+  beside "a. by v2, linked when it is started" "$(median a2-linked)" "curl -s" "$(median a2-curl)"
   stop "$etcd"
 }
 

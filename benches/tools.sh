@@ -1,5 +1,6 @@
 # To be sourced, with `set -euo pipefail` in force: what a comparison needs, put under target/ where
-# it is not installed. Sets root, tool and stand, release builds both.
+# it is not installed. Sets root; tool, the static release build; linked, the one that cargo makes
+# unless told otherwise; and stand.
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
 # shellcheck source=tests/debian.sh
@@ -12,9 +13,10 @@ provide etcdctl etcd-client
 "$root/tests/get-etcd.sh" 3.5 >/dev/null
 
 echo "building" >&2
-(cd "$root" && cargo build --release --locked --quiet --bin etcdwatch --example stand)
-release=$(cd "$root" && cd "${CARGO_TARGET_DIR:-target}/release" && pwd)
-tool=$release/etcdwatch stand=$release/examples/stand
+(cd "$root" && cargo static --quiet && cargo build --release --locked --quiet --bin etcdwatch --example stand)
+target=$(cd "$root" && cd "${CARGO_TARGET_DIR:-target}" && pwd)
+tool=$target/$(rustc --print host-tuple)/release/etcdwatch
+linked=$target/release/etcdwatch stand=$target/release/examples/stand
 
 # What is measured, beside what, and on which machine, as a list in Markdown.
 versions() {

@@ -74,17 +74,14 @@ complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand get" -l cert -d 'The
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand get" -l key -d 'The key of the client\'s certificate; without it, it is in the certificate\'s file' -r -F
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand get" -l proxy -d 'An HTTP proxy' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand get" -l max-event -d 'The largest event or reply that is taken' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand get" -s q -l quiet -d 'No notices and no spinner on standard error; errors stay'
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand get" -s v -l verbose -d 'Show each request as a curl command, and each connection, on standard error'
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand get" -l insecure-skip-tls-verify -d 'Don\'t check the server\'s certificate'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand get" -s r -l recursive -d 'Print all below a directory, as key TAB value'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand get" -l sort -d 'Sort by key'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand get" -l quorum -d 'Read what a majority agrees on, not only what this member knows; v3 always does'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand get" -l prefix -d 'Print all that begins with KEY, as key TAB value (v3)'
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand get" -s q -l quiet -d 'No notices and no spinner on standard error; errors stay'
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand get" -s v -l verbose -d 'Show each request as a curl command, and each connection, on standard error'
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand get" -l insecure-skip-tls-verify -d 'Don\'t check the server\'s certificate'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand get" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand set" -l ttl -d 'How long the key lives: whole seconds, or a duration such as 90s or 5m' -r -f
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand set" -l prev-value -d 'Only if the value is V; may be empty' -r -f
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand set" -l prev-index -d 'Only if the last change was at index N' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand set" -l endpoints -d 'The cluster\'s endpoints, tried in order' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand set" -l api -d 'The API to use' -r -f -a "auto\t'What the server has'
 v2\t'/v2/keys'
@@ -103,16 +100,17 @@ complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand set" -l cert -d 'The
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand set" -l key -d 'The key of the client\'s certificate; without it, it is in the certificate\'s file' -r -F
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand set" -l proxy -d 'An HTTP proxy' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand set" -l max-event -d 'The largest event or reply that is taken' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand set" -l ttl -d 'How long the key lives: whole seconds, or a duration such as 90s or 5m' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand set" -l prev-value -d 'Only if the value is V; may be empty' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand set" -l prev-index -d 'Only if the last change was at index N' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand set" -s q -l quiet -d 'No notices and no spinner on standard error; errors stay'
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand set" -s v -l verbose -d 'Show each request as a curl command, and each connection, on standard error'
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand set" -l insecure-skip-tls-verify -d 'Don\'t check the server\'s certificate'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand set" -l dir -d 'Make a directory (v2)'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand set" -l create -d 'Only if the key is absent'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand set" -l update -d 'Only if the key is present'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand set" -l in-order -d 'Write under KEY, to a new name that etcd chooses, each later than the one before (v2)'
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand set" -s q -l quiet -d 'No notices and no spinner on standard error; errors stay'
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand set" -s v -l verbose -d 'Show each request as a curl command, and each connection, on standard error'
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand set" -l insecure-skip-tls-verify -d 'Don\'t check the server\'s certificate'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand set" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand rm" -l prev-value -d 'Only if the value is V; may be empty' -r -f
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand rm" -l prev-index -d 'Only if the last change was at index N' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand rm" -l endpoints -d 'The cluster\'s endpoints, tried in order' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand rm" -l api -d 'The API to use' -r -f -a "auto\t'What the server has'
 v2\t'/v2/keys'
@@ -131,13 +129,33 @@ complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand rm" -l cert -d 'The 
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand rm" -l key -d 'The key of the client\'s certificate; without it, it is in the certificate\'s file' -r -F
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand rm" -l proxy -d 'An HTTP proxy' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand rm" -l max-event -d 'The largest event or reply that is taken' -r -f
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand rm" -s r -l recursive -d 'Remove a directory with all below it'
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand rm" -l dir -d 'Remove an empty directory (v2)'
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand rm" -l prefix -d 'Remove all that begins with KEY (v3)'
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand rm" -l prev-value -d 'Only if the value is V; may be empty' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand rm" -l prev-index -d 'Only if the last change was at index N' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand rm" -s q -l quiet -d 'No notices and no spinner on standard error; errors stay'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand rm" -s v -l verbose -d 'Show each request as a curl command, and each connection, on standard error'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand rm" -l insecure-skip-tls-verify -d 'Don\'t check the server\'s certificate'
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand rm" -s r -l recursive -d 'Remove a directory with all below it'
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand rm" -l dir -d 'Remove an empty directory (v2)'
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand rm" -l prefix -d 'Remove all that begins with KEY (v3)'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand rm" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l endpoints -d 'The cluster\'s endpoints, tried in order' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l api -d 'The API to use' -r -f -a "auto\t'What the server has'
+v2\t'/v2/keys'
+v3\t'The JSON gateway'"
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -s o -l output -d 'How records are printed' -r -f -a "text\t'TAB-separated: index, action, key, value'
+json\t'One JSON object a line'"
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l color -d 'When to use colours' -r -f -a "auto\t'Colours on a terminal, unless NO_COLOR is set'
+always\t'Colours always'
+never\t'No colours'"
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l connect-timeout -d 'How long a connection may take: DNS, TCP and TLS, per endpoint' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l timeout -d 'How long the whole command may take; past it, exit 124' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l user -d 'The user to authenticate as' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l password-file -d 'A file with the user\'s password, which only its owner may read' -r -F
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l cacert -d 'Certificates of the authorities to trust, instead of the system\'s' -r -F
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l cert -d 'The client\'s certificate, and those that lead to its authority' -r -F
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l key -d 'The key of the client\'s certificate; without it, it is in the certificate\'s file' -r -F
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l proxy -d 'An HTTP proxy' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l max-event -d 'The largest event or reply that is taken' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l from-index -d 'Begin with the first event at or after index N, from history if it is there' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l after-index -d 'The same as --from-index M+1' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l count -d 'Stop after N events (with --stream)' -r -f
@@ -168,24 +186,9 @@ continue\t'Go on with the next event'
 retry\t'Run it again, later and later'"
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l debounce -d 'Run the command only once nothing new has come for so long' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l grace -d 'How long the command may take to end when it is told to; then it is killed' -r -f
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l endpoints -d 'The cluster\'s endpoints, tried in order' -r -f
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l api -d 'The API to use' -r -f -a "auto\t'What the server has'
-v2\t'/v2/keys'
-v3\t'The JSON gateway'"
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -s o -l output -d 'How records are printed' -r -f -a "text\t'TAB-separated: index, action, key, value'
-json\t'One JSON object a line'"
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l color -d 'When to use colours' -r -f -a "auto\t'Colours on a terminal, unless NO_COLOR is set'
-always\t'Colours always'
-never\t'No colours'"
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l connect-timeout -d 'How long a connection may take: DNS, TCP and TLS, per endpoint' -r -f
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l timeout -d 'How long the whole command may take; past it, exit 124' -r -f
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l user -d 'The user to authenticate as' -r -f
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l password-file -d 'A file with the user\'s password, which only its owner may read' -r -F
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l cacert -d 'Certificates of the authorities to trust, instead of the system\'s' -r -F
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l cert -d 'The client\'s certificate, and those that lead to its authority' -r -F
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l key -d 'The key of the client\'s certificate; without it, it is in the certificate\'s file' -r -F
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l proxy -d 'An HTTP proxy' -r -f
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l max-event -d 'The largest event or reply that is taken' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -s q -l quiet -d 'No notices and no spinner on standard error; errors stay'
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -s v -l verbose -d 'Show each request as a curl command, and each connection, on standard error'
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l insecure-skip-tls-verify -d 'Don\'t check the server\'s certificate'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -s r -l recursive -d 'Watch all below them too'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l prefix -d 'Watch all that begins with KEY (v3)'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l stream -d 'Every event, until stopped'
@@ -197,10 +200,25 @@ complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l diff -d 'S
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l expand -d 'Print every key that a removed directory takes with it'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l status -d 'Add records of the watch\'s own state: live, stale, reconnecting'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l changed -d 'Print only where the value is another than the one before'
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -s q -l quiet -d 'No notices and no spinner on standard error; errors stay'
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -s v -l verbose -d 'Show each request as a curl command, and each connection, on standard error'
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l insecure-skip-tls-verify -d 'Don\'t check the server\'s certificate'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l endpoints -d 'The cluster\'s endpoints, tried in order' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l api -d 'The API to use' -r -f -a "auto\t'What the server has'
+v2\t'/v2/keys'
+v3\t'The JSON gateway'"
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -s o -l output -d 'How records are printed' -r -f -a "text\t'TAB-separated: index, action, key, value'
+json\t'One JSON object a line'"
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l color -d 'When to use colours' -r -f -a "auto\t'Colours on a terminal, unless NO_COLOR is set'
+always\t'Colours always'
+never\t'No colours'"
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l connect-timeout -d 'How long a connection may take: DNS, TCP and TLS, per endpoint' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l timeout -d 'How long the whole command may take; past it, exit 124' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l user -d 'The user to authenticate as' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l password-file -d 'A file with the user\'s password, which only its owner may read' -r -F
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l cacert -d 'Certificates of the authorities to trust, instead of the system\'s' -r -F
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l cert -d 'The client\'s certificate, and those that lead to its authority' -r -F
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l key -d 'The key of the client\'s certificate; without it, it is in the certificate\'s file' -r -F
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l proxy -d 'An HTTP proxy' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l max-event -d 'The largest event or reply that is taken' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l from-index -d 'The first index, or \'oldest\' for the oldest event that the server has' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l after-index -d 'The same as --from-index M+1' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l to-index -d 'The last index; without it, the server\'s at the start' -r -f
@@ -223,24 +241,9 @@ expire\t''
 compareAndSwap\t''
 compareAndDelete\t''"
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l match -d 'Print only keys that match; may be repeated' -r -f
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l endpoints -d 'The cluster\'s endpoints, tried in order' -r -f
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l api -d 'The API to use' -r -f -a "auto\t'What the server has'
-v2\t'/v2/keys'
-v3\t'The JSON gateway'"
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -s o -l output -d 'How records are printed' -r -f -a "text\t'TAB-separated: index, action, key, value'
-json\t'One JSON object a line'"
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l color -d 'When to use colours' -r -f -a "auto\t'Colours on a terminal, unless NO_COLOR is set'
-always\t'Colours always'
-never\t'No colours'"
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l connect-timeout -d 'How long a connection may take: DNS, TCP and TLS, per endpoint' -r -f
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l timeout -d 'How long the whole command may take; past it, exit 124' -r -f
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l user -d 'The user to authenticate as' -r -f
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l password-file -d 'A file with the user\'s password, which only its owner may read' -r -F
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l cacert -d 'Certificates of the authorities to trust, instead of the system\'s' -r -F
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l cert -d 'The client\'s certificate, and those that lead to its authority' -r -F
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l key -d 'The key of the client\'s certificate; without it, it is in the certificate\'s file' -r -F
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l proxy -d 'An HTTP proxy' -r -f
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l max-event -d 'The largest event or reply that is taken' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -s q -l quiet -d 'No notices and no spinner on standard error; errors stay'
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -s v -l verbose -d 'Show each request as a curl command, and each connection, on standard error'
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l insecure-skip-tls-verify -d 'Don\'t check the server\'s certificate'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -s r -l recursive -d 'Replay all below them too'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l prefix -d 'Replay all that begins with KEY (v3)'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l follow -d 'Go on as a stream, with no gap between'
@@ -251,11 +254,7 @@ complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l diff -d '
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l expand -d 'Print every key that a removed directory takes with it'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l status -d 'Add records of the watch\'s own state: live, stale, reconnecting'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l changed -d 'Print only where the value is another than the one before'
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -s q -l quiet -d 'No notices and no spinner on standard error; errors stay'
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -s v -l verbose -d 'Show each request as a curl command, and each connection, on standard error'
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l insecure-skip-tls-verify -d 'Don\'t check the server\'s certificate'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand check" -l ignore -d 'Leave out keys that match; may be repeated' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand check" -l endpoints -d 'The cluster\'s endpoints, tried in order' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand check" -l api -d 'The API to use' -r -f -a "auto\t'What the server has'
 v2\t'/v2/keys'
@@ -274,14 +273,14 @@ complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand check" -l cert -d 'T
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand check" -l key -d 'The key of the client\'s certificate; without it, it is in the certificate\'s file' -r -F
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand check" -l proxy -d 'An HTTP proxy' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand check" -l max-event -d 'The largest event or reply that is taken' -r -f
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand check" -l subset -d 'More keys may be in etcd than in the file'
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand check" -l wait -d 'Wait until nothing differs; past --timeout, exit 124'
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand check" -l watch -d 'Go on, and print whatever comes to differ, and \'=\' what does so no longer'
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand check" -l ignore -d 'Leave out keys that match; may be repeated' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand check" -s q -l quiet -d 'No notices and no spinner on standard error; errors stay'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand check" -s v -l verbose -d 'Show each request as a curl command, and each connection, on standard error'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand check" -l insecure-skip-tls-verify -d 'Don\'t check the server\'s certificate'
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand check" -l subset -d 'More keys may be in etcd than in the file'
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand check" -l wait -d 'Wait until nothing differs; past --timeout, exit 124'
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand check" -l watch -d 'Go on, and print whatever comes to differ, and \'=\' what does so no longer'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand check" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand doctor" -l for -d 'For how long writes are counted' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand doctor" -l endpoints -d 'The cluster\'s endpoints, tried in order' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand doctor" -l api -d 'The API to use' -r -f -a "auto\t'What the server has'
 v2\t'/v2/keys'
@@ -300,6 +299,7 @@ complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand doctor" -l cert -d '
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand doctor" -l key -d 'The key of the client\'s certificate; without it, it is in the certificate\'s file' -r -F
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand doctor" -l proxy -d 'An HTTP proxy' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand doctor" -l max-event -d 'The largest event or reply that is taken' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand doctor" -l for -d 'For how long writes are counted' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand doctor" -s q -l quiet -d 'No notices and no spinner on standard error; errors stay'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand doctor" -s v -l verbose -d 'Show each request as a curl command, and each connection, on standard error'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand doctor" -l insecure-skip-tls-verify -d 'Don\'t check the server\'s certificate'

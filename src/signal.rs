@@ -9,22 +9,23 @@ use signal_hook::iterator::Signals;
 
 use crate::exit::Exit;
 
-/// Whether the process was started with the signal ignored, as `nohup` does: then it stays so.
-fn is_ignored(signal: i32) -> bool {
+/// The signals that the process was started with ignored, as by `nohup`, a bit each: they stay so.
+fn ignored() -> u64 {
     let Ok(status) = std::fs::read_to_string("/proc/self/status") else {
-        return false;
+        return 0;
     };
-    status
+    let mask = status
         .lines()
         .find_map(|line| line.strip_prefix("SigIgn:"))
-        .and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
-        .is_some_and(|mask| mask & (1 << (signal - 1)) != 0)
+        .and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    mask.unwrap_or_default()
 }
 
 /// What ends a run.
 fn heeded() -> impl Iterator<Item = i32> {
+    let ignored = ignored();
     let ending = [SIGINT, SIGTERM, SIGHUP].into_iter();
-    ending.filter(|signal| !is_ignored(*signal))
+    ending.filter(move |signal| ignored & (1 << (signal - 1)) == 0)
 }
 
 /// Passes the first signal on to `first`, so that what was received is still written; a second

@@ -58,6 +58,7 @@ const DOORS: [(&str, &[&str]); 13] = [
         "ureq::",
         &[
             "src/http/mod.rs",
+            "src/http/buffers.rs",
             "src/http/lent.rs",
             "src/http/socket.rs",
             "src/http/tls.rs",

@@ -13,6 +13,7 @@
     reason = "a flag on the command line is a bool"
 )]
 
+mod deferred;
 mod values;
 mod watching;
 
@@ -25,6 +26,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 
 use crate::filter::Pattern;
 
+pub use deferred::Deferred;
 pub use values::{From, duration};
 pub use watching::{ExecMode, OnExecFailure, OnGap, Reading, Replay, Watch, Watching};
 
@@ -180,23 +182,23 @@ pub enum Command {
     /// Print a key's value, or what is in a directory
     ///
     /// Of a directory, its children are printed, one a line; directories end in '/'.
-    Get(Get),
+    Get(Deferred<Get>),
     /// Write a value, or make a directory
     ///
     /// A write is tried on another endpoint only while nothing of it has been sent. One that
     /// was sent and not answered ends with exit 7: read the key before writing again.
-    Set(Set),
+    Set(Deferred<Set>),
     /// Remove a key or a directory
     ///
     /// A removal is tried on another endpoint only while nothing of it has been sent. One that
     /// was sent and not answered ends with exit 7.
-    Rm(Rm),
+    Rm(Deferred<Rm>),
     /// Wait for an event, or stream every event
     ///
     /// Without --stream: one event, then exit 0. With it: every event once and in order, until
     /// stopped, through dropped connections and restarted servers; where the server can no
     /// longer tell what happened, a gap is declared.
-    Watch(Watch),
+    Watch(Deferred<Watch>),
     /// Print the events of history, up to now
     ///
     /// From index N to the server's index at the start, then exit 0. etcd keeps the last 1,000
@@ -204,19 +206,19 @@ pub enum Command {
     #[command(
         override_usage = "etcdwatch replay [OPTIONS] <--from-index <N|oldest>|--after-index <M>> <KEY>"
     )]
-    Replay(Replay),
+    Replay(Deferred<Replay>),
     /// Compare a subtree with a file, and print what differs
     ///
     /// A line a key: '+' is only in etcd, '-' only in the file, and '~' differs, with both
     /// values. Exit 0 where nothing does, 1 where something does.
-    Check(Check),
+    Check(Deferred<Check>),
     /// Tell whether a watch can be trusted, and what is wrong
     ///
     /// Asks each endpoint what it is and how it is, watches for a moment, and prints a table and
     /// what is wrong, with what to do. Exit 0 where all is well, 1 where it is not.
-    Doctor(Doctor),
+    Doctor(Deferred<Doctor>),
     /// Print a completion script for a shell
-    Completions(Completions),
+    Completions(Deferred<Completions>),
 }
 
 /// What is typed after `get`.

@@ -6,6 +6,7 @@
 //! ureq reads `HTTP_PROXY` even for 127.0.0.1, follows redirects and turns statuses into
 //! errors unless told otherwise; here it is told otherwise.
 
+mod buffers;
 mod curl;
 mod lent;
 mod socket;
@@ -454,6 +455,9 @@ impl Connection {
         }
         let writes = request.writes;
         let unusable = |error: ureq::http::Error| Failure::Unsendable(error.to_string());
+        let body = request.body.as_ref().filter(|_| request.pause.is_none());
+        let has_body = body.is_some_and(|body| !body.bytes().is_empty());
+        self.socket.body_follows.store(has_body, Ordering::Relaxed);
         let reply = if let (Some(body), Some(pause)) = (&request.body, request.pause) {
             let lines = SendBody::from_owned_reader(Spaced::new(body.bytes(), pause));
             let request = builder.body(lines).map_err(unusable)?;

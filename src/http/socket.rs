@@ -11,10 +11,10 @@ use ureq::config::Config;
 use ureq::http::Uri;
 use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::{
-    Buffers, ConnectionDetails, Connector, Either, LazyBuffers, NextTimeout, ShutdownHandle,
-    Transport,
+    Buffers, ConnectionDetails, Connector, Either, NextTimeout, ShutdownHandle, Transport,
 };
 
+use super::buffers::Room;
 use super::lent::{Desk, Lent};
 
 /// Keep-alive probes find a peer that went away without a word.
@@ -56,6 +56,8 @@ pub(super) struct Socket {
     pub sent: AtomicBool,
     /// That request is one for a token, and not yet the one that needs it.
     pub is_for_token: AtomicBool,
+    /// What is sent next is the head of a request, and its body comes at once.
+    pub body_follows: AtomicBool,
     /// It was broken off from here.
     pub shut_down: AtomicBool,
     /// The server has asked for a certificate of the client.
@@ -80,6 +82,12 @@ impl Socket {
             },
             None => timeout,
         }
+    }
+
+    /// Whether what is to be sent goes with what comes next: by one packet, and to a server that is
+    /// woken once.
+    pub fn can_wait(&self) -> bool {
+        self.ready.load(Ordering::Relaxed) && self.body_follows.swap(false, Ordering::Relaxed)
     }
 
     /// Whether nothing is there to be read; none where the end is.
@@ -167,10 +175,7 @@ impl<In: Transport> Connector<In> for Tcp {
         (details.register_shutdown)(weak)?;
         Ok(Some(Either::B(Wire {
             stream,
-            buffers: LazyBuffers::new(
-                details.config.input_buffer_size(),
-                details.config.output_buffer_size(),
-            ),
+            buffers: Room::default(),
             read_limit: None,
             write_limit: None,
             socket: Arc::clone(&self.socket),
@@ -235,7 +240,7 @@ fn open(
 #[derive(Debug)]
 pub(super) struct Wire {
     stream: Arc<TcpStream>,
-    buffers: LazyBuffers,
+    buffers: Room,
     /// The limits that the socket has, so that only a change costs a system call.
     read_limit: Option<Duration>,
     write_limit: Option<Duration>,
@@ -250,6 +255,10 @@ impl Transport for Wire {
     }
 
     fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), ureq::Error> {
+        if self.socket.can_wait() {
+            self.buffers.keep(amount);
+            return Ok(());
+        }
         let timeout = timeout.for_write();
         let limit = time_left(timeout)?;
         if limit != self.write_limit {
@@ -259,9 +268,8 @@ impl Transport for Wire {
         if amount > 0 && self.socket.ready.load(Ordering::Relaxed) {
             self.socket.sent.store(true, Ordering::Relaxed);
         }
-        let output = self.buffers.output().get(..amount).unwrap_or_default();
         (&*self.stream)
-            .write_all(output)
+            .write_all(self.buffers.take(amount))
             .map_err(|error| timed_out(error, timeout))
     }
 

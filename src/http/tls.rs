@@ -9,10 +9,10 @@ use std::time::{Duration, SystemTime};
 use rustls::pki_types::{ServerName, UnixTime};
 use rustls::{AlertDescription, CertificateError, ClientConnection, ProtocolVersion, StreamOwned};
 use ureq::unversioned::transport::{
-    Buffers, ConnectionDetails, Connector, Either, LazyBuffers, NextTimeout, Transport,
-    TransportAdapter,
+    Buffers, ConnectionDetails, Connector, Either, NextTimeout, Transport, TransportAdapter,
 };
 
+use super::buffers::Room;
 use super::socket::Socket;
 use super::trust::{Trust, UnknownIssuer, note_asking};
 use crate::watch::{Distrust, Failure};
@@ -61,10 +61,7 @@ impl<In: Transport> Connector<In> for Tls {
             .store(refuses_late, Ordering::Relaxed);
         Ok(Some(Either::B(Encrypted {
             stream,
-            buffers: LazyBuffers::new(
-                details.config.input_buffer_size(),
-                details.config.output_buffer_size(),
-            ),
+            buffers: Room::default(),
             socket: Arc::clone(&self.socket),
         })))
     }
@@ -77,7 +74,7 @@ fn into_io(error: rustls::Error) -> ureq::Error {
 /// A connection by TLS.
 pub(super) struct Encrypted {
     stream: StreamOwned<ClientConnection, TransportAdapter>,
-    buffers: LazyBuffers,
+    buffers: Room,
     socket: Arc<Socket>,
 }
 
@@ -110,9 +107,12 @@ impl Transport for Encrypted {
     }
 
     fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), ureq::Error> {
+        if self.socket.can_wait() {
+            self.buffers.keep(amount);
+            return Ok(());
+        }
         self.stream.get_mut().set_timeout(timeout);
-        let output = self.buffers.output().get(..amount).unwrap_or_default();
-        let written = self.stream.write_all(output);
+        let written = self.stream.write_all(self.buffers.take(amount));
         let written = written.and_then(|()| self.stream.flush());
         written
             .map_err(|error| last_words(&mut self.stream, timeout).unwrap_or_else(|| error.into()))

@@ -17,7 +17,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use socket2::SockRef;
+use socket2::{Domain, SockRef, Socket, Type};
 
 use super::{ports, wait};
 
@@ -263,6 +263,15 @@ impl Link {
     }
 }
 
+/// The port, on which nobody listens, and which nobody else is given meanwhile.
+fn reserve(port: u16) -> Socket {
+    let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+    socket.set_reuse_address(true).expect("an address");
+    let address = SocketAddr::from(([127, 0, 0, 1], port));
+    socket.bind(&address.into()).expect("the port again");
+    socket
+}
+
 impl Shared {
     fn controls(&self) -> MutexGuard<'_, Controls> {
         self.controls.lock().unwrap()
@@ -283,7 +292,7 @@ impl Shared {
     }
 
     fn accept(self: &Arc<Self>, listener: TcpListener, port: u16) {
-        let mut listener = Some(listener);
+        let (mut listener, mut reserved) = (Some(listener), None);
         let mut pumps: Vec<JoinHandle<()>> = Vec::new();
         loop {
             let (ended, refusing) = {
@@ -293,10 +302,12 @@ impl Shared {
             if ended {
                 break;
             }
-            if refusing {
-                listener = None;
-            } else if listener.is_none() {
-                listener = TcpListener::bind(("127.0.0.1", port)).ok();
+            if refusing && listener.is_some() {
+                drop(listener.take());
+                reserved = Some(reserve(port));
+            } else if !refusing && let Some(socket) = reserved.take() {
+                socket.listen(128).expect("a port to listen on");
+                listener = Some(socket.into());
             }
             self.controls().listening = listener.is_some();
             match &listener {

@@ -1,0 +1,155 @@
+//! The room of a connection for what is sent and what comes, which costs nothing until it is used.
+//!
+//! ureq's own writes zeros to all of it first: at start-up that takes longer than the request does to
+//! be put together.
+
+use ureq::unversioned::transport::Buffers;
+
+/// Of each: as much as ureq has; what is sent of a request at a time, and the head of a reply, must
+/// find room in it.
+const SIZE: usize = 128 * 1024;
+
+/// As the trait describes it: `filled` and `consumed` are places in `input`.
+#[derive(Debug, Default)]
+pub(super) struct Room {
+    input: Vec<u8>,
+    filled: usize,
+    consumed: usize,
+    output: Vec<u8>,
+    /// So much of the output waits for more.
+    kept: usize,
+    /// Something was made of the input since it was last looked at.
+    progress: bool,
+}
+
+/// Memory that is zero from the start is not touched for it.
+fn make(room: &mut Vec<u8>) {
+    if room.is_empty() {
+        *room = vec![0; SIZE];
+    }
+}
+
+impl Room {
+    /// The next `amount` bytes of output are sent with those that come after them.
+    pub fn keep(&mut self, amount: usize) {
+        self.kept = (self.kept + amount).min(self.output.len());
+    }
+
+    /// What is to be sent: what was kept, and `amount` bytes after it.
+    pub fn take(&mut self, amount: usize) -> &[u8] {
+        let end = std::mem::take(&mut self.kept) + amount;
+        self.output.get(..end).unwrap_or_default()
+    }
+}
+
+impl Buffers for Room {
+    fn output(&mut self) -> &mut [u8] {
+        make(&mut self.output);
+        self.output.get_mut(self.kept..).unwrap_or_default()
+    }
+
+    fn input(&self) -> &[u8] {
+        self.input
+            .get(self.consumed..self.filled)
+            .unwrap_or_default()
+    }
+
+    fn input_append_buf(&mut self) -> &mut [u8] {
+        make(&mut self.input);
+        if self.consumed == self.filled {
+            (self.consumed, self.filled) = (0, 0);
+        } else if self.consumed > 0 && self.filled > SIZE / 2 {
+            self.input.copy_within(self.consumed..self.filled, 0);
+            (self.consumed, self.filled) = (0, self.filled - self.consumed);
+        }
+        self.input.get_mut(self.filled..).unwrap_or_default()
+    }
+
+    fn input_appended(&mut self, amount: usize) {
+        self.filled = (self.filled + amount).min(self.input.len());
+    }
+
+    fn input_consume(&mut self, amount: usize) {
+        self.progress = amount > 0;
+        self.consumed = (self.consumed + amount).min(self.filled);
+    }
+
+    fn tmp_and_output(&mut self) -> (&mut [u8], &mut [u8]) {
+        make(&mut self.output);
+        self.input_append_buf();
+        let free = self.input.get_mut(self.filled..).unwrap_or_default();
+        let output = self.output.get_mut(self.kept..).unwrap_or_default();
+        (free, output)
+    }
+
+    fn can_use_input(&self) -> bool {
+        !self.input().is_empty() && self.progress
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn receive(room: &mut Room, bytes: &[u8]) {
+        room.input_append_buf()[..bytes.len()].copy_from_slice(bytes);
+        room.input_appended(bytes.len());
+    }
+
+    #[test]
+    fn what_was_not_consumed_stays_in_order() {
+        let mut room = Room::default();
+        receive(&mut room, b"a head, ");
+        room.input_consume(2);
+        receive(&mut room, b"and a body");
+        assert_eq!(room.input(), b"head, and a body");
+    }
+
+    #[test]
+    fn there_is_room_for_more_once_something_was_consumed() {
+        let mut room = Room::default();
+        let all: Vec<u8> = (0..=250).cycle().take(10 * SIZE + 7).collect();
+        let (mut given, mut taken) = (0, Vec::new());
+        while taken.len() < all.len() {
+            let free = room.input_append_buf();
+            let next = &all[given..all.len().min(given + free.len())];
+            assert!(!next.is_empty() || given == all.len());
+            free[..next.len()].copy_from_slice(next);
+            room.input_appended(next.len());
+            given += next.len();
+            let some = room.input().len().div_ceil(3);
+            taken.extend_from_slice(&room.input()[..some]);
+            room.input_consume(some);
+        }
+        assert!(taken == all);
+    }
+
+    #[test]
+    fn input_that_nothing_could_be_made_of_waits_for_more() {
+        let mut room = Room::default();
+        receive(&mut room, b"HTTP/1.1 20");
+        room.input_consume(0);
+        assert!(!room.can_use_input());
+        room.input_consume(3);
+        assert!(room.can_use_input());
+    }
+
+    #[test]
+    fn what_is_kept_is_sent_with_what_comes_after_it() {
+        let mut room = Room::default();
+        room.output()[..4].copy_from_slice(b"head");
+        room.keep(4);
+        room.output()[..4].copy_from_slice(b"body");
+        assert_eq!(room.take(4), b"headbody");
+        room.output()[..4].copy_from_slice(b"next");
+        assert_eq!(room.take(4), b"next");
+    }
+
+    #[test]
+    fn a_full_room_has_none_left() {
+        let mut room = Room::default();
+        receive(&mut room, &vec![b'x'; SIZE]);
+        assert!(room.input_append_buf().is_empty());
+        assert_eq!(room.input().len(), SIZE);
+    }
+}
