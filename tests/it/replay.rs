@@ -225,7 +225,7 @@ fn a_replay_uses_few_connections_however_much_it_reads() {
     let output = replay(&proxy.url(), &["-r", "/app", "--from-index", "1"]);
     oracle::assert_every_event_once(&truth, &records(&output));
     assert!(
-        proxy.connections() <= 12,
+        proxy.connections() <= 16,
         "{} connections",
         proxy.connections()
     );

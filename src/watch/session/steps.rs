@@ -12,7 +12,7 @@ use crate::watch::{
 };
 
 /// How many questions are under way at most.
-pub(super) const QUESTIONS: usize = 8;
+pub(super) const QUESTIONS: usize = 15;
 /// So many are asked about the same at most, while none of them is answered.
 const WITNESSES: usize = 3;
 /// The probe is opened anew at most this often: while the stream delivers a burst, the probe
@@ -316,7 +316,9 @@ impl Session {
             open.half_closed || since.is_some_and(|at| at + second <= now)
         };
         let under_way = self.questions().filter(|open| !brings_nothing(open));
-        let free = self.width.saturating_sub(under_way.count());
+        let under_way = under_way.count();
+        let free = QUESTIONS.saturating_sub(under_way);
+        let spread = self.width.saturating_sub(under_way);
         let mut asked: BTreeSet<Index> = self.unanswered().filter_map(|open| open.after).collect();
         for hole in &holes {
             let at = || {
@@ -330,7 +332,7 @@ impl Session {
                 asked.remove(&hole.after);
             }
         }
-        for after in questions::choose(&holes, &asked, free) {
+        for after in questions::choose(&holes, &asked, free, spread) {
             self.request(Purpose::Question, Some(after));
         }
         let next = self.questions().filter_map(Open::waits_since);

@@ -237,7 +237,7 @@ fn what_is_held_of_one_store_is_not_told_as_of_the_next() {
     let mut b2 = vec![s1, s1, d0];
     b2.extend(set(8));
     let mut b3 = vec![Write::Other];
-    b3.extend(set(15));
+    b3.extend(set(6));
     for act in [
         Act::Burst(vec![s1, s1, d0, s1]),
         Act::Burst(b2),
