@@ -15,6 +15,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, poll};
+#[cfg(target_os = "linux")]
+use rustix::io::{ReadWriteFlags, pwritev2};
 
 use crate::cli;
 use crate::error::Error;
@@ -313,6 +315,20 @@ impl Writer {
     }
 }
 
+/// Writes as much as is taken without waiting, as a pipe does with room in it, and says how much. That
+/// saves an event the way by another thread. What can't be written is told when it is written there.
+#[cfg(target_os = "linux")]
+fn write_at_once(records: &[u8]) -> usize {
+    let all = [io::IoSlice::new(records)];
+    // Of the offset: no place, but where the output is.
+    pwritev2(io::stdout(), &all, u64::MAX, ReadWriteFlags::NOWAIT).unwrap_or(0)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn write_at_once(_: &[u8]) -> usize {
+    0
+}
+
 fn write_out(records: &[u8]) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
     stdout.write_all(records)?;
@@ -342,6 +358,12 @@ impl Screen {
     pub fn print(&self, records: &mut Vec<u8>) -> Result<(), Stop> {
         self.progress.suspend(|| {
             if let Some(writer) = &self.writer {
+                let written = write_at_once(records);
+                if written == records.len() {
+                    records.clear();
+                    return Ok(());
+                }
+                records.drain(..written);
                 return self.write_beside(writer, records);
             }
             let written = write_out(records);

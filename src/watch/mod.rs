@@ -1,10 +1,11 @@
 //! The watch engine.
 //!
 //! [`session`] decides and is pure; [`ledger`] knows what is proven; [`endpoints`] knows which
-//! server to ask; [`questions`] what to ask; [`mirror`] keeps the last known state; [`driver`]
-//! carries the decisions out. What goes in and out of a session is here.
+//! server to ask; [`questions`] what to ask; [`mirror`] keeps the last known state; [`budget`] how much
+//! may wait to be printed; [`driver`] carries the decisions out. What goes in and out of a session is here.
 
 pub mod backoff;
+pub mod budget;
 pub mod driver;
 pub mod endpoints;
 pub mod ledger;
@@ -15,14 +16,13 @@ pub mod session;
 mod simulation;
 pub mod spares;
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::model::{Batch, Change, Fingerprint, Gap, Index, Scope, StateNode};
 use crate::protocol::{Api, Head, Malformed, Refusal};
 
 pub use crate::protocol::v3::Over;
+pub use budget::{Budget, Permit};
 pub use ledger::Held;
 pub use session::Session;
 pub use spares::Spares;
@@ -105,66 +105,6 @@ pub struct Plan {
     pub seed: u64,
     /// How many bytes of events may wait for the reader of the output.
     pub budget: Budget,
-}
-
-/// So many bytes lie between reading and printing where both go as fast as they can.
-pub const READ_AHEAD: usize = 1 << 20;
-
-/// Bytes that were received and not printed yet, and how many there may be.
-#[derive(Clone, Debug)]
-pub struct Budget {
-    used: Arc<AtomicUsize>,
-    limit: usize,
-}
-
-impl Budget {
-    /// One of `limit` bytes.
-    #[must_use]
-    pub fn new(limit: usize) -> Self {
-        Self {
-            used: Arc::default(),
-            limit,
-        }
-    }
-
-    /// Counts `bytes` until the permit is dropped.
-    #[must_use]
-    pub fn take(&self, bytes: usize) -> Permit {
-        self.used.fetch_add(bytes, Ordering::Relaxed);
-        Permit {
-            used: Arc::clone(&self.used),
-            bytes,
-        }
-    }
-
-    /// Whether as much waits as may.
-    #[must_use]
-    pub fn is_spent(&self) -> bool {
-        self.used() >= self.limit
-    }
-
-    /// Whether so much waits that those who take it are behind: [`READ_AHEAD`], or half of what may.
-    #[must_use]
-    pub fn is_ahead(&self) -> bool {
-        self.used() >= READ_AHEAD.min(self.limit / 2)
-    }
-
-    fn used(&self) -> usize {
-        self.used.load(Ordering::Relaxed)
-    }
-}
-
-/// Counts against a [`Budget`] while it lives.
-#[derive(Debug)]
-pub struct Permit {
-    used: Arc<AtomicUsize>,
-    bytes: usize,
-}
-
-impl Drop for Permit {
-    fn drop(&mut self) {
-        self.used.fetch_sub(self.bytes, Ordering::Relaxed);
-    }
 }
 
 /// A batch, counted against the budget while any of its events is held or unprinted.

@@ -10,7 +10,7 @@ use crate::model::{Batch, EventSpans};
 /// Smaller ones are not worth it, and larger ones would be kept for nothing.
 const WORTH: std::ops::Range<usize> = 32 << 10..512 << 10;
 /// As many as are on their way at a time.
-const MOST: usize = 4;
+const MOST: usize = 16;
 
 /// What those who read take buffers from, and where [`super::Parcel`]s leave theirs.
 #[derive(Clone, Debug, Default)]

@@ -29,7 +29,6 @@ const EVENTS: usize = 16;
 /// A burst is read no faster than it is printed, as long as that is a matter of moments: more memory
 /// would make nothing faster. One who does not read on keeps each read waiting for no longer than this.
 const EASE: Duration = Duration::from_millis(2);
-const EASE_POLL: Duration = Duration::from_micros(100);
 
 /// How soon it is looked again whether the reader of the output has caught up.
 const PRESSURE_POLL: Duration = Duration::from_millis(5);
@@ -293,10 +292,7 @@ impl Reader {
                 permit,
             };
             self.arrivals.send(Arrival::Lines(lines)).ok()?;
-            let begun = Instant::now();
-            while self.budget.is_ahead() && begun.elapsed() < EASE {
-                thread::sleep(EASE_POLL);
-            }
+            self.budget.ease(EASE);
             Some(Ok(()))
         })
     }
