@@ -59,7 +59,9 @@ const DOORS: [(&str, &[&str]); 13] = [
         &[
             "src/http/mod.rs",
             "src/http/buffers.rs",
+            "src/http/failure.rs",
             "src/http/lent.rs",
+            "src/http/reply.rs",
             "src/http/socket.rs",
             "src/http/tls.rs",
             "src/settings/endpoint.rs",

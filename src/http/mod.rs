@@ -8,7 +8,9 @@
 
 mod buffers;
 mod curl;
+mod failure;
 mod lent;
+mod reply;
 mod socket;
 mod spaced;
 mod tls;
@@ -17,7 +19,6 @@ mod trust;
 
 use std::borrow::Cow;
 use std::fmt;
-use std::io::Read;
 use std::net::Shutdown;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -27,20 +28,17 @@ use std::time::{Duration, Instant};
 
 use ureq::SendBody;
 use ureq::config::Config;
-use ureq::http::{HeaderMap, HeaderValue};
+use ureq::http::HeaderValue;
 use ureq::unversioned::transport::{ConnectProxyConnector, Connector};
 
-use self::lent::{Chunked, Desk};
+use self::reply::{is_chunked, read_head};
 use self::socket::{Addresses, Ready, Socket, Tcp};
 use self::spaced::Spaced;
 use self::tls::Tls;
 use self::tokens::Tokens;
 use self::trust::Trust;
-use crate::decode::BadFrame;
 use crate::error::{Error, describe_failure};
-use crate::model::Index;
-use crate::protocol::v2::fault;
-use crate::protocol::{Api, Head, Refusal, Request};
+use crate::protocol::{Api, Request};
 use crate::protocol::{member, v2, v3};
 use crate::settings::{Credentials, Endpoint, Secret, Settings, without_password};
 use crate::watch::Failure;
@@ -60,6 +58,8 @@ const NEEDS_LEADER: (&str, &str) = ("Grpc-Metadata-hasleader", "true");
 /// These have the gateway under [`v3::BETA_ROOT`].
 const BETA_VERSION: &str = "3.3.";
 
+pub use self::failure::read_failure;
+pub use self::reply::Reply;
 pub use self::tokens::Pass;
 
 /// For what needs a majority.
@@ -515,102 +515,6 @@ impl Connection {
             .build()
     }
 
-    fn failure(&self, endpoint: &Endpoint, writes: bool, error: &ureq::Error) -> Failure {
-        let trust = self.http.trust.as_ref().filter(|_| endpoint.is_encrypted());
-        let socket = &self.socket;
-        if let (Some(trust), ureq::Error::Io(error)) = (trust, error)
-            && socket.may_refuse.load(Ordering::Relaxed)
-        {
-            let told = tls::of_tls(error).and_then(|error| tls::explain(error, trust));
-            if let Some(failure) = told {
-                return failure;
-            }
-            // A connection that breaks has another reason now and then: of a write that was sent,
-            // it is not known.
-            let may_be_done = writes && socket.sent.load(Ordering::Relaxed);
-            let lacks = trust.certificate().is_none() && socket.was_asked.load(Ordering::Relaxed);
-            if lacks && !may_be_done {
-                return Failure::CertificateRefused(tls::ASKS.to_owned());
-            }
-        }
-        if !self.socket.sent.load(Ordering::Relaxed) {
-            let why = match error {
-                ureq::Error::Io(error) if trust.is_some() && is_broken(error) => {
-                    "it ended the connection: does it speak TLS?".to_owned()
-                }
-                error => render_error(error),
-            };
-            return Failure::Unreachable(match &self.http.proxy {
-                Some(proxy) => format!("by the proxy {proxy}: {why}"),
-                None => why,
-            });
-        }
-        match error {
-            ureq::Error::Timeout(_) => Failure::Silent(render_error(error)),
-            ureq::Error::Io(_) => Failure::Cut(render_error(error)),
-            _ => Failure::NotEtcd(render_error(error)),
-        }
-    }
-
-    /// What a reply that is not 2xx means.
-    fn refusal(&self, endpoint: &Endpoint, request: &Request, reply: Reply) -> Failure {
-        let Reply {
-            mut head,
-            location,
-            body,
-            ..
-        } = reply;
-        let status = head.status;
-        if (300..400).contains(&status) {
-            let to = match location.as_deref() {
-                None | Some("") => "and does not say where to".to_owned(),
-                Some(location) => format!("to {location}, which is not followed"),
-            };
-            return Failure::NotEtcd(format!("it redirects ({status}) {to}"));
-        }
-        let mut text = Vec::new();
-        if let Err(error) = body
-            .into_reader()
-            .take(self.http.max_error)
-            .read_to_end(&mut text)
-        {
-            return Failure::Cut(error.to_string());
-        }
-        if let Some(fault) = fault::parse(&text) {
-            head.index = head.index.filter(|_| fault::tells_index(fault.code));
-            return Failure::Refused(Box::new(Refusal { fault, head }));
-        }
-        if let Some(fault) = v3::fault::parse(&text) {
-            return Failure::Refused(Box::new(Refusal { fault, head }));
-        }
-        if let Some(fault) = fault::parse_message(&text).filter(|_| head.cluster.is_some()) {
-            head.index = None;
-            return Failure::Refused(Box::new(Refusal { fault, head }));
-        }
-        if status == 404
-            && let Some(version) = self.version(endpoint)
-        {
-            let api = if request.target.starts_with(v3::ROOT) {
-                Api::V3
-            } else {
-                Api::V2
-            };
-            return Failure::ApiOff { api, version };
-        }
-        let text = String::from_utf8_lossy(&text);
-        let first = text.lines().next().unwrap_or_default();
-        let first: String = first.chars().take(80).collect();
-        let what = match first.as_str() {
-            "" => format!("HTTP {status}"),
-            first => format!("HTTP {status}: {first}"),
-        };
-        if status >= 500 {
-            Failure::BadGateway(what)
-        } else {
-            Failure::NotEtcd(what)
-        }
-    }
-
     /// The server's version, where it says so as etcd does.
     fn version(&self, endpoint: &Endpoint) -> Option<String> {
         let limits = Limits {
@@ -654,128 +558,4 @@ impl Connection {
         };
         curl::render(request, &shown)
     }
-}
-
-/// A reply, its body still to be read.
-#[derive(Debug)]
-pub struct Reply {
-    /// What its head tells.
-    pub head: Head,
-    /// By what v3 knew the user.
-    pub pass: Option<Pass>,
-    location: Option<String>,
-    /// Where its connection can be had back: its body comes in chunks.
-    desk: Option<Arc<Desk>>,
-    /// How long it may take until the next bytes of the body are there.
-    idle: Option<Duration>,
-    body: ureq::Body,
-}
-
-impl Reply {
-    /// The body as it comes, chunks undone. A cut or a time-out is an error of its reader.
-    #[must_use]
-    pub fn into_reader(self) -> impl Read {
-        self.body.into_reader()
-    }
-
-    /// The body of a reply that may go on for long, and after which the connection is of no use. Its
-    /// errors are those of [`Reply::into_reader`].
-    #[must_use]
-    pub fn into_stream(self) -> Box<dyn Read> {
-        match self.desk {
-            Some(desk) => match desk.take_back(self.body) {
-                Some(transport) => Box::new(Chunked::new(transport, self.idle)),
-                None => Box::new(std::io::empty()),
-            },
-            None => Box::new(self.body.into_reader()),
-        }
-    }
-
-    /// The whole body.
-    ///
-    /// # Errors
-    /// Where it breaks off, or is longer than `limit` bytes.
-    pub fn read_whole(self, limit: usize) -> Result<Vec<u8>, Failure> {
-        let mut body = Vec::new();
-        let mut reader = self.body.into_reader().take(limit as u64 + 1);
-        reader
-            .read_to_end(&mut body)
-            .map_err(|error| read_failure(&error))?;
-        if body.len() > limit {
-            return Err(Failure::TooLong(limit));
-        }
-        Ok(body)
-    }
-}
-
-/// What an error in the middle of a body means.
-#[must_use]
-pub fn read_failure(error: &std::io::Error) -> Failure {
-    let inner = error.get_ref();
-    if let Some(bad) = inner.and_then(|source| source.downcast_ref::<BadFrame>()) {
-        return Failure::BadGateway(bad.to_string());
-    }
-    // ureq passes a time-out on as the source of an `io::Error` of the kind Other.
-    match inner.and_then(|source| source.downcast_ref::<ureq::Error>()) {
-        Some(error @ ureq::Error::Timeout(_)) => Failure::Silent(render_error(error)),
-        // What was done of what was asked for is not known.
-        Some(error @ ureq::Error::Protocol(_)) => Failure::BadGateway(render_error(error)),
-        _ => Failure::Cut(render_io(error)),
-    }
-}
-
-fn read_head(status: u16, headers: &HeaderMap) -> Head {
-    Head {
-        status,
-        index: header(headers, "x-etcd-index")
-            .and_then(|index| index.parse().ok())
-            .filter(|index| *index > 0)
-            .map(Index),
-        cluster: header(headers, "x-etcd-cluster-id").map(str::to_owned),
-        raft: header(headers, "x-raft-index").and_then(|text| text.parse().ok()),
-    }
-}
-
-fn is_chunked(headers: &HeaderMap) -> bool {
-    header(headers, "transfer-encoding")
-        .is_some_and(|coding| coding.eq_ignore_ascii_case("chunked"))
-}
-
-fn header<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
-    headers.get(name)?.to_str().ok()
-}
-
-/// An error in words that name the cause and not the library.
-fn render_error(error: &ureq::Error) -> String {
-    match error {
-        ureq::Error::Timeout(ureq::Timeout::Resolve) => "its name was not resolved in time".into(),
-        ureq::Error::Timeout(ureq::Timeout::Connect) => "no connection in time".into(),
-        ureq::Error::Timeout(_) => "no answer in time".into(),
-        ureq::Error::HostNotFound => "its name is not known".into(),
-        ureq::Error::Io(error) => render_io(error),
-        other => other.to_string(),
-    }
-}
-
-fn render_io(error: &std::io::Error) -> String {
-    if let Some(error) = tls::of_tls(error) {
-        return tls::render(error);
-    }
-    if is_end(error) {
-        return "the connection ended".to_owned();
-    }
-    // "Connection refused (os error 111)": the number says nothing more.
-    let text = error.to_string();
-    let text = text.split(" (os error").next().unwrap_or_default();
-    text.to_lowercase()
-}
-
-fn is_end(error: &std::io::Error) -> bool {
-    error.kind() == std::io::ErrorKind::UnexpectedEof
-}
-
-/// Whether a connection that was there has broken.
-fn is_broken(error: &std::io::Error) -> bool {
-    use std::io::ErrorKind::{BrokenPipe, ConnectionReset};
-    is_end(error) || matches!(error.kind(), BrokenPipe | ConnectionReset)
 }
