@@ -15,6 +15,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::Errno;
 #[cfg(target_os = "linux")]
 use rustix::io::{ReadWriteFlags, pwritev2};
 
@@ -331,8 +332,21 @@ fn write_at_once(_: &[u8]) -> usize {
 
 fn write_out(records: &[u8]) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
-    stdout.write_all(records)?;
-    stdout.flush()
+    stdout.flush()?;
+    let mut left = records;
+    while !left.is_empty() {
+        match rustix::io::write(&stdout, left) {
+            Ok(written) => left = left.get(written..).unwrap_or_default(),
+            Err(Errno::INTR) => {}
+            // Whoever shares the pipe has asked not to be kept waiting; here it is waited.
+            Err(Errno::AGAIN) => {
+                let mut polled = [PollFd::new(&stdout, PollFlags::OUT)];
+                let _ = poll(&mut polled, None);
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
 }
 
 /// Standard output for records, standard error for everything else.

@@ -13,7 +13,12 @@ use crate::watch::Failure;
 
 impl Connection {
     /// What an error that came instead of a reply means.
-    pub(super) fn failure(&self, endpoint: &Endpoint, writes: bool, error: &ureq::Error) -> Failure {
+    pub(super) fn failure(
+        &self,
+        endpoint: &Endpoint,
+        writes: bool,
+        error: &ureq::Error,
+    ) -> Failure {
         let trust = self.http.trust.as_ref().filter(|_| endpoint.is_encrypted());
         let socket = &self.socket;
         if let (Some(trust), ureq::Error::Io(error)) = (trust, error)

@@ -295,7 +295,7 @@ impl Transport for Wire {
 
     fn is_open(&mut self) -> bool {
         // Nothing was asked, so that anything to be read, the end too, is the server's doing.
-        is_quiet(&self.stream) == Some(true)
+        self.buffers.input().is_empty() && is_quiet(&self.stream) == Some(true)
     }
 }
 

@@ -4,6 +4,7 @@
 //! the server, and each event is a handful of offsets into them. What had to be decoded
 //! (JSON escapes, base64) is appended to the same buffer.
 
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::ops::Range;
 
 use super::Index;
@@ -212,6 +213,12 @@ pub struct Event<'b> {
     spans: &'b EventSpans,
 }
 
+/// Whether two values may be the same, where one of them may not be known.
+#[must_use]
+pub fn may_be_same(one: Option<u64>, other: Option<u64>) -> bool {
+    one.zip(other).is_none_or(|(one, other)| one == other)
+}
+
 impl<'b> Event<'b> {
     /// What happened.
     #[must_use]
@@ -247,6 +254,25 @@ impl<'b> Event<'b> {
             bytes: self.bytes,
             spans: &self.spans.node,
         }
+    }
+
+    /// Whether nothing speaks against that both are the same event.
+    #[must_use]
+    pub fn may_be(&self, other: &Self) -> bool {
+        let place = |node: Node<'b>| (node.key(), node.modified(), node.created());
+        place(self.node()) == place(other.node())
+            && may_be_same(self.value_hash(), other.value_hash())
+    }
+
+    /// A number that stands for the value that was written; none where none was. Good within one run.
+    #[must_use]
+    pub fn value_hash(&self) -> Option<u64> {
+        // What a removal or a directory does not have, a member that was sent a snapshot makes up
+        // (fact 16).
+        let value = self.node().value().filter(|_| !self.action().removes())?;
+        let mut hasher = DefaultHasher::new();
+        value.hash(&mut hasher);
+        Some(hasher.finish())
     }
 
     /// The node before it.

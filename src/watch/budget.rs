@@ -57,6 +57,13 @@ impl Budget {
         self.shared.used() >= self.limit
     }
 
+    /// How many of `most` answers of `size` bytes each find room in half of what may wait: one in any
+    /// case.
+    #[must_use]
+    pub fn room_for(&self, size: usize, most: usize) -> usize {
+        (self.limit / 2 / size.max(1)).clamp(1, most)
+    }
+
     /// Waits, for so long at most, until those who take what waits have caught up by a quarter.
     pub fn ease(&self, limit: Duration) {
         let shared = &*self.shared;
@@ -131,6 +138,14 @@ mod tests {
         drop(first);
         told.recv_timeout(EVER).unwrap();
         drop(second);
+    }
+
+    #[test]
+    fn as_much_is_asked_as_there_is_room_for() {
+        let budget = Budget::new(1000);
+        assert_eq!(budget.room_for(0, 15), 15);
+        assert_eq!(budget.room_for(100, 15), 5);
+        assert_eq!(budget.room_for(5000, 15), 1);
     }
 
     #[test]

@@ -215,6 +215,24 @@ impl Ledger {
         }
     }
 
+    /// Where something else is held at the index of an event, one of the two is of another store:
+    /// what is known beyond the cursor is forgotten.
+    pub fn heed_contradiction(&mut self, event: &Event) {
+        if self.contradicts(event) {
+            self.forget_beyond();
+        }
+    }
+
+    fn contradicts(&self, event: &Event) -> bool {
+        let before = self.passing.range(..=event.index()).next_back();
+        let Some((_, Passed::Event(_, held))) = before else {
+            return false;
+        };
+        let mut held = held.events();
+        let at_index = held.find(|held| held.index() == event.index());
+        at_index.is_some_and(|held| !held.may_be(event))
+    }
+
     /// Takes a run of events, with one at each index after the cursor up to `upto`: as
     /// [`Ledger::hold`] of each of them. False where something is known beyond the cursor, and
     /// nothing is taken.
@@ -320,6 +338,30 @@ mod tests {
             )),
             places: 0..1,
         }
+    }
+
+    /// A set of that value at index 15.
+    fn set(value: &str) -> Held {
+        let line = format!(
+            "{{\"action\":\"set\",\"node\":{{\"key\":\"/a\",\"value\":\"{value}\",\
+             \"modifiedIndex\":15,\"createdIndex\":15}}}}\n"
+        );
+        let batch = crate::protocol::v2::parse_events(line.into_bytes()).unwrap();
+        let now = std::time::Instant::now();
+        Held {
+            parcel: Arc::new(Parcel::new(batch, now, &Budget::new(1))),
+            places: 0..1,
+        }
+    }
+
+    #[test]
+    fn another_event_at_a_held_index_makes_what_is_held_that_of_another_store() {
+        let mut ledger = Ledger::new(Index(10));
+        ledger.hold(Index(15), set("old"));
+        ledger.heed_contradiction(&set("old").events().next().unwrap());
+        assert_eq!(holes(&ledger, 20), [(10, 14), (15, 20)]);
+        ledger.heed_contradiction(&set("new").events().next().unwrap());
+        assert_eq!(holes(&ledger, 20), [(10, 20)]);
     }
 
     fn holes(ledger: &Ledger, upto: u64) -> Vec<(u64, u64)> {

@@ -5,15 +5,21 @@ use std::collections::BTreeSet;
 use super::ledger::Hole;
 use crate::model::Index;
 
-/// A hole is worth another question where each gets at least this many indexes.
-const WORTH_SPLITTING: u64 = 2;
+/// How many are asked into holes, where nobody knows whether there is anything.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Spread {
+    /// So many questions in all at most.
+    pub most: usize,
+    /// A hole is worth another question where each gets at least this many indexes.
+    pub worth: u64,
+}
 
 /// Chooses up to `free` positions to ask from, given the holes and the positions that are
 /// asked from already. First each hole at its start, in order, since that is what the cursor
 /// waits for, and what lies behind it answers; then the widest stretch in its middle, where nobody
-/// knows whether there is anything, and no more than `spread` in all.
+/// knows whether there is anything, as far as `spread` goes.
 #[must_use]
-pub fn choose(holes: &[Hole], asked: &BTreeSet<Index>, free: usize, spread: usize) -> Vec<Index> {
+pub fn choose(holes: &[Hole], asked: &BTreeSet<Index>, free: usize, spread: Spread) -> Vec<Index> {
     let mut chosen = Vec::new();
     let mut stretches = Vec::new();
     for hole in holes {
@@ -37,11 +43,11 @@ pub fn choose(holes: &[Hole], asked: &BTreeSet<Index>, free: usize, spread: usiz
             upto: hole.upto,
         });
     }
-    while chosen.len() < free.min(spread) {
+    while chosen.len() < free.min(spread.most) {
         let Some(widest) = stretches.iter_mut().max_by_key(|hole| hole.width()) else {
             break;
         };
-        if widest.width() < 2 * WORTH_SPLITTING {
+        if widest.width() < 2 * spread.worth {
             break;
         }
         let middle = Index(widest.after.0 + widest.width() / 2);
@@ -89,6 +95,10 @@ mod tests {
         positions.into_iter().map(Index).collect()
     }
 
+    fn spread(most: usize) -> Spread {
+        Spread { most, worth: 2 }
+    }
+
     fn positions(chosen: Vec<Index>) -> Vec<u64> {
         chosen.into_iter().map(|index| index.0).collect()
     }
@@ -96,33 +106,42 @@ mod tests {
     #[test]
     fn what_the_cursor_waits_for_is_asked_first() {
         let holes = [hole(10, 11), hole(20, 500)];
-        assert_eq!(positions(choose(&holes, &asked([]), 1, 1)), [10]);
-        assert_eq!(positions(choose(&holes, &asked([]), 2, 2)), [10, 20]);
+        assert_eq!(positions(choose(&holes, &asked([]), 1, spread(1))), [10]);
+        assert_eq!(
+            positions(choose(&holes, &asked([]), 2, spread(2))),
+            [10, 20]
+        );
     }
 
     #[test]
     fn only_what_nobody_may_answer_is_asked_with_caution() {
         let holes = [hole(10, 500), hole(600, 601), hole(700, 701)];
-        let chosen = choose(&holes, &asked([]), 8, 1);
+        let chosen = choose(&holes, &asked([]), 8, spread(1));
         assert_eq!(positions(chosen), [10, 600, 700]);
-        let chosen = choose(&holes, &asked([]), 8, 4);
+        let chosen = choose(&holes, &asked([]), 8, spread(4));
         assert_eq!(positions(chosen), [10, 600, 700, 255]);
     }
 
     #[test]
     fn nothing_is_asked_twice() {
         let holes = [hole(10, 12), hole(20, 22)];
-        assert_eq!(positions(choose(&holes, &asked([10, 20]), 4, 4)), [0u64; 0]);
+        assert_eq!(
+            positions(choose(&holes, &asked([10, 20]), 4, spread(4))),
+            [0u64; 0]
+        );
     }
 
     #[test]
     fn a_wide_hole_is_asked_in_parts() {
         let holes = [hole(0, 1000)];
         assert_eq!(
-            positions(choose(&holes, &asked([]), 4, 4)),
+            positions(choose(&holes, &asked([]), 4, spread(4))),
             [0, 500, 750, 250]
         );
-        assert_eq!(positions(choose(&holes, &asked([0, 500]), 1, 1)), [750]);
+        assert_eq!(
+            positions(choose(&holes, &asked([0, 500]), 1, spread(1))),
+            [750]
+        );
     }
 
     #[test]
@@ -140,7 +159,7 @@ mod tests {
 
     #[test]
     fn a_narrow_hole_is_not() {
-        let chosen = choose(&[hole(0, 3)], &asked([0]), 4, 4);
+        let chosen = choose(&[hole(0, 3)], &asked([0]), 4, spread(4));
         assert_eq!(positions(chosen), [0u64; 0]);
     }
 }

@@ -1,6 +1,7 @@
 //! What comes out where nobody looks: records for scripts, notices, curl commands, and readers
 //! that go away.
 
+use std::io::Read as _;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -599,6 +600,32 @@ fn a_reader_that_goes_away_ends_reads_and_replays_with_0_too() {
 }
 
 // --- where nothing can be written
+
+#[test]
+fn a_pipe_that_is_said_not_to_wait_is_waited_for() {
+    let ground = shared::any();
+    let key = ground.key("large");
+    let from = ground.put(&key, &"v".repeat(200_000)).to_string();
+    for arguments in [&["get", &key][..], &["replay", &key, "--from-index", &from]] {
+        let (mut reader, writer) = std::io::pipe().unwrap();
+        rustix::io::ioctl_fionbio(&writer, true).unwrap();
+        let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_etcdwatch"))
+            .args(ground.arguments(arguments))
+            .stdout(writer)
+            .spawn()
+            .unwrap();
+        wait::until(wait::LONG, "the pipe to be full", || {
+            rustix::io::ioctl_fionread(&reader).unwrap() >= 65_536
+        });
+        let mut text = String::new();
+        reader.read_to_string(&mut text).unwrap();
+        let code = child.wait().unwrap().code();
+        assert_eq!(
+            (code, text.matches('v').count() >= 200_000),
+            (Some(0), true)
+        );
+    }
+}
 
 #[test]
 fn a_full_disk_is_exit_74_with_a_message() {

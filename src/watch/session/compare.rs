@@ -8,7 +8,7 @@
 
 use super::doubt::contradicts_itself;
 use super::{Open, Purpose, Session};
-use crate::model::{Cause, Event, Fingerprint, Index, Key, Scope, StateNode};
+use crate::model::{Cause, Event, Fingerprint, Index, Key, Scope, StateNode, may_be_same};
 use crate::protocol::v3;
 use crate::watch::{Failure, Parcel, Ticket};
 
@@ -21,6 +21,8 @@ pub(super) struct Last {
     pub event: Fingerprint,
     /// Whether its key was there afterwards; none where that is not known.
     pub stays: Option<bool>,
+    /// The value that it wrote ([`Event::value_hash`]); none where it is not known.
+    pub value: Option<u64>,
 }
 
 /// A comparison under way.
@@ -48,6 +50,7 @@ impl Last {
         Self {
             event: Fingerprint::of(event),
             stays: Some(!event.action().removes()),
+            value: event.value_hash(),
         }
     }
 
@@ -57,7 +60,11 @@ impl Last {
             Some(before) => before.event.and_then(event),
             None => Fingerprint::of(event),
         };
-        Self { event, stays: None }
+        Self {
+            event,
+            stays: None,
+            value: None,
+        }
     }
 
     /// That of a state.
@@ -71,8 +78,14 @@ impl Last {
         let is_there = event.created == event.index || event.of_state;
         Self {
             stays: is_there.then_some(true),
+            value: None,
             event,
         }
+    }
+
+    /// Whether it is what was found at its index.
+    fn is(&self, found: &Event) -> bool {
+        may_be_same(self.value, found.value_hash()) && self.event == Fingerprint::of(found)
     }
 
     /// Where its comparison begins. v3 has every key as it was at any revision.
@@ -125,6 +138,14 @@ impl Session {
     pub(super) fn doubt_store(&mut self) {
         self.unverified = self.last.is_some();
         let is_v3 = self.is_v3();
+        if let Some(ledger) = self
+            .ledger
+            .as_mut()
+            .filter(|_| !is_v3 && self.last.is_none())
+        {
+            // Nothing was told that could be compared: what is held may be of the store before.
+            ledger.forget_beyond();
+        }
         if let Some(comparison) = &mut self.comparison {
             comparison.stage = comparison.last.first_stage(is_v3);
         }
@@ -187,7 +208,7 @@ impl Session {
                 let (index, wanted) = (head, event.index());
                 self.note_failure(&open, Failure::Behind { index, wanted });
             }
-            Purpose::Verify => self.on_found(&open, Some(&Fingerprint::of(&event))),
+            Purpose::Verify => self.on_found(&open, Some(&event)),
             _ if is_live => self.on_next(&open, None),
             _ => self.on_next(&open, Some(&event)),
         }
@@ -259,13 +280,13 @@ impl Session {
     }
 
     /// Compares the last event told with what history has at its index.
-    fn on_found(&mut self, open: &Open, found: Option<&Fingerprint>) {
+    fn on_found(&mut self, open: &Open, found: Option<&Event>) {
         let Some(comparison) = &mut self.comparison else {
             return;
         };
         let asked = &comparison.last.event;
-        let is_elsewhere = found.is_none_or(|found| found.index != asked.index);
-        if found == Some(asked) {
+        let is_elsewhere = found.is_none_or(|found| found.index() != asked.index);
+        if found.is_some_and(|found| comparison.last.is(found)) {
             self.unverified = false;
             self.comparison = None;
         } else if is_elsewhere && self.endpoints.may_hide(open.endpoint, asked.index) {
@@ -298,7 +319,7 @@ impl Session {
         let Some(comparison) = &mut self.comparison else {
             return;
         };
-        let Last { event, stays } = &comparison.last;
+        let Last { event, stays, .. } = &comparison.last;
         let (cursor, at_key) = (open.cursor, nodes.iter().find(|node| node.key == event.key));
         let is_as_left = match at_key {
             _ if index < cursor => Some(false),

@@ -282,6 +282,9 @@ impl Session {
             return;
         }
         let from_stream = purpose == Purpose::Stream;
+        if !from_stream {
+            self.largest = self.largest.max(parcel.batch().weight());
+        }
         let (mut is_live, parcel) = (from_stream, Arc::new(parcel));
         let (mut run, mut upto) = (0, Index::ZERO);
         if from_stream && self.mirror.is_none() {
@@ -312,6 +315,7 @@ impl Session {
                 ledger.prove(index.previous(), index);
                 continue;
             }
+            ledger.heed_contradiction(&event);
             let asked = ledger.cursor();
             if !from_stream && ledger.go_back(index) {
                 self.wanted = self.wanted.max(asked);
@@ -326,11 +330,7 @@ impl Session {
             }
         }
         if from_stream {
-            // It delivers; what it owes may be on the way.
-            let StreamRecord { reached, owes } = self.stream;
-            self.stream.owes = owes
-                .filter(|(index, _)| *index > reached)
-                .map(|(index, _)| (index, self.now));
+            self.stream.delivered(self.now);
         }
         // What can't be told yet proves nothing: it may come again and again.
         if !from_stream || ledger.can_advance() {

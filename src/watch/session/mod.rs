@@ -130,6 +130,14 @@ struct StreamRecord {
     owes: Option<(Index, Instant)>,
 }
 
+impl StreamRecord {
+    /// It delivers: what it owes may be on the way.
+    fn delivered(&mut self, now: Instant) {
+        let owed = self.owes.filter(|(index, _)| *index > self.reached);
+        self.owes = owed.map(|(index, _)| (index, now));
+    }
+}
+
 /// How soon a wait that ended without an event is opened anew.
 #[derive(Clone, Debug)]
 struct Pace {
@@ -193,6 +201,8 @@ pub struct Session {
     following: bool,
     /// How many questions may be asked at once: more with each that history answers.
     width: usize,
+    /// How much the largest answer to a question took, in bytes.
+    largest: usize,
 
     /// The state is being read, for this.
     reading: Option<Reading>,
@@ -277,6 +287,7 @@ impl Session {
             target: None,
             following: matches!(plan.until, Until::Forever),
             width: 1,
+            largest: 0,
             reading: reads_first.then_some(Reading::Start),
             staged: None,
             states: Budget::new(1),

@@ -7,12 +7,21 @@ use super::compare::Last;
 use super::{Open, Purpose, SECOND, Session, UNHEARD};
 use crate::model::{Gap, Index};
 use crate::watch::ledger::{Hole, Ledger, Passed};
+use crate::watch::questions::Spread;
 use crate::watch::{
     Ask, Failure, OnGap, Outcome, Start, StateOfWatch, Status, Step, Ticket, Update, questions,
 };
 
 /// How many questions are under way at most.
 pub(super) const QUESTIONS: usize = 15;
+/// What a replay asks into holes: all that it reads is history.
+const ALL: Spread = Spread {
+    most: QUESTIONS,
+    worth: 2,
+};
+/// Likewise a watch, for which most of what happens is others' doing: a question that finds nothing
+/// brings the event behind the hole once more, however large.
+const SOME: Spread = Spread { most: 8, worth: 8 };
 /// So many are asked about the same at most, while none of them is answered.
 const WITNESSES: usize = 3;
 /// The probe is opened anew at most this often: while the stream delivers a burst, the probe
@@ -317,8 +326,11 @@ impl Session {
         };
         let under_way = self.questions().filter(|open| !brings_nothing(open));
         let under_way = under_way.count();
-        let free = QUESTIONS.saturating_sub(under_way);
-        let spread = self.width.saturating_sub(under_way);
+        let free = self.plan.budget.room_for(self.largest, QUESTIONS);
+        let free = free.saturating_sub(under_way);
+        let spread = if self.following { SOME } else { ALL };
+        let most = self.width.min(spread.most).saturating_sub(under_way);
+        let spread = Spread { most, ..spread };
         let mut asked: BTreeSet<Index> = self.unanswered().filter_map(|open| open.after).collect();
         for hole in &holes {
             let at = || {
