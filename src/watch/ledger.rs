@@ -215,8 +215,8 @@ impl Ledger {
         }
     }
 
-    /// Where something else is held at the index of an event, one of the two is of another store:
-    /// what is known beyond the cursor is forgotten.
+    /// Where something else is held at the index of an answer, one of the two is of another store: what
+    /// is known beyond the cursor is forgotten.
     pub fn heed_contradiction(&mut self, event: &Event) {
         if self.contradicts(event) {
             self.forget_beyond();

@@ -295,6 +295,7 @@ impl Session {
         for (place, event) in parcel.batch().iter().enumerate().skip(run) {
             let index = event.index();
             if !from_stream {
+                ledger.heed_contradiction(&event);
                 // Found in history; or registered at the head, so that history had nothing.
                 ledger.prove(after, index.min(head));
                 if index <= head {
@@ -315,7 +316,6 @@ impl Session {
                 ledger.prove(index.previous(), index);
                 continue;
             }
-            ledger.heed_contradiction(&event);
             let asked = ledger.cursor();
             if !from_stream && ledger.go_back(index) {
                 self.wanted = self.wanted.max(asked);

@@ -263,13 +263,14 @@ impl Link {
     }
 }
 
-/// The port, on which nobody listens, and which nobody else is given meanwhile.
-fn reserve(port: u16) -> Socket {
+/// The port, on which nobody listens, and which nobody else is given meanwhile; none where somebody
+/// has it for now.
+fn reserve(port: u16) -> Option<Socket> {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
     socket.set_reuse_address(true).expect("an address");
     let address = SocketAddr::from(([127, 0, 0, 1], port));
-    socket.bind(&address.into()).expect("the port again");
-    socket
+    socket.bind(&address.into()).ok()?;
+    Some(socket)
 }
 
 impl Shared {
@@ -302,12 +303,14 @@ impl Shared {
             if ended {
                 break;
             }
-            if refusing && listener.is_some() {
-                drop(listener.take());
-                reserved = Some(reserve(port));
-            } else if !refusing && let Some(socket) = reserved.take() {
-                socket.listen(128).expect("a port to listen on");
-                listener = Some(socket.into());
+            if refusing {
+                listener = None;
+                reserved = reserved.or_else(|| reserve(port));
+            } else if listener.is_none() {
+                listener = match reserved.take() {
+                    Some(socket) => socket.listen(128).map(|()| socket.into()).ok(),
+                    None => TcpListener::bind(("127.0.0.1", port)).ok(),
+                };
             }
             self.controls().listening = listener.is_some();
             match &listener {
