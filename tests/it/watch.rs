@@ -13,9 +13,11 @@ use crate::support::v2::{self, Truth};
 
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// Starts a watch with `--verbose` and waits until a server has registered it.
+/// Starts a watch by v2 with `--verbose` and waits until a server has registered it. Where nobody names
+/// the API, it is looked meanwhile where the key is, and that is answered, too.
 fn registered(url: &str, arguments: &[&str]) -> Running {
-    let running = Running::start(&[&["--endpoints", url, "-v", "-o", "json"], arguments].concat());
+    let options = ["--endpoints", url, "--api", "v2", "-v", "-o", "json"];
+    let running = Running::start(&[&options, arguments].concat());
     running.wait_for_stderr("< 200", LIMIT);
     running
 }
