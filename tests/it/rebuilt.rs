@@ -1,6 +1,8 @@
 //! A store that takes the place of the one that was watched, with the same cluster id and so
 //! many writes that neither the index nor history tells: the key of the last event does.
 
+use std::time::Duration;
+
 use serde_json::Value;
 
 use crate::support::etcd::{Etcd, Version};
@@ -204,5 +206,63 @@ fn what_came_next_at_the_key_of_the_last_event_is_told_without_a_gap() {
         scene.truth.push(v2::put(&url, "/app/end", "here"));
         let records = follow::wait_for_value(&scene.running, "/app/end", "here");
         oracle::assert_every_event_once(&scene.truth, &records);
+    }
+}
+
+#[test]
+fn a_store_that_made_the_key_of_the_last_event_at_its_index_is_known_by_the_value() {
+    for version in Version::ALL {
+        let etcd = Etcd::start(version);
+        let proxy = Proxy::to(&etcd.url());
+        let running = follow::live(&proxy.url(), &["-r", "/app"]);
+        let old = v2::put(&etcd.url(), KEY, "old");
+        follow::wait_for_value(&running, KEY, "old");
+        proxy.refuse(true);
+        proxy.cut_all(Cut::Reset);
+        etcd.wipe_and_restart();
+        let new = v2::put(&etcd.url(), KEY, "new");
+        assert_eq!(new.index, old.index, "the stores differ in the value alone");
+        v2::elsewhere(&etcd.url(), 10);
+        proxy.refuse(false);
+        let records =
+            follow::wait_for(&running, "the state", |record| record["action"] == "synced");
+        assert_eq!(records[1]["cause"], "indexRewound", "{records:?}");
+        let state = follow::apply(follow::State::new(), "/app", &records);
+        assert_eq!(state, follow::server(&etcd.url(), "/app"));
+    }
+}
+
+/// Nothing was told that could be compared: what was received, and waits for what lies before it, is
+/// of the store that is gone.
+#[test]
+fn what_is_held_of_a_store_that_is_gone_is_not_told() {
+    for version in Version::ALL {
+        let etcd = Etcd::start(version);
+        let proxy = Proxy::to(&etcd.url());
+        let running = follow::live(&proxy.url(), &["-r", "/app"]);
+        // From now on an answer takes long enough to be cut off.
+        proxy.delay(Duration::from_secs(2));
+        v2::elsewhere(&etcd.url(), 4);
+        let (received, before) = (proxy.bytes_down(), v2::index(&etcd.url()));
+        let question = format!("waitIndex={}", before - 3);
+        let asked = || {
+            let requests = proxy.requests();
+            let questions = requests.iter().filter(|line| line.contains(&question));
+            questions.count()
+        };
+        let asked_before = asked();
+        v2::put(&etcd.url(), KEY, "old");
+        wait::until(wait::LONG, "a question after the event", || {
+            proxy.bytes_down() > received && asked() > asked_before
+        });
+        proxy.refuse(true);
+        proxy.cut_all(Cut::Reset);
+        proxy.resume();
+        etcd.wipe_and_restart();
+        v2::elsewhere(&etcd.url(), 20);
+        let new = v2::put(&etcd.url(), KEY, "new");
+        proxy.refuse(false);
+        let records = follow::wait_for_value(&running, KEY, "new");
+        oracle::assert_every_event_once(&[new], &records);
     }
 }
