@@ -127,6 +127,9 @@ impl Transport for Encrypted {
     }
 
     fn is_open(&mut self) -> bool {
+        if !self.buffers.input().is_empty() {
+            return false;
+        }
         // What a server sends unasked is a ticket, with which the next handshake is shorter, or
         // its farewell.
         loop {

@@ -122,7 +122,7 @@ mod tests {
     const EVER: Duration = Duration::from_secs(600);
 
     #[test]
-    fn who_is_ahead_goes_on_once_half_was_taken() {
+    fn who_is_ahead_goes_on_once_enough_was_taken() {
         let budget = Budget::new(4 * READ_AHEAD);
         let (first, second) = (budget.take(READ_AHEAD / 2), budget.take(READ_AHEAD / 2));
         let (tell, told) = mpsc::channel();

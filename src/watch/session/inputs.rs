@@ -283,7 +283,7 @@ impl Session {
         }
         let from_stream = purpose == Purpose::Stream;
         if !from_stream {
-            self.largest = self.largest.max(parcel.batch().weight());
+            self.answer_size = parcel.batch().weight().max(self.answer_size / 2);
         }
         let (mut is_live, parcel) = (from_stream, Arc::new(parcel));
         let (mut run, mut upto) = (0, Index::ZERO);
@@ -301,7 +301,7 @@ impl Session {
                 if index <= head {
                     self.slowest = self.slowest.max(self.now.duration_since(head_at));
                     self.wanted = self.wanted.max(head);
-                    self.width = (self.width + 1).min(super::steps::QUESTIONS);
+                    self.width = (self.width + 1).min(super::asking::QUESTIONS);
                 } else {
                     is_live = true;
                 }

@@ -25,6 +25,7 @@
 //! - where a member's history may lie, another member is asked; where there is none, all of its
 //!   history is *walked* (`doubt`).
 
+mod asking;
 mod compare;
 mod doubt;
 mod frozen;
@@ -201,8 +202,8 @@ pub struct Session {
     following: bool,
     /// How many questions may be asked at once: more with each that history answers.
     width: usize,
-    /// How much the largest answer to a question took, in bytes.
-    largest: usize,
+    /// How large answers to questions are, in bytes: the largest of late.
+    answer_size: usize,
 
     /// The state is being read, for this.
     reading: Option<Reading>,
@@ -287,7 +288,7 @@ impl Session {
             target: None,
             following: matches!(plan.until, Until::Forever),
             width: 1,
-            largest: 0,
+            answer_size: 0,
             reading: reads_first.then_some(Reading::Start),
             staged: None,
             states: Budget::new(1),
