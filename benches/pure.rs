@@ -17,8 +17,7 @@ use etcdwatch::protocol::v3::{Assembler, Told};
 
 const EVENTS: usize = 10_000;
 
-/// Lines as etcd streams them.
-/// What `benches/compare.sh` has sent, too: addresses of services, 255 bytes each.
+/// Lines as etcd streams them: those that `benches/compare.sh` has sent, too, some 260 bytes each.
 fn body() -> Vec<u8> {
     let node = |index: u64, value: u64| {
         format!(

@@ -83,9 +83,9 @@ fn a_status_names_the_state_the_endpoint_and_the_position() {
 fn without_being_asked_for_it_is_no_record() {
     let etcd = Etcd::start(Version::V3_4);
     let url = etcd.url();
-    let arguments = ["--endpoints", &url, "-o", "json", "-v", "watch", "--stream"];
-    let running =
-        Running::start(&[&arguments[..], &["-r", "/app", "--stale-after", "1s"]].concat());
+    let arguments = ["--endpoints", &url, "--api", "v2", "-o", "json", "-v"];
+    let watch = ["watch", "--stream", "-r", "/app", "--stale-after", "1s"];
+    let running = Running::start(&[&arguments[..], &watch].concat());
     running.wait_for_stderr("< 200", LIMIT);
     v2::put(&url, "/app/k", "v");
     running.wait_for_lines(1, LIMIT);
@@ -223,7 +223,8 @@ fn an_idle_watch_that_is_well_is_never_stale() {
 /// Writes that the reader of the output lets wait.
 fn unread(url: &str, more: &[&str]) -> Running {
     let arguments = [
-        &["--endpoints", url, "-o", "json", "-v", "watch", "--stream"],
+        &["--endpoints", url, "--api", "v2", "-o", "json", "-v"][..],
+        &["watch", "--stream"],
         more,
     ]
     .concat();
