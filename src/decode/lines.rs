@@ -4,7 +4,7 @@ use super::TooLong;
 
 /// How much room is made for one read: the least, which is enough for most events, and the most, where
 /// reads fill it.
-const READ: (usize, usize) = (4 * 1024, 64 * 1024);
+const READ: (usize, usize) = (4 * 1024, 128 * 1024);
 
 /// Cuts a body into blocks of whole lines.
 ///
