@@ -386,6 +386,22 @@ impl Screen {
         })
     }
 
+    /// Likewise, records that stay where they are.
+    ///
+    /// # Errors
+    /// As those of [`Screen::print`].
+    pub fn pass_on(&self, records: &[u8]) -> Result<(), Stop> {
+        self.progress.suspend(|| {
+            let Some(writer) = &self.writer else {
+                return write_out(records).map_err(Stop::from_output);
+            };
+            match records.get(write_at_once(records)..) {
+                None | Some([]) => Ok(()),
+                Some(left) => self.write_beside(writer, &mut left.to_vec()),
+            }
+        })
+    }
+
     fn write_beside(&self, writer: &Writer, records: &mut Vec<u8>) -> Result<(), Stop> {
         if writer.batches.send(std::mem::take(records)).is_err() {
             return Err(Stop::Quiet(Exit::Done));

@@ -32,6 +32,8 @@ use runner::{Runner, Work};
 const KEPT_BUFFER: usize = 1 << 20;
 /// So much is written at once, though more has come meanwhile.
 const WRITTEN_AT_ONCE: usize = 128 << 10;
+/// So many lines of events as they came are written from where they are; fewer are gathered.
+const NOT_GATHERED: usize = 32 << 10;
 
 /// What is watched, and what of it is shown.
 #[derive(Clone, Debug)]
@@ -257,7 +259,7 @@ impl Viewer for Shown<'_> {
             return Ok(Flow::GoesOn);
         }
         match update {
-            Update::Events(events) => self.take_events(&events, inbox),
+            Update::Events(events) => self.take_events(&events, inbox)?,
             Update::Gap(gap) => {
                 self.reached.lose();
                 let name = self.name();
@@ -401,13 +403,13 @@ impl Shown<'_> {
         self.shows_all() && (self.show.snapshot || !is_first)
     }
 
-    fn take_events(&mut self, events: &[Held], inbox: &mut Inbox<Arrival>) {
+    fn take_events(&mut self, events: &[Held], inbox: &mut Inbox<Arrival>) -> Result<(), Stop> {
         let mut shown = 0;
         // What is done after each event, or asked of it, takes one index after the other.
         let is_plain = self.runner.is_none() && self.wait.is_none() && !self.is_v3();
         for held in events {
             let goes_on = if is_plain {
-                self.take_run(held, &mut shown)
+                self.take_run(held, &mut shown, inbox)?
             } else {
                 held.by_index().all(|held| self.take_one(&held, &mut shown))
             };
@@ -420,11 +422,17 @@ impl Shown<'_> {
             inbox.screen.progress.count(shown);
             inbox.heard();
         }
+        Ok(())
     }
 
     /// Shows events of v2, each of which is all that happened at its index, and counts them; whether
     /// more are wanted.
-    fn take_run(&mut self, held: &Held, shown: &mut u64) -> bool {
+    fn take_run(
+        &mut self,
+        held: &Held,
+        shown: &mut u64,
+        inbox: &Inbox<Arrival>,
+    ) -> Result<bool, Stop> {
         let left = self.left.map_or(u64::MAX, |left| left - *shown);
         let count = held
             .places
@@ -434,12 +442,12 @@ impl Shown<'_> {
         let places = held.places.start..held.places.start + count;
         let is_as_sent = self.form.is_as_sent() && self.part.is_none() && self.filter.passes_all();
         if is_as_sent && let Some(lines) = batch.lines(places.clone()) {
-            self.out.extend_from_slice(lines);
+            self.pass_on(lines, inbox)?;
             *shown += count as u64;
             if let Some(last) = batch.event(places.end - 1) {
                 self.reached.pass(&last, false);
             }
-            return self.left != Some(*shown);
+            return Ok(self.left != Some(*shown));
         }
         let mut last = None;
         for event in held.events() {
@@ -457,7 +465,7 @@ impl Shown<'_> {
         if let Some(last) = last {
             self.reached.pass(&last, false);
         }
-        self.left != Some(*shown)
+        Ok(self.left != Some(*shown))
     }
 
     /// Shows what happened at one index, or has a command run for each event of it, and counts them;
@@ -581,6 +589,19 @@ impl Shown<'_> {
         if self.runner.is_none() {
             self.reached.settle(None);
         }
+        Ok(())
+    }
+
+    /// Writes lines as they are, or with what comes next.
+    fn pass_on(&mut self, lines: &[u8], inbox: &Inbox<Arrival>) -> Result<(), Stop> {
+        if lines.len() < NOT_GATHERED {
+            self.out.extend_from_slice(lines);
+            return Ok(());
+        }
+        self.flush(inbox)?;
+        self.is_cut = true;
+        inbox.screen.pass_on(lines)?;
+        self.is_cut = false;
         Ok(())
     }
 
