@@ -8,6 +8,9 @@ use ureq::unversioned::transport::Buffers;
 /// Of each: as much as ureq has; what is sent of a request at a time, and the head of a reply, must
 /// find room in it.
 const SIZE: usize = 128 * 1024;
+/// So much is enough for what comes most often: an event, or that there is none. It doubles where more
+/// comes at once.
+const FIRST: usize = 8 * 1024;
 
 /// As the trait describes it: `filled` and `consumed` are places in `input`.
 #[derive(Debug, Default)]
@@ -23,9 +26,9 @@ pub(super) struct Room {
 }
 
 /// Memory that is zero from the start is not touched for it.
-fn make(room: &mut Vec<u8>) {
+fn make(room: &mut Vec<u8>, size: usize) {
     if room.is_empty() {
-        *room = vec![0; SIZE];
+        *room = vec![0; size];
     }
 }
 
@@ -44,7 +47,7 @@ impl Room {
 
 impl Buffers for Room {
     fn output(&mut self) -> &mut [u8] {
-        make(&mut self.output);
+        make(&mut self.output, SIZE);
         self.output.get_mut(self.kept..).unwrap_or_default()
     }
 
@@ -55,12 +58,16 @@ impl Buffers for Room {
     }
 
     fn input_append_buf(&mut self) -> &mut [u8] {
-        make(&mut self.input);
+        make(&mut self.input, FIRST);
+        let is_filled = self.filled == self.input.len();
         if self.consumed == self.filled {
             (self.consumed, self.filled) = (0, 0);
-        } else if self.consumed > 0 && self.filled > SIZE / 2 {
+        } else if self.consumed > 0 && self.filled > self.input.len() / 2 {
             self.input.copy_within(self.consumed..self.filled, 0);
             (self.consumed, self.filled) = (0, self.filled - self.consumed);
+        }
+        if is_filled && self.input.len() < SIZE {
+            self.input.resize(self.input.len() * 2, 0);
         }
         self.input.get_mut(self.filled..).unwrap_or_default()
     }
@@ -75,7 +82,7 @@ impl Buffers for Room {
     }
 
     fn tmp_and_output(&mut self) -> (&mut [u8], &mut [u8]) {
-        make(&mut self.output);
+        make(&mut self.output, SIZE);
         self.input_append_buf();
         let free = self.input.get_mut(self.filled..).unwrap_or_default();
         let output = self.output.get_mut(self.kept..).unwrap_or_default();
@@ -91,9 +98,15 @@ impl Buffers for Room {
 mod tests {
     use super::*;
 
-    fn receive(room: &mut Room, bytes: &[u8]) {
-        room.input_append_buf()[..bytes.len()].copy_from_slice(bytes);
-        room.input_appended(bytes.len());
+    fn receive(room: &mut Room, mut bytes: &[u8]) {
+        while !bytes.is_empty() {
+            let free = room.input_append_buf();
+            assert!(!free.is_empty(), "there is room");
+            let (some, rest) = bytes.split_at(free.len().min(bytes.len()));
+            free[..some.len()].copy_from_slice(some);
+            room.input_appended(some.len());
+            bytes = rest;
+        }
     }
 
     #[test]
@@ -143,6 +156,16 @@ mod tests {
         assert_eq!(room.take(4), b"headbody");
         room.output()[..4].copy_from_slice(b"next");
         assert_eq!(room.take(4), b"next");
+    }
+
+    #[test]
+    fn there_is_more_room_once_what_there_was_has_been_filled() {
+        let mut room = Room::default();
+        for size in [FIRST, FIRST * 2, FIRST * 4, FIRST * 8, SIZE, SIZE] {
+            assert_eq!(room.input_append_buf().len(), size);
+            receive(&mut room, &vec![b'x'; size]);
+            room.input_consume(size);
+        }
     }
 
     #[test]
