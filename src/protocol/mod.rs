@@ -5,6 +5,7 @@
 //! next (`watch`). Pure.
 
 pub mod member;
+mod tokens;
 pub mod v2;
 pub mod v3;
 

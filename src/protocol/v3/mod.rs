@@ -8,6 +8,7 @@ pub const ROOT: &str = "/v3/";
 /// Likewise, in 3.3.
 pub const BETA_ROOT: &str = "/v3beta/";
 
+mod element;
 pub mod fault;
 mod request;
 mod watch;

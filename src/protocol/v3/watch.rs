@@ -9,6 +9,7 @@ use std::borrow::Cow;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
+use super::element;
 use super::wire::{Events, number, shape};
 use super::{cluster_name, fault};
 use crate::model::{Action, Batch, Index, Scope};
@@ -129,23 +130,23 @@ struct WireError {
     message: String,
 }
 
-#[derive(Deserialize)]
-struct WireEvent<'a> {
+#[derive(Debug, PartialEq, Eq, Deserialize)]
+pub(super) struct WireEvent<'a> {
     #[serde(rename = "type", default, borrow)]
-    kind: Cow<'a, str>,
+    pub kind: Cow<'a, str>,
     #[serde(borrow)]
-    kv: WirePair<'a>,
+    pub kv: WirePair<'a>,
     #[serde(borrow)]
-    prev_kv: Option<WirePair<'a>>,
+    pub prev_kv: Option<WirePair<'a>>,
 }
 
 /// A key with its value, not decoded yet.
-#[derive(Deserialize)]
+#[derive(Debug, Default, PartialEq, Eq, Deserialize)]
 pub(super) struct WirePair<'a> {
     #[serde(borrow, default)]
-    pub key: Cow<'a, str>,
+    pub key: Cow<'a, [u8]>,
     #[serde(borrow, default)]
-    pub value: Cow<'a, str>,
+    pub value: Cow<'a, [u8]>,
     #[serde(default, rename = "create_revision", deserialize_with = "number")]
     pub created: u64,
     #[serde(rename = "mod_revision", deserialize_with = "number")]
@@ -177,7 +178,10 @@ impl Assembler {
     /// # Errors
     /// Where it is no event, or goes back in history.
     pub fn event(&mut self, text: &[u8]) -> Result<Option<Portion>, Malformed> {
-        let event: WireEvent<'_> = shape(text)?;
+        let event = match element::read(text) {
+            Some(event) => event,
+            None => shape(text)?,
+        };
         let revision = Index(event.kv.modified);
         let state = &mut self.state;
         let mut portion = None;

@@ -325,7 +325,7 @@ impl Events {
         })
     }
 
-    fn decode_span(&mut self, text: &str) -> Result<Span, Malformed> {
+    fn decode_span(&mut self, text: &[u8]) -> Result<Span, Malformed> {
         let start = self.arena.len();
         STANDARD
             .decode_vec(text, &mut self.arena)
