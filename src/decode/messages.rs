@@ -5,12 +5,17 @@
 //! by one, and what is left of it, with an empty list, at its end.
 
 use memchr::memchr2;
+use wide::i8x16;
 
 use super::TooLong;
 
 /// The list of a message is what stands in an object in the message:
 /// `{"result":{"events":[…]}}`.
 const LIST: usize = 3;
+
+/// So many bytes are looked at at once, each of which is a bit then.
+const SIXTEEN: usize = 16;
+const ALL: u32 = 0xffff;
 
 /// A part of a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -136,36 +141,62 @@ impl Messages {
         self.in_list() && matches!(bytes.first(), Some(b'{' | b'['))
     }
 
-    /// Reads up to the end of the element, or all. Nearly every byte is read here, so brackets are
-    /// counted in one go from string to string.
+    /// Reads up to the end of the element, or all. Nearly every byte is read here, so sixteen are
+    /// looked at at once, where none is escaped.
     fn element_end(&mut self, bytes: &[u8]) -> usize {
-        let mut rest = bytes;
-        while !rest.is_empty() {
-            if self.in_string {
-                let read = self.read_string(rest);
-                rest = rest.get(read..).unwrap_or_default();
-                continue;
+        let mut at = 0;
+        while at < bytes.len() {
+            let rest = bytes.get(at..).unwrap_or_default();
+            let sixteen = rest.first_chunk();
+            let read_at_once = sixteen.and_then(|some| self.read_sixteen(some));
+            let (read, is_over) = read_at_once.unwrap_or_else(|| {
+                let read = self.read(rest);
+                (read, !self.in_string && self.depth <= LIST)
+            });
+            at += read;
+            if is_over {
+                break;
             }
-            let mut unread = rest.iter();
-            for byte in unread.by_ref() {
-                match byte {
-                    b'"' => {
-                        self.in_string = true;
-                        break;
-                    }
-                    b'{' | b'[' => self.depth += 1,
-                    b'}' | b']' => {
-                        self.depth -= 1;
-                        if self.depth <= LIST {
-                            return bytes.len() - unread.len();
-                        }
-                    }
-                    _ => {}
+        }
+        at
+    }
+
+    /// Reads sixteen bytes, or up to the end of the element, if that comes first: how many, and whether
+    /// it does. None where something is escaped, and nothing is read.
+    fn read_sixteen(&mut self, bytes: &[u8; SIXTEEN]) -> Option<(usize, bool)> {
+        let bytes = i8x16::new(bytes.map(u8::cast_signed));
+        let is =
+            |bytes: i8x16, byte: u8| bytes.simd_eq(i8x16::splat(byte.cast_signed())).to_bitmask();
+        if self.is_escaped || is(bytes, b'\\') != 0 {
+            return None;
+        }
+        // Set from a quote that opens a string to the byte before the one that ends it.
+        let mut inside = is(bytes, b'"');
+        for width in [1, 2, 4, 8] {
+            inside ^= inside << width;
+        }
+        if self.in_string {
+            inside = !inside;
+        }
+        // `[` and `]` differ from `{` and `}` in one bit.
+        let folded = bytes | i8x16::splat(0x20);
+        let opening = is(folded, b'{') & !inside;
+        let mut brackets = (opening | is(folded, b'}') & !inside) & ALL;
+        while brackets != 0 {
+            let at = brackets.trailing_zeros();
+            if opening >> at & 1 == 1 {
+                self.depth += 1;
+            } else {
+                self.depth -= 1;
+                if self.depth <= LIST {
+                    self.in_string = false;
+                    return Some((at as usize + 1, true));
                 }
             }
-            rest = unread.as_slice();
+            brackets &= brackets - 1;
         }
-        bytes.len()
+        self.in_string = inside >> (SIXTEEN - 1) & 1 == 1;
+        Some((SIXTEEN, false))
     }
 
     /// Reads up to the end of the message, or to where an element begins, or the list does or
