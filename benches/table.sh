@@ -43,8 +43,20 @@ short_of() {
 print_markdown() {
   echo "# etcdwatch beside curl and etcdctl"
   echo
-  echo "Written by \`benches/compare.sh --results\`. RUNS=$1: so many rounds,
-in which all take turns (start-up: ten runs a round); what is shown are medians."
+  cat <<END
+Written by \`benches/compare.sh --results\`. RUNS=$1: so many rounds, in which all take turns
+(start-up: ten runs a round). A time is a median, unless it is called p99. What a goal is and why some
+are missed is in [README.md](README.md).
+
+etcdwatch is the static build (\`cargo static\`), but in the row that is of the one that is linked when it
+is started. **a** whole processes; **b** events from a local server, one a chunk; **c** from sending a
+write to having read its line: writes with a pause after each (isolated), as fast as they go
+(back-to-back), or with writes of others between them (interleaved); **d** through a proxy that makes a
+round trip 20 ms; **e** a history from a real server, where the gateway may take longer than etcdctl, which
+does not go through it (server is the limit); **f** memory as the kernel counts it at its highest: the
+percentage is by how much a million events need more than 10,000; **g** costs that grow, if they do, with
+keys and backlog.
+END
   echo
   versions
   echo
