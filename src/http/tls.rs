@@ -130,6 +130,11 @@ impl Transport for Encrypted {
         if !self.buffers.input().is_empty() {
             return false;
         }
+        // There may be more in what was decrypted than there was room for.
+        match self.stream.conn.process_new_packets() {
+            Ok(state) if state.plaintext_bytes_to_read() == 0 => {}
+            _ => return false,
+        }
         // What a server sends unasked is a ticket, with which the next handshake is shorter, or
         // its farewell.
         loop {

@@ -3,10 +3,13 @@
 
 use std::fs;
 use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 use std::thread;
 
 use rcgen::{ExtendedKeyUsagePurpose, KeyPair};
+use rustls::{ServerConnection, StreamOwned};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -16,7 +19,7 @@ use crate::support::follow;
 use crate::support::proxy::{Cut, Proxy};
 use crate::support::scripted::{Response, Scripted};
 use crate::support::tool::{Output, Program, tool};
-use crate::support::{ports, v2, v3};
+use crate::support::{ports, v2, v3, wait};
 
 /// Files of an authority, of a server and of a client.
 struct Files {
@@ -380,6 +383,16 @@ fn a_server_that_asks_who_one_is_is_shown_a_certificate() {
 
 /// A server that asks for a certificate and does without, reads a request, and ends the connection.
 fn hanging_up(files: &Files) -> String {
+    serving(files, |stream| {
+        let _ = stream.read(&mut [0; 4096]);
+    })
+}
+
+/// A server that asks for a certificate and does without, and what it does with each connection.
+fn serving(
+    files: &Files,
+    serve: impl Fn(&mut StreamOwned<ServerConnection, TcpStream>) + Clone + Send + 'static,
+) -> String {
     use rustls::pki_types::pem::PemObject as _;
     use rustls::pki_types::{CertificateDer, PrivateKeyDer};
     use rustls::server::WebPkiClientVerifier;
@@ -403,12 +416,60 @@ fn hanging_up(files: &Files) -> String {
     let (listener, port) = ports::listener();
     thread::spawn(move || {
         for stream in listener.incoming() {
-            let connection = rustls::ServerConnection::new(config.clone()).expect("a connection");
-            let mut stream = rustls::StreamOwned::new(connection, stream.expect("a client"));
-            let _ = stream.read(&mut [0; 4096]);
+            let connection = ServerConnection::new(config.clone()).expect("a connection");
+            let mut stream = StreamOwned::new(connection, stream.expect("a client"));
+            let serve = serve.clone();
+            thread::spawn(move || serve(&mut stream));
         }
     });
     format!("https://127.0.0.1:{port}")
+}
+
+/// A reply of v2 to a read of `key`, its head filled up so that all of it has that size.
+fn reply_of_size(size: usize, key: &str) -> Vec<u8> {
+    let body = format!(
+        r#"{{"action":"get","node":{{"key":"{key}","value":"of {key}","modifiedIndex":5,"createdIndex":5}}}}"#
+    );
+    let reply = |fill: usize| {
+        let (length, fill) = (body.len(), "x".repeat(fill));
+        format!(
+            "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nX-Etcd-Index: 7\r\nX-Fill: {fill}\r\nContent-Length: {length}\r\n\r\n{body}"
+        )
+    };
+    reply(size - reply(0).len()).into_bytes()
+}
+
+#[test]
+fn a_connection_that_brought_what_nobody_asked_for_is_not_used_again() {
+    // As much as is read at once at first, and more.
+    for size in [8 << 10, 9 << 10] {
+        let files = Files::new();
+        let connections = Arc::new(Mutex::new(Vec::new()));
+        let asked = Arc::clone(&connections);
+        let url = serving(&files, move |stream| {
+            let mut questions = 0;
+            let mut room = [0; 4096];
+            while let Ok(1..) = stream.read(&mut room) {
+                questions += 1;
+                let mut answer = reply_of_size(size, "/a");
+                answer.extend(reply_of_size(300, "/unasked"));
+                if stream.write_all(&answer).is_err() {
+                    break;
+                }
+            }
+            asked.lock().unwrap().push(questions);
+        });
+        let command = ["watch", "--stream", "--snapshot", "/a", "--timeout", "2s"];
+        let command = [&["--api", "v2"], &command[..]].concat();
+        at(&url, &files.trusting(), &command);
+        let closed = || connections.lock().unwrap().len() > 2;
+        wait::until(wait::LONG, "connections", closed);
+        let questions = connections.lock().unwrap().clone();
+        assert!(
+            questions.iter().all(|asked| *asked < 2),
+            "{size}: {questions:?}"
+        );
+    }
 }
 
 #[test]
