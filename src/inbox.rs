@@ -4,6 +4,7 @@
 //! screen, which is standard output and standard error with the spinner on it. Out of scope:
 //! what a command does with what comes.
 
+use std::cell::Cell;
 use std::fs::File;
 use std::io::{self, ErrorKind, IsTerminal, Write};
 use std::os::fd::AsFd;
@@ -127,6 +128,7 @@ impl<T: Send + 'static> Inbox<T> {
                 progress: Progress::new(enabled, doing, key, now),
                 writer: None,
                 stopping,
+                stopped_at: Cell::default(),
                 deadline,
                 is_json: settings.output == cli::Output::Json,
                 quiet: settings.quiet,
@@ -357,6 +359,8 @@ pub struct Screen {
     writer: Option<Writer>,
     /// The exit code of the signal that came, 0 before that.
     stopping: Arc<AtomicU8>,
+    /// Since when that is known to those who write.
+    stopped_at: Cell<Option<Instant>>,
     deadline: Option<(Instant, Duration)>,
     is_json: bool,
     quiet: bool,
@@ -372,6 +376,7 @@ impl Screen {
     pub fn print(&self, records: &mut Vec<u8>) -> Result<(), Stop> {
         self.progress.suspend(|| {
             if let Some(writer) = &self.writer {
+                self.heed_limits()?;
                 let written = write_at_once(records);
                 if written == records.len() {
                     records.clear();
@@ -395,6 +400,7 @@ impl Screen {
             let Some(writer) = &self.writer else {
                 return write_out(records).map_err(Stop::from_output);
             };
+            self.heed_limits()?;
             match records.get(write_at_once(records)..) {
                 None | Some([]) => Ok(()),
                 Some(left) => self.write_beside(writer, &mut left.to_vec()),
@@ -406,7 +412,6 @@ impl Screen {
         if writer.batches.send(std::mem::take(records)).is_err() {
             return Err(Stop::Quiet(Exit::Done));
         }
-        let mut stopped_at = None;
         loop {
             match writer.written.recv_timeout(BLOCKED_POLL) {
                 Ok((mut buffer, written)) => {
@@ -415,23 +420,33 @@ impl Screen {
                     return written.map_err(Stop::from_output);
                 }
                 Err(RecvTimeoutError::Disconnected) => return Err(Stop::Quiet(Exit::Done)),
-                Err(RecvTimeoutError::Timeout) => {}
-            }
-            let now = Instant::now();
-            let code = self.stopping.load(Ordering::Relaxed);
-            if let Some(exit) = Exit::ALL
-                .into_iter()
-                .find(|exit| exit.code() == code && code != 0)
-                && now.duration_since(*stopped_at.get_or_insert(now)) >= STOPPED_GRACE
-            {
-                return Err(Stop::Quiet(exit));
-            }
-            if let Some((deadline, timeout)) = self.deadline
-                && deadline <= now
-            {
-                return Err(Error::TimedOut(timeout).into());
+                Err(RecvTimeoutError::Timeout) => self.heed_limits()?,
             }
         }
+    }
+
+    /// Ends what is written where a signal came a while ago, or the deadline has passed: a reader that
+    /// is slow, and reads on, would keep both waiting for as long as there is something to read.
+    fn heed_limits(&self) -> Result<(), Stop> {
+        let code = self.stopping.load(Ordering::Relaxed);
+        if code == 0 && self.deadline.is_none() {
+            return Ok(());
+        }
+        let now = Instant::now();
+        if let Some(exit) = Exit::ALL
+            .into_iter()
+            .find(|exit| exit.code() == code && code != 0)
+        {
+            let since = self.stopped_at.get().unwrap_or(now);
+            self.stopped_at.set(Some(since));
+            if now.duration_since(since) >= STOPPED_GRACE {
+                return Err(Stop::Quiet(exit));
+            }
+        }
+        if let Some((_, timeout)) = self.deadline.filter(|(deadline, _)| *deadline <= now) {
+            return Err(Error::TimedOut(timeout).into());
+        }
+        Ok(())
     }
 
     /// Keeps notices to itself from now on.

@@ -1,6 +1,7 @@
 //! Politeness towards servers that answer and bring nothing, and patience with readers that
 //! don't read: no hot loop, no lost answer, no run that can't be ended.
 
+use std::io::Read as _;
 use std::os::unix::ffi::OsStringExt as _;
 use std::thread;
 use std::time::Duration;
@@ -167,6 +168,31 @@ fn a_reader_that_does_not_read_on_keeps_no_signal_and_no_deadline_waiting() {
         .start()
         .wait(Duration::from_secs(5));
     assert_eq!(output.code, 124, "{}", output.stderr);
+}
+
+#[test]
+fn a_reader_that_is_slow_keeps_no_signal_waiting_for_all_that_there_is() {
+    let ground = shared::any();
+    let value = "x".repeat(20_000);
+    for output in ["text", "json"] {
+        let stream = ["watch", "--stream", "-r", ground.part(), "-o", output];
+        let stream = [&stream[..], &["--api", "v2", "-v"]].concat();
+        let running = ground.program(&stream).unread().start();
+        let mut stdout = running.take_stdout();
+        // 200 kB a second: 20 seconds for all.
+        thread::spawn(move || {
+            let mut room = [0; 8 << 10];
+            while let Ok(1..) = stdout.read(&mut room) {
+                thread::sleep(Duration::from_millis(40));
+            }
+        });
+        running.wait_for_stderr("< 200 index", LIMIT);
+        for number in 0..200 {
+            ground.put(&ground.key(&format!("k{number}")), &value);
+        }
+        running.signal(Signal::TERM);
+        assert_eq!(running.wait(Duration::from_secs(5)).code, 143, "{output}");
+    }
 }
 
 #[test]

@@ -231,8 +231,14 @@ impl Running {
 
     /// Closes a stdout that was left unread so far: its reader goes away.
     pub fn close_stdout(&self) {
-        drop(self.unread.lock().unwrap().take().expect("it is unread"));
+        drop(self.take_stdout());
+    }
+
+    /// Hands out a stdout that was left unread so far.
+    pub fn take_stdout(&self) -> ChildStdout {
+        let stdout = self.unread.lock().unwrap().take().expect("it is unread");
         self.stdout.0.lock().unwrap().ended = true;
+        stdout
     }
 
     /// The whole lines on stdout so far.
