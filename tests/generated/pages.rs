@@ -1022,7 +1022,8 @@ const GAPS: Block = Text(
      `--on-gap`.",
 );
 
-const ON_GAP: Block = Text("`--on-gap` is `resync` with `watch --stream` and `--until`, and otherwise `fail`:");
+const ON_GAP: Block =
+    Text("`--on-gap` is `resync` with `watch --stream` and `--until`, and otherwise `fail`:");
 
 const ON_GAP_LIST: Block = List(&[
     (

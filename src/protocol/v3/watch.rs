@@ -6,8 +6,8 @@
 
 use std::borrow::Cow;
 
-use serde::Deserialize;
 use serde::de::IgnoredAny;
+use serde::{Deserialize, Deserializer};
 
 use super::element;
 use super::wire::{Events, number, shape};
@@ -143,9 +143,9 @@ pub(super) struct WireEvent<'a> {
 /// A key with its value, not decoded yet.
 #[derive(Debug, Default, PartialEq, Eq, Deserialize)]
 pub(super) struct WirePair<'a> {
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "text")]
     pub key: Cow<'a, [u8]>,
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "text")]
     pub value: Cow<'a, [u8]>,
     #[serde(default, rename = "create_revision", deserialize_with = "number")]
     pub created: u64,
@@ -155,6 +155,17 @@ pub(super) struct WirePair<'a> {
     pub version: u64,
     #[serde(default, deserialize_with = "number")]
     pub lease: i64,
+}
+
+/// The bytes of a string, which has to be text, though it may be passed over: serde has no such regard
+/// for bytes.
+fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Cow<'de, [u8]>, D::Error> {
+    #[derive(Deserialize)]
+    struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+    Ok(match Text::deserialize(deserializer)?.0 {
+        Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
+        Cow::Owned(text) => Cow::Owned(text.into_bytes()),
+    })
 }
 
 impl Assembler {
@@ -454,6 +465,9 @@ mod tests {
             r#"{"kv":{"key":"L2E="}}"#,
             r#"{"kv":{"key":"!","mod_revision":"1"}}"#,
             r#"{"type":"MOVE","kv":{"key":"L2E=","mod_revision":"1"}}"#,
+            // Nobody looks at that value.
+            r#"{"type":"DELETE","kv":{"key":"L2E=","mod_revision":"1","value":"\ud800"}}"#,
+            "{\"type\":\"DELETE\",\"kv\":{\"key\":\"L2E=\",\"mod_revision\":\"1\",\"value\":\"\u{1}\"}}",
         ] {
             assert!(assembler().event(text.as_bytes()).is_err(), "{text}");
         }
