@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # etcdwatch beside what a user would take instead, on the same work, in the same run. Only the ratios
 # count: machines differ, and drift while they run. It gets what it needs (Debian), leaves nothing
-# outside target/, and takes about four minutes.
+# outside target/, and takes some six minutes.
 #
 #   benches/compare.sh [--results] [LETTER…]     all, unless told which
 #
