@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2154 # what is not assigned here, whoever sources it assigns
 # To be sourced, with `set -euo pipefail` in force and root set: processes and files that never outlive
 # the run, however it ends. Sets work, a directory of the run's own.
 mkdir -p "$root/target"

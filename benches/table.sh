@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2154 # what is not assigned here, whoever sources it assigns
 # To be sourced after processes.sh: the table of results.
 
 # row WHAT ETCDWATCH BESIDE FIGURE [GOAL]: FIGURE begins with a number, and so does GOAL, which it

@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2034 # what is not used here, whoever sources it uses
 # To be sourced, with `set -euo pipefail` in force: what a comparison needs, put under target/ where
 # it is not installed. Sets root; tool, the static release build; linked, the one that cargo makes
 # unless told otherwise; and stand.

@@ -116,7 +116,7 @@ start_etcd() {
   etcd_pid=$!
   export ETCDCTL_ENDPOINTS=$client
   # A read with quorum is answered once the server is ready for everything.
-  for attempt in $(seq 100); do
+  for _ in $(seq 100); do
     if is_ready; then return; fi
     if ! kill -0 "$etcd_pid" 2>/dev/null; then break; fi
     sleep 0.1

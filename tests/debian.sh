@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2154 # what is not assigned here, whoever sources it assigns
 # To be sourced: programs out of Debian's packages, where they are not installed. The caller sets
 # `root`, that of the repository. No root is needed, and nothing is left outside target/.
 
@@ -27,7 +28,7 @@ unpack_debian() (
     needs=$(apt-get --simulate --no-install-recommends install "$1" 2>/dev/null |
       awk '$1 == "Inst" { print $2 }') || return 1
     # One a line, none with a space in it.
-    # shellcheck disable=SC2046
+    # shellcheck disable=SC2046,SC2086
     apt-get download $(printf '%s\n' "$1" $needs | sort -u) >/dev/null 2>&1
   }
   download "$3" || { apt-get update -qq >/dev/null 2>&1 && download "$3"; } || exit 1

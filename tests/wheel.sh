@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2154 # what is not assigned here, whoever sources it assigns
 # To be sourced: programs that come inside Python wheels. The caller has `say`, and `$scratch`, a
 # directory that it clears away.
 
