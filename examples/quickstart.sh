@@ -102,7 +102,7 @@ free_port() {
 }
 
 start_etcd() {
-  local client peer detach=() attempt
+  local client peer detach=()
   client=http://127.0.0.1:$(free_port)
   peer=http://127.0.0.1:$(free_port)
   # In a session of its own, so that Ctrl-C reaches the watch and not the server.
