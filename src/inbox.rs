@@ -376,7 +376,7 @@ impl Screen {
     pub fn print(&self, records: &mut Vec<u8>) -> Result<(), Stop> {
         self.progress.suspend(|| {
             if let Some(writer) = &self.writer {
-                self.heed_limits()?;
+                self.heed_signal()?;
                 let written = write_at_once(records);
                 if written == records.len() {
                     records.clear();
@@ -400,7 +400,7 @@ impl Screen {
             let Some(writer) = &self.writer else {
                 return write_out(records).map_err(Stop::from_output);
             };
-            self.heed_limits()?;
+            self.heed_signal()?;
             match records.get(write_at_once(records)..) {
                 None | Some([]) => Ok(()),
                 Some(left) => self.write_beside(writer, &mut left.to_vec()),
@@ -420,31 +420,32 @@ impl Screen {
                     return written.map_err(Stop::from_output);
                 }
                 Err(RecvTimeoutError::Disconnected) => return Err(Stop::Quiet(Exit::Done)),
-                Err(RecvTimeoutError::Timeout) => self.heed_limits()?,
+                Err(RecvTimeoutError::Timeout) => {
+                    self.heed_signal()?;
+                    // What is told once it has passed is written, if that can be.
+                    if let Some((deadline, timeout)) = self.deadline
+                        && deadline <= Instant::now()
+                    {
+                        return Err(Error::TimedOut(timeout).into());
+                    }
+                }
             }
         }
     }
 
-    /// Ends what is written where a signal came a while ago, or the deadline has passed: a reader that
-    /// is slow, and reads on, would keep both waiting for as long as there is something to read.
-    fn heed_limits(&self) -> Result<(), Stop> {
+    /// Ends what is written where a signal came a while ago: a reader that is slow, and reads on, would
+    /// keep it waiting for as long as there is something to read.
+    fn heed_signal(&self) -> Result<(), Stop> {
         let code = self.stopping.load(Ordering::Relaxed);
-        if code == 0 && self.deadline.is_none() {
+        let mut exits = Exit::ALL.into_iter();
+        let Some(exit) = exits.find(|exit| exit.code() == code && code != 0) else {
             return Ok(());
-        }
+        };
         let now = Instant::now();
-        if let Some(exit) = Exit::ALL
-            .into_iter()
-            .find(|exit| exit.code() == code && code != 0)
-        {
-            let since = self.stopped_at.get().unwrap_or(now);
-            self.stopped_at.set(Some(since));
-            if now.duration_since(since) >= STOPPED_GRACE {
-                return Err(Stop::Quiet(exit));
-            }
-        }
-        if let Some((_, timeout)) = self.deadline.filter(|(deadline, _)| *deadline <= now) {
-            return Err(Error::TimedOut(timeout).into());
+        let since = self.stopped_at.get().unwrap_or(now);
+        self.stopped_at.set(Some(since));
+        if now.duration_since(since) >= STOPPED_GRACE {
+            return Err(Stop::Quiet(exit));
         }
         Ok(())
     }
