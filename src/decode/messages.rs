@@ -13,7 +13,7 @@ use super::TooLong;
 /// `{"result":{"events":[…]}}`.
 const LIST: usize = 3;
 
-/// So many bytes are looked at at once, each of which is a bit then.
+/// So many bytes are looked at at once, each of which is a bit then: of these.
 const SIXTEEN: usize = 16;
 const ALL: u32 = 0xffff;
 

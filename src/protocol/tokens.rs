@@ -73,7 +73,8 @@ impl<'b> Tokens<'b> {
         self.text.get(self.at..).unwrap_or_default()
     }
 
-    /// Reads that, if it is next. Its length is known when this is compiled, so that a few words are compared.
+    /// Reads that, if it is next. Its length is known when this is compiled, so that a few words are
+    /// compared.
     #[inline(always)]
     pub fn skip<const LENGTH: usize>(&mut self, text: &[u8; LENGTH]) -> bool {
         let is_next = self.rest().first_chunk() == Some(text);
@@ -83,8 +84,14 @@ impl<'b> Tokens<'b> {
         is_next
     }
 
-    /// Reads what was read before once more, with that byte after it; nothing where it is another. What
-    /// was decoded does not stand in the text, and is never this.
+    /// Likewise; none where it is not next.
+    #[inline(always)]
+    pub fn expect<const LENGTH: usize>(&mut self, text: &[u8; LENGTH]) -> Option<()> {
+        self.skip(text).then_some(())
+    }
+
+    /// Reads what was read before once more, with that byte after it, if that is next. What was
+    /// decoded does not stand in the text, and is never this.
     #[inline(always)]
     pub fn skip_again(&mut self, text: Span, end: u8) -> bool {
         let (from, to) = (text.start as usize, text.end as usize);
@@ -97,12 +104,6 @@ impl<'b> Tokens<'b> {
             self.at += text.len() + 1;
         }
         is_next
-    }
-
-    /// Likewise; none where it is not next.
-    #[inline(always)]
-    pub fn expect<const LENGTH: usize>(&mut self, text: &[u8; LENGTH]) -> Option<()> {
-        self.skip(text).then_some(())
     }
 
     /// What was read since then.

@@ -32,7 +32,8 @@ use runner::{Runner, Work};
 const KEPT_BUFFER: usize = 1 << 20;
 /// So much is written at once, though more has come meanwhile.
 const WRITTEN_AT_ONCE: usize = 128 << 10;
-/// So many lines of events as they came are written from where they are; fewer are gathered.
+/// Lines of events that are as they came, and have so many bytes, are written from where they are; fewer
+/// are gathered.
 const NOT_GATHERED: usize = 32 << 10;
 
 /// What is watched, and what of it is shown.
