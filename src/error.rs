@@ -1,7 +1,7 @@
 //! What can go wrong, said so that a person knows what to do.
 
 use crate::exit::Exit;
-use crate::model::{Gap, Index};
+use crate::model::{Cause, Gap, Index};
 use crate::print::escape::said;
 use crate::protocol::v2::fault;
 use crate::protocol::{Api, Fault, Refusal};
@@ -119,6 +119,7 @@ impl Error {
             Self::Unreachable { .. } => "unreachable",
             Self::Elsewhere { error, .. } => error.kind(),
             Self::OutcomeUnknown { .. } => "outcomeUnknown",
+            Self::Lost { gap, .. } if gap.cause == Cause::Unproven => "unproven",
             Self::Lost { .. } => "eventsLost",
             Self::TimedOut(_) => "timeout",
             Self::Idle(_) => "idleTimeout",
@@ -184,6 +185,9 @@ impl Error {
             Self::Elsewhere { api: Api::V3, .. } => "v3 has it: --api v3",
             Self::OutcomeUnknown { .. } => {
                 "read the key to see whether it was carried out; it was not sent again"
+            }
+            Self::Lost { gap, .. } if gap.cause == Cause::Unproven => {
+                "use --on-gap continue to accept that and end with 0"
             }
             Self::Lost {
                 oldest: Some(oldest),
@@ -304,6 +308,11 @@ fn describe(endpoint: &str, failure: &Failure) -> String {
 fn describe_loss(gap: &Gap) -> String {
     let cause = gap.cause.name();
     match gap.to {
+        Some(to) if gap.cause == Cause::Unproven => format!(
+            "events from {} to {to} may be missing: that there are none could not be proven \
+             ({cause})",
+            gap.from
+        ),
         Some(to) => format!("events from {} to {to} are lost ({cause})", gap.from),
         None => format!(
             "events from {} on are lost: positions begin anew at {} ({cause})",

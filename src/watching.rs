@@ -19,7 +19,7 @@ use crate::protocol::v2;
 use crate::settings::Settings;
 use crate::watch::driver::{self, Means, Report};
 use crate::watch::{
-    Budget, Notice, OnGap, Outcome, Plan, Start, StateOfWatch, Status, Until, Update,
+    Budget, NoProof, Notice, OnGap, Outcome, Plan, Start, StateOfWatch, Status, Until, Update,
 };
 
 /// So many bytes of events may wait for a viewer, unless it is told otherwise.
@@ -345,17 +345,24 @@ impl Run<'_> {
             Notice::HalfClose { endpoint } => (
                 "halfClose",
                 format!(
-                    "something before {} ends a connection as soon as one side of it is closed; \
-                     where history stays silent for 2s, it is taken for empty",
+                    "something before {} breaks connections that are half-closed; etcdwatch reads \
+                     the history of the whole store instead to prove that no event is missing",
                     url(self.settings, *endpoint)
                 ),
             ),
-            Notice::Unproven => (
-                "unproven",
-                "this user may not read the whole store, by which it would be proven that nothing \
-                 is left to be told: where history stays silent for 2s, it is taken for that"
-                    .to_owned(),
-            ),
+            Notice::Unproven(why) => {
+                let why = match why {
+                    NoProof::WholeStoreRefused => {
+                        "this user may not read the whole store, whose next event would prove it"
+                    }
+                    NoProof::NoNextEvent => {
+                        "the store shows no event at the end of the replay or after it, and \
+                         connections break when they are half-closed"
+                    }
+                };
+                let message = format!("the end of the replay can't be proven: {why}");
+                ("unproven", message)
+            }
             Notice::OtherCluster { endpoint } => (
                 "otherCluster",
                 format!(

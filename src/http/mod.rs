@@ -12,7 +12,6 @@ mod failure;
 mod lent;
 mod reply;
 mod socket;
-mod spaced;
 mod tls;
 mod tokens;
 mod trust;
@@ -26,14 +25,12 @@ use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use ureq::SendBody;
 use ureq::config::Config;
 use ureq::http::HeaderValue;
 use ureq::unversioned::transport::{ConnectProxyConnector, Connector};
 
 use self::reply::{is_chunked, read_head};
 use self::socket::{Addresses, Ready, Socket, Tcp};
-use self::spaced::Spaced;
 use self::tls::Tls;
 use self::tokens::Tokens;
 use self::trust::Trust;
@@ -455,14 +452,10 @@ impl Connection {
         }
         let writes = request.writes;
         let unusable = |error: ureq::http::Error| Failure::Unsendable(error.to_string());
-        let body = request.body.as_ref().filter(|_| request.pause.is_none());
+        let body = request.body.as_ref();
         let has_body = body.is_some_and(|body| !body.bytes().is_empty());
         self.socket.body_follows.store(has_body, Ordering::Relaxed);
-        let reply = if let (Some(body), Some(pause)) = (&request.body, request.pause) {
-            let lines = SendBody::from_owned_reader(Spaced::new(body.bytes(), pause));
-            let request = builder.body(lines).map_err(unusable)?;
-            self.agent.run(self.limited(request, limits))
-        } else if let Some(body) = &request.body {
+        let reply = if let Some(body) = body {
             let request = builder.body(body.bytes()).map_err(unusable)?;
             self.agent.run(self.limited(request, limits))
         } else {

@@ -16,6 +16,8 @@ pub enum Cause {
     /// The only members that can be reached took a snapshot, and their history may lie
     /// (etcd-facts.md, fact 16).
     MemberUntrusted,
+    /// Nothing is known to be lost. That nothing is missing could not be proven either.
+    Unproven,
 }
 
 impl Cause {
@@ -24,7 +26,7 @@ impl Cause {
     pub const fn keeps_positions(self) -> bool {
         matches!(
             self,
-            Self::HistoryCleared | Self::Compacted | Self::MemberUntrusted
+            Self::HistoryCleared | Self::Compacted | Self::MemberUntrusted | Self::Unproven
         )
     }
 
@@ -37,6 +39,7 @@ impl Cause {
             Self::ClusterChanged => "clusterChanged",
             Self::IndexRewound => "indexRewound",
             Self::MemberUntrusted => "memberUntrusted",
+            Self::Unproven => "unproven",
         }
     }
 }

@@ -39,7 +39,6 @@ fn request(method: Method, target: &str) -> Request {
         body: None,
         writes: false,
         needs_leader: false,
-        pause: None,
     }
 }
 

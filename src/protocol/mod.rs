@@ -10,7 +10,6 @@ pub mod v2;
 pub mod v3;
 
 use std::fmt;
-use std::time::Duration;
 
 use crate::model::Index;
 
@@ -58,8 +57,6 @@ pub struct Request {
     pub writes: bool,
     /// Whether a member without a leader is to break it off, rather than to stay silent (v3).
     pub needs_leader: bool,
-    /// How much time passes between two lines of its body; none where it is sent at once.
-    pub pause: Option<Duration>,
 }
 
 /// What is sent along with a request.
@@ -103,6 +100,19 @@ pub struct Head {
     /// The raft entries that the member which answered knew to be committed: a jump by thousands
     /// may hide a snapshot install (etcd-facts.md, facts 5 and 16).
     pub raft: Option<u64>,
+}
+
+/// The end of a reply as HTTP says where that is: the terminal chunk, or the last byte that was
+/// announced. A connection that broke or fell silent has none.
+#[derive(Debug)]
+pub struct Whole(());
+
+impl Whole {
+    /// A body was read to its end.
+    #[must_use]
+    pub const fn received() -> Self {
+        Self(())
+    }
 }
 
 /// An error that etcd answered with.

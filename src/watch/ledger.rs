@@ -4,20 +4,16 @@
 //! held here or there was none, and the release of events in order once everything before
 //! them is proven. Out of scope: how a proof is had (`session`).
 //!
-//! Three things prove something, and nothing else does:
-//! - an event at index e proves e itself: an index names one event at most, and in v3 one
-//!   transaction, all of which comes at once;
-//! - an event at f that etcd found **in history** for `waitIndex=a+1` proves `(a, f]`;
-//! - a wait on `waitIndex=a+1` that was registered at index x and ended without an event is a
-//!   *witness* that there is none in `(a, x]`. A server can end it so by mistake, where it was
-//!   stopped between the head and the event (etcd-facts.md, fact 17): what two such waits say
-//!   is proven.
+//! What is proven takes a [`Proof`], or two that say [`Witness`] alike, and both are made of a
+//! server's messages alone ([`super::evidence`]). What is held proves its own index: an index names
+//! one event at most, and in v3 one transaction, all of which comes at once.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
 use super::Parcel;
+use super::evidence::{Proof, Witness};
 use crate::model::{Cause, Event, Index};
 
 /// What happened, held until everything before it is proven: in v2 an event, or several that follow
@@ -211,7 +207,7 @@ impl Ledger {
         let is_known = before.is_some_and(|(_, passed)| passed.upto() >= index);
         if index > self.cursor && !is_known {
             self.passing.insert(index, Passed::Event(index, held));
-            self.prove(index.previous(), index);
+            self.cover(index.previous(), index);
         }
     }
 
@@ -241,22 +237,29 @@ impl Ledger {
         if is_next && upto > self.cursor {
             self.passing
                 .insert(self.cursor.next(), Passed::Event(upto, held));
-            self.prove(self.cursor, upto);
+            self.cover(self.cursor, upto);
         }
         is_next
     }
 
-    /// Every event in `(after, upto]` is held.
-    pub fn prove(&mut self, after: Index, upto: Index) {
-        self.proven.insert(after.max(self.cursor), upto);
+    /// Takes a proof that nothing is missing.
+    pub fn prove(&mut self, proof: Proof) {
+        self.cover(proof.after(), proof.upto());
     }
 
-    /// A wait has ended without an event in `(after, upto]`.
-    pub fn witness(&mut self, after: Index, upto: Index) {
-        for (after, upto) in self.witnessed.within(after, upto) {
-            self.prove(after, upto);
+    /// Takes a witness that nothing is missing; where another one said so, that is a proof.
+    pub fn witness(&mut self, witness: Witness) {
+        for (after, upto) in self.witnessed.within(witness.after(), witness.upto()) {
+            if let Some(proof) = witness.agrees(after, upto) {
+                self.prove(proof);
+            }
         }
-        self.witnessed.insert(after.max(self.cursor), upto);
+        let after = witness.after().max(self.cursor);
+        self.witnessed.insert(after, witness.upto());
+    }
+
+    fn cover(&mut self, after: Index, upto: Index) {
+        self.proven.insert(after.max(self.cursor), upto);
     }
 
     /// Where one wait has ended without an event: `(after, upto]` each.
@@ -271,7 +274,7 @@ impl Ledger {
         for Hole { after, upto } in lost {
             let passed = Passed::Lost { cause, after, upto };
             self.passing.insert(after.next(), passed);
-            self.prove(after, upto);
+            self.cover(after, upto);
         }
     }
 
@@ -377,7 +380,7 @@ mod tests {
         ledger.hold(Index(13), held());
         assert!(!ledger.can_advance() && ledger.advance().is_empty());
         assert_eq!(holes(&ledger, 13), [(10, 12)]);
-        ledger.prove(Index(10), Index(12));
+        ledger.prove(Proof::made_up(Index(10), Index(12)));
         assert!(ledger.can_advance());
         assert_eq!(ledger.advance().len(), 1);
         assert_eq!(ledger.cursor(), Index(13));
@@ -454,14 +457,14 @@ mod tests {
     #[test]
     fn one_wait_without_an_event_proves_nothing_and_two_prove_what_both_saw() {
         let mut ledger = Ledger::new(Index(10));
-        ledger.witness(Index(10), Index(15));
+        ledger.witness(Witness::made_up(Index(10), Index(15)));
         assert!(ledger.advance().is_empty());
         assert_eq!(ledger.cursor(), Index(10));
-        ledger.witness(Index(10), Index(20));
+        ledger.witness(Witness::made_up(Index(10), Index(20)));
         ledger.advance();
         assert_eq!(ledger.cursor(), Index(15));
         // The second of the first two was one of these.
-        ledger.witness(Index(15), Index(25));
+        ledger.witness(Witness::made_up(Index(15), Index(25)));
         ledger.advance();
         assert_eq!(ledger.cursor(), Index(20));
         assert_eq!(holes(&ledger, 25), [(20, 25)]);
@@ -471,7 +474,7 @@ mod tests {
     fn an_event_that_was_overlooked_is_released_late() {
         let mut ledger = Ledger::new(Index(10));
         ledger.hold(Index(11), held());
-        ledger.prove(Index(11), Index(20));
+        ledger.prove(Proof::made_up(Index(11), Index(20)));
         assert_eq!(ledger.advance().len(), 1);
         assert!(!ledger.go_back(Index(11)), "it was released");
         assert!(!ledger.go_back(Index(21)), "it lies beyond the cursor");
@@ -494,15 +497,15 @@ mod tests {
     #[test]
     fn nothing_is_released_behind_what_was() {
         let mut ledger = Ledger::new(Index(10));
-        ledger.prove(Index(10), Index(14));
+        ledger.prove(Proof::made_up(Index(10), Index(14)));
         ledger.hold(Index(15), held());
         ledger.advance();
         assert!(!ledger.go_back(Index(12)));
-        ledger.prove(Index(15), Index(18));
+        ledger.prove(Proof::made_up(Index(15), Index(18)));
         ledger.advance();
         ledger.settle(Index(30));
         assert!(!ledger.go_back(Index(17)));
-        ledger.prove(Index(30), Index(40));
+        ledger.prove(Proof::made_up(Index(30), Index(40)));
         ledger.advance();
         ledger.forget_beyond();
         assert!(ledger.go_back(Index(35)));
@@ -546,11 +549,11 @@ mod tests {
                         proven.insert(at);
                     }
                     Act::Prove(a, b) => {
-                        ledger.prove(Index(a), Index(b));
+                        ledger.prove(Proof::made_up(Index(a), Index(b)));
                         proven.extend(a + 1..=b);
                     }
                     Act::Witness(a, b) => {
-                        ledger.witness(Index(a), Index(b));
+                        ledger.witness(Witness::made_up(Index(a), Index(b)));
                         proven.extend((a + 1..=b).filter(|at| !witnessed.insert(*at)));
                     }
                     Act::Lose(upto) => {

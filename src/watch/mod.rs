@@ -1,6 +1,6 @@
 //! The watch engine.
 //!
-//! [`session`] decides and is pure; [`ledger`] knows what is proven; [`endpoints`] knows which
+//! [`session`] decides and is pure; [`ledger`] knows what is proven, by [`evidence`] alone; [`endpoints`] knows which
 //! server to ask; [`questions`] what to ask; [`mirror`] keeps the last known state; [`budget`] how much
 //! may wait to be printed; [`driver`] carries the decisions out. What goes in and out of a session is here.
 
@@ -8,6 +8,7 @@ pub mod backoff;
 pub mod budget;
 pub mod driver;
 pub mod endpoints;
+pub mod evidence;
 pub mod ledger;
 pub mod mirror;
 pub mod questions;
@@ -19,9 +20,9 @@ pub mod spares;
 use std::time::{Duration, Instant};
 
 use crate::model::{Batch, Change, Fingerprint, Gap, Index, Scope, StateNode};
-use crate::protocol::{Api, Head, Malformed, Refusal};
+use crate::protocol::v3::MessageEnd;
+use crate::protocol::{Api, Head, Malformed, Refusal, Whole};
 
-pub use crate::protocol::v3::Over;
 pub use budget::{Budget, Permit};
 pub use ledger::Held;
 pub use session::Session;
@@ -181,34 +182,32 @@ pub enum Ask {
     State,
     /// How one key is, agreed upon by a majority.
     Look(Vec<u8>),
-    /// The next event at one key, from history.
+    /// The next event at one key, from history. `hangs`: there may be none, so that silence is no
+    /// failure.
     Next {
         /// The key.
         key: Vec<u8>,
         /// The first index that will do.
         from: Index,
+        /// Whether it may wait for ever.
+        hangs: bool,
     },
     /// Whatever happens next anywhere in the store.
     Alarm,
-    /// The next event anywhere in the store, from history.
+    /// The next event anywhere in the store, from history. `hangs`: there may be none yet, so that
+    /// silence is no failure.
     Walk {
         /// The first index that will do.
         from: Index,
+        /// Whether it may wait for ever.
+        hangs: bool,
     },
     /// Every event at or after a revision, or from now on (v3).
     Revisions {
         /// The first revision.
         from: Option<Index>,
-        /// Whether messages come in fragments.
-        in_fragments: bool,
-    },
-    /// Likewise, and what happened anywhere from a revision on: when that has come, nothing is
-    /// left of what was before (v3).
-    Proof {
-        /// The first revision.
-        from: Index,
-        /// One that the store has reached.
-        marker: Index,
+        /// Whether those of the whole store come, to prove that nothing in scope is missing.
+        whole_store: bool,
         /// Whether messages come in fragments.
         in_fragments: bool,
     },
@@ -221,7 +220,7 @@ pub enum Ask {
     },
     /// Whether the history after a revision is whole still (v3).
     Reach(Index),
-    /// What was written in scope after a revision, agreed upon by a majority: a key of it (v3).
+    /// What was written last in scope after a revision, agreed upon by a majority (v3).
     Since(Index),
 }
 
@@ -255,12 +254,12 @@ pub enum Input {
         /// The message is about the past, and not about what happens now.
         is_past: bool,
     },
-    /// A message of a watch by revisions is over.
-    Over {
+    /// A message of a watch by revisions has ended.
+    MessageEnd {
         /// Whose.
         ticket: Ticket,
         /// What it says of itself.
-        over: Over,
+        end: MessageEnd,
     },
     /// A part of a long message of a watch by revisions.
     Heard {
@@ -287,7 +286,7 @@ pub enum Input {
 #[derive(Debug)]
 pub enum End {
     /// As HTTP says that it ends.
-    Clean,
+    Clean(Whole),
     /// In any other way.
     Failed(Failure),
 }
@@ -456,20 +455,29 @@ pub enum Notice {
         /// The last one asked for.
         to: Index,
     },
-    /// Something before an endpoint takes a half-close for a close: quiet is taken for nothing
-    /// after a while then.
+    /// Something before an endpoint breaks connections that are half-closed. That nothing happened
+    /// can't be asked there: the history of the whole store is read instead.
     HalfClose {
         /// Which.
         endpoint: usize,
     },
-    /// The user may not read everything, by which the end of history would be proven: quiet is
-    /// taken for it (v3).
-    Unproven,
+    /// The end of a replay can't be proven, for this reason.
+    Unproven(NoProof),
     /// An endpoint belongs to another cluster and is left out.
     OtherCluster {
         /// Which.
         endpoint: usize,
     },
+}
+
+/// Why the end of a replay can't be proven.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoProof {
+    /// The user may not read the whole store, of which some event comes next in any case.
+    WholeStoreRefused,
+    /// The store shows no event at the end or after it, and connections break when they are
+    /// half-closed.
+    NoNextEvent,
 }
 
 /// How a watch is.

@@ -87,7 +87,6 @@ pub fn wait_anywhere(from: Option<Index>) -> Request {
         body: None,
         writes: false,
         needs_leader: false,
-        pause: None,
     }
 }
 
@@ -126,7 +125,6 @@ pub fn write(write: &Write) -> Request {
         body: Some(Body::Form(form.0.into_bytes())),
         writes: true,
         needs_leader: false,
-        pause: None,
     }
 }
 
@@ -142,7 +140,6 @@ pub fn delete(key: &Key, recursive: bool, dir: bool, condition: &Condition) -> R
         body: None,
         writes: true,
         needs_leader: false,
-        pause: None,
     }
 }
 
@@ -153,7 +150,6 @@ fn get(key: &Key, query: &Query) -> Request {
         body: None,
         writes: false,
         needs_leader: false,
-        pause: None,
     }
 }
 

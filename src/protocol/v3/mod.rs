@@ -15,10 +15,10 @@ mod watch;
 mod wire;
 
 pub use request::{
-    Condition, Span, any, authenticate, delete, grant_lease, list, read_at, read_one, revision,
-    revoke_lease, since, state, watch, watch_with_marker, write,
+    Condition, Span, Watch, any, authenticate, delete, grant_lease, list, read_at, read_one,
+    revision, revoke_lease, since, state, watch, write,
 };
-pub use watch::{Assembler, Over, Portion, Told};
+pub use watch::{Assembler, MessageEnd, Portion, Told};
 pub use wire::{Pair, Reply, parse_lease, parse_reply, parse_token};
 
 /// A cluster's id as the heads of v2's replies write it; the gateway writes it in decimal.

@@ -3,8 +3,6 @@
 //! Reads and writes of keys are transactions, so that a condition and what hangs on it, or a key
 //! and all below it, are one request, answered at one revision.
 
-use std::time::Duration;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
@@ -251,12 +249,14 @@ fn any_of(scope: &Scope, narrow: impl Fn(&mut Value)) -> Request {
     transaction(&[], &ranges, &[], false)
 }
 
-/// Keys of what is watched that were written after a revision, without their values: one of each
-/// part of it. Agreed upon by a majority.
+/// Of what is watched, the key that was written last after a revision, without its value: one of
+/// each part of the scope. Agreed upon by a majority.
 #[must_use]
 pub fn since(scope: &Scope, after: Index) -> Request {
     any_of(scope, |fields| {
         set(fields, "min_mod_revision", after.next().to_string());
+        set(fields, "sort_target", "MOD");
+        set(fields, "sort_order", "DESCEND");
     })
 }
 
@@ -271,37 +271,46 @@ pub fn read_at(key: &[u8], at: Option<Index>) -> Request {
     post("kv/range", &fields, false)
 }
 
-/// Watches what lies in a scope, and more: from `from` on, or without it from now on. The values
-/// before come along where `previous` are wanted; the server looks each of them up. A message
-/// comes whole or `in_fragments`.
-#[must_use]
-pub fn watch(scope: &Scope, from: Option<Index>, previous: bool, in_fragments: bool) -> Request {
-    let mut fields = create(&watched(scope), from, in_fragments);
-    set(&mut fields, "progress_notify", true);
-    if previous {
-        set(&mut fields, "prev_kv", true);
-    }
-    watches(&[fields])
+/// How a watch tells what happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "each is a field of etcd's request, or a range"
+)]
+pub struct Watch {
+    /// The first revision; without it from now on.
+    pub from: Option<Index>,
+    /// Events of the whole store come, in the order in which they happened.
+    pub whole_store: bool,
+    /// The values before come along. The server reads each of them.
+    pub previous: bool,
+    /// A large message comes in fragments.
+    pub in_fragments: bool,
 }
 
-/// How much later a marker is watched than what comes before it: a server looks the past up every
-/// 100 ms, and lets no watch begin meanwhile.
-const APART: Duration = Duration::from_millis(250);
-
-/// Watches what lies in a scope from `from` on, and somewhat later whatever has happened anywhere
-/// from `marker` on. By then the server has looked for the past of the first, and what it finds
-/// goes by one way: once it has told what happened at `marker`, nothing is left to tell of what
-/// was before. (Both at once it would look for together, and tell in any order: of 10 times with
-/// 100,000 events the marker came first twice; 250 ms apart, 0 of 20 times.)
+/// Watches what lies in a scope, and more.
 #[must_use]
-pub fn watch_with_marker(scope: &Scope, from: Index, marker: Index, in_fragments: bool) -> Request {
-    let all = Span::beginning_with(b"");
+pub fn watch(scope: &Scope, watch: Watch) -> Request {
+    let span = if watch.whole_store {
+        Span::beginning_with(b"")
+    } else {
+        watched(scope)
+    };
+    let mut fields = span.fields();
+    if let Some(from) = watch.from {
+        // 0 would be now.
+        set(&mut fields, "start_revision", from.0.max(1).to_string());
+    }
+    set(&mut fields, "progress_notify", true);
+    if watch.previous {
+        set(&mut fields, "prev_kv", true);
+    }
+    if watch.in_fragments {
+        set(&mut fields, "fragment", true);
+    }
     Request {
-        pause: Some(APART),
-        ..watches(&[
-            create(&watched(scope), Some(from), in_fragments),
-            create(&all, Some(marker), in_fragments),
-        ])
+        needs_leader: true,
+        ..post("watch", &json!({"create_request": fields}), false)
     }
 }
 
@@ -316,31 +325,6 @@ fn watched(scope: &Scope) -> Span {
             end: Span::below(key).end,
         },
         (false, false) => Span::of(key),
-    }
-}
-
-fn create(span: &Span, from: Option<Index>, in_fragments: bool) -> Value {
-    let mut fields = span.fields();
-    if let Some(from) = from {
-        // 0 would be now.
-        set(&mut fields, "start_revision", from.0.max(1).to_string());
-    }
-    if in_fragments {
-        set(&mut fields, "fragment", true);
-    }
-    fields
-}
-
-fn watches(creates: &[Value]) -> Request {
-    // A stream of JSON values, one a watch.
-    let body: Vec<String> = creates
-        .iter()
-        .map(|create| json!({"create_request": create}).to_string())
-        .collect();
-    Request {
-        body: Some(Body::Json(body.join("\n").into_bytes())),
-        needs_leader: true,
-        ..post("watch", &Value::Null, false)
     }
 }
 
@@ -362,7 +346,6 @@ fn post(path: &str, body: &Value, writes: bool) -> Request {
         body: Some(Body::Json(body.to_string().into_bytes())),
         writes,
         needs_leader: false,
-        pause: None,
     }
 }
 
@@ -466,7 +449,13 @@ mod tests {
     #[test]
     fn a_watch_names_where_it_begins_and_asks_for_a_leader() {
         let scope = Scope::new(Key::literal("/a").unwrap(), false);
-        let request = watch(&scope, Some(Index(0)), true, true);
+        let asked = Watch {
+            from: Some(Index(0)),
+            whole_store: false,
+            previous: true,
+            in_fragments: true,
+        };
+        let request = watch(&scope, asked);
         assert!(request.needs_leader && !request.writes);
         assert_eq!(request.target, "/v3/watch");
         assert_eq!(
@@ -476,22 +465,18 @@ mod tests {
                 "progress_notify": true, "prev_kv": true,
             }})
         );
-        let request = watch_with_marker(&scope, Index(7), Index(9), false);
-        let Some(Body::Json(text)) = request.body else {
-            panic!("no body");
+        let asked = Watch {
+            from: Some(Index(7)),
+            whole_store: true,
+            previous: false,
+            in_fragments: false,
         };
-        let text = String::from_utf8(text).unwrap();
-        let creates: Vec<Value> = text
-            .lines()
-            .map(|line| serde_json::from_str(line).unwrap())
-            .collect();
         assert_eq!(
-            creates,
-            [
-                json!({"create_request": {"key": "L2E=", "start_revision": "7"}}),
-                json!({"create_request": {"key": "AA==", "range_end": "AA==",
-                    "start_revision": "9"}}),
-            ]
+            body(&watch(&scope, asked)),
+            json!({"create_request": {
+                "key": "AA==", "range_end": "AA==", "start_revision": "7",
+                "progress_notify": true,
+            }})
         );
     }
 

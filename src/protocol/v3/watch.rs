@@ -15,8 +15,8 @@ use super::{cluster_name, fault};
 use crate::model::{Action, Batch, Index, Scope};
 use crate::protocol::{Fault, Malformed};
 
-/// A message with as many revisions may leave more of the past for the next one; one with fewer
-/// has brought all up to the revision in its header (etcd's `watchBatchMaxRevs`).
+/// The server puts so many revisions of the past into a message (etcd's `watchBatchMaxRevs`). A
+/// message with as many may leave more for the next one.
 const FULL: u64 = 1000;
 /// So many bytes of events are passed on before their message is over.
 const PORTION: usize = 64 * 1024;
@@ -33,8 +33,8 @@ pub enum Told {
     },
     /// Events.
     Events(Portion),
-    /// A message is over.
-    Over(Over),
+    /// A message has ended.
+    MessageEnd(MessageEnd),
     /// What was asked for was compacted up to this revision, and nothing more comes.
     Compacted(Index),
     /// Nothing more comes, for this reason.
@@ -43,15 +43,17 @@ pub enum Told {
 
 /// What a message says of itself at its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Over {
-    /// Everything up to here has been told.
-    pub upto: Index,
-    /// More of the past may follow.
+pub struct MessageEnd {
+    /// Everything up to here has been told: the revision of its last event. A progress notification
+    /// has no event, and tells it in its header. The header of a message with events does not tell
+    /// it, because the server may have left events for the next message.
+    pub told_upto: Index,
+    /// The store's revision when the server put the message together.
+    pub store_at: Index,
+    /// It has as many revisions as the server puts into a message.
     pub is_full: bool,
-    /// It had no events: it only tells how far it is.
-    pub is_empty: bool,
-    /// It is one of a marker ([`super::watch_with_marker`]).
-    pub is_marker: bool,
+    /// It is a progress notification: it has no events.
+    pub is_progress: bool,
 }
 
 /// Events of whole revisions.
@@ -70,6 +72,8 @@ pub struct Portion {
 pub struct Assembler {
     /// What is passed on: a watch is told of more ([`super::watch`]).
     scope: Scope,
+    /// So many bytes of events are passed on before their message is over.
+    portion: usize,
     state: State,
 }
 
@@ -174,7 +178,17 @@ impl Assembler {
     pub fn new(scope: Scope) -> Self {
         Self {
             scope,
+            portion: PORTION,
             state: State::default(),
+        }
+    }
+
+    /// One that passes on each revision as soon as the next one begins.
+    #[cfg(test)]
+    pub(crate) fn eager(scope: Scope) -> Self {
+        Self {
+            portion: 0,
+            ..Self::new(scope)
         }
     }
 
@@ -202,7 +216,7 @@ impl Assembler {
                 return Err(Malformed::Shape(what));
             }
             // The revision before is whole, and this is not the only one of the message.
-            if state.events.weight() >= PORTION {
+            if state.events.weight() >= self.portion {
                 portion = state.pass_on(true);
             }
             if state.revision.is_none() {
@@ -262,17 +276,19 @@ impl Assembler {
             return Ok(Vec::new());
         }
         let mut state = std::mem::take(&mut self.state);
-        let is_full = state.revisions >= FULL;
         let rest = state.pass_on(state.revisions > 1);
-        let last = state.revision.unwrap_or_default();
-        let over = Told::Over(Over {
-            upto: if is_full { last } else { last.max(revision) },
-            is_full,
-            is_empty: state.revisions == 0,
-            // The second watch of a stream.
-            is_marker: result.watch_id == 1,
+        if state.revision.is_none() && result.watch_id < 0 {
+            // It answers a progress request, which nobody has made: 3.4.23 answers it before the
+            // events of a watcher that is behind.
+            return Ok(Vec::new());
+        }
+        let end = Told::MessageEnd(MessageEnd {
+            told_upto: state.revision.unwrap_or(revision),
+            store_at: revision,
+            is_full: state.revisions >= FULL,
+            is_progress: state.revision.is_none(),
         });
-        Ok(rest.map(Told::Events).into_iter().chain([over]).collect())
+        Ok(rest.map(Told::Events).into_iter().chain([end]).collect())
     }
 }
 
@@ -325,8 +341,10 @@ mod tests {
                     let indexes = portion.batch.iter().map(|event| event.index().to_string());
                     indexes.collect::<Vec<_>>().join(" ") + "|"
                 }
-                Told::Over(Over { upto, is_full, .. }) => {
-                    format!("{upto}{}", if is_full { "…" } else { "." })
+                Told::MessageEnd(MessageEnd {
+                    told_upto, is_full, ..
+                }) => {
+                    format!("{told_upto}{}", if is_full { "…" } else { "." })
                 }
                 other => format!("{other:?}"),
             };
@@ -346,8 +364,24 @@ mod tests {
                     .is_none()
             );
         }
-        assert_eq!(render(assembler.message(&over(9)).unwrap()), "3 3 5|9.");
-        assert_eq!(render(assembler.message(&over(12)).unwrap()), "12.");
+        let told = assembler.message(&over(9)).unwrap();
+        let [_, Told::MessageEnd(end)] = told[..] else {
+            panic!("{told:?}");
+        };
+        assert_eq!((end.told_upto, end.store_at), (Index(5), Index(9)));
+        assert!(!end.is_progress);
+        assert_eq!(render(told), "3 3 5|5.");
+        let told = assembler.message(&over(12)).unwrap();
+        let [Told::MessageEnd(end)] = told[..] else {
+            panic!("{told:?}");
+        };
+        assert_eq!((end.told_upto, end.is_progress), (Index(12), true));
+    }
+
+    #[test]
+    fn an_answer_to_a_progress_request_proves_nothing() {
+        let text = r#"{"result":{"header":{"revision":"9"},"watch_id":"-1"}}"#;
+        assert!(assembler().message(text.as_bytes()).unwrap().is_empty());
     }
 
     #[test]
@@ -374,7 +408,7 @@ mod tests {
         assert!(
             matches!(&told[0], Told::Events(portion) if portion.begins == Some(Index(3)) && !portion.is_past)
         );
-        assert_eq!(render(told), "3 3|9.");
+        assert_eq!(render(told), "3 3|3.");
     }
 
     #[test]
@@ -399,7 +433,7 @@ mod tests {
         assert!(
             matches!(&told[0], Told::Events(portion) if portion.begins.is_none() && portion.is_past)
         );
-        assert_eq!(render(told), "4|9.");
+        assert_eq!(render(told), "4|4.");
     }
 
     #[test]

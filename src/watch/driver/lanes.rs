@@ -76,12 +76,12 @@ impl Lanes {
         // its connection, or keep it, leaves that alone.
         let is_quick = match ask {
             Ask::Wait { hangs, renews, .. } => !hangs && !renews,
-            Ask::Stream | Ask::Alarm | Ask::Revisions { .. } | Ask::Proof { .. } => false,
+            Ask::Walk { hangs, .. } => !hangs,
+            Ask::Stream | Ask::Alarm | Ask::Revisions { .. } => false,
             Ask::Index
             | Ask::State
             | Ask::Look(_)
             | Ask::Next { .. }
-            | Ask::Walk { .. }
             | Ask::Kept { .. }
             | Ask::Reach(_)
             | Ask::Since(_) => true,

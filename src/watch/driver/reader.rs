@@ -13,7 +13,7 @@ use crate::http::{Reply, read_failure};
 use crate::model::{Scope, StateNode};
 use crate::protocol::v2::fault;
 use crate::protocol::v3::{Portion, Told};
-use crate::protocol::{Head, Malformed, Refusal, v2, v3};
+use crate::protocol::{Head, Malformed, Refusal, Whole, v2, v3};
 use crate::watch::{Budget, End, Failure, Input, Parcel, Spares, Ticket};
 
 /// How much of a watch by v3 is read at once.
@@ -47,7 +47,7 @@ impl Reader {
     pub(super) fn carry_out(&self, order: &Order) -> Option<()> {
         let ticket = order.ticket;
         let end = match self.exchange(order) {
-            Some(Ok(())) => End::Clean,
+            Some(Ok(())) => End::Clean(Whole::received()),
             Some(Err(failure)) => End::Failed(failure),
             None => return None,
         };
@@ -200,12 +200,8 @@ impl Reader {
                 };
                 for told in told {
                     told_at = Instant::now();
-                    let is_created = matches!(told, Told::Created { .. });
-                    // A marker has a watch of its own, which is registered later.
-                    if is_created && std::mem::replace(is_registered, true) {
-                        continue;
-                    }
-                    if !*is_registered && matches!(told, Told::Events(_) | Told::Over(_)) {
+                    *is_registered |= matches!(told, Told::Created { .. });
+                    if !*is_registered && matches!(told, Told::Events(_) | Told::MessageEnd(_)) {
                         let what = "what happened before the watch began".to_owned();
                         return Some(Err(Failure::Malformed(Malformed::Shape(what))));
                     }
@@ -255,7 +251,7 @@ impl Reader {
                     is_past,
                 }
             }
-            Told::Over(over) => Input::Over { ticket, over },
+            Told::MessageEnd(end) => Input::MessageEnd { ticket, end },
             Told::Compacted(upto) => return Some(Err(Failure::Compacted(upto))),
             Told::Refused(fault) => {
                 let refusal = Refusal {

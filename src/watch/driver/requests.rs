@@ -44,13 +44,10 @@ pub(super) fn by_v2(scope: &Scope, ask: &Ask) -> (Request, Reads, Limits) {
             let idle = (!hangs).then_some(PATIENCE);
             (v2::wait(scope, *from), Reads::Events, patient(idle))
         }
-        // A session by v2 asks none of the last five.
-        Ask::Index
-        | Ask::Revisions { .. }
-        | Ask::Proof { .. }
-        | Ask::Kept { .. }
-        | Ask::Reach(_)
-        | Ask::Since(_) => (read_index(&scope.key), Reads::Index, AGREED),
+        // A session by v2 asks none of the last four.
+        Ask::Index | Ask::Revisions { .. } | Ask::Kept { .. } | Ask::Reach(_) | Ask::Since(_) => {
+            (read_index(&scope.key), Reads::Index, AGREED)
+        }
         Ask::State => {
             let how = v2::Read {
                 recursive: scope.recursive,
@@ -68,15 +65,17 @@ pub(super) fn by_v2(scope: &Scope, ask: &Ask) -> (Request, Reads, Limits) {
             let key = event_key(key, scope);
             (read_index(&key), Reads::State { recursive: false }, AGREED)
         }
-        Ask::Next { key, from } => {
+        Ask::Next { key, from, hangs } => {
+            let idle = (!hangs).then_some(PATIENCE);
             let scope = Scope::new(event_key(key, scope), false);
             let request = v2::wait(&scope, Some(*from));
-            (request, Reads::Events, patient(Some(PATIENCE)))
+            (request, Reads::Events, patient(idle))
         }
         Ask::Alarm => (v2::wait_anywhere(None), Reads::Events, patient(None)),
-        Ask::Walk { from } => {
+        Ask::Walk { from, hangs } => {
+            let idle = (!hangs).then_some(PATIENCE);
             let request = v2::wait_anywhere(Some(*from));
-            (request, Reads::Events, patient(Some(PATIENCE)))
+            (request, Reads::Events, patient(idle))
         }
     }
 }
@@ -84,14 +83,19 @@ pub(super) fn by_v2(scope: &Scope, ask: &Ask) -> (Request, Reads, Limits) {
 pub(super) fn by_v3(scope: &Scope, previous: bool, ask: &Ask) -> (Request, Reads, Limits) {
     let watch = |request| (request, Reads::Messages, patient(None));
     match ask {
-        Ask::Revisions { from, in_fragments } => {
-            watch(v3::watch(scope, *from, previous, *in_fragments))
-        }
-        Ask::Proof {
+        Ask::Revisions {
             from,
-            marker,
+            whole_store,
             in_fragments,
-        } => watch(v3::watch_with_marker(scope, *from, *marker, *in_fragments)),
+        } => watch(v3::watch(
+            scope,
+            v3::Watch {
+                from: *from,
+                whole_store: *whole_store,
+                previous,
+                in_fragments: *in_fragments,
+            },
+        )),
         Ask::State => (v3::state(scope), Reads::Pairs, AGREED),
         Ask::Since(after) => (v3::since(scope, *after), Reads::Pairs, AGREED),
         Ask::Look(key) => (v3::read_at(key, None), Reads::Pairs, AGREED),

@@ -55,9 +55,11 @@ impl Session {
         // A question that will bring nothing is no work for the server.
         let now = self.now;
         let second = self.second();
+        // One that will be ended. Where they can't be, each is left to bring what it brings.
+        let can_end = !self.half_closes.are_broken();
         let brings_nothing = |open: &Open| {
             let since = open.waits_since();
-            open.half_closed || since.is_some_and(|at| at + second <= now)
+            open.half_closed || can_end && since.is_some_and(|at| at + second <= now)
         };
         let at_work = self.questions().filter(|open| !brings_nothing(open));
         let under_way = at_work.count();
@@ -115,6 +117,10 @@ impl Session {
     }
 
     fn renew(&mut self, cursor: Index) {
+        if self.half_closes.are_broken() && (self.is_deaf || self.unanswered().next().is_some()) {
+            // Nothing proves that nothing happened but what happens next.
+            return;
+        }
         let renewal = *self.renewal();
         // Where earlier questions still wait for their end, this one goes on behind them; where
         // one of them is lost, from there.

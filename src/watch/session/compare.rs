@@ -251,6 +251,27 @@ impl Session {
         }
     }
 
+    /// Nobody says what history has there: the key may tell.
+    pub(super) fn compare_key(&mut self) {
+        if let Some(comparison) = &mut self.comparison {
+            comparison.stage = Stage::Key;
+        }
+    }
+
+    /// Nobody says what came next at the key, which was written since, or is gone. What that was is
+    /// declared.
+    pub(super) fn on_next_unknown(&mut self) {
+        let Some(Comparison {
+            stage: Stage::Next { before, .. },
+            ..
+        }) = self.comparison
+        else {
+            return;
+        };
+        self.trust();
+        self.lose(before, Cause::Unproven);
+    }
+
     /// A question of the comparison ended, and brought nothing.
     pub(super) fn on_nothing(&mut self, ticket: Ticket, open: &Open) {
         let (Some(comparison), Some((index, _))) = (&self.comparison, open.head) else {

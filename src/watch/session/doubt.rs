@@ -15,6 +15,7 @@ use std::time::Duration;
 use super::{Open, Purpose, Session};
 use crate::model::{Cause, Event, Index};
 use crate::protocol::Head;
+use crate::watch::evidence::Proof;
 use crate::watch::ledger::Held;
 use crate::watch::{Failure, Parcel};
 
@@ -99,7 +100,7 @@ impl Session {
             };
             ledger.hold(after.next(), held);
         } else {
-            ledger.prove(after, after.next());
+            ledger.prove(Proof::of_event(&event));
         }
     }
 

@@ -53,7 +53,7 @@ impl Session {
     /// Gives up watches of revisions that are not registered, though the server has begun to answer.
     pub(super) fn give_up_unregistered(&mut self) {
         let waits = self.open.iter().filter(|(_, open)| {
-            matches!(open.purpose, Purpose::Stream | Purpose::Proof) && open.head.is_none()
+            matches!(open.purpose, Purpose::Stream | Purpose::Compaction) && open.head.is_none()
         });
         let due = waits.map(|(ticket, open)| (open.at + REGISTERED, *ticket));
         let Some((at, ticket)) = due.min() else {
@@ -79,7 +79,7 @@ impl Session {
             self.looked = Some((self.now, self.now.duration_since(open.at)));
         }
         let latest = nodes.iter().map(|node| node.modified).max();
-        if let Some(latest) = latest.filter(|latest| *latest > self.stream.reached) {
+        if let Some(latest) = latest.filter(|latest| *latest > self.past.watcher.reached()) {
             self.stream.owes.get_or_insert((latest, self.now));
         }
     }

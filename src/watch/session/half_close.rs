@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 
 use super::{Open, Purpose, Session};
 use crate::model::Index;
-use crate::watch::{End, Step, Ticket};
+use crate::watch::ledger::Hole;
+use crate::watch::{Step, Ticket};
 
 /// A wait is half-closed this long after its head, at least. A server that was stalled before it
 /// came to look for the event may answer with nothing though history has it: on a machine with a
@@ -25,9 +26,14 @@ const GRACE_FACTOR: u32 = 10;
 /// history over in 70 ms.
 const BACKED_GRACE: Duration = Duration::from_millis(20);
 
-/// Where half-closing breaks connections, as behind some proxies, a wait that stays without an
-/// answer for this long after its head is taken for nothing.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// A wait is half-closed no later than this after its head, however slow the server is.
+const LATEST: Duration = Duration::from_secs(2);
+/// Where half-closing breaks connections, as behind some proxies, a wait is left alone for this long
+/// at least. That nothing comes proves nothing: it is half-closed then to be rid of its connection,
+/// which may be dead, and in case that it works after all.
+const SILENCE: Duration = Duration::from_secs(5);
+/// And for this long at most.
+const LONGEST_SILENCE: Duration = Duration::from_secs(60);
 /// After so many half-closes in a row that broke the connection, it is a proxy's doing.
 const BROKEN: u32 = 3;
 /// What breaks within this time breaks for one reason.
@@ -44,15 +50,13 @@ pub(super) struct HalfCloses {
 
 impl HalfCloses {
     /// Whether they break connections here.
-    fn are_broken(self) -> bool {
+    pub fn are_broken(self) -> bool {
         self.broken >= BROKEN
     }
 
     /// One did what it was for.
     pub fn worked(&mut self) {
-        if !self.are_broken() {
-            self.broken = 0;
-        }
+        self.broken = 0;
     }
 
     /// One broke the connection, or the connection broke; whether it is certain from now on that
@@ -69,7 +73,9 @@ impl HalfCloses {
 
     /// Others break just as well.
     pub fn others_broke(&mut self, now: Instant) {
-        self.worked();
+        if !self.are_broken() {
+            self.broken = 0;
+        }
         self.at = Some(now);
     }
 }
@@ -78,7 +84,11 @@ impl Session {
     /// Half-closes the waits that are due.
     pub(super) fn half_close(&mut self) {
         let is_broken = self.half_closes.are_broken();
-        let grace = GRACE.max(self.slowest * GRACE_FACTOR).min(PATIENCE);
+        let slow = self.slowest.saturating_mul(GRACE_FACTOR);
+        let (grace, silence) = (
+            slow.clamp(GRACE, LATEST),
+            slow.clamp(SILENCE, LONGEST_SILENCE),
+        );
         let probes = self
             .open
             .values()
@@ -91,7 +101,7 @@ impl Session {
                 && backed.any(|(of, after)| *of == open.endpoint && *after <= open.after)
         };
         let grace = |open: &Open| match () {
-            () if is_broken => PATIENCE,
+            () if is_broken => silence,
             () if is_backed(open) => BACKED_GRACE,
             () => grace,
         };
@@ -107,12 +117,42 @@ impl Session {
             if let Some(open) = self.open.get_mut(&ticket) {
                 open.half_closed = true;
             }
-            if is_broken {
-                self.on_end(ticket, End::Clean);
-                self.close(ticket);
-            } else {
-                self.steps.push(Step::HalfClose(ticket));
+            self.steps.push(Step::HalfClose(ticket));
+        }
+    }
+
+    /// Whether what nobody says is asked of the whole store: some event of it comes next, whichever
+    /// that is, so that nothing in scope does before it.
+    pub(super) fn asks_whole_store(&self) -> bool {
+        self.half_closes.are_broken() && !self.is_deaf
+    }
+
+    /// A wait was silent for long, and broke when it was half-closed, as they do here. Nothing is
+    /// known of what it was about.
+    pub(super) fn on_no_end(&mut self, ticket: Ticket, open: &Open) {
+        match open.purpose {
+            // What is left lies behind the last event that history shows.
+            Purpose::Question if !self.following => {
+                let is_last = |hole: &Hole| Some(hole.upto) == self.target;
+                let left = self
+                    .ledger
+                    .iter()
+                    .flat_map(|ledger| ledger.holes(self.asked_upto()));
+                let left: Vec<Hole> = left.take(2).collect();
+                let (&[hole], Some((head, _))) = (left.as_slice(), open.head) else {
+                    return;
+                };
+                if is_last(&hole) && open.after == Some(hole.after) && head >= hole.upto {
+                    self.end_unproven(hole.after, hole.upto);
+                }
             }
+            Purpose::Verify => self.compare_key(),
+            Purpose::Next => self.on_next_unknown(),
+            Purpose::Walk => {
+                self.open.remove(&ticket);
+                self.on_hidden(open);
+            }
+            _ => {}
         }
     }
 
@@ -136,8 +176,10 @@ mod tests {
         let now = Instant::now();
         let told: Vec<bool> = (0..5).map(|n| half_closes.broke(now + LATER * n)).collect();
         assert_eq!(told, [false, false, true, false, false]);
-        half_closes.worked();
+        half_closes.others_broke(now + LATER * 6);
         assert!(half_closes.are_broken(), "it stays so");
+        half_closes.worked();
+        assert!(!half_closes.are_broken(), "until one works");
     }
 
     #[test]

@@ -10,6 +10,7 @@ use crate::protocol::v2::fault;
 use crate::protocol::{Fault, Head, Refusal};
 use crate::watch::backoff::Backoff;
 use crate::watch::endpoints::{Identity, Verdict};
+use crate::watch::evidence::{Proof, RegisteredWait};
 use crate::watch::ledger::{Held, Ledger};
 use crate::watch::{
     End, Failure, Notice, Outcome, Parcel, Start, StateOfWatch, Ticket, Until, Update,
@@ -46,6 +47,7 @@ impl Session {
             return;
         };
         open.head = Some((index, self.now));
+        open.registered = RegisteredWait::new(open.after, head);
         open.after = open.after.or(Some(index));
         let (at, cursor) = (open.at, open.cursor);
         if self
@@ -88,10 +90,9 @@ impl Session {
             | Purpose::Walk
             | Purpose::Verify
             | Purpose::Next => self.on_registered(ticket, index),
-            Purpose::Proof => self.on_proof_begun(ticket, index),
-            Purpose::Reach => self.on_reached(),
+            Purpose::Reach => self.on_reached(ticket, head),
             Purpose::Backlog => self.on_backlog(index),
-            Purpose::Left | Purpose::Alarm => {}
+            Purpose::Left | Purpose::Alarm | Purpose::Owed | Purpose::Compaction => {}
         }
     }
 
@@ -241,7 +242,9 @@ impl Session {
         };
         open.answered = true;
         let purpose = open.purpose;
-        let (Some((head, head_at)), Some(after)) = (open.head, open.after) else {
+        let (Some((head, head_at)), Some(after), Some(registered)) =
+            (open.head, open.after, open.registered)
+        else {
             return;
         };
         match purpose {
@@ -297,7 +300,9 @@ impl Session {
             if !from_stream {
                 ledger.heed_contradiction(&event);
                 // Found in history; or registered at the head, so that history had nothing.
-                ledger.prove(after, index.min(head));
+                if let Some(proof) = registered.answered(&event) {
+                    ledger.prove(proof);
+                }
                 if index <= head {
                     self.slowest = self.slowest.max(self.now.duration_since(head_at));
                     self.wanted = self.wanted.max(head);
@@ -313,7 +318,7 @@ impl Session {
                 .covers(event.node().key(), event.removes_directory())
             {
                 // An index names one event: whatever else happened there is none of ours.
-                ledger.prove(index.previous(), index);
+                ledger.prove(Proof::of_event(&event));
                 continue;
             }
             let asked = ledger.cursor();
@@ -356,16 +361,20 @@ impl Session {
             End::Failed(Failure::Cut(_)) if open.half_closed => {
                 // Some proxies take a half-close for a close.
                 self.mistrust();
+                let was_broken = self.half_closes.are_broken();
                 if self.half_closes.broke(self.now) {
                     let endpoint = open.endpoint;
                     self.tell(Update::Notice(Notice::HalfClose { endpoint }));
                 }
+                if was_broken {
+                    self.on_no_end(ticket, &open);
+                }
             }
-            End::Clean if open.is_done() => {
-                if let (Purpose::Question, Some(after), Some((head, _)), Some(ledger)) =
-                    (open.purpose, open.after, open.head, &mut self.ledger)
+            End::Clean(whole) if open.is_done() => {
+                if let (Purpose::Question, Some(registered), Some(ledger)) =
+                    (open.purpose, open.registered, &mut self.ledger)
                 {
-                    ledger.witness(after, head);
+                    ledger.witness(registered.ended(&whole));
                 }
                 if open.purpose == Purpose::Walk {
                     self.on_hidden(&open);
@@ -380,7 +389,7 @@ impl Session {
                 }
             }
             End::Failed(Failure::Compacted(upto)) => self.on_compacted(&open, upto),
-            End::Clean => {
+            End::Clean(_) => {
                 self.open.remove(&ticket);
                 self.note_failure(&open, Failure::Cut("it ended the reply".to_owned()));
             }
@@ -439,8 +448,11 @@ impl Session {
             _ if passes => self.note_failure(open, failure),
             // Not everybody may read everything.
             Purpose::Alarm => self.is_deaf = true,
-            // Of what is watched itself, the stream is told.
-            Purpose::Proof => self.on_marker_refused(),
+            Purpose::Stream | Purpose::Question if open.whole_store => {
+                self.on_whole_store_refused();
+            }
+            // The stream, or the next question, is told why.
+            Purpose::Compaction => {}
             Purpose::Walk => self.on_hidden(open),
             Purpose::Look | Purpose::Next => self.trust(),
             // Likewise.

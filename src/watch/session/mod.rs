@@ -43,6 +43,7 @@ use std::time::{Duration, Instant};
 
 use super::backoff::Backoff;
 use super::endpoints::Endpoints;
+use super::evidence::RegisteredWait;
 use super::ledger::{Ledger, Passed};
 use super::mirror::Mirror;
 use super::{Budget, Input, OnGap, Plan, Start, Step, Ticket, Until};
@@ -88,10 +89,12 @@ enum Purpose {
     Fresh,
     /// The state.
     State,
-    /// That the stream owes nothing up to where a replay ends (v3).
-    Proof,
+    /// Whether the stream is behind with something in scope, before a replay ends (v3).
+    Owed,
     /// Whether the stream passed over something that was compacted (v3).
     Reach,
+    /// How far history was compacted, where it was (v3).
+    Compaction,
     /// How far the stream is behind the store (v3).
     Backlog,
     /// Whether the one key that is watched was left alone, where history was compacted (v3).
@@ -114,10 +117,12 @@ struct Open {
     wanted: Index,
     /// The store's index at the head, and when that came.
     head: Option<(Index, Instant)>,
+    /// What its head proves together with an answer, or its end (v2).
+    registered: Option<RegisteredWait>,
     half_closed: bool,
     answered: bool,
-    /// When a proof has heard of its marker (v3).
-    marked: Option<Instant>,
+    /// It is told of the whole store.
+    whole_store: bool,
     /// Its messages come in fragments (v3).
     in_fragments: bool,
 }
@@ -125,7 +130,7 @@ struct Open {
 /// What the stream has done, and what it owes.
 #[derive(Clone, Copy, Debug, Default)]
 struct StreamRecord {
-    /// It was registered here, or has delivered up to here.
+    /// It was registered here, or has delivered up to here (v2).
     reached: Index,
     /// An event known without it, and since when it has brought nothing.
     owes: Option<(Index, Instant)>,
@@ -246,8 +251,10 @@ pub struct Session {
     alarmed: Option<Instant>,
     /// The store as a whole is what is watched.
     no_alarm: bool,
-    /// The store as a whole may not be watched.
+    /// The user may not watch the store as a whole.
     is_deaf: bool,
+    /// The stream tells what happened in the whole store, to prove where a replay ends (v3).
+    reads_whole_store: bool,
     /// Where a state was told, or positions begin anew: what lies before is told no more.
     floor: Index,
 
@@ -313,6 +320,7 @@ impl Session {
             renewal: None,
             alarmed: None,
             is_deaf: false,
+            reads_whole_store: false,
             floor: Index::ZERO,
             no_alarm: plan.scope.recursive && plan.scope.key.as_str() == "/",
             told_live: false,
@@ -337,7 +345,7 @@ impl Session {
                     begins,
                     is_past,
                 } => self.on_revisions(ticket, parcel, begins, is_past),
-                Input::Over { ticket, over } => self.on_over(ticket, over),
+                Input::MessageEnd { ticket, end } => self.on_message_end(ticket, end),
                 Input::Heard { ticket } => self.on_heard(ticket),
                 Input::State { ticket, nodes } => self.on_state(ticket, nodes),
                 Input::Ended { ticket, end } => self.on_end(ticket, end),
@@ -435,14 +443,14 @@ impl Open {
     fn hangs(&self) -> bool {
         matches!(
             self.purpose,
-            Purpose::Stream | Purpose::Probe | Purpose::Alarm | Purpose::Proof
+            Purpose::Stream | Purpose::Probe | Purpose::Alarm | Purpose::Compaction
         )
     }
 
     /// Whether a clean end without an event is what was asked for.
     fn is_done(&self) -> bool {
         match self.purpose {
-            Purpose::Stream | Purpose::Probe | Purpose::Alarm | Purpose::Proof => false,
+            Purpose::Stream | Purpose::Probe | Purpose::Alarm | Purpose::Compaction => false,
             Purpose::Question | Purpose::Verify | Purpose::Next | Purpose::Walk => {
                 self.head.is_some() && self.half_closed
             }
@@ -451,6 +459,7 @@ impl Open {
             | Purpose::Look
             | Purpose::Fresh
             | Purpose::State
+            | Purpose::Owed
             | Purpose::Reach
             | Purpose::Backlog
             | Purpose::Left => self.head.is_some(),

@@ -5,7 +5,11 @@ use std::time::{Duration, Instant};
 
 use super::{Purpose, Session};
 use crate::model::Index;
+use crate::protocol::Head;
+use crate::protocol::v3::MessageEnd;
+use crate::watch::evidence::Skipped;
 use crate::watch::ledger::Held;
+use crate::watch::{OnGap, Ticket};
 
 /// etcd puts a watch off where 128 messages wait to be sent (from 3.5 on; 1,024 before), and looks
 /// up later what it missed.
@@ -13,27 +17,32 @@ const NEAR: u64 = 64;
 const OFTEN: u32 = 60;
 /// It is looked after so many messages, which leaves time for the answer.
 const SOON: u32 = 20;
-/// A watch that was put off is up to date again within this time from when its messages find room.
-const BACK: Duration = Duration::from_secs(2);
+/// So long after a watch may have been put off, and once its messages find room again, it is opened
+/// anew: nothing tells when the server has looked up all that it missed.
+const CALM: Duration = Duration::from_secs(2);
 
 /// What a stream may have passed over.
 #[derive(Clone, Debug, Default)]
 pub(super) struct PassedOver {
     /// What is asked about, after the index up to which all is certain.
     doubts: BTreeMap<Index, Doubt>,
-    /// The first and the last of them that the question under way is about.
-    asked_about: (Index, Index),
+    /// The first and the last of them that the question under way is about, if it is about any.
+    asked_about: Option<(Index, Index)>,
+    /// How far history was compacted, where it can't tell of the first of them.
+    pub compacted: Option<Index>,
     /// How many messages it has brought.
     messages: u32,
     backlog: Backlog,
     /// The last one may have left more of the past for the next.
     is_full: bool,
+    /// The store's revision when the last one was put together.
+    store_at: Index,
 }
 
 /// Revisions that may have been passed over.
 #[derive(Clone, Debug)]
 struct Doubt {
-    upto: Index,
+    skipped: Skipped,
     /// What came of the last of these revisions, of which a part may be missing.
     held: Option<Held>,
     /// History can't tell any more.
@@ -71,29 +80,13 @@ enum Suspicion {
     Behind(Instant),
     /// Messages have found room since then.
     Calm(Instant),
-    /// It was up to date again when the store was here: what it missed lies before that. Of a slow
-    /// reader, that may be on the way for long.
-    Upto(Index),
 }
 
 impl Suspicion {
     /// When it is looked again.
-    fn due(self) -> Option<Instant> {
-        match self {
-            Self::Behind(at) | Self::Calm(at) => Some(at + BACK),
-            Self::Upto(_) => None,
-        }
-    }
-}
-
-impl Backlog {
-    /// Whether what comes after `reached` may have been put off.
-    fn is_suspected(&self, reached: Index) -> bool {
-        match self.suspicion {
-            None => false,
-            Some(Suspicion::Upto(upto)) => reached < upto,
-            Some(_) => true,
-        }
+    fn due(self) -> Instant {
+        let (Self::Behind(at) | Self::Calm(at)) = self;
+        at + CALM
     }
 }
 
@@ -106,30 +99,32 @@ impl PassedOver {
     /// any up to the next that comes, and after a watch was put off, the one that followed.
     pub fn may_be(&self, is_past: bool, reached: Index, first: Index) -> Option<Index> {
         let is_first = self.messages == 0;
-        let may_be_behind = is_past || self.backlog.is_suspected(reached);
+        let may_be_behind = is_past || self.backlog.suspicion.is_some();
+        // A server may put less into a message than it could. What follows then shows it.
+        let left_more = self.is_full || first <= self.store_at;
         match () {
             () if is_first => None,
-            () if self.is_full => Some(first),
+            () if left_more => Some(first),
             () if may_be_behind && first > reached.next() => Some(reached.next()),
             () => None,
         }
     }
 
-    /// The revisions in `(after, upto]` may have been passed over; but for what was `held` of the
-    /// last.
-    pub fn doubt(&mut self, after: Index, upto: Index, held: Option<Held>) {
+    /// These revisions may have been passed over; but for what was `held` of the last.
+    pub fn doubt(&mut self, skipped: Skipped, held: Option<Held>) {
         let is_refused = false;
         let doubt = Doubt {
-            upto,
+            skipped,
             held,
             is_refused,
         };
-        self.doubts.insert(after, doubt);
+        self.doubts.insert(skipped.after, doubt);
     }
 
-    /// A message is over.
-    pub fn count(&mut self, is_full: bool, now: Instant) {
-        self.is_full = is_full;
+    /// A message has ended.
+    pub fn count(&mut self, end: &MessageEnd, now: Instant) {
+        self.is_full = end.is_full;
+        self.store_at = end.store_at;
         self.messages = self.messages.saturating_add(1);
         if self.messages.saturating_sub(self.backlog.looked) > OFTEN {
             self.backlog.suspicion = Some(Suspicion::Behind(now));
@@ -152,7 +147,7 @@ impl Session {
     pub(super) fn look_for_backlog(&mut self) {
         let passed = &self.past.passed;
         let (messages, backlog) = (passed.messages, passed.backlog);
-        let due = backlog.suspicion.and_then(Suspicion::due);
+        let due = backlog.suspicion.map(Suspicion::due);
         let is_often = messages.saturating_sub(backlog.looked) >= SOON;
         let is_due = is_often || due.is_some_and(|due| due <= self.now);
         self.wake_by(due.filter(|due| *due > self.now));
@@ -160,7 +155,7 @@ impl Session {
             self.past.passed.backlog.asked = Some(Look {
                 at: self.now,
                 messages,
-                reached: self.stream.reached,
+                reached: self.past.watcher.reached(),
             });
             self.request(Purpose::Backlog, None);
         }
@@ -177,8 +172,10 @@ impl Session {
         }
         match backlog.suspicion {
             Some(Suspicion::Behind(_)) => backlog.suspicion = Some(Suspicion::Calm(self.now)),
-            Some(Suspicion::Calm(since)) if since + BACK <= look.at => {
-                backlog.suspicion = Some(Suspicion::Upto(index));
+            Some(Suspicion::Calm(since)) if since + CALM <= look.at && self.staged.is_none() => {
+                // What it may have missed comes first in the next one.
+                self.end_stream();
+                self.wake_by(Some(self.now));
             }
             _ => {}
         }
@@ -188,68 +185,93 @@ impl Session {
     pub(super) fn ask_reach(&mut self) {
         let cursor = self.cursor().unwrap_or_default();
         // A state may have told more than that.
-        self.past
-            .passed
-            .doubts
-            .retain(|_, doubt| doubt.upto > cursor);
-        let mut open = self.past.passed.doubts.iter();
+        let passed = &mut self.past.passed;
+        passed.doubts.retain(|_, doubt| doubt.skipped.upto > cursor);
+        let mut open = passed.doubts.iter();
         let Some((first, _)) = open.find(|(_, doubt)| !doubt.is_refused) else {
             return;
         };
         let last = open.next_back().map_or(first, |(last, _)| last);
-        if !self.has(Purpose::Reach) {
-            self.past.passed.asked_about = (*first, *last);
-            // What a state has told need not be in history any more.
-            let after = cursor.max(*first);
-            self.request(Purpose::Reach, Some(after));
+        let (first, last) = (*first, *last);
+        // What a state has told need not be in history any more.
+        if !self.has(Purpose::Reach) && self.request(Purpose::Reach, Some(cursor.max(first))) {
+            self.past.passed.asked_about = Some((first, last));
+        }
+    }
+
+    /// Asks whether history is whole still after the cursor, though nothing is in doubt.
+    pub(super) fn ask_whether_history_is_whole(&mut self, cursor: Index) {
+        if !self.has(Purpose::Reach) && self.request(Purpose::Reach, Some(cursor)) {
+            self.past.passed.asked_about = None;
         }
     }
 
     /// The history after that is whole still: nothing was passed over, up to the last message that
     /// had come when it was asked.
-    pub(super) fn on_reached(&mut self) {
-        let (first, last) = self.past.passed.asked_about;
-        let settled: Vec<Index> = self
-            .past
-            .passed
-            .doubts
+    pub(super) fn on_reached(&mut self, ticket: Ticket, head: &Head) {
+        let asked = self.open.get(&ticket).and_then(|open| open.after);
+        let (Some((first, last)), Some(read_at)) = (self.past.passed.asked_about.take(), asked)
+        else {
+            return;
+        };
+        let doubts = &mut self.past.passed.doubts;
+        let settled: Vec<Index> = doubts
             .range(first..=last)
             .map(|(after, _)| *after)
             .collect();
         for after in settled {
-            let doubt = self.past.passed.doubts.remove(&after);
-            if let (Some(Doubt { upto, held, .. }), Some(ledger)) = (doubt, &mut self.ledger) {
-                if let Some(held) = held {
-                    ledger.hold(upto, held);
-                }
-                ledger.prove(after, upto);
+            let (Some(doubt), Some(ledger)) = (doubts.remove(&after), &mut self.ledger) else {
+                return;
+            };
+            if let Some(held) = doubt.held {
+                ledger.hold(doubt.skipped.upto, held);
+            }
+            if let Some(proof) = doubt.skipped.refuted_by(read_at, head) {
+                ledger.prove(proof);
             }
         }
     }
 
     /// It is not. Where the state is read, that may tell it.
     pub(super) fn on_passed_over(&mut self) {
-        let (first, _) = self.past.passed.asked_about;
-        if let Some(doubt) = self.past.passed.doubts.get_mut(&first) {
-            doubt.is_refused = true;
+        let passed = &mut self.past.passed;
+        match passed.asked_about.take() {
+            Some((first, _)) => {
+                if let Some(doubt) = passed.doubts.get_mut(&first) {
+                    doubt.is_refused = true;
+                }
+            }
+            // The next stream is told so.
+            None => self.end_stream(),
         }
     }
 
-    /// What comes next may have been passed over, and nobody can tell any more.
+    /// What comes next may have been passed over, and nobody can tell any more. How much else of
+    /// history is gone is asked first.
     pub(super) fn lose_doubted(&mut self) {
         let cursor = self.cursor().unwrap_or_default();
         while let Some(first) = self.past.passed.doubts.first_entry() {
-            let (upto, is_refused) = (first.get().upto, first.get().is_refused);
-            if upto > cursor && !is_refused {
+            let (upto, is_refused) = (first.get().skipped.upto, first.get().is_refused);
+            if upto <= cursor {
+                first.remove();
+                continue;
+            }
+            if !is_refused {
                 return;
             }
+            let Some(compacted) = self.past.passed.compacted.take() else {
+                self.ensure(Purpose::Compaction, Some(cursor));
+                return;
+            };
             first.remove();
-            if upto > cursor {
-                self.oldest = Some(upto.next());
-                self.lose_revisions(upto);
-                // It is told with the next input.
-                self.wake_by(Some(self.now));
-            }
+            self.oldest = Some(compacted.next());
+            // The stream goes on after what it passed over.
+            self.lose_revisions(match self.plan.on_gap {
+                OnGap::Continue => upto,
+                OnGap::Fail | OnGap::Resync | OnGap::Diff => upto.max(compacted),
+            });
+            // It is told with the next input.
+            self.wake_by(Some(self.now));
         }
     }
 }

@@ -37,6 +37,7 @@ impl Session {
         self.unverified = false;
         self.comparison = None;
         self.past = Past::default();
+        self.reads_whole_store = false;
         self.endpoints.forget();
         self.tell(Update::Last(None));
         if !self.following {
@@ -102,6 +103,10 @@ impl Session {
             }
             Purpose::Fresh => {
                 self.on_looked_for(ticket, &nodes);
+                return;
+            }
+            Purpose::Owed => {
+                self.on_owed(ticket, &nodes);
                 return;
             }
             Purpose::Left => {

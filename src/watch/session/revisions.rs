@@ -10,11 +10,12 @@
 //!   second, is therefore asked about ([`Purpose::Reach`]): where the history after the first of
 //!   them is whole still, nothing was passed over;
 //! - that nothing comes is no proof that nothing will. Looking the past up takes as long as it
-//!   takes, with previous values over a minute. Where a replay ends is proven by what comes later,
-//!   or where nothing does, by two more streams without those values ([`Purpose::Proof`]), each
-//!   with a *marker*: a watch of the whole store from its present revision on, which begins when the
-//!   past was looked up. What is found goes by one channel: after the marker nothing is left;
+//!   takes, with previous values over a minute. Where a replay ends is proven by what comes later
+//!   in the same stream (`replay_end`);
 //! - what was compacted of the past of one key is not lost where that key is still as it was.
+//!
+//! A message of fewer revisions than the server puts into one is not necessarily the last of the
+//! past. The header of a message with events therefore proves nothing.
 //!
 //! A message is asked for whole. A server that cuts one into fragments counts its bytes anew with
 //! each event: 100,000 small ones took 3.5.1 40 s instead of one. Only where a gateway refuses a
@@ -37,12 +38,16 @@ use super::{Open, Purpose, Reading, Session, Staged};
 use crate::model::{Cause, Index, StateNode};
 use crate::protocol::v2::fault;
 use crate::protocol::v3;
+use crate::protocol::v3::MessageEnd;
+use crate::watch::evidence::{Proof, Watcher};
 use crate::watch::ledger::{Held, Ledger};
-use crate::watch::{Over, Parcel, Start, Ticket};
+use crate::watch::{Parcel, Start, Ticket};
 
 /// How far the stream has looked the past up.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Past {
+    /// What its watcher has told.
+    pub watcher: Watcher,
     /// What it may have passed over.
     pub passed: PassedOver,
     /// What is known of the end of a replay.
@@ -66,8 +71,7 @@ impl Session {
             self.begin_at_oldest(Index::ZERO);
         }
         if let (Some(ledger), Some(Index(..=1))) = (&mut self.ledger, self.target) {
-            // A store begins at revision 1, in which nothing happens.
-            ledger.prove(Index::ZERO, Index(1));
+            ledger.prove(Proof::of_first_revision());
         }
         if let Some(upto) = self.past.left {
             self.ensure(Purpose::Left, Some(upto));
@@ -120,13 +124,15 @@ impl Session {
 
     /// The stream is registered at `index`.
     pub(super) fn on_stream_begun(&mut self, ticket: Ticket, index: Index) {
+        // What it was opened after, if anything: else this is where it begins.
+        let after = self.open.get(&ticket).and_then(|open| open.after);
+        let watcher = Watcher::new(after, index);
         self.past = Past {
+            watcher,
+            is_current: watcher.reached() >= index,
             heard: Some(self.now),
             ..Past::default()
         };
-        let after = self.open.get(&ticket).and_then(|open| open.after);
-        self.stream.reached = after.unwrap_or(index);
-        self.past.is_current = self.stream.reached >= index;
         let is_staged = self.staged.as_ref().is_some_and(|staged| !staged.is_behind);
         if self.reading.is_none() || is_staged {
             return;
@@ -157,7 +163,7 @@ impl Session {
         self.close_where(|open| {
             matches!(
                 open.purpose,
-                Purpose::Reach | Purpose::Proof | Purpose::Backlog
+                Purpose::Reach | Purpose::Compaction | Purpose::Owed | Purpose::Backlog
             )
         });
         self.past.passed.forget();
@@ -184,27 +190,28 @@ impl Session {
         let Some(open) = self.open.get(&ticket) else {
             return;
         };
-        if open.purpose == Purpose::Proof {
-            let after = open.after;
-            self.on_proof_told(after, &parcel);
+        if open.purpose != Purpose::Stream {
+            // One that was opened to learn how far history was compacted: it was not.
+            self.close(ticket);
             return;
         }
-        let reached = self.stream.reached;
+        let past = &mut self.past;
+        let reached = past.watcher.reached();
         let begins = begins.filter(|first| *first > reached);
-        let passed_over = begins.and_then(|first| self.past.passed.may_be(is_past, reached, first));
+        let passed_over = begins.and_then(|first| past.passed.may_be(is_past, reached, first));
         // Of the revision to which it comes then a part may be missing, too.
         let doubtful = passed_over.filter(|upto| begins == Some(*upto));
-        let mut proven = passed_over.unwrap_or(reached);
+        let skipped = passed_over.map(|upto| past.watcher.may_have_skipped(upto));
         let Some(ledger) = &mut self.ledger else {
             return;
         };
         let mut set_aside = None;
         let parcel = Arc::new(parcel);
-        let indexes = parcel.batch().iter().map(|event| event.index());
-        let mut indexes = indexes.enumerate().peekable();
-        while let Some((start, index)) = indexes.next() {
+        let mut events = parcel.batch().iter().enumerate().peekable();
+        while let Some((start, event)) = events.next() {
+            let index = event.index();
             let mut end = start + 1;
-            while indexes.next_if(|(_, next)| *next == index).is_some() {
+            while events.next_if(|(_, next)| next.index() == index).is_some() {
                 end += 1;
             }
             let held = Held {
@@ -216,66 +223,53 @@ impl Session {
                 continue;
             }
             ledger.hold(index, held);
-            ledger.prove(proven, index);
-            proven = proven.max(index);
+            ledger.prove(past.watcher.tells(&event));
         }
-        if let Some(upto) = passed_over {
-            self.past.passed.doubt(reached, upto, set_aside);
+        if let Some(skipped) = skipped {
+            past.passed.doubt(skipped, set_aside);
         }
-        self.stream.reached = proven;
-        self.known = self.known.max(proven);
-        self.wanted = self.wanted.max(proven);
+        let reached = past.watcher.reached();
+        self.known = self.known.max(reached);
+        self.wanted = self.wanted.max(reached);
         self.on_stream_heard();
         if !is_past {
             self.refresh(self.now);
         }
     }
 
-    /// A message is over; whether it had no events.
-    pub(super) fn on_over(&mut self, ticket: Ticket, over: Over) {
-        let Over {
-            upto,
-            is_full,
-            is_empty,
-            is_marker,
-        } = over;
-        let (now, known) = (self.now, self.known);
-        let Some(open) = self.open.get_mut(&ticket) else {
-            return;
-        };
-        if open.purpose == Purpose::Proof {
-            if is_marker || upto >= open.wanted && !is_full {
-                open.marked = open.marked.or(Some(now));
-            } else if is_full {
-                // More may follow.
-                self.past.heard = Some(now);
-                self.close_where(|open| open.purpose == Purpose::Proof);
-            }
+    /// A message has ended.
+    pub(super) fn on_message_end(&mut self, ticket: Ticket, end: MessageEnd) {
+        let is_stream = |open: &Open| open.purpose == Purpose::Stream;
+        if !self.open.get(&ticket).is_some_and(is_stream) {
             return;
         }
-        let reached = self.stream.reached;
-        // One without events says how far it is, and nothing of what it may have passed over.
-        let told = Some(upto).filter(|upto| is_empty && *upto > reached);
-        let passed_over = told.and_then(|upto| self.past.passed.may_be(false, reached, upto));
-        self.past.passed.count(is_full, now);
-        self.past.is_current |= !is_full;
-        if self.past.is_current {
+        let past = &mut self.past;
+        let reached = past.watcher.reached();
+        let (told_upto, is_full) = (end.told_upto, end.is_full);
+        // A progress notification says nothing of what the watcher may have passed over.
+        let told = Some(told_upto).filter(|upto| end.is_progress && *upto > reached);
+        let passed_over = told.and_then(|upto| past.passed.may_be(false, reached, upto));
+        if let Some(upto) = passed_over {
+            past.passed.doubt(past.watcher.may_have_skipped(upto), None);
+        }
+        past.passed.count(&end, self.now);
+        past.is_current |= !is_full;
+        if !is_full {
+            past.end.caught_up = past.end.caught_up.max(end.store_at);
+        }
+        if past.is_current {
             self.patience = frozen::OWED;
         }
-        let proven = passed_over.unwrap_or(reached);
-        if let Some(upto) = passed_over {
-            self.past.passed.doubt(reached, upto, None);
-        }
+        let proof = past.watcher.ends_message(&end);
         if let Some(ledger) = &mut self.ledger {
-            ledger.prove(proven, upto);
+            ledger.prove(proof);
         }
-        self.stream.reached = reached.max(upto);
-        self.known = known.max(upto);
+        self.known = self.known.max(told_upto).max(end.store_at);
         self.on_stream_heard();
     }
 
     fn on_stream_heard(&mut self) {
-        let (reached, now) = (self.stream.reached, self.now);
+        let (reached, now) = (self.past.watcher.reached(), self.now);
         let owes = self.stream.owes.filter(|(index, _)| *index > reached);
         // What it still owes may be on the way.
         self.stream.owes = owes.map(|(index, _)| (index, now));
@@ -286,10 +280,9 @@ impl Session {
 
     /// The history that a stream was to tell was compacted, up to a revision.
     pub(super) fn on_compacted(&mut self, open: &Open, upto: Index) {
-        if open.purpose == Purpose::Proof {
-            // The stream may have come before that.
-            self.past.end.is_compacted = true;
-            self.close_where(|open| open.purpose == Purpose::Proof);
+        if open.purpose == Purpose::Compaction {
+            self.past.passed.compacted = Some(upto);
+            self.wake_by(Some(self.now));
         }
         if open.purpose != Purpose::Stream {
             return;
@@ -321,7 +314,12 @@ impl Session {
         let target = self.target.filter(|_| !self.following);
         let upto = target.map_or(upto, |target| upto.min(target));
         self.lose(upto, Cause::Compacted);
-        if self.reading.is_some() {
+        self.begin_reading();
+    }
+
+    /// Where a state is to be read, the next stream begins before that.
+    pub(super) fn begin_reading(&mut self) {
+        if self.reading.is_some() && self.is_v3() {
             self.end_stream();
             // The next stream begins after what was asked with this one open.
             self.close_where(|open| open.purpose == Purpose::State);
@@ -337,7 +335,8 @@ impl Session {
             return;
         };
         self.past.left = None;
-        let Some(node) = nodes.iter().find(|node| node.modified <= cursor) else {
+        let is_left = |node: &&StateNode| Proof::of_unchanged_key(cursor, upto, node).is_some();
+        let Some(node) = nodes.iter().find(is_left) else {
             self.lose_revisions(upto);
             return;
         };
@@ -345,8 +344,11 @@ impl Session {
         let last = self.last.as_ref().map(|last| &last.event);
         if last.is_some_and(|last| (last.index, last.created) != (node.modified, node.created)) {
             self.begin_anew(Cause::IndexRewound, index);
-        } else if let Some(ledger) = &mut self.ledger {
-            ledger.prove(cursor, upto);
+        } else if let (Some(ledger), Some(proof)) = (
+            &mut self.ledger,
+            Proof::of_unchanged_key(cursor, upto, node),
+        ) {
+            ledger.prove(proof);
         }
     }
 

@@ -153,6 +153,7 @@ impl Session {
                 }
                 Passed::Lost { cause, after, upto } => {
                     self.tell_events(&mut events);
+                    let upto = self.end_of_loss(upto);
                     let gap = Gap {
                         from: after.next(),
                         to: Some(upto),
@@ -202,6 +203,14 @@ impl Session {
                 self.finish(Outcome::Done);
             }
         }
+    }
+
+    /// Up to where events are lost: where that ends the watch, with all that is gone after it.
+    fn end_of_loss(&self, upto: Index) -> Index {
+        let gone = self.oldest.filter(|_| self.plan.on_gap == OnGap::Fail);
+        let end = self.target.filter(|_| !self.following);
+        let gone = gone.map_or(upto, Index::previous);
+        upto.max(end.map_or(gone, |end| gone.min(end)))
     }
 
     fn tell_events(&mut self, events: &mut Vec<crate::watch::Held>) {
@@ -363,44 +372,50 @@ impl Session {
             at: self.now,
             after,
             cursor: cursor.unwrap_or_default(),
-            wanted: match purpose {
-                Purpose::Proof => self.marker(),
-                _ => self.asked_upto(),
-            },
+            wanted: self.asked_upto(),
             head: None,
+            registered: None,
             half_closed: false,
             answered: false,
-            marked: None,
+            whole_store: match purpose {
+                Purpose::Stream => self.reads_whole_store,
+                Purpose::Question => self.asks_whole_store(),
+                Purpose::Walk | Purpose::Alarm => true,
+                _ => false,
+            },
             in_fragments: self.in_fragments,
         };
-        let renews = opened.renews();
+        let (renews, whole_store) = (opened.renews(), opened.whole_store);
         self.open.insert(ticket, opened);
         let from = after.map(Index::next);
+        // One that can't be ended may wait for ever.
+        let hangs = self.half_closes.are_broken();
         let ask = match purpose {
             // From what was told last on, and not from what comes next: where that was removed
             // and then compacted, etcd passes over it without a word.
             Purpose::Fresh if self.is_v3() && self.may_look() => {
                 Ask::Since(self.cursor().unwrap_or_default())
             }
-            Purpose::Stream if self.is_v3() => Ask::Revisions {
+            Purpose::Owed => Ask::Since(after.unwrap_or_default()),
+            Purpose::Stream | Purpose::Compaction if self.is_v3() => Ask::Revisions {
                 from: after,
+                whole_store,
                 in_fragments: self.in_fragments,
             },
             Purpose::Verify if self.is_v3() => Ask::Kept {
                 key: self.compared_key(),
                 at: self.told().unwrap_or_default(),
             },
-            Purpose::Proof => Ask::Proof {
-                from: after.unwrap_or_default(),
-                marker: self.marker(),
-                in_fragments: self.in_fragments,
-            },
             Purpose::Left => Ask::Kept {
                 key: self.plan.scope.key.as_str().as_bytes().to_owned(),
                 at: after.unwrap_or_default(),
             },
             Purpose::Reach => Ask::Reach(after.unwrap_or_default()),
-            Purpose::Stream => Ask::Stream,
+            Purpose::Stream | Purpose::Compaction => Ask::Stream,
+            Purpose::Question if whole_store => Ask::Walk {
+                from: from.unwrap_or(Index(1)),
+                hangs: true,
+            },
             Purpose::Probe => Ask::Wait {
                 from,
                 hangs: true,
@@ -408,12 +423,13 @@ impl Session {
             },
             Purpose::Question | Purpose::Verify => Ask::Wait {
                 from,
-                hangs: false,
+                hangs,
                 renews,
             },
             Purpose::Alarm => Ask::Alarm,
             Purpose::Walk => Ask::Walk {
                 from: from.unwrap_or(Index(1)),
+                hangs,
             },
             Purpose::Target | Purpose::Rewind | Purpose::Fresh | Purpose::Backlog => Ask::Index,
             Purpose::State => Ask::State,
@@ -421,6 +437,7 @@ impl Session {
             Purpose::Next => Ask::Next {
                 key: self.compared_key(),
                 from: from.unwrap_or(Index(1)),
+                hangs,
             },
         };
         self.steps.push(Step::Open {

@@ -90,7 +90,9 @@ impl Server {
             | Ask::Next {
                 from: Index(from), ..
             }
-            | Ask::Walk { from: Index(from) } => {
+            | Ask::Walk {
+                from: Index(from), ..
+            } => {
                 let from = *from;
                 self.search(ticket, wire, head, from..index + 1);
                 return;
@@ -100,11 +102,7 @@ impl Server {
                 wire.registered = true;
                 return;
             }
-            Ask::Revisions { .. }
-            | Ask::Proof { .. }
-            | Ask::Kept { .. }
-            | Ask::Reach(_)
-            | Ask::Since(_) => {
+            Ask::Revisions { .. } | Ask::Kept { .. } | Ask::Reach(_) | Ask::Since(_) => {
                 panic!("this model speaks v2")
             }
             Ask::Index => Vec::new(),
@@ -169,6 +167,10 @@ impl Server {
 
     /// How long after its head a member comes to look for an event at these indexes.
     fn look(&mut self, wire: &mut Wire, span: Range<u64>) -> Duration {
+        if self.is_slow_to_look && self.cuts_half_closed {
+            // No answer is overlooked for a half-close there, however long it takes.
+            return Duration::from_millis(self.luck.u64(..4000));
+        }
         let looks = matches!(wire.ask, Ask::Wait { hangs: false, .. } | Ask::Next { .. });
         if !self.is_slow_to_look || !looks {
             return Duration::ZERO;
@@ -176,7 +178,7 @@ impl Server {
         // Nothing is overlooked twice by those who wait for a while: that would be too much for
         // any client. A connection that breaks is no answer at all.
         let is_new = self.overlooked.range(span.clone()).next().is_none();
-        if self.luck.u8(..4) > 0 || !(is_new || self.cuts_half_closed) {
+        if self.luck.u8(..4) > 0 || !is_new {
             wire.overlooks = Some(0..0);
             return Duration::from_millis(self.luck.u64(1..5));
         }

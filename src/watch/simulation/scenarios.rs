@@ -404,6 +404,7 @@ const SETUP: Setup = Setup {
     lag: 0,
     is_slow_to_look: false,
     cuts_half_closed: false,
+    batches: None,
     state_takes: 0,
     seed: 0,
 };

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use super::replies::events;
 use super::store::{Store, Write};
 use super::wire::{Loss, Wire};
+use crate::protocol::Whole;
 use crate::watch::{Ask, Budget, End, Failure, Input, Plan, Ticket};
 
 /// How many indexes the model's history holds.
@@ -53,9 +54,11 @@ pub struct Server {
     pub is_slow_to_look: bool,
     /// How long the body of a state is on its way.
     pub state_takes: Duration,
-    /// A proxy before it takes a half-close for a close. Silence is all that tells of nothing
-    /// there, so that no connection falls silent by itself: no client could tell.
+    /// A proxy before it takes a half-close for a close.
     pub cuts_half_closed: bool,
+    /// Events of a stream arrive together that were told within so much time.
+    pub batches: Option<Duration>,
+    began: Instant,
     /// What a wait may have ended without, though history had it.
     pub(super) overlooked: BTreeSet<u64>,
     pub(super) luck: fastrand::Rng,
@@ -78,6 +81,8 @@ impl Server {
             is_slow_to_look: false,
             state_takes: Duration::ZERO,
             cuts_half_closed: false,
+            batches: None,
+            began: now,
             overlooked: BTreeSet::new(),
             luck: fastrand::Rng::with_seed(plan.seed),
             budget: plan.budget.clone(),
@@ -211,9 +216,7 @@ impl Server {
 
     /// A connection is open as far as the client can tell, and nothing comes of it.
     pub fn mute_one(&mut self, which: u8) {
-        if self.cuts_half_closed {
-            self.cut_one(which);
-        } else if let Some(ticket) = self.pick_wire(which)
+        if let Some(ticket) = self.pick_wire(which)
             && let Some(wire) = self.wires.get_mut(&ticket)
         {
             let end = if wire.has_head {
@@ -235,11 +238,7 @@ impl Server {
 
     /// The next replies get lost.
     pub fn lose(&mut self, losses: &[Loss]) {
-        let cuts = self.cuts_half_closed;
-        self.losses.extend(losses.iter().map(|loss| match loss {
-            Loss::SilentBody if cuts => Loss::CutBody,
-            other => *other,
-        }));
+        self.losses.extend(losses);
     }
 
     /// Nobody can connect for so long.
@@ -278,7 +277,7 @@ impl Server {
                 }
                 wire.forget(0);
             }
-            self.end(ticket, End::Clean);
+            self.end(ticket, End::Clean(Whole::received()));
         }
     }
 
@@ -310,6 +309,10 @@ impl Server {
         let (line, copies) = (store.line(index), store.copies(index));
         let is_heard_anywhere = store.is_heard_anywhere(index);
         let at = self.now + LATENCY;
+        let in_batch = self.batches.map_or(at, |span| {
+            let before = at.duration_since(self.began).as_micros() % span.as_micros();
+            at + span - Duration::from_micros(u64::try_from(before).expect("short"))
+        });
         for (ticket, wire) in &mut self.wires {
             if wire.member != member || !wire.registered {
                 continue;
@@ -318,6 +321,7 @@ impl Server {
                 Ask::Stream => copies,
                 Ask::Wait { from, .. } if from.is_none_or(|from| from.0 <= index) => copies.min(1),
                 Ask::Alarm => usize::from(is_heard_anywhere),
+                Ask::Walk { from, .. } if from.0 <= index => usize::from(is_heard_anywhere),
                 _ => 0,
             };
             for _ in 0..copies {
@@ -327,11 +331,13 @@ impl Server {
                     break;
                 }
                 let event = events(*ticket, &line, &self.budget);
-                wire.queue.push_back((at, event));
+                let is_stream = wire.ask == Ask::Stream;
+                wire.queue
+                    .push_back((if is_stream { in_batch } else { at }, event));
                 if wire.ask != Ask::Stream {
                     // A long poll has its event.
                     wire.registered = false;
-                    let (ticket, end) = (*ticket, End::Clean);
+                    let (ticket, end) = (*ticket, End::Clean(Whole::received()));
                     wire.queue.push_back((at, Input::Ended { ticket, end }));
                 }
             }
@@ -369,7 +375,7 @@ impl Server {
             wire.registered = true;
         }
         if self.wires.get(&ticket).is_some_and(|wire| wire.registered) {
-            self.end(ticket, End::Clean);
+            self.end(ticket, End::Clean(Whole::received()));
         }
     }
 
@@ -383,7 +389,22 @@ impl Server {
         let now = self.now;
         let ready = |wire: &Wire| wire.arrival().is_some_and(|at| at <= now);
         let wire = self.wires.values_mut().find(|wire| ready(wire))?;
-        let (_, input) = wire.queue.pop_front()?;
+        let (_, mut input) = wire.queue.pop_front()?;
+        if wire.ask == Ask::Stream {
+            while let (
+                Input::Events { ticket, parcel },
+                Some((at, Input::Events { parcel: more, .. })),
+            ) = (&mut input, wire.queue.front())
+                && *at <= now
+            {
+                let lines = parcel.batch().iter().chain(more.batch().iter());
+                let lines =
+                    lines.map(|event| String::from_utf8_lossy(event.raw().unwrap()).into_owned());
+                let lines: Vec<String> = lines.collect();
+                input = events(*ticket, &lines.join("\n"), &self.budget);
+                wire.queue.pop_front();
+            }
+        }
         let (era, member) = (wire.era, wire.member);
         match input {
             Input::Head { .. } => wire.has_head = true,

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
+use crate::protocol::Whole;
 use crate::watch::{Ask, End, Failure, Input, Ticket};
 
 /// For so long the driver waits for what is due: the rest of a reply, and the head of a read
@@ -48,13 +49,11 @@ impl Wire {
     /// to hang.
     pub fn silence(&self, since: Instant) -> Option<(Instant, Failure)> {
         let hangs = match self.ask {
-            Ask::Stream | Ask::Alarm | Ask::Revisions { .. } | Ask::Proof { .. } => true,
-            Ask::Wait { hangs, .. } => hangs,
+            Ask::Stream | Ask::Alarm | Ask::Revisions { .. } => true,
+            Ask::Wait { hangs, .. } | Ask::Next { hangs, .. } | Ask::Walk { hangs, .. } => hangs,
             Ask::Index
             | Ask::State
             | Ask::Look(_)
-            | Ask::Next { .. }
-            | Ask::Walk { .. }
             | Ask::Kept { .. }
             | Ask::Reach(_)
             | Ask::Since(_) => false,
@@ -76,8 +75,7 @@ impl Wire {
             | Ask::Wait { .. }
             | Ask::Next { .. }
             | Ask::Walk { .. }
-            | Ask::Revisions { .. }
-            | Ask::Proof { .. } => PATIENCE,
+            | Ask::Revisions { .. } => PATIENCE,
         };
         (since + patience, Failure::Silent("no head".to_owned()))
     }
@@ -109,7 +107,7 @@ impl Wire {
     }
 
     pub fn end(&mut self, ticket: Ticket, at: Instant) {
-        let end = End::Clean;
+        let end = End::Clean(Whole::received());
         self.say(at, Input::Ended { ticket, end });
     }
 

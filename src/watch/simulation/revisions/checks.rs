@@ -21,6 +21,8 @@ pub(super) struct Checks {
     pub(super) events: usize,
     /// It begins wherever history does.
     pub(super) is_oldest: bool,
+    /// A replay may end here without a proof that it has told everything.
+    pub(super) unproven_end: Option<u64>,
 }
 
 impl Checks {
@@ -95,7 +97,11 @@ impl Checks {
         self.pass(&stores[self.era], gap.from.0 - 1);
         let position = self.position.expect("it has begun");
         assert_eq!(gap.from.0, position + 1, "{gap:?}");
-        if let Some(to) = gap.to {
+        if gap.cause == Cause::Unproven {
+            assert_eq!(gap.to.map(|to| to.0), self.unproven_end, "{gap:?}");
+            assert!(!gap.certain);
+            self.position = self.unproven_end;
+        } else if let Some(to) = gap.to {
             let store = &stores[self.era];
             assert_eq!(gap.cause, Cause::Compacted);
             assert!(

@@ -4,14 +4,17 @@
 //! The model does what etcd-facts.md measured, and what etcd's own source says: a watch that is
 //! behind is looked up from time to time, so many revisions at once; what was compacted cancels
 //! it, unless it is just about to come to the compacted revision, where the removal of a key is
-//! passed over without a word; previous values take their time; a watch that is up to date is told
-//! of each transaction, and now and then how far it is. Connections break, servers can't be
-//! reached, history is compacted at any moment, states take their time to come, and a rebuilt
-//! store takes the place of the one that was watched.
+//! passed over without a word; a watch that is up to date is told of each transaction, and now and
+//! then how far it is. Those that are behind are served in random order, and a message takes as
+//! long as it takes while those of other connections pass it. It may come in parts, with pauses
+//! between them, and have fewer revisions than it could. Connections break, servers can't be
+//! reached, history is compacted at any moment, states take their time to come, a user may read
+//! the scope alone, and a rebuilt store takes the place of the one that was watched.
 //!
 //! What is checked: everything that is told is true, whole, in order and once; what is missing was
 //! declared before anything later, and was compacted; the records give the state; a replay ends,
-//! and not before its last event; and no schedule makes the session ask in a hot loop.
+//! and not before its last event, or says that it could not be proven; and no schedule makes the
+//! session ask in a hot loop.
 
 mod checks;
 mod scenarios;
@@ -29,7 +32,7 @@ use crate::model::{Index, Key, Scope};
 use crate::watch::{Budget, Input, OnGap, Outcome, Plan, Start, Until};
 
 use checks::state_of;
-use world::World;
+use world::{Quirks, World};
 
 /// So many revisions are told at once.
 const FULL: usize = 5;
@@ -110,8 +113,19 @@ fn act() -> impl Strategy<Value = Act> {
     ]
 }
 
-fn slow() -> impl Strategy<Value = Duration> {
-    prop_oneof![3 => Just(0u64), 1 => 1u64..200, 1 => 200u64..4000].prop_map(Duration::from_millis)
+fn quirks() -> impl Strategy<Value = Quirks> {
+    let slow = prop_oneof![
+        3 => Just(0u64),
+        2 => 1u64..200,
+        2 => 200u64..4000,
+        1 => 4000u64..20_000,
+    ];
+    (slow, any::<bool>(), any::<bool>()).prop_map(|(slow, cuts_messages, splits_messages)| Quirks {
+        slow: Duration::from_millis(slow),
+        cuts_messages,
+        splits_messages,
+        refuses_whole_store: false,
+    })
 }
 
 /// Few cases, and the same ones in every run of the tests; `PROPTEST_CASES` asks for so many others.
@@ -147,7 +161,7 @@ fn begin() -> impl Strategy<Value = Begin> {
 fn follow(
     begins: Begin,
     on_gap: OnGap,
-    slow: Duration,
+    quirks: Quirks,
     seed: u64,
     before: &[Vec<Operation>],
     acts: &[Act],
@@ -161,14 +175,14 @@ fn follow(
         snapshot: matches!(begins, Begin::Snapshot),
         ..plan(start, Until::Forever, on_gap)
     };
-    let mut world = World::new(plan, before, seed, slow);
+    let mut world = World::new(plan, before, seed, quirks);
     world.checks.is_oldest = matches!(begins, Begin::Oldest);
     world.feed(Input::Tick);
     world.run_for(Duration::from_millis(50));
     for act in acts {
         world.act(act);
     }
-    world.run_for(Duration::from_secs(40));
+    world.run_for(Duration::from_secs(40) + 4 * quirks.slow);
     world
 }
 
@@ -192,12 +206,12 @@ proptest! {
     fn by_v3_everything_is_told_once_and_in_order_or_declared(
         begins in begin(),
         on_gap in prop_oneof![Just(OnGap::Continue), Just(OnGap::Resync), Just(OnGap::Diff)],
-        slow in slow(),
+        quirks in quirks(),
         seed in any::<u64>(),
         before in vec(operations(), 0..30),
         acts in vec(act(), 1..60),
     ) {
-        let mut world = follow(begins, on_gap, slow, seed, &before, &acts);
+        let mut world = follow(begins, on_gap, quirks, seed, &before, &acts);
         if world.is_hopeless() {
             return Ok(());
         }
@@ -228,13 +242,14 @@ proptest! {
             is_delete: false,
         };
         all.extend(vec![Act::Write(vec![operation]); after]);
-        let mut world = follow(Begin::Now, on_gap, Duration::ZERO, seed, &before, &all);
+        let mut world = follow(Begin::Now, on_gap, Quirks::default(), seed, &before, &all);
         check_end(&mut world, true);
     }
 
     #[test]
-    fn by_v3_a_replay_ends_with_its_last_event(
-        slow in slow(),
+    fn by_v3_a_replay_ends_with_its_last_event_or_says_that_it_is_not_proven(
+        quirks in quirks(),
+        refuses_whole_store in any::<bool>(),
         seed in any::<u64>(),
         from in 1u64..30,
         to in proptest::option::of(1u64..60),
@@ -243,19 +258,21 @@ proptest! {
     ) {
         let until = Until::Present { to: to.map(Index), follow: false };
         let plan = plan(Start::At(Index(from)), until, OnGap::Continue);
-        let mut world = World::new(plan, &before, seed, slow);
+        let quirks = Quirks { refuses_whole_store, ..quirks };
+        let mut world = World::new(plan, &before, seed, quirks);
         let latest = world.store().latest();
+        let end = to.unwrap_or(latest).min(latest);
+        world.checks.unproven_end = refuses_whole_store.then_some(end);
         world.feed(Input::Tick);
         world.run_for(Duration::from_millis(3));
         for act in &acts {
             world.act(act);
         }
-        world.run_for(Duration::from_secs(60));
+        world.run_for(Duration::from_secs(1200));
         if world.is_hopeless() {
             return Ok(());
         }
         prop_assert!(matches!(world.finished, Some(Outcome::Done)), "{:?}", world.finished);
-        let end = to.unwrap_or(latest).min(latest);
         let store = world.store().clone();
         if from <= end {
             world.checks.pass(&store, end);

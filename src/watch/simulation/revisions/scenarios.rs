@@ -4,14 +4,20 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use super::store::Store;
-use super::world::{Watcher, Wire, World, message};
+use super::world::{Quirks, Sent, Watcher, Wire, World, clean, message};
 use super::{Act, Begin, Operation, check_end, follow, plan};
 use crate::model::Index;
-use crate::watch::{
-    Ask, Budget, End, Input, OnGap, Outcome, Plan, Session, Start, Step, Until, Update,
-};
+use crate::watch::{Ask, Budget, Input, OnGap, Outcome, Plan, Session, Start, Step, Until, Update};
 
 const SECOND: Duration = Duration::from_secs(1);
+
+/// Messages and states are on their way for up to so many milliseconds.
+fn slow(milliseconds: u64) -> Quirks {
+    Quirks {
+        slow: Duration::from_millis(milliseconds),
+        ..Quirks::default()
+    }
+}
 
 fn put(key: u8) -> Vec<Operation> {
     vec![Operation {
@@ -31,8 +37,7 @@ fn a_state_that_was_asked_for_before_the_stream_began_anew_is_not_begun_with() {
         ..plan(Start::Now, Until::Forever, OnGap::Resync)
     };
     // It arrives when the stream was given up, and the next one is not registered yet.
-    let slow = Duration::from_millis(20);
-    let mut world = World::new(plan, &vec![vec![set(0)]; 5], 1, slow);
+    let mut world = World::new(plan, &vec![vec![set(0)]; 5], 1, slow(20));
     world.feed(Input::Tick);
     world.run_for(Duration::from_millis(20));
     // So many at once that something may have been passed over between them.
@@ -72,8 +77,14 @@ fn what_was_compacted_before_the_watch_began_is_no_difference_after_a_gap() {
         Act::Compact(0),
     ];
     let before = [vec![set(0), set(2)]];
-    let slow = Duration::ZERO;
-    let mut world = follow(Begin::Oldest, OnGap::Diff, slow, 1, &before, &acts);
+    let mut world = follow(
+        Begin::Oldest,
+        OnGap::Diff,
+        Quirks::default(),
+        1,
+        &before,
+        &acts,
+    );
     check_end(&mut world, true);
     assert_eq!(world.checks.gaps.len(), 1, "{:?}", world.checks.gaps);
 }
@@ -84,7 +95,7 @@ fn a_status_names_nothing_that_is_told_only_later() {
         snapshot: true,
         ..plan(Start::Now, Until::Forever, OnGap::Resync)
     };
-    let mut world = World::new(plan, &[put(0), put(1)], 1, Duration::from_millis(300));
+    let mut world = World::new(plan, &[put(0), put(1)], 1, slow(300));
     world.feed(Input::Tick);
     // What is written while the state is on its way waits for it.
     world.run_for(Duration::from_millis(20));
@@ -110,7 +121,7 @@ fn however_often_a_stream_stood_still_the_next_one_is_not_waited_for_much_longer
         plan(Start::Now, Until::Forever, OnGap::Resync),
         &[put(0)],
         1,
-        Duration::ZERO,
+        Quirks::default(),
     );
     world.feed(Input::Tick);
     world.run_for(SECOND);
@@ -165,7 +176,7 @@ fn a_watch_that_does_not_begin_is_no_watch() {
                     } => {
                         let head = World::head(Some(7));
                         inputs.push_back((now, Input::Head { ticket, head }));
-                        let end = End::Clean;
+                        let end = clean();
                         inputs.push_back((now, Input::Ended { ticket, end }));
                     }
                     // Nothing was heard of the server, or it is there and can't be watched.
@@ -205,7 +216,8 @@ fn what_a_slow_reader_missed_is_asked_about_however_slow_it_is() {
         let watcher = Watcher {
             next: 0,
             is_synced: true,
-            is_marker: false,
+            whole_store: false,
+            left_more: false,
         };
         let mut now = began;
         let mut stream = None;
@@ -218,13 +230,15 @@ fn what_a_slow_reader_missed_is_asked_about_however_slow_it_is() {
                         continue;
                     };
                     if let Ask::Revisions { .. } = ask {
+                        // The next one is told what was compacted.
+                        is_asked |= stream.is_some();
                         stream = Some(ticket);
                         let head = World::head(Some(1000));
                         inputs.push_back(Input::Head { ticket, head });
                     } else if let Ask::Index | Ask::Since(_) = ask {
                         let head = World::head(Some(latest));
                         inputs.push_back(Input::Head { ticket, head });
-                        let end = End::Clean;
+                        let end = clean();
                         inputs.push_back(Input::Ended { ticket, end });
                     }
                     is_asked |= matches!(ask, Ask::Reach(_));
@@ -232,10 +246,14 @@ fn what_a_slow_reader_missed_is_asked_about_however_slow_it_is() {
             }
             now += pace;
             if revision > 1000 && revision != removed {
-                let (ticket, at) = (stream.expect("a stream"), &[revision]);
-                inputs.extend(message(
-                    ticket, &store, &watcher, at, revision, false, &budget,
-                ));
+                let ticket = stream.expect("a stream");
+                let sent = Sent {
+                    revisions: &[revision],
+                    store_at: revision,
+                    is_full: false,
+                    splits: false,
+                };
+                inputs.extend(message(ticket, &store, &watcher, &sent, &budget));
             }
         }
         while let Some(input) = inputs.pop_front() {
@@ -268,8 +286,7 @@ fn a_store_that_is_replaced_while_its_first_state_is_read_is_begun_with() {
         Act::Rebuild(3),
         Act::Wait(2000),
     ];
-    let slow = Duration::from_millis(300);
-    let mut world = follow(Begin::Snapshot, OnGap::Resync, slow, 1, &before, &acts);
+    let mut world = follow(Begin::Snapshot, OnGap::Resync, slow(300), 1, &before, &acts);
     // Nothing was told of the store before.
     world.checks.era = 1;
     check_end(&mut world, true);

@@ -13,19 +13,43 @@ use super::store::{Store, is_in_range, name};
 use super::{Act, FULL, KEYS, LATENCY, Operation, PASS, Value, scope};
 use crate::model::{Change, Index};
 use crate::protocol::v2::fault;
-use crate::protocol::v3::{self, Assembler, Told};
-use crate::protocol::{Fault, Head, Refusal};
+use crate::protocol::v3::{self, Assembler, MessageEnd, Told};
+use crate::protocol::{Fault, Head, Refusal, Whole};
 use crate::watch::{
-    Ask, Budget, End, Failure, Input, Outcome, Over, Parcel, Plan, Session, Start, Step, Ticket,
-    Update,
+    Ask, Budget, End, Failure, Input, Outcome, Parcel, Plan, Session, Start, Step, Ticket, Update,
 };
 
-/// One of the watches of a stream.
+/// The watcher of a stream.
 #[derive(Clone, Debug)]
 pub(super) struct Watcher {
     pub(super) next: u64,
     pub(super) is_synced: bool,
-    pub(super) is_marker: bool,
+    /// It is told of the whole store.
+    pub(super) whole_store: bool,
+    /// The last message left more of the past for the next.
+    pub(super) left_more: bool,
+}
+
+impl Watcher {
+    /// Whether it is told of what happens to a key.
+    fn covers(&self, key: u8) -> bool {
+        self.whole_store || is_in_range(key)
+    }
+}
+
+/// What a server and the way to it are like.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Quirks {
+    /// For up to so long a message of a stream, or a state, is on its way, each by itself, while
+    /// those of other connections pass it.
+    pub(super) slow: Duration,
+    /// It puts fewer revisions into a message than it could, as one that counts bytes or time. It
+    /// passes over nothing that was compacted.
+    pub(super) cuts_messages: bool,
+    /// The user may read what is in scope alone.
+    pub(super) refuses_whole_store: bool,
+    /// A message is passed on a revision at a time, and not whole.
+    pub(super) splits_messages: bool,
 }
 
 pub(super) struct Wire {
@@ -57,8 +81,7 @@ pub(super) struct World {
     pub(super) began: Instant,
     pub(super) next_pass: Instant,
     pub(super) refuses_until: Instant,
-    /// For so long the past is looked up where values are wanted, and a state is on its way.
-    pub(super) slow: Duration,
+    pub(super) quirks: Quirks,
     pub(super) luck: Rng,
     pub(super) finished: Option<Outcome>,
     /// Something was answered.
@@ -68,7 +91,7 @@ pub(super) struct World {
 }
 
 impl World {
-    pub(super) fn new(plan: Plan, before: &[Vec<Operation>], seed: u64, slow: Duration) -> Self {
+    pub(super) fn new(plan: Plan, before: &[Vec<Operation>], seed: u64, quirks: Quirks) -> Self {
         let now = Instant::now();
         let mut store = Store::new();
         for operations in before {
@@ -90,13 +113,14 @@ impl World {
                 consumer: BTreeMap::new(),
                 events: 0,
                 is_oldest: false,
+                unproven_end: None,
             },
             session: Session::new(plan, now),
             now,
             began: now,
             next_pass: now + PASS,
             refuses_until: now,
-            slow,
+            quirks,
             luck: Rng::with_seed(seed),
             finished: None,
             is_heard: false,
@@ -152,16 +176,13 @@ impl World {
                 .iter()
                 .filter(|one| one.is_synced && one.next <= latest)
             {
-                let told = message(
-                    *ticket,
-                    &store,
-                    watcher,
-                    &[latest],
-                    latest,
-                    false,
-                    &self.budget,
-                );
-                for input in told {
+                let sent = Sent {
+                    revisions: &[latest],
+                    store_at: latest,
+                    is_full: false,
+                    splits: self.quirks.splits_messages,
+                };
+                for input in message(*ticket, &store, watcher, &sent, &self.budget) {
                     wire.say(now + LATENCY, input);
                 }
             }
@@ -187,69 +208,69 @@ impl World {
         let (now, era) = (self.now, self.stores.len() - 1);
         let store = self.stores.last().unwrap().clone();
         for (ticket, wire) in self.wires.iter_mut().filter(|(_, wire)| wire.era == era) {
-            let mut order: Vec<usize> = (0..wire.watchers.len()).collect();
-            self.luck.shuffle(&mut order);
-            let is_main = matches!(wire.ask, Ask::Revisions { .. });
-            for place in order {
-                let Some(watcher) = wire.watchers.get(place).cloned() else {
-                    break;
-                };
-                let is_told = is_main && watcher.next <= store.latest() + 1;
-                if watcher.is_synced {
-                    if is_told && self.luck.u8(..20) == 0 {
-                        let upto = Index(store.latest());
-                        wire.say(
-                            now,
-                            Input::Over {
-                                ticket: *ticket,
-                                over: Over {
-                                    upto,
-                                    is_full: false,
-                                    is_empty: true,
-                                    is_marker: false,
-                                },
-                            },
-                        );
-                    }
-                    continue;
+            let Some(watcher) = wire.watchers.first().cloned() else {
+                continue;
+            };
+            let is_told = watcher.next <= store.latest() + 1;
+            if watcher.is_synced {
+                if is_told && self.luck.u8(..20) == 0 {
+                    let end = MessageEnd {
+                        told_upto: Index(store.latest()),
+                        store_at: Index(store.latest()),
+                        is_full: false,
+                        is_progress: true,
+                    };
+                    let ticket = *ticket;
+                    wire.say(now, Input::MessageEnd { ticket, end });
                 }
-                // Far below what a proof allows for.
-                let delay = if is_main {
-                    self.slow
-                } else {
-                    Duration::from_millis(self.luck.u64(..20))
-                };
-                let at = now + delay;
-                if watcher.next < store.compacted {
-                    let failure = Failure::Compacted(Index(store.compacted));
-                    wire.end(*ticket, now + LATENCY, End::Failed(failure));
-                    break;
-                }
-                let is_wanted = |revision: &u64| {
-                    let mut left = store.left(*revision).into_iter();
-                    left.any(|(key, _)| watcher.is_marker || is_in_range(key))
-                };
-                let mut found = (watcher.next.max(2)..=store.latest()).filter(is_wanted);
-                let told: Vec<u64> = found.by_ref().take(FULL).collect();
-                let more = found.next();
-                if !told.is_empty() {
-                    let is_full = told.len() == FULL;
-                    let told = message(
-                        *ticket,
-                        &store,
-                        &watcher,
-                        &told,
-                        store.latest(),
-                        is_full,
-                        &self.budget,
-                    );
-                    for input in told {
-                        wire.say(at, input);
-                    }
-                }
-                wire.watchers[place].next = more.unwrap_or(store.latest() + 1);
-                wire.watchers[place].is_synced = more.is_none();
+                continue;
             }
+            if self.luck.u8(..8) == 0 {
+                // The server serves so many of those that are behind at once, in random order.
+                continue;
+            }
+            let slow = u64::try_from(self.quirks.slow.as_millis()).expect("short");
+            let at = now + Duration::from_millis(self.luck.u64(..=slow));
+            let is_careful = self.quirks.cuts_messages && watcher.left_more;
+            if watcher.next < store.compacted || is_careful && watcher.next == store.compacted {
+                let failure = Failure::Compacted(Index(store.compacted));
+                wire.end(*ticket, now + LATENCY, End::Failed(failure));
+                continue;
+            }
+            let cuts = self.quirks.cuts_messages;
+            let is_wanted = |revision: &u64| {
+                let mut left = store.left(*revision).into_iter();
+                left.any(|(key, _)| watcher.covers(key))
+            };
+            let size = if cuts {
+                self.luck.usize(1..=FULL)
+            } else {
+                FULL
+            };
+            let mut found = (watcher.next.max(2)..=store.latest()).filter(is_wanted);
+            let told: Vec<u64> = found.by_ref().take(size).collect();
+            let more = found.next();
+            let pause = if self.quirks.splits_messages {
+                slow / 4
+            } else {
+                0
+            };
+            if !told.is_empty() {
+                let sent = Sent {
+                    revisions: &told,
+                    store_at: store.latest(),
+                    is_full: told.len() == FULL,
+                    splits: self.quirks.splits_messages,
+                };
+                let mut at = at;
+                for input in message(*ticket, &store, &watcher, &sent, &self.budget) {
+                    wire.say(at, input);
+                    at += Duration::from_millis(self.luck.u64(..=pause));
+                }
+            }
+            wire.watchers[0].next = more.unwrap_or(store.latest() + 1);
+            wire.watchers[0].is_synced = more.is_none();
+            wire.watchers[0].left_more = more.is_some();
         }
     }
 
@@ -262,18 +283,21 @@ impl World {
             queue: VecDeque::new(),
         };
         let at = self.now + 2 * LATENCY;
+        let slow = u64::try_from(self.quirks.slow.as_millis()).expect("short");
+        let state_at = at + Duration::from_millis(self.luck.u64(..=slow));
         let store = self.store();
         let latest = store.latest();
         let head = Input::Head {
             ticket,
             head: Self::head(Some(latest)),
         };
-        let watcher = |from: Option<Index>, is_marker| {
+        let watcher = |from: Option<Index>, whole_store| {
             let next = from.map_or(latest + 1, |from| from.0.max(1));
             Watcher {
                 next,
                 is_synced: next > latest,
-                is_marker,
+                whole_store,
+                left_more: false,
             }
         };
         if self.now < self.refuses_until {
@@ -283,13 +307,16 @@ impl World {
             return;
         }
         match ask {
-            Ask::Revisions { from, .. } => {
-                wire.watchers.push(watcher(*from, false));
-                wire.say(at, head);
+            Ask::Revisions {
+                whole_store: true, ..
+            } if self.quirks.refuses_whole_store => {
+                let failure = refused(fault::UNAUTHORIZED, Self::head(None));
+                wire.end(ticket, at, End::Failed(failure));
             }
-            Ask::Proof { from, marker, .. } => {
-                wire.watchers.push(watcher(Some(*from), false));
-                wire.watchers.push(watcher(Some(*marker), true));
+            Ask::Revisions {
+                from, whole_store, ..
+            } => {
+                wire.watchers.push(watcher(*from, *whole_store));
                 wire.say(at, head);
             }
             Ask::Kept {
@@ -304,19 +331,11 @@ impl World {
                 } else {
                     fault::INDEX_CLEARED
                 };
-                let refusal = Refusal {
-                    fault: Fault {
-                        code,
-                        message: "no such revision".to_owned(),
-                        cause: String::new(),
-                        index: Index::ZERO,
-                    },
-                    head: Head {
-                        cluster: None,
-                        ..Self::head(None)
-                    },
+                let head = Head {
+                    cluster: None,
+                    ..Self::head(None)
                 };
-                wire.end(ticket, at, End::Failed(Failure::Refused(Box::new(refusal))));
+                wire.end(ticket, at, End::Failed(refused(code, head)));
             }
             Ask::Kept {
                 key,
@@ -325,31 +344,32 @@ impl World {
                 let nodes = store.nodes(*revision, |one| name(one).as_bytes() == key);
                 wire.say(at, head);
                 wire.say(at, Input::State { ticket, nodes });
-                wire.end(ticket, at, End::Clean);
+                wire.end(ticket, at, clean());
             }
             Ask::Look(key) => {
                 let nodes = store.nodes(latest, |one| name(one).as_bytes() == key);
                 wire.say(at, head);
                 wire.say(at, Input::State { ticket, nodes });
-                wire.end(ticket, at, End::Clean);
+                wire.end(ticket, at, clean());
             }
             Ask::Since(Index(after)) => {
                 let mut nodes = store.nodes(latest, |one| one < KEYS);
                 nodes.retain(|node| node.modified.0 > *after);
+                nodes.sort_by_key(|node| std::cmp::Reverse(node.modified));
                 nodes.truncate(1);
                 wire.say(at, head);
                 wire.say(at, Input::State { ticket, nodes });
-                wire.end(ticket, at, End::Clean);
+                wire.end(ticket, at, clean());
             }
             Ask::State => {
                 let nodes = store.nodes(latest, |one| one < KEYS);
-                wire.say(at + self.slow, head);
-                wire.say(at + self.slow, Input::State { ticket, nodes });
-                wire.end(ticket, at + self.slow, End::Clean);
+                wire.say(state_at, head);
+                wire.say(state_at, Input::State { ticket, nodes });
+                wire.end(ticket, state_at, clean());
             }
             Ask::Index | Ask::Reach(_) => {
                 wire.say(at, head);
-                wire.end(ticket, at, End::Clean);
+                wire.end(ticket, at, clean());
             }
             other => panic!("v3 has no {other:?}"),
         }
@@ -471,26 +491,52 @@ impl World {
     }
 }
 
+fn refused(code: u32, head: Head) -> Failure {
+    let fault = Fault {
+        code,
+        message: "no".to_owned(),
+        cause: String::new(),
+        index: Index::ZERO,
+    };
+    Failure::Refused(Box::new(Refusal { fault, head }))
+}
+
+/// A reply that was read to its end.
+pub(super) fn clean() -> End {
+    End::Clean(Whole::received())
+}
+
+/// What a server puts into a message.
+pub(super) struct Sent<'m> {
+    pub(super) revisions: &'m [u64],
+    pub(super) store_at: u64,
+    pub(super) is_full: bool,
+    /// It is passed on a revision at a time.
+    pub(super) splits: bool,
+}
+
 /// A message as the driver passes it on.
 pub(super) fn message(
     ticket: Ticket,
     store: &Store,
     watcher: &Watcher,
-    revisions: &[u64],
-    header: u64,
-    is_full: bool,
+    sent: &Sent<'_>,
     budget: &Budget,
 ) -> Vec<Input> {
-    let mut assembler = Assembler::new(scope());
+    let mut assembler = if sent.splits {
+        Assembler::eager(scope())
+    } else {
+        Assembler::new(scope())
+    };
     let mut told = Vec::new();
-    let (mut is_empty, mut last) = (true, 0);
-    for revision in revisions {
+    let mut is_empty = true;
+    for revision in sent.revisions {
         let before = store.at(revision - 1);
         for (key, value) in store.left(*revision) {
-            if !watcher.is_marker && !is_in_range(key) {
+            if !watcher.covers(key) {
                 continue;
             }
-            (is_empty, last) = (false, *revision);
+            is_empty = false;
             let text = event(key, *revision, value, before.get(&key));
             told.extend(assembler.event(text.as_bytes()).unwrap().map(Told::Events));
         }
@@ -498,7 +544,10 @@ pub(super) fn message(
     if is_empty {
         return Vec::new();
     }
-    let end = format!(r#"{{"result":{{"header":{{"revision":"{header}"}},"events":[]}}}}"#);
+    let end = format!(
+        r#"{{"result":{{"header":{{"revision":"{}"}},"events":[]}}}}"#,
+        sent.store_at
+    );
     told.extend(assembler.message(end.as_bytes()).unwrap());
     let input = |told| match told {
         Told::Events(portion) => Input::Revisions {
@@ -507,13 +556,11 @@ pub(super) fn message(
             begins: portion.begins,
             is_past: portion.is_past,
         },
-        Told::Over(over) => Input::Over {
+        Told::MessageEnd(end) => Input::MessageEnd {
             ticket,
-            over: Over {
-                upto: if is_full { Index(last) } else { over.upto },
-                is_full,
-                is_marker: watcher.is_marker,
-                ..over
+            end: MessageEnd {
+                is_full: sent.is_full,
+                ..end
             },
         },
         other => panic!("{other:?}"),
