@@ -251,43 +251,50 @@ impl Session {
         }
     }
 
-    /// Nobody says what history has there: the key may tell.
-    pub(super) fn compare_key(&mut self) {
-        if let Some(comparison) = &mut self.comparison {
-            comparison.stage = Stage::Key;
+    /// A question of the comparison was silent, and could not be ended. The key may tell what history
+    /// does not. Where that was written since, or is gone, what came next there is declared.
+    pub(super) fn on_no_comparison(&mut self, ticket: Ticket, open: &Open, was_silent: bool) {
+        if self.is_behind(ticket, open) {
+            return;
+        }
+        let Some(comparison) = &mut self.comparison else {
+            return;
+        };
+        match comparison.stage {
+            Stage::Event => comparison.stage = Stage::Key,
+            Stage::Next { before, .. } if was_silent => {
+                self.trust();
+                self.lose(before, Cause::Unproven);
+            }
+            Stage::Next { .. } | Stage::Key => {}
         }
     }
 
-    /// Nobody says what came next at the key, which was written since, or is gone. What that was is
-    /// declared.
-    pub(super) fn on_next_unknown(&mut self) {
-        let Some(Comparison {
-            stage: Stage::Next { before, .. },
-            ..
-        }) = self.comparison
-        else {
-            return;
-        };
-        self.trust();
-        self.lose(before, Cause::Unproven);
-    }
-
-    /// A question of the comparison ended, and brought nothing.
-    pub(super) fn on_nothing(&mut self, ticket: Ticket, open: &Open) {
+    /// Whether a member that was asked does not know yet what it was asked about.
+    fn is_behind(&mut self, ticket: Ticket, open: &Open) -> bool {
         let (Some(comparison), Some((index, _))) = (&self.comparison, open.head) else {
-            return;
+            return false;
         };
         let wanted = match comparison.stage {
             Stage::Next { before, .. } => before,
             Stage::Event | Stage::Key => comparison.last.event.index,
         };
-        if index < wanted {
+        let is_behind = index < wanted;
+        if is_behind {
             self.open.remove(&ticket);
             self.note_failure(open, Failure::Behind { index, wanted });
-        } else if open.purpose == Purpose::Verify {
-            self.on_found(open, None);
-        } else {
-            self.on_next(open, None);
+        }
+        is_behind
+    }
+
+    /// A question of the comparison ended, and brought nothing.
+    pub(super) fn on_nothing(&mut self, ticket: Ticket, open: &Open) {
+        if self.is_behind(ticket, open) {
+            return;
+        }
+        match open.purpose {
+            Purpose::Verify => self.on_found(open, None),
+            _ => self.on_next(open, None),
         }
     }
 
@@ -353,6 +360,8 @@ impl Session {
             // Its time to live may have been refreshed, without an event.
             Some(node) if node.modified > cursor || node.expiration.is_some() => Some(true),
             Some(node) => Some(node.modified == event.index),
+            // Nothing has happened since, so that it is not there.
+            None if *stays == Some(true) && index == cursor => Some(false),
             None if *stays == Some(true) => None,
             None => Some(true),
         };

@@ -46,6 +46,8 @@ pub(super) struct HalfCloses {
     broken: u32,
     /// When that was last, or others broke.
     at: Option<Instant>,
+    /// How many waits in a row were silent, where they can't be ended.
+    silent: u32,
 }
 
 impl HalfCloses {
@@ -57,6 +59,18 @@ impl HalfCloses {
     /// One did what it was for.
     pub fn worked(&mut self) {
         self.broken = 0;
+    }
+
+    /// History answered: what is silent now has nothing to say.
+    pub fn heard(&mut self) {
+        self.silent = 0;
+    }
+
+    /// For how long a wait may be silent where it can't be ended: longer each time, since an answer
+    /// may be on its way.
+    fn silence(self, slow: Duration) -> Duration {
+        let silence = SILENCE.saturating_mul(1 << self.silent.min(4));
+        silence.max(slow).min(LONGEST_SILENCE)
     }
 
     /// One broke the connection, or the connection broke; whether it is certain from now on that
@@ -85,10 +99,7 @@ impl Session {
     pub(super) fn half_close(&mut self) {
         let is_broken = self.half_closes.are_broken();
         let slow = self.slowest.saturating_mul(GRACE_FACTOR);
-        let (grace, silence) = (
-            slow.clamp(GRACE, LATEST),
-            slow.clamp(SILENCE, LONGEST_SILENCE),
-        );
+        let (grace, silence) = (slow.clamp(GRACE, LATEST), self.half_closes.silence(slow));
         let probes = self
             .open
             .values()
@@ -130,10 +141,14 @@ impl Session {
     /// A wait was silent for long, and broke when it was half-closed, as they do here. Nothing is
     /// known of what it was about.
     pub(super) fn on_no_end(&mut self, ticket: Ticket, open: &Open) {
+        let was_silent = self.half_closes.silent > 0;
+        self.half_closes.silent += 1;
         match open.purpose {
-            // What is left lies behind the last event that history shows.
-            Purpose::Question if !self.following => {
-                let is_last = |hole: &Hole| Some(hole.upto) == self.target;
+            // An answer may have been on its way.
+            Purpose::Question if self.following || !was_silent => {}
+            Purpose::Question if !open.whole_store && !self.is_deaf => {}
+            Purpose::Question => {
+                // What is left lies behind the last event that history shows.
                 let left = self
                     .ledger
                     .iter()
@@ -142,12 +157,12 @@ impl Session {
                 let (&[hole], Some((head, _))) = (left.as_slice(), open.head) else {
                     return;
                 };
-                if is_last(&hole) && open.after == Some(hole.after) && head >= hole.upto {
+                let is_last = Some(hole.upto) == self.target;
+                if is_last && open.after == Some(hole.after) && head >= hole.upto {
                     self.end_unproven(hole.after, hole.upto);
                 }
             }
-            Purpose::Verify => self.compare_key(),
-            Purpose::Next => self.on_next_unknown(),
+            Purpose::Verify | Purpose::Next => self.on_no_comparison(ticket, open, was_silent),
             Purpose::Walk => {
                 self.open.remove(&ticket);
                 self.on_hidden(open);

@@ -305,6 +305,7 @@ impl Session {
                 }
                 if index <= head {
                     self.slowest = self.slowest.max(self.now.duration_since(head_at));
+                    self.half_closes.heard();
                     self.wanted = self.wanted.max(head);
                     self.width = (self.width + 1).min(super::asking::QUESTIONS);
                 } else {
@@ -360,14 +361,16 @@ impl Session {
             _ if open.answered && open.purpose != Purpose::Stream => {}
             End::Failed(Failure::Cut(_)) if open.half_closed => {
                 // Some proxies take a half-close for a close.
-                self.mistrust();
-                let was_broken = self.half_closes.are_broken();
-                if self.half_closes.broke(self.now) {
-                    let endpoint = open.endpoint;
-                    self.tell(Update::Notice(Notice::HalfClose { endpoint }));
-                }
-                if was_broken {
+                if self.half_closes.are_broken() {
                     self.on_no_end(ticket, &open);
+                } else {
+                    self.mistrust();
+                    if self.half_closes.broke(self.now) {
+                        let endpoint = open.endpoint;
+                        self.tell(Update::Notice(Notice::HalfClose { endpoint }));
+                        // What they ask is asked of the whole store from now on.
+                        self.close_where(|open| open.purpose == Purpose::Question);
+                    }
                 }
             }
             End::Clean(whole) if open.is_done() => {
@@ -448,7 +451,7 @@ impl Session {
             _ if passes => self.note_failure(open, failure),
             // Not everybody may read everything.
             Purpose::Alarm => self.is_deaf = true,
-            Purpose::Stream | Purpose::Question if open.whole_store => {
+            Purpose::Stream | Purpose::Question | Purpose::Verify if open.whole_store => {
                 self.on_whole_store_refused();
             }
             // The stream, or the next question, is told why.

@@ -379,7 +379,7 @@ impl Session {
             answered: false,
             whole_store: match purpose {
                 Purpose::Stream => self.reads_whole_store,
-                Purpose::Question => self.asks_whole_store(),
+                Purpose::Question | Purpose::Verify => self.asks_whole_store(),
                 Purpose::Walk | Purpose::Alarm => true,
                 _ => false,
             },
@@ -412,7 +412,7 @@ impl Session {
             },
             Purpose::Reach => Ask::Reach(after.unwrap_or_default()),
             Purpose::Stream | Purpose::Compaction => Ask::Stream,
-            Purpose::Question if whole_store => Ask::Walk {
+            Purpose::Question | Purpose::Verify if whole_store => Ask::Walk {
                 from: from.unwrap_or(Index(1)),
                 hangs: true,
             },

@@ -176,7 +176,7 @@ fn follow(
     }
     // Everything is well again, and there is time.
     world.heal();
-    world.run_for(Duration::from_secs(60));
+    world.run_for(world.server.patience());
 
     if world.is_hopeless() {
         return Ok(world);
@@ -201,9 +201,9 @@ fn follow(
     );
     prop_assert_eq!(world.checks.era, world.server.era());
     if latest <= HISTORY.into() && world.server.era() == 0 {
-        let mut gaps = world.checks.gaps.iter();
+        let gaps = &world.checks.gaps;
         let is_untrusted = |gap: &Gap| gap.cause == Cause::MemberUntrusted;
-        prop_assert!(gaps.all(is_untrusted), "history sufficed: {gaps:?}");
+        prop_assert!(gaps.iter().all(is_untrusted), "history sufficed: {gaps:?}");
     }
     check_polite(&world.server.opened, 600);
     Ok(world)
@@ -288,7 +288,7 @@ proptest! {
             }
         }
         world.heal();
-        world.run_for(Duration::from_secs(60));
+        world.run_for(world.server.patience());
 
         if world.is_hopeless() {
             return Ok(());

@@ -99,6 +99,11 @@ impl Server {
         self.stores.len() - 1
     }
 
+    /// How long all that is owed may take: a wait that can't be ended is given up late.
+    pub fn patience(&self) -> Duration {
+        Duration::from_secs(if self.cuts_half_closed { 400 } else { 60 })
+    }
+
     /// One of the members.
     pub fn pick(&self, which: u8) -> usize {
         usize::from(which) % self.members.len()

@@ -149,7 +149,7 @@ impl World {
             store.cluster += 1;
         }
         self.server.rebuild(store);
-        self.run_for(Duration::from_secs(15));
+        self.run_for(self.server.patience() / 4);
     }
 
     /// The last event told, where history would have it. A key of a state is looked for elsewhere.
