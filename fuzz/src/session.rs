@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use etcdwatch::model::{Batch, Gap, Index, Key, Scope, StateNode};
-use etcdwatch::protocol::v3::Over;
+use etcdwatch::protocol::Whole;
+use etcdwatch::protocol::v3::MessageEnd;
 use etcdwatch::protocol::{Fault, Head, Malformed, Refusal, v2};
 use etcdwatch::watch::{
     Ask, Budget, End, Failure, Input, OnGap, Parcel, Plan, Session, Start, Step, Ticket, Until,
@@ -116,7 +117,7 @@ impl Brings {
             Ask::Stream | Ask::Wait { .. } | Ask::Next { .. } | Ask::Alarm | Ask::Walk { .. } => {
                 Self::Events
             }
-            Ask::Revisions { .. } | Ask::Proof { .. } => Self::Messages,
+            Ask::Revisions { .. } => Self::Messages,
             Ask::State | Ask::Look(_) | Ask::Kept { .. } | Ask::Since(_) => Self::State,
         }
     }
@@ -207,13 +208,13 @@ impl World {
                 begins: bytes.flip().then(|| Index(bytes.number())),
                 is_past: bytes.flip(),
             },
-            (Brings::Messages, 2) => Input::Over {
+            (Brings::Messages, 2) => Input::MessageEnd {
                 ticket,
-                over: Over {
-                    upto: Index(bytes.number()),
+                end: MessageEnd {
+                    told_upto: Index(bytes.number()),
+                    store_at: Index(bytes.number()),
                     is_full: bytes.flip(),
-                    is_empty: bytes.flip(),
-                    is_marker: bytes.flip(),
+                    is_progress: bytes.flip(),
                 },
             },
             (Brings::Messages, _) => Input::Heard { ticket },
@@ -394,7 +395,7 @@ fn nodes(bytes: &mut Bytes<'_>) -> Vec<StateNode> {
 fn end(bytes: &mut Bytes<'_>) -> End {
     let text = || "told".to_owned();
     End::Failed(match bytes.of(11) {
-        0 | 1 => return End::Clean,
+        0 | 1 => return End::Clean(Whole::received()),
         2 => Failure::Unreachable(text()),
         3 => Failure::Cut(text()),
         4 => Failure::Silent(text()),

@@ -201,6 +201,7 @@ mod tests {
             index: Index(index),
             key: b"/a/k".to_vec(),
             created: Index(3),
+            value: Some(0x00ff),
             of_state: false,
         };
         Checkpoint::new(&scope("/a", true), "c".to_owned(), Index(index), Some(last))

@@ -4,8 +4,9 @@
 //! the server, and each event is a handful of offsets into them. What had to be decoded
 //! (JSON escapes, base64) is appended to the same buffer.
 
-use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::ops::Range;
+
+use twox_hash::XxHash3_64;
 
 use super::Index;
 
@@ -213,6 +214,12 @@ pub struct Event<'b> {
     spans: &'b EventSpans,
 }
 
+/// A number that stands for a value, the same in every run: checkpoints hold it.
+#[must_use]
+pub fn hash_value(value: &[u8]) -> u64 {
+    XxHash3_64::oneshot(value)
+}
+
 /// Whether two values may be the same, where one of them may not be known.
 #[must_use]
 pub fn may_be_same(one: Option<u64>, other: Option<u64>) -> bool {
@@ -264,15 +271,13 @@ impl<'b> Event<'b> {
             && may_be_same(self.value_hash(), other.value_hash())
     }
 
-    /// A number that stands for the value that was written; none where none was. Good within one run.
+    /// What stands for the value that was written ([`hash_value`]); none where none was.
     #[must_use]
     pub fn value_hash(&self) -> Option<u64> {
         // What a removal or a directory does not have, a member that was sent a snapshot makes up
         // (fact 16).
         let value = self.node().value().filter(|_| !self.action().removes())?;
-        let mut hasher = DefaultHasher::new();
-        value.hash(&mut hasher);
-        Some(hasher.finish())
+        Some(hash_value(value))
     }
 
     /// The node before it.

@@ -15,7 +15,7 @@ mod state;
 mod tree;
 
 pub use api::Api;
-pub use event::{Action, Batch, Event, EventSpans, Node, NodeSpans, Span, may_be_same};
+pub use event::{Action, Batch, Event, EventSpans, Node, NodeSpans, Span, hash_value, may_be_same};
 pub use gap::{Cause, Gap};
 pub use index::Index;
 pub use key::{Key, KeyError};

@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Serialize};
 
-use super::{Event, Index};
+use super::{Event, Index, hash_value, may_be_same};
 
 /// A key or a directory as it is at one index, without what is below it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -37,20 +37,31 @@ impl Fingerprint {
             index: event.index(),
             key: event.node().key().to_owned(),
             created: event.node().created(),
+            value: event.value_hash(),
             of_state: false,
         }
     }
 
-    /// That of a store of v3 in which `event` came after this: a put tells more than the removal of
-    /// another key, which may be missing in any store.
+    /// That of a store of v3 in which these events came after `before`: a put tells more than the
+    /// removal of another key, which may be missing in any store.
     #[must_use]
-    pub fn and_then(self, event: &Event<'_>) -> Self {
-        let is_left_alone = self.key != event.node().key() && self.created > Index::ZERO;
-        if event.action().removes() && is_left_alone {
-            self
-        } else {
-            Self::of(event)
+    pub fn of_revisions<'b>(
+        before: Option<Self>,
+        events: impl Iterator<Item = Event<'b>>,
+    ) -> Option<Self> {
+        let mut latest: Option<Event<'b>> = None;
+        for event in events {
+            let key = event.node().key();
+            let is_left_alone = match (&latest, &before) {
+                (Some(put), _) => put.node().key() != key && put.node().created() > Index::ZERO,
+                (None, Some(put)) => put.key != key && put.created > Index::ZERO,
+                (None, None) => false,
+            };
+            if !(event.action().removes() && is_left_alone) {
+                latest = Some(event);
+            }
         }
+        latest.map(|event| Self::of(&event)).or(before)
     }
 
     /// That of the key of a state that was changed last; none where the state has no values.
@@ -62,8 +73,25 @@ impl Fingerprint {
             index: last.modified,
             key: last.key.clone(),
             created: last.created,
+            value: last.value.as_deref().map(hash_value),
             of_state: true,
         })
+    }
+
+    /// Whether nothing speaks against that `node` has the value that was written.
+    #[must_use]
+    pub fn has_value_of(&self, node: &StateNode) -> bool {
+        may_be_same(self.value, node.value.as_deref().map(hash_value))
+    }
+
+    /// Whether nothing speaks against that both are of one event.
+    #[must_use]
+    pub fn may_be(&self, other: &Self) -> bool {
+        let place = |one: &Self| (one.index, one.created);
+        place(self) == place(other)
+            && self.key == other.key
+            && self.of_state == other.of_state
+            && may_be_same(self.value, other.value)
     }
 }
 
@@ -95,6 +123,9 @@ pub struct Fingerprint {
     pub key: Vec<u8>,
     /// When that key was created; 0 for a delete of v3, which does not say it.
     pub created: Index,
+    /// What stands for the value that it wrote ([`hash_value`]); none where it wrote none, or where
+    /// that is not known.
+    pub value: Option<u64>,
     /// Whether it was read in a state: history need not have an event there, since a refreshed
     /// time to live is none.
     pub of_state: bool,
@@ -112,6 +143,9 @@ struct Written {
     key_base64: Option<String>,
     #[serde(rename = "createdIndex")]
     created: Index,
+    /// In hexadecimal digits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    value_hash: Option<String>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     of_state: bool,
 }
@@ -127,6 +161,7 @@ impl From<Fingerprint> for Written {
             key,
             key_base64,
             created: fingerprint.created,
+            value_hash: fingerprint.value.map(|hash| format!("{hash:016x}")),
             of_state: fingerprint.of_state,
         }
     }
@@ -141,10 +176,13 @@ impl TryFrom<Written> for Fingerprint {
             (None, Some(key)) => STANDARD.decode(key).map_err(|error| error.to_string())?,
             _ => return Err("the last event has one key".to_owned()),
         };
+        let value = written.value_hash;
+        let value = value.map(|hash| u64::from_str_radix(&hash, 16)).transpose();
         Ok(Self {
             index: written.index,
             key,
             created: written.created,
+            value: value.map_err(|error| format!("valueHash: {error}"))?,
             of_state: written.of_state,
         })
     }
@@ -153,7 +191,7 @@ impl TryFrom<Written> for Fingerprint {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Key, Scope};
+    use crate::model::{Batch, Key, Scope};
     use crate::protocol::v3;
 
     #[test]
@@ -170,10 +208,18 @@ mod tests {
         let put = events(r#"{"kv":{"key":"YQ==","mod_revision":"3","create_revision":"3"}}"#);
         let other = events(r#"{"type":"DELETE","kv":{"key":"Yg==","mod_revision":"4"}}"#);
         let own = events(r#"{"type":"DELETE","kv":{"key":"YQ==","mod_revision":"5"}}"#);
-        let put = Fingerprint::of(&put.event(0).unwrap());
-        let kept = put.clone().and_then(&other.event(0).unwrap());
-        assert_eq!(kept, put);
-        assert_eq!(kept.and_then(&own.event(0).unwrap()).index, Index(5));
+        let event = |batch: &'static Batch| batch.event(0).unwrap();
+        let events = [put, other, own].map(|batch| &*Box::leak(Box::new(batch)));
+        let [put, other, own] = events.map(event);
+        let of = |before: &Option<Fingerprint>, events: &[Event<'static>]| {
+            Fingerprint::of_revisions(before.clone(), events.iter().copied())
+        };
+        let first = of(&None, &[put]);
+        assert_eq!(first, Some(Fingerprint::of(&put)));
+        assert_eq!(of(&first, &[other]), first);
+        assert_eq!(of(&None, &[put, other]), first);
+        assert_eq!(of(&first, &[own]).unwrap().index, Index(5));
+        assert_eq!(of(&None, &[put, other, own]).unwrap().index, Index(5));
     }
 
     #[test]
@@ -183,6 +229,7 @@ mod tests {
                 index: Index(7),
                 key: key.to_owned(),
                 created: Index(3),
+                value: Some(u64::MAX - 7),
                 of_state: false,
             };
             let text = serde_json::to_string(&fingerprint).unwrap();

@@ -446,7 +446,7 @@ impl Shown<'_> {
             self.pass_on(lines, inbox)?;
             *shown += count as u64;
             if let Some(last) = batch.event(places.end - 1) {
-                self.reached.pass(&last, false);
+                self.reached.pass(&last);
             }
             return Ok(self.left != Some(*shown));
         }
@@ -464,7 +464,7 @@ impl Shown<'_> {
             }
         }
         if let Some(last) = last {
-            self.reached.pass(&last, false);
+            self.reached.pass(&last);
         }
         Ok(self.left != Some(*shown))
     }
@@ -488,9 +488,10 @@ impl Shown<'_> {
             }
             if place + 1 < count {
                 self.reached.begin(event.index(), place + 1);
+            } else if is_v3 {
+                self.reached.pass_revision(held);
             } else {
-                held.events()
-                    .for_each(|event| self.reached.pass(&event, is_v3));
+                self.reached.pass(&event);
             }
             let record = Record::Event(event);
             if self.is_over || self.shows_all() && self.is_wanted(&record) {

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use crate::checkpoint::{Begun, Checkpoint, Store};
 use crate::error::Error;
 use crate::model::{Event, Fingerprint, Index, Scope};
+use crate::watch::Held;
 
 /// A checkpoint is written at most this often, and at the end.
 const PACE: Duration = Duration::from_millis(200);
@@ -90,15 +91,20 @@ impl Reached {
         self.at.index = Some(index);
     }
 
-    /// All up to this event is done; by v3 what it tells of the store is added to what is known.
-    pub fn pass(&mut self, event: &Event<'_>, is_v3: bool) {
-        let before = self.at.last.take().filter(|_| is_v3);
-        self.at.last = Some(match before {
-            Some(before) => before.and_then(event),
-            None => Fingerprint::of(event),
-        });
+    /// All up to this event of v2 is done.
+    pub fn pass(&mut self, event: &Event<'_>) {
+        self.at.last = Some(Fingerprint::of(event));
         self.at.begun = None;
         self.reach(event.index());
+    }
+
+    /// All of this transaction of v3 is done. What it tells of the store is added to what is known.
+    pub fn pass_revision(&mut self, held: &Held) {
+        self.at.last = Fingerprint::of_revisions(self.at.last.take(), held.events());
+        self.at.begun = None;
+        if let Some(event) = held.events().next() {
+            self.reach(event.index());
+        }
     }
 
     /// What tells this store from another is this.

@@ -8,7 +8,7 @@
 
 use super::doubt::contradicts_itself;
 use super::{Open, Purpose, Session};
-use crate::model::{Cause, Event, Fingerprint, Index, Key, Scope, StateNode, may_be_same};
+use crate::model::{Cause, Event, Fingerprint, Index, Key, Scope, StateNode};
 use crate::protocol::v3;
 use crate::watch::{Failure, Parcel, Ticket};
 
@@ -21,8 +21,6 @@ pub(super) struct Last {
     pub event: Fingerprint,
     /// Whether its key was there afterwards; none where that is not known.
     pub stays: Option<bool>,
-    /// The value that it wrote ([`Event::value_hash`]); none where it is not known.
-    pub value: Option<u64>,
 }
 
 /// A comparison under way.
@@ -50,21 +48,16 @@ impl Last {
         Self {
             event: Fingerprint::of(event),
             stays: Some(!event.action().removes()),
-            value: event.value_hash(),
         }
     }
 
-    /// That of v3: what tells most of what was told ([`Fingerprint::and_then`]).
-    pub fn of_revision(before: Option<Self>, event: &Event) -> Self {
-        let event = match before {
-            Some(before) => before.event.and_then(event),
-            None => Fingerprint::of(event),
-        };
-        Self {
-            event,
-            stays: None,
-            value: None,
-        }
+    /// That of v3: what tells most of what was told ([`Fingerprint::of_revisions`]).
+    pub fn of_revisions<'b>(
+        before: Option<Self>,
+        events: impl Iterator<Item = Event<'b>>,
+    ) -> Option<Self> {
+        let event = Fingerprint::of_revisions(before.map(|before| before.event), events)?;
+        Some(Self { event, stays: None })
     }
 
     /// That of a state.
@@ -78,14 +71,13 @@ impl Last {
         let is_there = event.created == event.index || event.of_state;
         Self {
             stays: is_there.then_some(true),
-            value: None,
             event,
         }
     }
 
     /// Whether it is what was found at its index.
     fn is(&self, found: &Event) -> bool {
-        may_be_same(self.value, found.value_hash()) && self.event == Fingerprint::of(found)
+        self.event.may_be(&Fingerprint::of(found))
     }
 
     /// Where its comparison begins. v3 has every key as it was at any revision.
@@ -226,7 +218,10 @@ impl Session {
         let last = &comparison.last.event;
         let at_key = nodes.iter().find(|node| node.key == last.key);
         let is_same = match at_key {
-            Some(node) => (node.modified, node.created) == (last.index, last.created),
+            Some(node) => {
+                (node.modified, node.created) == (last.index, last.created)
+                    && last.has_value_of(node)
+            }
             // A delete does not tell when its key was created.
             None => last.created == Index::ZERO,
         };
@@ -357,7 +352,8 @@ impl Session {
             Some(node) if node.created > cursor => None,
             Some(_) if *stays == Some(false) => Some(false),
             Some(node) if node.created != event.created => Some(false),
-            // Its time to live may have been refreshed, without an event.
+            // Its time to live may have been refreshed, without an event: that leaves its value.
+            Some(node) if node.modified <= cursor && !event.has_value_of(node) => Some(false),
             Some(node) if node.modified > cursor || node.expiration.is_some() => Some(true),
             Some(node) => Some(node.modified == event.index),
             // Nothing has happened since, so that it is not there.

@@ -143,6 +143,8 @@ impl Session {
     pub(super) fn on_no_end(&mut self, ticket: Ticket, open: &Open) {
         let was_silent = self.half_closes.silent > 0;
         self.half_closes.silent += 1;
+        // It has lasted until then.
+        self.endpoints.proved();
         match open.purpose {
             // An answer may have been on its way.
             Purpose::Question if self.following || !was_silent => {}

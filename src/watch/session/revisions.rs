@@ -35,7 +35,7 @@ use super::passed_over::PassedOver;
 use super::replay_end::ReplayEnd;
 use super::steps::PRESSURE_POLL;
 use super::{Open, Purpose, Reading, Session, Staged};
-use crate::model::{Cause, Index, StateNode};
+use crate::model::{Cause, Fingerprint, Index, StateNode};
 use crate::protocol::v2::fault;
 use crate::protocol::v3;
 use crate::protocol::v3::MessageEnd;
@@ -147,13 +147,11 @@ impl Session {
         });
     }
 
-    /// A stream that was open before the watch could begin is live now.
+    /// A stream or a probe that was registered before the watch could begin is live now.
     pub(super) fn begin_live(&mut self) {
-        let streams = self.open.values();
-        let stream = streams
-            .filter(|open| open.purpose == Purpose::Stream)
-            .find_map(|open| Some((open.clone(), open.head?.0)));
-        if let Some((open, index)) = stream {
+        let is_wait = |open: &&Open| matches!(open.purpose, Purpose::Stream | Purpose::Probe);
+        let mut waits = self.open.values().filter(is_wait);
+        if let Some((open, index)) = waits.find_map(|open| Some((open.clone(), open.head?.0))) {
             self.on_live(&open, index);
         }
     }
@@ -342,7 +340,10 @@ impl Session {
         };
         // What happened to it last is the last event told, or this is another store.
         let last = self.last.as_ref().map(|last| &last.event);
-        if last.is_some_and(|last| (last.index, last.created) != (node.modified, node.created)) {
+        let is_other = |last: &Fingerprint| {
+            (last.index, last.created) != (node.modified, node.created) || !last.has_value_of(node)
+        };
+        if last.is_some_and(is_other) {
             self.begin_anew(Cause::IndexRewound, index);
         } else if let (Some(ledger), Some(proof)) = (
             &mut self.ledger,

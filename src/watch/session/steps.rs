@@ -215,9 +215,8 @@ impl Session {
 
     fn tell_events(&mut self, events: &mut Vec<crate::watch::Held>) {
         if self.is_v3() {
-            for event in events.iter().flat_map(crate::watch::Held::events) {
-                self.last = Some(Last::of_revision(self.last.take(), &event));
-            }
+            let told = events.iter().flat_map(crate::watch::Held::events);
+            self.last = Last::of_revisions(self.last.take(), told);
         } else if let Some(event) = events.last().and_then(|held| held.events().next_back()) {
             self.last = Some(Last::of(&event));
         }
