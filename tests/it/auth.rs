@@ -160,7 +160,7 @@ fn who_may_read_one_subtree_by_v3_reads_and_watches_it_and_nothing_else() {
 }
 
 #[test]
-fn that_nothing_is_left_to_replay_is_taken_from_silence_where_not_all_may_be_read() {
+fn a_replay_says_that_its_end_is_unproven_for_a_user_who_may_not_read_the_whole_store() {
     for version in Version::ALL {
         let etcd = server(version).start();
         let root = Root::of_v3(&etcd);
@@ -169,11 +169,80 @@ fn that_nothing_is_left_to_replay_is_taken_from_silence_where_not_all_may_be_rea
             root.put("/elsewhere", &number.to_string());
         }
         let url = etcd.url();
-        let replay = ["--api", "v3", "replay", "-r", "/app", "--from-index", "4"];
-        let options = ["--endpoints", &url, "--user", "app:hunter2:x"];
-        let output = tool(&[&options[..], &replay].concat());
+        let directory = tempfile::tempdir().unwrap();
+        let checkpoint = directory.path().join("checkpoint");
+        let replay = [
+            "--endpoints",
+            &url,
+            "--user",
+            "app:hunter2:x",
+            "--api",
+            "v3",
+            "replay",
+            "-r",
+            "/app",
+            "--from-index",
+            "2",
+            "--checkpoint",
+            checkpoint.to_str().unwrap(),
+        ];
+        let run = |more: &[&str]| tool(&[&replay[..], more].concat());
+        let output = run(&[]);
+        assert_ends(&output, 5, &["may not read the whole store", "unproven"]);
+        assert_eq!(
+            output.stdout,
+            "2\tset\t/app/k\tv\n5\tgap\t/app\t3-5\tpossible\tunproven\n"
+        );
+        // The checkpoint stays at what is proven: the next run asks again.
+        let output = run(&["--on-gap", "continue", "-o", "json"]);
         assert_ends(&output, 0, &["may not read the whole store"]);
-        assert_eq!(output.stdout, "");
+        let gap: serde_json::Value = serde_json::from_str(&output.stdout).unwrap();
+        assert_eq!(
+            gap,
+            json!({
+                "action": "gap", "lost": {"from": 3, "to": 5}, "certain": false,
+                "cause": "unproven", "index": 5,
+            })
+        );
+        // An event at the end proves it.
+        root.put("/app/k", "w");
+        let output = run(&[]);
+        assert_ends(&output, 0, &[]);
+        assert_eq!(output.stdout, "6\tset\t/app/k\tw\n");
+    }
+}
+
+/// A server reads the whole past before it sends the first event of it, and is silent meanwhile.
+#[test]
+fn a_replay_waits_for_what_a_user_who_may_read_a_part_can_see_is_missing() {
+    for version in Version::ALL {
+        let etcd = server(version).arg("--max-txn-ops=1000").start();
+        let keys: Vec<String> = (0..1000).map(|key| format!("/app/{key:03}")).collect();
+        let mut writer = v2::Writer::connect(&etcd.url());
+        for _ in 0..20 {
+            let operations = keys.iter().map(|key| (key.as_str(), Some("v")));
+            v3::transaction_by(&mut writer, operations);
+        }
+        v3::put(&etcd.url(), "/elsewhere", b"v");
+        Root::of_v3(&etcd);
+        let url = etcd.url();
+        let output = tool(&[
+            "--endpoints",
+            &url,
+            "--user",
+            "app:hunter2:x",
+            "--api",
+            "v3",
+            "replay",
+            "-r",
+            "/app",
+            "--from-index",
+            "1",
+        ]);
+        assert_ends(&output, 5, &["unproven"]);
+        let gap = "22\tgap\t/app\t22-22\tpossible\tunproven";
+        assert_eq!(output.stdout.lines().last(), Some(gap));
+        assert_eq!(output.stdout.lines().count(), 20_001);
     }
 }
 

@@ -654,7 +654,10 @@ fn an_error_in_the_middle_of_a_batch_loses_and_repeats_nothing() {
     let server = Scripted::serve(|request: &Request| {
         if request.path != "/v3/watch" {
             // As the key was when the stream broke.
-            let kv = json!({"key": v3::encode("/k"), "create_revision": "2", "mod_revision": "3"});
+            let kv = json!({
+                "key": v3::encode("/k"), "value": v3::encode("v"),
+                "create_revision": "2", "mod_revision": "3",
+            });
             return json_reply(200, &json!({"header": header(9), "kvs": [kv]}));
         }
         let body = body_of(request);

@@ -264,11 +264,12 @@ impl Session {
                 return;
             };
             first.remove();
+            let compacted = compacted.max(upto);
             self.oldest = Some(compacted.next());
             // The stream goes on after what it passed over.
             self.lose_revisions(match self.plan.on_gap {
                 OnGap::Continue => upto,
-                OnGap::Fail | OnGap::Resync | OnGap::Diff => upto.max(compacted),
+                OnGap::Fail | OnGap::Resync | OnGap::Diff => compacted,
             });
             // It is told with the next input.
             self.wake_by(Some(self.now));

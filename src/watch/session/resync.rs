@@ -245,10 +245,15 @@ impl Session {
             .take()
             .filter(|mirror| mirror.tells_since(cursor))
             .map(|mirror| mirror.changes(&state));
-        let is_new = |node: &StateNode| same_positions && node.created > cursor;
+        // With the v2 API a refreshed time to live changes the index of a key, and is no event.
+        let is_v3 = self.is_v3();
+        let is_written = |node: &StateNode| {
+            same_positions && (node.created > cursor || is_v3 && node.modified > cursor)
+        };
         let certain = match &changes {
-            Some(changes) => !changes.is_empty(),
-            None => nodes.iter().any(is_new),
+            Some(changes) if !changes.is_empty() => true,
+            Some(_) if !is_v3 => false,
+            _ => nodes.iter().any(is_written),
         };
         self.tell(Update::Gap(Gap {
             from: cursor.next(),

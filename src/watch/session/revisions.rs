@@ -189,8 +189,10 @@ impl Session {
             return;
         };
         if open.purpose != Purpose::Stream {
-            // One that was opened to learn how far history was compacted: it was not.
+            // One that was opened to learn how far history was compacted, and it was not.
             self.close(ticket);
+            self.past.passed.compacted = Some(Index::ZERO);
+            self.wake_by(Some(self.now));
             return;
         }
         let past = &mut self.past;
