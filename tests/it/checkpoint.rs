@@ -13,7 +13,7 @@ use crate::support::etcd::{Etcd, Version};
 use crate::support::proxy::Proxy;
 use crate::support::tool::{Output, Program, Running, Signal, parse_lines};
 use crate::support::v2::{self, Truth};
-use crate::support::{follow, oracle, shared, wait};
+use crate::support::{follow, oracle, shared, v3, wait};
 
 const LIMIT: Duration = Duration::from_secs(30);
 
@@ -454,6 +454,64 @@ fn a_store_that_was_rebuilt_meanwhile_is_declared() {
             place.index() == Some(index)
         });
     }
+}
+
+/// From a backup, and then written to so that the same keys have other values at the same indexes.
+#[test]
+fn a_store_that_was_restored_and_written_anew_is_known_by_the_value_of_the_last_event() {
+    for (version, api) in Version::ALL
+        .into_iter()
+        .flat_map(|one| [(one, "v2"), (one, "v3")])
+    {
+        let etcd = Etcd::start(version);
+        let url = etcd.url();
+        let put = |value: &str| match api {
+            "v2" => v2::put(&url, "/app/k", value).index,
+            _ => v3::put(&url, "/app/k", value.as_bytes()),
+        };
+        put("before");
+        etcd.commit();
+        let backup = etcd.back_up();
+        let place = Place::new();
+        let running = resumed(&url, &place, &["--api", api, "--count", "3"]);
+        let told = [put("old 1"), put("old 2"), put("old 3")];
+        assert_eq!(running.wait(LIMIT).code, 0);
+        etcd.restore(&backup);
+        assert_eq!(
+            [put("new 1"), put("new 2"), put("new 3")],
+            told,
+            "{version:?}"
+        );
+        let running = resumed(&url, &place, &["--api", api]);
+        let records = follow::wait_for(&running, "the state", |one| one["action"] == "synced");
+        assert_eq!(
+            records[0]["action"], "gap",
+            "{version:?} {api}: {records:?}"
+        );
+        assert_eq!(records[0]["cause"], "indexRewound");
+        assert_eq!(records[0]["lost"], json!({"from": told[2] + 1, "to": null}));
+    }
+}
+
+/// A checkpoint of a version that did not write the value's hash.
+#[test]
+fn a_checkpoint_without_a_hash_of_the_value_is_gone_on_with() {
+    let etcd = Etcd::start(Version::V3_5);
+    let url = etcd.url();
+    let place = Place::new();
+    let running = resumed(&url, &place, &["--count", "1"]);
+    v2::put(&url, "/app/k", "v");
+    assert_eq!(running.wait(LIMIT).code, 0);
+    let mut checkpoint: Value = serde_json::from_slice(&fs::read(place.path()).unwrap()).unwrap();
+    let hash = checkpoint["last"]
+        .as_object_mut()
+        .unwrap()
+        .remove("valueHash");
+    assert!(hash.is_some_and(|hash| hash.is_string()));
+    fs::write(place.path(), checkpoint.to_string()).unwrap();
+    let truth = v2::put(&url, "/app/k", "w");
+    let output = run(&url, &place, &["--count", "1"]);
+    oracle::assert_every_event_once(&[truth], &records_of(&output));
 }
 
 #[test]

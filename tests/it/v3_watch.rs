@@ -649,6 +649,94 @@ fn what_may_have_been_passed_over_between_two_messages_is_asked_about() {
     }
 }
 
+/// Of a history that was compacted under a replay all is lost that is gone, and not only the
+/// revision that gave it away.
+#[test]
+fn what_was_compacted_under_a_replay_is_lost_up_to_the_oldest_that_can_be_had() {
+    let server = Scripted::serve(move |request: &Request| match request.path.as_str() {
+        "/v3/watch" if body_of(request)["create_request"]["start_revision"] == "1" => {
+            let lines = [
+                created(40_000),
+                sets(2..=1001, 40_000),
+                sets(1003..=2002, 40_000),
+            ];
+            telling(&lines).hold()
+        }
+        "/v3/watch" => {
+            let compacted = json!({"result": {
+                "header": header(40_000), "canceled": true, "compact_revision": "30001",
+            }});
+            telling(&[created(40_000), compacted.to_string()]).hold()
+        }
+        _ if body_of(request)["revision"].is_string() => {
+            let text = "etcdserver: mvcc: required revision has been compacted";
+            json_reply(400, &json!({"error": text, "message": text, "code": 11}))
+        }
+        _ => json_reply(200, &json!({"header": header(40_000)})),
+    });
+    let output = run(
+        &server.url(),
+        &["replay", "/k", "--from-index", "2", "--prev"],
+    );
+    assert_eq!((output.code, output.json().len()), (5, 1000), "{output:?}");
+    let error: Value = serde_json::from_str(output.stderr.trim()).unwrap();
+    assert_eq!(error["error"]["lost"], json!({"from": 1002, "to": 30_001}));
+    assert_eq!(error["error"]["oldest"], 30_002);
+    let told = records(
+        &server.url(),
+        &[
+            "watch",
+            "--stream",
+            "/k",
+            "--from-index",
+            "2",
+            "--on-gap",
+            "continue",
+            "--count",
+            "1999",
+        ],
+    );
+    // Of the revision that it came to a part may be missing, too.
+    assert_eq!(
+        brief(&told[1000..1002]),
+        ["1003 gap 1002-1003", "1004 set /k"]
+    );
+}
+
+#[test]
+fn a_key_that_was_written_again_in_a_gap_makes_it_certain() {
+    for version in Version::ALL {
+        let etcd = Etcd::start(version);
+        let url = etcd.url();
+        let from = v3::put(&url, "/app/k", b"v");
+        let directory = tempfile::tempdir().unwrap();
+        let checkpoint = directory.path().join("checkpoint");
+        let from = from.to_string();
+        let options = [
+            "-r",
+            "/app",
+            "--from-index",
+            &from,
+            "--checkpoint",
+            checkpoint.to_str().unwrap(),
+        ];
+        let first = [&["watch", "--stream", "--count", "1"], &options[..]].concat();
+        assert_eq!(
+            brief(&records(&url, &first)),
+            [format!("{from} set /app/k")]
+        );
+        // The same value once more is an event, too.
+        let lost = v3::put(&url, "/app/k", b"v");
+        let last = v3::put(&url, "/other", b"v");
+        v3::compact(&url, last);
+        let running = live(&url, &options);
+        let told = follow::wait_for(&running, "the state", |record| record["action"] == "synced");
+        assert_eq!(told[0]["action"], "gap");
+        assert_eq!(told[0]["lost"], json!({"from": lost, "to": last}));
+        assert_eq!(told[0]["certain"], true);
+    }
+}
+
 #[test]
 fn an_error_in_the_middle_of_a_batch_loses_and_repeats_nothing() {
     let server = Scripted::serve(|request: &Request| {
