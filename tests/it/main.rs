@@ -35,6 +35,7 @@ mod rebuilt;
 mod replay;
 mod rm;
 mod set;
+mod silence;
 mod snapshot;
 mod support;
 mod terminal;

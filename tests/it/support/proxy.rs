@@ -72,7 +72,9 @@ struct Controls {
     listening: bool,
     stalled: bool,
     trickle: bool,
+    cuts_half_closed: bool,
     delay: Duration,
+    body_delay: Duration,
     bandwidth: Option<u64>,
     cut_after: Option<(u64, Cut)>,
     links: Vec<Arc<Link>>,
@@ -154,6 +156,16 @@ impl Proxy {
     /// Delays everything by half of `round_trip` in each direction, without narrowing it.
     pub fn delay(&self, round_trip: Duration) {
         self.change(|controls| controls.delay = round_trip / 2);
+    }
+
+    /// Sends the body of each reply so much later than its head.
+    pub fn delay_bodies(&self, delay: Duration) {
+        self.change(|controls| controls.body_delay = delay);
+    }
+
+    /// Takes a connection that the client has half-closed for a closed one, as nginx does.
+    pub fn cut_half_closed(&self) {
+        self.change(|controls| controls.cuts_half_closed = true);
     }
 
     /// Narrows each direction of each connection to that many bytes a second.
@@ -462,6 +474,12 @@ impl Pump {
             if link.is_cut() {
                 return;
             }
+            let is_half_closed = self.direction == Direction::Up && matches!(what, What::End);
+            if is_half_closed && shared.controls().cuts_half_closed {
+                link.end(Cut::Reset);
+                shared.wake();
+                return;
+            }
             let delay = shared.controls().delay;
             let due = Instant::now() + delay;
             let mut queue = self.queue.lock().unwrap();
@@ -529,9 +547,20 @@ impl Pump {
             };
             let mut rest = &bytes[..];
             while !rest.is_empty() {
-                let Some(step) = self.step(rest.len(), shared, link) else {
+                let Some(mut step) = self.step(rest.len(), shared, link) else {
                     return;
                 };
+                let body_delay = shared.controls().body_delay;
+                if self.direction == Direction::Down
+                    && !body_delay.is_zero()
+                    && framing.is_in_head()
+                {
+                    let end = rest.windows(4).position(|four| four == b"\r\n\r\n");
+                    if let Some(end) = end.filter(|end| end + 4 <= step.bytes) {
+                        step.bytes = end + 4;
+                        step.pause = body_delay;
+                    }
+                }
                 match sink.write(&rest[..step.bytes]) {
                     Ok(size) => {
                         if self.direction == Direction::Down {
@@ -547,8 +576,9 @@ impl Pump {
                         return;
                     }
                 }
-                if !step.pause.is_zero() {
-                    thread::sleep(step.pause);
+                let until = Instant::now() + step.pause;
+                while Instant::now() < until && !link.is_cut() {
+                    thread::sleep((until - Instant::now()).min(NOTICE));
                 }
             }
             self.queue.lock().unwrap().bytes -= bytes.len();
@@ -663,6 +693,11 @@ enum Place {
 }
 
 impl Framing {
+    /// Whether what comes next belongs to a head.
+    fn is_in_head(&self) -> bool {
+        self.at == Place::Head
+    }
+
     /// Whether a chunked body could end here.
     fn may_end(&self) -> bool {
         self.at == Place::Size && self.line.is_empty()

@@ -1,0 +1,147 @@
+//! Silence is never taken for proof: replays of what arrives late, in the wrong order, or not at all.
+//!
+//! In the suite a few events do. `ETCDWATCH_SILENCE_EVENTS=271` and `ETCDWATCH_SILENCE_SEEDS=20` ask
+//! for as many events, and for so many runs of each test.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use crate::support::etcd::{Etcd, Version};
+use crate::support::oracle;
+use crate::support::proxy::{Cut, Proxy};
+use crate::support::tool::{Output, Program};
+use crate::support::v2::{self, Truth, Writer};
+use crate::support::v3;
+
+/// How much is asked for by a variable of the environment.
+fn given(name: &str, by_default: u64) -> u64 {
+    let given = std::env::var(name).ok();
+    given.map_or(by_default, |number| number.parse().expect("a number"))
+}
+
+fn seeds() -> u64 {
+    given("ETCDWATCH_SILENCE_SEEDS", 1)
+}
+
+/// Writes so many events below `/app`, and as many others between them.
+fn write(url: &str, events: u64) -> Vec<Truth> {
+    let put = |number: u64| {
+        v2::put(url, "/other", &number.to_string());
+        v2::put(url, &format!("/app/{}", number % 7), &number.to_string())
+    };
+    (0..events).map(put).collect()
+}
+
+fn replay(url: &str, options: &[&str]) -> Output {
+    let replay = ["--endpoints", url, "-o", "json", "replay", "-r", "/app"];
+    let running = Program::tool(&[&replay[..], options].concat()).start();
+    running.wait(Duration::from_secs(600))
+}
+
+/// An answer that is on its way for three seconds is no sign that history has nothing.
+#[test]
+fn a_replay_waits_for_late_answers_where_half_closing_breaks_connections() {
+    let events = given("ETCDWATCH_SILENCE_EVENTS", 30);
+    for _ in 0..seeds() {
+        let etcd = Etcd::start(Version::V3_4);
+        let truth = write(&etcd.url(), events);
+        let proxy = Proxy::to(&etcd.url());
+        proxy.cut_half_closed();
+        proxy.delay_bodies(Duration::from_secs(3));
+        let output = replay(&proxy.url(), &["--from-index", "1"]);
+        assert_eq!(output.code, 0, "{output:?}");
+        oracle::assert_every_event_once(&truth, &output.json());
+    }
+}
+
+/// The last index of the store is a refreshed time to live, which is no event: nothing shows that
+/// history has come to its end.
+#[test]
+fn a_replay_says_that_its_end_is_unproven_where_no_event_shows_it() {
+    let etcd = Etcd::start(Version::V3_4);
+    let url = etcd.url();
+    let truth = v2::put(&url, "/app/k", "v");
+    let leased = [("value", "v"), ("ttl", "500")];
+    v2::request("PUT", &url, "/v2/keys/other", &leased).truth();
+    let refresh = [("refresh", "true"), ("ttl", "900"), ("prevExist", "true")];
+    let last = v2::request("PUT", &url, "/v2/keys/other", &refresh)
+        .truth()
+        .index;
+    let proxy = Proxy::to(&url);
+    proxy.cut_half_closed();
+    let output = replay(&proxy.url(), &["--from-index", "1"]);
+    assert_eq!(output.code, 5, "{output:?}");
+    let records = output.json();
+    oracle::assert_nothing_lost_silently(&[truth], &records);
+    let gap = records.last().unwrap();
+    assert_eq!(gap["cause"], "unproven");
+    assert_eq!(
+        gap["lost"],
+        serde_json::json!({"from": last, "to": last}),
+        "no wider than it must be"
+    );
+    assert!(output.stderr.contains(r#""kind":"unproven""#), "{output:?}");
+    // Nothing breaks them on the direct way, and the end is proven.
+    let output = replay(&url, &["--from-index", "1"]);
+    assert_eq!(output.code, 0, "{output:?}");
+}
+
+/// Resets that happen to hit connections that were half-closed make no proxy of a network.
+#[test]
+fn connections_that_are_reset_at_random_bytes_lose_no_event_of_a_replay() {
+    for seed in 0..seeds() {
+        let etcd = Etcd::start(Version::V3_4);
+        let truth = write(&etcd.url(), 400);
+        let proxy = Proxy::to(&etcd.url());
+        let is_over = AtomicBool::new(false);
+        let output = thread::scope(|scope| {
+            scope.spawn(|| {
+                let mut luck = 0x9e37_79b9_7f4a_7c15u64.wrapping_mul(seed + 1);
+                while !is_over.load(Ordering::SeqCst) {
+                    luck = luck.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                    proxy.cut_after(200 + (luck >> 33) % 20_000, Cut::Reset);
+                    thread::sleep(Duration::from_millis(20));
+                }
+            });
+            let output = replay(&proxy.url(), &["--from-index", "1"]);
+            is_over.store(true, Ordering::SeqCst);
+            output
+        });
+        assert!(matches!(output.code, 0 | 5), "{output:?}");
+        oracle::assert_nothing_lost_silently(&truth, &output.json());
+    }
+}
+
+/// Another watch is behind too, and large messages are on their way: neither the time that they take
+/// nor their order says that nothing more comes.
+#[test]
+fn a_replay_over_v3_is_whole_while_another_watch_is_served_and_large_values_follow() {
+    for version in Version::ALL {
+        let etcd = Etcd::start(version);
+        let url = etcd.url();
+        let mut writer = Writer::connect(&url);
+        let fill = |writer: &mut Writer, prefix: &str, count: usize, size: usize| {
+            let value = "v".repeat(size);
+            for number in 0..count {
+                v3::put_by(writer, &format!("/{prefix}/{}", number % 100), &value);
+            }
+        };
+        fill(&mut writer, "app", 3000, 10_000);
+        fill(&mut writer, "later", 200, 100_000);
+        let body = format!(
+            r#"{{"create_request":{{"key":"{}","range_end":"{}","start_revision":"1"}}}}"#,
+            v3::encode("/"),
+            v3::encode("0")
+        );
+        for _ in 0..given("ETCDWATCH_SILENCE_SEEDS", 2) {
+            let watch = format!("{url}/v3/watch");
+            let other =
+                Program::new("curl", &["-sN", "-o", "/dev/null", "-d", &body, &watch]).start();
+            let output = replay(&url, &["--from-index", "1", "--api", "v3"]);
+            drop(other);
+            assert_eq!(output.code, 0, "{}", output.stderr);
+            assert_eq!(output.stdout.lines().count(), 3000, "{version:?}");
+        }
+    }
+}
