@@ -13,9 +13,6 @@ use crate::model::Index;
 /// What an endpoint told of itself counts for so long after it was left.
 const REMEMBERED: Duration = Duration::from_secs(60);
 
-/// For so long a member may take a snapshot in, after it has told that it knows its entries.
-const APPLYING: Duration = Duration::from_secs(10);
-
 /// By so much a member's raft index may go back when it is restarted.
 const RESTART: u64 = 100;
 
@@ -73,8 +70,8 @@ pub struct Endpoints {
     raft: BTreeMap<usize, Raft>,
     /// Those whose raft index has gone back: its jumps tell nothing.
     back: BTreeSet<usize>,
-    /// Those whose raft index has jumped: the store's index then, and when that was.
-    jumps: BTreeMap<usize, (Index, Instant)>,
+    /// Those whose raft index has jumped, and the store's index then.
+    jumps: BTreeMap<usize, Index>,
     /// Everything up to here is settled.
     settled: Index,
     /// Those whose history may lie, up to where, and since when that is known.
@@ -180,16 +177,15 @@ impl Endpoints {
             .filter(|before| before.left.is_none_or(is_known))
             .map_or(0, |before| raft.saturating_sub(before.index));
         if jump >= behind {
-            self.jumps.insert(endpoint, (index, now));
+            self.jumps.insert(endpoint, index);
             return Some(index);
         }
-        // Entries are committed before the store has taken the snapshot in.
-        let &(at, since) = self.jumps.get(&endpoint)?;
-        let is_over = now.duration_since(since) > APPLYING;
-        if is_over || index > at {
-            self.jumps.remove(&endpoint);
-        }
-        (!is_over && index > at).then_some(index)
+        // Entries are committed before the store has taken the snapshot in, however long that takes:
+        // then its index moves.
+        let is_later = |at: &Index| index > *at;
+        self.jumps.get(&endpoint).copied().filter(is_later)?;
+        self.jumps.remove(&endpoint);
+        Some(index)
     }
 
     /// The history of `endpoint` up to `upto` may lie.

@@ -33,6 +33,7 @@ impl Proof {
 
     /// A key as it was at the revision `upto` was written last at or before `after`: it was left
     /// alone in between.
+    #[must_use]
     pub fn of_unchanged_key(after: Index, upto: Index, node: &StateNode) -> Option<Self> {
         (node.modified <= after).then(|| Self::between(after, upto))
     }
@@ -83,6 +84,7 @@ impl RegisteredWait {
     /// It was answered with `event`. Up to the index of its head, and no further, history had
     /// nothing before that: a wait that lives on through a snapshot skips events (fact 5).
     /// None where the event is not one that was asked for.
+    #[must_use]
     pub fn answered(self, event: &Event<'_>) -> Option<Proof> {
         let index = event.index();
         (index > self.after).then(|| Proof::between(self.after, index.min(self.at)))
@@ -191,6 +193,7 @@ impl Skipped {
     /// A read at the revision `read_at`, which was asked for later, was answered: what lies after
     /// that revision was not compacted when the watcher came to it, so that it skipped nothing of
     /// that.
+    #[must_use]
     pub fn refuted_by(self, read_at: Index, _answer: &Head) -> Option<Proof> {
         let after = self.after.max(read_at);
         (after < self.upto).then(|| Proof::between(after, self.upto))

@@ -727,12 +727,12 @@ fn a_key_that_was_written_again_in_a_gap_makes_it_certain() {
         );
         // The same value once more is an event, too.
         let lost = v3::put(&url, "/app/k", b"v");
-        let last = v3::put(&url, "/other", b"v");
-        v3::compact(&url, last);
+        let compacted = v3::put(&url, "/other", b"v");
+        v3::compact(&url, compacted);
         let running = live(&url, &options);
         let told = follow::wait_for(&running, "the state", |record| record["action"] == "synced");
         assert_eq!(told[0]["action"], "gap");
-        assert_eq!(told[0]["lost"], json!({"from": lost, "to": last}));
+        assert_eq!(told[0]["lost"], json!({"from": lost, "to": compacted}));
         assert_eq!(told[0]["certain"], true);
     }
 }

@@ -266,24 +266,13 @@ impl Session {
             }
             _ => {}
         }
-        let is_damaged = |event: Event| event.index() <= head && contradicts_itself(&event);
-        if purpose != Purpose::Stream && parcel.batch().iter().any(is_damaged) {
-            let open = open.clone();
-            self.doubt(&open, head);
+        let open = open.clone();
+        if purpose != Purpose::Stream && self.is_no_answer(ticket, &open, &parcel) {
             return;
         }
         let Some(ledger) = &mut self.ledger else {
             return;
         };
-        if purpose != Purpose::Stream && parcel.batch().iter().any(|event| event.index() <= after) {
-            // Not what was asked for: asked again at once, it would go on for ever.
-            if let Some(open) = self.open.get(&ticket).cloned() {
-                self.close(ticket);
-                let why = "it answered with an event before the index asked for".to_owned();
-                self.note_failure(&open, Failure::Cut(why));
-            }
-            return;
-        }
         let from_stream = purpose == Purpose::Stream;
         if !from_stream {
             self.answer_size = parcel.batch().weight().max(self.answer_size / 2);
@@ -346,6 +335,27 @@ impl Session {
         if is_live {
             self.refresh(self.now);
         }
+    }
+
+    /// Whether the answer to a wait is of no use: of a history that was damaged, or not what was
+    /// asked for.
+    fn is_no_answer(&mut self, ticket: Ticket, open: &Open, parcel: &Parcel) -> bool {
+        let (Some((head, _)), Some(after)) = (open.head, open.after) else {
+            return true;
+        };
+        let is_damaged = |event: Event| event.index() <= head && contradicts_itself(&event);
+        if parcel.batch().iter().any(is_damaged) {
+            self.doubt(open, head);
+            return true;
+        }
+        let is_early = parcel.batch().iter().any(|event| event.index() <= after);
+        if is_early {
+            // Asked again at once, it would go on for ever.
+            self.close(ticket);
+            let why = "it answered with an event before the index asked for".to_owned();
+            self.note_failure(open, Failure::Cut(why));
+        }
+        is_early
     }
 
     pub(super) fn on_end(&mut self, ticket: Ticket, end: End) {

@@ -103,6 +103,10 @@ enum Purpose {
 
 /// A request under way.
 #[derive(Clone, Debug)]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "two say how it was asked, and two what became of it"
+)]
 struct Open {
     purpose: Purpose,
     endpoint: usize,

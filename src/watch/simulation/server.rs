@@ -316,7 +316,7 @@ impl Server {
         let at = self.now + LATENCY;
         let in_batch = self.batches.map_or(at, |span| {
             let before = at.duration_since(self.began).as_micros() % span.as_micros();
-            at + span - Duration::from_micros(u64::try_from(before).expect("short"))
+            at + span.saturating_sub(Duration::from_micros(u64::try_from(before).expect("short")))
         });
         for (ticket, wire) in &mut self.wires {
             if wire.member != member || !wire.registered {
