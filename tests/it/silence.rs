@@ -12,7 +12,7 @@ use crate::support::oracle;
 use crate::support::proxy::{Cut, Proxy};
 use crate::support::tool::{Output, Program};
 use crate::support::v2::{self, Truth, Writer};
-use crate::support::v3;
+use crate::support::{v3, wait};
 
 /// How much is asked for by a variable of the environment.
 fn given(name: &str, by_default: u64) -> u64 {
@@ -97,6 +97,10 @@ fn connections_that_are_reset_at_random_bytes_lose_no_event_of_a_replay() {
         let is_over = AtomicBool::new(false);
         let output = thread::scope(|scope| {
             scope.spawn(|| {
+                // Nobody who answers at the start is an error, and no fault.
+                wait::until(wait::LONG, "the replay to begin", || {
+                    proxy.bytes_down() > 1000 || is_over.load(Ordering::SeqCst)
+                });
                 let mut luck = 0x9e37_79b9_7f4a_7c15u64.wrapping_mul(seed + 1);
                 while !is_over.load(Ordering::SeqCst) {
                     luck = luck.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
