@@ -274,9 +274,9 @@ const ETCDWATCH: Page = Page {
                 Text(
                     "A watch of `/app` with `--recursive` asks for all from `/app` up to `/app0`, \
                      which the user's role must be allowed to read: in v3 with a grant on `/app` \
-                     with `--prefix`, in v2 with one on `/app*`. Who may not read the whole store \
-                     is told by v3 of the end of a `replay` that finds nothing after 2 s of \
-                     silence, with a notice.",
+                     with `--prefix`, in v2 with one on `/app*`. Without permission to read the whole store, \
+                     the end of a `replay` over v3 can't be proven unless the last revision of \
+                     the store is in scope. It is then declared as a gap with the cause `unproven`.",
                 ),
             ],
         },
@@ -1001,6 +1001,14 @@ const RECORDS: Section = Section {
                 "The only member that can be reached took a snapshot from the leader, and its \
                  history may hide events.",
             ),
+            (
+                "unproven",
+                "Nothing is known to be lost, and that nothing is missing could not be proven. A \
+                 `replay` ends so where no event shows that history has come to its end: over v3 \
+                 for a user who may not read the whole store; with the v2 API where connections \
+                 break when they are half-closed. The record is printed with `--on-gap fail`, too. \
+                 A checkpoint stays at what is proven.",
+            ),
         ]),
         Text(
             "After `clusterChanged` and `indexRewound`, indexes begin anew, and the gap has no end: `10-` in text, \
@@ -1056,9 +1064,9 @@ const QUIET: Block = Text(
     "A watch whose key nobody writes to stays inside history by asking again while others write; a \
      long poll on the whole store, `/`, tells it that they do. Where more than 1,000 indexes are \
      written before an answer comes, or during an outage, a gap that is `possible` is declared \
-     though the key may not have changed. Where something before etcd ends a connection as soon as \
-     one side of it is closed, a notice of the kind `halfClose` says so, and history that stays \
-     silent for 2 seconds is taken for empty.",
+     though the key may not have changed. Where something before etcd breaks connections that are \
+     half-closed, a notice of the kind `halfClose` says so. etcdwatch then reads the history of the \
+     whole store, whose next event proves that nothing in scope lies before it.",
 );
 
 const QUIET_V3: Block = Text(
