@@ -230,7 +230,10 @@ impl Session {
             if from >= index && self.ahead {
                 self.tell_ahead(from, index);
             }
-            self.tell(Update::Target { from, to: target });
+            // One that goes on over v3 may not know for long that it has come there.
+            if !(self.is_v3() && self.follows()) {
+                self.tell(Update::Target { from, to: target });
+            }
         }
         // A stream of v3 goes on by itself.
         self.following |= self.is_v3() && self.follows();
@@ -464,8 +467,7 @@ impl Session {
             Purpose::Stream | Purpose::Question | Purpose::Verify if open.whole_store => {
                 self.on_whole_store_refused();
             }
-            // The stream, or the next question, is told why.
-            Purpose::Compaction => {}
+            Purpose::Compaction => self.on_no_compaction(),
             Purpose::Walk => self.on_hidden(open),
             Purpose::Look | Purpose::Next => self.trust(),
             // Likewise.

@@ -246,6 +246,12 @@ impl Session {
         }
     }
 
+    /// Nobody says how much of history is gone: what is in doubt is.
+    pub(super) fn on_no_compaction(&mut self) {
+        self.past.passed.compacted = Some(Index::ZERO);
+        self.wake_by(Some(self.now));
+    }
+
     /// What comes next may have been passed over, and nobody can tell any more. How much else of
     /// history is gone is asked first.
     pub(super) fn lose_doubted(&mut self) {

@@ -191,8 +191,7 @@ impl Session {
         if open.purpose != Purpose::Stream {
             // One that was opened to learn how far history was compacted, and it was not.
             self.close(ticket);
-            self.past.passed.compacted = Some(Index::ZERO);
-            self.wake_by(Some(self.now));
+            self.on_no_compaction();
             return;
         }
         let past = &mut self.past;
@@ -369,6 +368,8 @@ impl Session {
         match open.purpose {
             Purpose::Verify => self.on_kept_refused(code),
             Purpose::Reach if code == fault::INDEX_CLEARED => self.on_passed_over(),
+            // The store is not even there any more.
+            Purpose::Reach => self.doubt_store(),
             // More was compacted since: the stream tells how much.
             Purpose::Left => self.past.left = None,
             _ => return false,
