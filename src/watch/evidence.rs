@@ -67,17 +67,19 @@ impl Proof {
 pub struct RegisteredWait {
     after: Index,
     at: Index,
+    asked: u64,
 }
 
 impl RegisteredWait {
-    /// The wait for what comes after `after`, or without it for whatever comes. None where the head
-    /// tells no index.
+    /// The wait for what comes after `after`, or without it for whatever comes, which was the request
+    /// of the number `asked`. None where the head tells no index.
     #[must_use]
-    pub fn new(after: Option<Index>, head: &Head) -> Option<Self> {
+    pub fn new(after: Option<Index>, head: &Head, asked: u64) -> Option<Self> {
         let at = head.index?;
         Some(Self {
             after: after.unwrap_or(at),
             at,
+            asked,
         })
     }
 
@@ -90,41 +92,80 @@ impl RegisteredWait {
         (index > self.after).then(|| Proof::between(self.after, index.min(self.at)))
     }
 
-    /// The server ended it without an event.
-    pub fn ended(self, _: &Whole) -> Witness {
-        Witness(Proof::between(self.after, self.at))
+    /// The server ended it without an event. Requests of a higher number than `served` were sent when
+    /// it had ended, or when the server had answered something that was asked after its head.
+    pub fn ended(self, _: &Whole, served: u64) -> Witness {
+        Witness {
+            span: Proof::between(self.after, self.at),
+            asked: self.asked,
+            served,
+        }
     }
 }
 
 /// A wait that the server ended without an event. A server that was stopped between the head and
-/// the event can end one so by mistake (fact 17): it takes two to prove something.
+/// the event can end one so by mistake (fact 17): it takes two to prove something, and one stall
+/// must not have hit both.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
-pub struct Witness(Proof);
+pub struct Witness {
+    span: Proof,
+    asked: u64,
+    served: u64,
+}
 
 impl Witness {
-    /// The last index before what it speaks for.
+    /// What it speaks of, and what tells it from others.
     #[must_use]
-    pub const fn after(self) -> Index {
-        self.0.after
+    pub const fn testimony(self) -> Testimony {
+        Testimony {
+            after: self.span.after,
+            upto: self.span.upto,
+            asked: self.asked,
+            served: Some(self.served),
+        }
     }
 
-    /// The last index that it speaks for.
-    #[must_use]
-    pub const fn upto(self) -> Index {
-        self.0.upto
-    }
-
-    /// What this one and an earlier one both say of `(after, upto]`.
-    pub(super) fn agrees(self, after: Index, upto: Index) -> Option<Proof> {
-        let (after, upto) = (after.max(self.0.after), upto.min(self.0.upto));
-        (after < upto).then(|| Proof::between(after, upto))
+    /// What this one and another one prove together.
+    pub(super) fn agrees(self, other: Self) -> Option<Proof> {
+        let (after, upto) = self.testimony().overlap(other.testimony())?;
+        Some(Proof::between(after, upto))
     }
 
     /// A witness that a test makes up.
     #[cfg(test)]
-    pub(super) const fn made_up(after: Index, upto: Index) -> Self {
-        Self(Proof::between(after, upto))
+    pub(super) const fn made_up(after: Index, upto: Index, asked: u64, served: u64) -> Self {
+        Self {
+            span: Proof::between(after, upto),
+            asked,
+            served,
+        }
+    }
+}
+
+/// What a wait says, or may come to say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Testimony {
+    /// The last index before what it speaks of.
+    pub after: Index,
+    /// The last index that it speaks of.
+    pub upto: Index,
+    /// The number of its request.
+    pub asked: u64,
+    /// Requests of a higher number were sent when the server was at work after its head; none are
+    /// known yet.
+    pub served: Option<u64>,
+}
+
+impl Testimony {
+    /// What both speak of, where no stall of the server can have hit both: one of them was asked
+    /// when the server was at work after the head of the other.
+    #[must_use]
+    pub fn overlap(self, other: Self) -> Option<(Index, Index)> {
+        let precedes = |one: Self, next: Self| one.served.is_some_and(|served| next.asked > served);
+        let (after, upto) = (self.after.max(other.after), self.upto.min(other.upto));
+        let is_independent = precedes(self, other) || precedes(other, self);
+        (is_independent && after < upto).then_some((after, upto))
     }
 }
 
@@ -229,7 +270,7 @@ mod tests {
 
     #[test]
     fn an_answer_from_history_proves_everything_up_to_it() {
-        let wait = RegisteredWait::new(Some(Index(3)), &head(20)).unwrap();
+        let wait = RegisteredWait::new(Some(Index(3)), &head(20), 1).unwrap();
         let batch = event_at(9);
         let proof = wait.answered(&batch.event(0).unwrap()).unwrap();
         assert_eq!(range(proof), (3, 9));
@@ -237,7 +278,7 @@ mod tests {
 
     #[test]
     fn a_live_answer_proves_nothing_beyond_the_index_of_its_head() {
-        let wait = RegisteredWait::new(Some(Index(3)), &head(20)).unwrap();
+        let wait = RegisteredWait::new(Some(Index(3)), &head(20), 1).unwrap();
         let batch = event_at(29);
         let proof = wait.answered(&batch.event(0).unwrap()).unwrap();
         assert_eq!(range(proof), (3, 20));
@@ -245,9 +286,19 @@ mod tests {
 
     #[test]
     fn an_event_that_was_not_asked_for_proves_nothing() {
-        let wait = RegisteredWait::new(Some(Index(9)), &head(20)).unwrap();
+        let wait = RegisteredWait::new(Some(Index(9)), &head(20), 1).unwrap();
         let batch = event_at(9);
         assert_eq!(wait.answered(&batch.event(0).unwrap()), None);
+    }
+
+    #[test]
+    fn two_waits_that_one_stall_can_have_hit_prove_nothing() {
+        let wait = |after, asked, served| Witness::made_up(Index(after), Index(20), asked, served);
+        // Asked together, and the second before the first was served.
+        assert_eq!(wait(3, 1, 9).agrees(wait(5, 2, 9)), None);
+        let proof = wait(3, 1, 9).agrees(wait(5, 10, 12)).unwrap();
+        assert_eq!(range(proof), (5, 20));
+        assert_eq!(wait(5, 10, 12).agrees(wait(3, 1, 9)), Some(proof));
     }
 
     #[test]

@@ -13,7 +13,7 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::Parcel;
-use super::evidence::{Proof, Witness};
+use super::evidence::{Proof, Testimony, Witness};
 use crate::model::{Cause, Event, Index};
 
 /// What happened, held until everything before it is proven: in v2 an event, or several that follow
@@ -116,15 +116,6 @@ impl Spans {
         self.0.insert(start, end);
     }
 
-    /// What of `(after, upto]` is in them.
-    fn within(&self, after: Index, upto: Index) -> Vec<(Index, Index)> {
-        let spans = self.0.range(..upto);
-        spans
-            .map(|(&start, &end)| (start.max(after), end.min(upto)))
-            .filter(|(start, end)| start < end)
-            .collect()
-    }
-
     /// Forgets what lies up to `cursor`.
     fn pass(&mut self, cursor: Index) {
         while let Some((&start, &end)) = self.0.first_key_value()
@@ -146,8 +137,8 @@ pub struct Ledger {
     floor: Index,
     /// All beyond the cursor.
     proven: Spans,
-    /// Where one wait has ended without an event.
-    witnessed: Spans,
+    /// The waits that have ended without an event, about what lies beyond the cursor.
+    witnesses: Vec<Witness>,
     passing: BTreeMap<Index, Passed>,
 }
 
@@ -159,7 +150,7 @@ impl Ledger {
             cursor,
             floor: cursor,
             proven: Spans::default(),
-            witnessed: Spans::default(),
+            witnesses: Vec::new(),
             passing: BTreeMap::new(),
         }
     }
@@ -179,7 +170,7 @@ impl Ledger {
         self.floor = cursor;
         self.passing = self.passing.split_off(&cursor.next());
         self.proven.pass(cursor);
-        self.witnessed.pass(cursor);
+        self.forget_witnesses();
     }
 
     /// Forgets what is known beyond the cursor.
@@ -247,25 +238,29 @@ impl Ledger {
         self.cover(proof.after(), proof.upto());
     }
 
-    /// Takes a witness that nothing is missing; where another one said so, that is a proof.
+    /// Takes a witness that nothing is missing; where another one says so too, that is a proof.
     pub fn witness(&mut self, witness: Witness) {
-        for (after, upto) in self.witnessed.within(witness.after(), witness.upto()) {
-            if let Some(proof) = witness.agrees(after, upto) {
-                self.prove(proof);
-            }
+        let earlier = self.witnesses.iter();
+        let proofs: Vec<Proof> = earlier.filter_map(|other| witness.agrees(*other)).collect();
+        for proof in proofs {
+            self.prove(proof);
         }
-        let after = witness.after().max(self.cursor);
-        self.witnessed.insert(after, witness.upto());
+        self.witnesses.push(witness);
+    }
+
+    fn forget_witnesses(&mut self) {
+        let cursor = self.cursor;
+        self.witnesses
+            .retain(|witness| witness.testimony().upto > cursor);
     }
 
     fn cover(&mut self, after: Index, upto: Index) {
         self.proven.insert(after.max(self.cursor), upto);
     }
 
-    /// Where one wait has ended without an event: `(after, upto]` each.
-    pub fn witnessed(&self) -> impl Iterator<Item = Hole> {
-        let spans = self.witnessed.0.iter();
-        spans.map(|(&after, &upto)| Hole { after, upto })
+    /// What the waits say that have ended without an event.
+    pub fn testimonies(&self) -> impl Iterator<Item = Testimony> {
+        self.witnesses.iter().map(|witness| witness.testimony())
     }
 
     /// What is not proven up to `upto` can't be known any more.
@@ -308,8 +303,8 @@ impl Ledger {
             return Vec::new();
         }
         self.proven.0.pop_first();
-        self.witnessed.pass(end);
         self.cursor = end;
+        self.forget_witnesses();
         let beyond = match end {
             Index(u64::MAX) => BTreeMap::new(),
             end => self.passing.split_off(&end.next()),
@@ -331,6 +326,14 @@ mod tests {
     use crate::watch::Budget;
     use proptest::prelude::*;
     use std::collections::BTreeSet;
+
+    /// Each is asked when the one before had ended.
+    fn witness(after: Index, upto: Index) -> Witness {
+        thread_local!(static ASKED: std::cell::Cell<u64> = const { std::cell::Cell::new(0) });
+        let asked = ASKED.get() + 1;
+        ASKED.set(asked);
+        Witness::made_up(after, upto, asked, asked)
+    }
 
     fn held() -> Held {
         Held {
@@ -457,14 +460,14 @@ mod tests {
     #[test]
     fn one_wait_without_an_event_proves_nothing_and_two_prove_what_both_saw() {
         let mut ledger = Ledger::new(Index(10));
-        ledger.witness(Witness::made_up(Index(10), Index(15)));
+        ledger.witness(witness(Index(10), Index(15)));
         assert!(ledger.advance().is_empty());
         assert_eq!(ledger.cursor(), Index(10));
-        ledger.witness(Witness::made_up(Index(10), Index(20)));
+        ledger.witness(witness(Index(10), Index(20)));
         ledger.advance();
         assert_eq!(ledger.cursor(), Index(15));
         // The second of the first two was one of these.
-        ledger.witness(Witness::made_up(Index(15), Index(25)));
+        ledger.witness(witness(Index(15), Index(25)));
         ledger.advance();
         assert_eq!(ledger.cursor(), Index(20));
         assert_eq!(holes(&ledger, 25), [(20, 25)]);
@@ -553,7 +556,7 @@ mod tests {
                         proven.extend(a + 1..=b);
                     }
                     Act::Witness(a, b) => {
-                        ledger.witness(Witness::made_up(Index(a), Index(b)));
+                        ledger.witness(witness(Index(a), Index(b)));
                         proven.extend((a + 1..=b).filter(|at| !witnessed.insert(*at)));
                     }
                     Act::Lose(upto) => {

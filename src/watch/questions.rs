@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::evidence::Testimony;
 use super::ledger::Hole;
 use crate::model::Index;
 
@@ -62,20 +63,23 @@ pub fn choose(holes: &[Hole], asked: &BTreeSet<Index>, free: usize, spread: Spre
     chosen
 }
 
-/// How far from `cursor` on each index lies in two of `spans` at least.
+/// How far from `cursor` on each index lies in two testimonies that prove it together.
 #[must_use]
-pub fn covered_twice(cursor: Index, spans: &[Hole]) -> Index {
+pub fn covered_twice(cursor: Index, testimonies: &[Testimony]) -> Index {
     let mut reached = cursor;
     loop {
-        let mut ends: Vec<Index> = spans
+        let spans: Vec<Testimony> = testimonies
             .iter()
-            .filter(|span| span.after <= reached && span.upto > reached)
-            .map(|span| span.upto)
+            .filter(|one| one.after <= reached && one.upto > reached)
+            .copied()
             .collect();
-        ends.sort_unstable();
-        match ends.as_slice() {
-            [.., second, _] => reached = *second,
-            _ => return reached,
+        let others = |place: usize| spans.iter().skip(place + 1);
+        let pairs = spans.iter().enumerate().flat_map(|(place, one)| {
+            others(place).filter_map(|other| one.overlap(*other).map(|(_, upto)| upto))
+        });
+        match pairs.max() {
+            Some(upto) => reached = upto,
+            None => return reached,
         }
     }
 }
@@ -145,16 +149,28 @@ mod tests {
     }
 
     #[test]
-    fn what_is_asked_twice_is_known_from_the_spans() {
-        let reach = |spans: &[Hole]| covered_twice(Index(5), spans).0;
+    fn what_is_asked_twice_is_known_from_the_testimonies() {
+        let testimony = |after, upto, asked| Testimony {
+            after: Index(after),
+            upto: Index(upto),
+            asked,
+            served: Some(asked),
+        };
+        let reach = |spans: &[(u64, u64)]| {
+            let asked = spans.iter().zip(1..);
+            let spans: Vec<Testimony> = asked
+                .map(|(&(after, upto), asked)| testimony(after, upto, asked))
+                .collect();
+            covered_twice(Index(5), &spans).0
+        };
         assert_eq!(reach(&[]), 5);
-        assert_eq!(reach(&[hole(5, 9)]), 5);
-        assert_eq!(reach(&[hole(5, 9), hole(5, 12)]), 9);
-        assert_eq!(reach(&[hole(5, 9), hole(5, 12), hole(9, 20)]), 12);
-        assert_eq!(
-            reach(&[hole(5, 9), hole(5, 9), hole(10, 12), hole(10, 12)]),
-            9
-        );
+        assert_eq!(reach(&[(5, 9)]), 5);
+        assert_eq!(reach(&[(5, 9), (5, 12)]), 9);
+        assert_eq!(reach(&[(5, 9), (5, 12), (9, 20)]), 12);
+        assert_eq!(reach(&[(5, 9), (5, 9), (10, 12), (10, 12)]), 9);
+        // Asked together.
+        let together = [testimony(5, 9, 1), testimony(5, 9, 1)];
+        assert_eq!(covered_twice(Index(5), &together).0, 5);
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::{Open, Purpose, SECOND, Session};
 use crate::model::Index;
+use crate::watch::evidence::Testimony;
 use crate::watch::ledger::{Hole, Ledger};
 use crate::watch::questions::{self, Spread};
 
@@ -108,12 +109,18 @@ impl Session {
     /// How far from `after` on everything has two witnesses, or will have, where what is under
     /// way brings nothing.
     pub(super) fn covered(&self, after: Index) -> Index {
-        let asked = self.unanswered().filter_map(|open| {
-            let (after, (upto, _)) = open.after.zip(open.head)?;
-            Some(Hole { after, upto })
+        let asked = self.open.iter().filter_map(|(ticket, open)| {
+            let is_waiting = open.purpose == Purpose::Question && !open.answered;
+            let (after, (upto, _)) = open.after.zip(open.head).filter(|_| is_waiting)?;
+            Some(Testimony {
+                after,
+                upto,
+                asked: ticket.0,
+                served: open.served,
+            })
         });
-        let witnessed = self.ledger.iter().flat_map(Ledger::witnessed);
-        questions::covered_twice(after, &asked.chain(witnessed).collect::<Vec<_>>())
+        let ended = self.ledger.iter().flat_map(Ledger::testimonies);
+        questions::covered_twice(after, &asked.chain(ended).collect::<Vec<_>>())
     }
 
     fn renew(&mut self, cursor: Index) {

@@ -47,9 +47,16 @@ impl Session {
             return;
         };
         open.head = Some((index, self.now));
-        open.registered = RegisteredWait::new(open.after, head);
+        open.registered = RegisteredWait::new(open.after, head, ticket.0);
+        open.heard = self.last_ticket;
         open.after = open.after.or(Some(index));
         let (at, cursor) = (open.at, open.cursor);
+        for other in self.open.values_mut() {
+            let is_later = other.head.is_some() && ticket.0 > other.heard;
+            if other.endpoint == endpoint && is_later {
+                other.served.get_or_insert(self.last_ticket);
+            }
+        }
         if self
             .control
             .is_none_or(|(of, latest)| of != endpoint || latest < at)
@@ -390,7 +397,8 @@ impl Session {
                 if let (Purpose::Question, Some(registered), Some(ledger)) =
                     (open.purpose, open.registered, &mut self.ledger)
                 {
-                    ledger.witness(registered.ended(&whole));
+                    let served = open.served.unwrap_or(self.last_ticket);
+                    ledger.witness(registered.ended(&whole, served));
                 }
                 if open.purpose == Purpose::Walk {
                     self.on_hidden(&open);

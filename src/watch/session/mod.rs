@@ -123,6 +123,10 @@ struct Open {
     head: Option<(Index, Instant)>,
     /// What its head proves together with an answer, or its end (v2).
     registered: Option<RegisteredWait>,
+    /// The number of the last request that was sent when its head came.
+    heard: u64,
+    /// Likewise when the server had answered something that was asked after that head.
+    served: Option<u64>,
     half_closed: bool,
     answered: bool,
     /// It is told of the whole store.

@@ -374,6 +374,8 @@ impl Session {
             wanted: self.asked_upto(),
             head: None,
             registered: None,
+            heard: 0,
+            served: None,
             half_closed: false,
             answered: false,
             whole_store: match purpose {

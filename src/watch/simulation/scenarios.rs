@@ -76,9 +76,9 @@ fn an_event_that_every_wait_overlooks_for_a_while_is_told_late() {
         world.burst(&[Write::Other; 2]);
         world.run_for(Duration::from_millis(10));
     }
-    let until = world.server.now + Duration::from_millis(100);
+    let until = world.server.now + Duration::from_millis(300);
     world.server.write(Write::Set(1));
-    for _ in 0..15 {
+    for _ in 0..50 {
         for wire in world.server.wires.values_mut() {
             wire.stall(until);
         }

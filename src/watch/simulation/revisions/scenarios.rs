@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::store::Store;
 use super::world::{Quirks, Sent, Watcher, Wire, World, clean, message};
-use super::{Act, Begin, Operation, check_end, follow, plan};
+use super::{Act, Begin, FULL, Operation, check_end, follow, plan};
 use crate::model::Index;
 use crate::watch::{Ask, Budget, Input, OnGap, Outcome, Plan, Session, Start, Step, Until, Update};
 
@@ -292,4 +292,28 @@ fn a_store_that_is_replaced_while_its_first_state_is_read_is_begun_with() {
     check_end(&mut world, true);
     assert!(world.checks.gaps.is_empty());
     assert!(world.opened.len() < 50, "{} requests", world.opened.len());
+}
+
+/// A message that is as long as a message can be, and behind it a removal that is compacted just
+/// then. What comes next comes alone, as what happens now does.
+#[test]
+fn a_removal_that_is_passed_over_behind_a_full_message_is_declared() {
+    let mut before = vec![put(0); FULL];
+    before.push(vec![Operation {
+        key: 0,
+        is_delete: true,
+    }]);
+    for seed in 0..10 {
+        let plan = plan(Start::At(Index(2)), Until::Forever, OnGap::Continue);
+        let mut world = World::new(plan, &before, seed, Quirks::default());
+        world.feed(Input::Tick);
+        while world.checks.events < FULL {
+            world.run_for(Duration::from_millis(1));
+        }
+        world.act(&Act::Compact(0));
+        world.write(&put(1));
+        world.run_for(5 * SECOND);
+        check_end(&mut world, false);
+        assert_eq!(world.checks.gaps.len(), 1, "{:?}", world.checks.gaps);
+    }
 }
