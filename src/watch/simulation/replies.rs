@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use std::ops::Range;
 use std::time::Duration;
 
-use super::server::{Damage, HISTORY, LATENCY, Server};
+use super::server::{Damage, HISTORY, LATENCY, Server, Stall};
 use super::wire::{Loss, Wire};
 use crate::model::{Index, StateNode};
 use crate::protocol::{Fault, Head, Refusal, v2};
@@ -17,6 +17,8 @@ const NO_QUORUM: Duration = Duration::from_secs(7);
 /// For so long a client knows the raft index of a member that it no longer asks: what became
 /// of that member since is only told by events that contradict themselves.
 const REMEMBERED: Duration = Duration::from_secs(55);
+/// What is asked within this time is asked at once.
+const AT_ONCE: Duration = Duration::from_millis(1);
 
 impl Server {
     pub fn open(&mut self, ticket: Ticket, endpoint: usize, ask: Ask) {
@@ -175,16 +177,31 @@ impl Server {
         if !self.is_slow_to_look || !looks {
             return Duration::ZERO;
         }
-        // Nothing is overlooked twice by those who wait for a while: that would be too much for
-        // any client. A connection that breaks is no answer at all.
+        // One stall of the server hits all that it is asked at that moment. No other one meets what was
+        // overlooked: that would be too much for any client. A connection that breaks is no answer at
+        // all.
+        let is_same = self.now <= self.stall.since + AT_ONCE && self.stall.until > self.now;
+        let mut overlooked = self.overlooked.range(span.clone());
+        if is_same && overlooked.all(|index| self.stall.overlooked.contains(index)) {
+            self.overlooked.extend(span.clone());
+            self.stall.overlooked.extend(span.clone());
+            wire.overlooks = Some(span);
+            return self.stall.until.duration_since(self.now);
+        }
         let is_new = self.overlooked.range(span.clone()).next().is_none();
         if self.luck.u8(..4) > 0 || !is_new {
             wire.overlooks = Some(0..0);
             return Duration::from_millis(self.luck.u64(1..5));
         }
         self.overlooked.extend(span.clone());
-        wire.overlooks = Some(span);
-        Duration::from_millis(self.luck.u64(20..1500))
+        wire.overlooks = Some(span.clone());
+        let length = Duration::from_millis(self.luck.u64(20..1500));
+        self.stall = Stall {
+            since: self.now,
+            until: self.now + length,
+            overlooked: span.collect(),
+        };
+        length
     }
 
     fn no_quorum(&self) -> Failure {

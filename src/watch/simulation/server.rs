@@ -38,6 +38,14 @@ pub(super) struct Member {
     pub(super) damage: BTreeMap<u64, Damage>,
 }
 
+/// When a server stalled last, and until when: it has not come back to what it was asked then.
+pub(super) struct Stall {
+    pub(super) since: Instant,
+    pub(super) until: Instant,
+    /// What those waits may end without, though history has it.
+    pub(super) overlooked: BTreeSet<u64>,
+}
+
 pub struct Server {
     pub now: Instant,
     /// The present store, and before it those whose place it took.
@@ -59,6 +67,7 @@ pub struct Server {
     /// Events of a stream arrive together that were told within so much time.
     pub batches: Option<Duration>,
     began: Instant,
+    pub(super) stall: Stall,
     /// What a wait may have ended without, though history had it.
     pub(super) overlooked: BTreeSet<u64>,
     pub(super) luck: fastrand::Rng,
@@ -83,6 +92,11 @@ impl Server {
             cuts_half_closed: false,
             batches: None,
             began: now,
+            stall: Stall {
+                since: now,
+                until: now,
+                overlooked: BTreeSet::new(),
+            },
             overlooked: BTreeSet::new(),
             luck: fastrand::Rng::with_seed(plan.seed),
             budget: plan.budget.clone(),
