@@ -355,6 +355,10 @@ impl Run<'_> {
                     NoProof::WholeStoreRefused => {
                         "this user may not read the whole store, whose next event would prove it"
                     }
+                    NoProof::TooLong => {
+                        "an event elsewhere in the store, which would prove it, is larger than \
+                         --max-event"
+                    }
                     NoProof::NoNextEvent => {
                         "the store shows no event at the end of the replay or after it, and \
                          connections break when they are half-closed"

@@ -50,6 +50,15 @@ struct Raft {
     is_old: bool,
 }
 
+/// The requests among which a member tells of itself, by their numbers.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Requests {
+    /// The last one that was sent.
+    pub last: u64,
+    /// The one that is answered, where a majority agreed on the answer.
+    pub agreed: Option<u64>,
+}
+
 /// The endpoints of a watch.
 #[derive(Debug)]
 pub struct Endpoints {
@@ -70,8 +79,9 @@ pub struct Endpoints {
     raft: BTreeMap<usize, Raft>,
     /// Those whose raft index has gone back: its jumps tell nothing.
     back: BTreeSet<usize>,
-    /// Those whose raft index has jumped, and the store's index then.
-    jumps: BTreeMap<usize, Index>,
+    /// Those whose raft index has jumped: the store's index then, and the last request that was sent
+    /// by then.
+    jumps: BTreeMap<usize, (Index, u64)>,
     /// Everything up to here is settled.
     settled: Index,
     /// Those whose history may lie, up to where, and since when that is known.
@@ -153,6 +163,7 @@ impl Endpoints {
         raft: u64,
         index: Index,
         behind: u64,
+        requests: Requests,
         now: Instant,
     ) -> Option<Index> {
         let told = Raft {
@@ -177,15 +188,18 @@ impl Endpoints {
             .filter(|before| before.left.is_none_or(is_known))
             .map_or(0, |before| raft.saturating_sub(before.index));
         if jump >= behind {
-            self.jumps.insert(endpoint, index);
+            self.jumps.insert(endpoint, (index, requests.last));
             return Some(index);
         }
         // Entries are committed before the store has taken the snapshot in, however long that takes:
-        // then its index moves.
-        let is_later = |at: &Index| index > *at;
-        self.jumps.get(&endpoint).copied().filter(is_later)?;
-        self.jumps.remove(&endpoint);
-        Some(index)
+        // then its index moves. A read that a majority agreed on, and that was asked since, tells
+        // that nothing is left to take in.
+        let &(at, since) = self.jumps.get(&endpoint)?;
+        let is_settled = requests.agreed.is_some_and(|asked| asked > since);
+        if index > at || is_settled {
+            self.jumps.remove(&endpoint);
+        }
+        (index > at).then_some(index)
     }
 
     /// The history of `endpoint` up to `upto` may lie.
@@ -378,15 +392,27 @@ mod tests {
         const BEHIND: u64 = 300;
         let now = Instant::now();
         let mut endpoints = Endpoints::new(1, 1, None);
-        assert_eq!(endpoints.observe(0, 10, Index(5), BEHIND, now), None);
-        assert_eq!(endpoints.observe(0, 200, Index(9), BEHIND, now), None);
-        let jump = endpoints.observe(0, 500, Index(20), BEHIND, now);
+        assert_eq!(
+            endpoints.observe(0, 10, Index(5), BEHIND, Requests::default(), now),
+            None
+        );
+        assert_eq!(
+            endpoints.observe(0, 200, Index(9), BEHIND, Requests::default(), now),
+            None
+        );
+        let jump = endpoints.observe(0, 500, Index(20), BEHIND, Requests::default(), now);
         assert_eq!(jump, Some(Index(20)));
         // Behind one address there are several members, of which one lags behind.
-        assert_eq!(endpoints.observe(0, 100, Index(5), BEHIND, now), None);
-        assert_eq!(endpoints.observe(0, 501, Index(20), BEHIND, now), None);
+        assert_eq!(
+            endpoints.observe(0, 100, Index(5), BEHIND, Requests::default(), now),
+            None
+        );
+        assert_eq!(
+            endpoints.observe(0, 501, Index(20), BEHIND, Requests::default(), now),
+            None
+        );
         endpoints.heed_jumps();
-        let jump = endpoints.observe(0, 900, Index(30), BEHIND, now);
+        let jump = endpoints.observe(0, 900, Index(30), BEHIND, Requests::default(), now);
         assert_eq!(jump, Some(Index(30)));
     }
 
@@ -395,10 +421,16 @@ mod tests {
         const BEHIND: u64 = 300;
         let now = Instant::now();
         let mut endpoints = Endpoints::new(1, 1, None);
-        assert_eq!(endpoints.observe(0, 900, Index(5), BEHIND, now), None);
+        assert_eq!(
+            endpoints.observe(0, 900, Index(5), BEHIND, Requests::default(), now),
+            None
+        );
         endpoints.forget();
-        assert_eq!(endpoints.observe(0, 2, Index(1), BEHIND, now), None);
-        let jump = endpoints.observe(0, 500, Index(20), BEHIND, now);
+        assert_eq!(
+            endpoints.observe(0, 2, Index(1), BEHIND, Requests::default(), now),
+            None
+        );
+        let jump = endpoints.observe(0, 500, Index(20), BEHIND, Requests::default(), now);
         assert_eq!(jump, Some(Index(20)));
     }
 
@@ -408,10 +440,10 @@ mod tests {
         let now = Instant::now();
         for (later, jump) in [(REMEMBERED, Some(Index(20))), (REMEMBERED * 2, None)] {
             let mut endpoints = Endpoints::new(2, 1, None);
-            endpoints.observe(0, 10, Index(5), BEHIND, now);
+            endpoints.observe(0, 10, Index(5), BEHIND, Requests::default(), now);
             endpoints.failed(0, 0, cut(), now);
             assert_eq!(
-                endpoints.observe(0, 500, Index(20), BEHIND, now + later),
+                endpoints.observe(0, 500, Index(20), BEHIND, Requests::default(), now + later),
                 jump
             );
         }

@@ -475,6 +475,8 @@ pub enum Notice {
 pub enum NoProof {
     /// The user may not read the whole store, of which some event comes next in any case.
     WholeStoreRefused,
+    /// An event elsewhere in the store is larger than the limit.
+    TooLong,
     /// The store shows no event at the end or after it, and connections break when they are
     /// half-closed.
     NoNextEvent,

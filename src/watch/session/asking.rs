@@ -27,6 +27,8 @@ const ANSWERED: Duration = Duration::from_millis(5);
 /// So often the position is renewed where no alarm can tell that others write: in that time few
 /// stores write their history over.
 const DEAF: Duration = Duration::from_millis(250);
+/// Where waits can't be ended, one that has brought nothing for so long is asked once more.
+const SILENT: Duration = Duration::from_secs(1);
 /// A wait that has lasted this long is a sign that all is well again.
 const STEADY: Duration = Duration::from_secs(1);
 
@@ -56,11 +58,16 @@ impl Session {
         // A question that will bring nothing is no work for the server.
         let now = self.now;
         let second = self.second();
-        // One that will be ended. Where they can't be, each is left to bring what it brings.
-        let can_end = !self.half_closes.are_broken();
+        // One that will be ended; and one that can't be, where more is known to have happened: its
+        // connection may be dead.
+        let second = if self.half_closes.are_broken() {
+            SILENT.max(self.slowest * 2)
+        } else {
+            second
+        };
         let brings_nothing = |open: &Open| {
             let since = open.waits_since();
-            open.half_closed || can_end && since.is_some_and(|at| at + second <= now)
+            open.half_closed || since.is_some_and(|at| at + second <= now)
         };
         let at_work = self.questions().filter(|open| !brings_nothing(open));
         let under_way = at_work.count();
@@ -124,7 +131,9 @@ impl Session {
     }
 
     fn renew(&mut self, cursor: Index) {
-        if self.half_closes.are_broken() && (self.is_deaf || self.unanswered().next().is_some()) {
+        if self.half_closes.are_broken()
+            && (self.no_whole_store.is_some() || self.unanswered().next().is_some())
+        {
             // Nothing proves that nothing happened but what happens next.
             return;
         }
@@ -140,7 +149,7 @@ impl Session {
             Some(renewal.due())
         };
         let mut urgent = renewal.urgent_at(covered);
-        if self.is_deaf {
+        if self.no_whole_store.is_some() {
             urgent = urgent.min(renewal.asked() + DEAF);
         }
         let due = due.map_or(urgent, |due| due.min(urgent));

@@ -15,9 +15,10 @@ use std::time::Duration;
 use super::{Open, Purpose, Session};
 use crate::model::{Cause, Event, Index};
 use crate::protocol::Head;
+use crate::watch::endpoints::Requests;
 use crate::watch::evidence::Proof;
 use crate::watch::ledger::Held;
-use crate::watch::{Failure, Parcel};
+use crate::watch::{Failure, Parcel, Ticket};
 
 /// For so long other members are tried, before a gap is declared.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -27,17 +28,30 @@ const WALKERS: usize = 8;
 impl Session {
     /// Whether so much went by at the member that answers that it may have taken a snapshot: what
     /// it says is of no use then.
-    pub(super) fn has_jumped(&mut self, open: &Open, head: &Head) -> bool {
-        let upto = self.observe(open.endpoint, head);
+    pub(super) fn has_jumped(&mut self, ticket: Ticket, open: &Open, head: &Head) -> bool {
+        let is_agreed = matches!(
+            open.purpose,
+            Purpose::Target | Purpose::Rewind | Purpose::Fresh | Purpose::State | Purpose::Look
+        );
+        let upto = self.observe(open.endpoint, head, is_agreed.then_some(ticket));
         upto.is_some_and(|upto| self.doubt(open, upto))
     }
 
     /// Notes what a member tells of itself; up to where its history may lie, where it jumped.
-    pub(super) fn observe(&mut self, endpoint: usize, head: &Head) -> Option<Index> {
+    pub(super) fn observe(
+        &mut self,
+        endpoint: usize,
+        head: &Head,
+        agreed: Option<Ticket>,
+    ) -> Option<Index> {
         let index = head.index.unwrap_or_default();
         let (behind, now) = (self.plan.snapshot_behind, self.now);
+        let requests = Requests {
+            last: self.last_ticket,
+            agreed: agreed.map(|ticket| ticket.0),
+        };
         self.endpoints
-            .observe(endpoint, head.raft?, index, behind, now)
+            .observe(endpoint, head.raft?, index, behind, requests, now)
     }
 
     /// The history of the member that was asked may lie up to `upto`; whether that matters.

@@ -16,6 +16,8 @@ pub(super) const OWED: Duration = Duration::from_secs(60);
 const OWED_AT_MOST: Duration = Duration::from_secs(600);
 /// A watch is registered within this time after it was asked for.
 const REGISTERED: Duration = Duration::from_secs(15);
+/// A watch that is opened to learn how far history was compacted is told so at once: within 100 ms.
+const CANCELLED: Duration = Duration::from_secs(2);
 /// A stream that does not tell what is known to have been written stands still.
 const FROZEN: Duration = Duration::from_secs(10);
 /// The part of the time that may be spent on looking whether the stream owes something.
@@ -70,6 +72,22 @@ impl Session {
             self.note_failure(&open, Failure::Silent(why));
             self.wake_by(Some(self.now));
         }
+    }
+
+    /// Gives up asking how far history was compacted, where nobody says so.
+    pub(super) fn give_up_compaction(&mut self) {
+        let asked = self.open.iter();
+        let asked = asked.filter(|(_, open)| open.purpose == Purpose::Compaction);
+        let due = asked.filter_map(|(ticket, open)| Some((open.head?.1 + CANCELLED, *ticket)));
+        let Some((at, ticket)) = due.min() else {
+            return;
+        };
+        if at > self.now {
+            self.wake_by(Some(at));
+            return;
+        }
+        self.close(ticket);
+        self.on_no_compaction();
     }
 
     /// A majority tells what was written in scope after the cursor. A stream that does not is mute:

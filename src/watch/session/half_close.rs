@@ -66,6 +66,15 @@ impl HalfCloses {
         self.silent = 0;
     }
 
+    /// A wait was silent until it was given up; whether others had been before. Those that are
+    /// given up at once count as one.
+    fn is_silent_again(&mut self, now: Instant) -> bool {
+        let is_another = self.at.is_none_or(|at| at + AT_ONCE < now);
+        self.at = Some(now);
+        self.silent += u32::from(is_another || self.silent == 0);
+        self.silent > 1
+    }
+
     /// For how long a wait may be silent where it can't be ended: longer each time, since an answer
     /// may be on its way.
     fn silence(self, slow: Duration) -> Duration {
@@ -135,20 +144,19 @@ impl Session {
     /// Whether what nobody says is asked of the whole store: some event of it comes next, whichever
     /// that is, so that nothing in scope does before it.
     pub(super) fn asks_whole_store(&self) -> bool {
-        self.half_closes.are_broken() && !self.is_deaf
+        self.half_closes.are_broken() && self.no_whole_store.is_none()
     }
 
     /// A wait was silent for long, and broke when it was half-closed, as they do here. Nothing is
     /// known of what it was about.
     pub(super) fn on_no_end(&mut self, ticket: Ticket, open: &Open) {
-        let was_silent = self.half_closes.silent > 0;
-        self.half_closes.silent += 1;
+        let was_silent = self.half_closes.is_silent_again(self.now);
         // It has lasted until then.
         self.endpoints.proved();
         match open.purpose {
             // An answer may have been on its way.
             Purpose::Question if self.following || !was_silent => {}
-            Purpose::Question if !open.whole_store && !self.is_deaf => {}
+            Purpose::Question if !open.whole_store && self.no_whole_store.is_none() => {}
             Purpose::Question => {
                 // What is left lies behind the last event that history shows.
                 let left = self

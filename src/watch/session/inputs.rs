@@ -13,7 +13,7 @@ use crate::watch::endpoints::{Identity, Verdict};
 use crate::watch::evidence::{Proof, RegisteredWait};
 use crate::watch::ledger::{Held, Ledger};
 use crate::watch::{
-    End, Failure, Notice, Outcome, Parcel, Start, StateOfWatch, Ticket, Until, Update,
+    End, Failure, NoProof, Notice, Outcome, Parcel, Start, StateOfWatch, Ticket, Until, Update,
 };
 
 /// After how many rounds of failures a person is told.
@@ -39,7 +39,7 @@ impl Session {
         self.unheard = None;
         self.learn(index);
         if let Some(open) = self.open.get(&ticket).cloned()
-            && self.has_jumped(&open, head)
+            && self.has_jumped(ticket, &open, head)
         {
             return;
         }
@@ -74,7 +74,7 @@ impl Session {
             Purpose::Rewind => {
                 if index < cursor {
                     self.begin_anew(Cause::IndexRewound, index);
-                    self.observe(endpoint, head);
+                    self.observe(endpoint, head, None);
                 }
             }
             Purpose::State => {
@@ -140,7 +140,7 @@ impl Session {
         };
         if !is_same {
             // Of interest once this is the cluster.
-            self.observe(endpoint, head);
+            self.observe(endpoint, head, None);
         }
         is_same
     }
@@ -418,6 +418,10 @@ impl Session {
                 self.note_failure(&open, Failure::Cut("it ended the reply".to_owned()));
             }
             End::Failed(Failure::Refused(refusal)) => self.on_refusal(ticket, &open, refusal),
+            // What others write may be larger than what is watched.
+            End::Failed(Failure::TooLong(_)) if open.whole_store => {
+                self.on_no_whole_store(NoProof::TooLong);
+            }
             End::Failed(failure @ (Failure::Malformed(_) | Failure::TooLong(_))) => {
                 self.fail(open.endpoint, failure);
             }
@@ -471,9 +475,9 @@ impl Session {
         match open.purpose {
             _ if passes => self.note_failure(open, failure),
             // Not everybody may read everything.
-            Purpose::Alarm => self.is_deaf = true,
+            Purpose::Alarm => self.no_whole_store = Some(NoProof::WholeStoreRefused),
             Purpose::Stream | Purpose::Question | Purpose::Verify if open.whole_store => {
-                self.on_whole_store_refused();
+                self.on_no_whole_store(NoProof::WholeStoreRefused);
             }
             Purpose::Compaction => self.on_no_compaction(),
             Purpose::Walk => self.on_hidden(open),

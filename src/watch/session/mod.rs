@@ -46,7 +46,7 @@ use super::endpoints::Endpoints;
 use super::evidence::RegisteredWait;
 use super::ledger::{Ledger, Passed};
 use super::mirror::Mirror;
-use super::{Budget, Input, OnGap, Plan, Start, Step, Ticket, Until};
+use super::{Budget, Input, NoProof, OnGap, Plan, Start, Step, Ticket, Until};
 use crate::model::{Api, Cause, Index};
 use compare::{Comparison, Last};
 use half_close::HalfCloses;
@@ -259,8 +259,8 @@ pub struct Session {
     alarmed: Option<Instant>,
     /// The store as a whole is what is watched.
     no_alarm: bool,
-    /// The user may not watch the store as a whole.
-    is_deaf: bool,
+    /// Why the whole store can't be read, where it can't.
+    no_whole_store: Option<NoProof>,
     /// The stream tells what happened in the whole store, to prove where a replay ends (v3).
     reads_whole_store: bool,
     /// Where a state was told, or positions begin anew: what lies before is told no more.
@@ -327,7 +327,7 @@ impl Session {
             probed: None,
             renewal: None,
             alarmed: None,
-            is_deaf: false,
+            no_whole_store: None,
             reads_whole_store: false,
             floor: Index::ZERO,
             no_alarm: plan.scope.recursive && plan.scope.key.as_str() == "/",

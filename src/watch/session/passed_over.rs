@@ -26,8 +26,8 @@ const CALM: Duration = Duration::from_secs(2);
 pub(super) struct PassedOver {
     /// What is asked about, after the index up to which all is certain.
     doubts: BTreeMap<Index, Doubt>,
-    /// The first and the last of them that the question under way is about, if it is about any.
-    asked_about: Option<(Index, Index)>,
+    /// What the question under way is about.
+    asked_about: About,
     /// How far history was compacted, where it can't tell of the first of them.
     pub compacted: Option<Index>,
     /// How many messages it has brought.
@@ -39,14 +39,28 @@ pub(super) struct PassedOver {
     store_at: Index,
 }
 
+/// Why it is asked whether history is whole.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum About {
+    /// Nothing waits for the answer any more.
+    #[default]
+    Nothing,
+    /// The first and the last of the doubts that had come by then.
+    Doubts(Index, Index),
+    /// A replay hears nothing: what it waits for may have been compacted.
+    End,
+    /// The stream may have been put off, and may be opened anew where nothing is lost by that.
+    Backlog,
+}
+
 /// Revisions that may have been passed over.
 #[derive(Clone, Debug)]
 struct Doubt {
     skipped: Skipped,
     /// What came of the last of these revisions, of which a part may be missing.
     held: Option<Held>,
-    /// History can't tell any more.
-    is_refused: bool,
+    /// History after this revision is not whole any more.
+    refused_at: Option<Index>,
 }
 
 /// Whether the stream may ever have been so far behind that etcd put its watch off.
@@ -62,6 +76,8 @@ struct Backlog {
     asked: Option<Look>,
     /// It may have been so.
     suspicion: Option<Suspicion>,
+    /// History after this cursor is not whole any more.
+    compacted_at: Option<Index>,
 }
 
 /// The store's revision is asked for.
@@ -112,11 +128,10 @@ impl PassedOver {
 
     /// These revisions may have been passed over; but for what was `held` of the last.
     pub fn doubt(&mut self, skipped: Skipped, held: Option<Held>) {
-        let is_refused = false;
         let doubt = Doubt {
             skipped,
             held,
-            is_refused,
+            refused_at: None,
         };
         self.doubts.insert(skipped.after, doubt);
     }
@@ -147,10 +162,16 @@ impl Session {
     pub(super) fn look_for_backlog(&mut self) {
         let passed = &self.past.passed;
         let (messages, backlog) = (passed.messages, passed.backlog);
-        let due = backlog.suspicion.map(Suspicion::due);
+        // Where it can't be opened anew, there is nothing to look for.
+        let is_stuck = backlog.compacted_at.is_some() && backlog.compacted_at >= self.cursor();
+        let due = backlog.suspicion.map(Suspicion::due).filter(|_| !is_stuck);
         let is_often = messages.saturating_sub(backlog.looked) >= SOON;
         let is_due = is_often || due.is_some_and(|due| due <= self.now);
         self.wake_by(due.filter(|due| *due > self.now));
+        if due.is_some_and(|due| due <= self.now) && self.is_calm() {
+            // The store may go on elsewhere for ever.
+            self.ask_whether_history_is_whole(About::Backlog);
+        }
         if is_due && !self.has(Purpose::Backlog) {
             self.past.passed.backlog.asked = Some(Look {
                 at: self.now,
@@ -172,13 +193,20 @@ impl Session {
         }
         match backlog.suspicion {
             Some(Suspicion::Behind(_)) => backlog.suspicion = Some(Suspicion::Calm(self.now)),
-            Some(Suspicion::Calm(since)) if since + CALM <= look.at && self.staged.is_none() => {
-                // What it may have missed comes first in the next one.
-                self.end_stream();
-                self.wake_by(Some(self.now));
+            Some(Suspicion::Calm(since)) if since + CALM <= look.at => {
+                backlog.suspicion = Some(Suspicion::Calm(self.now));
+                self.ask_whether_history_is_whole(About::Backlog);
             }
             _ => {}
         }
+    }
+
+    /// Whether the stream can be opened anew: nothing comes, and nothing waits for what it brings.
+    fn is_calm(&self) -> bool {
+        let heard = self.past.heard;
+        self.staged.is_none()
+            && !self.past.passed.is_open()
+            && heard.is_some_and(|heard| heard + CALM <= self.now)
     }
 
     /// Asks about what lies between two messages.
@@ -188,21 +216,22 @@ impl Session {
         let passed = &mut self.past.passed;
         passed.doubts.retain(|_, doubt| doubt.skipped.upto > cursor);
         let mut open = passed.doubts.iter();
-        let Some((first, _)) = open.find(|(_, doubt)| !doubt.is_refused) else {
+        let Some((first, _)) = open.find(|(_, doubt)| doubt.refused_at.is_none()) else {
             return;
         };
         let last = open.next_back().map_or(first, |(last, _)| last);
         let (first, last) = (*first, *last);
         // What a state has told need not be in history any more.
         if !self.has(Purpose::Reach) && self.request(Purpose::Reach, Some(cursor.max(first))) {
-            self.past.passed.asked_about = Some((first, last));
+            self.past.passed.asked_about = About::Doubts(first, last);
         }
     }
 
     /// Asks whether history is whole still after the cursor, though nothing is in doubt.
-    pub(super) fn ask_whether_history_is_whole(&mut self, cursor: Index) {
-        if !self.has(Purpose::Reach) && self.request(Purpose::Reach, Some(cursor)) {
-            self.past.passed.asked_about = None;
+    pub(super) fn ask_whether_history_is_whole(&mut self, about: About) {
+        let cursor = self.cursor();
+        if !self.has(Purpose::Reach) && self.request(Purpose::Reach, cursor) {
+            self.past.passed.asked_about = about;
         }
     }
 
@@ -210,8 +239,13 @@ impl Session {
     /// had come when it was asked.
     pub(super) fn on_reached(&mut self, ticket: Ticket, head: &Head) {
         let asked = self.open.get(&ticket).and_then(|open| open.after);
-        let (Some((first, last)), Some(read_at)) = (self.past.passed.asked_about.take(), asked)
-        else {
+        let about = std::mem::take(&mut self.past.passed.asked_about);
+        if about == About::Backlog && self.is_calm() {
+            // What it may have missed comes first in the next one.
+            self.end_stream();
+            self.wake_by(Some(self.now));
+        }
+        let (About::Doubts(first, last), Some(read_at)) = (about, asked) else {
             return;
         };
         let doubts = &mut self.past.passed.doubts;
@@ -232,17 +266,23 @@ impl Session {
         }
     }
 
-    /// It is not. Where the state is read, that may tell it.
-    pub(super) fn on_passed_over(&mut self) {
+    /// It is not, as of `read_at`. Where the state is read, that may tell it.
+    pub(super) fn on_passed_over(&mut self, read_at: Index) {
         let passed = &mut self.past.passed;
-        match passed.asked_about.take() {
-            Some((first, _)) => {
+        match std::mem::take(&mut passed.asked_about) {
+            About::Doubts(first, _) => {
                 if let Some(doubt) = passed.doubts.get_mut(&first) {
-                    doubt.is_refused = true;
+                    doubt.refused_at = Some(read_at);
                 }
             }
-            // The next stream is told so.
-            None => self.end_stream(),
+            // It may be on its way all the same. If not, the next stream is told so.
+            About::End => {
+                let end = self.target.unwrap_or_default();
+                self.stream.owes.get_or_insert((end, self.now));
+            }
+            // Opened anew, the stream would begin with a gap.
+            About::Backlog => passed.backlog.compacted_at = Some(read_at),
+            About::Nothing => {}
         }
     }
 
@@ -256,13 +296,18 @@ impl Session {
     /// history is gone is asked first.
     pub(super) fn lose_doubted(&mut self) {
         let cursor = self.cursor().unwrap_or_default();
-        while let Some(first) = self.past.passed.doubts.first_entry() {
-            let (upto, is_refused) = (first.get().skipped.upto, first.get().is_refused);
+        while let Some(mut first) = self.past.passed.doubts.first_entry() {
+            let (upto, refused_at) = (first.get().skipped.upto, first.get().refused_at);
             if upto <= cursor {
                 first.remove();
                 continue;
             }
-            if !is_refused {
+            let Some(read_at) = refused_at else {
+                return;
+            };
+            if read_at < cursor {
+                // History may be whole after what a state has told since.
+                first.get_mut().refused_at = None;
                 return;
             }
             let Some(compacted) = self.past.passed.compacted.take() else {

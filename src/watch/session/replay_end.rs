@@ -10,6 +10,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::passed_over::About;
 use super::steps::PRESSURE_POLL;
 use super::{Open, Purpose, Session};
 use crate::model::{Cause, Gap, Index, StateNode};
@@ -52,7 +53,7 @@ impl Session {
             self.wake_by(Some(self.now + PRESSURE_POLL));
             return;
         }
-        self.ask_who_is_there(cursor, heard);
+        self.ask_who_is_there(heard);
         if self.past.passed.is_open() || cursor >= target {
             return;
         }
@@ -69,7 +70,7 @@ impl Session {
                 .is_some_and(|last| last <= self.past.watcher.reached());
         if !is_told {
             self.ask_what_is_owed(cursor, heard);
-        } else if !self.is_deaf {
+        } else if self.no_whole_store.is_none() {
             self.reads_whole_store = true;
             self.end_stream();
             self.wake_by(Some(self.now));
@@ -80,7 +81,7 @@ impl Session {
         }
     }
 
-    fn ask_who_is_there(&mut self, cursor: Index, heard: Instant) {
+    fn ask_who_is_there(&mut self, heard: Instant) {
         let asked = self.past.end.asked.map_or(heard, |asked| asked.max(heard));
         if asked + SILENCE > self.now {
             self.wake_by(Some(asked + SILENCE));
@@ -90,7 +91,7 @@ impl Session {
         self.ensure(Purpose::Fresh, None);
         if !self.past.passed.is_open() {
             // What the stream has to tell may have been compacted, without a word to it.
-            self.ask_whether_history_is_whole(cursor);
+            self.ask_whether_history_is_whole(About::End);
         }
     }
 
@@ -114,9 +115,9 @@ impl Session {
         self.on_looked_for(ticket, nodes);
     }
 
-    /// The whole store may not be read: the end can't be proven.
-    pub(super) fn on_whole_store_refused(&mut self) {
-        self.is_deaf = true;
+    /// The whole store can't be read, for this reason.
+    pub(super) fn on_no_whole_store(&mut self, why: NoProof) {
+        self.no_whole_store = Some(why);
         self.reads_whole_store = false;
     }
 
@@ -135,11 +136,8 @@ impl Session {
             cause: Cause::Unproven,
             index: target,
         };
-        self.tell(Update::Notice(Notice::Unproven(if self.is_deaf {
-            NoProof::WholeStoreRefused
-        } else {
-            NoProof::NoNextEvent
-        })));
+        let why = self.no_whole_store.unwrap_or(NoProof::NoNextEvent);
+        self.tell(Update::Notice(Notice::Unproven(why)));
         self.tell(Update::Gap(gap.clone()));
         self.finish(match self.plan.on_gap {
             OnGap::Fail => Outcome::Lost { gap, oldest: None },

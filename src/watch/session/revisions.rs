@@ -195,6 +195,8 @@ impl Session {
             return;
         }
         let past = &mut self.past;
+        // What it tells of the past is no sign that the server knows the present.
+        let was_current = past.is_current;
         let reached = past.watcher.reached();
         let begins = begins.filter(|first| *first > reached);
         let passed_over = begins.and_then(|first| past.passed.may_be(is_past, reached, first));
@@ -231,16 +233,21 @@ impl Session {
         self.known = self.known.max(reached);
         self.wanted = self.wanted.max(reached);
         self.on_stream_heard();
-        if !is_past {
+        if was_current && !is_past {
             self.refresh(self.now);
         }
     }
 
     /// A message has ended.
     pub(super) fn on_message_end(&mut self, ticket: Ticket, end: MessageEnd) {
-        let is_stream = |open: &Open| open.purpose == Purpose::Stream;
-        if !self.open.get(&ticket).is_some_and(is_stream) {
-            return;
+        match self.open.get(&ticket).map(|open| open.purpose) {
+            Some(Purpose::Stream) => {}
+            Some(_) => {
+                self.close(ticket);
+                self.on_no_compaction();
+                return;
+            }
+            None => return,
         }
         let past = &mut self.past;
         let reached = past.watcher.reached();
@@ -367,7 +374,9 @@ impl Session {
         self.endpoints.answered();
         match open.purpose {
             Purpose::Verify => self.on_kept_refused(code),
-            Purpose::Reach if code == fault::INDEX_CLEARED => self.on_passed_over(),
+            Purpose::Reach if code == fault::INDEX_CLEARED => {
+                self.on_passed_over(open.after.unwrap_or_default());
+            }
             // The store is not even there any more.
             Purpose::Reach => self.doubt_store(),
             // More was compacted since: the stream tells how much.

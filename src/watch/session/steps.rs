@@ -50,6 +50,7 @@ impl Session {
         if self.is_v3() {
             self.follow_revisions();
             self.give_up_unregistered();
+            self.give_up_compaction();
             return;
         }
         if self.is_reading() {
@@ -326,7 +327,8 @@ impl Session {
     /// before many more come.
     fn raise_alarm(&mut self) {
         let is_needed = self.renewal.is_some_and(|renewal| renewal.needs_alarm());
-        if self.no_alarm || self.is_deaf || !is_needed || self.has(Purpose::Alarm) {
+        if self.no_alarm || self.no_whole_store.is_some() || !is_needed || self.has(Purpose::Alarm)
+        {
             return;
         }
         let due = self.alarmed.map(|at| at + ALARM_PACE);
