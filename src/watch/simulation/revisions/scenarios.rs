@@ -295,25 +295,32 @@ fn a_store_that_is_replaced_while_its_first_state_is_read_is_begun_with() {
 }
 
 /// A message that is as long as a message can be, and behind it a removal that is compacted just
-/// then. What comes next comes alone, as what happens now does.
+/// then, by itself or together with a write. What comes next comes alone, as what happens now does.
 #[test]
 fn a_removal_that_is_passed_over_behind_a_full_message_is_declared() {
-    let mut before = vec![put(0); FULL];
-    before.push(vec![Operation {
+    let removal = Operation {
         key: 0,
         is_delete: true,
-    }]);
-    for seed in 0..10 {
-        let plan = plan(Start::At(Index(2)), Until::Forever, OnGap::Continue);
-        let mut world = World::new(plan, &before, seed, Quirks::default());
-        world.feed(Input::Tick);
-        while world.checks.events < FULL {
-            world.run_for(Duration::from_millis(1));
+    };
+    let write = Operation {
+        key: 1,
+        is_delete: false,
+    };
+    for transaction in [vec![removal], vec![removal, write]] {
+        let mut before = vec![put(0); FULL];
+        before.push(transaction);
+        for seed in 0..10 {
+            let plan = plan(Start::At(Index(2)), Until::Forever, OnGap::Continue);
+            let mut world = World::new(plan, &before, seed, Quirks::default());
+            world.feed(Input::Tick);
+            while world.checks.events < FULL {
+                world.run_for(Duration::from_millis(1));
+            }
+            world.act(&Act::Compact(0));
+            world.write(&put(2));
+            world.run_for(5 * SECOND);
+            check_end(&mut world, false);
+            assert_eq!(world.checks.gaps.len(), 1, "{:?}", world.checks.gaps);
         }
-        world.act(&Act::Compact(0));
-        world.write(&put(1));
-        world.run_for(5 * SECOND);
-        check_end(&mut world, false);
-        assert_eq!(world.checks.gaps.len(), 1, "{:?}", world.checks.gaps);
     }
 }
