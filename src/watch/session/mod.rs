@@ -54,7 +54,8 @@ use renewal::Renewal;
 use revisions::Past;
 
 /// A question whose head is this old and that has no answer will bring none: it is asked once
-/// more. So much later that one stall of the server does not concern both.
+/// more. Whether both prove something together is told by their order, and not by this time
+/// ([`crate::watch::evidence::Testimony`]).
 const SECOND: Duration = Duration::from_millis(100);
 
 /// A wait that has lasted so many times as long as it would have to be waited for has proved
