@@ -194,6 +194,11 @@ impl Ledger {
 
     /// Takes what happened at `index`; what is held, released or lost already changes nothing.
     pub fn hold(&mut self, index: Index, held: Held) {
+        // A wait that has overlooked it proves nothing else either.
+        self.witnesses.retain(|witness| {
+            let said = witness.testimony();
+            index <= said.after || index > said.upto
+        });
         let before = self.passing.range(..=index).next_back();
         let is_known = before.is_some_and(|(_, passed)| passed.upto() >= index);
         if index > self.cursor && !is_known {
@@ -245,7 +250,10 @@ impl Ledger {
         for proof in proofs {
             self.prove(proof);
         }
-        self.witnesses.push(witness);
+        let said = witness.testimony();
+        if said.upto > said.after.max(self.cursor) {
+            self.witnesses.push(witness);
+        }
     }
 
     fn forget_witnesses(&mut self) {
@@ -542,7 +550,7 @@ mod tests {
         ) {
             let mut ledger = Ledger::new(Index(5));
             let mut proven: BTreeSet<u64> = (0..=5).collect();
-            let mut witnessed = BTreeSet::new();
+            let mut witnesses: Vec<(u64, u64)> = Vec::new();
             let mut cursor = 5;
             let mut last = 0;
             for act in acts {
@@ -550,6 +558,7 @@ mod tests {
                     Act::Hold(at) => {
                         ledger.hold(Index(at), held());
                         proven.insert(at);
+                        witnesses.retain(|(a, b)| at <= *a || at > *b);
                     }
                     Act::Prove(a, b) => {
                         ledger.prove(Proof::made_up(Index(a), Index(b)));
@@ -557,7 +566,9 @@ mod tests {
                     }
                     Act::Witness(a, b) => {
                         ledger.witness(witness(Index(a), Index(b)));
-                        proven.extend((a + 1..=b).filter(|at| !witnessed.insert(*at)));
+                        let is_said = |at: &u64| witnesses.iter().any(|(a, b)| at > a && at <= b);
+                        proven.extend((a + 1..=b).filter(is_said));
+                        witnesses.push((a, b));
                     }
                     Act::Lose(upto) => {
                         ledger.lose(Index(upto), Cause::HistoryCleared);

@@ -420,7 +420,8 @@ impl Session {
             End::Failed(Failure::Refused(refusal)) => self.on_refusal(ticket, &open, refusal),
             // What others write may be larger than what is watched.
             End::Failed(Failure::TooLong(_)) if open.whole_store => {
-                self.on_no_whole_store(NoProof::TooLong);
+                self.open.remove(&ticket);
+                self.on_too_long_elsewhere(&open);
             }
             End::Failed(failure @ (Failure::Malformed(_) | Failure::TooLong(_))) => {
                 self.fail(open.endpoint, failure);
@@ -431,6 +432,19 @@ impl Session {
             }
         }
         self.open.remove(&ticket);
+    }
+
+    /// An event that was asked of the whole store is larger than the limit.
+    fn on_too_long_elsewhere(&mut self, open: &Open) {
+        match open.purpose {
+            // That is all that it is to tell.
+            Purpose::Alarm => {
+                let (known, now) = (self.known.next(), self.now);
+                self.renewal().alarm(known, now);
+            }
+            Purpose::Walk => self.on_hidden(open),
+            _ => self.on_no_whole_store(NoProof::TooLong),
+        }
     }
 
     fn on_refusal(&mut self, ticket: Ticket, open: &Open, refusal: Box<Refusal>) {

@@ -150,11 +150,6 @@ impl PassedOver {
     pub fn is_open(&self) -> bool {
         !self.doubts.is_empty()
     }
-
-    /// What it may have passed over is told once more.
-    pub fn forget(&mut self) {
-        self.doubts.clear();
-    }
 }
 
 impl Session {
@@ -168,7 +163,11 @@ impl Session {
         let is_often = messages.saturating_sub(backlog.looked) >= SOON;
         let is_due = is_often || due.is_some_and(|due| due <= self.now);
         self.wake_by(due.filter(|due| *due > self.now));
-        if due.is_some_and(|due| due <= self.now) && self.is_calm() {
+        let is_quiet = self
+            .past
+            .heard
+            .is_some_and(|heard| heard + CALM <= self.now);
+        if due.is_some_and(|due| due <= self.now) && is_quiet && self.can_open_anew() {
             // The store may go on elsewhere for ever.
             self.ask_whether_history_is_whole(About::Backlog);
         }
@@ -201,12 +200,11 @@ impl Session {
         }
     }
 
-    /// Whether the stream can be opened anew: nothing comes, and nothing waits for what it brings.
-    fn is_calm(&self) -> bool {
-        let heard = self.past.heard;
-        self.staged.is_none()
-            && !self.past.passed.is_open()
-            && heard.is_some_and(|heard| heard + CALM <= self.now)
+    /// Whether the stream can be opened anew: it is not behind, as far as is known, and nothing waits
+    /// for what it brings.
+    fn can_open_anew(&self) -> bool {
+        let is_idle = self.staged.is_none() && self.stream.owes.is_none();
+        self.past.is_current && is_idle && !self.past.passed.is_open()
     }
 
     /// Asks about what lies between two messages.
@@ -240,7 +238,7 @@ impl Session {
     pub(super) fn on_reached(&mut self, ticket: Ticket, head: &Head) {
         let asked = self.open.get(&ticket).and_then(|open| open.after);
         let about = std::mem::take(&mut self.past.passed.asked_about);
-        if about == About::Backlog && self.is_calm() {
+        if about == About::Backlog && self.can_open_anew() {
             // What it may have missed comes first in the next one.
             self.end_stream();
             self.wake_by(Some(self.now));

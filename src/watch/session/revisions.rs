@@ -41,7 +41,7 @@ use crate::protocol::v3;
 use crate::protocol::v3::MessageEnd;
 use crate::watch::evidence::{Proof, Watcher};
 use crate::watch::ledger::{Held, Ledger};
-use crate::watch::{Parcel, Start, Ticket};
+use crate::watch::{Failure, Parcel, Start, Ticket};
 
 /// How far the stream has looked the past up.
 #[derive(Clone, Debug, Default)]
@@ -164,7 +164,8 @@ impl Session {
                 Purpose::Reach | Purpose::Compaction | Purpose::Owed | Purpose::Backlog
             )
         });
-        self.past.passed.forget();
+        self.past.passed = PassedOver::default();
+        self.past.heard = None;
         // What lies in doubt is lost then, and not what came after it.
         if let Some(ledger) = self.ledger.as_mut().filter(|_| !is_compacted) {
             ledger.forget_beyond();
@@ -377,8 +378,12 @@ impl Session {
             Purpose::Reach if code == fault::INDEX_CLEARED => {
                 self.on_passed_over(open.after.unwrap_or_default());
             }
-            // The store is not even there any more.
-            Purpose::Reach => self.doubt_store(),
+            // The store has not come so far, or not any more: the head of the next stream tells.
+            Purpose::Reach => {
+                self.end_stream();
+                let why = "it does not know a revision that was told".to_owned();
+                self.note_failure(open, Failure::Cut(why));
+            }
             // More was compacted since: the stream tells how much.
             Purpose::Left => self.past.left = None,
             _ => return false,
