@@ -27,7 +27,13 @@ fn operate(url: &str, lane: usize, count: usize, random: &mut Rng) {
     let mut writer = Writer::connect(url);
     let mut send = |path: &str, body: &Value| {
         let reply = writer.try_json(path, body).expect("an answer");
-        assert_eq!(reply.status, 200, "{}", reply.text());
+        // On a busy machine a lease may end before it is used.
+        let is_over = reply.status == 404 && reply.text().contains("lease not found");
+        assert!(reply.status == 200 || is_over, "{}", reply.text());
+        if is_over {
+            // The gateway ends an error with trailers, which a writer does not read.
+            writer = Writer::connect(url);
+        }
         reply.json()
     };
     let mut leases: Vec<String> = Vec::new();
