@@ -44,7 +44,7 @@ pub(super) fn by_v2(scope: &Scope, ask: &Ask) -> (Request, Reads, Limits) {
             let idle = (!hangs).then_some(PATIENCE);
             (v2::wait(scope, *from), Reads::Events, patient(idle))
         }
-        // A session by v2 asks none of the last four.
+        // A session that speaks v2 asks none of the last four.
         Ask::Index | Ask::Revisions { .. } | Ask::Kept { .. } | Ask::Reach(_) | Ask::Since(_) => {
             (read_index(&scope.key), Reads::Index, AGREED)
         }

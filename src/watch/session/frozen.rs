@@ -16,7 +16,7 @@ pub(super) const OWED: Duration = Duration::from_secs(60);
 const OWED_AT_MOST: Duration = Duration::from_secs(600);
 /// A watch is registered within this time after it was asked for.
 const REGISTERED: Duration = Duration::from_secs(15);
-/// A watch that is opened to learn how far history was compacted is told so at once: within 100 ms.
+/// A server cancels a watch on compacted history within 100 ms, and says how far it was compacted.
 const CANCELLED: Duration = Duration::from_secs(2);
 /// A stream that does not tell what is known to have been written stands still.
 const FROZEN: Duration = Duration::from_secs(10);
