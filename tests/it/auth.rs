@@ -92,11 +92,19 @@ fn is_over(url: &str, token: &str) -> bool {
         .contains("invalid auth token")
 }
 
+const USER_AND_PASSWORD: &str = "app:hunter2:x";
+
 /// The arguments of one who is known.
 fn as_user<'a>(url: &'a str, command: &[&'a str]) -> Vec<&'a str> {
-    const USER_AND_PASSWORD: &str = "app:hunter2:x";
     let options = ["-q", "--endpoints", url, "--user", USER_AND_PASSWORD];
     [&options[..], command].concat()
+}
+
+/// A replay over v3 by one who may read `/app` alone.
+fn replay_of_a_part(url: &str, options: &[&str]) -> Output {
+    let who = ["--endpoints", url, "--user", USER_AND_PASSWORD];
+    let replay = ["--api", "v3", "replay", "-r", "/app"];
+    tool(&[&who[..], &replay, options].concat())
 }
 
 #[test]
@@ -171,22 +179,11 @@ fn a_replay_says_that_its_end_is_unproven_for_a_user_who_may_not_read_the_whole_
         let url = etcd.url();
         let directory = tempfile::tempdir().unwrap();
         let checkpoint = directory.path().join("checkpoint");
-        let replay = [
-            "--endpoints",
-            &url,
-            "--user",
-            "app:hunter2:x",
-            "--api",
-            "v3",
-            "replay",
-            "-r",
-            "/app",
-            "--from-index",
-            "2",
-            "--checkpoint",
-            checkpoint.to_str().unwrap(),
-        ];
-        let run = |more: &[&str]| tool(&[&replay[..], more].concat());
+        let checkpoint = ["--checkpoint", checkpoint.to_str().unwrap()];
+        let run = |more: &[&str]| {
+            let from = ["--from-index", "2"];
+            replay_of_a_part(&url, &[&from, &checkpoint, more].concat())
+        };
         let output = run(&[]);
         assert_ends(&output, 5, &["may not read the whole store", "unproven"]);
         assert_eq!(
@@ -204,6 +201,18 @@ fn a_replay_says_that_its_end_is_unproven_for_a_user_who_may_not_read_the_whole_
                 "cause": "unproven", "index": 5,
             })
         );
+        // A state that is read is proof, too, and the file says so.
+        let another = directory.path().join("another");
+        let another = ["--checkpoint", another.to_str().unwrap()];
+        let from = ["--from-index", "3", "--on-gap", "resync"];
+        let output = replay_of_a_part(&url, &[&from, &another[..]].concat());
+        assert_ends(&output, 0, &["may not read the whole store"]);
+        let gap = "5\tgap\t/app\t3-5\tpossible\tunproven\n";
+        let state = "5\treset\t/app\n5\tget\t/app/k\tv\n5\tsynced\t/app\n";
+        assert_eq!(output.stdout, format!("{gap}{state}"));
+        let output = replay_of_a_part(&url, &[&from, &another[..]].concat());
+        assert_ends(&output, 0, &[]);
+        assert_eq!(output.stdout, "");
         // An event at the end proves it.
         root.put("/app/k", "w");
         let output = run(&[]);
@@ -225,20 +234,7 @@ fn a_replay_waits_for_what_a_user_who_may_read_a_part_can_see_is_missing() {
         }
         v3::put(&etcd.url(), "/elsewhere", b"v");
         Root::of_v3(&etcd);
-        let url = etcd.url();
-        let output = tool(&[
-            "--endpoints",
-            &url,
-            "--user",
-            "app:hunter2:x",
-            "--api",
-            "v3",
-            "replay",
-            "-r",
-            "/app",
-            "--from-index",
-            "1",
-        ]);
+        let output = replay_of_a_part(&etcd.url(), &["--from-index", "1"]);
         assert_ends(&output, 5, &["unproven"]);
         let gap = "22\tgap\t/app\t22-22\tpossible\tunproven";
         assert_eq!(output.stdout.lines().last(), Some(gap));

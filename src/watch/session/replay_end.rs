@@ -123,6 +123,8 @@ impl Session {
 
     /// Ends a replay whose end could not be proven. Its position stays at what is.
     pub(super) fn end_unproven(&mut self, cursor: Index, target: Index) {
+        let why = self.no_whole_store.unwrap_or(NoProof::NoNextEvent);
+        self.tell(Update::Notice(Notice::Unproven(why)));
         if matches!(self.plan.on_gap, OnGap::Resync | OnGap::Diff) {
             self.lose(target, Cause::Unproven);
             self.begin_reading();
@@ -136,8 +138,6 @@ impl Session {
             cause: Cause::Unproven,
             index: target,
         };
-        let why = self.no_whole_store.unwrap_or(NoProof::NoNextEvent);
-        self.tell(Update::Notice(Notice::Unproven(why)));
         self.tell(Update::Gap(gap.clone()));
         self.finish(match self.plan.on_gap {
             OnGap::Fail => Outcome::Lost { gap, oldest: None },
