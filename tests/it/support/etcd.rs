@@ -7,7 +7,7 @@
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
@@ -328,6 +328,12 @@ impl Etcd {
         self.assert_ready();
     }
 
+    /// How it ended, where nobody asked it to.
+    pub fn ended(&self) -> Option<ExitStatus> {
+        let mut child = self.lock();
+        child.as_mut()?.try_wait().expect("etcd's state")
+    }
+
     /// What it has logged so far, over all its starts.
     pub fn log_text(&self) -> String {
         String::from_utf8_lossy(&fs::read(self.log()).unwrap_or_default()).into_owned()
@@ -426,15 +432,12 @@ impl Etcd {
     fn wait_until_ready(&self) -> Result<(), PortTaken> {
         let deadline = Instant::now() + START_LIMIT;
         wait::until_some(START_LIMIT * 2, "etcd to answer", || {
-            if self.answers() {
+            // Whoever answers in place of one that has ended is another.
+            let answers = self.answers();
+            let ended = self.ended();
+            if answers && ended.is_none() {
                 return Some(Ok(()));
             }
-            let ended = self
-                .lock()
-                .as_mut()
-                .expect("etcd was started")
-                .try_wait()
-                .expect("etcd's state");
             let log = self.log_tail();
             if ended.is_some() && log.contains("address already in use") {
                 return Some(Err(PortTaken));
@@ -473,7 +476,12 @@ impl Etcd {
         let log = fs::read(self.log()).unwrap_or_default();
         let log = String::from_utf8_lossy(&log);
         let lines: Vec<_> = log.lines().collect();
-        lines[lines.len().saturating_sub(40)..].join("\n")
+        // What a crash says about itself stands before the state of hundreds of goroutines.
+        let is_crash = |line: &&str| line.starts_with("panic:") || line.starts_with("fatal error:");
+        let crash = lines.iter().rposition(is_crash);
+        let begin = crash.unwrap_or(lines.len()).saturating_sub(40);
+        let end = lines.len().min(crash.unwrap_or(lines.len()) + 40);
+        lines[begin..end].join("\n")
     }
 }
 
@@ -510,8 +518,12 @@ impl Drop for Etcd {
             Err(poisoned) => poisoned.into_inner(),
         };
         if let Some(child) = child {
+            let ended = child.try_wait();
             let _ = child.kill();
             let _ = child.wait();
+            if let Ok(Some(status)) = ended {
+                println!("etcd ended by itself ({status}):\n{}", self.log_tail());
+            }
         }
     }
 }

@@ -35,7 +35,9 @@ pub fn on(version: Version) -> Ground {
     let mut shared = shared
         .lock()
         .unwrap_or_else(std::sync::PoisonError::into_inner);
-    let etcd = shared.upgrade().unwrap_or_else(|| {
+    // One that has crashed fails the tests that used it, and shows its log there; no other.
+    let running = shared.upgrade().filter(|etcd| etcd.ended().is_none());
+    let etcd = running.unwrap_or_else(|| {
         let etcd = Arc::new(Etcd::start(version));
         *shared = Arc::downgrade(&etcd);
         etcd
