@@ -242,6 +242,8 @@ fn what_is_held_of_a_store_that_is_gone_is_not_told() {
         let running = follow::live(&proxy.url(), &["-r", "/app"]);
         // From now on an answer takes long enough to be cut off.
         proxy.delay(Duration::from_secs(2));
+        // The tool must not learn of what others write before it gets the event.
+        running.signal(Signal::STOP);
         v2::elsewhere(&etcd.url(), 4);
         let (received, before) = (proxy.bytes_down(), v2::index(&etcd.url()));
         let question = format!("waitIndex={}", before - 3);
@@ -252,6 +254,7 @@ fn what_is_held_of_a_store_that_is_gone_is_not_told() {
         };
         let asked_before = asked();
         v2::put(&etcd.url(), KEY, "old");
+        running.signal(Signal::CONT);
         wait::until(wait::LONG, "a question after the event", || {
             proxy.bytes_down() > received && asked() > asked_before
         });
