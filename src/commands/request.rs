@@ -42,7 +42,8 @@ impl Answer {
 pub struct Client {
     http: Http,
     endpoints: Vec<Endpoint>,
-    limits: Limits,
+    /// How long an endpoint may be silent while there is another to ask.
+    share: Limits,
     max_reply: usize,
     api: cli::Api,
     /// A user was named.
@@ -56,20 +57,16 @@ pub struct Client {
 
 impl Client {
     fn new(http: Http, settings: &Settings) -> Self {
-        // With others to ask, one that is silent must not take all the time there is.
-        let share = match (settings.endpoints.len(), settings.timeout) {
-            (1, _) | (_, None) => None,
-            (count, Some(timeout)) => {
-                let share = timeout / u32::try_from(count).unwrap_or(u32::MAX);
-                Some(share.clamp(Duration::from_millis(1), PATIENCE))
-            }
-        };
+        let share = settings.timeout.map_or(PATIENCE, |timeout| {
+            let count = u32::try_from(settings.endpoints.len()).unwrap_or(u32::MAX);
+            (timeout / count.max(1)).clamp(Duration::from_millis(1), PATIENCE)
+        });
         Self {
             http,
             endpoints: settings.endpoints.clone(),
-            limits: Limits {
-                head: share,
-                idle: share,
+            share: Limits {
+                head: Some(share),
+                idle: Some(share),
             },
             max_reply: settings.max_event,
             api: settings.api,
@@ -86,13 +83,18 @@ impl Client {
     /// What the server said no with, or why no server could be asked.
     pub fn send(&self, request: &Request) -> Result<Answer, Error> {
         let mut failures = Vec::new();
-        for endpoint in &self.endpoints {
+        for (number, endpoint) in self.endpoints.iter().enumerate() {
+            let is_last = number + 1 == self.endpoints.len();
             let connection = self.http.connection();
             let writes = request.writes;
             if writes {
                 self.note_write(Some((endpoint.clone(), connection.clone())));
             }
-            let limits = if writes { Limits::NONE } else { self.limits };
+            let limits = if writes || is_last {
+                Limits::NONE
+            } else {
+                self.share
+            };
             let answer = connection
                 .send(endpoint, request, limits)
                 .and_then(|reply| {

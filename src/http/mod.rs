@@ -29,7 +29,7 @@ use ureq::config::Config;
 use ureq::http::HeaderValue;
 use ureq::unversioned::transport::{ConnectProxyConnector, Connector};
 
-use self::reply::{is_chunked, read_head};
+use self::reply::{is_chunked, is_delimited, read_head};
 use self::socket::{Addresses, Ready, Socket, Tcp};
 use self::tls::Tls;
 use self::tokens::Tokens;
@@ -476,6 +476,7 @@ impl Connection {
             head,
             location,
             pass: pass.cloned(),
+            is_delimited: is_delimited(reply.headers()),
             desk: is_chunked.then(|| Arc::clone(&self.socket.desk)),
             idle: limits.idle,
             body: reply.into_body(),

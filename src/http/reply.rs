@@ -20,6 +20,9 @@ pub struct Reply {
     pub head: Head,
     /// By what v3 knew the user.
     pub pass: Option<Pass>,
+    /// Whether the reply itself says where its body ends. One that ends with the connection may have
+    /// been cut short.
+    pub is_delimited: bool,
     pub(super) location: Option<String>,
     /// Where its connection can be had back: its body comes in chunks.
     pub(super) desk: Option<Arc<Desk>>,
@@ -76,6 +79,11 @@ pub(super) fn read_head(status: u16, headers: &HeaderMap) -> Head {
         cluster: header(headers, "x-etcd-cluster-id").map(str::to_owned),
         raft: header(headers, "x-raft-index").and_then(|text| text.parse().ok()),
     }
+}
+
+/// Whether the reply itself says where its body ends.
+pub(super) fn is_delimited(headers: &HeaderMap) -> bool {
+    is_chunked(headers) || headers.contains_key("content-length")
 }
 
 /// Whether the body comes in chunks.

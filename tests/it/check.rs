@@ -120,7 +120,7 @@ fn what_is_waited_for_ends_it_and_what_still_differs_is_told_when_time_is_up() {
         set(ground, api, &format!("{app}/db/port"), "5433");
         let output = running.wait(wait::LONG);
         assert_prints(&output, 0, &[]);
-        let late = check(ground, api, EQUAL, &["--wait", "--timeout", "300ms"]).run();
+        let late = check(ground, api, EQUAL, &["--wait", "--timeout", "2s"]).run();
         let lines = [
             format!("~\t{app}/a\t1\t2"),
             format!("~\t{app}/db/port\t5432\t5433"),

@@ -55,6 +55,20 @@ fn a_replay_waits_for_late_answers_where_half_closing_breaks_connections() {
     }
 }
 
+/// Where replies end with their connections, a closed connection is no end of a wait.
+#[test]
+fn a_replay_takes_no_closed_connection_for_an_answer() {
+    let events = given("ETCDWATCH_SILENCE_EVENTS", 30);
+    let etcd = Etcd::start(Version::V3_5);
+    let truth = write(&etcd.url(), events);
+    let proxy = Proxy::to(&etcd.url());
+    proxy.speak_http_1_0();
+    proxy.delay_bodies(Duration::from_secs(1));
+    let output = replay(&proxy.url(), &["--from-index", "1"]);
+    assert_eq!(output.code, 0, "{output:?}");
+    oracle::assert_every_event_once(&truth, &output.json());
+}
+
 /// The last index of the store is a refreshed time to live, which is no event: nothing shows that
 /// history has come to its end.
 #[test]

@@ -93,7 +93,15 @@ impl Reader {
             Reads::Messages => self.pass_watch(order, reply),
             Reads::Revision | Reads::Pairs => self.pass_reply(order, reply),
             Reads::Index => Some(reply.read_whole(self.max_event).map(drop)),
-            Reads::Events => self.pass_events(order.ticket, reply.into_reader()),
+            Reads::Events => {
+                let is_delimited = reply.is_delimited;
+                let passed = self.pass_events(order.ticket, reply.into_reader())?;
+                // HTTP/1.0, and proxies that undo chunks: a closed connection is no end of a wait.
+                Some(passed.and_then(|()| {
+                    let why = || Failure::Cut("it closed the connection without an end".to_owned());
+                    is_delimited.then_some(()).ok_or_else(why)
+                }))
+            }
             Reads::Stream => self.pass_stream(order.ticket, reply.into_stream()),
             Reads::State { recursive } => {
                 let state = reply

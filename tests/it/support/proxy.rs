@@ -73,6 +73,7 @@ struct Controls {
     stalled: bool,
     trickle: bool,
     cuts_half_closed: bool,
+    is_of_http_1_0: bool,
     delay: Duration,
     body_delay: Duration,
     bandwidth: Option<u64>,
@@ -166,6 +167,12 @@ impl Proxy {
     /// Takes a connection that the client has half-closed for a closed one, as nginx does.
     pub fn cut_half_closed(&self) {
         self.change(|controls| controls.cuts_half_closed = true);
+    }
+
+    /// Speaks HTTP/1.0 to the server, so that replies end with their connections, and closes one
+    /// that the client has half-closed.
+    pub fn speak_http_1_0(&self) {
+        self.change(|controls| controls.is_of_http_1_0 = true);
     }
 
     /// Narrows each direction of each connection to that many bytes a second.
@@ -417,6 +424,12 @@ impl Shared {
     }
 }
 
+/// Requests, as one would ask who speaks HTTP/1.0 only. Each is read in one piece.
+fn as_http_1_0(requests: &[u8]) -> Vec<u8> {
+    let text = String::from_utf8_lossy(requests);
+    text.replace(" HTTP/1.1\r\n", " HTTP/1.0\r\n").into_bytes()
+}
+
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Direction {
     /// To the server.
@@ -474,11 +487,28 @@ impl Pump {
             if link.is_cut() {
                 return;
             }
+            let what = match what {
+                What::Bytes(bytes)
+                    if self.direction == Direction::Up && shared.controls().is_of_http_1_0 =>
+                {
+                    What::Bytes(as_http_1_0(&bytes))
+                }
+                what => what,
+            };
             let is_half_closed = self.direction == Direction::Up && matches!(what, What::End);
-            if is_half_closed && shared.controls().cuts_half_closed {
-                link.end(Cut::Reset);
-                shared.wake();
-                return;
+            if is_half_closed {
+                let controls = shared.controls();
+                let cut = match (controls.is_of_http_1_0, controls.cuts_half_closed) {
+                    (true, _) => Some(Cut::Close),
+                    (_, true) => Some(Cut::Reset),
+                    _ => None,
+                };
+                drop(controls);
+                if let Some(cut) = cut {
+                    link.end(cut);
+                    shared.wake();
+                    return;
+                }
             }
             let delay = shared.controls().delay;
             let due = Instant::now() + delay;
