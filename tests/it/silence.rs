@@ -8,6 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::support::etcd::{Etcd, Version};
+use crate::support::follow;
 use crate::support::oracle;
 use crate::support::proxy::{Cut, Proxy};
 use crate::support::tool::{Output, Program};
@@ -87,7 +88,7 @@ fn a_replay_says_that_its_end_is_unproven_where_no_event_shows_it() {
     let output = replay(&proxy.url(), &["--from-index", "1"]);
     assert_eq!(output.code, 5, "{output:?}");
     let records = output.json();
-    oracle::assert_nothing_lost_silently(&[truth], &records);
+    oracle::assert_nothing_lost_silently(std::slice::from_ref(&truth), &records);
     let gap = records.last().unwrap();
     assert_eq!(gap["cause"], "unproven");
     assert_eq!(
@@ -96,6 +97,28 @@ fn a_replay_says_that_its_end_is_unproven_where_no_event_shows_it() {
         "no wider than it must be"
     );
     assert!(output.stderr.contains(r#""kind":"unproven""#), "{output:?}");
+    // One that goes on has no end to prove: what is written next comes next.
+    let endpoint = proxy.url();
+    let follow = [
+        "--endpoints",
+        &endpoint,
+        "-o",
+        "json",
+        "replay",
+        "-r",
+        "/app",
+    ];
+    let running =
+        Program::tool(&[&follow[..], &["--from-index", "1", "--follow"]].concat()).start();
+    wait::until(wait::LONG * 2, "it to go on", || {
+        proxy
+            .requests()
+            .iter()
+            .any(|line| line.contains("stream=true"))
+    });
+    let next = v2::put(&url, "/app/k", "next");
+    let records = follow::wait_for_value(&running, "/app/k", "next");
+    oracle::assert_every_event_once(&[truth, next], &records);
     // Nothing breaks them on the direct way, and the end is proven.
     let output = replay(&url, &["--from-index", "1"]);
     assert_eq!(output.code, 0, "{output:?}");

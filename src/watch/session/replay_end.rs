@@ -123,6 +123,12 @@ impl Session {
 
     /// Ends a replay whose end could not be proven. Its position stays at what is.
     pub(super) fn end_unproven(&mut self, cursor: Index, target: Index) {
+        if self.follows() {
+            // What comes next proves what lies before it.
+            self.follow_on();
+            self.wake_by(Some(self.now));
+            return;
+        }
         let why = self.no_whole_store.unwrap_or(NoProof::NoNextEvent);
         self.tell(Update::Notice(Notice::Unproven(why)));
         if matches!(self.plan.on_gap, OnGap::Resync | OnGap::Diff) {

@@ -197,13 +197,18 @@ impl Session {
             && self.cursor().is_some_and(|cursor| cursor >= target)
         {
             if self.follows() {
-                self.following = true;
-                self.target = None;
-                self.tell(Update::Following);
+                self.follow_on();
             } else {
                 self.finish(Outcome::Done);
             }
         }
+    }
+
+    /// A replay becomes a watch.
+    pub(super) fn follow_on(&mut self) {
+        self.following = true;
+        self.target = None;
+        self.tell(Update::Following);
     }
 
     /// Up to where events are lost: where that ends the watch, with all that is gone after it.
