@@ -118,7 +118,7 @@ impl Brings {
                 Self::Events
             }
             Ask::Revisions { .. } => Self::Messages,
-            Ask::State | Ask::Look(_) | Ask::Kept { .. } | Ask::Since(_) => Self::State,
+            Ask::State | Ask::Look(_) | Ask::Kept { .. } | Ask::Since { .. } => Self::State,
         }
     }
 }

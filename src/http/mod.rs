@@ -65,6 +65,12 @@ pub const AGREED: Limits = Limits {
     idle: Some(PATIENCE),
 };
 
+/// For what a server may have to go through all of its keys for: 3.4.23 took 19 s for a million.
+pub const PATIENT: Limits = Limits {
+    head: Some(Duration::from_secs(600)),
+    idle: Some(PATIENCE),
+};
+
 /// A token is never longer: one of JWT has a signature in it.
 const MAX_TOKEN: usize = 64 * 1024;
 
@@ -502,10 +508,14 @@ impl Connection {
         request: ureq::http::Request<B>,
         limits: Limits,
     ) -> ureq::http::Request<B> {
+        // It counts while the head is waited for, too.
+        let per_read = limits
+            .idle
+            .map(|idle| idle.max(limits.head.unwrap_or_default()));
         self.agent
             .configure_request(request)
             .timeout_recv_response(limits.head)
-            .timeout_per_read(limits.idle)
+            .timeout_per_read(per_read)
             .build()
     }
 

@@ -75,6 +75,26 @@ impl Passed {
             Self::Event(upto, _) | Self::Lost { upto, .. } => *upto,
         }
     }
+
+    /// What of it lies beyond `index`.
+    #[must_use]
+    pub fn beyond(self, index: Index) -> Option<Self> {
+        if self.upto() <= index {
+            return None;
+        }
+        Some(match self {
+            Self::Event(upto, mut held) => {
+                let before = held.events().take_while(|event| event.index() <= index);
+                held.places.start += before.count();
+                Self::Event(upto, held)
+            }
+            Self::Lost { cause, after, upto } => Self::Lost {
+                cause,
+                after: after.max(index),
+                upto,
+            },
+        })
+    }
 }
 
 /// A part of history of which nothing is known: `(after, upto]`.
@@ -168,7 +188,12 @@ impl Ledger {
         }
         self.cursor = cursor;
         self.floor = cursor;
-        self.passing = self.passing.split_off(&cursor.next());
+        let beyond = self.passing.split_off(&cursor.next());
+        let before = std::mem::replace(&mut self.passing, beyond);
+        let straddling = before.into_values().next_back();
+        if let Some(rest) = straddling.and_then(|passed| passed.beyond(cursor)) {
+            self.passing.insert(cursor.next(), rest);
+        }
         self.proven.pass(cursor);
         self.forget_witnesses();
     }
@@ -354,18 +379,41 @@ mod tests {
         }
     }
 
-    /// A set of that value at index 15.
-    fn set(value: &str) -> Held {
-        let line = format!(
-            "{{\"action\":\"set\",\"node\":{{\"key\":\"/a\",\"value\":\"{value}\",\
-             \"modifiedIndex\":15,\"createdIndex\":15}}}}\n"
-        );
-        let batch = crate::protocol::v2::parse_events(line.into_bytes()).unwrap();
+    /// Sets of that value, one at each index.
+    fn sets(value: &str, indexes: Range<u64>) -> Held {
+        let lines: String = indexes
+            .clone()
+            .map(|index| {
+                format!(
+                    "{{\"action\":\"set\",\"node\":{{\"key\":\"/a\",\"value\":\"{value}\",\
+                     \"modifiedIndex\":{index},\"createdIndex\":{index}}}}}\n"
+                )
+            })
+            .collect();
+        let batch = crate::protocol::v2::parse_events(lines.into_bytes()).unwrap();
         let now = std::time::Instant::now();
         Held {
             parcel: Arc::new(Parcel::new(batch, now, &Budget::new(1))),
-            places: 0..1,
+            places: 0..indexes.count(),
         }
+    }
+
+    /// A set of that value at index 15.
+    fn set(value: &str) -> Held {
+        sets(value, 15..16)
+    }
+
+    #[test]
+    fn a_run_of_which_a_part_is_settled_goes_on_behind_that() {
+        let mut ledger = Ledger::new(Index(10));
+        assert!(ledger.hold_run(Index(13), sets("v", 11..14)));
+        ledger.settle(Index(11));
+        let passed = ledger.advance();
+        let [Passed::Event(upto, held)] = passed.as_slice() else {
+            panic!("{passed:?}");
+        };
+        let indexes: Vec<u64> = held.events().map(|event| event.index().0).collect();
+        assert_eq!((upto.0, indexes), (13, vec![12, 13]));
     }
 
     #[test]

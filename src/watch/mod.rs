@@ -220,8 +220,14 @@ pub enum Ask {
     },
     /// Whether the history after a revision is whole still (v3).
     Reach(Index),
-    /// What was written last in scope after a revision, agreed upon by a majority (v3).
-    Since(Index),
+    /// What was written last in scope after a revision, agreed upon by a majority (v3). A server may
+    /// have to go through all keys for that.
+    Since {
+        /// The revision.
+        after: Index,
+        /// Nothing can be done without the answer: it is waited for however long it takes.
+        is_awaited: bool,
+    },
 }
 
 /// What happened.

@@ -56,6 +56,18 @@ fn a_replay_waits_for_late_answers_where_half_closing_breaks_connections() {
     }
 }
 
+/// A proxy may never tell the server that a wait was half-closed.
+#[test]
+fn a_replay_ends_where_half_closing_does_nothing() {
+    let etcd = Etcd::start(Version::V3_5);
+    let truth = write(&etcd.url(), given("ETCDWATCH_SILENCE_EVENTS", 30));
+    let proxy = Proxy::to(&etcd.url());
+    proxy.ignore_half_closed();
+    let output = replay(&proxy.url(), &["--from-index", "1"]);
+    assert_eq!(output.code, 0, "{output:?}");
+    oracle::assert_every_event_once(&truth, &output.json());
+}
+
 /// Where replies end with their connections, a closed connection is no end of a wait.
 #[test]
 fn a_replay_takes_no_closed_connection_for_an_answer() {

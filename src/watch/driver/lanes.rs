@@ -84,7 +84,7 @@ impl Lanes {
             | Ask::Next { .. }
             | Ask::Kept { .. }
             | Ask::Reach(_)
-            | Ask::Since(_) => true,
+            | Ask::Since { .. } => true,
         };
         let mut lane = self.lane(endpoint, is_quick);
         let (request, reads, limits) = if self.scope.key.is_path() {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::http::{AGREED, Limits, PATIENCE};
+use crate::http::{AGREED, Limits, PATIENCE, PATIENT};
 use crate::model::{Key, Scope};
 use crate::protocol::{Request, v2, v3};
 use crate::watch::Ask;
@@ -45,9 +45,11 @@ pub(super) fn by_v2(scope: &Scope, ask: &Ask) -> (Request, Reads, Limits) {
             (v2::wait(scope, *from), Reads::Events, patient(idle))
         }
         // A session that speaks v2 asks none of the last four.
-        Ask::Index | Ask::Revisions { .. } | Ask::Kept { .. } | Ask::Reach(_) | Ask::Since(_) => {
-            (read_index(&scope.key), Reads::Index, AGREED)
-        }
+        Ask::Index
+        | Ask::Revisions { .. }
+        | Ask::Kept { .. }
+        | Ask::Reach(_)
+        | Ask::Since { .. } => (read_index(&scope.key), Reads::Index, AGREED),
         Ask::State => {
             let how = v2::Read {
                 recursive: scope.recursive,
@@ -97,7 +99,10 @@ pub(super) fn by_v3(scope: &Scope, previous: bool, ask: &Ask) -> (Request, Reads
             },
         )),
         Ask::State => (v3::state(scope), Reads::Pairs, AGREED),
-        Ask::Since(after) => (v3::since(scope, *after), Reads::Pairs, AGREED),
+        Ask::Since { after, is_awaited } => {
+            let limits = if *is_awaited { PATIENT } else { AGREED };
+            (v3::since(scope, *after), Reads::Pairs, limits)
+        }
         Ask::Look(key) => (v3::read_at(key, None), Reads::Pairs, AGREED),
         Ask::Kept { key, at } => (v3::read_at(key, Some(*at)), Reads::Pairs, AGREED),
         Ask::Reach(at) => {

@@ -39,7 +39,10 @@ impl Session {
         // What was asked about what is known by now is of no use any more.
         self.close_where(|open| {
             let is_known = open.head.is_some_and(|(head, _)| head < cursor);
-            open.purpose == Purpose::Question && is_known && !open.half_closed && !open.answered
+            open.purpose == Purpose::Question
+                && is_known
+                && open.half_closed.is_none()
+                && !open.answered
         });
         let upto = self.asked_upto();
         let holes: Vec<Hole> = self
@@ -67,7 +70,7 @@ impl Session {
         };
         let brings_nothing = |open: &Open| {
             let since = open.waits_since();
-            open.half_closed || since.is_some_and(|at| at + second <= now)
+            open.half_closed.is_some() || since.is_some_and(|at| at + second <= now)
         };
         let at_work = self.questions().filter(|open| !brings_nothing(open));
         let under_way = at_work.count();

@@ -5,7 +5,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Purpose, Session};
+use super::{Open, Purpose, Session};
 use crate::model::StateNode;
 use crate::watch::{Failure, Ticket};
 
@@ -38,6 +38,11 @@ impl Session {
     pub(super) fn may_look(&self) -> bool {
         let looked = self.looked.map(|(at, took)| at + took * LOOKING);
         looked.is_none_or(|due| due <= self.now)
+    }
+
+    /// How long it took to look, whatever came of it.
+    pub(super) fn note_look(&mut self, open: &Open) {
+        self.looked = Some((self.now, self.now.duration_since(open.at)));
     }
 
     /// Something that takes long is waited for longer the next time.
@@ -93,8 +98,8 @@ impl Session {
     /// A majority tells what was written in scope after the cursor. A stream that does not is mute:
     /// its connection may stand still.
     pub(super) fn on_looked_for(&mut self, ticket: Ticket, nodes: &[StateNode]) {
-        if let Some(open) = self.open.get(&ticket) {
-            self.looked = Some((self.now, self.now.duration_since(open.at)));
+        if let Some(open) = self.open.get(&ticket).cloned() {
+            self.note_look(&open);
         }
         let latest = nodes.iter().map(|node| node.modified).max();
         if let Some(latest) = latest.filter(|latest| *latest > self.past.watcher.reached()) {

@@ -34,6 +34,8 @@ const LATEST: Duration = Duration::from_secs(2);
 const SILENCE: Duration = Duration::from_secs(5);
 /// And for this long at most.
 const LONGEST_SILENCE: Duration = Duration::from_secs(60);
+/// One that was half-closed, and has not ended after this time, is given up: the server does not know.
+const IGNORED: Duration = Duration::from_secs(5);
 /// After so many half-closes in a row that broke the connection, it is a proxy's doing.
 const BROKEN: u32 = 3;
 /// What breaks within this time breaks for one reason.
@@ -135,9 +137,29 @@ impl Session {
                 continue;
             }
             if let Some(open) = self.open.get_mut(&ticket) {
-                open.half_closed = true;
+                open.half_closed = Some(self.now);
             }
             self.steps.push(Step::HalfClose(ticket));
+        }
+        if is_broken {
+            self.give_up_half_closed();
+        }
+    }
+
+    /// Gives up the waits that were half-closed and did not end. Nobody else does where they may wait
+    /// for ever.
+    fn give_up_half_closed(&mut self) {
+        let half_closed = self.open.iter();
+        let ends: Vec<(Ticket, Instant)> = half_closed
+            .filter_map(|(ticket, open)| Some((*ticket, open.half_closed? + IGNORED)))
+            .collect();
+        for (ticket, at) in ends {
+            if at > self.now {
+                self.wake_by(Some(at));
+            } else if let Some(open) = self.open.get(&ticket).cloned() {
+                self.close(ticket);
+                self.on_no_end(ticket, &open);
+            }
         }
     }
 

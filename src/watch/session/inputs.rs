@@ -379,8 +379,8 @@ impl Session {
         match end {
             // Of a wait that brought its event, it is of no interest how it ends.
             _ if open.answered && open.purpose != Purpose::Stream => {}
-            End::Failed(Failure::Cut(_)) if open.half_closed => {
-                // Some proxies take a half-close for a close.
+            End::Failed(Failure::Cut(_) | Failure::Silent(_)) if open.half_closed.is_some() => {
+                // Some proxies take a half-close for a close, and others keep it to themselves.
                 if self.half_closes.are_broken() {
                     self.on_no_end(ticket, &open);
                 } else {
@@ -426,6 +426,8 @@ impl Session {
             End::Failed(failure @ (Failure::Malformed(_) | Failure::TooLong(_))) => {
                 self.fail(open.endpoint, failure);
             }
+            // The stream may be well all the same: what is asked next takes no time.
+            End::Failed(Failure::Silent(_)) if open.looks => self.note_look(&open),
             End::Failed(failure) => {
                 self.open.remove(&ticket);
                 self.note_failure(&open, failure);
@@ -541,7 +543,7 @@ impl Session {
         if open.hangs() {
             self.slow_down(open);
         }
-        if !open.half_closed {
+        if open.half_closed.is_none() {
             self.half_closes.others_broke(self.now);
         }
         if matches!(failure, Failure::Silent(_)) {

@@ -128,12 +128,15 @@ struct Open {
     heard: u64,
     /// Likewise when the server had answered something that was asked after that head.
     served: Option<u64>,
-    half_closed: bool,
+    /// When it was half-closed, to end it (v2).
+    half_closed: Option<Instant>,
     answered: bool,
     /// It is told of the whole store.
     whole_store: bool,
     /// Its messages come in fragments (v3).
     in_fragments: bool,
+    /// It looks for what was written last in scope (v3), for which a server may take long.
+    looks: bool,
 }
 
 /// What the stream has done, and what it owes.
@@ -432,7 +435,7 @@ impl Open {
             self.purpose,
             Purpose::Question | Purpose::Verify | Purpose::Next | Purpose::Walk
         );
-        (is_question && !self.half_closed && !self.answered).then_some(at)
+        (is_question && self.half_closed.is_none() && !self.answered).then_some(at)
     }
 
     /// Whether it asks beyond all that is known, to renew the position.
@@ -461,7 +464,7 @@ impl Open {
         match self.purpose {
             Purpose::Stream | Purpose::Probe | Purpose::Alarm | Purpose::Compaction => false,
             Purpose::Question | Purpose::Verify | Purpose::Next | Purpose::Walk => {
-                self.head.is_some() && self.half_closed
+                self.head.is_some() && self.half_closed.is_some()
             }
             Purpose::Target
             | Purpose::Rewind

@@ -190,7 +190,8 @@ impl Session {
             is_behind: false,
         });
         staged.is_behind = false;
-        staged.passed.retain(|passed| passed.upto() > index);
+        let passed = std::mem::take(&mut staged.passed).into_iter();
+        staged.passed = passed.filter_map(|passed| passed.beyond(index)).collect();
         match &mut self.ledger {
             Some(ledger) if same_positions || !is_first => ledger.settle(index),
             ledger => *ledger = Some(Ledger::new(index)),

@@ -383,7 +383,7 @@ impl Session {
             registered: None,
             heard: 0,
             served: None,
-            half_closed: false,
+            half_closed: None,
             answered: false,
             whole_store: match purpose {
                 Purpose::Stream => self.reads_whole_store,
@@ -392,8 +392,15 @@ impl Session {
                 _ => false,
             },
             in_fragments: self.in_fragments,
+            looks: match purpose {
+                Purpose::Owed => true,
+                // Of what a replay is told, it is the server that has to say more.
+                Purpose::Fresh => self.is_v3() && self.following && self.may_look(),
+                _ => false,
+            },
         };
         let (renews, whole_store) = (opened.renews(), opened.whole_store);
+        let looks = opened.looks;
         self.open.insert(ticket, opened);
         let from = after.map(Index::next);
         // One that can't be ended may wait for ever.
@@ -401,10 +408,14 @@ impl Session {
         let ask = match purpose {
             // From what was told last on, and not from what comes next: where that was removed
             // and then compacted, etcd passes over it without a word.
-            Purpose::Fresh if self.is_v3() && self.may_look() => {
-                Ask::Since(self.cursor().unwrap_or_default())
-            }
-            Purpose::Owed => Ask::Since(after.unwrap_or_default()),
+            Purpose::Fresh if looks => Ask::Since {
+                after: cursor.unwrap_or_default(),
+                is_awaited: false,
+            },
+            Purpose::Owed => Ask::Since {
+                after: after.unwrap_or_default(),
+                is_awaited: true,
+            },
             Purpose::Stream | Purpose::Compaction if self.is_v3() => Ask::Revisions {
                 from: after,
                 whole_store,

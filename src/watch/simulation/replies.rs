@@ -104,7 +104,7 @@ impl Server {
                 wire.registered = true;
                 return;
             }
-            Ask::Revisions { .. } | Ask::Kept { .. } | Ask::Reach(_) | Ask::Since(_) => {
+            Ask::Revisions { .. } | Ask::Kept { .. } | Ask::Reach(_) | Ask::Since { .. } => {
                 panic!("this model speaks v2")
             }
             Ask::Index => Vec::new(),

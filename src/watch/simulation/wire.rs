@@ -10,7 +10,7 @@ use crate::watch::{Ask, End, Failure, Input, Ticket};
 /// For so long the driver waits for what is due: the rest of a reply, and the head of a read
 /// that needs a majority.
 const PATIENCE: Duration = Duration::from_secs(5);
-const QUORUM_PATIENCE: Duration = Duration::from_secs(9);
+pub(super) const QUORUM_PATIENCE: Duration = Duration::from_secs(9);
 
 /// How a reply gets lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,7 +56,7 @@ impl Wire {
             | Ask::Look(_)
             | Ask::Kept { .. }
             | Ask::Reach(_)
-            | Ask::Since(_) => false,
+            | Ask::Since { .. } => false,
         };
         (!hangs).then(|| (since + PATIENCE, Failure::Silent("idle".to_owned())))
     }
@@ -69,7 +69,7 @@ impl Wire {
             | Ask::Look(_)
             | Ask::Kept { .. }
             | Ask::Reach(_)
-            | Ask::Since(_) => QUORUM_PATIENCE,
+            | Ask::Since { .. } => QUORUM_PATIENCE,
             Ask::Stream
             | Ask::Alarm
             | Ask::Wait { .. }

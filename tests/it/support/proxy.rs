@@ -73,6 +73,7 @@ struct Controls {
     stalled: bool,
     trickle: bool,
     cuts_half_closed: bool,
+    ignores_half_closed: bool,
     is_of_http_1_0: bool,
     delay: Duration,
     body_delay: Duration,
@@ -167,6 +168,11 @@ impl Proxy {
     /// Takes a connection that the client has half-closed for a closed one, as nginx does.
     pub fn cut_half_closed(&self) {
         self.change(|controls| controls.cuts_half_closed = true);
+    }
+
+    /// Keeps to itself that the client has half-closed a connection.
+    pub fn ignore_half_closed(&self) {
+        self.change(|controls| controls.ignores_half_closed = true);
     }
 
     /// Speaks HTTP/1.0 to the server, so that replies end with their connections, and closes one
@@ -498,6 +504,9 @@ impl Pump {
             let is_half_closed = self.direction == Direction::Up && matches!(what, What::End);
             if is_half_closed {
                 let controls = shared.controls();
+                if controls.ignores_half_closed {
+                    return;
+                }
                 let cut = match (controls.is_of_http_1_0, controls.cuts_half_closed) {
                     (true, _) => Some(Cut::Close),
                     (_, true) => Some(Cut::Reset),

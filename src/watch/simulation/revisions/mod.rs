@@ -120,12 +120,15 @@ fn quirks() -> impl Strategy<Value = Quirks> {
         2 => 200u64..4000,
         1 => 4000u64..20_000,
     ];
-    (slow, any::<bool>(), any::<bool>()).prop_map(|(slow, cuts_messages, splits_messages)| Quirks {
-        slow: Duration::from_millis(slow),
-        cuts_messages,
-        splits_messages,
-        refuses_whole_store: false,
-    })
+    (slow, any::<bool>(), any::<bool>(), any::<bool>()).prop_map(
+        |(slow, cuts_messages, splits_messages, takes_long_to_look)| Quirks {
+            slow: Duration::from_millis(slow),
+            cuts_messages,
+            splits_messages,
+            takes_long_to_look,
+            refuses_whole_store: false,
+        },
+    )
 }
 
 /// Few cases, and the same ones in every run of the tests; `PROPTEST_CASES` asks for so many others.

@@ -235,7 +235,7 @@ fn what_a_slow_reader_missed_is_asked_about_however_slow_it_is() {
                         stream = Some(ticket);
                         let head = World::head(Some(1000));
                         inputs.push_back(Input::Head { ticket, head });
-                    } else if let Ask::Index | Ask::Since(_) = ask {
+                    } else if let Ask::Index | Ask::Since { .. } = ask {
                         let head = World::head(Some(latest));
                         inputs.push_back(Input::Head { ticket, head });
                         let end = clean();

@@ -8,6 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use fastrand::Rng;
 
+use super::super::wire::QUORUM_PATIENCE;
 use super::checks::Checks;
 use super::store::{Store, is_in_range, name};
 use super::{Act, FULL, KEYS, LATENCY, Operation, PASS, Value, scope};
@@ -48,6 +49,8 @@ pub(super) struct Quirks {
     pub(super) cuts_messages: bool,
     /// The user may read what is in scope alone.
     pub(super) refuses_whole_store: bool,
+    /// What was written last in scope takes it longer to find than is waited for.
+    pub(super) takes_long_to_look: bool,
     /// A message is passed on a revision at a time, and not whole.
     pub(super) splits_messages: bool,
 }
@@ -352,7 +355,19 @@ impl World {
                 wire.say(at, Input::State { ticket, nodes });
                 wire.end(ticket, at, clean());
             }
-            Ask::Since(Index(after)) => {
+            Ask::Since { is_awaited, .. } if self.quirks.takes_long_to_look && !is_awaited => {
+                let failure = Failure::Silent("it goes through all keys".to_owned());
+                wire.end(ticket, at + QUORUM_PATIENCE, End::Failed(failure));
+            }
+            Ask::Since {
+                after: Index(after),
+                ..
+            } => {
+                let at = if self.quirks.takes_long_to_look {
+                    at + QUORUM_PATIENCE * 2
+                } else {
+                    at
+                };
                 let mut nodes = store.nodes(latest, |one| one < KEYS);
                 nodes.retain(|node| node.modified.0 > *after);
                 nodes.sort_by_key(|node| std::cmp::Reverse(node.modified));
