@@ -194,8 +194,8 @@ impl Error {
                 ..
             } => {
                 return Some(format!(
-                    "the oldest that can be had is --from-index {oldest} (or 'oldest'); --on-gap \
-                     continue declares the gap and goes on"
+                    "the oldest that can be had is --from-index {oldest} (or 'oldest'), which counts \
+                     only without a checkpoint; --on-gap continue declares the gap and goes on"
                 ));
             }
             Self::Lost { .. } => {

@@ -357,6 +357,39 @@ fn a_delete_that_was_compacted_during_an_outage_is_declared() {
     }
 }
 
+/// A run that finds nothing has seen how far history was compacted.
+#[test]
+fn what_is_compacted_between_two_runs_is_declared_though_the_first_had_nothing_to_print() {
+    for version in Version::ALL {
+        let etcd = Etcd::start(version);
+        let url = etcd.url();
+        let first = v3::put(&url, "/app/k", b"1");
+        v3::compact(&url, first);
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("checkpoint");
+        let file = file.to_str().unwrap();
+        let replay = [
+            "replay",
+            "-r",
+            "/app",
+            "--from-index",
+            "oldest",
+            "--checkpoint",
+            file,
+        ];
+        let output = run(&url, &replay);
+        assert_eq!((output.code, output.stdout.as_str()), (0, ""), "{output:?}");
+        v3::put(&url, "/app/k", b"2");
+        let last = v3::put(&url, "/app/k", b"3");
+        v3::compact(&url, last);
+        let output = run(&url, &replay);
+        assert_eq!(output.code, 5, "{output:?}");
+        let lost = json!({"from": first + 1, "to": last});
+        let error: Value = serde_json::from_str(output.stderr.lines().last().unwrap()).unwrap();
+        assert_eq!(error["error"]["lost"], lost);
+    }
+}
+
 #[test]
 fn differences_are_told_after_a_gap() {
     let etcd = Etcd::start(Version::V3_5);
@@ -894,6 +927,40 @@ fn a_reader_who_is_slow_loses_nothing_by_v3() {
 
 /// A watch that was put off because its reader was slow is looked up later, and a delete that is
 /// compacted just then is passed over (upstream #19179).
+#[test]
+fn a_server_that_is_gone_is_told_though_the_reader_is_slow() {
+    let etcd = Etcd::start(Version::V3_5);
+    let url = etcd.url();
+    let mut writer = Writer::connect(&url);
+    let value = "v".repeat(2000);
+    for number in 0..3000 {
+        v3::put_by(&mut writer, &format!("/app/{}", number % 50), &value);
+    }
+    let proxy = Proxy::to(&url);
+    let arguments = [
+        "--endpoints",
+        &proxy.url(),
+        "--api",
+        "v3",
+        "--timeout",
+        "60s",
+        "replay",
+        "-r",
+        "/app",
+        "--from-index",
+        "1",
+        "--buffer",
+        "100KiB",
+    ];
+    let running = Program::tool(&arguments).unread().start();
+    wait::until(wait::LONG, "the past to come", || {
+        proxy.bytes_down() > 1_000_000
+    });
+    etcd.kill();
+    running.read_stdout();
+    running.wait_for_stderr("trying again", wait::LONG);
+}
+
 #[test]
 fn what_a_slow_reader_missed_because_it_was_compacted_is_declared() {
     for version in Version::ALL {

@@ -527,6 +527,8 @@ impl Session {
 
     pub(super) fn begin_at_oldest(&mut self, cursor: Index) {
         self.ledger = Some(Ledger::new(cursor));
+        // What a later run misses from here on is a gap.
+        self.tell(Update::Position(cursor));
         if let Some(mirror) = &mut self.mirror {
             mirror.skip(cursor);
         }
@@ -564,8 +566,8 @@ impl Session {
         }
         match verdict {
             Verdict::Retry => {}
-            // What happens is seen all the same.
-            Verdict::AllFailed if self.is_registered() => {}
+            // What happens is seen all the same, but for what waits for a comparison.
+            Verdict::AllFailed if self.is_registered() && !self.unverified => {}
             Verdict::AllFailed => {
                 self.failed_rounds = self.failed_rounds.saturating_add(1);
                 let notable = self.failed_rounds == NOTABLE_ROUNDS;
