@@ -112,6 +112,55 @@ fn a_key_and_all_below_it_are_watched_and_no_longer_name_but_with_prefix() {
     }
 }
 
+/// A transaction takes 128 operations, and a key with all below it is two of them.
+#[test]
+fn hundreds_of_keys_are_read_and_watched_together() {
+    for version in Version::ALL {
+        let etcd = Etcd::start(version);
+        let url = etcd.url();
+        let keys: Vec<String> = (0..200).map(|number| format!("/k{number:03}")).collect();
+        let first = v3::put(&url, "/k000/below", b"v");
+        let last = v3::put(&url, "/k199", b"v");
+        v3::put(&url, "/elsewhere", b"v");
+        let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+        let snapshot = [
+            "watch",
+            "--stream",
+            "-r",
+            "--snapshot",
+            "--stale-after",
+            "1s",
+        ];
+        let watch = [&snapshot[..], &["--status"], &keys].concat();
+        let proxy = Proxy::to(&url);
+        let running = by_v3(&proxy.url(), &watch).start();
+        let state = follow::wait_for(&running, "the state", |one| one["action"] == "synced");
+        let expected = [
+            format!("{} get /k000/below", last + 1),
+            format!("{} get /k199", last + 1),
+            format!("{} synced", last + 1),
+        ];
+        assert_eq!(brief(&state), expected);
+        wait::until(wait::LONG, "looks at what was written", || {
+            let requests = proxy.requests();
+            let reads = requests.iter().filter(|line| line.contains("/kv/txn"));
+            reads.count() > 2
+        });
+        v3::put(&url, "/k150", b"new");
+        follow::wait_for_value(&running, "/k150", "new");
+        v3::delete(&url, "/k150");
+        let replay = ["replay", "-r", "--from-index", "1"];
+        let told = records(&url, &[&replay[..], &keys].concat());
+        let expected = [
+            format!("{first} set /k000/below"),
+            format!("{last} set /k199"),
+            format!("{} set /k150", last + 2),
+            format!("{} delete /k150", last + 3),
+        ];
+        assert_eq!(brief(&told), expected);
+    }
+}
+
 #[test]
 fn what_is_not_utf_8_is_exact() {
     for ground in shared::each() {

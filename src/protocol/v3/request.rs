@@ -140,7 +140,23 @@ pub fn read_one(key: &[u8], keys: bool) -> Request {
 #[must_use]
 pub fn list(spans: &[Span]) -> Request {
     let ranges: Vec<Value> = spans.iter().map(|span| range(span, false)).collect();
-    transaction(&[], &ranges, &[], false)
+    read_all(&ranges)
+}
+
+/// etcd takes 128 operations in a transaction, unless `--max-txn-ops` says otherwise.
+const MOST_OPERATIONS: usize = 128;
+
+/// Reads ranges at one revision. Many of them are spread over transactions within the one, where each
+/// of those counts as an operation of it.
+fn read_all(ranges: &[Value]) -> Request {
+    if ranges.len() <= MOST_OPERATIONS {
+        return transaction(&[], ranges, &[], false);
+    }
+    let parts = ranges.chunks(MOST_OPERATIONS / 2);
+    let nested: Vec<Value> = parts
+        .map(|part| json!({"request_txn": {"success": part}}))
+        .collect();
+    transaction(&[], &nested, &[], false)
 }
 
 /// Writes a key; where the condition does not hold, reads it instead.
@@ -246,7 +262,7 @@ fn any_of(scope: &Scope, narrow: impl Fn(&mut Value)) -> Request {
             narrow(fields);
         }
     }
-    transaction(&[], &ranges, &[], false)
+    read_all(&ranges)
 }
 
 /// Of what is watched, the key that was written last after a revision, without its value: one of
