@@ -345,7 +345,7 @@ impl Run<'_> {
             Notice::HalfClose { endpoint } => (
                 "halfClose",
                 format!(
-                    "something before {} breaks connections that are half-closed; etcdwatch reads \
+                    "half-closing a connection to {} breaks it or does nothing; etcdwatch reads \
                      the history of the whole store instead to prove that no event is missing",
                     url(self.settings, *endpoint)
                 ),
@@ -360,8 +360,8 @@ impl Run<'_> {
                          --max-event"
                     }
                     NoProof::NoNextEvent => {
-                        "the store shows no event at the end of the replay or after it, and \
-                         connections break when they are half-closed"
+                        "the store shows no event at the end of the replay or after it, and no wait \
+                         can be ended by half-closing its connection"
                     }
                 };
                 let message = format!("the end of the replay can't be proven: {why}");

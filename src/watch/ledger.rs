@@ -381,16 +381,14 @@ mod tests {
 
     /// Sets of that value, one at each index.
     fn sets(value: &str, indexes: Range<u64>) -> Held {
-        let lines: String = indexes
-            .clone()
-            .map(|index| {
-                format!(
-                    "{{\"action\":\"set\",\"node\":{{\"key\":\"/a\",\"value\":\"{value}\",\
-                     \"modifiedIndex\":{index},\"createdIndex\":{index}}}}}\n"
-                )
-            })
-            .collect();
-        let batch = crate::protocol::v2::parse_events(lines.into_bytes()).unwrap();
+        let line = |index: u64| {
+            format!(
+                "{{\"action\":\"set\",\"node\":{{\"key\":\"/a\",\"value\":\"{value}\",\
+                 \"modifiedIndex\":{index},\"createdIndex\":{index}}}}}\n"
+            )
+        };
+        let lines: Vec<String> = indexes.clone().map(line).collect();
+        let batch = crate::protocol::v2::parse_events(lines.concat().into_bytes()).unwrap();
         let now = std::time::Instant::now();
         Held {
             parcel: Arc::new(Parcel::new(batch, now, &Budget::new(1))),

@@ -827,6 +827,11 @@ const REPLAY: Page = Page {
              `--from-index`.",
         ),
         Text(
+            "Where it meets a gap, `--on-gap continue` prints the gap and what history still has, \
+             up to the end. `resync` and `diff` print the state of now instead, whatever \
+             `--to-index` says, and end there.",
+        ),
+        Text(
             "In v3 history is what was not compacted yet, `oldest` is the first revision after that, \
              and the keys are those that `etcdwatch-watch`(1) tells of.",
         ),
@@ -1005,9 +1010,10 @@ const RECORDS: Section = Section {
                 "unproven",
                 "Nothing is known to be lost, and that nothing is missing could not be proven. A \
                  `replay` ends so where no event shows that history has come to its end: over v3 \
-                 for a user who may not read the whole store; with the v2 API where connections \
-                 break when they are half-closed. The record is printed with `--on-gap fail`, too. \
-                 A checkpoint stays at what is proven.",
+                 for a user who may not read the whole store; with the v2 API where half-closing \
+                 a connection breaks it or does nothing. The record is printed with `--on-gap fail`, too. \
+                 A checkpoint stays at what is proven, unless `--on-gap resync` or `diff` reads the \
+                 state.",
             ),
         ]),
         Text(
@@ -1064,8 +1070,8 @@ const QUIET: Block = Text(
     "A watch whose key nobody writes to stays inside history by asking again while others write; a \
      long poll on the whole store, `/`, tells it that they do. Where more than 1,000 indexes are \
      written before an answer comes, or during an outage, a gap that is `possible` is declared \
-     though the key may not have changed. Where something before etcd breaks connections that are \
-     half-closed, a notice of the kind `halfClose` says so. etcdwatch then reads the history of the \
+     though the key may not have changed. Where half-closing a connection breaks it, or does \
+     nothing, as behind some proxies, a notice of the kind `halfClose` says so. etcdwatch then reads the history of the \
      whole store, whose next event proves that nothing in scope lies before it.",
 );
 

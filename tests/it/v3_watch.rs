@@ -429,11 +429,11 @@ fn what_is_compacted_between_two_runs_is_declared_though_the_first_had_nothing_t
         let output = run(&url, &replay);
         assert_eq!((output.code, output.stdout.as_str()), (0, ""), "{output:?}");
         v3::put(&url, "/app/k", b"2");
-        let last = v3::put(&url, "/app/k", b"3");
-        v3::compact(&url, last);
+        let compacted = v3::put(&url, "/app/k", b"3");
+        v3::compact(&url, compacted);
         let output = run(&url, &replay);
         assert_eq!(output.code, 5, "{output:?}");
-        let lost = json!({"from": first + 1, "to": last});
+        let lost = json!({"from": first + 1, "to": compacted});
         let error: Value = serde_json::from_str(output.stderr.lines().last().unwrap()).unwrap();
         assert_eq!(error["error"]["lost"], lost);
     }

@@ -310,8 +310,7 @@ impl Session {
         let asked = &comparison.last.event;
         let is_elsewhere = found.is_none_or(|found| found.index() != asked.index);
         if found.is_some_and(|found| comparison.last.is(found)) {
-            self.unverified = false;
-            self.comparison = None;
+            self.end_comparison();
         } else if is_elsewhere && self.endpoints.may_hide(open.endpoint, asked.index) {
             comparison.stage = Stage::Key;
         } else {
@@ -414,10 +413,18 @@ impl Session {
         self.begin_anew(Cause::IndexRewound, index);
     }
 
-    /// Nothing speaks against the store.
-    pub(super) fn trust(&mut self) {
+    /// What waited for the comparison is told.
+    fn end_comparison(&mut self) {
         self.unverified = false;
         self.comparison = None;
+        if !self.told_live {
+            self.begin_live();
+        }
+    }
+
+    /// Nothing speaks against the store.
+    pub(super) fn trust(&mut self) {
+        self.end_comparison();
         // Of v3, what is held was told by a stream that has not broken since.
         let is_v3 = self.is_v3();
         if let Some(ledger) = self.ledger.as_mut().filter(|_| !is_v3) {

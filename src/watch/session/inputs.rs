@@ -527,8 +527,6 @@ impl Session {
 
     pub(super) fn begin_at_oldest(&mut self, cursor: Index) {
         self.ledger = Some(Ledger::new(cursor));
-        // What a later run misses from here on is a gap.
-        self.tell(Update::Position(cursor));
         if let Some(mirror) = &mut self.mirror {
             mirror.skip(cursor);
         }
@@ -537,6 +535,8 @@ impl Session {
             if to <= cursor {
                 let oldest = cursor.next();
                 self.tell(Update::Notice(Notice::BeforeOldest { oldest, to }));
+                // What the next run misses from here on is a gap.
+                self.tell(Update::Position(cursor));
             }
         }
     }

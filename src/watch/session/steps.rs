@@ -399,26 +399,37 @@ impl Session {
                 _ => false,
             },
         };
-        let (renews, whole_store) = (opened.renews(), opened.whole_store);
-        let looks = opened.looks;
+        let ask = self.ask_of(&opened);
         self.open.insert(ticket, opened);
+        self.steps.push(Step::Open {
+            ticket,
+            endpoint,
+            ask,
+        });
+        true
+    }
+
+    /// What is sent for it.
+    fn ask_of(&self, open: &Open) -> Ask {
+        let after = open.after;
         let from = after.map(Index::next);
         // One that can't be ended may wait for ever.
         let hangs = self.half_closes.are_broken();
-        let ask = match purpose {
-            // From what was told last on, and not from what comes next: where that was removed
-            // and then compacted, etcd passes over it without a word.
-            Purpose::Fresh if looks => Ask::Since {
-                after: cursor.unwrap_or_default(),
+        let renews = open.renews();
+        match open.purpose {
+            Purpose::Fresh if open.looks => Ask::Since {
+                after: open.cursor,
                 is_awaited: false,
             },
             Purpose::Owed => Ask::Since {
                 after: after.unwrap_or_default(),
                 is_awaited: true,
             },
+            // From what was told last on, and not from what comes next: where that was removed
+            // and then compacted, etcd passes over it without a word.
             Purpose::Stream | Purpose::Compaction if self.is_v3() => Ask::Revisions {
                 from: after,
-                whole_store,
+                whole_store: open.whole_store,
                 in_fragments: self.in_fragments,
             },
             Purpose::Verify if self.is_v3() => Ask::Kept {
@@ -431,7 +442,7 @@ impl Session {
             },
             Purpose::Reach => Ask::Reach(after.unwrap_or_default()),
             Purpose::Stream | Purpose::Compaction => Ask::Stream,
-            Purpose::Question | Purpose::Verify if whole_store => Ask::Walk {
+            Purpose::Question | Purpose::Verify if open.whole_store => Ask::Walk {
                 from: from.unwrap_or(Index(1)),
                 hangs: true,
             },
@@ -458,13 +469,7 @@ impl Session {
                 from: from.unwrap_or(Index(1)),
                 hangs,
             },
-        };
-        self.steps.push(Step::Open {
-            ticket,
-            endpoint,
-            ask,
-        });
-        true
+        }
     }
 
     pub(super) fn close(&mut self, ticket: Ticket) {

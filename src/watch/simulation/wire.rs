@@ -10,7 +10,7 @@ use crate::watch::{Ask, End, Failure, Input, Ticket};
 /// For so long the driver waits for what is due: the rest of a reply, and the head of a read
 /// that needs a majority.
 const PATIENCE: Duration = Duration::from_secs(5);
-pub(super) const QUORUM_PATIENCE: Duration = Duration::from_secs(9);
+const QUORUM_PATIENCE: Duration = Duration::from_secs(9);
 
 /// How a reply gets lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -120,12 +120,13 @@ fn quirks() -> impl Strategy<Value = Quirks> {
         2 => 200u64..4000,
         1 => 4000u64..20_000,
     ];
-    (slow, any::<bool>(), any::<bool>(), any::<bool>()).prop_map(
-        |(slow, cuts_messages, splits_messages, takes_long_to_look)| Quirks {
+    let look = prop_oneof![3 => Just(0u64), 1 => 1u64..20];
+    (slow, look, any::<bool>(), any::<bool>()).prop_map(
+        |(slow, look, cuts_messages, splits_messages)| Quirks {
             slow: Duration::from_millis(slow),
+            look: Duration::from_secs(look),
             cuts_messages,
             splits_messages,
-            takes_long_to_look,
             refuses_whole_store: false,
         },
     )

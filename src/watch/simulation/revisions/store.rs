@@ -89,6 +89,13 @@ impl Store {
             })
             .collect()
     }
+
+    /// Of the keys in scope, the one that was written last after a revision.
+    pub(super) fn last_written(&self, after: Index) -> Option<StateNode> {
+        let nodes = self.nodes(self.latest(), |key| key < KEYS).into_iter();
+        let written = nodes.filter(|node| node.modified > after);
+        written.max_by_key(|node| node.modified)
+    }
 }
 
 pub(super) fn name(key: u8) -> String {

@@ -8,7 +8,6 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use fastrand::Rng;
 
-use super::super::wire::QUORUM_PATIENCE;
 use super::checks::Checks;
 use super::store::{Store, is_in_range, name};
 use super::{Act, FULL, KEYS, LATENCY, Operation, PASS, Value, scope};
@@ -40,6 +39,10 @@ impl Watcher {
 
 /// What a server and the way to it are like.
 #[derive(Clone, Copy, Debug, Default)]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "they are independent of each other"
+)]
 pub(super) struct Quirks {
     /// For up to so long a message of a stream, or a state, is on its way, each by itself, while
     /// those of other connections pass it.
@@ -49,8 +52,8 @@ pub(super) struct Quirks {
     pub(super) cuts_messages: bool,
     /// The user may read what is in scope alone.
     pub(super) refuses_whole_store: bool,
-    /// What was written last in scope takes it longer to find than is waited for.
-    pub(super) takes_long_to_look: bool,
+    /// It takes so long to find what was written last in scope.
+    pub(super) look: Duration,
     /// A message is passed on a revision at a time, and not whole.
     pub(super) splits_messages: bool,
 }
@@ -67,6 +70,25 @@ impl Wire {
         let last = self.queue.back().map(|(at, _)| *at);
         self.queue
             .push_back((last.map_or(at, |last| last.max(at)), input));
+    }
+
+    /// Answers after some time, unless that is longer than the client waits.
+    fn find(
+        &mut self,
+        ticket: Ticket,
+        at: Instant,
+        look: Duration,
+        patience: Duration,
+        answer: [Input; 2],
+    ) {
+        if look > patience {
+            let failure = Failure::Silent("it goes through all keys".to_owned());
+            return self.end(ticket, at + patience, End::Failed(failure));
+        }
+        for input in answer {
+            self.say(at + look, input);
+        }
+        self.end(ticket, at + look, clean());
     }
 
     pub(super) fn end(&mut self, ticket: Ticket, at: Instant, end: End) {
@@ -355,26 +377,11 @@ impl World {
                 wire.say(at, Input::State { ticket, nodes });
                 wire.end(ticket, at, clean());
             }
-            Ask::Since { is_awaited, .. } if self.quirks.takes_long_to_look && !is_awaited => {
-                let failure = Failure::Silent("it goes through all keys".to_owned());
-                wire.end(ticket, at + QUORUM_PATIENCE, End::Failed(failure));
-            }
-            Ask::Since {
-                after: Index(after),
-                ..
-            } => {
-                let at = if self.quirks.takes_long_to_look {
-                    at + QUORUM_PATIENCE * 2
-                } else {
-                    at
-                };
-                let mut nodes = store.nodes(latest, |one| one < KEYS);
-                nodes.retain(|node| node.modified.0 > *after);
-                nodes.sort_by_key(|node| std::cmp::Reverse(node.modified));
-                nodes.truncate(1);
-                wire.say(at, head);
-                wire.say(at, Input::State { ticket, nodes });
-                wire.end(ticket, at, clean());
+            Ask::Since { after, is_awaited } => {
+                let nodes = store.last_written(*after).into_iter().collect();
+                let state = Input::State { ticket, nodes };
+                let patience = Duration::from_secs(if *is_awaited { 600 } else { 9 });
+                wire.find(ticket, at, self.quirks.look, patience, [head, state]);
             }
             Ask::State => {
                 let nodes = store.nodes(latest, |one| one < KEYS);
