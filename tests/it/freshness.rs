@@ -246,7 +246,8 @@ fn a_burst_that_nobody_reads_yet_is_kept() {
     let peak = running.peak_memory_kib();
     assert!(peak < (64 + 64) << 10, "{peak} KiB");
     running.read_stdout();
-    let lines = running.wait_for_lines(truth.len(), LIMIT);
+    // How long that takes is a matter of the machine.
+    let lines = running.wait_for_lines(truth.len(), LIMIT * 4);
     let records: Vec<Value> = crate::support::tool::parse_lines(&lines);
     oracle::assert_every_event_once(&truth, &records);
     let peak = running.peak_memory_kib();

@@ -272,7 +272,7 @@ while True:
         output.stderr
     );
     assert!(
-        output.stderr.contains("connections that are half-closed"),
+        output.stderr.contains("half-closing a connection"),
         "{}",
         output.stderr
     );

@@ -239,7 +239,10 @@ fn a_narrow_terminal_and_one_that_shrinks_stay_whole() {
     let (program, _) = stream(&ground, &[]);
     let terminal = program.on_terminal(24, 40);
     terminal.wait_for_screen(|screen| screen.contains("watching"), wait::LONG);
+    // What is drawn for a terminal that has just shrunk is broken over its lines.
+    terminal.signal(Signal::STOP);
     terminal.resize(24, 30);
+    terminal.signal(Signal::CONT);
     let drawn = terminal.raw().len();
     wait::until(wait::LONG, "the spinner to turn", || {
         terminal.raw().len() > drawn + 100

@@ -141,10 +141,10 @@ fn hundreds_of_keys_are_read_and_watched_together() {
             format!("{} synced", last + 1),
         ];
         assert_eq!(brief(&state), expected);
-        wait::until(wait::LONG, "looks at what was written", || {
+        wait::until(wait::LONG, "a look at what was written", || {
             let requests = proxy.requests();
             let reads = requests.iter().filter(|line| line.contains("/kv/txn"));
-            reads.count() > 2
+            reads.count() > 1
         });
         v3::put(&url, "/k150", b"new");
         follow::wait_for_value(&running, "/k150", "new");
