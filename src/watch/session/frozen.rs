@@ -6,7 +6,7 @@
 use std::time::{Duration, Instant};
 
 use super::{Open, Purpose, Session};
-use crate::model::StateNode;
+use crate::model::{Index, StateNode};
 use crate::watch::{Failure, Ticket};
 
 /// A stream that owes something is opened anew where nothing came for this long, and then for twice
@@ -30,6 +30,7 @@ impl Session {
         if purpose == Some(Purpose::Stream) {
             self.past.heard = Some(self.now);
             self.stream.owes = self.stream.owes.map(|(index, _)| (index, self.now));
+            self.untold = self.untold.map(|(index, _)| (index, self.now));
         }
     }
 
@@ -50,11 +51,16 @@ impl Session {
         self.patience = (self.patience * 2).min(OWED_AT_MOST);
     }
 
-    /// Since when nothing was heard of a stream that owes something; now where it does not. By v2
-    /// it is opened anew so soon that it need not be told.
-    pub(super) fn owed_since(&self) -> Instant {
-        let owes = self.stream.owes.filter(|_| self.is_v3());
-        owes.map_or(self.now, |(_, since)| since)
+    /// What a majority has told of, and no stream yet. By v2 a stream is opened anew so soon that it
+    /// need not be told.
+    pub(super) fn untold(&self) -> Option<(Index, Instant)> {
+        self.untold
+            .filter(|(index, _)| Some(*index) > self.cursor())
+    }
+
+    /// Since when nothing was heard of what a stream is to tell; now where there is no such thing.
+    pub(super) fn untold_since(&self) -> Instant {
+        self.untold().map_or(self.now, |(_, since)| since)
     }
 
     /// Gives up watches of revisions that are not registered, though the server has begun to answer.
@@ -104,6 +110,7 @@ impl Session {
         let latest = nodes.iter().map(|node| node.modified).max();
         if let Some(latest) = latest.filter(|latest| *latest > self.past.watcher.reached()) {
             self.stream.owes.get_or_insert((latest, self.now));
+            self.untold.get_or_insert((latest, self.now));
         }
     }
 

@@ -85,7 +85,7 @@ impl Session {
             Purpose::Stream => {
                 self.stream = StreamRecord {
                     reached: index,
-                    owes: None,
+                    owes: self.untold().map(|(untold, _)| (untold, self.now)),
                 };
                 if self.is_v3() {
                     self.on_stream_begun(ticket, index);
@@ -194,7 +194,7 @@ impl Session {
                 self.refresh(self.fresh_at);
             }
         }
-        if std::mem::replace(&mut self.told_live, true) {
+        if self.untold().is_some() || std::mem::replace(&mut self.told_live, true) {
             return;
         }
         let is_known = self.knows_start();
@@ -210,7 +210,7 @@ impl Session {
     /// What is known was fresh at that time.
     pub(super) fn refresh(&mut self, at: Instant) {
         self.fresh_at = self.fresh_at.max(at);
-        let is_fresh = self.owed_since() + self.plan.stale_after > self.now;
+        let is_fresh = self.untold_since() + self.plan.stale_after > self.now;
         if self.stale && is_fresh && self.is_registered() {
             self.stale = false;
             self.told_live = true;

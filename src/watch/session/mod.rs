@@ -237,6 +237,9 @@ pub struct Session {
     comparison: Option<Comparison>,
     /// Nothing is asked while the reader of the output is behind.
     pressed: bool,
+    /// A majority has told of something in scope here, and no stream has told it yet; since when
+    /// nothing was heard of it (v3).
+    untold: Option<(Index, Instant)>,
     /// Since when nothing is open that would break with the store.
     unheard: Option<Instant>,
 
@@ -317,6 +320,7 @@ impl Session {
             last: plan.last.clone().map(Last::earlier),
             comparison: None,
             pressed: false,
+            untold: None,
             unheard: None,
             slowest: Duration::ZERO,
             control: None,

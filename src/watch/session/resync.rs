@@ -37,6 +37,7 @@ impl Session {
         self.unverified = false;
         self.comparison = None;
         self.past = Past::default();
+        self.untold = None;
         self.reads_whole_store = false;
         self.endpoints.forget();
         self.tell(Update::Last(None));

@@ -280,6 +280,12 @@ impl Session {
         let owes = self.stream.owes.filter(|(index, _)| *index > reached);
         // What it still owes may be on the way.
         self.stream.owes = owes.map(|(index, _)| (index, now));
+        let was_untold = self.untold.is_some();
+        let untold = self.untold.filter(|(index, _)| *index > reached);
+        self.untold = untold.map(|(index, _)| (index, now));
+        if was_untold && untold.is_none() && !self.told_live {
+            self.begin_live();
+        }
         self.past.heard = Some(self.now);
         self.endpoints.proved();
         self.paces.remove(&Purpose::Stream);

@@ -268,7 +268,7 @@ impl Session {
             self.fresh_at = self.fresh_at.max(self.now);
             return;
         }
-        let stale_at = self.fresh_at.min(self.owed_since()) + self.plan.stale_after;
+        let stale_at = self.fresh_at.min(self.untold_since()) + self.plan.stale_after;
         if !self.stale {
             if stale_at <= self.now {
                 self.stale = true;
