@@ -63,12 +63,12 @@ fn a_watch_is_not_live_while_it_is_known_that_an_event_has_not_come() {
     let mut now = Instant::now();
     let mut session = Session::new(plan(Start::Now, Until::Forever, OnGap::Continue), now);
     let mut inputs = VecDeque::from([Input::Tick]);
-    let (mut states, mut streams) = (Vec::new(), 0);
+    let (mut told, mut streams) = (Vec::new(), 0);
     for _ in 0..3000 {
         while let Some(input) = inputs.pop_front() {
             for step in session.handle(input, now) {
                 match step {
-                    Step::Tell(Update::Status(status)) => states.push(status.state),
+                    Step::Tell(Update::Status(status)) => told.push(status.state),
                     Step::Open { ticket, ask, .. } => {
                         let is_stream = matches!(ask, Ask::Revisions { .. });
                         let index = if is_stream {
@@ -101,7 +101,7 @@ fn a_watch_is_not_live_while_it_is_known_that_an_event_has_not_come() {
     }
     assert!(streams > 2, "it is opened anew");
     let is_live = |state: &&StateOfWatch| **state == StateOfWatch::Live;
-    assert_eq!(states.iter().filter(is_live).count(), 1, "{states:?}");
+    assert_eq!(told.iter().filter(is_live).count(), 1, "{told:?}");
 }
 
 #[test]
