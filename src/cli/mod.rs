@@ -201,10 +201,11 @@ pub enum Command {
     Watch(Deferred<Watch>),
     /// Print the events of history, up to now
     ///
-    /// From index N to the server's index at the start, then exit 0. etcd keeps the last 1,000
-    /// indexes of the whole store.
+    /// From index N to the server's index at the start, then exit 0. Exit 5 where events are lost, or
+    /// where it can't be proven that none is, as for a user who may read a part of the store only. With
+    /// the v2 API etcd keeps the last 1,000 indexes of the whole store, over v3 whatever was not compacted.
     #[command(
-        override_usage = "etcdwatch replay [OPTIONS] <--from-index <N|oldest>|--after-index <M>> <KEY>"
+        override_usage = "etcdwatch replay [OPTIONS] <--from-index <N|oldest>|--after-index <M>> <KEY>..."
     )]
     Replay(Deferred<Replay>),
     /// Compare a subtree with a file, and print what differs
