@@ -76,7 +76,10 @@ fn a_status_names_the_state_the_endpoint_and_the_position() {
     wait_for_state(&running, 1, "live", LIMIT);
     let records = follow::wait_for_value(&running, "/app/k", "meanwhile");
     oracle::assert_every_event_once(&[truth], &records);
-    assert_eq!(states(&running), ["live", "reconnecting", "live"]);
+    let mut states = states(&running);
+    // It may be said more than once, each time with what was found then.
+    states.dedup();
+    assert_eq!(states, ["live", "reconnecting", "live"]);
 }
 
 #[test]
