@@ -317,7 +317,7 @@ impl Viewer for Shown<'_> {
             Update::Position(index) => self.reached.reach(index),
             Update::Last(last) => self.reached.know(last),
             Update::Cluster(cluster) => self.reached.belong(cluster),
-            Update::Status(status) if self.show.watching.status => {
+            Update::Status(status) if self.show.watching.status && status.is_new => {
                 let (endpoint, cause) = watching::of_status(&status, self.settings);
                 let record = json::status(&status, &endpoint, &cause);
                 let line = |style| text::status(&status, &endpoint, &cause, style);

@@ -499,6 +499,8 @@ pub struct Status {
     pub index: Index,
     /// Why, where it is not live.
     pub cause: Option<Failure>,
+    /// Whether it differs from the one before.
+    pub is_new: bool,
     /// Whether a person is told: a connection that is simply opened anew is not worth it.
     pub notable: bool,
 }

@@ -46,7 +46,7 @@ use super::endpoints::Endpoints;
 use super::evidence::RegisteredWait;
 use super::ledger::{Ledger, Passed};
 use super::mirror::Mirror;
-use super::{Budget, Input, NoProof, OnGap, Plan, Start, Step, Ticket, Until};
+use super::{Budget, Input, NoProof, OnGap, Plan, Start, StateOfWatch, Step, Ticket, Until};
 use crate::model::{Api, Cause, Index};
 use compare::{Comparison, Last};
 use half_close::HalfCloses;
@@ -275,6 +275,8 @@ pub struct Session {
 
     /// The last status told was not that the connection is lost.
     told_live: bool,
+    /// The state that was told last.
+    told_state: Option<StateOfWatch>,
     /// When it was last certain that what is known is fresh.
     fresh_at: Instant,
     stale: bool,
@@ -340,6 +342,7 @@ impl Session {
             floor: Index::ZERO,
             no_alarm: plan.scope.recursive && plan.scope.key.as_str() == "/",
             told_live: false,
+            told_state: None,
             fresh_at: now,
             stale: false,
             plan,

@@ -504,11 +504,13 @@ impl Session {
         notable: bool,
     ) {
         let index = self.told().unwrap_or_default();
+        let is_new = self.told_state.replace(state) != Some(state);
         self.tell(Update::Status(Status {
             state,
             endpoint,
             index,
             cause,
+            is_new,
             notable,
         }));
     }

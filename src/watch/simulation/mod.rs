@@ -38,7 +38,6 @@ mod world;
 
 use std::time::Duration;
 
-use proptest::bool::weighted;
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
@@ -48,7 +47,7 @@ use super::{OnGap, Outcome, Plan, Start, StateOfWatch, Until};
 use crate::model::{Cause, Gap, Index};
 use acts::{Act, act, damaging_act, writes};
 use checks::{check_polite, values};
-use server::HISTORY;
+use server::{HISTORY, HalfClose};
 use store::{Shown, Watched, Write};
 use world::{FIRST, World, plan};
 
@@ -74,8 +73,7 @@ struct Setup {
     /// How far all members but the first are behind.
     lag: u64,
     is_slow_to_look: bool,
-    /// A proxy before it takes a half-close for a close.
-    cuts_half_closed: bool,
+    half_close: HalfClose,
     /// Events of a stream arrive together that were told within so many milliseconds.
     batches: Option<u8>,
     /// For so many milliseconds the body of a state is on its way.
@@ -90,7 +88,7 @@ impl Setup {
         let mut world = World::new(plan, self.watched, self.members, &self.before);
         world.server.lag(self.lag);
         world.server.is_slow_to_look = self.is_slow_to_look;
-        world.server.cuts_half_closed = self.cuts_half_closed;
+        world.server.half_close = self.half_close;
         world.server.batches = self.batches.map(|span| Duration::from_millis(span.into()));
         world.server.state_takes = Duration::from_millis(self.state_takes.into());
         world.begin();
@@ -103,10 +101,15 @@ fn setup() -> impl Strategy<Value = Setup> {
     let watched = prop_oneof![2 => Just(Watched::Tree), 1 => Just(Watched::Key)];
     let state_takes = prop_oneof![2 => Just(0), 1 => 1u16..3000];
     let batches = option::of(1u8..30);
-    let quirks = (0u64..20, any::<bool>(), weighted(0.2), batches, state_takes);
+    let half_close = prop_oneof![
+        8 => Just(HalfClose::EndsWait),
+        1 => Just(HalfClose::Cuts),
+        1 => Just(HalfClose::DoesNothing),
+    ];
+    let quirks = (0u64..20, any::<bool>(), half_close, batches, state_takes);
     (writes(1..50), watched, cluster, quirks, any::<u64>()).prop_map(
         |(before, watched, (members, endpoints), quirks, seed)| {
-            let (lag, is_slow_to_look, cuts_half_closed, batches, state_takes) = quirks;
+            let (lag, is_slow_to_look, half_close, batches, state_takes) = quirks;
             Setup {
                 before,
                 watched,
@@ -114,7 +117,7 @@ fn setup() -> impl Strategy<Value = Setup> {
                 endpoints,
                 lag,
                 is_slow_to_look,
-                cuts_half_closed,
+                half_close,
                 batches,
                 state_takes,
                 seed,
@@ -258,7 +261,8 @@ proptest! {
         on_gap in on_gap(),
         bursts in bursts(),
     ) {
-        (setup.lag, setup.is_slow_to_look, setup.cuts_half_closed) = (0, false, false);
+        (setup.lag, setup.is_slow_to_look) = (0, false);
+        setup.half_close = HalfClose::EndsWait;
         let acts = bursts.into_iter().flat_map(|(writes, pause, cut)| {
             [Act::Burst(writes), Act::Wait(pause)].into_iter().chain(cut)
         });
@@ -303,7 +307,7 @@ proptest! {
         prop_assert!(is_ended, "{:?}", world.finished);
         // What lies behind the last event that history shows can't be proven there.
         if let Some(gap) = world.checks.gaps.pop_if(|gap| is_unproven(gap)) {
-            prop_assert!(setup.cuts_half_closed && !gap.certain, "{gap:?}");
+            prop_assert!(setup.half_close != HalfClose::EndsWait && !gap.certain, "{gap:?}");
             prop_assert!(gap.to >= Some(Index(end)), "{gap:?}");
             end = gap.from.0 - 1;
         }

@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use std::ops::Range;
 use std::time::Duration;
 
-use super::server::{Damage, HISTORY, LATENCY, Server, Stall};
+use super::server::{Damage, HISTORY, HalfClose, LATENCY, Server, Stall};
 use super::wire::{Loss, Wire};
 use crate::model::{Index, StateNode};
 use crate::protocol::{Fault, Head, Refusal, v2};
@@ -169,7 +169,7 @@ impl Server {
 
     /// How long after its head a member comes to look for an event at these indexes.
     fn look(&mut self, wire: &mut Wire, span: Range<u64>) -> Duration {
-        if self.is_slow_to_look && self.cuts_half_closed {
+        if self.is_slow_to_look && self.half_close != HalfClose::EndsWait {
             // No answer is overlooked for a half-close there, however long it takes.
             return Duration::from_millis(self.luck.u64(..4000));
         }

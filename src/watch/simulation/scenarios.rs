@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::acts::{Act, Rebuild};
-use super::server::LATENCY;
+use super::server::{HalfClose, LATENCY};
 use super::store::{Watched, Write};
 use super::wire::Loss;
 use super::world::{FIRST, World, plan};
@@ -403,7 +403,7 @@ const SETUP: Setup = Setup {
     endpoints: 1,
     lag: 0,
     is_slow_to_look: false,
-    cuts_half_closed: false,
+    half_close: HalfClose::EndsWait,
     batches: None,
     state_takes: 0,
     seed: 0,

@@ -46,6 +46,17 @@ pub(super) struct Stall {
     pub(super) overlooked: BTreeSet<u64>,
 }
 
+/// What becomes of a connection that is half-closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HalfClose {
+    /// The server ends its wait.
+    EndsWait,
+    /// A proxy takes it for closed.
+    Cuts,
+    /// A proxy keeps it to itself.
+    DoesNothing,
+}
+
 pub struct Server {
     pub now: Instant,
     /// The present store, and before it those whose place it took.
@@ -62,8 +73,7 @@ pub struct Server {
     pub is_slow_to_look: bool,
     /// How long the body of a state is on its way.
     pub state_takes: Duration,
-    /// A proxy before it takes a half-close for a close.
-    pub cuts_half_closed: bool,
+    pub half_close: HalfClose,
     /// Events of a stream arrive together that were told within so much time.
     pub batches: Option<Duration>,
     began: Instant,
@@ -89,7 +99,7 @@ impl Server {
             losses: Vec::new(),
             is_slow_to_look: false,
             state_takes: Duration::ZERO,
-            cuts_half_closed: false,
+            half_close: HalfClose::EndsWait,
             batches: None,
             began: now,
             stall: Stall {
@@ -115,7 +125,10 @@ impl Server {
 
     /// How long all that is owed may take: a wait that can't be ended is given up late.
     pub fn patience(&self) -> Duration {
-        Duration::from_secs(if self.cuts_half_closed { 400 } else { 60 })
+        Duration::from_secs(match self.half_close {
+            HalfClose::EndsWait => 60,
+            HalfClose::Cuts | HalfClose::DoesNothing => 400,
+        })
     }
 
     /// One of the members.
@@ -382,9 +395,18 @@ impl Server {
     /// A wait that nobody has answered ends, and so does one to which the server has not come
     /// back since its head (fact 17).
     pub fn half_close(&mut self, ticket: Ticket) {
-        if self.cuts_half_closed {
-            self.cut(ticket);
-            return;
+        match self.half_close {
+            HalfClose::EndsWait => {}
+            HalfClose::Cuts => return self.cut(ticket),
+            HalfClose::DoesNothing => {
+                let wire = self.wires.get_mut(&ticket);
+                if let Some(wire) = wire.filter(|wire| wire.queue.is_empty())
+                    && let Some((at, failure)) = wire.silence(self.now)
+                {
+                    wire.fail(ticket, at, failure);
+                }
+                return;
+            }
         }
         let wire = self.wires.get_mut(&ticket);
         if let Some(wire) = wire

@@ -478,10 +478,9 @@ impl Etcd {
         let lines: Vec<_> = log.lines().collect();
         // What a crash says about itself stands before the state of hundreds of goroutines.
         let is_crash = |line: &&str| line.starts_with("panic:") || line.starts_with("fatal error:");
-        let crash = lines.iter().rposition(is_crash);
-        let begin = crash.unwrap_or(lines.len()).saturating_sub(40);
-        let end = lines.len().min(crash.unwrap_or(lines.len()) + 40);
-        lines[begin..end].join("\n")
+        let crash = lines.iter().rposition(is_crash).unwrap_or(lines.len());
+        let end = lines.len().min(crash + 40);
+        lines[crash.saturating_sub(40)..end].join("\n")
     }
 }
 

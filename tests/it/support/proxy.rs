@@ -72,14 +72,22 @@ struct Controls {
     listening: bool,
     stalled: bool,
     trickle: bool,
-    cuts_half_closed: bool,
-    ignores_half_closed: bool,
+    half_close: HalfClose,
     is_of_http_1_0: bool,
     delay: Duration,
     body_delay: Duration,
     bandwidth: Option<u64>,
     cut_after: Option<(u64, Cut)>,
     links: Vec<Arc<Link>>,
+}
+
+/// What the proxy makes of a connection that the client has half-closed.
+#[derive(Clone, Copy, Default)]
+enum HalfClose {
+    #[default]
+    PassesOn,
+    Cuts(Cut),
+    KeepsToItself,
 }
 
 /// One connection through the proxy.
@@ -167,18 +175,21 @@ impl Proxy {
 
     /// Takes a connection that the client has half-closed for a closed one, as nginx does.
     pub fn cut_half_closed(&self) {
-        self.change(|controls| controls.cuts_half_closed = true);
+        self.change(|controls| controls.half_close = HalfClose::Cuts(Cut::Reset));
     }
 
     /// Keeps to itself that the client has half-closed a connection.
     pub fn ignore_half_closed(&self) {
-        self.change(|controls| controls.ignores_half_closed = true);
+        self.change(|controls| controls.half_close = HalfClose::KeepsToItself);
     }
 
     /// Speaks HTTP/1.0 to the server, so that replies end with their connections, and closes one
     /// that the client has half-closed.
     pub fn speak_http_1_0(&self) {
-        self.change(|controls| controls.is_of_http_1_0 = true);
+        self.change(|controls| {
+            controls.is_of_http_1_0 = true;
+            controls.half_close = HalfClose::Cuts(Cut::Close);
+        });
     }
 
     /// Narrows each direction of each connection to that many bytes a second.
@@ -493,32 +504,22 @@ impl Pump {
             if link.is_cut() {
                 return;
             }
-            let what = match what {
-                What::Bytes(bytes)
-                    if self.direction == Direction::Up && shared.controls().is_of_http_1_0 =>
-                {
+            let (half_close, is_of_http_1_0) = {
+                let controls = shared.controls();
+                (controls.half_close, controls.is_of_http_1_0)
+            };
+            let what = match (self.direction, what, half_close) {
+                (Direction::Up, What::Bytes(bytes), _) if is_of_http_1_0 => {
                     What::Bytes(as_http_1_0(&bytes))
                 }
-                what => what,
-            };
-            let is_half_closed = self.direction == Direction::Up && matches!(what, What::End);
-            if is_half_closed {
-                let controls = shared.controls();
-                if controls.ignores_half_closed {
-                    return;
-                }
-                let cut = match (controls.is_of_http_1_0, controls.cuts_half_closed) {
-                    (true, _) => Some(Cut::Close),
-                    (_, true) => Some(Cut::Reset),
-                    _ => None,
-                };
-                drop(controls);
-                if let Some(cut) = cut {
+                (Direction::Up, What::End, HalfClose::Cuts(cut)) => {
                     link.end(cut);
                     shared.wake();
                     return;
                 }
-            }
+                (Direction::Up, What::End, HalfClose::KeepsToItself) => return,
+                (_, what, _) => what,
+            };
             let delay = shared.controls().delay;
             let due = Instant::now() + delay;
             let mut queue = self.queue.lock().unwrap();
