@@ -17,6 +17,7 @@
 //! session ask in a hot loop.
 
 mod checks;
+mod looks;
 mod scenarios;
 mod store;
 mod world;

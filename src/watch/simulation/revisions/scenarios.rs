@@ -7,9 +7,7 @@ use super::store::Store;
 use super::world::{Quirks, Sent, Watcher, Wire, World, clean, message};
 use super::{Act, Begin, FULL, Operation, check_end, follow, plan};
 use crate::model::Index;
-use crate::watch::{
-    Ask, Budget, Input, OnGap, Outcome, Plan, Session, Start, StateOfWatch, Step, Until, Update,
-};
+use crate::watch::{Ask, Budget, Input, OnGap, Outcome, Plan, Session, Start, Step, Until, Update};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -52,56 +50,6 @@ fn a_state_that_was_asked_for_before_the_stream_began_anew_is_not_begun_with() {
     world.act(&Act::Write(vec![set(3)]));
     world.run_for(Duration::from_secs(2));
     check_end(&mut world, true);
-}
-
-/// Its streams are registered, and bring nothing of what a majority tells was written.
-#[test]
-fn a_watch_is_not_live_while_it_is_known_that_an_event_has_not_come() {
-    let mut store = Store::new();
-    store.write(&put(0));
-    let registered = store.latest();
-    let mut now = Instant::now();
-    let mut session = Session::new(plan(Start::Now, Until::Forever, OnGap::Continue), now);
-    let mut inputs = VecDeque::from([Input::Tick]);
-    let (mut told, mut streams) = (Vec::new(), 0);
-    for _ in 0..3000 {
-        while let Some(input) = inputs.pop_front() {
-            for step in session.handle(input, now) {
-                match step {
-                    Step::Tell(Update::Status(status)) => told.push(status.state),
-                    Step::Open { ticket, ask, .. } => {
-                        let is_stream = matches!(ask, Ask::Revisions { .. });
-                        let index = if is_stream {
-                            registered
-                        } else {
-                            store.latest()
-                        };
-                        let head = World::head(Some(index));
-                        inputs.push_back(Input::Head { ticket, head });
-                        if is_stream {
-                            streams += 1;
-                            continue;
-                        }
-                        if let Ask::Since { after, .. } = ask {
-                            let nodes = store.last_written(after).into_iter().collect();
-                            inputs.push_back(Input::State { ticket, nodes });
-                        }
-                        let end = clean();
-                        inputs.push_back(Input::Ended { ticket, end });
-                    }
-                    _ => {}
-                }
-            }
-        }
-        if streams == 1 && store.latest() == registered {
-            store.write(&put(0));
-        }
-        now += SECOND / 10;
-        inputs.push_back(Input::Tick);
-    }
-    assert!(streams > 2, "it is opened anew");
-    let is_live = |state: &&StateOfWatch| **state == StateOfWatch::Live;
-    assert_eq!(told.iter().filter(is_live).count(), 1, "{told:?}");
 }
 
 #[test]
