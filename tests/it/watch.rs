@@ -245,7 +245,6 @@ fn a_server_that_is_killed_and_restarted_loses_nothing() {
         let etcd = Etcd::start(version);
         let running = stream(&etcd.url(), 1000);
         let mut truth = v2::burst(&etcd.url(), 500, app);
-        etcd.settle();
         etcd.kill();
         etcd.restart();
         truth.extend(v2::burst(&etcd.url(), 500, app));

@@ -4,7 +4,6 @@
 //! consumer comes to know what the servers have. Out of scope: which faults, and when
 //! (`faults`), and the courses that are more than faults and writes (`behind`, `rebuilt`).
 
-use std::sync::RwLock;
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -85,8 +84,6 @@ pub struct Outcome {
 pub struct Arena {
     /// One or three.
     pub cluster: Cluster,
-    /// Where the writers write, one hand each.
-    pub desk: RwLock<()>,
     /// By which API is written and watched.
     pub speech: Speech,
     runs: usize,
@@ -116,7 +113,6 @@ impl Arena {
         Self {
             speech,
             cluster,
-            desk: RwLock::default(),
             runs: 0,
         }
     }
@@ -160,27 +156,6 @@ impl Arena {
         })
     }
 
-    /// Ends a server in the middle of things; but where it would take back what it has
-    /// acknowledged, not before that is in its log.
-    fn kill(&self, node: &Etcd) {
-        let is_alone = self.cluster.nodes.len() == 1;
-        let (speech, version) = (self.speech, node.version());
-        let forgets = match speech {
-            Speech::V2 => is_alone && version.forgets_alone(),
-            Speech::V3 => version.forgets_v3(),
-        };
-        if !forgets {
-            return node.kill();
-        }
-        let nobody_writes = self.desk.write().expect("nobody panics at it");
-        node.settle();
-        if speech == Speech::V3 {
-            node.commit();
-        }
-        node.kill();
-        drop(nobody_writes);
-    }
-
     fn strike(&self, faults: &[Fault], effort: Effort, top: &str, random: &mut Rng) -> Outcome {
         let size = self.cluster.nodes.len();
         // One address before several servers is what that fault is about.
@@ -196,7 +171,6 @@ impl Arena {
             urls: self.urls(),
             top,
             mark: "",
-            desk: &self.desk,
             is_gentle: effort.rivals,
         };
         let mut course = || {
@@ -351,7 +325,7 @@ impl<'a> Run<'a> {
                 },
             ),
             Fault::Kill => {
-                self.arena.kill(node);
+                node.kill();
                 self.hold(blow.moment);
                 node.restart();
             }
@@ -392,7 +366,7 @@ impl<'a> Run<'a> {
         let is_killed = blow.way == 0;
         for node in away {
             if is_killed {
-                self.arena.kill(node);
+                node.kill();
             } else {
                 node.pause();
             }
@@ -425,7 +399,7 @@ impl<'a> Run<'a> {
                 node.resume();
             }
             _ => {
-                self.arena.kill(node);
+                node.kill();
                 self.hold(term);
                 node.restart();
             }

@@ -27,7 +27,6 @@ pub fn run(arena: &Arena, effort: Effort, top: &str, random: &mut Rng) -> Outcom
         urls: arena.urls(),
         top,
         mark,
-        desk: &arena.desk,
         is_gentle: effort.rivals,
     };
     let ((), old) = writers::while_writing(&task("old-"), random, || {

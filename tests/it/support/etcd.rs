@@ -28,7 +28,7 @@ const PROBE: Duration = Duration::from_millis(700);
 pub enum Version {
     /// 3.4.23.
     V3_4,
-    /// 3.5.1.
+    /// 3.5.30.
     V3_5,
 }
 
@@ -40,7 +40,7 @@ impl Version {
     pub fn number(self) -> &'static str {
         match self {
             Self::V3_4 => "3.4.23",
-            Self::V3_5 => "3.5.1",
+            Self::V3_5 => "3.5.30",
         }
     }
 
@@ -71,18 +71,6 @@ impl Version {
         binary
     }
 
-    /// Whether one that is alone acknowledges a write before it is in its log: a SIGKILL between
-    /// the two takes it back (etcd-facts.md, fact 22).
-    pub fn forgets_alone(self) -> bool {
-        self == Self::V3_5
-    }
-
-    /// Whether one that is ended by a SIGKILL in a burst may come back without some of its v3 data,
-    /// and never know (3.5.0 to 3.5.2; etcd-facts.md, fact 23).
-    pub fn forgets_v3(self) -> bool {
-        self == Self::V3_5
-    }
-
     /// What every server of that version is started with. Small timeouts elect quickly.
     fn arguments(self) -> &'static [&'static str] {
         match self {
@@ -97,12 +85,12 @@ impl Version {
     }
 }
 
-/// The etcdctl that comes with 3.5.1.
+/// The etcdctl that comes with 3.5.30.
 pub fn etcdctl() -> PathBuf {
     let etcdctl = Version::V3_5.binary().with_file_name("etcdctl");
     assert!(
         etcdctl.is_file(),
-        "there is no etcdctl beside etcd 3.5.1, at {}",
+        "there is no etcdctl beside etcd 3.5.30, at {}",
         etcdctl.display()
     );
     etcdctl
@@ -256,11 +244,6 @@ impl Etcd {
         format!("https://127.0.0.1:{}", self.tls_port)
     }
 
-    /// Its version.
-    pub fn version(&self) -> Version {
-        self.options.version
-    }
-
     /// The port that clients connect to.
     pub fn port(&self) -> u16 {
         self.port
@@ -279,21 +262,6 @@ impl Etcd {
             let _ = child.kill();
             child.wait().expect("etcd's end");
         }
-    }
-
-    /// Waits until all that it has acknowledged is in its log, so that a SIGKILL can't take it
-    /// back: what a majority agrees on is logged after that. Nobody may write meanwhile.
-    pub fn settle(&self) {
-        let path = "/v2/keys/?quorum=true";
-        let reply = v2::request("GET", &self.url(), path, &[]);
-        assert_eq!(reply.status, 200, "{}", reply.text());
-    }
-
-    /// Has it write its v3 data to disk now: a hash is one of what is there. Nobody may write
-    /// meanwhile.
-    pub fn commit(&self) {
-        let reply = v2::v3(&self.url(), "/v3/maintenance/hash", &json!({}));
-        assert!(!reply["hash"].is_null(), "{reply}");
     }
 
     /// Ends it with SIGTERM, as an operator does, and waits for its end.
@@ -356,7 +324,6 @@ impl Etcd {
 
     /// A copy of its data as they are now. It is restarted for that.
     pub fn back_up(&self) -> TempDir {
-        self.settle();
         self.kill();
         let backup = tempfile::tempdir().expect("a temporary directory");
         copy(&self.data_directory(), backup.path());
