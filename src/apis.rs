@@ -99,12 +99,9 @@ pub fn find(http: &Http, endpoints: &[Endpoint], scope: &Scope, other: &Scope) -
             }
         }
         let _patience = connection.break_off_after(PATIENCE);
-        let found = connection
-            .send(endpoint, &v3::any(other), LIMITS)
-            .and_then(|reply| reply.read_whole(MAX_REPLY))
-            .and_then(|body| v3::parse_reply(&body).map_err(Failure::Malformed));
+        let found = connection.read(endpoint, &v3::any(other), LIMITS, MAX_REPLY);
         return match found {
-            Ok(reply) if !reply.pairs.is_empty() => Place::Elsewhere,
+            Ok((_, reply)) if !reply.pairs.is_empty() => Place::Elsewhere,
             // A long key, or several.
             Err(Failure::TooLong(_)) => Place::Elsewhere,
             Err(Failure::Refused(refusal))

@@ -83,13 +83,13 @@ impl Wanted {
         } else {
             parse_literal(key)?
         };
-        let request = match (self.typed.prefix, recursive) {
+        let ranges = match (self.typed.prefix, recursive) {
             (true, _) => v3::list(&[Span::beginning_with(key)]),
             (false, true) => v3::list(&[Span::of(key), Span::below(key)]),
             // Names are enough where only they are shown.
             (false, false) => v3::read_one(key, !self.is_json),
         };
-        let mut answered = transaction::send(client, &request)?;
+        let mut answered = transaction::read(client, &ranges)?;
         let pairs = std::mem::take(&mut answered.reply.pairs);
         if pairs.is_empty() {
             return Err(answered.not_found(key));

@@ -82,11 +82,42 @@ impl Client {
     /// # Errors
     /// What the server said no with, or why no server could be asked.
     pub fn send(&self, request: &Request) -> Result<Answer, Error> {
+        self.try_each(request.writes, |connection, endpoint, limits| {
+            let reply = connection.send(endpoint, request, limits)?;
+            Ok(Answer {
+                endpoint: endpoint.clone(),
+                head: reply.head.clone(),
+                body: reply.read_whole(self.max_reply)?,
+            })
+        })
+    }
+
+    /// Reads keys by v3, from the next endpoint where one has no answer and another may have a
+    /// better. The answer has no body: it is in the reply.
+    ///
+    /// # Errors
+    /// What the server said no with, or why no server could be asked.
+    pub fn read(&self, ranges: &v3::Ranges) -> Result<(Answer, v3::Reply), Error> {
+        self.try_each(false, |connection, endpoint, limits| {
+            let (head, reply) = connection.read(endpoint, ranges, limits, self.max_reply)?;
+            let answer = Answer {
+                endpoint: endpoint.clone(),
+                head,
+                body: Vec::new(),
+            };
+            Ok((answer, reply))
+        })
+    }
+
+    fn try_each<T>(
+        &self,
+        writes: bool,
+        attempt: impl Fn(&Connection, &Endpoint, Limits) -> Result<T, Failure>,
+    ) -> Result<T, Error> {
         let mut failures = Vec::new();
         for (number, endpoint) in self.endpoints.iter().enumerate() {
             let is_last = number + 1 == self.endpoints.len();
             let connection = self.http.connection();
-            let writes = request.writes;
             if writes {
                 self.note_write(Some((endpoint.clone(), connection.clone())));
             }
@@ -95,18 +126,7 @@ impl Client {
             } else {
                 self.share
             };
-            let answer = connection
-                .send(endpoint, request, limits)
-                .and_then(|reply| {
-                    let head = reply.head.clone();
-                    let body = reply.read_whole(self.max_reply)?;
-                    Ok(Answer {
-                        endpoint: endpoint.clone(),
-                        head,
-                        body,
-                    })
-                });
-            let failure = match answer {
+            let failure = match attempt(&connection, endpoint, limits) {
                 Ok(answer) => {
                     self.note_write(None);
                     return Ok(answer);
@@ -224,7 +244,7 @@ impl Client {
         if key.is_empty() {
             return false;
         }
-        let found = transaction::send(self, &v3::read_one(key.as_bytes(), true));
+        let found = transaction::read(self, &v3::read_one(key.as_bytes(), true));
         found.is_ok_and(|found| !found.reply.pairs.is_empty())
     }
 
@@ -271,7 +291,7 @@ fn is_final(failure: &Failure) -> bool {
         Failure::Refused(refusal) => {
             !fault::is_passing(refusal.fault.code) && refusal.head.status != 503
         }
-        Failure::TooLong(_) | Failure::Unsendable(_) => true,
+        Failure::TooLong(_) | Failure::Unsendable(_) | Failure::Malformed(_) => true,
         _ => false,
     }
 }

@@ -5,7 +5,7 @@ use super::request::{Answer, Client};
 use crate::error::Error;
 use crate::model::Index;
 use crate::protocol::v2::fault;
-use crate::protocol::v3::{self, Condition, Pair, Reply};
+use crate::protocol::v3::{self, Condition, Pair, Ranges, Reply};
 use crate::protocol::{Fault, Refusal, Request};
 use crate::watch::Failure;
 
@@ -25,6 +25,15 @@ pub fn send(client: &Client, request: &Request) -> Result<Answered, Error> {
     let mut answer = client.send(request)?;
     let body = std::mem::take(&mut answer.body);
     let reply = v3::parse_reply(&body).map_err(|error| answer.malformed(error))?;
+    Ok(Answered { reply, answer })
+}
+
+/// Reads keys.
+///
+/// # Errors
+/// Where that fails.
+pub fn read(client: &Client, ranges: &Ranges) -> Result<Answered, Error> {
+    let (answer, reply) = client.read(ranges)?;
     Ok(Answered { reply, answer })
 }
 

@@ -171,6 +171,16 @@ impl Asked<'_> {
         }))
     }
 
+    fn read_ranges(&self, ranges: &v3::Ranges) -> Result<(), Failure> {
+        let patience = self
+            .connection
+            .break_off_after(AGREED.head.unwrap_or(PATIENCE));
+        let read = self
+            .connection
+            .read(self.endpoint, ranges, AGREED, MAX_REPLY);
+        patience.judge(read).map(drop)
+    }
+
     fn v2(&self) -> Api {
         let root = Key::root();
         let _patience = self.connection.break_off_after(PATIENCE);
@@ -232,17 +242,17 @@ impl Asked<'_> {
 
     /// Whether a majority can be asked.
     fn quorum(&self, by_v3: bool) -> Result<(), String> {
-        let request = if by_v3 {
-            v3::revision(&Scope::new(Key::prefix("/"), false))
+        let read = if by_v3 {
+            self.read_ranges(&v3::revision(&Scope::new(Key::prefix("/"), false)))
         } else {
             let how = v2::Read {
                 quorum: true,
                 ..v2::Read::default()
             };
-            v2::read(&Key::root(), how)
+            self.read(&v2::read(&Key::root(), how), AGREED).map(drop)
         };
-        match self.read(&request, AGREED) {
-            Ok(_) | Err(Failure::TooLong(_)) => Ok(()),
+        match read {
+            Ok(()) | Err(Failure::TooLong(_)) => Ok(()),
             // That one may not read it is an answer, too.
             Err(Failure::Refused(refusal)) if refusal.fault.code == fault::UNAUTHORIZED => Ok(()),
             Err(failure) => Err(describe_failure(&failure)),
@@ -258,9 +268,9 @@ pub fn oldest_revision(http: &Http, endpoint: &Endpoint, newest: Index) -> Optio
         endpoint,
     };
     let is_there = |revision: u64| match asked
-        .read(&v3::read_at(b"/", Some(Index(revision))), AGREED)
+        .read_ranges(&v3::read_at(b"/", Some(Index(revision))))
     {
-        Ok(_) => Some(true),
+        Ok(()) => Some(true),
         Err(Failure::Refused(refusal)) if refusal.fault.code == fault::INDEX_CLEARED => Some(false),
         Err(_) => None,
     };

@@ -10,6 +10,7 @@ mod buffers;
 mod curl;
 mod failure;
 mod lent;
+mod ranges;
 mod reply;
 mod socket;
 mod tls;

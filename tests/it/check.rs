@@ -150,11 +150,11 @@ fn every_drift_and_every_return_is_told_from_the_events_without_reading_again() 
                 .start();
             let mut expected = vec![format!("~\t{app}/a\t0\t1")];
             assert_eq!(running.wait_for_lines(1, wait::LONG), expected);
-            // By v2 a read of the tree is one; by v3 a transaction with both its ranges.
+            // By v2 a read of the tree is one; by v3 one of each of its ranges.
             let reads = || {
                 let requests = proxy.requests();
                 let is_read = |line: &&String| {
-                    line.contains("/v3/kv/txn")
+                    line.contains("/v3/kv/range")
                         || line.contains("recursive=true") && !line.contains("wait=")
                 };
                 requests.iter().filter(is_read).count()

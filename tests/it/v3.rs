@@ -1,5 +1,8 @@
 //! `get`, `set` and `rm` by v3, through the JSON gateway.
 
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
@@ -8,11 +11,11 @@ use crate::support::etcd::{Etcd, Version};
 use crate::support::scripted::{Response, Scripted};
 use crate::support::shared::{self, Ground};
 use crate::support::tool::{Output, Program};
-use crate::support::v2;
+use crate::support::{v2, v3};
 
 /// Runs the tool by v3.
 #[track_caller]
-fn v3(ground: &Ground, arguments: &[&str]) -> Output {
+fn by_v3(ground: &Ground, arguments: &[&str]) -> Output {
     ground.tool(&[&["--api", "v3"], arguments].concat())
 }
 
@@ -53,7 +56,7 @@ fn a_write_prints_the_event_that_it_made() {
     for ground in shared::each() {
         let key = ground.key("k");
         let created = put(&ground, &key, b"u");
-        let event = record(&v3(&ground, &["set", &key, "v", "-o", "json"]));
+        let event = record(&by_v3(&ground, &["set", &key, "v", "-o", "json"]));
         let there = pair(&ground, &key);
         let modified = revision(&there["mod_revision"]);
         assert!(modified > created);
@@ -80,7 +83,7 @@ fn any_bytes_are_written_and_read_as_they_are() {
             .run();
         assert_eq!(set.code, 0, "{set:?}");
         assert_eq!(pair(&ground, &key)["value"], encode(bytes));
-        let got = record(&v3(&ground, &["get", &key, "-o", "json"]));
+        let got = record(&by_v3(&ground, &["get", &key, "-o", "json"]));
         assert_eq!(got["node"]["valueBase64"], encode(bytes));
         assert_eq!(got["node"]["value"], Value::Null);
     }
@@ -91,30 +94,33 @@ fn conditions_are_kept_and_the_answer_no_is_that_of_v2() {
     for ground in shared::each() {
         let key = ground.key("k");
         assert_no(
-            &v3(&ground, &["set", "--update", &key, "v"]),
+            &by_v3(&ground, &["set", "--update", &key, "v"]),
             "key not found",
         );
         assert_no(
-            &v3(&ground, &["set", "--prev-value", "", &key, "v"]),
+            &by_v3(&ground, &["set", "--prev-value", "", &key, "v"]),
             "key not found",
         );
-        assert_eq!(v3(&ground, &["set", "--create", &key, ""]).code, 0);
+        assert_eq!(by_v3(&ground, &["set", "--create", &key, ""]).code, 0);
         assert_no(
-            &v3(&ground, &["set", "--create", &key, "v"]),
+            &by_v3(&ground, &["set", "--create", &key, "v"]),
             "already exists",
         );
         assert_no(
-            &v3(&ground, &["set", "--prev-value", "x", &key, "v"]),
+            &by_v3(&ground, &["set", "--prev-value", "x", &key, "v"]),
             "compare failed: [x != ]",
         );
-        assert_eq!(v3(&ground, &["set", "--prev-value", "", &key, "v"]).code, 0);
+        assert_eq!(
+            by_v3(&ground, &["set", "--prev-value", "", &key, "v"]).code,
+            0
+        );
         let index = revision(&pair(&ground, &key)["mod_revision"]).to_string();
-        assert_no(&v3(&ground, &["rm", "--prev-index", "1", &key]), &index);
+        assert_no(&by_v3(&ground, &["rm", "--prev-index", "1", &key]), &index);
         assert_eq!(pair(&ground, &key)["value"], encode("v"));
-        let removed = v3(&ground, &["rm", "--prev-index", &index, &key]);
+        let removed = by_v3(&ground, &["rm", "--prev-index", &index, &key]);
         assert_eq!(removed.code, 0, "{removed:?}");
         assert_eq!(pair(&ground, &key), Value::Null);
-        assert_no(&v3(&ground, &["rm", &key]), "key not found");
+        assert_no(&by_v3(&ground, &["rm", &key]), "key not found");
     }
 }
 
@@ -122,7 +128,7 @@ fn conditions_are_kept_and_the_answer_no_is_that_of_v2() {
 fn a_time_to_live_is_a_lease_that_ends_the_key() {
     for ground in shared::each() {
         let key = ground.key("k");
-        let event = record(&v3(
+        let event = record(&by_v3(
             &ground,
             &["set", "--ttl", "60", &key, "v", "-o", "json"],
         ));
@@ -157,16 +163,16 @@ fn a_path_that_is_only_a_prefix_lists_its_children() {
             put(&ground, &ground.key(name), b"v");
         }
         let key = ground.key("d");
-        let output = v3(&ground, &["get", &key]);
+        let output = by_v3(&ground, &["get", &key]);
         assert_eq!(output.stdout, format!("{key}/b\n{key}/e/\n"), "{output:?}");
-        let all = v3(&ground, &["get", "-r", &key]);
+        let all = by_v3(&ground, &["get", "-r", &key]);
         assert_eq!(
             all.stdout,
             format!("{key}/b\tv\n{key}/e/\t\n{key}/e/x\tv\n{key}/e/y\tv\n")
         );
-        let bare = v3(&ground, &["get", "--prefix", &key]);
+        let bare = by_v3(&ground, &["get", "--prefix", &key]);
         assert_eq!(bare.stdout.lines().count(), 5, "{bare:?}");
-        let tree = record(&v3(&ground, &["get", &key, "-o", "json"]));
+        let tree = record(&by_v3(&ground, &["get", &key, "-o", "json"]));
         assert_eq!(tree["node"]["dir"], true);
         assert_eq!(tree["node"]["nodes"][0]["value"], "v");
         assert_eq!(
@@ -182,9 +188,9 @@ fn a_key_that_others_are_below_is_a_key_and_with_all_below_it_comes_first() {
         let key = ground.key("d");
         put(&ground, &key, b"own");
         put(&ground, &ground.key("d/x"), b"v");
-        assert_eq!(v3(&ground, &["get", &key]).stdout, "own\n");
+        assert_eq!(by_v3(&ground, &["get", &key]).stdout, "own\n");
         assert_eq!(
-            v3(&ground, &["get", "-r", &key]).stdout,
+            by_v3(&ground, &["get", "-r", &key]).stdout,
             format!("{key}\town\n{key}/x\tv\n")
         );
     }
@@ -197,7 +203,7 @@ fn all_below_a_key_is_removed_and_no_longer_name() {
             put(&ground, &ground.key(name), b"v");
         }
         let key = ground.key("d");
-        let output = v3(&ground, &["rm", "-r", &key]);
+        let output = by_v3(&ground, &["rm", "-r", &key]);
         let removed: Vec<&str> = output
             .stdout
             .lines()
@@ -209,7 +215,7 @@ fn all_below_a_key_is_removed_and_no_longer_name() {
         );
         assert_eq!(pair(&ground, &ground.key("d-e"))["value"], encode("v"));
         assert_eq!(
-            v3(&ground, &["rm", "--prefix", &key])
+            by_v3(&ground, &["rm", "--prefix", &key])
                 .stdout
                 .lines()
                 .count(),
@@ -222,9 +228,9 @@ fn all_below_a_key_is_removed_and_no_longer_name() {
 fn keys_are_taken_literally() {
     let ground = shared::any();
     let key = format!("no{}//slash/", ground.part());
-    assert_eq!(v3(&ground, &["set", &key, "v"]).code, 0);
+    assert_eq!(by_v3(&ground, &["set", &key, "v"]).code, 0);
     assert_eq!(pair(&ground, &key)["value"], encode("v"));
-    assert_eq!(v3(&ground, &["get", &key]).stdout, "v\n");
+    assert_eq!(by_v3(&ground, &["get", &key]).stdout, "v\n");
 }
 
 #[test]
@@ -290,7 +296,7 @@ fn an_empty_key_is_refused_with_what_to_type_instead() {
         &["rm", ""],
         &["watch", ""],
     ] {
-        let output = v3(&ground, command);
+        let output = by_v3(&ground, command);
         assert_eq!((output.code, output.stdout.as_str()), (2, ""), "{output:?}");
         assert!(output.stderr.contains("--prefix ''"), "{output:?}");
     }
@@ -356,11 +362,123 @@ fn a_key_that_only_the_other_api_has_is_named_in_the_hint() {
             let output = ground.tool(&["--api", "v2", command, &three]);
             assert_no(&output, "key not found");
             assert!(output.stderr.contains("v3 has it: --api v3"), "{output:?}");
-            let output = v3(&ground, &[command, &two]);
+            let output = by_v3(&ground, &[command, &two]);
             assert_no(&output, "key not found");
             assert!(output.stderr.contains("v2 has it: --api v2"), "{output:?}");
             let output = ground.tool(&["--api", "v2", command, &ground.key("none")]);
             assert!(!output.stderr.contains("has it"), "{output:?}");
         }
     }
+}
+
+/// A key and all below it are two requests; what is written together is seen together.
+#[test]
+fn a_key_and_all_below_it_are_read_as_they_are_at_one_moment() {
+    for ground in shared::each() {
+        let (key, below) = (ground.key("k"), ground.key("k/below"));
+        let url = ground.url();
+        let write = |number: u32| {
+            let value = number.to_string();
+            v3::transaction(&url, [(&*key, Some(&*value)), (&*below, Some(&*value))]);
+        };
+        write(0);
+        let is_over = AtomicBool::new(false);
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                let mut number = 0;
+                while !is_over.load(Ordering::Relaxed) {
+                    number += 1;
+                    write(number);
+                }
+            });
+            let read = || {
+                let stdout = by_v3(&ground, &["get", "-r", &key]).stdout;
+                let values = stdout.lines().map(|line| line.rsplit('\t').next().unwrap());
+                values.map(str::to_owned).collect::<Vec<_>>()
+            };
+            let seen: Vec<_> = (0..30).map(|_| read()).collect();
+            is_over.store(true, Ordering::Relaxed);
+            for values in &seen {
+                let [own, below] = &values[..] else {
+                    panic!("{values:?}");
+                };
+                assert_eq!(own, below);
+            }
+            assert_ne!(seen.first(), seen.last(), "nobody wrote");
+        });
+    }
+}
+
+fn range_reply(status: u16, body: &Value) -> Response {
+    let body = body.to_string();
+    let length = body.len();
+    Response::raw(format!(
+        "HTTP/1.1 {status} X\r\nContent-Length: {length}\r\n\r\n{body}"
+    ))
+}
+
+/// A server whose revision grows with each read of `/k`, and whose history is compacted up to where it
+/// is when `compacted` lies ahead of the moment that is asked for.
+fn compacting(compacted: u64) -> Scripted {
+    let newest = AtomicU64::new(1);
+    Scripted::serve(move |request| {
+        let asked: Value = serde_json::from_slice(&request.body).unwrap();
+        let pair = |key: &str, at: u64| {
+            let (key, value) = (encode(key), encode(at.to_string()));
+            json!({"key": key, "value": value, "create_revision": "1", "mod_revision": "1"})
+        };
+        let reply = |at: u64, pair: Value| {
+            let header = json!({"cluster_id": "7", "revision": at.to_string()});
+            range_reply(200, &json!({"header": header, "kvs": [pair]}))
+        };
+        match asked["revision"].as_str() {
+            None => {
+                let at = newest.fetch_add(1, Ordering::Relaxed) + 1;
+                reply(at, pair("/k", at))
+            }
+            Some(at) => match at.parse().unwrap() {
+                at if at < compacted => {
+                    let error = "etcdserver: mvcc: required revision has been compacted";
+                    range_reply(400, &json!({"error": error, "message": error, "code": 11}))
+                }
+                at => reply(at, pair("/k/below", at)),
+            },
+        }
+    })
+}
+
+#[test]
+fn a_read_begins_again_where_its_moment_was_compacted_meanwhile() {
+    let server = compacting(4);
+    let read = [
+        "--endpoints",
+        &server.url(),
+        "--api",
+        "v3",
+        "get",
+        "-r",
+        "/k",
+    ];
+    let output = Program::tool(&read).run();
+    assert_eq!(
+        (output.code, output.stdout.as_str()),
+        (0, "/k\t4\n/k/below\t4\n")
+    );
+}
+
+#[test]
+fn a_read_whose_moment_is_compacted_each_time_ends_with_an_error() {
+    let server = compacting(u64::MAX);
+    let read = [
+        "--endpoints",
+        &server.url(),
+        "--api",
+        "v3",
+        "get",
+        "-r",
+        "/k",
+    ];
+    let output = Program::tool(&read).run();
+    assert_eq!((output.code, output.stdout.as_str()), (3, ""));
+    assert!(output.stderr.contains("again and again"), "{output:?}");
 }

@@ -10,13 +10,14 @@ pub const BETA_ROOT: &str = "/v3beta/";
 
 mod element;
 pub mod fault;
+mod ranges;
 mod request;
 mod watch;
 mod wire;
 
+pub use ranges::{Ranges, any, list, read_at, read_one, revision, since, state};
 pub use request::{
-    Condition, Span, Watch, any, authenticate, delete, grant_lease, list, read_at, read_one,
-    revision, revoke_lease, since, state, watch, write,
+    Condition, Span, Watch, authenticate, delete, grant_lease, revoke_lease, watch, write,
 };
 pub use watch::{Assembler, MessageEnd, Portion, Told};
 pub use wire::{Pair, Reply, parse_lease, parse_reply, parse_token};

@@ -1,7 +1,6 @@
-//! v3 requests as data.
+//! v3 requests as data: all but those that read keys.
 //!
-//! Reads and writes of keys are transactions, so that a condition and what hangs on it, or a key
-//! and all below it, are one request, answered at one revision.
+//! Writes are transactions, so that a condition and what hangs on it are one request.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -64,7 +63,7 @@ impl Span {
     }
 
     /// Its fields in a request.
-    fn fields(&self) -> Value {
+    pub(super) fn fields(&self) -> Value {
         let mut fields = json!({"key": encode(&self.start)});
         if let Some(end) = &self.end {
             set(&mut fields, "range_end", encode(end));
@@ -119,46 +118,6 @@ pub fn authenticate(user: &str, password: &str) -> Request {
     post("auth/authenticate", &who, false)
 }
 
-/// Reads one key, or where there is none, what lies below it; without values where only
-/// `keys` are wanted.
-#[must_use]
-pub fn read_one(key: &[u8], keys: bool) -> Request {
-    let is_there = Condition {
-        exists: Some(true),
-        ..Condition::default()
-    };
-    let below = range(&Span::below(key), keys);
-    transaction(
-        &is_there.compares(key),
-        &[range(&Span::of(key), false)],
-        &[below],
-        false,
-    )
-}
-
-/// Reads all of `spans`, at one revision.
-#[must_use]
-pub fn list(spans: &[Span]) -> Request {
-    let ranges: Vec<Value> = spans.iter().map(|span| range(span, false)).collect();
-    read_all(&ranges)
-}
-
-/// etcd takes 128 operations in a transaction, unless `--max-txn-ops` says otherwise.
-const MOST_OPERATIONS: usize = 128;
-
-/// Reads ranges at one revision. Many of them are spread over transactions within the one, where each
-/// of those counts as an operation of it.
-fn read_all(ranges: &[Value]) -> Request {
-    if ranges.len() <= MOST_OPERATIONS {
-        return transaction(&[], ranges, &[], false);
-    }
-    let parts = ranges.chunks(MOST_OPERATIONS / 2);
-    let nested: Vec<Value> = parts
-        .map(|part| json!({"request_txn": {"success": part}}))
-        .collect();
-    transaction(&[], &nested, &[], false)
-}
-
 /// Writes a key; where the condition does not hold, reads it instead.
 #[must_use]
 pub fn write(key: &[u8], value: &[u8], lease: Option<i64>, condition: &Condition) -> Request {
@@ -169,8 +128,7 @@ pub fn write(key: &[u8], value: &[u8], lease: Option<i64>, condition: &Condition
     transaction(
         &condition.compares(key),
         &[json!({"request_put": put})],
-        &[range(&Span::of(key), false)],
-        true,
+        &[json!({"request_range": Span::of(key).fields()})],
     )
 }
 
@@ -188,8 +146,7 @@ pub fn delete(key: &[u8], spans: &[Span], condition: &Condition) -> Request {
     transaction(
         &condition.compares(key),
         &deletes,
-        &[range(&Span::of(key), false)],
-        true,
+        &[json!({"request_range": Span::of(key).fields()})],
     )
 }
 
@@ -205,86 +162,9 @@ pub fn revoke_lease(lease: i64) -> Request {
     post("lease/revoke", &json!({"ID": lease.to_string()}), false)
 }
 
-fn range(span: &Span, keys: bool) -> Value {
-    let mut fields = span.fields();
-    if keys {
-        set(&mut fields, "keys_only", true);
-    }
-    json!({"request_range": fields})
-}
-
-fn transaction(compare: &[Value], success: &[Value], failure: &[Value], writes: bool) -> Request {
+fn transaction(compare: &[Value], success: &[Value], failure: &[Value]) -> Request {
     let body = json!({"compare": compare, "success": success, "failure": failure});
-    post("kv/txn", &body, writes)
-}
-
-/// The store's revision, agreed upon by a majority.
-#[must_use]
-pub fn revision(scope: &Scope) -> Request {
-    let mut fields = Span::of(nameable(scope.key.as_str().as_bytes())).fields();
-    set(&mut fields, "count_only", true);
-    post("kv/range", &fields, false)
-}
-
-/// The state of what is watched, agreed upon by a majority, at one revision.
-#[must_use]
-pub fn state(scope: &Scope) -> Request {
-    list(&spans(scope))
-}
-
-/// The keys of a scope.
-fn spans(scope: &Scope) -> Vec<Span> {
-    let of_part = |part: &Scope| {
-        let key = part.key.as_str().as_bytes();
-        match (part.key.is_prefix(), part.recursive) {
-            (true, _) => vec![Span::beginning_with(key)],
-            // It is one of those below itself.
-            (false, true) if key.ends_with(b"/") => vec![Span::below(key)],
-            (false, true) => vec![Span::of(key), Span::below(key)],
-            (false, false) => vec![Span::of(key)],
-        }
-    };
-    scope.parts().iter().flat_map(of_part).collect()
-}
-
-/// One key of what is watched, without its value, if there is any.
-#[must_use]
-pub fn any(scope: &Scope) -> Request {
-    any_of(scope, |_| {})
-}
-
-fn any_of(scope: &Scope, narrow: impl Fn(&mut Value)) -> Request {
-    let spans = spans(scope);
-    let mut ranges: Vec<Value> = spans.iter().map(|span| range(span, true)).collect();
-    for range in &mut ranges {
-        if let Some(fields) = range.get_mut("request_range") {
-            set(fields, "limit", "1");
-            narrow(fields);
-        }
-    }
-    read_all(&ranges)
-}
-
-/// Of what is watched, the key that was written last after a revision, without its value: one of
-/// each part of the scope. Agreed upon by a majority.
-#[must_use]
-pub fn since(scope: &Scope, after: Index) -> Request {
-    any_of(scope, |fields| {
-        set(fields, "min_mod_revision", after.next().to_string());
-        set(fields, "sort_target", "MOD");
-        set(fields, "sort_order", "DESCEND");
-    })
-}
-
-/// A key as it is, or as it was at a revision; agreed upon by a majority. A revision that was
-/// compacted is refused.
-#[must_use]
-pub fn read_at(key: &[u8], at: Option<Index>) -> Request {
-    let mut fields = Span::of(nameable(key)).fields();
-    if let Some(at) = at {
-        set(&mut fields, "revision", at.to_string());
-    }
-    post("kv/range", &fields, false)
+    post("kv/txn", &body, true)
 }
 
 /// How a watch tells what happened.
@@ -344,18 +224,13 @@ fn watched(scope: &Scope) -> Span {
     }
 }
 
-/// A key that can be asked for: the empty one can't.
-fn nameable(key: &[u8]) -> &[u8] {
-    if key.is_empty() { b"\0" } else { key }
-}
-
-fn set(fields: &mut Value, name: &str, value: impl Into<Value>) {
+pub(super) fn set(fields: &mut Value, name: &str, value: impl Into<Value>) {
     if let Some(fields) = fields.as_object_mut() {
         fields.insert(name.to_owned(), value.into());
     }
 }
 
-fn post(path: &str, body: &Value, writes: bool) -> Request {
+pub(super) fn post(path: &str, body: &Value, writes: bool) -> Request {
     Request {
         method: Method::Post,
         target: format!("{ROOT}{path}"),
@@ -411,19 +286,6 @@ mod tests {
     }
 
     #[test]
-    fn a_key_and_what_is_below_it_are_read_in_one_request() {
-        let request = read_one(b"/a", true);
-        assert!(!request.writes);
-        assert_eq!(request.target, "/v3/kv/txn");
-        let expected = json!({
-            "compare": [{"key": "L2E=", "target": "CREATE", "result": "GREATER", "create_revision": "0"}],
-            "success": [{"request_range": {"key": "L2E="}}],
-            "failure": [{"request_range": {"key": "L2Ev", "range_end": "L2Ew", "keys_only": true}}],
-        });
-        assert_eq!(body(&request), expected);
-    }
-
-    #[test]
     fn an_empty_value_is_a_condition_that_a_key_which_is_not_there_does_not_meet() {
         let condition = Condition {
             value: Some(Vec::new()),
@@ -446,6 +308,24 @@ mod tests {
             put,
             &json!({"key": "L2E=", "value": "/w==", "prev_kv": true, "lease": "-5"})
         );
+    }
+
+    /// Whatever becomes of its condition, etcd must not take it for one that only reads: see `ranges`.
+    #[test]
+    fn every_transaction_has_a_write() {
+        let key = b"/k";
+        let condition = Condition::default();
+        for request in [
+            write(key, b"v", None, &condition),
+            delete(key, &[Span::of(key)], &condition),
+        ] {
+            let body = body(&request);
+            let first = &body["success"][0];
+            assert!(
+                first["request_range"].is_null() && first.is_object(),
+                "{body}"
+            );
+        }
     }
 
     #[test]

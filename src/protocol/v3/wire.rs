@@ -25,18 +25,12 @@ pub fn parse_reply(body: &[u8]) -> Result<Reply, Malformed> {
         succeeded: wire.succeeded,
         ..Reply::default()
     };
-    let mut responses = wire.responses;
-    while !responses.is_empty() {
-        let mut nested = Vec::new();
-        for response in responses {
-            nested.extend(response.transaction.unwrap_or_default().responses);
-            reply.pairs.extend(response.range.unwrap_or_default().pairs);
-            reply.previous = response.put.unwrap_or_default().previous.or(reply.previous);
-            reply
-                .removed
-                .extend(response.delete.unwrap_or_default().previous);
-        }
-        responses = nested;
+    for response in wire.responses {
+        reply.pairs.extend(response.range.unwrap_or_default().pairs);
+        reply.previous = response.put.unwrap_or_default().previous.or(reply.previous);
+        reply
+            .removed
+            .extend(response.delete.unwrap_or_default().previous);
     }
     Ok(reply)
 }
@@ -209,14 +203,6 @@ struct Response {
     put: Option<Written>,
     #[serde(rename = "response_delete_range")]
     delete: Option<Removed>,
-    #[serde(rename = "response_txn")]
-    transaction: Option<Nested>,
-}
-
-#[derive(Default, serde::Deserialize)]
-struct Nested {
-    #[serde(default)]
-    responses: Vec<Response>,
 }
 
 #[derive(Default, serde::Deserialize)]

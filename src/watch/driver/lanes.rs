@@ -7,10 +7,9 @@ use std::thread;
 use super::Means;
 use super::arrival::Arrival;
 use super::reader::Reader;
-use super::requests::{Reads, by_v2, by_v3};
+use super::requests::{Question, by_v2, by_v3};
 use crate::http::{Connection, Limits};
 use crate::model::Scope;
-use crate::protocol::Request;
 use crate::settings::Endpoint;
 use crate::watch::{Ask, Budget, Plan, Spares, Ticket};
 
@@ -18,8 +17,7 @@ use crate::watch::{Ask, Budget, Plan, Spares, Ticket};
 pub(super) struct Order {
     pub(super) ticket: Ticket,
     pub(super) endpoint: Endpoint,
-    pub(super) request: Request,
-    pub(super) reads: Reads,
+    pub(super) question: Question,
     pub(super) limits: Limits,
     pub(super) connection: Connection,
 }
@@ -87,7 +85,7 @@ impl Lanes {
             | Ask::Since { .. } => true,
         };
         let mut lane = self.lane(endpoint, is_quick);
-        let (request, reads, limits) = if self.scope.key.is_path() {
+        let (question, limits) = if self.scope.key.is_path() {
             by_v2(&self.scope, ask)
         } else {
             by_v3(&self.scope, self.previous, ask)
@@ -96,8 +94,7 @@ impl Lanes {
         let order = Order {
             ticket,
             endpoint: address,
-            request,
-            reads,
+            question,
             limits,
             connection: lane.connection.clone(),
         };

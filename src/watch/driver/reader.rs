@@ -7,13 +7,13 @@ use std::time::{Duration, Instant};
 
 use super::arrival::{self, Arrival};
 use super::lanes::Order;
-use super::requests::Reads;
+use super::requests::{Question, Reads};
 use crate::decode::{Lines, Messages, Part, TooLong};
 use crate::http::{Reply, read_failure};
 use crate::model::{Scope, StateNode};
 use crate::protocol::v2::fault;
-use crate::protocol::v3::{Portion, Told};
-use crate::protocol::{Head, Malformed, Refusal, Whole, v2, v3};
+use crate::protocol::v3::{Portion, Ranges, Told};
+use crate::protocol::{Head, Malformed, Refusal, Request, Whole, v2, v3};
 use crate::watch::{Budget, End, Failure, Input, Parcel, Spares, Ticket};
 
 /// How much of a watch by v3 is read at once.
@@ -46,7 +46,12 @@ impl Reader {
     /// Sends a request and passes on what comes of it; `None` once the session is gone.
     pub(super) fn carry_out(&self, order: &Order) -> Option<()> {
         let ticket = order.ticket;
-        let end = match self.exchange(order) {
+        let told = match &order.question {
+            Question::Request(request, reads) => self.exchange(order, request, *reads),
+            Question::Revision(ranges) => self.pass_read(order, ranges, false),
+            Question::Pairs(ranges) => self.pass_read(order, ranges, true),
+        };
+        let end = match told {
             Some(Ok(())) => End::Clean(Whole::received()),
             Some(Err(failure)) => End::Failed(failure),
             None => return None,
@@ -60,20 +65,25 @@ impl Reader {
         some.min(MAX_WHOLE).max(self.max_event)
     }
 
-    fn exchange(&self, order: &Order) -> Option<Result<(), Failure>> {
+    fn exchange(
+        &self,
+        order: &Order,
+        request: &Request,
+        reads: Reads,
+    ) -> Option<Result<(), Failure>> {
         let sent = order
             .connection
-            .send(&order.endpoint, &order.request, order.limits);
+            .send(&order.endpoint, request, order.limits);
         let reply = match sent {
             Ok(reply) => reply,
             Err(failure) => {
-                return match (order.reads, failure) {
+                return match (reads, failure) {
                     // The index of a key that is not there is as good as any.
                     (Reads::Index | Reads::State { .. }, Failure::Refused(refusal))
                         if fault::is_absent(refusal.fault.code) =>
                     {
                         self.pass_head(order.ticket, refusal.head)?;
-                        if order.reads != Reads::Index {
+                        if reads != Reads::Index {
                             self.pass_state(order.ticket, Vec::new())?;
                         }
                         Some(Ok(()))
@@ -83,15 +93,11 @@ impl Reader {
             }
         };
         // v3 tells in the body what v2 tells in the head.
-        if matches!(
-            order.reads,
-            Reads::Index | Reads::Events | Reads::Stream | Reads::State { .. }
-        ) {
+        if reads != Reads::Messages {
             self.pass_head(order.ticket, reply.head.clone())?;
         }
-        match order.reads {
-            Reads::Messages => self.pass_watch(order, reply),
-            Reads::Revision | Reads::Pairs => self.pass_reply(order, reply),
+        match reads {
+            Reads::Messages => self.pass_watch(order, request, reply),
             Reads::Index => Some(reply.read_whole(self.max_event).map(drop)),
             Reads::Events => {
                 let is_delimited = reply.is_delimited;
@@ -118,32 +124,23 @@ impl Reader {
         }
     }
 
-    /// Passes on the reply to a read by v3.
-    fn pass_reply(&self, order: &Order, reply: Reply) -> Option<Result<(), Failure>> {
-        let head = reply.head.clone();
-        let read = reply
-            .read_whole(self.max_whole())
-            .and_then(|body| match body.trim_ascii() {
-                // A proxy that has nothing to say.
-                [] => Err(Failure::Cut(
-                    "it ended the reply with nothing in it".to_owned(),
-                )),
-                body => v3::parse_reply(body).map_err(Failure::Malformed),
-            });
-        let read = match read {
+    /// Reads ranges (v3), and passes on what they tell.
+    fn pass_read(
+        &self,
+        order: &Order,
+        ranges: &Ranges,
+        has_state: bool,
+    ) -> Option<Result<(), Failure>> {
+        let read = order
+            .connection
+            .read(&order.endpoint, ranges, order.limits, self.max_whole());
+        let (head, reply) = match read {
             Ok(read) => read,
             Err(failure) => return Some(Err(failure)),
         };
-        self.pass_head(
-            order.ticket,
-            Head {
-                index: Some(read.revision),
-                cluster: Some(read.cluster),
-                ..head
-            },
-        )?;
-        if order.reads == Reads::Pairs {
-            let nodes = read.pairs.into_iter().map(StateNode::from).collect();
+        self.pass_head(order.ticket, head)?;
+        if has_state {
+            let nodes = reply.pairs.into_iter().map(StateNode::from).collect();
             self.pass_state(order.ticket, nodes)?;
         }
         Some(Ok(()))
@@ -151,7 +148,12 @@ impl Reader {
 
     /// Passes on what a watch by v3 tells. One that is refused may have been asked for with a token
     /// that has expired: 3.5 says that it is not permitted then. It is tried once more with another.
-    fn pass_watch(&self, order: &Order, reply: Reply) -> Option<Result<(), Failure>> {
+    fn pass_watch(
+        &self,
+        order: &Order,
+        request: &Request,
+        reply: Reply,
+    ) -> Option<Result<(), Failure>> {
         let pass = reply.pass.clone();
         let mut is_registered = false;
         let told = self.pass_messages(order, reply, &mut is_registered)?;
@@ -164,7 +166,7 @@ impl Reader {
         }
         let sent = order
             .connection
-            .send(&order.endpoint, &order.request, order.limits);
+            .send(&order.endpoint, request, order.limits);
         match sent {
             Ok(reply) => self.pass_messages(order, reply, &mut is_registered),
             Err(failure) => Some(Err(failure)),

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::http::{AGREED, Limits, PATIENCE, PATIENT};
 use crate::model::{Key, Scope};
+use crate::protocol::v3::Ranges;
 use crate::protocol::{Request, v2, v3};
 use crate::watch::Ask;
 
@@ -23,10 +24,16 @@ pub(super) enum Reads {
     },
     /// The messages of a watch (v3).
     Messages,
-    /// The store's revision (v3).
-    Revision,
-    /// That, and keys with their values (v3).
-    Pairs,
+}
+
+/// What is sent.
+pub(super) enum Question {
+    /// One request.
+    Request(Request, Reads),
+    /// What reads the store's revision (v3).
+    Revision(Ranges),
+    /// What reads that, and keys with their values (v3).
+    Pairs(Ranges),
 }
 
 /// A request that is answered at once, and then perhaps never again.
@@ -37,8 +44,8 @@ const fn patient(idle: Option<Duration>) -> Limits {
     }
 }
 
-pub(super) fn by_v2(scope: &Scope, ask: &Ask) -> (Request, Reads, Limits) {
-    match ask {
+pub(super) fn by_v2(scope: &Scope, ask: &Ask) -> (Question, Limits) {
+    let (request, reads, limits) = match ask {
         Ask::Stream => (v2::stream(scope), Reads::Stream, patient(None)),
         Ask::Wait { from, hangs, .. } => {
             let idle = (!hangs).then_some(PATIENCE);
@@ -79,35 +86,39 @@ pub(super) fn by_v2(scope: &Scope, ask: &Ask) -> (Request, Reads, Limits) {
             let request = v2::wait_anywhere(Some(*from));
             (request, Reads::Events, patient(idle))
         }
-    }
+    };
+    (Question::Request(request, reads), limits)
 }
 
-pub(super) fn by_v3(scope: &Scope, previous: bool, ask: &Ask) -> (Request, Reads, Limits) {
-    let watch = |request| (request, Reads::Messages, patient(None));
+pub(super) fn by_v3(scope: &Scope, previous: bool, ask: &Ask) -> (Question, Limits) {
     match ask {
         Ask::Revisions {
             from,
             whole_store,
             in_fragments,
-        } => watch(v3::watch(
-            scope,
-            v3::Watch {
-                from: *from,
-                whole_store: *whole_store,
-                previous,
-                in_fragments: *in_fragments,
-            },
-        )),
-        Ask::State => (v3::state(scope), Reads::Pairs, AGREED),
+        } => {
+            let request = v3::watch(
+                scope,
+                v3::Watch {
+                    from: *from,
+                    whole_store: *whole_store,
+                    previous,
+                    in_fragments: *in_fragments,
+                },
+            );
+            let question = Question::Request(request, Reads::Messages);
+            (question, patient(None))
+        }
+        Ask::State => (Question::Pairs(v3::state(scope)), AGREED),
         Ask::Since { after, is_awaited } => {
             let limits = if *is_awaited { PATIENT } else { AGREED };
-            (v3::since(scope, *after), Reads::Pairs, limits)
+            (Question::Pairs(v3::since(scope, *after)), limits)
         }
-        Ask::Look(key) => (v3::read_at(key, None), Reads::Pairs, AGREED),
-        Ask::Kept { key, at } => (v3::read_at(key, Some(*at)), Reads::Pairs, AGREED),
+        Ask::Look(key) => (Question::Pairs(v3::read_at(key, None)), AGREED),
+        Ask::Kept { key, at } => (Question::Pairs(v3::read_at(key, Some(*at))), AGREED),
         Ask::Reach(at) => {
             let key = scope.key.as_str().as_bytes();
-            (v3::read_at(key, Some(*at)), Reads::Revision, AGREED)
+            (Question::Revision(v3::read_at(key, Some(*at))), AGREED)
         }
         // A session by v3 asks none of the others.
         Ask::Index
@@ -115,7 +126,7 @@ pub(super) fn by_v3(scope: &Scope, previous: bool, ask: &Ask) -> (Request, Reads
         | Ask::Wait { .. }
         | Ask::Next { .. }
         | Ask::Alarm
-        | Ask::Walk { .. } => (v3::revision(scope), Reads::Revision, AGREED),
+        | Ask::Walk { .. } => (Question::Revision(v3::revision(scope)), AGREED),
     }
 }
 
