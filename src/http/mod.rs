@@ -66,7 +66,9 @@ pub const AGREED: Limits = Limits {
     idle: Some(PATIENCE),
 };
 
-/// For what a server may have to go through all of its keys for: 3.4.23 took 19 s for a million.
+/// For a read for which a server may have to go through all of its keys. With nothing else to do,
+/// 3.4.23 took 2.1 s and 3.5.30 2.7 s for a million keys of 100 bytes; on a busy machine 3.5.30 took 14 s
+/// for 400,000 of 1 kB.
 pub const PATIENT: Limits = Limits {
     head: Some(Duration::from_secs(600)),
     idle: Some(PATIENCE),
@@ -83,7 +85,7 @@ pub type Log = Arc<dyn Fn(String) + Send + Sync>;
 pub struct Limits {
     /// Until its head is there; none for ever.
     pub head: Option<Duration>,
-    /// Until the next bytes of its body are; none for ever.
+    /// Until the next bytes of its body are; none for ever. Where `head` is longer, it is that instead.
     pub idle: Option<Duration>,
 }
 

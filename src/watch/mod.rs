@@ -225,7 +225,7 @@ pub enum Ask {
     Since {
         /// The revision.
         after: Index,
-        /// Nothing can be done without the answer: it is waited for however long it takes.
+        /// Nothing can be done without the answer: it is waited for much longer ([`crate::http::PATIENT`]).
         is_awaited: bool,
     },
 }

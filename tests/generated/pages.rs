@@ -1008,12 +1008,12 @@ const RECORDS: Section = Section {
             ),
             (
                 "unproven",
-                "Nothing is known to be lost, and that nothing is missing could not be proven. A \
-                 `replay` ends so where no event shows that history has come to its end: over v3 \
-                 for a user who may not read the whole store; with the v2 API where half-closing \
-                 a connection breaks it or does nothing. The record is printed with `--on-gap fail`, too. \
-                 A checkpoint stays at what is proven, unless `--on-gap resync` or `diff` reads the \
-                 state.",
+                "It could not be proven that these events are all there were; none is known to be lost. \
+                 A `replay` ends with this gap where no event shows that it has come to its end: over \
+                 v3 for a user who may not read the whole store; over v2 behind a proxy that breaks a \
+                 half-closed connection, or does not pass the half-close on. The record is printed with \
+                 `--on-gap fail`, too. A checkpoint stays at what is proven, unless `--on-gap resync` or \
+                 `diff` reads the state.",
             ),
         ]),
         Text(

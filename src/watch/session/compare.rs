@@ -413,7 +413,7 @@ impl Session {
         self.begin_anew(Cause::IndexRewound, index);
     }
 
-    /// What waited for the comparison is told.
+    /// Ends the comparison; a watch that waited for it with being live is live now.
     fn end_comparison(&mut self) {
         self.unverified = false;
         self.comparison = None;

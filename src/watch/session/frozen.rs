@@ -51,8 +51,9 @@ impl Session {
         self.patience = (self.patience * 2).min(OWED_AT_MOST);
     }
 
-    /// What a majority has told of, and no stream yet. By v2 a stream is opened anew so soon that it
-    /// need not be told.
+    /// The index of an event that was written, as a read says that a majority has agreed upon, and that no
+    /// stream has brought yet; and since when that is known. None by v2, where the stream is opened anew
+    /// before anyone could be told.
     pub(super) fn untold(&self) -> Option<(Index, Instant)> {
         self.untold
             .filter(|(index, _)| Some(*index) > self.cursor())

@@ -53,8 +53,8 @@ use half_close::HalfCloses;
 use renewal::Renewal;
 use revisions::Past;
 
-/// A question whose head is this old and that has no answer will bring none: it is asked once
-/// more. Whether both prove something together is told by their order, and not by this time
+/// A question that has had its head for so long and no answer is asked once more. That is all that this
+/// time decides: what both answers prove together hangs on their order
 /// ([`crate::watch::evidence::Testimony`]).
 const SECOND: Duration = Duration::from_millis(100);
 

@@ -394,7 +394,7 @@ impl Session {
             in_fragments: self.in_fragments,
             looks: match purpose {
                 Purpose::Owed => true,
-                // Of what a replay is told, it is the server that has to say more.
+                // The end of a replay hangs on what the server says, and on no look.
                 Purpose::Fresh => self.is_v3() && self.following && self.may_look(),
                 _ => false,
             },
