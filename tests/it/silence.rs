@@ -40,46 +40,41 @@ fn replay(url: &str, options: &[&str]) -> Output {
     running.wait(Duration::from_secs(600))
 }
 
+/// A replay by a proxy that is `hindered` prints every event once, and ends.
+fn assert_replay_is_whole(version: Version, hindered: impl Fn(&Proxy)) {
+    let etcd = Etcd::start(version);
+    let truth = write(&etcd.url(), given("ETCDWATCH_SILENCE_EVENTS", 30));
+    let proxy = Proxy::to(&etcd.url());
+    hindered(&proxy);
+    let output = replay(&proxy.url(), &["--from-index", "1"]);
+    assert_eq!(output.code, 0, "{output:?}");
+    oracle::assert_every_event_once(&truth, &output.json());
+}
+
 /// An answer that is on its way for three seconds is no sign that history has nothing.
 #[test]
 fn a_replay_waits_for_late_answers_where_half_closing_breaks_connections() {
-    let events = given("ETCDWATCH_SILENCE_EVENTS", 30);
     for _ in 0..seeds() {
-        let etcd = Etcd::start(Version::V3_4);
-        let truth = write(&etcd.url(), events);
-        let proxy = Proxy::to(&etcd.url());
-        proxy.cut_half_closed();
-        proxy.delay_bodies(Duration::from_secs(3));
-        let output = replay(&proxy.url(), &["--from-index", "1"]);
-        assert_eq!(output.code, 0, "{output:?}");
-        oracle::assert_every_event_once(&truth, &output.json());
+        assert_replay_is_whole(Version::V3_4, |proxy| {
+            proxy.cut_half_closed();
+            proxy.delay_bodies(Duration::from_secs(3));
+        });
     }
 }
 
 /// A proxy may never tell the server that a wait was half-closed.
 #[test]
 fn a_replay_ends_where_half_closing_does_nothing() {
-    let etcd = Etcd::start(Version::V3_5);
-    let truth = write(&etcd.url(), given("ETCDWATCH_SILENCE_EVENTS", 30));
-    let proxy = Proxy::to(&etcd.url());
-    proxy.ignore_half_closed();
-    let output = replay(&proxy.url(), &["--from-index", "1"]);
-    assert_eq!(output.code, 0, "{output:?}");
-    oracle::assert_every_event_once(&truth, &output.json());
+    assert_replay_is_whole(Version::V3_5, Proxy::ignore_half_closed);
 }
 
 /// Where replies end with their connections, a closed connection is no end of a wait.
 #[test]
 fn a_replay_takes_no_closed_connection_for_an_answer() {
-    let events = given("ETCDWATCH_SILENCE_EVENTS", 30);
-    let etcd = Etcd::start(Version::V3_5);
-    let truth = write(&etcd.url(), events);
-    let proxy = Proxy::to(&etcd.url());
-    proxy.speak_http_1_0();
-    proxy.delay_bodies(Duration::from_secs(1));
-    let output = replay(&proxy.url(), &["--from-index", "1"]);
-    assert_eq!(output.code, 0, "{output:?}");
-    oracle::assert_every_event_once(&truth, &output.json());
+    assert_replay_is_whole(Version::V3_5, |proxy| {
+        proxy.speak_http_1_0();
+        proxy.delay_bodies(Duration::from_secs(1));
+    });
 }
 
 /// The last index of the store is a refreshed time to live, which is no event: nothing shows that
