@@ -387,8 +387,7 @@ impl Session {
             // The store has not come so far, or not any more: the head of the next stream tells.
             Purpose::Reach => {
                 self.end_stream();
-                let why =
-                    "it does not have the revision of an event that was printed".to_owned();
+                let why = "it does not have the revision of an event that was printed".to_owned();
                 self.note_failure(open, Failure::Cut(why));
             }
             // More was compacted since: the stream tells how much.
