@@ -98,11 +98,12 @@ pub fn find(http: &Http, endpoints: &[Endpoint], scope: &Scope, other: &Scope) -
                 Err(_) => return Place::Here,
             }
         }
-        let _patience = connection.break_off_after(PATIENCE);
-        let found = connection.read(endpoint, &v3::any(other), LIMITS, MAX_REPLY);
-        return match found {
+        let ranges = v3::any(other);
+        let patience = connection.break_off_after(LIMITS.head_of(&ranges).unwrap_or(PATIENCE));
+        let found = connection.read(endpoint, &ranges, LIMITS, MAX_REPLY);
+        return match patience.judge(found) {
             Ok((_, reply)) if !reply.pairs.is_empty() => Place::Elsewhere,
-            // A long key, or several.
+            // A long key.
             Err(Failure::TooLong(_)) => Place::Elsewhere,
             Err(Failure::Refused(refusal))
                 if refusal.fault.code == fault::UNAUTHORIZED && http.has_user() =>
@@ -110,6 +111,7 @@ pub fn find(http: &Http, endpoints: &[Endpoint], scope: &Scope, other: &Scope) -
                 let failure = describe_failure(&Failure::Refused(refusal));
                 Place::Hidden(format!("{} {failure}", endpoint.url()))
             }
+            Err(Failure::Unreachable(_) | Failure::Cut(_) | Failure::Silent(_)) => continue,
             _ => Place::Here,
         };
     }

@@ -84,8 +84,8 @@ impl Wanted {
             parse_literal(key)?
         };
         let ranges = match (self.typed.prefix, recursive) {
-            (true, _) => v3::list(&[Span::beginning_with(key)]),
-            (false, true) => v3::list(&[Span::of(key), Span::below(key)]),
+            (true, _) => v3::list(vec![Span::beginning_with(key)]),
+            (false, true) => v3::list(vec![Span::of(key), Span::below(key)]),
             // Names are enough where only they are shown.
             (false, false) => v3::read_one(key, !self.is_json),
         };

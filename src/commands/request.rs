@@ -291,7 +291,7 @@ fn is_final(failure: &Failure) -> bool {
         Failure::Refused(refusal) => {
             !fault::is_passing(refusal.fault.code) && refusal.head.status != 503
         }
-        Failure::TooLong(_) | Failure::Unsendable(_) | Failure::Malformed(_) => true,
+        Failure::TooLong(_) | Failure::Unsendable(_) => true,
         _ => false,
     }
 }

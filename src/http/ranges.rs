@@ -1,20 +1,33 @@
 //! Keys by v3, read range by range over one connection.
 
+use std::time::{Duration, Instant};
+
 use super::{Connection, Limits};
-use crate::protocol::Head;
-use crate::protocol::v2::fault::INDEX_CLEARED;
-use crate::protocol::v3::{self, Ranges};
+use crate::protocol::v2::fault::{INDEX_CLEARED, UNAUTHORIZED};
+use crate::protocol::v3::{self, Pair, Ranges};
+use crate::protocol::{Head, Malformed, Request};
 use crate::settings::Endpoint;
 use crate::watch::Failure;
 
-/// How often a read begins again, before it is given up: history must have been compacted each time,
-/// up to where the store was a moment before.
-const ATTEMPTS: usize = 5;
+/// So much longer than for one range the heads of all replies may be waited for, for each further one:
+/// the time that a slow link takes for a request.
+const FURTHER: Duration = Duration::from_millis(250);
+
+/// How often ranges of one moment are tried, before one is read that has all of them in it: history was
+/// compacted each time, up to where the store was a moment before.
+const ATTEMPTS: usize = 3;
+
+/// What came of reading all ranges.
+enum Came {
+    All(Head, v3::Reply),
+    /// What was read before can't be completed, for this reason.
+    Torn(Failure),
+}
 
 impl Connection {
-    /// Reads keys as they are at one moment. The head is that of the first reply, with the revision
-    /// and the cluster that its body tells; `limits` are those of each request, and `most` the bytes
-    /// of all bodies together.
+    /// Reads keys. The head is that of the first reply, with the revision and the cluster that the bodies
+    /// tell: all that was written up to that revision is seen. `most` is what the bodies of all
+    /// replies with keys may have together, in bytes.
     ///
     /// # Errors
     /// Where a range can't be read.
@@ -25,73 +38,155 @@ impl Connection {
         limits: Limits,
         most: usize,
     ) -> Result<(Head, v3::Reply), Failure> {
+        let mut reading = Reading {
+            connection: self,
+            endpoint,
+            limits,
+            left: limits.head_of(ranges),
+            room: most,
+            most,
+        };
+        let mut torn = None;
         for _ in 0..ATTEMPTS {
-            if let Some(whole) = self.read_once(endpoint, ranges, limits, most)? {
-                return Ok(whole);
+            reading.room = most;
+            match reading.all(ranges)? {
+                Came::All(head, reply) => return Ok((head, reply)),
+                Came::Torn(failure) => torn = Some(failure),
             }
         }
-        let why = "it lost the moment that was being read, again and again".to_owned();
-        Err(Failure::Cut(why))
+        reading.room = most;
+        let covering = ranges.covering().filter(|_| ranges.are_of_one_moment());
+        match (covering.map(|request| reading.one(&request)), torn) {
+            (Some(Ok((head, mut reply))), _) => {
+                reply.pairs = ranges.pick(&reply.pairs);
+                Ok((head, reply))
+            }
+            // A user who may not read what lies between is told why what is asked for was not had.
+            (Some(Err(Failure::Refused(refusal))), Some(torn))
+                if refusal.fault.code == UNAUTHORIZED =>
+            {
+                Err(torn)
+            }
+            (Some(Err(failure)), _) | (None, Some(failure)) => Err(failure),
+            (None, None) => Err(Failure::Malformed(Malformed::Empty)),
+        }
     }
+}
 
-    /// None where the moment of the first range can't be had for another.
-    fn read_once(
-        &self,
-        endpoint: &Endpoint,
-        ranges: &Ranges,
-        limits: Limits,
-        most: usize,
-    ) -> Result<Option<(Head, v3::Reply)>, Failure> {
+impl Limits {
+    /// How long the heads of all replies to a read may be waited for.
+    #[must_use]
+    pub fn head_of(self, ranges: &Ranges) -> Option<Duration> {
+        let further = u32::try_from(ranges.count().saturating_sub(1)).unwrap_or(u32::MAX);
+        self.head
+            .map(|head| head.saturating_add(FURTHER.saturating_mul(further)))
+    }
+}
+
+/// A read under way.
+struct Reading<'r> {
+    connection: &'r Connection,
+    endpoint: &'r Endpoint,
+    limits: Limits,
+    /// How long heads may still be waited for.
+    left: Option<Duration>,
+    /// How many bytes more the bodies with keys may have.
+    room: usize,
+    most: usize,
+}
+
+impl Reading<'_> {
+    fn all(&mut self, ranges: &Ranges) -> Result<Came, Failure> {
         let mut whole: Option<(Head, v3::Reply)> = None;
-        let mut room = most;
+        let mut may_try_again = true;
         for number in 0.. {
             let so_far = whole.as_ref().map(|(_, reply)| reply);
             let Some(request) = ranges.request(number, so_far) else {
                 break;
             };
-            let body = match self.send(endpoint, &request, limits) {
-                Ok(reply) => {
-                    let head = reply.head.clone();
-                    let body = reply.read_whole(room).map_err(|failure| match failure {
-                        Failure::TooLong(_) => Failure::TooLong(most),
-                        other => other,
-                    })?;
-                    (head, body)
-                }
-                Err(Failure::Refused(refusal))
-                    if whole.is_some()
-                        && [INDEX_CLEARED, v3::fault::FUTURE].contains(&refusal.fault.code) =>
-                {
-                    return Ok(None);
-                }
-                Err(failure) => return Err(failure),
-            };
-            let (head, body) = body;
-            room -= body.len();
-            let reply = parse(&body)?;
-            match &mut whole {
-                None => {
-                    let head = Head {
-                        index: Some(reply.revision),
-                        cluster: Some(reply.cluster.clone()),
-                        ..head
-                    };
-                    whole = Some((head, reply));
-                }
-                Some((_, first)) if first.cluster != reply.cluster => return Ok(None),
-                Some((_, first)) => first.pairs.extend(reply.pairs),
+            let mut came = self.one(&request);
+            if matches!(came, Err(Failure::Cut(_) | Failure::Unreachable(_)))
+                && number > 0
+                && std::mem::take(&mut may_try_again)
+            {
+                // A server may close a connection after each reply.
+                came = self.one(&request);
             }
+            let Some((first_head, first)) = &mut whole else {
+                whole = Some(came?);
+                continue;
+            };
+            let (_, reply) = match came {
+                Err(failure) if ranges.are_of_one_moment() && is_about_moment(&failure) => {
+                    return Ok(Came::Torn(failure));
+                }
+                came => came?,
+            };
+            if reply.cluster != first.cluster {
+                let why = "it answered for one cluster and then for another".to_owned();
+                return Ok(Came::Torn(Failure::Cut(why)));
+            }
+            if ranges.are_of_one_moment() {
+                let is_later = |pair: &Pair| pair.modified > first.revision.0;
+                if reply.revision < first.revision || reply.pairs.iter().any(is_later) {
+                    let what = "keys of another revision than was asked for".to_owned();
+                    return Err(Failure::Malformed(Malformed::Shape(what)));
+                }
+            } else {
+                first.revision = first.revision.min(reply.revision);
+                first_head.index = Some(first.revision);
+            }
+            first.pairs.extend(reply.pairs);
         }
-        Ok(whole)
+        match whole {
+            Some((head, reply)) => Ok(Came::All(head, reply)),
+            None => Err(Failure::Malformed(Malformed::Empty)),
+        }
+    }
+
+    fn one(&mut self, request: &Request) -> Result<(Head, v3::Reply), Failure> {
+        let limits = Limits {
+            head: self.left.min(self.limits.head),
+            idle: self.limits.idle,
+        };
+        if limits.head.is_some_and(|head| head.is_zero()) {
+            let why = "no whole answer in time".to_owned();
+            return Err(Failure::Silent(why));
+        }
+        let asked = Instant::now();
+        let sent = self.connection.send(self.endpoint, request, limits);
+        self.left = self.left.map(|left| left.saturating_sub(asked.elapsed()));
+        let reply = sent?;
+        let head = reply.head.clone();
+        let body = reply
+            .read_whole(self.room)
+            .map_err(|failure| match failure {
+                Failure::TooLong(_) => Failure::TooLong(self.most),
+                other => other,
+            })?;
+        if body.trim_ascii().is_empty() {
+            return Err(Failure::Malformed(Malformed::Empty));
+        }
+        let reply = v3::parse_reply(&body).map_err(Failure::Malformed)?;
+        if reply.revision.0 == 0 {
+            // It would stand for now in the next request.
+            let what = "a store without a revision".to_owned();
+            return Err(Failure::Malformed(Malformed::Shape(what)));
+        }
+        if !reply.pairs.is_empty() {
+            self.room = self.room.saturating_sub(body.len());
+        }
+        let head = Head {
+            index: Some(reply.revision),
+            cluster: Some(reply.cluster.clone()),
+            ..head
+        };
+        Ok((head, reply))
     }
 }
 
-fn parse(body: &[u8]) -> Result<v3::Reply, Failure> {
-    match body.trim_ascii() {
-        // A proxy that has nothing to say.
-        [] => Err(Failure::Cut(
-            "it ended the reply with nothing in it".to_owned(),
-        )),
-        body => v3::parse_reply(body).map_err(Failure::Malformed),
-    }
+/// Whether the revision that was asked for is not to be had any more, or here.
+fn is_about_moment(failure: &Failure) -> bool {
+    let codes = [INDEX_CLEARED, v3::fault::FUTURE];
+    matches!(failure, Failure::Refused(refusal) if codes.contains(&refusal.fault.code))
 }

@@ -141,6 +141,9 @@ pub struct Refusal {
 /// A reply that etcd does not give.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Malformed {
+    /// There is no text.
+    #[error("the reply is empty")]
+    Empty,
     /// The text is not JSON of the shape that was due.
     #[error("the reply is not what etcd sends: {0}")]
     Shape(String),

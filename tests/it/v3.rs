@@ -11,7 +11,7 @@ use crate::support::etcd::{Etcd, Version};
 use crate::support::scripted::{Response, Scripted};
 use crate::support::shared::{self, Ground};
 use crate::support::tool::{Output, Program};
-use crate::support::{v2, v3};
+use crate::support::{v2, v3, wait};
 
 /// Runs the tool by v3.
 #[track_caller]
@@ -417,68 +417,191 @@ fn range_reply(status: u16, body: &Value) -> Response {
     ))
 }
 
-/// A server whose revision grows with each read of `/k`, and whose history is compacted up to where it
-/// is when `compacted` lies ahead of the moment that is asked for.
-fn compacting(compacted: u64) -> Scripted {
-    let newest = AtomicU64::new(1);
-    Scripted::serve(move |request| {
-        let asked: Value = serde_json::from_slice(&request.body).unwrap();
+const COMPACTED: &str = "etcdserver: mvcc: required revision has been compacted";
+const DENIED: &str = "etcdserver: permission denied";
+
+fn refusal(error: &str, code: u32) -> Response {
+    range_reply(
+        400,
+        &json!({"error": error, "message": error, "code": code}),
+    )
+}
+
+/// What a scripted server does with a range of `/k` and what is below it.
+#[derive(Clone, Copy)]
+struct Script {
+    /// History before this revision is compacted.
+    compacted: u64,
+    /// Whether the range that has both in it may be read.
+    may_read_all: bool,
+    /// How far the revision of a later range lies behind what was asked for.
+    behind: u64,
+    /// The connection breaks in place of every answer about what is below.
+    breaks: bool,
+    /// The connection is closed after each answer, without a word.
+    closes: bool,
+}
+
+const PLAIN: Script = Script {
+    compacted: 0,
+    may_read_all: true,
+    behind: 0,
+    breaks: false,
+    closes: false,
+};
+
+impl Script {
+    /// A server whose revision grows with each read of `/k`.
+    fn start(self) -> Scripted {
+        let newest = AtomicU64::new(1);
+        Scripted::serve(move |request| {
+            let asked: Value = serde_json::from_slice(&request.body).unwrap();
+            let response = self.answer(&asked, &newest);
+            if self.closes {
+                response.close()
+            } else {
+                response
+            }
+        })
+    }
+
+    fn answer(self, asked: &Value, newest: &AtomicU64) -> Response {
         let pair = |key: &str, at: u64| {
             let (key, value) = (encode(key), encode(at.to_string()));
             json!({"key": key, "value": value, "create_revision": "1", "mod_revision": "1"})
         };
-        let reply = |at: u64, pair: Value| {
+        let reply = |at: u64, pairs: &[Value]| {
             let header = json!({"cluster_id": "7", "revision": at.to_string()});
-            range_reply(200, &json!({"header": header, "kvs": [pair]}))
+            range_reply(200, &json!({"header": header, "kvs": pairs}))
         };
+        let is_own = asked["range_end"].is_null();
         match asked["revision"].as_str() {
-            None => {
+            None if is_own => {
                 let at = newest.fetch_add(1, Ordering::Relaxed) + 1;
-                reply(at, pair("/k", at))
+                reply(at, &[pair("/k", at)])
             }
-            Some(at) => match at.parse().unwrap() {
-                at if at < compacted => {
-                    let error = "etcdserver: mvcc: required revision has been compacted";
-                    range_reply(400, &json!({"error": error, "message": error, "code": 11}))
-                }
-                at => reply(at, pair("/k/below", at)),
+            None if self.may_read_all => {
+                let at = newest.load(Ordering::Relaxed);
+                let keys = ["/k", "/k-other", "/k/below"];
+                reply(at, &keys.map(|key| pair(key, at)))
+            }
+            None => refusal(DENIED, 7),
+            Some(_) if self.breaks => Response::raw("").reset(),
+            Some(at) => match at.parse::<u64>().unwrap() {
+                at if at < self.compacted => refusal(COMPACTED, 11),
+                at => reply(at - self.behind, &[pair("/k/below", at)]),
             },
         }
-    })
+    }
+}
+
+#[track_caller]
+fn read_from(servers: &[&Scripted]) -> Output {
+    let urls: Vec<String> = servers.iter().map(|server| server.url()).collect();
+    let endpoints = urls.join(",");
+    let read = ["--endpoints", &endpoints, "--api", "v3", "get", "-r", "/k"];
+    Program::tool(&read).run()
 }
 
 #[test]
 fn a_read_begins_again_where_its_moment_was_compacted_meanwhile() {
-    let server = compacting(4);
-    let read = [
-        "--endpoints",
-        &server.url(),
-        "--api",
-        "v3",
-        "get",
-        "-r",
-        "/k",
-    ];
-    let output = Program::tool(&read).run();
-    assert_eq!(
-        (output.code, output.stdout.as_str()),
-        (0, "/k\t4\n/k/below\t4\n")
-    );
+    let server = Script {
+        compacted: 3,
+        ..PLAIN
+    }
+    .start();
+    let output = read_from(&[&server]);
+    let expected = "/k\t3\n/k/below\t3\n";
+    assert_eq!((output.code, &*output.stdout), (0, expected), "{output:?}");
 }
 
 #[test]
-fn a_read_whose_moment_is_compacted_each_time_ends_with_an_error() {
-    let server = compacting(u64::MAX);
-    let read = [
-        "--endpoints",
-        &server.url(),
-        "--api",
-        "v3",
-        "get",
-        "-r",
-        "/k",
-    ];
-    let output = Program::tool(&read).run();
-    assert_eq!((output.code, output.stdout.as_str()), (3, ""));
-    assert!(output.stderr.contains("again and again"), "{output:?}");
+fn a_read_whose_moment_is_compacted_each_time_is_one_of_a_wider_range() {
+    let server = Script {
+        compacted: u64::MAX,
+        ..PLAIN
+    }
+    .start();
+    let output = read_from(&[&server]);
+    let expected = "/k\t4\n/k/below\t4\n";
+    assert_eq!((output.code, &*output.stdout), (0, expected), "{output:?}");
+}
+
+#[test]
+fn a_read_whose_moment_is_compacted_each_time_says_so_to_who_may_read_no_more() {
+    let script = Script {
+        compacted: u64::MAX,
+        may_read_all: false,
+        ..PLAIN
+    };
+    let output = read_from(&[&script.start()]);
+    assert_eq!((output.code, &*output.stdout), (4, ""), "{output:?}");
+    assert!(output.stderr.contains(COMPACTED), "{output:?}");
+}
+
+#[test]
+fn a_reply_of_another_revision_than_was_asked_for_is_malformed() {
+    let server = Script { behind: 1, ..PLAIN }.start();
+    let output = read_from(&[&server]);
+    assert_eq!((output.code, &*output.stdout), (6, ""), "{output:?}");
+}
+
+#[test]
+fn a_read_goes_on_where_each_connection_is_closed_without_a_word() {
+    let server = Script {
+        closes: true,
+        ..PLAIN
+    }
+    .start();
+    for _ in 0..10 {
+        let output = read_from(&[&server]);
+        assert_eq!((output.code, &*output.stderr), (0, ""), "{output:?}");
+    }
+}
+
+#[test]
+fn a_read_that_breaks_off_is_begun_again_at_the_next_endpoint() {
+    let broken = Script {
+        breaks: true,
+        ..PLAIN
+    }
+    .start();
+    let whole = PLAIN.start();
+    let output = read_from(&[&broken, &whole]);
+    let expected = "/k\t2\n/k/below\t2\n";
+    assert_eq!((output.code, &*output.stdout), (0, expected), "{output:?}");
+}
+
+#[test]
+fn an_empty_reply_to_a_read_is_malformed() {
+    let server = Scripted::serve(|_| Response::raw("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"));
+    let output = read_from(&[&server]);
+    assert_eq!((output.code, &*output.stdout), (6, ""), "{output:?}");
+}
+
+/// Many ranges without a key are no sign that v3 has any.
+#[test]
+fn a_watch_of_many_keys_that_neither_api_has_stays_with_v2() {
+    for version in Version::ALL {
+        let etcd = Etcd::start(version);
+        let keys: Vec<String> = (0..60).map(|number| format!("/k{number}")).collect();
+        let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+        let url = etcd.url();
+        let watch = [
+            "--endpoints",
+            &url,
+            "watch",
+            "--stream",
+            "-r",
+            "--status",
+            "--count",
+            "1",
+        ];
+        let running = Program::tool(&[&watch[..], &keys].concat()).start();
+        running.wait_for_lines(1, wait::LONG);
+        v2::put(&url, "/k7/x", "v");
+        let output = running.wait(wait::LONG);
+        assert_eq!(output.code, 0, "{output:?}");
+        assert!(output.stdout.contains("/k7/x"), "{output:?}");
+    }
 }

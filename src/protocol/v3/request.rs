@@ -62,6 +62,30 @@ impl Span {
         }
     }
 
+    /// The smallest one that has all of `spans` in it; none where there are none.
+    pub(super) fn covering(spans: &[Self]) -> Option<Self> {
+        let start = spans.iter().map(|span| &span.start).min()?.clone();
+        let ends = spans.iter().map(Self::end);
+        // A zero stands for the end of all keys.
+        let end = ends.max_by_key(|end| (*end == [0], end.clone()))?;
+        Some(Self {
+            start,
+            end: Some(end),
+        })
+    }
+
+    fn end(&self) -> Vec<u8> {
+        match &self.end {
+            Some(end) => end.clone(),
+            None => [&self.start[..], &[0]].concat(),
+        }
+    }
+
+    pub(super) fn contains(&self, key: &[u8]) -> bool {
+        let end = self.end();
+        key >= &self.start[..] && (end == [0] || key < &end[..])
+    }
+
     /// Its fields in a request.
     pub(super) fn fields(&self) -> Value {
         let mut fields = json!({"key": encode(&self.start)});

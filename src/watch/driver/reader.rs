@@ -136,6 +136,11 @@ impl Reader {
             .read(&order.endpoint, ranges, order.limits, self.max_whole());
         let (head, reply) = match read {
             Ok(read) => read,
+            // A proxy that has nothing to say.
+            Err(Failure::Malformed(Malformed::Empty)) => {
+                let why = "it ended the reply with nothing in it".to_owned();
+                return Some(Err(Failure::Cut(why)));
+            }
             Err(failure) => return Some(Err(failure)),
         };
         self.pass_head(order.ticket, head)?;

@@ -210,7 +210,8 @@ impl Session {
     /// What is known was fresh at that time.
     pub(super) fn refresh(&mut self, at: Instant) {
         self.fresh_at = self.fresh_at.max(at);
-        let is_fresh = self.untold_since() + self.plan.stale_after > self.now;
+        let heard = self.fresh_at.min(self.untold_since());
+        let is_fresh = heard + self.plan.stale_after > self.now;
         if self.stale && is_fresh && self.is_registered() {
             self.stale = false;
             self.told_live = true;

@@ -276,7 +276,7 @@ pub struct Session {
     /// The last status told was not that the connection is lost.
     told_live: bool,
     /// The state that was told last.
-    told_state: Option<StateOfWatch>,
+    told_state: Option<(StateOfWatch, usize)>,
     /// When it was last certain that what is known is fresh.
     fresh_at: Instant,
     stale: bool,

@@ -38,6 +38,7 @@ impl Session {
         self.comparison = None;
         self.past = Past::default();
         self.untold = None;
+        self.told_state = None;
         self.reads_whole_store = false;
         self.endpoints.forget();
         self.tell(Update::Last(None));

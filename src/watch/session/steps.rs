@@ -504,7 +504,7 @@ impl Session {
         notable: bool,
     ) {
         let index = self.told().unwrap_or_default();
-        let is_new = self.told_state.replace(state) != Some(state);
+        let is_new = self.told_state.replace((state, endpoint)) != Some((state, endpoint));
         self.tell(Update::Status(Status {
             state,
             endpoint,
