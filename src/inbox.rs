@@ -30,8 +30,8 @@ use crate::print::{escape, json};
 use crate::settings::{Settings, Warning};
 use crate::signal;
 
-/// How often it is looked whether the reader of standard output is still there, while nothing
-/// is written that would show it.
+/// How often it is looked whether the reader of standard output is still there: what arrives need not
+/// be written, which would show it.
 const READER_POLL: Duration = Duration::from_millis(500);
 
 /// How often signals and the deadline are looked at while the reader of the output does not
@@ -87,6 +87,8 @@ pub struct Inbox<T> {
     /// The run ends when nobody reads its output any more: of a watch that waits, no write
     /// would tell.
     heeds_reader: bool,
+    /// When it is looked next whether that is so.
+    reader_due: Instant,
     /// Standard output, and standard error with the spinner on it.
     pub screen: Screen,
 }
@@ -124,6 +126,7 @@ impl<T: Send + 'static> Inbox<T> {
             idle: None,
             is_busy: false,
             heeds_reader: false,
+            reader_due: now + READER_POLL,
             screen: Screen {
                 progress: Progress::new(enabled, doing, key, now),
                 writer: None,
@@ -236,6 +239,12 @@ impl<T: Send + 'static> Inbox<T> {
             {
                 return Err(Error::TimedOut(timeout).into());
             }
+            if self.reader_due <= now {
+                self.reader_due = now + READER_POLL;
+                if self.heeds_reader && reader_is_gone() {
+                    return Err(Stop::Quiet(Exit::Done));
+                }
+            }
             self.screen.progress.tick(now);
             let tick = self.screen.progress.due();
             let deadline = self.deadline.map(|(deadline, _)| deadline);
@@ -244,7 +253,7 @@ impl<T: Send + 'static> Inbox<T> {
             let wake = [tick, until, deadline, idle]
                 .into_iter()
                 .flatten()
-                .fold(now + READER_POLL, Instant::min);
+                .fold(self.reader_due, Instant::min);
             let message = match self.next.take() {
                 Some(message) => Ok(message),
                 None => self
@@ -262,9 +271,6 @@ impl<T: Send + 'static> Inbox<T> {
                         && since + timeout <= Instant::now()
                     {
                         return Err(Error::Idle(timeout).into());
-                    }
-                    if self.heeds_reader && reader_is_gone() {
-                        return Err(Stop::Quiet(Exit::Done));
                     }
                     if until.is_some_and(|until| until <= Instant::now()) {
                         return Ok(None);

@@ -578,6 +578,31 @@ fn a_reader_that_goes_away_ends_a_busy_stream_with_0_and_no_message() {
     assert_eq!((output.code, output.stderr.as_str()), (0, ""));
 }
 
+/// Nothing is printed that would show it, and there is always something to do.
+#[test]
+fn a_reader_that_goes_away_ends_a_busy_stream_that_prints_nothing() {
+    let ground = shared::any();
+    let (key, value) = (ground.key("k"), "v");
+    let watch = [
+        "-v",
+        "watch",
+        "--stream",
+        "-r",
+        ground.part(),
+        "--match",
+        "/never",
+    ];
+    let running = ground.program(&watch).unread().start();
+    running.wait_for_stderr("< 200", wait::LONG);
+    running.close_stdout();
+    let mut writer = v2::Writer::connect(&ground.url());
+    wait::until(wait::LONG, "its end", || {
+        writer.put(&key, value);
+        running.has_ended()
+    });
+    assert_eq!(running.wait(SOON).code, 0);
+}
+
 #[test]
 fn a_reader_that_goes_away_ends_reads_and_replays_with_0_too() {
     let ground = shared::any();
