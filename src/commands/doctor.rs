@@ -107,6 +107,7 @@ pub fn run(typed: &cli::Doctor, settings: &Settings) -> Result<(), Stop> {
         busiest: sampler.busiest(),
         user: settings.credentials.as_ref().map(|one| one.user.clone()),
         connections: connections(settings),
+        is_encrypted: settings.endpoints.iter().all(Endpoint::is_encrypted),
         findings,
     };
     inbox.screen.clear();

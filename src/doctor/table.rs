@@ -36,6 +36,8 @@ pub struct Report {
     pub user: Option<String>,
     /// How the endpoints are spoken to: in the clear or by TLS, and as whom.
     pub connections: String,
+    /// Whether every endpoint is spoken to by TLS.
+    pub is_encrypted: bool,
     /// What is wrong.
     pub findings: Vec<Finding>,
 }
@@ -267,7 +269,7 @@ pub fn record(report: &Report) -> Value {
         "busiest": busiest,
         "user": report.user,
         "connections": report.connections,
-        "tls": false,
+        "tls": report.is_encrypted,
         "findings": findings,
     })
 }

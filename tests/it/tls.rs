@@ -194,6 +194,21 @@ fn connections_by_tls_are_kept() {
 }
 
 #[test]
+fn the_doctor_says_whether_every_endpoint_is_spoken_to_by_tls() {
+    let files = Files::new();
+    let etcd = files.server(Version::V3_5);
+    let says = |endpoints: &str| {
+        let doctor = ["-o", "json", "doctor", "--for", "100ms"];
+        let output = at(endpoints, &files.trusting(), &doctor);
+        output.json()[0]["tls"].clone()
+    };
+    let (encrypted, clear) = (etcd.tls_url(), etcd.url());
+    assert_eq!(says(&encrypted), true);
+    assert_eq!(says(&clear), false);
+    assert_eq!(says(&format!("{encrypted},{clear}")), false);
+}
+
+#[test]
 fn a_server_that_is_not_trusted_is_told_nothing_and_the_reason_is_told() {
     let files = Files::new();
     let etcd = files.server(Version::V3_5);
