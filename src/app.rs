@@ -36,6 +36,10 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
             report(&error, &cli);
             error.exit()
         }
+        Err(Stop::Errors(errors)) => errors.iter().fold(Exit::Done, |_, error| {
+            report(error, &cli);
+            error.exit()
+        }),
     };
     exit.into()
 }
@@ -50,6 +54,7 @@ fn explain(error: &clap::Error, arguments: &[OsString]) -> Exit {
             Err(error) => match Stop::from_output(error) {
                 Stop::Quiet(exit) => exit,
                 Stop::Error(error) => error.exit(),
+                Stop::Errors(errors) => errors.last().map_or(Exit::Done, Error::exit),
             },
         };
     }

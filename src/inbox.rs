@@ -54,6 +54,8 @@ pub enum Stop {
     Quiet(Exit),
     /// With an error.
     Error(Error),
+    /// With several, of which the last decides the exit code.
+    Errors(Vec<Error>),
 }
 
 impl Stop {

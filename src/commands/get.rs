@@ -35,13 +35,14 @@ pub fn run(typed: &cli::Get, settings: &Settings) -> Result<(), Stop> {
         for key in &wanted.typed.keys {
             match wanted.one(key, client) {
                 Ok(records) => output.records.extend(records),
-                // The others are of interest all the same.
-                Err(error) if error.is_not_found() => {
-                    if let Some(earlier) = output.error.replace(error) {
-                        client.note(&earlier.to_string());
+                Err(error) => {
+                    // The other keys are of interest all the same.
+                    let goes_on = error.is_not_found();
+                    output.errors.push(error);
+                    if !goes_on {
+                        break;
                     }
                 }
-                Err(error) => return Err(error),
             }
         }
         Ok(output)

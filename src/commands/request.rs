@@ -343,15 +343,15 @@ pub fn parse_literal(typed: &str) -> Result<&[u8], Error> {
 pub struct Output {
     /// What is printed.
     pub records: Vec<u8>,
-    /// What went wrong with another part of it.
-    pub error: Option<Error>,
+    /// What went wrong with other parts of it; the last decides the exit code.
+    pub errors: Vec<Error>,
 }
 
 impl From<Vec<u8>> for Output {
     fn from(records: Vec<u8>) -> Self {
         Self {
             records,
-            error: None,
+            errors: Vec::new(),
         }
     }
 }
@@ -381,5 +381,8 @@ pub fn run<O: Into<Output> + Send + 'static>(
         Err(stop) => return Err(stop),
     };
     inbox.screen.print(&mut output.records)?;
-    output.error.map_or(Ok(()), |error| Err(error.into()))
+    if output.errors.is_empty() {
+        return Ok(());
+    }
+    Err(Stop::Errors(output.errors))
 }

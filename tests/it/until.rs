@@ -397,6 +397,28 @@ fn get_of_several_keys_names_each_and_what_is_missing() {
         let expected = format!("{two}\ta\\tb\n{one}\t1\n");
         assert_eq!((output.code, output.stdout), (1, expected));
         assert!(output.stderr.contains(&none), "{}", output.stderr);
+        let other = ground.key("nor that");
+        let output = ground.tool(&["--api", api, "-q", "-o", "json", "get", &none, &one, &other]);
+        assert_eq!((output.code, output.json().len()), (1, 1));
+        let errors: Vec<Value> = output
+            .stderr
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect();
+        let errors: Vec<_> = errors
+            .iter()
+            .map(|line| {
+                (
+                    line["error"]["kind"].as_str(),
+                    line["error"]["cause"].as_str(),
+                )
+            })
+            .collect();
+        let expected = [
+            (Some("keyNotFound"), Some(&*none)),
+            (Some("keyNotFound"), Some(&*other)),
+        ];
+        assert_eq!(errors, expected);
         let output = ground.tool(&["--api", api, "-o", "json", "get", &one, &two]);
         assert_eq!(output.json().len(), 2);
     }
