@@ -22,7 +22,7 @@ pub(super) fn action() -> impl TypedValueParser<Value = Action> {
 }
 
 /// Clocks overflow beyond it.
-const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
+const LONGEST: Duration = Duration::from_hours(100 * 365 * 24);
 
 /// A duration, from the command line or the environment.
 ///

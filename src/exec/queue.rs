@@ -31,7 +31,7 @@ pub enum OnFailure {
 /// It is tried again after this time, and then after twice as long each time.
 const RETRY: Duration = Duration::from_secs(1);
 /// But never later than this.
-const RETRY_AT_MOST: Duration = Duration::from_secs(60);
+const RETRY_AT_MOST: Duration = Duration::from_mins(1);
 
 /// How a command ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -70,7 +70,7 @@ pub const AGREED: Limits = Limits {
 /// 3.4.23 took 2.1 s and 3.5.30 2.7 s for a million keys of 100 bytes; on a busy machine 3.5.30 took 14 s
 /// for 400,000 of 1 kB.
 pub const PATIENT: Limits = Limits {
-    head: Some(Duration::from_secs(600)),
+    head: Some(Duration::from_mins(10)),
     idle: Some(PATIENCE),
 };
 

@@ -11,7 +11,7 @@ use super::backoff::Backoff;
 use crate::model::Index;
 
 /// What an endpoint told of itself counts for so long after it was left.
-const REMEMBERED: Duration = Duration::from_secs(60);
+const REMEMBERED: Duration = Duration::from_mins(1);
 
 /// By so much a member's raft index may go back when it is restarted.
 const RESTART: u64 = 100;

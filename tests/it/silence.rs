@@ -37,7 +37,7 @@ fn write(url: &str, events: u64) -> Vec<Truth> {
 fn replay(url: &str, options: &[&str]) -> Output {
     let replay = ["--endpoints", url, "-o", "json", "replay", "-r", "/app"];
     let running = Program::tool(&[&replay[..], options].concat()).start();
-    running.wait(Duration::from_secs(600))
+    running.wait(Duration::from_mins(10))
 }
 
 /// A replay by a proxy that is `hindered` prints every event once, and ends.

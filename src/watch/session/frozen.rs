@@ -11,9 +11,9 @@ use crate::watch::{Failure, Ticket};
 
 /// A stream that owes something is opened anew where nothing came for this long, and then for twice
 /// as long each time: 3.4.23 took 40 s for a message with 200,000 previous values.
-pub(super) const OWED: Duration = Duration::from_secs(60);
+pub(super) const OWED: Duration = Duration::from_mins(1);
 /// And where nothing came for this long, however often that was so.
-const OWED_AT_MOST: Duration = Duration::from_secs(600);
+const OWED_AT_MOST: Duration = Duration::from_mins(10);
 /// A watch is registered within this time after it was asked for.
 const REGISTERED: Duration = Duration::from_secs(15);
 /// A server cancels a watch on compacted history within 100 ms, and says how far it was compacted.

@@ -33,7 +33,7 @@ const LATEST: Duration = Duration::from_secs(2);
 /// which may be dead, and in case that it works after all.
 const SILENCE: Duration = Duration::from_secs(5);
 /// And for this long at most.
-const LONGEST_SILENCE: Duration = Duration::from_secs(60);
+const LONGEST_SILENCE: Duration = Duration::from_mins(1);
 /// One that was half-closed, and has not ended after this time, is given up: the server does not know.
 const IGNORED: Duration = Duration::from_secs(5);
 /// After so many half-closes in a row that broke the connection, it is a proxy's doing.

@@ -129,7 +129,7 @@ fn a_wait_that_a_proxy_ends_with_nothing_says_nothing() {
             world.act(&Act::EmptyEnds);
         }
     }
-    world.run_for(Duration::from_secs(60));
+    world.run_for(Duration::from_mins(1));
     assert_eq!(world.checks.delivered.len(), 50);
 }
 
@@ -151,7 +151,7 @@ fn a_quiet_key_in_a_busy_store_stays_within_history() {
 fn an_idle_watch_asks_little() {
     let mut world = World::quiet(10);
     let before = world.server.opened.len();
-    world.run_for(Duration::from_secs(600));
+    world.run_for(Duration::from_mins(10));
     let asked = world.server.opened.len() - before;
     assert!(asked <= 200, "{asked} requests in ten minutes");
 }
@@ -172,7 +172,7 @@ fn an_endpoint_that_ends_every_wait_at_once_is_asked_at_most_thirty_times_a_minu
 fn an_outage_of_ten_minutes_costs_few_requests() {
     let mut world = World::quiet(10);
     let before = world.server.opened.len();
-    let length = Duration::from_secs(600);
+    let length = Duration::from_mins(10);
     world.server.refuse(length);
     world.run_for(length);
     let asked = world.server.opened.len() - before;
@@ -218,7 +218,7 @@ fn events_that_are_told_while_the_last_one_is_compared_make_no_rebuilt_store() {
         world.act(&act);
     }
     world.heal();
-    world.run_for(Duration::from_secs(60));
+    world.run_for(Duration::from_mins(1));
     let gaps = &world.checks.gaps;
     assert!(gaps.is_empty(), "{gaps:?}");
 }
@@ -253,7 +253,7 @@ fn what_is_held_of_one_store_is_not_told_as_of_the_next() {
         world.heal();
         let store = world.server.store().anew(&[Write::Set(0); 89]);
         world.server.rebuild(store);
-        world.run_for(Duration::from_secs(60));
+        world.run_for(Duration::from_mins(1));
     }
 }
 
@@ -645,7 +645,7 @@ fn events_that_fill_the_buffer_while_they_wait_for_those_before_them_are_told_al
         world.server.write(Write::Set(1));
         world.run_for(Duration::from_millis(1));
     }
-    world.run_for(Duration::from_secs(60));
+    world.run_for(Duration::from_mins(1));
     assert_eq!(world.checks.delivered.len(), 20);
 }
 
@@ -720,7 +720,7 @@ fn the_waits_go_with_the_watch_where_a_member_has_lost_its_majority() {
     world.begin();
     world.run_for(Duration::from_secs(10));
     world.server.stop(1);
-    world.run_for(Duration::from_secs(60));
+    world.run_for(Duration::from_mins(1));
     for _ in 0..300 {
         world.server.write(Write::Other);
         world.run_for(Duration::from_millis(10));

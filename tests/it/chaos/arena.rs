@@ -29,7 +29,7 @@ use crate::support::wait;
 const LIMIT: Duration = Duration::from_secs(30);
 
 /// Longer than members on a busy machine go on to elect leaders.
-const ELECTION: Duration = Duration::from_secs(180);
+const ELECTION: Duration = Duration::from_mins(3);
 
 /// What a run is about.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -442,7 +442,7 @@ fn soak() {
         setting("ETCDWATCH_SOAK_SECONDS").map_or(60, |text| text.parse().expect("seconds"));
     let span = Duration::from_secs(seconds);
     // A long soak comes back to each of the servers.
-    let lap = span.min(Duration::from_secs(600));
+    let lap = span.min(Duration::from_mins(10));
     let all: u32 = grounds.iter().map(|ground| ground.share).sum();
     while soak.begin.elapsed() < span {
         let lap_begin = Instant::now();

@@ -273,7 +273,7 @@ proptest! {
         for act in &acts {
             world.act(act);
         }
-        world.run_for(Duration::from_secs(1200));
+        world.run_for(Duration::from_mins(20));
         if world.is_hopeless() {
             return Ok(());
         }
