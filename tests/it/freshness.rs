@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::support::etcd::{Cluster, Etcd, Version};
 use crate::support::proxy::{Cut, Proxy};
 use crate::support::tool::{Program, Running};
-use crate::support::v2::{self, Truth};
+use crate::support::v2::{self, Truth, Writer};
 use crate::support::{follow, oracle, wait};
 
 const LIMIT: Duration = Duration::from_secs(30);
@@ -194,6 +194,49 @@ fn a_lost_quorum_makes_a_watch_stale() {
             })
         },
     );
+}
+
+/// It is asked for the index alone, however much lies in the directory.
+#[test]
+fn a_watch_with_the_v2_api_asks_for_the_index_without_the_keys() {
+    for version in Version::ALL {
+        let etcd = Etcd::start(version);
+        let mut writer = Writer::connect(&etcd.url());
+        for number in 0..300 {
+            writer.put(&format!("/app/{number}"), &"v".repeat(100));
+        }
+        let proxy = Proxy::to(&etcd.url());
+        let endpoint = proxy.url();
+        let watch = [
+            "--endpoints",
+            &endpoint,
+            "--max-event",
+            "16KiB",
+            "--api",
+            "v2",
+            "watch",
+            "--stream",
+        ];
+        let options = ["-r", "/app", "--stale-after", "1s", "--count", "1"];
+        let running = Program::tool(&[&watch[..], &options].concat()).start();
+        wait::until(LIMIT, "the index to be asked for twice", || {
+            let requests = proxy.requests();
+            requests
+                .iter()
+                .filter(|line| line.contains("quorum=true"))
+                .count()
+                > 1
+        });
+        assert!(
+            proxy.bytes_down() < 16 * 1024,
+            "{} bytes",
+            proxy.bytes_down()
+        );
+        v2::put(&etcd.url(), "/app/new", "v");
+        let output = running.wait(LIMIT);
+        assert_eq!(output.code, 0, "{output:?}");
+        assert!(output.stdout.contains("/app/new"), "{output:?}");
+    }
 }
 
 #[test]

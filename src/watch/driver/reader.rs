@@ -98,7 +98,11 @@ impl Reader {
         }
         match reads {
             Reads::Messages => self.pass_watch(order, request, reply),
-            Reads::Index => Some(reply.read_whole(self.max_event).map(drop)),
+            Reads::Index => Some(match reply.read_whole(self.max_event) {
+                // The head was all that was asked for.
+                Ok(_) | Err(Failure::TooLong(_)) => Ok(()),
+                Err(failure) => Err(failure),
+            }),
             Reads::Events => {
                 let is_delimited = reply.is_delimited;
                 let passed = self.pass_events(order.ticket, reply.into_reader())?;

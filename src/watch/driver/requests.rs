@@ -56,7 +56,7 @@ pub(super) fn by_v2(scope: &Scope, ask: &Ask) -> (Question, Limits) {
         | Ask::Revisions { .. }
         | Ask::Kept { .. }
         | Ask::Reach(_)
-        | Ask::Since { .. } => (read_index(&scope.key), Reads::Index, AGREED),
+        | Ask::Since { .. } => (read_index(scope), Reads::Index, AGREED),
         Ask::State => {
             let how = v2::Read {
                 recursive: scope.recursive,
@@ -72,7 +72,8 @@ pub(super) fn by_v2(scope: &Scope, ask: &Ask) -> (Question, Limits) {
         }
         Ask::Look(key) => {
             let key = event_key(key, scope);
-            (read_index(&key), Reads::State { recursive: false }, AGREED)
+            let reads = Reads::State { recursive: false };
+            (read_agreed(&key), reads, AGREED)
         }
         Ask::Next { key, from, hangs } => {
             let idle = (!hangs).then_some(PATIENCE);
@@ -138,7 +139,17 @@ fn event_key(key: &[u8], scope: &Scope) -> Key {
     parsed.unwrap_or_else(|| scope.key.clone())
 }
 
-fn read_index(key: &Key) -> Request {
+/// Reads the index. A directory would come with all keys in it; a key below it that nobody has is an
+/// error with the same head, and who may watch the directory may read it.
+fn read_index(scope: &Scope) -> Request {
+    let nobodys = Key::parse(&format!("{}/_etcdwatch", scope.key.as_str()));
+    match nobodys {
+        Ok(key) if scope.recursive => read_agreed(&key),
+        _ => read_agreed(&scope.key),
+    }
+}
+
+fn read_agreed(key: &Key) -> Request {
     v2::read(
         key,
         v2::Read {
