@@ -28,6 +28,13 @@ fn stream(ground: &Ground, options: &[&str]) -> (Program, u64) {
     (ground.program(&[&watch[..], options].concat()), index)
 }
 
+/// Waits until the first record is on the screen, and the spinner below it.
+#[track_caller]
+fn wait_for_record_and_spinner(terminal: &Terminal) {
+    let are_there = |screen: &str| screen.contains("watching") && rows(screen).len() > 1;
+    terminal.wait_for_screen(are_there, wait::LONG);
+}
+
 /// The rows that are not empty, less what the terminal itself echoes of a Ctrl-C.
 fn rows(screen: &str) -> Vec<String> {
     screen
@@ -124,7 +131,7 @@ fn every_end_leaves_a_clean_screen_with_the_cursor_shown() {
     for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143), (Signal::HUP, 129)] {
         let (program, _) = stream(&ground, &[]);
         let terminal = program.on_terminal(24, 100);
-        terminal.wait_for_screen(|screen| screen.contains("watching"), wait::LONG);
+        wait_for_record_and_spinner(&terminal);
         terminal.signal(signal);
         assert_eq!(terminal.wait(SOON), code);
         assert_eq!(rows(&terminal.screen()).len(), 1, "{}", terminal.screen());
@@ -136,9 +143,9 @@ fn every_end_leaves_a_clean_screen_with_the_cursor_shown() {
             "the cursor stays hidden"
         );
     }
-    let (program, _) = stream(&ground, &["--timeout", "700ms"]);
+    let (program, _) = stream(&ground, &["--timeout", "2s"]);
     let terminal = program.on_terminal(24, 100);
-    terminal.wait_for_screen(|screen| screen.contains("watching"), wait::LONG);
+    wait_for_record_and_spinner(&terminal);
     assert_eq!(terminal.wait(wait::LONG), 124);
     let rows = rows(&terminal.screen());
     assert!(rows[1].contains("timed out"), "{rows:?}");
@@ -153,7 +160,7 @@ fn a_ctrl_c_that_is_typed_leaves_nothing_of_the_spinner() {
     for columns in [60, 100] {
         let (program, _) = stream(&ground, &[]);
         let terminal = program.on_terminal(24, columns);
-        terminal.wait_for_screen(|screen| screen.contains("watching"), wait::LONG);
+        wait_for_record_and_spinner(&terminal);
         terminal.send(b"\x03");
         assert_eq!(terminal.wait(SOON), 130);
         let rows = rows(&terminal.screen());
@@ -227,7 +234,7 @@ fn quiet_shows_no_spinner() {
     // Longer than the spinner takes to appear, by the tool's own clock.
     assert_eq!(terminal.wait(wait::LONG), 124);
     assert!(!contains(&terminal, b"watching"));
-    let (program, _) = stream(&ground, &["--timeout", "700ms"]);
+    let (program, _) = stream(&ground, &["--timeout", "2s"]);
     let terminal = program.on_terminal(24, 100);
     assert_eq!(terminal.wait(wait::LONG), 124);
     assert!(contains(&terminal, b"watching"));
