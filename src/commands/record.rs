@@ -55,9 +55,9 @@ pub fn render_batch(batch: &Batch, look: Look) -> Vec<u8> {
 /// Where it is not one.
 pub fn render(mut answer: Answer, look: Look) -> Result<Vec<u8>, Error> {
     let body = json::one_line(&std::mem::take(&mut answer.body));
-    let batch = v2::parse_events(body).map_err(|error| answer.malformed(error))?;
+    let batch = v2::parse_events(body).map_err(|error| answer.malformed_after_write(error))?;
     if batch.is_empty() {
-        return Err(answer.malformed(Malformed::shape(b"", "")));
+        return Err(answer.malformed_after_write(Malformed::shape(b"", "")));
     }
     Ok(render_batch(&batch, look))
 }

@@ -11,7 +11,7 @@ use crate::http::{Connection, Http, Limits, PATIENCE};
 use crate::inbox::{Inbox, Stop};
 use crate::model::Key;
 use crate::protocol::v2::fault;
-use crate::protocol::{Api, Head, Request, v2, v3};
+use crate::protocol::{Api, Head, Malformed, Request, v2, v3};
 use crate::settings::{Endpoint, Settings};
 use crate::watch::Failure;
 
@@ -29,10 +29,20 @@ pub struct Answer {
 impl Answer {
     /// The error of an answer that could not be read.
     #[must_use]
-    pub fn malformed(&self, malformed: crate::protocol::Malformed) -> Error {
+    pub fn malformed(&self, malformed: Malformed) -> Error {
         Error::Failed {
             endpoint: self.endpoint.url().to_owned(),
             failure: Failure::Malformed(malformed),
+        }
+    }
+
+    /// The same of an answer to a write, which may have been carried out.
+    #[must_use]
+    pub fn malformed_after_write(&self, malformed: Malformed) -> Error {
+        let why = describe_failure(&Failure::Malformed(malformed));
+        Error::OutcomeUnknown {
+            endpoint: self.endpoint.url().to_owned(),
+            why: format!("it {why}"),
         }
     }
 }

@@ -17,14 +17,14 @@ pub struct Answered {
     answer: Answer,
 }
 
-/// Sends a transaction.
+/// Sends a transaction, which writes.
 ///
 /// # Errors
-/// Where the request fails, or the reply is none.
+/// Where the request fails, or the reply is none: then nobody knows what became of it.
 pub fn send(client: &Client, request: &Request) -> Result<Answered, Error> {
     let mut answer = client.send(request)?;
     let body = std::mem::take(&mut answer.body);
-    let reply = v3::parse_reply(&body).map_err(|error| answer.malformed(error))?;
+    let reply = v3::parse_reply(&body).map_err(|error| answer.malformed_after_write(error))?;
     Ok(Answered { reply, answer })
 }
 

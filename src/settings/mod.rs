@@ -19,6 +19,9 @@ pub use self::endpoint::{Endpoint, Scheme, without_password};
 pub use self::surroundings::Surroundings;
 pub use self::warning::Warning;
 
+/// How long a command that asks once may take, unless told otherwise.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// What holds for every command.
 #[derive(Clone, Debug)]
 #[allow(
@@ -151,17 +154,13 @@ impl Settings {
         around.check()?;
         let tls = Tls::resolve(global, around)?;
         let endpoints = endpoints(&global.endpoints, tls.scheme(), around)?;
-        let is_request = match &cli.command {
-            Command::Get(_) | Command::Set(_) | Command::Rm(_) => true,
-            Command::Check(typed) => !typed.wait && !typed.watch,
-            _ => false,
-        };
-        let timeout = match (global.timeout, is_request) {
+        let timeout = match (global.timeout, &cli.command) {
             (Some(timeout), _) => Some(timeout),
-            (None, true) => {
-                Some(duration(around, "ETCDCTL_COMMAND_TIMEOUT")?.unwrap_or(Duration::from_secs(5)))
+            (None, Command::Get(_) | Command::Set(_) | Command::Rm(_)) => {
+                Some(duration(around, "ETCDCTL_COMMAND_TIMEOUT")?.unwrap_or(REQUEST_TIMEOUT))
             }
-            (None, false) => None,
+            (None, Command::Check(typed)) if !typed.wait && !typed.watch => Some(REQUEST_TIMEOUT),
+            (None, _) => None,
         };
         let connect_timeout = match global.connect_timeout {
             Some(timeout) => timeout,
@@ -319,7 +318,7 @@ mod tests {
         let timeout = |args: &[&str]| resolve(args, &variables).unwrap().timeout;
         assert_eq!(timeout(&["get", "/a"]), Some(Duration::from_secs(9)));
         assert_eq!(timeout(&["watch", "/a"]), None);
-        assert_eq!(timeout(&["check", "f", "/a"]), Some(Duration::from_secs(9)));
+        assert_eq!(timeout(&["check", "f", "/a"]), Some(Duration::from_secs(5)));
         assert_eq!(timeout(&["check", "f", "/a", "--wait"]), None);
         assert_eq!(
             timeout(&["watch", "/a", "--timeout", "1s"]),

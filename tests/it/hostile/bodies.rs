@@ -3,8 +3,8 @@
 use serde_json::json;
 
 use super::{
-    Case, End, GET, GET_V3, LIST, LIST_JSON, REPLAY, RM, SET, STREAM, STREAM_V3, assert_all, page,
-    reply, two,
+    Case, End, GET, GET_V3, LIST, LIST_JSON, REPLAY, RM, SET, STREAM, STREAM_V3, assert_all,
+    malformed, page, reply, two,
 };
 use crate::support::scripted::Response;
 
@@ -181,7 +181,7 @@ fn a_reply_to_a_read_that_is_none_is_malformed() {
             "compressed",
             command,
             server,
-            End::With(6, "gzip"),
+            malformed(command, "gzip"),
         ));
     }
     assert_all(cases);
@@ -261,7 +261,7 @@ fn an_error_that_is_none_of_etcds_is_named_by_its_status() {
         "a page",
         SET,
         |_| page("200 OK"),
-        End::With(6, "<!DOCTYPE"),
+        malformed(SET, "<!DOCTYPE"),
     ));
     assert_all(cases);
 }
@@ -450,7 +450,7 @@ fn the_record_of_a_write_is_one_of_etcds() {
         for command in two(&cases, &[SET, RM, &["-o", "json", "set", "/k", "v"]]) {
             let body = body.clone();
             let server = move |_: &_| reply("200 OK", "", &body);
-            cases.push(Case::new(name, command, server, End::With(6, part)));
+            cases.push(Case::new(name, command, server, malformed(command, part)));
         }
     }
     assert_all(cases);

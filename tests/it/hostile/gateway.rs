@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Case, End, assert_all, two};
+use super::{Case, End, assert_all, malformed, two};
 use crate::support::scripted::{Request, Response};
 use crate::support::v3::encode;
 
@@ -119,7 +119,7 @@ fn a_reply_to_a_read_or_a_write_that_is_none_is_malformed() {
                 "/v3/watch" => begin().chunk(created(9)).hold(),
                 _ => http("200 OK", &body),
             };
-            cases.push(Case::new(name, command, server, End::With(6, part)));
+            cases.push(Case::new(name, command, server, malformed(command, part)));
         }
     }
     assert_all(cases);

@@ -86,7 +86,7 @@ fn table() -> Vec<(&'static str, Response, Ends, &'static str)> {
         (
             "no content",
             status("HTTP/1.1 204 No Content"),
-            NOT_ETCD,
+            Ends(6, 6, 7),
             "",
         ),
         (
