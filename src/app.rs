@@ -60,7 +60,7 @@ fn explain(error: &clap::Error, arguments: &[OsString]) -> Exit {
     }
     let around = Surroundings::of_process();
     let is_steered = |argument: &OsString| argument.to_string_lossy().contains(char::is_control);
-    if value_of(arguments, "-o", "--output").is_some_and(|form| form == "json") {
+    if value_of(arguments, Some('o'), "--output").is_some_and(|form| form == "json") {
         let text = error.to_string();
         let message = text.strip_prefix("error: ").unwrap_or(&text);
         // Up to the usage line: what is wrong, and what of it.
@@ -80,23 +80,28 @@ fn explain(error: &clap::Error, arguments: &[OsString]) -> Exit {
     Exit::Usage
 }
 
-/// The value of an option among arguments that may not parse.
-fn value_of(arguments: &[OsString], short: &str, long: &str) -> Option<String> {
-    let mut arguments = arguments.iter().map(|one| one.to_string_lossy());
+/// The value of an option among arguments that may not parse; `short` is its letter, before which only
+/// flags can stand. What follows `--` is no option.
+fn value_of(arguments: &[OsString], short: Option<char>, long: &str) -> Option<String> {
+    let arguments = arguments.iter().map(|one| one.to_string_lossy());
+    let mut arguments = arguments.take_while(|one| one != "--");
     while let Some(argument) = arguments.next() {
-        if argument == short || argument == long {
-            return arguments.next().map(std::borrow::Cow::into_owned);
-        }
-        let attached = argument
-            .strip_prefix(long)
-            .and_then(|rest| rest.strip_prefix('='))
-            .or_else(|| {
-                argument
-                    .strip_prefix(short)
-                    .filter(|_| !argument.starts_with("--"))
-            });
-        if let Some(value) = attached {
-            return Some(value.trim_start_matches('=').to_owned());
+        let attached = match argument.strip_prefix(long) {
+            Some(rest) => Some(rest),
+            None => argument
+                .strip_prefix('-')
+                .filter(|letters| letters.starts_with(char::is_alphabetic))
+                .zip(short)
+                .and_then(|(letters, short)| letters.split_once(short))
+                .filter(|(flags, _)| flags.chars().all(char::is_alphabetic))
+                .map(|(_, rest)| rest),
+        };
+        match attached {
+            Some("") => return arguments.next().map(std::borrow::Cow::into_owned),
+            Some(rest) if rest.starts_with('=') || !argument.starts_with("--") => {
+                return Some(rest.trim_start_matches('=').to_owned());
+            }
+            _ => {}
         }
     }
     None
@@ -104,7 +109,7 @@ fn value_of(arguments: &[OsString], short: &str, long: &str) -> Option<String> {
 
 /// Colours of help and usage errors, which are shown before anything is resolved.
 fn clap_color(arguments: &[OsString]) -> ColorChoice {
-    match value_of(arguments, "--color", "--color").as_deref() {
+    match value_of(arguments, None, "--color").as_deref() {
         Some("always") => ColorChoice::Always,
         Some("never") => ColorChoice::Never,
         _ => ColorChoice::Auto,

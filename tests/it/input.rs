@@ -442,6 +442,8 @@ fn a_usage_error_in_json_is_one_object() {
         &["get", "/k", "--no-such-option", "-o", "json"],
         &["watch", "/k", "-ojson", "--from-index", "abc"],
         &["--output=json", "frobnicate"],
+        &["-vo", "json", "get"],
+        &["get", "-rvojson", "--bogus"],
     ] {
         let output = tool(arguments);
         assert_usage(&output);
@@ -450,6 +452,16 @@ fn a_usage_error_in_json_is_one_object() {
         assert_eq!(error["error"]["kind"], "usage", "{error}");
         assert_eq!(error["error"]["exit"], 2, "{error}");
         assert!(error["error"]["message"].is_string(), "{error}");
+    }
+    // It is an option of the command's, or the value of another.
+    for arguments in [
+        &["watch", "--bogus", "/k", "--", "cmd", "-o", "json"][..],
+        &["--outputs=json", "get", "/k"],
+        &["get", "--no", "json"],
+    ] {
+        let output = tool(arguments);
+        assert_usage(&output);
+        assert!(!output.stderr.starts_with('{'), "{arguments:?}: {output:?}");
     }
 }
 
