@@ -124,6 +124,13 @@ pub fn run(mut show: Show, settings: &Settings) -> Result<(), Stop> {
         // By v2 a directory comes to be with a key below it, and nothing tells of it alone.
         scopes = scopes.into_iter().map(Scope::with_directories).collect();
     }
+    let form = Form::new(&show.reading, settings);
+    if settings.output == cli::Output::Json && (show.reading.diff || show.reading.format.is_some())
+    {
+        let why = "--diff and --format are for text: leave out -o json";
+        return Err(Error::Usage(why.to_owned()).into());
+    }
+    let runner = show.exec.clone().map(Runner::new).transpose()?;
     let path = show.watching.checkpoint.as_deref();
     let opened = path.map(|path| Store::open(path, &scopes)).transpose()?;
     let (store, earlier) = opened.map_or((None, None), |(store, earlier)| (Some(store), earlier));
@@ -134,13 +141,6 @@ pub fn run(mut show: Show, settings: &Settings) -> Result<(), Stop> {
         show.snapshot = false;
         earlier
     });
-    let form = Form::new(&show.reading, settings);
-    if settings.output == cli::Output::Json && (show.reading.diff || show.reading.format.is_some())
-    {
-        let why = "--diff and --format are for text: leave out -o json";
-        return Err(Error::Usage(why.to_owned()).into());
-    }
-    let runner = show.exec.clone().map(Runner::new).transpose()?;
     let mut inbox = Inbox::new(settings, doing, &show.watched.name())?;
     inbox.heed_reader();
     if runner.is_some() {

@@ -121,15 +121,20 @@ fn what_became_of_a_long_value_is_shown_line_by_line() {
 }
 
 #[test]
-fn what_does_not_go_together_is_refused() {
+fn what_does_not_go_together_is_refused_and_leaves_no_checkpoint() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("checkpoint").display().to_string();
     for arguments in [
         &["watch", "/k", "--format", "{key}", "-o", "json"][..],
         &["watch", "/k", "--diff", "-o", "json"],
         &["watch", "/k", "--format", "{key}", "--prev"],
         &["watch", "/k", "--format", "{kay}"],
     ] {
-        let output = Program::tool(arguments).run();
+        let output =
+            Program::tool(&[arguments, &["--stream", "--checkpoint", &file]].concat()).run();
         assert_eq!((output.code, output.stdout.as_str()), (2, ""), "{output:?}");
+        let made = std::fs::read_dir(directory.path()).unwrap();
+        assert_eq!(made.count(), 0, "{arguments:?}");
     }
     let output = Program::tool(&["watch", "/k", "--format", "a {kay}"]).run();
     assert!(output.stderr.contains("    a {kay}\n      ^"), "{output:?}");
