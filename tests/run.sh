@@ -23,4 +23,14 @@ provide jq && jq --version >/dev/null || {
 
 # Ctrl-C is a part of what is tested; whoever started this may have it ignored, and the tool
 # leaves alone what it finds ignored.
-exec env --default-signal=INT,HUP,TERM cargo test --locked "$@"
+run() { env --default-signal=INT,HUP,TERM cargo test --locked "$@"; }
+
+run "$@"
+
+# The simulation checks the same schedules in every run; here are some that nobody has seen before.
+if [ $# -eq 0 ]; then
+  PROPTEST_RNG_SEED=${PROPTEST_RNG_SEED:-$(od -An -N4 -tu4 /dev/urandom | tr -d ' ')}
+  export PROPTEST_RNG_SEED PROPTEST_CASES=2000
+  echo "tests/run.sh: PROPTEST_RNG_SEED=$PROPTEST_RNG_SEED PROPTEST_CASES=$PROPTEST_CASES"
+  run --quiet --lib simulation
+fi
