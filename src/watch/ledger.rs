@@ -358,7 +358,6 @@ mod tests {
     use crate::model::Batch;
     use crate::watch::Budget;
     use proptest::prelude::*;
-    use std::collections::BTreeSet;
 
     /// Each is asked when the one before had ended.
     fn witness(after: Index, upto: Index) -> Witness {
@@ -571,73 +570,164 @@ mod tests {
     #[derive(Clone, Debug)]
     enum Act {
         Hold(u64),
+        HoldRun(u64),
         Prove(u64, u64),
         Witness(u64, u64),
         Lose(u64),
+        Settle(u64),
+        GoBack(u64),
+        ForgetBeyond,
         Advance,
     }
 
     fn act() -> impl Strategy<Value = Act> {
         let place = 0u64..40;
         prop_oneof![
-            place.clone().prop_map(Act::Hold),
-            (place.clone(), place.clone()).prop_map(|(a, b)| Act::Prove(a, b)),
-            (place.clone(), place.clone()).prop_map(|(a, b)| Act::Witness(a, b)),
-            place.prop_map(Act::Lose),
-            Just(Act::Advance),
+            3 => place.clone().prop_map(Act::Hold),
+            1 => (0u64..5).prop_map(Act::HoldRun),
+            2 => (place.clone(), place.clone()).prop_map(|(a, b)| Act::Prove(a, b)),
+            2 => (place.clone(), place.clone()).prop_map(|(a, b)| Act::Witness(a, b)),
+            1 => place.clone().prop_map(Act::Lose),
+            1 => place.clone().prop_map(Act::Settle),
+            1 => place.prop_map(Act::GoBack),
+            1 => Just(Act::ForgetBeyond),
+            3 => Just(Act::Advance),
         ]
     }
 
+    /// The simplest ledger: what it knows of each index beyond the cursor by itself.
+    struct Model {
+        cursor: u64,
+        floor: u64,
+        /// Whether something happened there, or it is lost (`Some(false)`), or nothing is to be told.
+        proven: BTreeMap<u64, Option<bool>>,
+        witnesses: Vec<(u64, u64)>,
+    }
+
+    impl Model {
+        fn prove(&mut self, indexes: impl Iterator<Item = u64>, what: Option<bool>) {
+            for index in indexes.filter(|index| *index > self.cursor) {
+                let known = self.proven.entry(index).or_insert(what);
+                *known = known.or(what);
+            }
+        }
+
+        fn forget_witnesses(&mut self) {
+            let cursor = self.cursor;
+            self.witnesses.retain(|(_, upto)| *upto > cursor);
+        }
+
+        fn unknown(&self, upto: u64) -> impl Iterator<Item = u64> {
+            (self.cursor + 1..=upto).filter(|index| !self.proven.contains_key(index))
+        }
+
+        /// What is released, in order.
+        fn act(&mut self, act: &Act) -> Vec<(u64, bool)> {
+            match *act {
+                Act::Hold(at) => {
+                    self.witnesses.retain(|(a, b)| at <= *a || at > *b);
+                    self.prove(at..=at, Some(true));
+                }
+                Act::HoldRun(count) if self.proven.is_empty() => {
+                    self.prove(self.cursor + 1..=self.cursor + count, Some(true));
+                }
+                Act::Prove(a, b) => self.prove(a + 1..=b, None),
+                Act::Witness(a, b) => {
+                    let witnesses = self.witnesses.clone();
+                    let is_said = |at: &u64| witnesses.iter().any(|(a, b)| at > a && at <= b);
+                    self.prove((a + 1..=b).filter(is_said), None);
+                    if b > a.max(self.cursor) {
+                        self.witnesses.push((a, b));
+                    }
+                }
+                Act::Lose(upto) => {
+                    let unknown: Vec<u64> = self.unknown(upto).collect();
+                    self.prove(unknown.into_iter(), Some(false));
+                }
+                Act::Settle(at) if at > self.cursor => {
+                    (self.cursor, self.floor) = (at, at);
+                    self.proven = self.proven.split_off(&(at + 1));
+                    self.forget_witnesses();
+                }
+                Act::HoldRun(_) | Act::Settle(_) => {}
+                Act::GoBack(at) => {
+                    if at > self.floor && at <= self.cursor {
+                        self.cursor = at - 1;
+                    }
+                }
+                Act::ForgetBeyond => {
+                    self.proven.clear();
+                    self.witnesses.clear();
+                }
+                Act::Advance => return self.advance(),
+            }
+            Vec::new()
+        }
+
+        fn advance(&mut self) -> Vec<(u64, bool)> {
+            let mut released = Vec::new();
+            while let Some(what) = self.proven.remove(&(self.cursor + 1)) {
+                self.cursor += 1;
+                released.extend(what.map(|happened| (self.cursor, happened)));
+            }
+            self.forget_witnesses();
+            self.floor = released.last().map_or(self.floor, |(index, _)| *index);
+            released
+        }
+    }
+
+    fn act_on(ledger: &mut Ledger, act: &Act) -> Vec<(u64, bool)> {
+        match *act {
+            Act::Hold(at) => ledger.hold(Index(at), sets("v", at..at + 1)),
+            Act::HoldRun(count) => {
+                let Index(cursor) = ledger.cursor();
+                let run = sets("v", cursor + 1..cursor + count + 1);
+                ledger.hold_run(Index(cursor + count), run);
+            }
+            Act::Prove(a, b) => ledger.prove(Proof::made_up(Index(a), Index(b))),
+            Act::Witness(a, b) => ledger.witness(witness(Index(a), Index(b))),
+            Act::Lose(upto) => ledger.lose(Index(upto), Cause::HistoryCleared),
+            Act::Settle(at) => ledger.settle(Index(at)),
+            Act::GoBack(at) => drop(ledger.go_back(Index(at))),
+            Act::ForgetBeyond => ledger.forget_beyond(),
+            Act::Advance => {
+                let passed = ledger.advance();
+                let released = passed.iter().flat_map(|passed| match passed {
+                    Passed::Event(_, held) => {
+                        held.events().map(|event| (event.index().0, true)).collect()
+                    }
+                    Passed::Lost { after, upto, .. } => (after.0 + 1..=upto.0)
+                        .map(|index| (index, false))
+                        .collect::<Vec<_>>(),
+                });
+                return released.collect();
+            }
+        }
+        Vec::new()
+    }
+
     proptest! {
-        /// Against the simplest model: a set of proven indexes.
+        /// Against the simplest model: the same is released, and the same is unknown.
         #[test]
-        fn the_cursor_stands_before_the_first_index_that_is_not_proven(
+        fn what_is_released_is_what_happened_and_what_is_lost_in_order(
             acts in proptest::collection::vec(act(), 0..60)
         ) {
             let mut ledger = Ledger::new(Index(5));
-            let mut proven: BTreeSet<u64> = (0..=5).collect();
-            let mut witnesses: Vec<(u64, u64)> = Vec::new();
-            let mut cursor = 5;
-            let mut last = 0;
+            let mut model = Model {
+                cursor: 5,
+                floor: 5,
+                proven: BTreeMap::new(),
+                witnesses: Vec::new(),
+            };
             for act in acts {
-                match act {
-                    Act::Hold(at) => {
-                        ledger.hold(Index(at), held());
-                        proven.insert(at);
-                        witnesses.retain(|(a, b)| at <= *a || at > *b);
-                    }
-                    Act::Prove(a, b) => {
-                        ledger.prove(Proof::made_up(Index(a), Index(b)));
-                        proven.extend(a + 1..=b);
-                    }
-                    Act::Witness(a, b) => {
-                        ledger.witness(witness(Index(a), Index(b)));
-                        let is_said = |at: &u64| witnesses.iter().any(|(a, b)| at > a && at <= b);
-                        proven.extend((a + 1..=b).filter(is_said));
-                        witnesses.push((a, b));
-                    }
-                    Act::Lose(upto) => {
-                        ledger.lose(Index(upto), Cause::HistoryCleared);
-                        proven.extend(0..=upto);
-                    }
-                    Act::Advance => {
-                        for passed in ledger.advance() {
-                            if let Passed::Lost { after, upto, .. } = passed {
-                                prop_assert!(after.0 >= last && upto > after);
-                                last = upto.0;
-                            }
-                        }
-                        while proven.contains(&(cursor + 1)) {
-                            cursor += 1;
-                        }
-                        prop_assert_eq!(ledger.cursor(), Index(cursor));
-                    }
-                }
-                let unknown: Vec<u64> = (cursor + 1..=45).filter(|at| !proven.contains(at)).collect();
+                let released = act_on(&mut ledger, &act);
+                prop_assert_eq!(released, model.act(&act), "{:?}", act);
+                prop_assert_eq!(ledger.cursor(), Index(model.cursor));
                 let in_holes: Vec<u64> = ledger
                     .holes(Index(45))
                     .flat_map(|hole| hole.after.0 + 1..=hole.upto.0)
                     .collect();
+                let unknown: Vec<u64> = model.unknown(45).collect();
                 prop_assert_eq!(in_holes, unknown);
             }
         }
