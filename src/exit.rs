@@ -104,7 +104,8 @@ impl Exit {
                  the right cluster."
             }
             Self::Unknown => {
-                "A write was sent and its outcome is unknown: no answer came, or one that is not etcd's. Read the key before writing again."
+                "A write was sent and its outcome is unknown: no answer came, or one that is not \
+                 etcd's. Read the key before writing again."
             }
             Self::Output => {
                 "Standard output or the checkpoint could not be written, for example to a full disk."
