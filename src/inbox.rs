@@ -89,7 +89,7 @@ pub struct Inbox<T> {
     /// The run ends when nobody reads its output any more: of a watch that waits, no write
     /// would tell.
     heeds_reader: bool,
-    /// When it is looked next whether that is so.
+    /// When etcdwatch next checks that the reader of its output is still there.
     reader_due: Instant,
     /// Standard output, and standard error with the spinner on it.
     pub screen: Screen,

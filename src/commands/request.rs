@@ -102,8 +102,8 @@ impl Client {
         })
     }
 
-    /// Reads keys by v3, from the next endpoint where one has no answer and another may have a
-    /// better. The answer has no body: it is in the reply.
+    /// Reads keys over v3, and tries the next endpoint as [`Client::send`] does. The body of the answer is
+    /// empty, because the reply holds what it said.
     ///
     /// # Errors
     /// What the server said no with, or why no server could be asked.

@@ -28,10 +28,10 @@ pub fn send(client: &Client, request: &Request) -> Result<Answered, Error> {
     Ok(Answered { reply, answer })
 }
 
-/// Reads keys.
+/// Reads ranges of keys.
 ///
 /// # Errors
-/// Where that fails.
+/// The error of the endpoint that refused, or of all endpoints if none answered.
 pub fn read(client: &Client, ranges: &Ranges) -> Result<Answered, Error> {
     let (answer, reply) = client.read(ranges)?;
     Ok(Answered { reply, answer })

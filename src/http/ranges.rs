@@ -1,4 +1,4 @@
-//! Keys by v3, read range by range over one connection.
+//! Reads of keys over v3: one request for each range, on one connection.
 
 use std::time::{Duration, Instant};
 
@@ -9,8 +9,7 @@ use crate::protocol::{Head, Malformed, Request};
 use crate::settings::Endpoint;
 use crate::watch::Failure;
 
-/// So much longer than for one range the heads of all replies may be waited for, for each further one:
-/// the time that a slow link takes for a request.
+/// How much longer the heads of all replies may take for each further range: a round trip on a slow link.
 const FURTHER: Duration = Duration::from_millis(250);
 
 /// How often ranges of one moment are tried, before one is read that has all of them in it: history was
@@ -20,7 +19,7 @@ const ATTEMPTS: usize = 3;
 /// What came of reading all ranges.
 enum Came {
     All(Head, v3::Reply),
-    /// What was read before can't be completed, for this reason.
+    /// The remaining ranges can't be read at the moment of the first, for this reason.
     Torn(Failure),
 }
 
@@ -61,7 +60,7 @@ impl Connection {
                 reply.pairs = ranges.pick(&reply.pairs);
                 Ok((head, reply))
             }
-            // A user who may not read what lies between is told why what is asked for was not had.
+            // A user without permission on the wider range gets the error of the ranges asked for.
             (Some(Err(Failure::Refused(refusal))), Some(torn))
                 if refusal.fault.code == UNAUTHORIZED =>
             {

@@ -1010,8 +1010,8 @@ const RECORDS: Section = Section {
                 "unproven",
                 "It could not be proven that these events are all there were; none is known to be lost. \
                  A `replay` ends with this gap where no event shows that it has come to its end: over \
-                 v3 for a user who may not read the whole store; over v2 behind a proxy that breaks a \
-                 half-closed connection, or does not pass the half-close on. The record is printed with \
+                 v3 for a user without read permission on the whole store; with the v2 API behind a \
+                 proxy that breaks a half-closed connection, or does not pass the half-close on. The record is printed with \
                  `--on-gap fail`, too. A checkpoint stays at what is proven, unless `--on-gap resync` or \
                  `diff` reads the state.",
             ),

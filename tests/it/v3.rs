@@ -503,16 +503,21 @@ fn read_from(servers: &[&Scripted]) -> Output {
     Program::tool(&read).run()
 }
 
+/// Both keys are read as they were at this revision.
+#[track_caller]
+fn assert_reads_both_at(revision: u64, servers: &[&Scripted]) {
+    let output = read_from(servers);
+    let expected = format!("/k\t{revision}\n/k/below\t{revision}\n");
+    assert_eq!((output.code, output.stdout), (0, expected));
+}
+
 #[test]
 fn a_read_begins_again_where_its_moment_was_compacted_meanwhile() {
     let server = Script {
         compacted: 3,
         ..PLAIN
-    }
-    .start();
-    let output = read_from(&[&server]);
-    let expected = "/k\t3\n/k/below\t3\n";
-    assert_eq!((output.code, &*output.stdout), (0, expected), "{output:?}");
+    };
+    assert_reads_both_at(3, &[&server.start()]);
 }
 
 #[test]
@@ -520,11 +525,8 @@ fn a_read_whose_moment_is_compacted_each_time_is_one_of_a_wider_range() {
     let server = Script {
         compacted: u64::MAX,
         ..PLAIN
-    }
-    .start();
-    let output = read_from(&[&server]);
-    let expected = "/k\t4\n/k/below\t4\n";
-    assert_eq!((output.code, &*output.stdout), (0, expected), "{output:?}");
+    };
+    assert_reads_both_at(4, &[&server.start()]);
 }
 
 #[test]
@@ -567,9 +569,7 @@ fn a_read_that_breaks_off_is_begun_again_at_the_next_endpoint() {
     }
     .start();
     let whole = PLAIN.start();
-    let output = read_from(&[&broken, &whole]);
-    let expected = "/k\t2\n/k/below\t2\n";
-    assert_eq!((output.code, &*output.stdout), (0, expected), "{output:?}");
+    assert_reads_both_at(2, &[&broken, &whole]);
 }
 
 #[test]

@@ -26,13 +26,13 @@ pub(super) enum Reads {
     Messages,
 }
 
-/// What is sent.
+/// What a lane asks its endpoint.
 pub(super) enum Question {
-    /// One request.
+    /// One request, and how its reply is read.
     Request(Request, Reads),
-    /// What reads the store's revision (v3).
+    /// Ranges that are read for the store's revision alone (v3).
     Revision(Ranges),
-    /// What reads that, and keys with their values (v3).
+    /// Ranges that are read for the revision and for the keys (v3).
     Pairs(Ranges),
 }
 

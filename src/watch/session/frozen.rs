@@ -51,9 +51,8 @@ impl Session {
         self.patience = (self.patience * 2).min(OWED_AT_MOST);
     }
 
-    /// The index of an event that was written, as a read says that a majority has agreed upon, and that no
-    /// stream has brought yet; and since when that is known. None by v2, where the stream is opened anew
-    /// before anyone could be told.
+    /// The index of an event that a linearizable read reported and no stream has delivered yet, and since
+    /// when that is known. Always `None` with the v2 API, where the stream is opened anew first.
     pub(super) fn untold(&self) -> Option<(Index, Instant)> {
         self.untold
             .filter(|(index, _)| Some(*index) > self.cursor())
