@@ -167,6 +167,31 @@ fn who_may_read_one_subtree_by_v3_reads_and_watches_it_and_nothing_else() {
     }
 }
 
+/// What lies below the key is not asked for where the key is there.
+#[test]
+fn get_needs_no_permission_below_a_key_that_exists() {
+    for version in Version::ALL {
+        let etcd = server(version).start();
+        let url = etcd.url();
+        v3::put(&url, "/one/k", b"v");
+        let span = json!({"permType": "READ", "key": v3::encode("/one/k")});
+        for (path, body) in [
+            ("user/add", json!({"name": "one", "password": "x"})),
+            ("role/add", json!({"name": "one"})),
+            ("role/grant", json!({"name": "one", "perm": span})),
+            ("user/grant", json!({"user": "one", "role": "one"})),
+        ] {
+            v2::v3(&url, &format!("/v3/auth/{path}"), &body);
+        }
+        let _root = Root::of_v3(&etcd);
+        let by_one = ["-q", "--endpoints", &url, "--user", "one:x", "--api", "v3"];
+        let get = |key: &[&str]| tool(&[&by_one[..], &["get"], key].concat());
+        let output = get(&["/one/k"]);
+        assert_eq!((output.code, &*output.stdout), (0, "v\n"), "{output:?}");
+        assert_ends(&get(&["-r", "/one/k"]), 4, &["permission"]);
+    }
+}
+
 #[test]
 fn a_replay_says_that_its_end_is_unproven_for_a_user_who_may_not_read_the_whole_store() {
     for version in Version::ALL {
