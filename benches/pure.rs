@@ -9,11 +9,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 
-use etcdwatch::decode::{Chunks, Lines, Messages, Part};
-use etcdwatch::model::{Batch, Key, Record, Scope};
-use etcdwatch::print::{escape, json, text};
-use etcdwatch::protocol::v2;
-use etcdwatch::protocol::v3::{Assembler, Told};
+use etcdwatch::render::{json, text};
+use etcdwatch_engine::decode::{Chunks, Lines, Messages, Part};
+use etcdwatch_engine::escape;
+use etcdwatch_engine::model::{Batch, Key, Record, Scope};
+use etcdwatch_engine::v2;
+use etcdwatch_engine::v3::{Assembler, Told};
 
 const EVENTS: usize = 10_000;
 

@@ -11,9 +11,11 @@ use crate::cli::{Cli, Command, Output};
 use crate::commands;
 use crate::error::Error;
 use crate::exit::Exit;
-use crate::inbox::Stop;
-use crate::print::{escape, json};
-use crate::settings::{Settings, Surroundings};
+use crate::render::json;
+use crate::run::inbox::Stop;
+use etcdwatch_engine::escape;
+
+use crate::config::{self, Surroundings};
 
 /// Runs the program with these arguments, the first of which is its name.
 #[must_use]
@@ -135,7 +137,7 @@ fn dispatch(cli: &Cli) -> Result<(), Stop> {
     if let Command::Completions(typed) = &cli.command {
         return commands::completions::run(typed).map_err(Stop::from_output);
     }
-    let settings = Settings::resolve(cli, Surroundings::of_process())?;
+    let settings = config::resolve(cli, Surroundings::of_process())?;
     colored::control::set_override(settings.color);
     match &cli.command {
         Command::Get(typed) => commands::get::run(typed, &settings),

@@ -1,11 +1,12 @@
 //! What can go wrong, said so that a person knows what to do.
 
 use crate::exit::Exit;
-use crate::model::{Cause, Gap, Index};
-use crate::print::escape::said;
-use crate::protocol::v2::fault;
-use crate::protocol::{Api, Fault, Refusal};
-use crate::watch::Failure;
+use etcdwatch_client::config::Unusable;
+use etcdwatch_engine::escape::said;
+use etcdwatch_engine::model::{Cause, Gap, Index};
+use etcdwatch_engine::protocol::Failure;
+use etcdwatch_engine::protocol::{Api, Fault};
+use etcdwatch_engine::v2::fault;
 
 /// An error that ends the run.
 #[derive(Debug, thiserror::Error)]
@@ -87,6 +88,12 @@ pub enum Error {
         /// Why.
         source: std::io::Error,
     },
+}
+
+impl From<Unusable> for Error {
+    fn from(unusable: Unusable) -> Self {
+        Self::Usage(unusable.0)
+    }
 }
 
 impl Error {
@@ -243,51 +250,8 @@ fn may_speak_tls((endpoint, failure): &(String, Failure)) -> bool {
 fn describe_attempts(attempts: &[(String, Failure)]) -> String {
     let fragments = attempts
         .iter()
-        .map(|(endpoint, failure)| format!("{endpoint} {}", describe_failure(failure)));
+        .map(|(endpoint, failure)| format!("{endpoint} {failure}"));
     fragments.collect::<Vec<_>>().join("; ")
-}
-
-/// A failure as a fragment that follows the endpoint's name.
-#[must_use]
-pub fn describe_failure(failure: &Failure) -> String {
-    match failure {
-        Failure::Unreachable(why) => format!("could not be reached: {why}"),
-        Failure::Untrusted(distrust) => format!("is not trusted: {}", distrust.why),
-        Failure::CertificateRefused(why) => why.clone(),
-        Failure::Unsendable(why) => {
-            format!("can't be asked: the key or a condition is too long ({why})")
-        }
-        Failure::Cut(why) => format!("broke the connection off: {why}"),
-        Failure::Silent(why) => format!("does not answer: {why}"),
-        Failure::Behind { index, wanted } => {
-            format!("lags behind: it is at index {index}, and the cluster at {wanted}")
-        }
-        Failure::Doubtful(upto) => {
-            format!("took a snapshot: its history up to index {upto} may lie")
-        }
-        Failure::Compacted(upto) => format!("has compacted its history up to {upto}"),
-        Failure::ApiOff { api, version } => match api {
-            Api::V2 => format!("is etcd {} with its v2 API off", said(version)),
-            Api::V3 => format!("is etcd {} with its JSON gateway off", said(version)),
-        },
-        Failure::Refused(refusal) => {
-            let Refusal { fault, head } = &**refusal;
-            let message = said(&fault.message);
-            match (fault.cause.as_str(), fault.code) {
-                (_, 0) => format!("refused ({}): {message}", head.status),
-                ("", code) => format!("refused ({code}): {message}"),
-                (cause, code) => format!("refused ({code}): {message} ({})", said(cause)),
-            }
-        }
-        Failure::BadGateway(what) | Failure::NotEtcd(what) => {
-            format!("does not answer as etcd does: {}", said(what))
-        }
-        Failure::Malformed(what) => {
-            format!("sent a malformed reply: {}", said(&what.to_string()))
-        }
-        Failure::OtherCluster => "belongs to another cluster than the checkpoint".to_owned(),
-        Failure::TooLong(limit) => format!("sent an event or a reply longer than {limit} bytes"),
-    }
 }
 
 fn describe(endpoint: &str, failure: &Failure) -> String {
@@ -302,7 +266,7 @@ fn describe(endpoint: &str, failure: &Failure) -> String {
             cause => format!("{message}: {}", said(cause)),
         };
     }
-    format!("{endpoint} {}", describe_failure(failure))
+    format!("{endpoint} {failure}")
 }
 
 fn describe_loss(gap: &Gap) -> String {

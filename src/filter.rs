@@ -10,7 +10,7 @@ use std::path::Path;
 use globset::{ErrorKind, GlobBuilder, GlobMatcher};
 use regex::Regex;
 
-use crate::model::{Action, Record};
+use etcdwatch_engine::model::{Action, Record};
 
 /// A pattern for keys.
 ///
@@ -147,8 +147,8 @@ impl Filter {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Index, StateNode};
-    use crate::protocol::v2;
+    use etcdwatch_engine::model::{Index, StateNode};
+    use etcdwatch_engine::v2;
 
     fn matches(pattern: &str, key: &str) -> bool {
         Pattern::parse(pattern).unwrap().matches(key.as_bytes())

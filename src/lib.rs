@@ -1,34 +1,25 @@
-//! Watch etcd and lose nothing: the library behind the `etcdwatch` command.
+//! The library behind the `etcdwatch` command: what a user types, and what a user sees.
 //!
-//! The house, top to bottom; imports point downward only:
+//! Two crates lie below it, and the compiler keeps them apart: `etcdwatch-client` speaks with servers,
+//! and `etcdwatch-engine` decides, without I/O. Imports point downward only.
 //!
-//! ```text
-//! main → app → commands → { show, watching, doctor, inbox, print, http }
-//!                           show → watching → watch::driver → watch::session  (pure)
-//!                                                           → protocol        (pure)
-//!                                                           → decode          (pure)
-//! everyone → model (pure);  error and exit stand beside app
-//! ```
-//!
-//! - What may be typed is in [`cli`]; what holds for a run in [`settings`].
-//! - A request that is answered once goes through [`commands::request`].
-//! - By which API something is watched is in [`apis`].
-//! - A watch: bytes become lines in [`decode`], events in [`protocol`]; [`watch::session`]
-//!   decides what is proven and what is asked next; [`watch::driver`] has the threads;
-//!   [`watching`] runs it by whichever API has what is watched, and gives what comes out to a viewer,
-//!   in the one loop of [`inbox`].
-//! - Viewers: [`show`] turns it into records by [`mod@print`], as far as [`filter`] lets them pass, or
-//!   runs a command for each ([`exec`]); [`mod@wait`] is what `--until` waits for; `check` compares it
-//!   with a file ([`desired`], [`drift`]); [`doctor`] counts it, and asks each endpoint how it is.
-//! - An error says in [`error`] what it means, what to do, and how the process ends
-//!   ([`exit`]).
+//! - [`cli`] is what may be typed, [`config`] resolves it with the environment, and [`settings`] holds
+//!   the result.
+//! - [`commands`] has one function a command. A request that is answered once goes through
+//!   [`commands::request`].
+//! - [`run`] is the loop of a run. A watch of any command is [`run::watching`].
+//! - [`sink`] takes what a watch reports: it prints records, or runs a command for each ([`exec`]).
+//! - [`render`] turns records into text, JSON, a template or a diff.
+//! - [`filter`] and [`mod@wait`] choose records and say what `--until` waits for; [`checkpoint`] says where
+//!   the next run goes on.
+//! - [`desired`] and [`drift`] compare a file with a cluster, for `check`; [`doctor`] examines a cluster.
+//! - [`error`] says what went wrong and what to do about it, and [`exit`] how the process ends.
 
-pub mod apis;
 pub mod app;
 pub mod checkpoint;
 pub mod cli;
 pub mod commands;
-pub mod decode;
+pub mod config;
 pub mod desired;
 pub mod doctor;
 pub mod drift;
@@ -36,15 +27,8 @@ pub mod error;
 pub mod exec;
 pub mod exit;
 pub mod filter;
-pub mod http;
-pub mod inbox;
-pub mod model;
-pub mod print;
-pub mod prompt;
-pub mod protocol;
+pub mod render;
+pub mod run;
 pub mod settings;
-pub mod show;
-pub mod signal;
+pub mod sink;
 pub mod wait;
-pub mod watch;
-pub mod watching;

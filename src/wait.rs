@@ -5,9 +5,9 @@
 
 use regex::bytes::Regex;
 
-use crate::model::{Change, Scope, StateNode};
-use crate::watch::Held;
-use crate::watch::mirror::Mirror;
+use etcdwatch_engine::model::{Change, Scope, StateNode};
+use etcdwatch_engine::watch::Held;
+use etcdwatch_engine::watch::mirror::Mirror;
 
 /// What a key is to be like.
 #[derive(Clone, Debug)]
@@ -168,7 +168,7 @@ impl Wait {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Index, Key};
+    use etcdwatch_engine::model::{Index, Key};
 
     fn scope(key: &str, recursive: bool) -> Scope {
         Scope::new(Key::parse(key).unwrap(), recursive)

@@ -26,8 +26,8 @@ use std::path::PathBuf;
 use clap::{CommandFactory as _, Parser as _, ValueEnum as _};
 use etcdwatch::cli::Cli;
 use etcdwatch::commands::completions;
+use etcdwatch::config::{self, Surroundings};
 use etcdwatch::exit::Exit;
-use etcdwatch::settings::{Settings, Surroundings};
 
 use pages::{Block, PAGES};
 
@@ -126,8 +126,8 @@ fn every_command_has_a_page() {
 fn the_environment_section_names_the_variables_that_are_read_and_no_other() {
     let rooms = [
         include_str!("../src/settings/mod.rs"),
-        include_str!("../src/settings/credentials.rs"),
-        include_str!("../src/settings/surroundings.rs"),
+        include_str!("../src/config/credentials.rs"),
+        include_str!("../src/config/surroundings.rs"),
     ];
     let code = rooms.map(|room| room.split("#[cfg(test)]").next().unwrap());
     let read = code.map(names_in).into_iter().flatten().collect();
@@ -176,7 +176,7 @@ fn every_example_is_a_command_line_that_is_accepted() {
                 stderr_is_terminal: false,
                 stdout_is_pipe: false,
             };
-            let settings = Settings::resolve(&cli, around);
+            let settings = config::resolve(&cli, around);
             assert!(settings.is_ok(), "{:?}: {settings:?}", example.lines);
         }
         assert!(count > 0, "{:?} runs etcdwatch", example.lines);

@@ -30,7 +30,7 @@ cd "$copy"
 find . -type f -exec touch {} +
 
 simulate() {
-  cargo test --locked --quiet --lib simulation >"$copy/log" 2>&1
+  cargo test --locked --quiet --package etcdwatch-engine --lib simulation >"$copy/log" 2>&1
 }
 
 simulate || {

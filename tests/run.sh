@@ -23,7 +23,7 @@ provide jq && jq --version >/dev/null || {
 
 # Ctrl-C is a part of what is tested; whoever started this may have it ignored, and the tool
 # leaves alone what it finds ignored.
-run() { env --default-signal=INT,HUP,TERM cargo test --locked "$@"; }
+run() { env --default-signal=INT,HUP,TERM cargo test --locked --workspace "$@"; }
 
 run "$@"
 

@@ -2,10 +2,11 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use etcdwatch::model::{Key, Record, Scope};
-use etcdwatch::print::text::{self, Style, Values};
-use etcdwatch::print::{escape, json};
-use etcdwatch::protocol::v3::{Assembler, Told};
+use etcdwatch::render::json;
+use etcdwatch::render::text::{self, Style, Values};
+use etcdwatch_engine::escape;
+use etcdwatch_engine::model::{Key, Record, Scope};
+use etcdwatch_engine::v3::{Assembler, Told};
 
 use super::bytes::Bytes;
 

@@ -1,7 +1,7 @@
 //! Framing: whichever way the bytes of a body come, they make the same frames, and no frame is
 //! longer than the limit. That is so of chunks, of lines and of messages, each by itself.
 
-use etcdwatch::decode::{Chunks, Lines, Messages, Part, TooLong};
+use etcdwatch_engine::decode::{Chunks, Lines, Messages, Part, TooLong};
 
 use super::bytes::Bytes;
 

@@ -4,10 +4,10 @@ use clap::Parser as _;
 use etcdwatch::cli::{Cli, duration};
 use etcdwatch::desired::Desired;
 use etcdwatch::filter::Pattern;
-use etcdwatch::model::{Key, Scope};
-use etcdwatch::print::template::Template;
-use etcdwatch::settings::{Endpoint, Scheme, without_password};
+use etcdwatch::render::template::Template;
 use etcdwatch::wait::Condition;
+use etcdwatch_client::endpoint::{Endpoint, Scheme, without_password};
+use etcdwatch_engine::model::{Key, Scope};
 
 use super::bytes::Bytes;
 

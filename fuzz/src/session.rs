@@ -4,13 +4,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use etcdwatch::model::{Batch, Gap, Index, Key, Scope, StateNode};
-use etcdwatch::protocol::Whole;
-use etcdwatch::protocol::v3::MessageEnd;
-use etcdwatch::protocol::{Fault, Head, Malformed, Refusal, v2};
-use etcdwatch::watch::{
-    Ask, Budget, End, Failure, Input, OnGap, Parcel, Plan, Session, Start, Step, Ticket, Until,
-    Update,
+use etcdwatch_engine::model::{Batch, Gap, Index, Key, Scope, StateNode};
+use etcdwatch_engine::protocol::Failure;
+use etcdwatch_engine::protocol::Whole;
+use etcdwatch_engine::protocol::{Fault, Head, Malformed, Refusal};
+use etcdwatch_engine::v2;
+use etcdwatch_engine::v3::MessageEnd;
+use etcdwatch_engine::watch::{
+    Ask, Budget, End, Input, OnGap, Parcel, Plan, Session, Start, Step, Ticket, Until, Update,
 };
 
 use super::bytes::Bytes;

@@ -1,8 +1,8 @@
 //! v2's replies: what is taken is what can be said again, and is no record of ours.
 
-use etcdwatch::model::Record;
-use etcdwatch::print::json;
-use etcdwatch::protocol::v2::{self, fault};
+use etcdwatch::render::json;
+use etcdwatch_engine::model::Record;
+use etcdwatch_engine::v2::{self, fault};
 use serde_json::Value;
 
 /// What only the tool says.

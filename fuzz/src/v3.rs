@@ -2,10 +2,10 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use etcdwatch::decode::{Messages, Part};
-use etcdwatch::model::{Batch, Index, Key, Record, Scope};
-use etcdwatch::print::json;
-use etcdwatch::protocol::v3::{self, Assembler, Told};
+use etcdwatch::render::json;
+use etcdwatch_engine::decode::{Messages, Part};
+use etcdwatch_engine::model::{Batch, Index, Key, Record, Scope};
+use etcdwatch_engine::v3::{self, Assembler, Told};
 use serde_json::Value;
 
 use super::bytes::Bytes;

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
-use crate::model::{Fingerprint, Index, Scope};
+use etcdwatch_engine::model::{Fingerprint, Index, Scope};
 
 use files::Refusal;
 
@@ -188,7 +188,7 @@ impl Store {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Key;
+    use etcdwatch_engine::model::Key;
     use std::fs;
     use std::os::unix::fs::PermissionsExt as _;
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 
-use crate::model::Action;
+use etcdwatch_engine::model::Action;
 
 /// `--from-index` of a replay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -8,9 +8,9 @@ use clap::{Args, ValueEnum, ValueHint};
 
 use super::values::{From, action, count, duration, from, index, size};
 use crate::filter::Pattern;
-use crate::model::Action;
-use crate::print::template::Template;
+use crate::render::template::Template;
 use crate::wait::Condition;
+use etcdwatch_engine::model::Action;
 
 /// What is typed after `watch`.
 #[derive(Args, Clone, Debug)]

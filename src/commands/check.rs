@@ -4,19 +4,19 @@ use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::Path;
 
-use crate::apis::Watched;
 use crate::cli;
 use crate::desired::{self, Desired, Keys};
 use crate::drift::{Comparison, Drift, Drifts};
 use crate::error::Error;
 use crate::exit::Exit;
-use crate::inbox::{Inbox, Stop};
-use crate::model::{Index, Scope};
-use crate::print::{drift, json, text};
-use crate::settings::Settings;
-use crate::watch::mirror::Mirror;
-use crate::watch::{Held, Plan, Update};
-use crate::watching::{self, Arrival, Flow, Viewer};
+use crate::render::{drift, json, text};
+use crate::run::api::Watched;
+use crate::run::inbox::{Inbox, Stop};
+use crate::run::watching::{self, Arrival, Flow, Viewer};
+use crate::settings::{OutputFormat, Settings};
+use etcdwatch_engine::model::{Index, Scope};
+use etcdwatch_engine::watch::mirror::Mirror;
+use etcdwatch_engine::watch::{Held, Plan, Update};
 
 /// Compares a subtree with a file and prints what differs.
 ///
@@ -83,7 +83,7 @@ fn wait_for(
     settings: &Settings,
     inbox: &mut Inbox<Arrival>,
 ) -> Result<Desired, Stop> {
-    let (file, max) = (typed.file.clone(), settings.max_event);
+    let (file, max) = (typed.file.clone(), settings.client.max_event);
     let mut arrived = inbox.wait_for(move || Arrival::Desired(read(&file, max)))?;
     loop {
         match arrived {
@@ -174,8 +174,8 @@ impl Viewer for Checker<'_> {
                 let name = self.scope.as_ref().map_or_else(String::new, Scope::name);
                 let line = text::gap(&gap, &name, text::Style::default());
                 match self.settings.output {
-                    cli::Output::Json => self.push(&json::gap(&gap)),
-                    cli::Output::Text => self.out.extend_from_slice(line.as_bytes()),
+                    OutputFormat::Json => self.push(&json::gap(&gap)),
+                    OutputFormat::Text => self.out.extend_from_slice(line.as_bytes()),
                 }
             }
             _ => {}
@@ -245,8 +245,8 @@ impl Checker<'_> {
 
     fn print(&mut self, key: &[u8], drift: Option<&Drift>) {
         match self.settings.output {
-            cli::Output::Json => self.push(&drift::record(self.index, key, drift)),
-            cli::Output::Text => drift::line(key, drift, self.settings.color, &mut self.out),
+            OutputFormat::Json => self.push(&drift::record(self.index, key, drift)),
+            OutputFormat::Text => drift::line(key, drift, self.settings.color, &mut self.out),
         }
     }
 

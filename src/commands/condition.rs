@@ -5,10 +5,10 @@ use std::os::unix::ffi::OsStringExt as _;
 
 use super::request::{Answer, Client};
 use crate::error::Error;
-use crate::model::{Index, Key};
-use crate::protocol::v2::{self, Condition};
-use crate::protocol::{Fault, Refusal, Request};
-use crate::watch::Failure;
+use etcdwatch_engine::model::{Index, Key};
+use etcdwatch_engine::protocol::Failure;
+use etcdwatch_engine::protocol::{Fault, Refusal, Request};
+use etcdwatch_engine::v2::{self, Condition};
 
 /// A value longer than this is too long for an URL, in which a removal has it.
 const MAX_IN_URL: usize = 8 << 10;

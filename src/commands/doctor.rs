@@ -3,21 +3,22 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use crate::apis::Watched;
 use crate::cli;
 use crate::doctor::facts::{self, Facts};
 use crate::doctor::findings::{self, Finding, History, Of, Weight, cluster, own_cluster};
 use crate::doctor::table::{self, Busy, Report};
 use crate::error::Error;
 use crate::exit::Exit;
-use crate::http::Http;
-use crate::inbox::{Inbox, Stop};
-use crate::model::{Api, Index, Key, Scope};
-use crate::print::json;
-use crate::protocol::v2;
-use crate::settings::{Endpoint, Settings};
-use crate::watch::{Held, OnGap, Plan, Update};
-use crate::watching::{self, Arrival, Flow, Viewer};
+use crate::render::json;
+use crate::run::api::Watched;
+use crate::run::inbox::{Inbox, Stop};
+use crate::run::watching::{self, Arrival, Flow, Viewer};
+use crate::settings::{ApiChoice, OutputFormat, Settings};
+use etcdwatch_client::endpoint::Endpoint;
+use etcdwatch_client::transport::http::Http;
+use etcdwatch_engine::model::{Api, Index, Key, Scope};
+use etcdwatch_engine::v2;
+use etcdwatch_engine::watch::{Held, OnGap, Plan, Update};
 
 /// So many keys are shown.
 const SHOWN: usize = 5;
@@ -32,7 +33,7 @@ pub fn run(typed: &cli::Doctor, settings: &Settings) -> Result<(), Stop> {
     let mut inbox = Inbox::new(settings, "asking", &key)?;
     // It tells all of that itself.
     inbox.screen.hush();
-    let http = Http::new(settings, inbox.log(settings))?;
+    let http = Http::new(&settings.client, inbox.log(settings)).map_err(Error::from)?;
     let before = ask(&mut inbox, &http, settings)?;
     let began = Instant::now();
     let mut sampler = Sampler {
@@ -66,9 +67,9 @@ pub fn run(typed: &cli::Doctor, settings: &Settings) -> Result<(), Stop> {
     };
     let histories = reach(&mut inbox, &http, settings, (&before, &after), took)?;
     let asked: &[Api] = match settings.api {
-        cli::Api::V2 => &[Api::V2],
-        cli::Api::V3 => &[Api::V3],
-        cli::Api::Auto => &Api::ALL,
+        ApiChoice::V2 => &[Api::V2],
+        ApiChoice::V3 => &[Api::V3],
+        ApiChoice::Auto => &Api::ALL,
     };
     let mut findings = findings::of(&before, &after, &histories, asked);
     let uncounted = histories.iter().find(|history| {
@@ -85,7 +86,7 @@ pub fn run(typed: &cli::Doctor, settings: &Settings) -> Result<(), Stop> {
             advice: format!("--api {api} counts them"),
         });
     }
-    if settings.credentials.is_none() {
+    if settings.client.credentials.is_none() {
         findings.extend(who_is_asked_for(&after, asked));
     }
     if let Some(error) = failed {
@@ -105,9 +106,13 @@ pub fn run(typed: &cli::Doctor, settings: &Settings) -> Result<(), Stop> {
         writes: sampler.writes,
         counted: sampler.counted,
         busiest: sampler.busiest(),
-        user: settings.credentials.as_ref().map(|one| one.user.clone()),
+        user: settings
+            .client
+            .credentials
+            .as_ref()
+            .map(|one| one.user.clone()),
         connections: connections(settings),
-        is_encrypted: settings.endpoints.iter().all(Endpoint::is_encrypted),
+        is_encrypted: settings.client.endpoints.iter().all(Endpoint::is_encrypted),
         findings,
     };
     inbox.screen.clear();
@@ -146,18 +151,22 @@ fn who_is_asked_for(facts: &[Facts], asked: &[Api]) -> Vec<Finding> {
 
 /// How the endpoints are spoken to.
 fn connections(settings: &Settings) -> String {
-    let encrypted = settings.endpoints.iter().filter(|one| one.is_encrypted());
+    let encrypted = settings
+        .client
+        .endpoints
+        .iter()
+        .filter(|one| one.is_encrypted());
     let by = match encrypted.count() {
         0 => return "in the clear".to_owned(),
-        count if count == settings.endpoints.len() => "by TLS",
+        count if count == settings.client.endpoints.len() => "by TLS",
         _ => "some by TLS",
     };
-    let checked = if settings.tls.is_unverified {
+    let checked = if settings.client.tls.is_unverified {
         ", certificates not checked"
     } else {
         ""
     };
-    let shown = settings.tls.certificate.as_ref().map_or_else(
+    let shown = settings.client.tls.certificate.as_ref().map_or_else(
         || ", no certificate of its own".to_owned(),
         |file| format!(", with the certificate {}", file.path.display()),
     );
@@ -166,18 +175,18 @@ fn connections(settings: &Settings) -> String {
 
 fn render(report: &Report, settings: &Settings) -> Vec<u8> {
     match settings.output {
-        cli::Output::Json => {
+        OutputFormat::Json => {
             let mut out = Vec::new();
             let record = table::record(report).to_string();
             json::push_line(record.as_bytes(), settings.stdout_is_terminal, &mut out);
             out
         }
-        cli::Output::Text => table::text(report, settings.color).into_bytes(),
+        OutputFormat::Text => table::text(report, settings.color).into_bytes(),
     }
 }
 
 fn ask(inbox: &mut Inbox<Arrival>, http: &Http, settings: &Settings) -> Result<Vec<Facts>, Stop> {
-    let (http, endpoints) = (http.clone(), settings.endpoints.clone());
+    let (http, endpoints) = (http.clone(), settings.client.endpoints.clone());
     let mut asked = inbox.wait_for(move || Arrival::Facts(facts::ask_all(&http, &endpoints)))?;
     loop {
         match asked {
@@ -196,7 +205,7 @@ fn reach(
     (before, after): (&[Facts], &[Facts]),
     took: Duration,
 ) -> Result<Vec<History>, Stop> {
-    let (http, endpoints) = (http.clone(), settings.endpoints.clone());
+    let (http, endpoints) = (http.clone(), settings.client.endpoints.clone());
     let (before, after) = (before.to_vec(), after.to_vec());
     let work = move || Arrival::Histories(histories(&before, &after, took, &http, &endpoints));
     let mut asked = inbox.wait_for(work)?;
@@ -223,9 +232,9 @@ fn scopes(key: Option<&String>, settings: &Settings) -> Result<Vec<Scope>, Error
         Scope::new(Key::prefix(""), false),
     );
     Ok(match settings.api {
-        cli::Api::V2 => vec![v2],
-        cli::Api::V3 => vec![v3],
-        cli::Api::Auto => vec![v2, v3],
+        ApiChoice::V2 => vec![v2],
+        ApiChoice::V3 => vec![v3],
+        ApiChoice::Auto => vec![v2, v3],
     })
 }
 

@@ -4,12 +4,13 @@ use super::request::{self, Client, Output, parse_key, parse_literal};
 use super::transaction;
 use crate::cli;
 use crate::error::Error;
-use crate::inbox::Stop;
-use crate::model::Tree;
-use crate::print::{escape, json};
-use crate::protocol::v2;
-use crate::protocol::v3::{self, Span};
-use crate::settings::Settings;
+use crate::render::json;
+use crate::run::inbox::Stop;
+use crate::settings::{OutputFormat, Settings};
+use etcdwatch_engine::escape;
+use etcdwatch_engine::model::Tree;
+use etcdwatch_engine::v2;
+use etcdwatch_engine::v3::{self, Span};
 
 /// What is read, and how it is shown.
 #[derive(Clone, Debug)]
@@ -26,7 +27,7 @@ struct Wanted {
 pub fn run(typed: &cli::Get, settings: &Settings) -> Result<(), Stop> {
     let wanted = Wanted {
         typed: typed.clone(),
-        is_json: settings.output == cli::Output::Json,
+        is_json: settings.output == OutputFormat::Json,
         is_terminal: settings.stdout_is_terminal,
     };
     let keys = typed.keys.join(" ");

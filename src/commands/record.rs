@@ -1,12 +1,12 @@
 //! The record that a write prints.
 
 use super::request::Answer;
-use crate::cli;
 use crate::error::Error;
-use crate::model::{Batch, Record};
-use crate::print::{json, text};
-use crate::protocol::{Malformed, v2};
-use crate::settings::Settings;
+use crate::render::{json, text};
+use crate::settings::{OutputFormat, Settings};
+use etcdwatch_engine::model::{Batch, Record};
+use etcdwatch_engine::protocol::Malformed;
+use etcdwatch_engine::v2;
 
 /// How it is printed.
 #[derive(Clone, Copy, Debug)]
@@ -21,7 +21,7 @@ impl Look {
     #[must_use]
     pub fn of(settings: &Settings) -> Self {
         Self {
-            is_json: settings.output == cli::Output::Json,
+            is_json: settings.output == OutputFormat::Json,
             is_terminal: settings.stdout_is_terminal,
             is_colored: settings.color,
         }

@@ -1,13 +1,13 @@
 //! `replay`.
 
-use crate::apis::Watched;
 use crate::cli;
 use crate::error::Error;
-use crate::inbox::Stop;
-use crate::model::Index;
+use crate::run::api::Watched;
+use crate::run::inbox::Stop;
 use crate::settings::Settings;
-use crate::show::{self, Show};
-use crate::watch::{Start, Until};
+use crate::sink::{self, Show};
+use etcdwatch_engine::model::Index;
+use etcdwatch_engine::watch::{Start, Until};
 
 /// Prints the events of history up to the present, and with `--follow` what comes after.
 ///
@@ -26,7 +26,7 @@ pub fn run(typed: &cli::Replay, settings: &Settings) -> Result<(), Stop> {
             Error::Usage(format!("--to-index {to} lies before --from-index {from}")).into(),
         );
     }
-    show::run(
+    sink::run(
         Show {
             watched: Watched {
                 keys: typed.keys.clone(),

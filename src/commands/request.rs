@@ -4,16 +4,17 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::transaction;
-use crate::cli;
-use crate::error::{Error, describe_failure, none_answered};
+use crate::error::{Error, none_answered};
 use crate::exit::Exit;
-use crate::http::{Connection, Http, Limits, PATIENCE};
-use crate::inbox::{Inbox, Stop};
-use crate::model::Key;
-use crate::protocol::v2::fault;
-use crate::protocol::{Api, Head, Malformed, Request, v2, v3};
-use crate::settings::{Endpoint, Settings};
-use crate::watch::Failure;
+use crate::run::inbox::{Inbox, Stop};
+use crate::settings::{ApiChoice, Settings};
+use etcdwatch_client::endpoint::Endpoint;
+use etcdwatch_client::transport::http::{Connection, Http, Limits, PATIENCE};
+use etcdwatch_engine::model::Key;
+use etcdwatch_engine::protocol::Failure;
+use etcdwatch_engine::protocol::{Api, Head, Malformed, Request};
+use etcdwatch_engine::v2::fault;
+use etcdwatch_engine::{v2, v3};
 
 /// A whole answer.
 #[derive(Clone, Debug)]
@@ -39,7 +40,7 @@ impl Answer {
     /// The same of an answer to a write, which may have been carried out.
     #[must_use]
     pub fn malformed_after_write(&self, malformed: Malformed) -> Error {
-        let why = describe_failure(&Failure::Malformed(malformed));
+        let why = Failure::Malformed(malformed);
         Error::OutcomeUnknown {
             endpoint: self.endpoint.url().to_owned(),
             why: format!("it {why}"),
@@ -55,7 +56,7 @@ pub struct Client {
     /// How long an endpoint may be silent while there is another to ask.
     share: Limits,
     max_reply: usize,
-    api: cli::Api,
+    api: ApiChoice,
     /// A user was named.
     has_user: bool,
     /// What a person may want to know.
@@ -68,19 +69,19 @@ pub struct Client {
 impl Client {
     fn new(http: Http, settings: &Settings) -> Self {
         let share = settings.timeout.map_or(PATIENCE, |timeout| {
-            let count = u32::try_from(settings.endpoints.len()).unwrap_or(u32::MAX);
+            let count = u32::try_from(settings.client.endpoints.len()).unwrap_or(u32::MAX);
             (timeout / count.max(1)).clamp(Duration::from_millis(1), PATIENCE)
         });
         Self {
             http,
-            endpoints: settings.endpoints.clone(),
+            endpoints: settings.client.endpoints.clone(),
             share: Limits {
                 head: Some(share),
                 idle: Some(share),
             },
-            max_reply: settings.max_event,
+            max_reply: settings.client.max_event,
             api: settings.api,
-            has_user: settings.credentials.is_some(),
+            has_user: settings.client.credentials.is_some(),
             notices: Arc::default(),
             writing: Arc::default(),
         }
@@ -166,9 +167,9 @@ impl Client {
         v3: impl FnOnce() -> Result<T, Error>,
     ) -> Result<T, Error> {
         match self.api {
-            cli::Api::V2 => v2(),
-            cli::Api::V3 => self.by_v3("--api v3", v3),
-            cli::Api::Auto => match v2() {
+            ApiChoice::V2 => v2(),
+            ApiChoice::V3 => self.by_v3("--api v3", v3),
+            ApiChoice::Auto => match v2() {
                 Err(error) if error.is_api_off() => self.by_v3("v2 is off", v3),
                 Err(error) if error.is_not_found() => {
                     let answer = v3();
@@ -200,7 +201,7 @@ impl Client {
         asked: &str,
         work: impl FnOnce() -> Result<T, Error>,
     ) -> Result<T, Error> {
-        if self.api == cli::Api::V2 {
+        if self.api == ApiChoice::V2 {
             return Err(Error::Usage(format!("{asked} needs --api v3")));
         }
         work()
@@ -213,9 +214,9 @@ impl Client {
             return error;
         }
         let found = match self.api {
-            cli::Api::V2 => self.has_by_v3(key).then_some(Api::V3),
-            cli::Api::V3 => self.read_by_v2(key).is_ok().then_some(Api::V2),
-            cli::Api::Auto => None,
+            ApiChoice::V2 => self.has_by_v3(key).then_some(Api::V3),
+            ApiChoice::V3 => self.read_by_v2(key).is_ok().then_some(Api::V2),
+            ApiChoice::Auto => None,
         };
         match found {
             Some(api) => Error::Elsewhere {
@@ -237,7 +238,7 @@ impl Client {
         v2: impl FnOnce() -> Result<T, Error>,
         v3: impl FnOnce() -> Result<T, Error>,
     ) -> Result<T, Error> {
-        if self.api != cli::Api::Auto {
+        if self.api != ApiChoice::Auto {
             return self.by_either(v2, v3);
         }
         match self.read_by_v2(key) {
@@ -320,7 +321,7 @@ fn write_failure(endpoint: &Endpoint, failure: Failure) -> Error {
         _ => false,
     };
     if is_unknown {
-        let why = describe_failure(&failure);
+        let why = failure.to_string();
         Error::OutcomeUnknown {
             why: format!("it {why}"),
             endpoint,
@@ -377,7 +378,7 @@ pub fn run<O: Into<Output> + Send + 'static>(
     work: impl FnOnce(&Client) -> Result<O, Error> + Send + 'static,
 ) -> Result<(), Stop> {
     let mut inbox = Inbox::new(settings, doing, key)?;
-    let http = Http::new(settings, inbox.log(settings))?;
+    let http = Http::new(&settings.client, inbox.log(settings)).map_err(Error::from)?;
     let client = Client::new(http, settings);
     let worker = client.clone();
     let done = inbox.wait_for(move || work(&worker));

@@ -7,11 +7,11 @@ use super::request::{self, Client, parse_key, parse_literal};
 use super::{condition, record, transaction};
 use crate::cli;
 use crate::error::Error;
-use crate::inbox::Stop;
-use crate::model::Index;
-use crate::protocol::v2;
-use crate::protocol::v3::{self, Span};
+use crate::run::inbox::Stop;
 use crate::settings::Settings;
+use etcdwatch_engine::model::Index;
+use etcdwatch_engine::v2;
+use etcdwatch_engine::v3::{self, Span};
 
 /// Removes a key or a directory, and prints the record.
 ///

@@ -8,11 +8,11 @@ use super::request::{self, Client, parse_key, parse_literal};
 use super::{condition, record, transaction};
 use crate::cli;
 use crate::error::Error;
-use crate::inbox::Stop;
-use crate::model::Index;
-use crate::protocol::v2::{self, Write};
-use crate::protocol::v3;
+use crate::run::inbox::Stop;
 use crate::settings::Settings;
+use etcdwatch_engine::model::Index;
+use etcdwatch_engine::v2::{self, Write};
+use etcdwatch_engine::v3;
 
 /// Writes a value or makes a directory, and prints the record.
 ///
@@ -20,7 +20,7 @@ use crate::settings::Settings;
 /// Where a condition does not hold, or the request fails.
 pub fn run(typed: &cli::Set, settings: &Settings) -> Result<(), Stop> {
     let mut typed = typed.clone();
-    let max = settings.max_event;
+    let max = settings.client.max_event;
     let look = record::Look::of(settings);
     let key = typed.key.clone();
     request::run(settings, "writing", &key, move |client| {

@@ -3,11 +3,11 @@
 
 use super::request::{Answer, Client};
 use crate::error::Error;
-use crate::model::Index;
-use crate::protocol::v2::fault;
-use crate::protocol::v3::{self, Condition, Pair, Ranges, Reply};
-use crate::protocol::{Fault, Refusal, Request};
-use crate::watch::Failure;
+use etcdwatch_engine::model::Index;
+use etcdwatch_engine::protocol::Failure;
+use etcdwatch_engine::protocol::{Fault, Refusal, Request};
+use etcdwatch_engine::v2::fault;
+use etcdwatch_engine::v3::{self, Condition, Pair, Ranges, Reply};
 
 /// A reply, and who gave it.
 #[derive(Clone, Debug)]

@@ -1,15 +1,15 @@
 //! `watch`.
 
-use crate::apis::Watched;
 use crate::cli;
 use crate::error::Error;
-use crate::inbox::Stop;
-use crate::model::Index;
+use crate::run::api::Watched;
+use crate::run::inbox::Stop;
 use crate::settings::Settings;
-use crate::show::runner::Plan;
-use crate::show::{self, Show};
+use crate::sink::runner::Plan;
+use crate::sink::{self, Show};
 use crate::wait::Condition;
-use crate::watch::{Start, Until};
+use etcdwatch_engine::model::Index;
+use etcdwatch_engine::watch::{Start, Until};
 
 /// Prints one event, or with `--stream` every event until stopped.
 ///
@@ -35,7 +35,7 @@ pub fn run(typed: &cli::Watch, settings: &Settings) -> Result<(), Stop> {
     } else {
         cli::OnGap::Fail
     };
-    show::run(
+    sink::run(
         Show {
             watched: Watched {
                 keys: typed.keys.clone(),

@@ -11,7 +11,7 @@ mod yaml;
 
 use std::collections::BTreeMap;
 
-use crate::model::{Key, Scope};
+use etcdwatch_engine::model::{Key, Scope};
 
 /// Keys and their values.
 pub type Keys = BTreeMap<Vec<u8>, Vec<u8>>;

@@ -3,13 +3,13 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::error::describe_failure;
-use crate::http::{Connection, Http, Limits, PATIENCE, QUORUM_PATIENCE};
-use crate::model::{Index, Key, Scope};
-use crate::protocol::v2::fault;
-use crate::protocol::{Head, Request, member, v2, v3};
-use crate::settings::Endpoint;
-use crate::watch::Failure;
+use etcdwatch_client::endpoint::Endpoint;
+use etcdwatch_client::transport::http::{Connection, Http, Limits, PATIENCE, QUORUM_PATIENCE};
+use etcdwatch_engine::model::{Index, Key, Scope};
+use etcdwatch_engine::protocol::Failure;
+use etcdwatch_engine::protocol::{Head, Request, member};
+use etcdwatch_engine::v2::fault;
+use etcdwatch_engine::{v2, v3};
 
 /// How long an answer may take.
 const LIMITS: Limits = Limits {
@@ -124,7 +124,7 @@ fn ask(http: &Http, endpoint: &Endpoint) -> Result<Known, String> {
         let began = Instant::now();
         match asked.read(&member::version(), LIMITS) {
             Ok((_, body)) => version = member::parse_version(&body),
-            Err(failure) if failure.is_unreachable() => return Err(describe_failure(&failure)),
+            Err(failure) if failure.is_unreachable() => return Err(failure.to_string()),
             Err(_) => {}
         }
         trips.push(began.elapsed());
@@ -197,7 +197,7 @@ impl Asked<'_> {
                 }
                 Err(Failure::Refused(refusal)) => refusal.head,
                 Err(Failure::ApiOff { .. }) => return Api::Off,
-                Err(failure) => return Api::Failed(describe_failure(&failure)),
+                Err(failure) => return Api::Failed(failure.to_string()),
             };
         if head.index.is_none() && head.cluster.is_none() {
             return Api::Failed("what answers is not etcd".to_owned());
@@ -228,7 +228,7 @@ impl Asked<'_> {
                 None => Api::Failed("its status is not what etcd sends".to_owned()),
             },
             Err(Failure::ApiOff { .. }) => Api::Off,
-            Err(failure) => Api::Failed(describe_failure(&failure)),
+            Err(failure) => Api::Failed(failure.to_string()),
         }
     }
 
@@ -255,7 +255,7 @@ impl Asked<'_> {
             Ok(()) | Err(Failure::TooLong(_)) => Ok(()),
             // That one may not read it is an answer, too.
             Err(Failure::Refused(refusal)) if refusal.fault.code == fault::UNAUTHORIZED => Ok(()),
-            Err(failure) => Err(describe_failure(&failure)),
+            Err(failure) => Err(failure.to_string()),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use super::facts::{Api, Facts, Known, Side};
-use crate::model::{self, Index};
+use etcdwatch_engine::model::{self, Index};
 
 /// History that reaches back less than this is soon outlived by an outage.
 const SHORT: Duration = Duration::from_secs(10);

@@ -9,8 +9,9 @@ use unicode_width::UnicodeWidthStr as _;
 
 use super::facts::{Api, Facts, Known};
 use super::findings::{Finding, History, Weight, cluster, lag};
-use crate::model;
-use crate::print::{escape, json as printed};
+use crate::render::json as printed;
+use etcdwatch_engine::escape;
+use etcdwatch_engine::model;
 
 /// A key, and how often it was written in the sample.
 pub type Busy = (Vec<u8>, u64);

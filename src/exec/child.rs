@@ -27,8 +27,8 @@ use rustix::process::{
     waitid,
 };
 
-use crate::model::{Index, Record};
-use crate::print::escape::said;
+use etcdwatch_engine::escape::said;
+use etcdwatch_engine::model::{Index, Record};
 
 /// A longer one is refused by the kernel (`MAX_ARG_STRLEN`, less the name).
 const LONGEST: usize = 128 * 1024 - 64;

@@ -1,26 +1,32 @@
-//! What holds for this run: what was typed, the environment and the terminal, resolved.
-//!
-//! In scope: precedence (flags win over the environment), defaults, and refusing what can't be
-//! done. Out of scope: what the commands do with it.
+//! What holds for a run, as plain values. [`crate::config`] resolves them.
 
-mod credentials;
-mod endpoint;
-mod surroundings;
 mod warning;
 
-use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::cli::{self, Api, Cli, Command, Global};
-use crate::error::Error;
+use etcdwatch_client::config::Config;
 
-pub use self::credentials::{Credentials, Secret, is_named_fifo};
-pub use self::endpoint::{Endpoint, Scheme, without_password};
-pub use self::surroundings::Surroundings;
 pub use self::warning::Warning;
 
-/// How long a command that asks once may take, unless told otherwise.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
+/// Which of etcd's APIs may be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ApiChoice {
+    /// The one that the server has, and that has the key.
+    Auto,
+    /// The v2 API alone.
+    V2,
+    /// The v3 API alone.
+    V3,
+}
+
+/// How records and errors are printed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OutputFormat {
+    /// TAB-separated fields.
+    Text,
+    /// JSON Lines.
+    Json,
+}
 
 /// What holds for every command.
 #[derive(Clone, Debug)]
@@ -29,30 +35,20 @@ const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
     reason = "each is a switch of its own, and no two make a state"
 )]
 pub struct Settings {
-    /// Where the cluster is; at least one.
-    pub endpoints: Vec<Endpoint>,
+    /// What connections are made with.
+    pub client: Config,
     /// Which API is used.
-    pub api: Api,
+    pub api: ApiChoice,
     /// How records are printed.
-    pub output: cli::Output,
+    pub output: OutputFormat,
     /// Whether colours are used.
     pub color: bool,
     /// No notices and no spinner.
     pub quiet: bool,
     /// Requests are shown.
     pub verbose: bool,
-    /// How long a connection may take.
-    pub connect_timeout: Duration,
     /// How long the whole command may take.
     pub timeout: Option<Duration>,
-    /// Who one is.
-    pub credentials: Option<Credentials>,
-    /// Whom a connection by TLS trusts, and as whom it shows itself.
-    pub tls: Tls,
-    /// The URL of an HTTP proxy.
-    pub proxy: Option<String>,
-    /// The largest event or reply, in bytes.
-    pub max_event: usize,
     /// Standard output is a terminal.
     pub stdout_is_terminal: bool,
     /// Standard error is a terminal.
@@ -61,374 +57,4 @@ pub struct Settings {
     pub stdout_is_pipe: bool,
     /// What a person is told before anything is done.
     pub warnings: Vec<Warning>,
-}
-
-/// What was said of TLS.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Tls {
-    /// Certificates of the authorities to trust; those of the system where it is none.
-    pub authorities: Option<Named>,
-    /// The client's certificate, with what leads from it to its authority.
-    pub certificate: Option<Named>,
-    /// Its key; where it is none, it stands beside the certificate.
-    pub key: Option<Named>,
-    /// The server's certificate is not checked.
-    pub is_unverified: bool,
-}
-
-/// A file, and what named it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Named {
-    /// An option or a variable.
-    pub by: &'static str,
-    /// Where it is.
-    pub path: PathBuf,
-}
-
-impl Tls {
-    fn resolve(global: &Global, around: Surroundings<'_>) -> Result<Self, Error> {
-        let named = |by, typed: &Option<PathBuf>, variables: &[&'static str]| match typed {
-            Some(path) => Some(Named {
-                by,
-                path: path.clone(),
-            }),
-            None => around.first(variables).map(|(by, path)| Named {
-                by,
-                path: path.into(),
-            }),
-        };
-        let variable = "ETCDCTL_INSECURE_SKIP_TLS_VERIFY";
-        let is_unverified = match around.get(variable).as_deref() {
-            _ if global.insecure_skip_tls_verify => true,
-            // As etcdctl reads it.
-            Some("1" | "t" | "T" | "true" | "TRUE" | "True") => true,
-            None | Some("0" | "f" | "F" | "false" | "FALSE" | "False") => false,
-            Some(other) => {
-                let why = format!("{variable}='{other}': it is true or false");
-                return Err(Error::Usage(why));
-            }
-        };
-        Ok(Self {
-            authorities: named(
-                "--cacert",
-                &global.cacert,
-                &["ETCDCTL_CACERT", "ETCDCTL_CA_FILE"],
-            ),
-            certificate: named(
-                "--cert",
-                &global.cert,
-                &["ETCDCTL_CERT", "ETCDCTL_CERT_FILE"],
-            ),
-            key: named(
-                "--key",
-                &global.client_key,
-                &["ETCDCTL_KEY", "ETCDCTL_KEY_FILE"],
-            ),
-            is_unverified,
-        })
-    }
-
-    /// The files that are named.
-    pub fn files(&self) -> impl Iterator<Item = &Named> {
-        let files = [&self.authorities, &self.certificate, &self.key];
-        files.into_iter().flatten()
-    }
-
-    /// How an endpoint is spoken to that does not say so.
-    fn scheme(&self) -> Scheme {
-        if self.files().next().is_some() {
-            Scheme::Https
-        } else {
-            Scheme::Http
-        }
-    }
-}
-
-impl Settings {
-    /// Resolves what was typed.
-    ///
-    /// # Errors
-    /// Where something can't be used, a password is missing, or its file is no good.
-    pub fn resolve(cli: &Cli, around: Surroundings<'_>) -> Result<Self, Error> {
-        let global = &cli.global;
-        around.check()?;
-        let tls = Tls::resolve(global, around)?;
-        let endpoints = endpoints(&global.endpoints, tls.scheme(), around)?;
-        let timeout = match (global.timeout, &cli.command) {
-            (Some(timeout), _) => Some(timeout),
-            (None, Command::Get(_) | Command::Set(_) | Command::Rm(_)) => {
-                Some(duration(around, "ETCDCTL_COMMAND_TIMEOUT")?.unwrap_or(REQUEST_TIMEOUT))
-            }
-            (None, Command::Check(typed)) if !typed.wait && !typed.watch => Some(REQUEST_TIMEOUT),
-            (None, _) => None,
-        };
-        let connect_timeout = match global.connect_timeout {
-            Some(timeout) => timeout,
-            None => duration(around, "ETCDCTL_DIAL_TIMEOUT")?.unwrap_or(Duration::from_secs(2)),
-        };
-        let mut warnings = Vec::new();
-        let credentials = credentials::find(global, around, &mut warnings)?;
-        warn_of_connections(&endpoints, &tls, credentials.is_some(), &mut warnings);
-        Ok(Self {
-            endpoints,
-            api: api(cli, around)?,
-            output: global.output,
-            color: around.color(global.color, around.stdout_is_terminal),
-            quiet: global.quiet,
-            verbose: global.verbose,
-            connect_timeout,
-            timeout,
-            credentials,
-            tls,
-            proxy: global.proxy.clone(),
-            max_event: global.max_event,
-            stdout_is_terminal: around.stdout_is_terminal,
-            stderr_is_terminal: around.stderr_is_terminal,
-            stdout_is_pipe: around.stdout_is_pipe,
-            warnings,
-        })
-    }
-}
-
-/// Tells of connections that are less safe than they may seem.
-fn warn_of_connections(
-    endpoints: &[Endpoint],
-    tls: &Tls,
-    has_user: bool,
-    warnings: &mut Vec<Warning>,
-) {
-    let has_encrypted = endpoints.iter().any(Endpoint::is_encrypted);
-    if has_encrypted && tls.is_unverified {
-        warnings.push(Warning::unverified());
-    }
-    // Files in the environment are for whichever cluster is named.
-    let is_meant = tls.files().any(|file| file.by.starts_with("--"));
-    if is_meant || (has_encrypted && has_user) {
-        let plain = endpoints.iter().filter(|one| !one.is_encrypted());
-        warnings.extend(plain.map(|one| Warning::unencrypted(one.url(), has_user)));
-    }
-}
-
-/// The variables that name endpoints, in etcdctl's order.
-const ENDPOINTS: [&str; 3] = ["ETCDCTL_ENDPOINTS", "ETCDCTL_ENDPOINT", "ETCDCTL_PEERS"];
-
-fn endpoints(
-    typed: &[String],
-    scheme: Scheme,
-    around: Surroundings<'_>,
-) -> Result<Vec<Endpoint>, Error> {
-    let from_environment = around.first(&ENDPOINTS);
-    let from_environment = from_environment.map_or_else(String::new, |(_, value)| value);
-    let listed: Vec<&str> = if typed.is_empty() {
-        from_environment.split(',').collect()
-    } else {
-        typed.iter().map(String::as_str).collect()
-    };
-    let mut endpoints = Vec::new();
-    for one in listed.into_iter().filter(|one| !one.trim().is_empty()) {
-        let endpoint = Endpoint::parse(one, scheme)?;
-        if !endpoints.contains(&endpoint) {
-            endpoints.push(endpoint);
-        }
-    }
-    if endpoints.is_empty() {
-        if !typed.is_empty() {
-            return Err(Error::Usage("--endpoints names no endpoint".to_owned()));
-        }
-        endpoints.push(Endpoint::parse("127.0.0.1", scheme)?);
-    }
-    Ok(endpoints)
-}
-
-fn duration(around: Surroundings<'_>, name: &str) -> Result<Option<Duration>, Error> {
-    around
-        .get(name)
-        .map(|text| {
-            cli::duration(&text).map_err(|error| Error::Usage(format!("{name}='{text}': {error}")))
-        })
-        .transpose()
-}
-
-/// Which API is asked for.
-fn api(cli: &Cli, around: Surroundings<'_>) -> Result<Api, Error> {
-    match (cli.global.api, around.get("ETCDCTL_API").as_deref()) {
-        (Some(api), _) => Ok(api),
-        (None, None | Some("auto")) => Ok(Api::Auto),
-        (None, Some("2" | "v2")) => Ok(Api::V2),
-        (None, Some("3" | "v3")) => Ok(Api::V3),
-        (None, Some(other)) => Err(Error::Usage(format!("ETCDCTL_API='{other}': it is 2 or 3"))),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::ffi::OsString;
-
-    use clap::Parser;
-
-    fn resolve(args: &[&str], variables: &[(&str, &str)]) -> Result<Settings, Error> {
-        let cli = Cli::try_parse_from([&["etcdwatch"], args].concat()).unwrap();
-        let variable = |name: &str| {
-            variables
-                .iter()
-                .find(|(known, _)| *known == name)
-                .map(|(_, value)| OsString::from(value))
-        };
-        let around = Surroundings {
-            variable: &variable,
-            ask: &|user| Ok(format!("password of {user}")),
-            stdout_is_terminal: true,
-            stderr_is_terminal: true,
-            stdout_is_pipe: false,
-        };
-        Settings::resolve(&cli, around)
-    }
-
-    fn urls(settings: &Settings) -> Vec<&str> {
-        settings.endpoints.iter().map(Endpoint::url).collect()
-    }
-
-    #[test]
-    fn flags_win_over_the_environment_and_that_over_the_default() {
-        let variables = [("ETCDCTL_ENDPOINTS", "http://b:1,c:2")];
-        let flag = resolve(&["get", "/a", "--endpoints", "d:3"], &variables).unwrap();
-        assert_eq!(urls(&flag), ["http://d:3"]);
-        let variable = resolve(&["get", "/a"], &variables).unwrap();
-        assert_eq!(urls(&variable), ["http://b:1", "http://c:2"]);
-        let default = resolve(&["get", "/a"], &[]).unwrap();
-        assert_eq!(urls(&default), ["http://127.0.0.1:2379"]);
-    }
-
-    #[test]
-    fn an_empty_variable_is_as_good_as_none() {
-        let variables = [
-            ("ETCDCTL_ENDPOINTS", ""),
-            ("ETCDCTL_API", ""),
-            ("NO_COLOR", ""),
-        ];
-        let settings = resolve(&["get", "/a"], &variables).unwrap();
-        assert_eq!(urls(&settings), ["http://127.0.0.1:2379"]);
-        assert!(settings.color);
-    }
-
-    #[test]
-    fn a_command_timeout_is_for_requests_only() {
-        let variables = [("ETCDCTL_COMMAND_TIMEOUT", "9s")];
-        let timeout = |args: &[&str]| resolve(args, &variables).unwrap().timeout;
-        assert_eq!(timeout(&["get", "/a"]), Some(Duration::from_secs(9)));
-        assert_eq!(timeout(&["watch", "/a"]), None);
-        assert_eq!(timeout(&["check", "f", "/a"]), Some(Duration::from_secs(5)));
-        assert_eq!(timeout(&["check", "f", "/a", "--wait"]), None);
-        assert_eq!(
-            timeout(&["watch", "/a", "--timeout", "1s"]),
-            Some(Duration::from_secs(1))
-        );
-    }
-
-    #[test]
-    fn a_user_is_taken_from_wherever_etcdctl_takes_it() {
-        let password = |args: &[&str], variables: &[(&str, &str)]| {
-            let settings = resolve(&[&["get", "/a"], args].concat(), variables).unwrap();
-            let credentials = settings.credentials.unwrap();
-            assert_eq!(credentials.user, "root");
-            credentials.password.reveal().to_owned()
-        };
-        assert_eq!(password(&[], &[("ETCDCTL_USER", "root:p:w")]), "p:w");
-        let variables = [("ETCDCTL_USERNAME", "root"), ("ETCDCTL_PASSWORD", "pw")];
-        assert_eq!(password(&[], &variables), "pw");
-        assert_eq!(password(&["--user", "root"], &variables[1..]), "pw");
-        assert_eq!(password(&["--user", "root:own"], &variables), "own");
-        assert_eq!(password(&["--user", "root"], &[]), "password of root");
-    }
-
-    #[test]
-    fn a_password_in_a_file_is_of_a_user_who_is_named_and_is_the_only_one() {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("password");
-        std::fs::write(&path, "from the file\n").unwrap();
-        let private = std::os::unix::fs::PermissionsExt::from_mode(0o600);
-        std::fs::set_permissions(&path, private).unwrap();
-        let file = ["get", "/a", "--password-file", path.to_str().unwrap()];
-        let resolve = |args: &[&str], variables: &[(&str, &str)]| {
-            let settings = resolve(&[&file, args].concat(), variables)?;
-            Ok::<_, Error>(settings.credentials.unwrap().password.reveal().to_owned())
-        };
-        let named = [("ETCDCTL_USER", "root:other")];
-        assert_eq!(resolve(&["--user", "root"], &[]).unwrap(), "from the file");
-        assert_eq!(resolve(&[], &named).unwrap(), "from the file");
-        assert!(resolve(&["--user", "root:pw"], &[]).is_err());
-        assert!(resolve(&[], &[]).is_err());
-    }
-
-    #[test]
-    fn that_a_password_was_typed_is_told() {
-        let kinds = |args: &[&str], variables: &[(&str, &str)]| -> Vec<&str> {
-            let settings = resolve(&[&["get", "/a"], args].concat(), variables).unwrap();
-            settings
-                .warnings
-                .iter()
-                .map(|warning| warning.kind)
-                .collect()
-        };
-        assert_eq!(kinds(&["--user", "root:pw"], &[]), ["passwordInArguments"]);
-        assert_eq!(kinds(&[], &[("ETCDCTL_USER", "root:pw")]), [""; 0]);
-    }
-
-    #[test]
-    fn files_for_tls_make_endpoints_that_say_nothing_else_encrypted() {
-        let files = [("ETCDCTL_CA_FILE", "ca"), ("ETCDCTL_CERT_FILE", "c")];
-        let settings = resolve(&["get", "/a"], &files).unwrap();
-        assert_eq!(urls(&settings), ["https://127.0.0.1:2379"]);
-        assert_eq!(settings.tls.authorities.unwrap().by, "ETCDCTL_CA_FILE");
-        assert_eq!(settings.warnings, []);
-        let args = ["get", "/a", "--cacert", "f", "--endpoints", "b:1,http://c"];
-        let settings = resolve(&args, &files).unwrap();
-        assert_eq!(urls(&settings), ["https://b:1", "http://c:2379"]);
-        assert_eq!(settings.tls.authorities.unwrap().path, PathBuf::from("f"));
-        assert_eq!(
-            settings.warnings,
-            [Warning::unencrypted("http://c:2379", false)]
-        );
-    }
-
-    #[test]
-    fn that_no_certificate_is_checked_is_told_where_there_is_one() {
-        let warnings = |args: &[&str], variables: &[(&str, &str)]| {
-            let settings = resolve(&[&["get", "/a"], args].concat(), variables)?;
-            Ok::<_, Error>(settings.warnings)
-        };
-        let url = ["--endpoints", "https://a"];
-        let variable = |value| [("ETCDCTL_INSECURE_SKIP_TLS_VERIFY", value)];
-        assert_eq!(
-            warnings(&url, &variable("true")).unwrap(),
-            [Warning::unverified()]
-        );
-        assert_eq!(warnings(&url, &variable("false")).unwrap(), []);
-        assert!(warnings(&url, &variable("perhaps")).is_err());
-        let flag = ["--insecure-skip-tls-verify"];
-        assert_eq!(warnings(&flag, &[]).unwrap(), []);
-        let both = [url.as_slice(), &flag].concat();
-        assert_eq!(warnings(&both, &[]).unwrap(), [Warning::unverified()]);
-    }
-
-    #[test]
-    fn what_is_typed_in_the_environment_is_read_as_etcdctl_reads_it() {
-        assert!(resolve(&["watch", "/a"], &[("ETCDCTL_API", "4")]).is_err());
-        assert!(resolve(&["get", "/a", "--api", "v2"], &[("ETCDCTL_API", "3")]).is_ok());
-    }
-
-    #[test]
-    fn colours_are_for_terminals_unless_told_otherwise() {
-        let colour =
-            |args: &[&str], variables: &[(&str, &str)]| resolve(args, variables).unwrap().color;
-        assert!(colour(&["get", "/a"], &[]));
-        assert!(!colour(&["get", "/a"], &[("NO_COLOR", "1")]));
-        assert!(!colour(&["get", "/a"], &[("TERM", "dumb")]));
-        assert!(colour(
-            &["get", "/a", "--color", "always"],
-            &[("NO_COLOR", "1")]
-        ));
-        assert!(!colour(&["get", "/a", "--color", "never"], &[]));
-    }
 }

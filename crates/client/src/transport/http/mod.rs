@@ -1,0 +1,569 @@
+//! HTTP/1.1 to one server at a time: the only user of ureq.
+//!
+//! In scope: connections that can be half-closed and broken off from another thread (`socket`),
+//! limits on time and size, and what a reply's head means. Out of scope: what is asked, and of whom.
+//!
+//! ureq reads `HTTP_PROXY` even for 127.0.0.1, follows redirects and turns statuses into
+//! errors unless told otherwise; here it is told otherwise.
+
+mod buffers;
+mod curl;
+mod failure;
+mod lent;
+mod ranges;
+mod reply;
+mod socket;
+mod tls;
+mod tokens;
+mod trust;
+
+use std::borrow::Cow;
+use std::fmt;
+use std::net::Shutdown;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use ureq::http::HeaderValue;
+use ureq::unversioned::transport::{ConnectProxyConnector, Connector};
+
+use self::reply::{is_chunked, is_delimited, read_head};
+use self::socket::{Addresses, Ready, Socket, Tcp};
+use self::tls::Tls;
+use self::tokens::Tokens;
+use self::trust::Trust;
+use crate::config::{Config, Unusable};
+use crate::credentials::{Credentials, Secret};
+use crate::endpoint::{Endpoint, without_password};
+use etcdwatch_engine::protocol::Failure;
+use etcdwatch_engine::protocol::member;
+use etcdwatch_engine::protocol::{Api, Request};
+use etcdwatch_engine::{v2, v3};
+
+/// A head is never longer than this.
+const MAX_HEAD: usize = 64 * 1024;
+/// A server that has taken a request answers its head within this, or it is given up: etcd
+/// registers a wait at once (etcd-facts.md, fact 1).
+pub const PATIENCE: Duration = Duration::from_secs(5);
+/// Reads that need a majority fail after 7 s without one (fact 12): its reason is worth
+/// waiting for.
+pub const QUORUM_PATIENCE: Duration = Duration::from_secs(9);
+
+/// The gateway passes it on to etcd, which then breaks a watch off where its member has no leader.
+const NEEDS_LEADER: (&str, &str) = ("Grpc-Metadata-hasleader", "true");
+
+/// These have the gateway under [`v3::BETA_ROOT`].
+const BETA_VERSION: &str = "3.3.";
+
+pub use self::failure::read_failure;
+pub use self::reply::Reply;
+pub use self::tokens::Pass;
+
+/// For what needs a majority.
+pub const AGREED: Limits = Limits {
+    head: Some(QUORUM_PATIENCE),
+    idle: Some(PATIENCE),
+};
+
+/// For a read for which a server may have to go through all of its keys. With nothing else to do,
+/// 3.4.23 took 2.1 s and 3.5.30 2.7 s for a million keys of 100 bytes; on a busy machine 3.5.30 took 14 s
+/// for 400,000 of 1 kB.
+pub const PATIENT: Limits = Limits {
+    head: Some(Duration::from_mins(10)),
+    idle: Some(PATIENCE),
+};
+
+/// A token is never longer: one of JWT has a signature in it.
+const MAX_TOKEN: usize = 64 * 1024;
+
+/// Where lines for `--verbose` go.
+pub type Log = Arc<dyn Fn(String) + Send + Sync>;
+
+/// How long a reply may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Until its head is there; none for ever.
+    pub head: Option<Duration>,
+    /// Until the next bytes of its body are; none for ever. Where `head` is longer, it is that instead.
+    pub idle: Option<Duration>,
+}
+
+impl Limits {
+    /// None: somebody else watches the clock.
+    pub const NONE: Self = Self {
+        head: None,
+        idle: None,
+    };
+}
+
+/// What every connection is made with.
+#[derive(Clone)]
+pub struct Http {
+    agent: ureq::config::Config,
+    credentials: Option<Credentials>,
+    tokens: Arc<Tokens>,
+    /// None where no endpoint speaks TLS.
+    trust: Option<Arc<Trust>>,
+    /// As it may be shown.
+    proxy: Option<String>,
+    /// The largest body of an error: etcd repeats values in it.
+    max_error: u64,
+    /// The server is one of 3.3, where the gateway has another name.
+    is_beta: Arc<AtomicBool>,
+    log: Option<Log>,
+}
+
+impl fmt::Debug for Http {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Http").finish_non_exhaustive()
+    }
+}
+
+impl Http {
+    /// Connections as the settings ask for them.
+    ///
+    /// # Errors
+    /// Where `--proxy` is no URL of a proxy.
+    pub fn new(config: &Config, log: Option<Log>) -> Result<Self, Unusable> {
+        let proxy = config
+            .proxy
+            .as_deref()
+            .map(|url| {
+                // What ureq was built without it would leave out without a word.
+                if url.contains("://") && !url.starts_with("http://") {
+                    let url = without_password(url);
+                    let why = "only proxies with http:// are supported";
+                    return Err(Unusable(format!("--proxy '{url}': {why}")));
+                }
+                if url.contains(['#', '?']) {
+                    // What comes before may be a part of a password.
+                    let why = "--proxy: it is named by host and port, and has no '#' and no '?'";
+                    return Err(Unusable(why.to_owned()));
+                }
+                ureq::Proxy::new(url).map_err(|error| {
+                    Unusable(format!("--proxy '{}': {error}", without_password(url)))
+                })
+            })
+            .transpose()?;
+        // The authorities of the system take a while to read: for nothing where nobody asks.
+        let has_tls = config.endpoints.iter().any(Endpoint::is_encrypted);
+        let trust = has_tls.then(|| Trust::load(&config.tls)).transpose()?;
+        let agent = ureq::config::Config::builder()
+            .proxy(proxy)
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .max_redirects_will_error(false)
+            .accept_encoding("")
+            .user_agent(concat!("etcdwatch/", env!("CARGO_PKG_VERSION")))
+            .max_response_header_size(MAX_HEAD)
+            .timeout_resolve(Some(config.connect_timeout))
+            .timeout_connect(Some(config.connect_timeout))
+            .max_idle_connections(1)
+            .max_idle_connections_per_host(1)
+            .build();
+        Ok(Self {
+            agent,
+            credentials: config.credentials.clone(),
+            tokens: Arc::default(),
+            trust: trust.map(Arc::new),
+            proxy: config.proxy.as_deref().map(without_password),
+            max_error: config.max_event as u64,
+            is_beta: Arc::default(),
+            log,
+        })
+    }
+
+    /// Whether somebody is named.
+    #[must_use]
+    pub fn has_user(&self) -> bool {
+        self.credentials.is_some()
+    }
+
+    /// A connection that is not open yet.
+    #[must_use]
+    pub fn connection(&self) -> Connection {
+        let socket = Arc::new(Socket::default());
+        let connector = ()
+            .chain(ConnectProxyConnector::default())
+            .chain(Tcp {
+                socket: Arc::clone(&socket),
+            })
+            .chain(Tls {
+                socket: Arc::clone(&socket),
+                trust: self.trust.clone(),
+            })
+            .chain(Ready {
+                socket: Arc::clone(&socket),
+                by_proxy: self.agent.proxy().is_some(),
+            });
+        Connection {
+            agent: ureq::Agent::with_parts(self.agent.clone(), connector, Addresses::default()),
+            socket,
+            http: self.clone(),
+        }
+    }
+}
+
+/// For as long as it lives, and its limit, a connection is left alone.
+#[derive(Debug)]
+pub struct Patience {
+    until: Instant,
+    _held: Sender<()>,
+}
+
+impl Patience {
+    /// What came of a request, told as it is where the limit cut it short.
+    ///
+    /// # Errors
+    /// Those of `came`.
+    pub fn judge<T>(self, came: Result<T, Failure>) -> Result<T, Failure> {
+        came.map_err(|failure| {
+            if self.until <= Instant::now() {
+                Failure::Silent("no whole answer in time".to_owned())
+            } else {
+                failure
+            }
+        })
+    }
+}
+
+/// One connection, kept alive between requests, which another thread can half-close or break
+/// off. One agent a connection, since ureq shuts down all that belongs to an agent.
+#[derive(Clone, Debug)]
+pub struct Connection {
+    agent: ureq::Agent,
+    socket: Arc<Socket>,
+    http: Http,
+}
+
+impl Connection {
+    /// Sends a request and reads the head of its reply. An error's body is read too, and is
+    /// part of the failure.
+    ///
+    /// # Errors
+    /// Where no reply came, or one that says no.
+    pub fn send(
+        &self,
+        endpoint: &Endpoint,
+        request: &Request,
+        limits: Limits,
+    ) -> Result<Reply, Failure> {
+        let mut answer = self.attempt(endpoint, request, limits);
+        if let Err(Failure::ApiOff {
+            api: Api::V3,
+            version,
+        }) = &answer
+        {
+            let is_beta = version.starts_with(BETA_VERSION);
+            if self.http.is_beta.swap(is_beta, Ordering::Relaxed) != is_beta {
+                answer = self.attempt(endpoint, request, limits);
+            }
+        }
+        if let Err(failure) = &answer {
+            self.log(|| format!("! {} {}", endpoint.url(), failure));
+        }
+        answer
+    }
+
+    fn attempt(
+        &self,
+        endpoint: &Endpoint,
+        request: &Request,
+        limits: Limits,
+    ) -> Result<Reply, Failure> {
+        self.socket.sent.store(false, Ordering::Relaxed);
+        let pass = self.pass(endpoint, request, limits)?;
+        let answer = self.ask(endpoint, request, pass.as_ref(), limits);
+        match (answer, pass) {
+            (Err(Failure::Refused(refusal)), Some(pass))
+                if v3::fault::is_about_token(&refusal.fault) =>
+            {
+                // It has expired, or the server was started again: nothing was done.
+                self.http.tokens.forget(&pass);
+                let pass = self.pass(endpoint, request, limits)?;
+                self.ask(endpoint, request, pass.as_ref(), limits)
+            }
+            (answer, _) => answer,
+        }
+    }
+
+    /// By what v3 knows the user in a request; none where it is none of v3 or nobody is named.
+    fn pass(
+        &self,
+        endpoint: &Endpoint,
+        request: &Request,
+        limits: Limits,
+    ) -> Result<Option<Pass>, Failure> {
+        let by_v3 = request.target.starts_with(v3::ROOT);
+        let Some(credentials) = self.http.credentials.as_ref().filter(|_| by_v3) else {
+            return Ok(None);
+        };
+        let socket = &self.socket;
+        socket.is_for_token.store(true, Ordering::Relaxed);
+        let pass = self.http.tokens.get(|| {
+            if self.is_shut_down() {
+                // While another connection was asking.
+                return Err(Failure::Cut("given up".to_owned()));
+            }
+            self.authenticate(endpoint, credentials, limits)
+        });
+        socket.sent.store(false, Ordering::Relaxed);
+        socket.is_for_token.store(false, Ordering::Relaxed);
+        pass.map(Some)
+    }
+
+    /// Asks for a token.
+    fn authenticate(
+        &self,
+        endpoint: &Endpoint,
+        credentials: &Credentials,
+        limits: Limits,
+    ) -> Result<Pass, Failure> {
+        let user = &credentials.user;
+        let request = v3::authenticate(user, credentials.password.reveal());
+        self.log(|| self.render_curl(endpoint, &v3::authenticate(user, "PASSWORD"), None));
+        // No longer than what the token is for.
+        let limit = limits.head.unwrap_or(QUORUM_PATIENCE).min(QUORUM_PATIENCE);
+        let limits = Limits {
+            head: Some(limit),
+            idle: Some(limit),
+        };
+        let patience = self.break_off_after(limit);
+        let answer = self
+            .answer(endpoint, &request, None, limits)
+            .and_then(|reply| reply.read_whole(MAX_TOKEN));
+        match patience.judge(answer) {
+            Ok(body) => {
+                let token = v3::parse_token(&body).map_err(Failure::Malformed)?;
+                Ok(Pass::Token(Arc::new(Secret::new(token))))
+            }
+            Err(Failure::Refused(refusal)) if v3::fault::is_auth_off(&refusal.fault) => {
+                Ok(Pass::NotNeeded)
+            }
+            Err(failure) => Err(failure),
+        }
+    }
+
+    fn ask(
+        &self,
+        endpoint: &Endpoint,
+        request: &Request,
+        pass: Option<&Pass>,
+        limits: Limits,
+    ) -> Result<Reply, Failure> {
+        self.log(|| self.render_curl(endpoint, request, pass));
+        self.answer(endpoint, request, pass, limits)
+    }
+
+    fn answer(
+        &self,
+        endpoint: &Endpoint,
+        request: &Request,
+        pass: Option<&Pass>,
+        limits: Limits,
+    ) -> Result<Reply, Failure> {
+        match self.exchange(endpoint, request, pass, limits)? {
+            reply if (200..300).contains(&reply.head.status) => Ok(reply),
+            reply => {
+                // A wait may last, and what it is refused with may not.
+                let patience = limits.head.map(|limit| self.break_off_after(limit));
+                let refusal = self.refusal(endpoint, request, reply);
+                match patience {
+                    Some(patience) => patience.judge(Err(refusal)),
+                    None => Err(refusal),
+                }
+            }
+        }
+    }
+
+    /// Breaks the connection off after so long, unless what this returns is dropped before: one who
+    /// sends a byte now and then is never silent.
+    #[must_use]
+    pub fn break_off_after(&self, limit: Duration) -> Patience {
+        let until = Instant::now() + limit;
+        let (patience, ended) = mpsc::channel();
+        let socket = Arc::clone(&self.socket);
+        thread::spawn(move || {
+            if ended.recv_timeout(limit) == Err(RecvTimeoutError::Timeout) {
+                socket.shutdown(Shutdown::Both);
+            }
+        });
+        Patience {
+            until,
+            _held: patience,
+        }
+    }
+
+    /// Forgets the pass that a request was sent with, since it was refused in the reply; whether
+    /// there was one.
+    #[must_use]
+    pub fn forget(&self, pass: Option<&Pass>) -> bool {
+        pass.inspect(|pass| self.http.tokens.forget(pass)).is_some()
+    }
+
+    /// Path and query as this server has them.
+    fn target<'r>(&self, request: &'r Request) -> Cow<'r, str> {
+        match request.target.strip_prefix(v3::ROOT) {
+            Some(path) if self.http.is_beta.load(Ordering::Relaxed) => {
+                Cow::Owned(format!("{}{path}", v3::BETA_ROOT))
+            }
+            _ => Cow::Borrowed(&request.target),
+        }
+    }
+
+    /// Whether anything of the last request was sent.
+    #[must_use]
+    pub fn has_sent(&self) -> bool {
+        let is_for_token = self.socket.is_for_token.load(Ordering::Relaxed);
+        !is_for_token && self.socket.sent.load(Ordering::Relaxed)
+    }
+
+    /// Tells the server that nothing more comes from here.
+    pub fn half_close(&self) {
+        self.socket.shutdown(Shutdown::Write);
+    }
+
+    /// Breaks the connection off, also where another thread is blocked in it. Not usable
+    /// afterwards.
+    pub fn shut_down(&self) {
+        self.socket.shut_down.store(true, Ordering::Relaxed);
+        self.agent.clone().shutdown();
+    }
+
+    /// Whether it was broken off from here.
+    #[must_use]
+    pub fn is_shut_down(&self) -> bool {
+        self.socket.shut_down.load(Ordering::Relaxed)
+    }
+
+    fn exchange(
+        &self,
+        endpoint: &Endpoint,
+        request: &Request,
+        pass: Option<&Pass>,
+        limits: Limits,
+    ) -> Result<Reply, Failure> {
+        let mut builder = ureq::http::Request::builder()
+            .method(request.method.name())
+            .uri(format!("{}{}", endpoint.url(), self.target(request)));
+        if let Some(secret) = self.authorization(request, pass) {
+            let mut value = HeaderValue::from_str(secret.reveal())
+                .map_err(|_| Failure::NotEtcd("its token can't be sent".to_owned()))?;
+            value.set_sensitive(true);
+            builder = builder.header("authorization", value);
+        }
+        if let Some(body) = &request.body {
+            builder = builder.header("content-type", body.content_type());
+        }
+        if request.needs_leader {
+            builder = builder.header(NEEDS_LEADER.0, NEEDS_LEADER.1);
+        }
+        let writes = request.writes;
+        let unusable = |error: ureq::http::Error| Failure::Unsendable(error.to_string());
+        let body = request.body.as_ref();
+        let has_body = body.is_some_and(|body| !body.bytes().is_empty());
+        self.socket.body_follows.store(has_body, Ordering::Relaxed);
+        let reply = if let Some(body) = body {
+            let request = builder.body(body.bytes()).map_err(unusable)?;
+            self.agent.run(self.limited(request, limits))
+        } else {
+            let request = builder.body(()).map_err(unusable)?;
+            self.agent.run(self.limited(request, limits))
+        };
+        let reply = reply.map_err(|error| self.failure(endpoint, writes, &error))?;
+        let head = read_head(reply.status().as_u16(), reply.headers());
+        self.log(|| match head.index {
+            Some(index) => format!("< {} index {index} from {}", head.status, endpoint.url()),
+            None => format!("< {} from {}", head.status, endpoint.url()),
+        });
+        // It may be in any letters, and is shown.
+        let location = reply.headers().get("location");
+        let location = location.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
+        let is_chunked = is_chunked(reply.headers());
+        Ok(Reply {
+            head,
+            location,
+            pass: pass.cloned(),
+            is_delimited: is_delimited(reply.headers()),
+            desk: is_chunked.then(|| Arc::clone(&self.socket.desk)),
+            idle: limits.idle,
+            body: reply.into_body(),
+        })
+    }
+
+    /// What a request tells of the user.
+    fn authorization(&self, request: &Request, pass: Option<&Pass>) -> Option<Secret> {
+        match pass {
+            Some(Pass::Token(token)) => Some(Secret::clone(token)),
+            Some(Pass::NotNeeded) => None,
+            // Only what is of v2 asks in this way.
+            None => {
+                let credentials = self.http.credentials.as_ref()?;
+                let by_v2 = request.target.starts_with(v2::ROOT);
+                by_v2.then(|| credentials.basic())
+            }
+        }
+    }
+
+    fn limited<B: ureq::AsSendBody>(
+        &self,
+        request: ureq::http::Request<B>,
+        limits: Limits,
+    ) -> ureq::http::Request<B> {
+        // It counts while the head is waited for, too.
+        let per_read = limits
+            .idle
+            .map(|idle| idle.max(limits.head.unwrap_or_default()));
+        self.agent
+            .configure_request(request)
+            .timeout_recv_response(limits.head)
+            .timeout_per_read(per_read)
+            .build()
+    }
+
+    /// The server's version, where it says so as etcd does.
+    fn version(&self, endpoint: &Endpoint) -> Option<String> {
+        let limits = Limits {
+            head: Some(PATIENCE),
+            idle: Some(PATIENCE),
+        };
+        let reply = self
+            .exchange(endpoint, &member::version(), None, limits)
+            .ok()?;
+        member::parse_version(&reply.read_whole(4096).ok()?)
+    }
+
+    fn log(&self, line: impl FnOnce() -> String) {
+        if let Some(log) = &self.http.log {
+            log(line());
+        }
+    }
+
+    /// The request as a curl command that reproduces it, credentials replaced.
+    fn render_curl(&self, endpoint: &Endpoint, request: &Request, pass: Option<&Pass>) -> String {
+        let mut headers = Vec::new();
+        if request.needs_leader {
+            headers.push(NEEDS_LEADER);
+        }
+        if let Some(Pass::Token(_)) = pass {
+            headers.push(("Authorization", "TOKEN"));
+        }
+        let credentials = self.http.credentials.as_ref();
+        let by_v2 = request.target.starts_with(v2::ROOT);
+        let shown = curl::Shown {
+            url: &format!("{}{}", endpoint.url(), self.target(request)),
+            headers: &headers,
+            user: credentials.filter(|_| by_v2).map(|one| one.user.as_str()),
+            proxy: self.http.proxy.as_deref(),
+            tls: self
+                .http
+                .trust
+                .as_ref()
+                .filter(|_| endpoint.is_encrypted())
+                .map(|trust| trust.settings()),
+        };
+        curl::render(request, &shown)
+    }
+}

@@ -1,0 +1,191 @@
+//! Reads of keys over v3: one request for each range, on one connection.
+
+use std::time::{Duration, Instant};
+
+use super::{Connection, Limits};
+use crate::endpoint::Endpoint;
+use etcdwatch_engine::protocol::Failure;
+use etcdwatch_engine::protocol::{Head, Malformed, Request};
+use etcdwatch_engine::v2::fault::{INDEX_CLEARED, UNAUTHORIZED};
+use etcdwatch_engine::v3::{self, Pair, Ranges};
+
+/// How much longer the heads of all replies may take for each further range: a round trip on a slow link.
+const FURTHER: Duration = Duration::from_millis(250);
+
+/// How often ranges of one moment are tried, before one is read that has all of them in it: history was
+/// compacted each time, up to where the store was a moment before.
+const ATTEMPTS: usize = 3;
+
+/// What came of reading all ranges.
+enum Came {
+    All(Head, v3::Reply),
+    /// The remaining ranges can't be read at the moment of the first, for this reason.
+    Torn(Failure),
+}
+
+impl Connection {
+    /// Reads keys. The head is that of the first reply, with the revision and the cluster that the bodies
+    /// tell: all that was written up to that revision is seen. `most` is what the bodies of all
+    /// replies with keys may have together, in bytes.
+    ///
+    /// # Errors
+    /// Where a range can't be read.
+    pub fn read(
+        &self,
+        endpoint: &Endpoint,
+        ranges: &Ranges,
+        limits: Limits,
+        most: usize,
+    ) -> Result<(Head, v3::Reply), Failure> {
+        let mut reading = Reading {
+            connection: self,
+            endpoint,
+            limits,
+            left: limits.head_of(ranges),
+            room: most,
+            most,
+        };
+        let mut torn = None;
+        for _ in 0..ATTEMPTS {
+            reading.room = most;
+            match reading.all(ranges)? {
+                Came::All(head, reply) => return Ok((head, reply)),
+                Came::Torn(failure) => torn = Some(failure),
+            }
+        }
+        reading.room = most;
+        let covering = ranges.covering().filter(|_| ranges.are_of_one_moment());
+        match (covering.map(|request| reading.one(&request)), torn) {
+            (Some(Ok((head, mut reply))), _) => {
+                reply.pairs = ranges.pick(&reply.pairs);
+                Ok((head, reply))
+            }
+            // A user without permission on the wider range gets the error of the ranges asked for.
+            (Some(Err(Failure::Refused(refusal))), Some(torn))
+                if refusal.fault.code == UNAUTHORIZED =>
+            {
+                Err(torn)
+            }
+            (Some(Err(failure)), _) | (None, Some(failure)) => Err(failure),
+            (None, None) => Err(Failure::Malformed(Malformed::Empty)),
+        }
+    }
+}
+
+impl Limits {
+    /// How long the heads of all replies to a read may be waited for.
+    #[must_use]
+    pub fn head_of(self, ranges: &Ranges) -> Option<Duration> {
+        let further = u32::try_from(ranges.count().saturating_sub(1)).unwrap_or(u32::MAX);
+        self.head
+            .map(|head| head.saturating_add(FURTHER.saturating_mul(further)))
+    }
+}
+
+/// A read under way.
+struct Reading<'r> {
+    connection: &'r Connection,
+    endpoint: &'r Endpoint,
+    limits: Limits,
+    /// How long heads may still be waited for.
+    left: Option<Duration>,
+    /// How many bytes more the bodies with keys may have.
+    room: usize,
+    most: usize,
+}
+
+impl Reading<'_> {
+    fn all(&mut self, ranges: &Ranges) -> Result<Came, Failure> {
+        let mut whole: Option<(Head, v3::Reply)> = None;
+        let mut may_try_again = true;
+        for number in 0.. {
+            let so_far = whole.as_ref().map(|(_, reply)| reply);
+            let Some(request) = ranges.request(number, so_far) else {
+                break;
+            };
+            let mut came = self.one(&request);
+            if matches!(came, Err(Failure::Cut(_) | Failure::Unreachable(_)))
+                && number > 0
+                && std::mem::take(&mut may_try_again)
+            {
+                // A server may close a connection after each reply.
+                came = self.one(&request);
+            }
+            let Some((first_head, first)) = &mut whole else {
+                whole = Some(came?);
+                continue;
+            };
+            let (_, reply) = match came {
+                Err(failure) if ranges.are_of_one_moment() && is_about_moment(&failure) => {
+                    return Ok(Came::Torn(failure));
+                }
+                came => came?,
+            };
+            if reply.cluster != first.cluster {
+                let why = "it answered for one cluster and then for another".to_owned();
+                return Ok(Came::Torn(Failure::Cut(why)));
+            }
+            if ranges.are_of_one_moment() {
+                let is_later = |pair: &Pair| pair.modified > first.revision.0;
+                if reply.revision < first.revision || reply.pairs.iter().any(is_later) {
+                    let what = "keys of another revision than was asked for".to_owned();
+                    return Err(Failure::Malformed(Malformed::Shape(what)));
+                }
+            } else {
+                first.revision = first.revision.min(reply.revision);
+                first_head.index = Some(first.revision);
+            }
+            first.pairs.extend(reply.pairs);
+        }
+        match whole {
+            Some((head, reply)) => Ok(Came::All(head, reply)),
+            None => Err(Failure::Malformed(Malformed::Empty)),
+        }
+    }
+
+    fn one(&mut self, request: &Request) -> Result<(Head, v3::Reply), Failure> {
+        let limits = Limits {
+            head: self.left.min(self.limits.head),
+            idle: self.limits.idle,
+        };
+        if limits.head.is_some_and(|head| head.is_zero()) {
+            let why = "no whole answer in time".to_owned();
+            return Err(Failure::Silent(why));
+        }
+        let asked = Instant::now();
+        let sent = self.connection.send(self.endpoint, request, limits);
+        self.left = self.left.map(|left| left.saturating_sub(asked.elapsed()));
+        let reply = sent?;
+        let head = reply.head.clone();
+        let body = reply
+            .read_whole(self.room)
+            .map_err(|failure| match failure {
+                Failure::TooLong(_) => Failure::TooLong(self.most),
+                other => other,
+            })?;
+        if body.trim_ascii().is_empty() {
+            return Err(Failure::Malformed(Malformed::Empty));
+        }
+        let reply = v3::parse_reply(&body).map_err(Failure::Malformed)?;
+        if reply.revision.0 == 0 {
+            // It would stand for now in the next request.
+            let what = "a store without a revision".to_owned();
+            return Err(Failure::Malformed(Malformed::Shape(what)));
+        }
+        if !reply.pairs.is_empty() {
+            self.room = self.room.saturating_sub(body.len());
+        }
+        let head = Head {
+            index: Some(reply.revision),
+            cluster: Some(reply.cluster.clone()),
+            ..head
+        };
+        Ok((head, reply))
+    }
+}
+
+/// Whether the revision that was asked for is not to be had any more, or here.
+fn is_about_moment(failure: &Failure) -> bool {
+    let codes = [INDEX_CLEARED, v3::fault::FUTURE];
+    matches!(failure, Failure::Refused(refusal) if codes.contains(&refusal.fault.code))
+}

@@ -1,0 +1,309 @@
+//! TLS over a connection, and what its errors mean.
+
+use std::fmt;
+use std::io::{Read as _, Write as _};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, SystemTime};
+
+use rustls::pki_types::{ServerName, UnixTime};
+use rustls::{AlertDescription, CertificateError, ClientConnection, ProtocolVersion, StreamOwned};
+use ureq::unversioned::transport::{
+    Buffers, ConnectionDetails, Connector, Either, NextTimeout, Transport, TransportAdapter,
+};
+
+use super::buffers::Room;
+use super::socket::Socket;
+use super::trust::{Trust, UnknownIssuer, note_asking};
+use etcdwatch_engine::protocol::{Distrust, Failure};
+
+/// A server that ends a connection says why within this, or has said so already.
+const LAST_WORDS: Duration = Duration::from_millis(100);
+
+/// Encrypts connections to what is https.
+#[derive(Debug)]
+pub(super) struct Tls {
+    pub socket: Arc<Socket>,
+    pub trust: Option<Arc<Trust>>,
+}
+
+impl<In: Transport> Connector<In> for Tls {
+    type Out = Either<In, Encrypted>;
+
+    fn connect(
+        &self,
+        details: &ConnectionDetails<'_>,
+        chained: Option<In>,
+    ) -> Result<Option<Self::Out>, ureq::Error> {
+        let Some(transport) = chained else {
+            return Ok(None);
+        };
+        let (true, Some(trust)) = (details.needs_tls() && !transport.is_tls(), &self.trust) else {
+            return Ok(Some(Either::A(transport)));
+        };
+        let host = details.uri.host().unwrap_or_default();
+        let host = host.trim_start_matches('[').trim_end_matches(']');
+        let name = ServerName::try_from(host.to_owned())
+            .map_err(|_| ureq::Error::Tls("its name can't stand in a certificate"))?;
+        let connection = ClientConnection::new(trust.config(), name).map_err(into_io)?;
+        let mut wire = TransportAdapter::new(transport.boxed(), Arc::clone(&details.current_time));
+        wire.set_timeout(self.socket.time_to_connect(details.timeout));
+        let mut stream = StreamOwned::new(connection, wire);
+        let (done, was_asked) = note_asking(|| stream.conn.complete_io(&mut stream.sock));
+        self.socket.was_asked.store(was_asked, Ordering::Relaxed);
+        if let Err(error) = done {
+            let why = last_words(&mut stream, details.timeout);
+            return Err(why.unwrap_or_else(|| error.into()));
+        }
+        let refuses_late = stream.conn.protocol_version() == Some(ProtocolVersion::TLSv1_3);
+        self.socket
+            .may_refuse
+            .store(refuses_late, Ordering::Relaxed);
+        Ok(Some(Either::B(Encrypted {
+            stream,
+            buffers: Room::default(),
+            socket: Arc::clone(&self.socket),
+        })))
+    }
+}
+
+fn into_io(error: rustls::Error) -> ureq::Error {
+    ureq::Error::Io(std::io::Error::other(error))
+}
+
+/// A connection by TLS.
+pub(super) struct Encrypted {
+    stream: StreamOwned<ClientConnection, TransportAdapter>,
+    buffers: Room,
+    socket: Arc<Socket>,
+}
+
+impl fmt::Debug for Encrypted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Encrypted").finish_non_exhaustive()
+    }
+}
+
+/// Why the server has ended a connection, where it says so: that nothing can be sent any more does
+/// not tell.
+fn last_words(
+    stream: &mut StreamOwned<ClientConnection, TransportAdapter>,
+    timeout: NextTimeout,
+) -> Option<ureq::Error> {
+    let StreamOwned { conn, sock } = stream;
+    let after = LAST_WORDS.into();
+    sock.set_timeout(NextTimeout { after, ..timeout });
+    while matches!(conn.read_tls(sock), Ok(1..)) {
+        if let Err(error) = conn.process_new_packets() {
+            return Some(into_io(error));
+        }
+    }
+    None
+}
+
+impl Transport for Encrypted {
+    fn buffers(&mut self) -> &mut dyn Buffers {
+        &mut self.buffers
+    }
+
+    fn transmit_output(&mut self, amount: usize, timeout: NextTimeout) -> Result<(), ureq::Error> {
+        if self.socket.can_wait() {
+            self.buffers.keep(amount);
+            return Ok(());
+        }
+        self.stream.get_mut().set_timeout(timeout);
+        let written = self.stream.write_all(self.buffers.take(amount));
+        let written = written.and_then(|()| self.stream.flush());
+        written
+            .map_err(|error| last_words(&mut self.stream, timeout).unwrap_or_else(|| error.into()))
+    }
+
+    fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, ureq::Error> {
+        self.stream.get_mut().set_timeout(timeout);
+        let count = self.stream.read(self.buffers.input_append_buf())?;
+        self.buffers.input_appended(count);
+        self.socket.may_refuse.store(false, Ordering::Relaxed);
+        Ok(count > 0)
+    }
+
+    fn is_open(&mut self) -> bool {
+        if !self.buffers.input().is_empty() {
+            return false;
+        }
+        // There may be more in what was decrypted than there was room for.
+        match self.stream.conn.process_new_packets() {
+            Ok(state) if state.plaintext_bytes_to_read() == 0 => {}
+            _ => return false,
+        }
+        // What a server sends unasked is a ticket, with which the next handshake is shorter, or
+        // its farewell.
+        loop {
+            let wire = self.stream.get_mut().get_mut();
+            if wire.buffers().input().is_empty() {
+                match self.socket.is_quiet() {
+                    Some(true) => return true,
+                    Some(false) => {}
+                    None => return false,
+                }
+            }
+            let StreamOwned { conn, sock } = &mut self.stream;
+            if !matches!(conn.read_tls(sock), Ok(1..)) {
+                return false;
+            }
+            match conn.process_new_packets() {
+                Ok(state) if state.plaintext_bytes_to_read() == 0 && !state.peer_has_closed() => {}
+                _ => return false,
+            }
+        }
+    }
+
+    fn is_tls(&self) -> bool {
+        true
+    }
+}
+
+/// What is told of a server that wants to know who one is, where nothing says it.
+pub(super) const ASKS: &str = "asks for a certificate of the client";
+
+/// The error of TLS in one of input and output.
+pub(super) fn of_tls(error: &std::io::Error) -> Option<&rustls::Error> {
+    error.get_ref()?.downcast_ref()
+}
+
+/// What an error of TLS means, while a server may still refuse its client; with `trust` the connection
+/// was made. Whatever it is, nothing that was sent after the handshake has been heeded.
+pub(super) fn explain(error: &rustls::Error, trust: &Trust) -> Option<Failure> {
+    match error {
+        rustls::Error::InvalidCertificate(error) => {
+            Some(Failure::Untrusted(distrust(error, trust)))
+        }
+        rustls::Error::AlertReceived(alert) => {
+            let why = complaint(*alert)?;
+            Some(Failure::CertificateRefused(match trust.certificate() {
+                Some(file) => format!(
+                    "does not accept the client's certificate '{}': {why}",
+                    file.display()
+                ),
+                None => ASKS.to_owned(),
+            }))
+        }
+        _ => None,
+    }
+}
+
+/// An error of TLS in words.
+pub(super) fn render(error: &rustls::Error) -> String {
+    match error {
+        rustls::Error::InvalidMessage(_) => "it does not speak TLS: is it http://?".to_owned(),
+        rustls::Error::AlertReceived(AlertDescription::ProtocolVersion)
+        | rustls::Error::PeerIncompatible(
+            rustls::PeerIncompatible::ServerDoesNotSupportTls12Or13
+            | rustls::PeerIncompatible::ServerTlsVersionIsDisabledByOurConfig,
+        ) => "it speaks no TLS from 1.2 on".to_owned(),
+        rustls::Error::AlertReceived(alert) => format!("it ends TLS with the alert {alert:?}"),
+        error => format!("TLS failed: {error}"),
+    }
+}
+
+/// What a server complains of in a client's certificate, or that there is none.
+fn complaint(alert: AlertDescription) -> Option<&'static str> {
+    Some(match alert {
+        AlertDescription::CertificateRequired => "it asks for another",
+        AlertDescription::NoCertificate
+        | AlertDescription::BadCertificate
+        | AlertDescription::DecryptError => "it says that it is a bad one",
+        AlertDescription::UnsupportedCertificate => "it is not one for clients",
+        AlertDescription::CertificateRevoked => "it is revoked",
+        AlertDescription::CertificateExpired => "it has expired",
+        AlertDescription::CertificateUnknown => "it can't be used",
+        AlertDescription::UnknownCA => "its issuer is not known there",
+        AlertDescription::AccessDenied => "it may not do that",
+        _ => return None,
+    })
+}
+
+/// Why the server's certificate is not trusted.
+fn distrust(error: &CertificateError, trust: &Trust) -> Distrust {
+    let (why, advice) = match error {
+        CertificateError::ExpiredContext { not_after, .. } => (
+            format!("its certificate expired on {}", render_time(*not_after)),
+            "have it renewed; or is the clock of this machine wrong?",
+        ),
+        CertificateError::NotValidYetContext { not_before, .. } => (
+            format!(
+                "its certificate is not valid before {}",
+                render_time(*not_before)
+            ),
+            "is the clock of this machine wrong?",
+        ),
+        CertificateError::NotValidForNameContext {
+            expected,
+            presented,
+        } => {
+            let expected = expected.to_str();
+            let why = match names(presented) {
+                names if names.is_empty() => format!(
+                    "its certificate has no names in it (subjectAltName), and so is not for \
+                     {expected}"
+                ),
+                names => format!("its certificate is for {names}, and not for {expected}"),
+            };
+            (why, "name the endpoint as its certificate does")
+        }
+        CertificateError::InvalidPurposeContext { .. } => (
+            "its certificate is not one for servers".to_owned(),
+            "it needs the extended key usage serverAuth",
+        ),
+        CertificateError::BadSignature => (
+            "its certificate is not signed by the authority that it names".to_owned(),
+            "is --cacert of another authority with the same name?",
+        ),
+        CertificateError::Other(other) => {
+            if let Some(UnknownIssuer { issuer }) = other.0.downcast_ref() {
+                let issuer = issuer
+                    .as_ref()
+                    .map_or_else(String::new, |name| format!(", '{name}',"));
+                let known = trust.authorities();
+                let why = format!(
+                    "the issuer of its certificate{issuer} is not among the authorities that are \
+                     trusted, {known}"
+                );
+                (why, "name its authority with --cacert FILE")
+            } else if let Some(webpki::Error::CaUsedAsEndEntity) = other.0.downcast_ref() {
+                let why = "its certificate is one of an authority (CA:TRUE), and none of a server";
+                (why.to_owned(), "have one issued for the server")
+            } else {
+                (format!("its certificate is no good: {error}"), ADVICE)
+            }
+        }
+        error => (format!("its certificate is no good: {error}"), ADVICE),
+    };
+    Distrust { why, advice }
+}
+
+/// What to do where nothing better is known.
+const ADVICE: &str = "look at it with 'openssl s_client -showcerts -connect HOST:PORT'";
+
+/// So many names of a certificate are told.
+const NAMES: usize = 10;
+
+/// The names that a certificate is for.
+fn names(presented: &[String]) -> String {
+    // They come with their kind: DnsName("etcd-1").
+    let bare = |name: &String| {
+        let inner = name
+            .split_once('(')
+            .map_or(name.as_str(), |(_, inner)| inner);
+        inner.trim_end_matches(')').trim_matches('"').to_owned()
+    };
+    let mut names: Vec<String> = presented.iter().take(NAMES).map(bare).collect();
+    if presented.len() > NAMES {
+        names.push("…".to_owned());
+    }
+    names.join(", ")
+}
+
+fn render_time(time: UnixTime) -> String {
+    let time = SystemTime::UNIX_EPOCH + Duration::from_secs(time.as_secs());
+    humantime::format_rfc3339_seconds(time).to_string()
+}

@@ -1,0 +1,393 @@
+//! Whom a connection by TLS trusts, and as whom it shows itself.
+//!
+//! In scope: certificates and keys from their files or from the system, read when the first
+//! connection by TLS is to be made, and again when they were replaced. Out of scope: connections
+//! (`tls`).
+
+use std::cell::Cell;
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{ResolvesClientCert, WebPkiServerVerifier};
+use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::sign::CertifiedKey;
+use rustls::version::{TLS12, TLS13};
+use rustls::{
+    CertificateError, ClientConfig, DigitallySignedStruct, OtherError, RootCertStore,
+    SignatureScheme,
+};
+
+use crate::config::Unusable;
+use crate::config::{NamedFile, TlsConfig, is_named_fifo};
+
+/// No list of certificates is larger.
+const MAX_FILE: u64 = 16 << 20;
+
+/// What connections by TLS are made with.
+#[derive(Debug)]
+pub(super) struct Trust {
+    settings: TlsConfig,
+    loaded: Mutex<Loaded>,
+}
+
+#[derive(Debug)]
+struct Loaded {
+    config: Arc<ClientConfig>,
+    stamps: Vec<Stamp>,
+}
+
+/// What tells that a file was replaced or written: its place, length and time.
+type Stamp = Option<(u64, u64, i64, i64)>;
+
+impl Trust {
+    /// Reads what the settings name.
+    ///
+    /// # Errors
+    /// Which file is no good, and why.
+    pub fn load(settings: &TlsConfig) -> Result<Self, Unusable> {
+        let loaded = Loaded::read(settings)?;
+        Ok(Self {
+            settings: settings.clone(),
+            loaded: Mutex::new(loaded),
+        })
+    }
+
+    /// What the next connection is made with. Certificates live for days where a watch lives for
+    /// months: files that have changed are read again, unless they are no good (yet).
+    pub fn config(&self) -> Arc<ClientConfig> {
+        let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
+        if loaded.stamps != stamps(&self.settings)
+            && let Ok(anew) = Loaded::read(&self.settings)
+        {
+            *loaded = anew;
+        }
+        Arc::clone(&loaded.config)
+    }
+
+    /// What it was made of.
+    pub fn settings(&self) -> &TlsConfig {
+        &self.settings
+    }
+
+    /// The file of the client's certificate, where there is one.
+    pub fn certificate(&self) -> Option<&Path> {
+        Some(self.settings.certificate.as_ref()?.path.as_path())
+    }
+
+    /// What is trusted, in words.
+    pub fn authorities(&self) -> String {
+        match &self.settings.authorities {
+            Some(file) => format!("those in '{}'", file.path.display()),
+            None => "those of this system".to_owned(),
+        }
+    }
+}
+
+fn stamps(settings: &TlsConfig) -> Vec<Stamp> {
+    let stamp = |path: &Path| -> Stamp {
+        // What is no file can be read once.
+        let file = fs::metadata(path).ok().filter(fs::Metadata::is_file)?;
+        Some((file.ino(), file.size(), file.mtime(), file.mtime_nsec()))
+    };
+    settings.files().map(|file| stamp(&file.path)).collect()
+}
+
+impl Loaded {
+    fn read(settings: &TlsConfig) -> Result<Self, Unusable> {
+        // Before the files: what is written meanwhile is read the next time.
+        let stamps = stamps(settings);
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let unusable = |error: rustls::Error| Unusable(format!("TLS can't be used: {error}"));
+        let verifier: Arc<dyn ServerCertVerifier> = if settings.is_unverified {
+            Arc::new(Unverified(Arc::clone(&provider)))
+        } else {
+            let roots = Arc::new(authorities(settings.authorities.as_ref())?);
+            let checks = WebPkiServerVerifier::builder_with_provider(roots, Arc::clone(&provider));
+            let checks = checks.build();
+            let checks = checks.map_err(|error| Unusable(format!("TLS can't be used: {error}")))?;
+            Arc::new(Verifier(checks))
+        };
+        let shown = settings.certificate.as_ref().map(|certificate| {
+            let key = settings.key.as_ref().unwrap_or(certificate);
+            certified(certificate, key, &provider).map(Arc::new)
+        });
+        if let (None, Some(key)) = (&shown, &settings.key) {
+            let why = "it is of no use without the certificate: add --cert";
+            return Err(refused(key, why));
+        }
+        let identity = Identity {
+            shown: shown.transpose()?,
+        };
+        let mut config = ClientConfig::builder_with_provider(provider)
+            .with_protocol_versions(&[&TLS13, &TLS12])
+            .map_err(unusable)?
+            .dangerous()
+            .with_custom_certificate_verifier(verifier)
+            .with_client_cert_resolver(Arc::new(identity));
+        // The one that is spoken: a server is not to answer in HTTP/2.
+        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        Ok(Self {
+            config: Arc::new(config),
+            stamps,
+        })
+    }
+}
+
+fn refused(file: &NamedFile, why: &str) -> Unusable {
+    Unusable(format!("{} '{}': {why}", file.by, file.path.display()))
+}
+
+fn read(file: &NamedFile) -> Result<Vec<u8>, Unusable> {
+    let failed = |error: std::io::Error| refused(file, &error.to_string());
+    let metadata = fs::metadata(&file.path).map_err(failed)?;
+    if is_named_fifo(&metadata, &file.path) {
+        return Err(refused(file, "it is a FIFO"));
+    }
+    if metadata.len() > MAX_FILE {
+        return Err(refused(file, "it is too large for certificates"));
+    }
+    fs::read(&file.path).map_err(failed)
+}
+
+/// The certificates in a file, at least one.
+fn certificates(file: &NamedFile) -> Result<Vec<CertificateDer<'static>>, Unusable> {
+    let text = read(file)?;
+    let read: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
+    match read {
+        Ok(found) if found.is_empty() => Err(refused(file, "there is no certificate in it (PEM)")),
+        Ok(found) => Ok(found),
+        Err(error) => Err(refused(file, &format!("it is no PEM: {error}"))),
+    }
+}
+
+fn authorities(named: Option<&NamedFile>) -> Result<RootCertStore, Unusable> {
+    let mut roots = RootCertStore::empty();
+    if let Some(file) = named {
+        for certificate in certificates(file)? {
+            roots.add(certificate).map_err(|error| {
+                refused(file, &format!("a certificate in it can't be read: {error}"))
+            })?;
+        }
+        return Ok(roots);
+    }
+    let found = rustls_native_certs::load_native_certs();
+    roots.add_parsable_certificates(found.certs);
+    if roots.is_empty() {
+        let why = found.errors.first().map_or_else(
+            || "this system names no authorities to trust".to_owned(),
+            |error| format!("the authorities of this system can't be read: {error}"),
+        );
+        return Err(Unusable(format!("{why}; name them with --cacert")));
+    }
+    Ok(roots)
+}
+
+/// A certificate with its key.
+fn certified(
+    certificate: &NamedFile,
+    key: &NamedFile,
+    provider: &CryptoProvider,
+) -> Result<CertifiedKey, Unusable> {
+    let chain = certificates(certificate)?;
+    let text = read(key)?;
+    let private = PrivateKeyDer::from_pem_slice(&text).map_err(|_| {
+        let is_locked = text.windows(9).any(|word| word == b"ENCRYPTED");
+        refused(
+            key,
+            if is_locked {
+                "the key is protected by a passphrase, which is not supported: 'openssl pkey' \
+                 takes it off"
+            } else {
+                "there is no key in it (PEM: PKCS#8, PKCS#1 or SEC1)"
+            },
+        )
+    })?;
+    CertifiedKey::from_der(chain, private, provider).map_err(|error| match error {
+        rustls::Error::InconsistentKeys(_) => {
+            let certificate = certificate.path.display();
+            let why = format!("the key does not fit the certificate in '{certificate}'");
+            refused(key, &why)
+        }
+        rustls::Error::InvalidCertificate(error) => {
+            refused(certificate, &format!("it can't be read: {error}"))
+        }
+        error => refused(key, &format!("the key can't be used: {error}")),
+    })
+}
+
+/// Shows the client's certificate, if there is one, to whoever asks.
+#[derive(Debug)]
+struct Identity {
+    shown: Option<Arc<CertifiedKey>>,
+}
+
+thread_local! {
+    /// Whether the server asked for a certificate in the handshake that this thread does.
+    static ASKED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Does a handshake; whether the server asked for a certificate of the client in it.
+pub(super) fn note_asking<T>(handshake: impl FnOnce() -> T) -> (T, bool) {
+    ASKED.set(false);
+    let done = handshake();
+    (done, ASKED.get())
+}
+
+impl ResolvesClientCert for Identity {
+    fn resolve(&self, _: &[&[u8]], _: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
+        ASKED.set(true);
+        self.shown.clone()
+    }
+
+    fn has_certs(&self) -> bool {
+        self.shown.is_some()
+    }
+}
+
+/// A certificate of an authority that is not known.
+#[derive(Debug)]
+pub(super) struct UnknownIssuer {
+    /// Its name, where it has one.
+    pub issuer: Option<String>,
+}
+
+impl std::fmt::Display for UnknownIssuer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("the issuer is not known")
+    }
+}
+
+impl std::error::Error for UnknownIssuer {}
+
+/// Checks certificates as the web does, and says whose it is that is not trusted.
+#[derive(Debug)]
+struct Verifier(Arc<WebPkiServerVerifier>);
+
+impl ServerCertVerifier for Verifier {
+    fn verify_server_cert(
+        &self,
+        certificate: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        name: &ServerName<'_>,
+        ocsp: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        let checked = self
+            .0
+            .verify_server_cert(certificate, intermediates, name, ocsp, now);
+        checked.map_err(|error| match error {
+            rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
+                let last = intermediates.last().unwrap_or(certificate);
+                let issuer = webpki::EndEntityCert::try_from(last);
+                let issuer = issuer.ok().and_then(|last| common_name(last.issuer()));
+                let unknown = OtherError(Arc::new(UnknownIssuer { issuer }));
+                CertificateError::Other(unknown).into()
+            }
+            error => error,
+        })
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.0.verify_tls12_signature(message, certificate, signed)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        self.0.verify_tls13_signature(message, certificate, signed)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.supported_verify_schemes()
+    }
+}
+
+/// Takes any certificate, as `--insecure-skip-tls-verify` asks for.
+#[derive(Debug)]
+struct Unverified(Arc<CryptoProvider>);
+
+impl ServerCertVerifier for Unverified {
+    fn verify_server_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let algorithms = &self.0.signature_verification_algorithms;
+        verify_tls12_signature(message, certificate, signed, algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let algorithms = &self.0.signature_verification_algorithms;
+        verify_tls13_signature(message, certificate, signed, algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+/// The last common name (2.5.4.3) in a name of X.501, without its checks: it is only shown.
+fn common_name(name: &[u8]) -> Option<String> {
+    const COMMON_NAME: [u8; 5] = [0x06, 0x03, 0x55, 0x04, 0x03];
+    let place = name
+        .windows(COMMON_NAME.len())
+        .rposition(|window| window == COMMON_NAME)?;
+    // A string: its kind, its length, which is short, and its letters.
+    let text = name.get(place + COMMON_NAME.len()..)?;
+    let (_, text) = text.split_first()?;
+    let (length, text) = text.split_first()?;
+    let text = text.get(..usize::from(*length))?;
+    Some(String::from_utf8_lossy(text).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_name_of_an_issuer_is_read() {
+        let name = b"\x31\x0f\x30\x0d\x06\x03\x55\x04\x0a\x0c\x06a firm\x31\x0d\x30\x0b\x06\x03\x55\x04\x03\x0c\x04etcd";
+        assert_eq!(common_name(name).as_deref(), Some("etcd"));
+    }
+
+    #[test]
+    fn a_name_that_is_torn_is_none() {
+        for name in [
+            &b""[..],
+            b"\x06\x03\x55\x04\x03",
+            b"\x06\x03\x55\x04\x03\x0c\x7fa",
+        ] {
+            assert_eq!(common_name(name), None);
+        }
+    }
+}

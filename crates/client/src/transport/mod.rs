@@ -1,0 +1,3 @@
+//! The ways to speak with etcd.
+
+pub mod http;

@@ -1,0 +1,254 @@
+//! What a member of the model answers.
+
+use std::time::Instant;
+
+use std::collections::VecDeque;
+use std::ops::Range;
+use std::time::Duration;
+
+use super::server::{Damage, HISTORY, HalfClose, LATENCY, Server, Stall};
+use super::wire::{Loss, Wire};
+use crate::model::{Index, StateNode};
+use crate::protocol::Failure;
+use crate::protocol::{Fault, Head, Refusal};
+use crate::v2;
+use crate::watch::{Ask, Budget, Input, Parcel, Ticket};
+
+/// After which a read that needs a majority fails (fact 12).
+const NO_QUORUM: Duration = Duration::from_secs(7);
+/// For so long a client knows the raft index of a member that it no longer asks: what became
+/// of that member since is only told by events that contradict themselves.
+const REMEMBERED: Duration = Duration::from_secs(55);
+/// What is asked within this time is asked at once.
+const AT_ONCE: Duration = Duration::from_millis(1);
+
+impl Server {
+    pub fn open(&mut self, ticket: Ticket, endpoint: usize, ask: Ask) {
+        self.opened.push(self.now);
+        let endpoints = self.refuses_until.len();
+        let behind = (self.members.len() - endpoint).div_ceil(endpoints);
+        let mut wire = Wire {
+            endpoint,
+            member: endpoint + endpoints * self.luck.usize(..behind),
+            era: self.era(),
+            ask,
+            has_head: false,
+            registered: false,
+            overlooks: None,
+            queue: VecDeque::new(),
+        };
+        if self.now < self.refuses_until[endpoint] {
+            let failure = Failure::Unreachable("refused".to_owned());
+            wire.fail(ticket, self.now + 2 * LATENCY, failure);
+        } else {
+            self.reply(ticket, &mut wire);
+            if let Some(loss) = self.losses.pop() {
+                self.lose_reply(ticket, &mut wire, loss);
+            }
+        }
+        self.wires.insert(ticket, wire);
+    }
+
+    fn lose_reply(&self, ticket: Ticket, wire: &mut Wire, loss: Loss) {
+        if !matches!(wire.queue.front(), Some((_, Input::Head { .. }))) {
+            return;
+        }
+        let at = self.now + 2 * LATENCY;
+        let end = match loss {
+            Loss::CutBody => Some((at + LATENCY, Failure::Cut("cut".to_owned()))),
+            Loss::SilentBody => wire.silence(at),
+            Loss::Silent => Some(wire.silence_before_head(at)),
+        };
+        wire.forget(usize::from(loss != Loss::Silent));
+        if let Some((at, failure)) = end {
+            wire.fail(ticket, at, failure);
+        }
+    }
+
+    fn reply(&mut self, ticket: Ticket, wire: &mut Wire) {
+        let (now, at) = (self.now, self.now + 2 * LATENCY);
+        let member = &mut self.members[wire.member];
+        if member.heard.is_none_or(|at| at + REMEMBERED < now) {
+            // What nobody can see would prove nothing here.
+            member.damage.retain(|_, damage| *damage == Damage::Mixed);
+        }
+        let (index, stopped) = (member.applied, member.stopped);
+        let needs_majority = matches!(wire.ask, Ask::Index | Ask::State | Ask::Look(_));
+        if needs_majority && stopped.is_some() {
+            wire.fail(ticket, now + NO_QUORUM, self.no_quorum());
+            return;
+        }
+        let era = self.era();
+        self.stores[era].raft += u64::from(needs_majority);
+        let head = Head {
+            status: 200,
+            index: Some(Index(index)),
+            cluster: Some(self.store().cluster.to_string()),
+            raft: Some(stopped.unwrap_or(self.store().raft)),
+        };
+        let mut nodes = match &wire.ask {
+            Ask::Wait {
+                from: Some(Index(from)),
+                ..
+            }
+            | Ask::Next {
+                from: Index(from), ..
+            }
+            | Ask::Walk {
+                from: Index(from), ..
+            } => {
+                let from = *from;
+                self.search(ticket, wire, head, from..index + 1);
+                return;
+            }
+            Ask::Stream | Ask::Alarm | Ask::Wait { .. } => {
+                wire.say(at, Input::Head { ticket, head });
+                wire.registered = true;
+                return;
+            }
+            Ask::Revisions { .. } | Ask::Kept { .. } | Ask::Reach(_) | Ask::Since { .. } => {
+                panic!("this model speaks v2")
+            }
+            Ask::Index => Vec::new(),
+            Ask::State | Ask::Look(_) => self.nodes(index),
+        };
+        if let Ask::Look(key) = &wire.ask {
+            nodes.retain(|node| node.key == *key);
+        }
+        wire.say(at, Input::Head { ticket, head });
+        let mut at = at;
+        if wire.ask != Ask::Index {
+            if wire.ask == Ask::State {
+                at += self.state_takes;
+            }
+            wire.say(at, Input::State { ticket, nodes });
+        }
+        wire.end(ticket, at);
+    }
+
+    /// A member looks for an event in its history, at these indexes.
+    fn search(&mut self, ticket: Ticket, wire: &mut Wire, head: Head, span: Range<u64>) {
+        let at = self.now + 2 * LATENCY;
+        let oldest = oldest(span.end - 1);
+        if span.start < oldest {
+            let fault = Fault {
+                code: v2::fault::INDEX_CLEARED,
+                message: "cleared".to_owned(),
+                cause: format!(
+                    "the requested history has been cleared [{oldest}/{}]",
+                    span.start
+                ),
+                index: Index(span.end - 1),
+            };
+            let refusal = Refusal { fault, head };
+            wire.fail(ticket, at, Failure::Refused(Box::new(refusal)));
+            return;
+        }
+        wire.say(at, Input::Head { ticket, head });
+        let (store, damage) = (self.store(), &self.members[wire.member].damage);
+        let is_found = |index: &u64| match &wire.ask {
+            _ if damage.get(index) == Some(&Damage::Hidden) => false,
+            Ask::Walk { .. } => store.is_event(*index),
+            Ask::Next { key, .. } => {
+                let key = std::str::from_utf8(key).expect("keys are text here");
+                store.in_history_of(key, false, *index)
+            }
+            _ => store.in_history(*index),
+        };
+        let Some(found) = span.clone().find(is_found) else {
+            wire.registered = true;
+            return;
+        };
+        let line = if damage.contains_key(&found) {
+            store.damaged_line(found)
+        } else {
+            store.line(found)
+        };
+        let at = at + self.look(wire, span);
+        wire.say(at, events(ticket, &line, &self.budget));
+        wire.end(ticket, at);
+    }
+
+    /// How long after its head a member comes to look for an event at these indexes.
+    fn look(&mut self, wire: &mut Wire, span: Range<u64>) -> Duration {
+        if self.is_slow_to_look && self.half_close != HalfClose::EndsWait {
+            // No answer is overlooked for a half-close there, however long it takes.
+            return Duration::from_millis(self.luck.u64(..4000));
+        }
+        let looks = matches!(wire.ask, Ask::Wait { hangs: false, .. } | Ask::Next { .. });
+        if !self.is_slow_to_look || !looks {
+            return Duration::ZERO;
+        }
+        // One stall of the server hits all that it is asked at that moment. No other one meets what was
+        // overlooked: that would be too much for any client. A connection that breaks is no answer at
+        // all.
+        let is_same = self.now <= self.stall.since + AT_ONCE && self.stall.until > self.now;
+        let mut overlooked = self.overlooked.range(span.clone());
+        if is_same && overlooked.all(|index| self.stall.overlooked.contains(index)) {
+            self.overlooked.extend(span.clone());
+            self.stall.overlooked.extend(span.clone());
+            wire.overlooks = Some(span);
+            return self.stall.until.duration_since(self.now);
+        }
+        let is_new = self.overlooked.range(span.clone()).next().is_none();
+        if self.luck.u8(..4) > 0 || !is_new {
+            wire.overlooks = Some(0..0);
+            return Duration::from_millis(self.luck.u64(1..5));
+        }
+        self.overlooked.extend(span.clone());
+        wire.overlooks = Some(span.clone());
+        let length = Duration::from_millis(self.luck.u64(20..1500));
+        self.stall = Stall {
+            since: self.now,
+            until: self.now + length,
+            overlooked: span.collect(),
+        };
+        length
+    }
+
+    fn no_quorum(&self) -> Failure {
+        let fault = Fault {
+            code: v2::fault::RAFT_INTERNAL,
+            message: "Raft Internal Error".to_owned(),
+            cause: "etcdserver: request timed out".to_owned(),
+            index: Index::ZERO,
+        };
+        let head = Head {
+            status: 500,
+            index: None,
+            cluster: Some(self.store().cluster.to_string()),
+            raft: None,
+        };
+        Failure::Refused(Box::new(Refusal { fault, head }))
+    }
+
+    /// The state as a read of it tells it.
+    fn nodes(&self, index: u64) -> Vec<StateNode> {
+        let nodes = self.store().state(index).into_iter();
+        nodes
+            .map(|(key, node)| StateNode {
+                key: key.into_bytes(),
+                dir: node.value.is_none(),
+                value: node.value.map(String::into_bytes),
+                expiration: node.expires.then(|| "2030-01-01T00:00:00Z".to_owned()),
+                ttl: None,
+                modified: Index(node.modified),
+                created: Index(node.created),
+                ..StateNode::default()
+            })
+            .collect()
+    }
+}
+
+/// The oldest index in history once `latest` was written (fact 10).
+pub fn oldest(latest: u64) -> u64 {
+    (latest + 1).saturating_sub(HISTORY.into()).max(1)
+}
+
+pub fn events(ticket: Ticket, line: &str, budget: &Budget) -> Input {
+    let batch = v2::parse_events(format!("{line}\n").into_bytes()).expect("an event");
+    Input::Events {
+        ticket,
+        parcel: Parcel::new(batch, Instant::now(), budget),
+    }
+}

@@ -1,0 +1,189 @@
+//! Looks at what was written last in scope, which may take a server long, and streams that bring it
+//! late or never.
+
+use std::time::{Duration, Instant};
+
+use super::store::Store;
+use super::world::{Sent, Watcher, World, clean, message};
+use super::{Operation, plan};
+use crate::model::Index;
+use crate::protocol::Failure;
+use crate::watch::{
+    Ask, Budget, End, Held, Input, OnGap, Outcome, Session, Start, StateOfWatch, Step, Ticket,
+    Until, Update,
+};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// How long the driver waits for a look without whose answer the session can go on.
+const PATIENCE: Duration = Duration::from_secs(9);
+
+/// A server, and a session that watches it.
+struct Stand {
+    session: Session,
+    store: Store,
+    /// How long it takes to look what was written last.
+    look: Duration,
+    /// How long after its head a stream brings the past; never where there is none.
+    past: Option<Duration>,
+    now: Instant,
+    arriving: Vec<(Instant, Ticket, Input)>,
+    streams: usize,
+    states: Vec<StateOfWatch>,
+    events: usize,
+    outcome: Option<Outcome>,
+}
+
+impl Stand {
+    fn new(start: Start, until: Until, look: Duration, past: Option<Duration>) -> Self {
+        let now = Instant::now();
+        let mut stand = Self {
+            session: Session::new(plan(start, until, OnGap::Continue), now),
+            store: Store::new(),
+            look,
+            past,
+            now,
+            arriving: Vec::new(),
+            streams: 0,
+            states: Vec::new(),
+            events: 0,
+            outcome: None,
+        };
+        stand.write();
+        stand
+    }
+
+    fn write(&mut self) {
+        self.store.write(&[Operation {
+            key: 0,
+            is_delete: false,
+        }]);
+    }
+
+    fn run_for(&mut self, span: Duration) {
+        let end = self.now + span;
+        while self.now < end && self.outcome.is_none() {
+            self.feed(Input::Tick);
+            while let Some(at) = self.arriving.iter().position(|(at, ..)| *at <= self.now) {
+                let (_, _, input) = self.arriving.remove(at);
+                self.feed(input);
+            }
+            self.now += SECOND / 10;
+        }
+    }
+
+    fn feed(&mut self, input: Input) {
+        for step in self.session.handle(input, self.now) {
+            match step {
+                Step::Open { ticket, ask, .. } => self.open(ticket, &ask),
+                Step::Close(ticket) => self.arriving.retain(|(_, of, _)| *of != ticket),
+                Step::Tell(Update::Status(status)) => self.states.push(status.state),
+                Step::Tell(Update::Events(held)) => {
+                    self.events += held.iter().flat_map(Held::events).count();
+                }
+                Step::Finish(outcome) => self.outcome = Some(outcome),
+                Step::HalfClose(_) | Step::Tell(_) => {}
+            }
+        }
+    }
+
+    fn say(&mut self, after: Duration, ticket: Ticket, input: Input) {
+        self.arriving.push((self.now + after, ticket, input));
+    }
+
+    fn open(&mut self, ticket: Ticket, ask: &Ask) {
+        let head = World::head(Some(self.store.latest()));
+        let head = Input::Head { ticket, head };
+        let mut end = clean();
+        let mut takes = Duration::ZERO;
+        let mut nodes = None;
+        match ask {
+            Ask::Revisions { from, .. } => {
+                self.streams += 1;
+                self.say(Duration::ZERO, ticket, head);
+                if let (Some(Index(from)), Some(past)) = (from, self.past) {
+                    for input in self.past_of(ticket, (*from).max(1)) {
+                        self.say(past, ticket, input);
+                    }
+                }
+                return;
+            }
+            Ask::Since { after, is_awaited } => {
+                takes = self.look;
+                nodes = Some(self.store.last_written(*after).into_iter().collect());
+                if takes > PATIENCE && !is_awaited {
+                    takes = PATIENCE;
+                    end = End::Failed(Failure::Silent("it goes through all keys".to_owned()));
+                }
+            }
+            _ => {}
+        }
+        if !matches!(end, End::Failed(_)) {
+            self.say(takes, ticket, head);
+            if let Some(nodes) = nodes {
+                self.say(takes, ticket, Input::State { ticket, nodes });
+            }
+        }
+        self.say(takes, ticket, Input::Ended { ticket, end });
+    }
+
+    fn past_of(&self, ticket: Ticket, from: u64) -> Vec<Input> {
+        let latest = self.store.latest();
+        let revisions: Vec<u64> = (from..=latest).collect();
+        let watcher = Watcher {
+            next: latest + 1,
+            is_synced: true,
+            whole_store: false,
+            left_more: false,
+        };
+        let sent = Sent {
+            revisions: &revisions,
+            store_at: latest,
+            is_full: false,
+            splits: false,
+        };
+        message(ticket, &self.store, &watcher, &sent, &Budget::new(1 << 20))
+    }
+}
+
+/// Its streams are registered, and bring nothing of what a majority tells was written.
+#[test]
+fn a_watch_is_not_live_while_it_is_known_that_an_event_has_not_come() {
+    let mut stand = Stand::new(Start::Now, Until::Forever, Duration::ZERO, None);
+    stand.run_for(SECOND);
+    stand.write();
+    stand.run_for(300 * SECOND);
+    assert!(stand.streams > 2, "it is opened anew");
+    let states = &stand.states;
+    let live = states.iter().filter(|state| **state == StateOfWatch::Live);
+    assert_eq!(live.count(), 1, "{states:?}");
+}
+
+#[test]
+fn a_look_that_takes_longer_than_is_waited_for_leaves_a_healthy_stream_alone() {
+    let mut stand = Stand::new(Start::Now, Until::Forever, 12 * SECOND, None);
+    stand.run_for(600 * SECOND);
+    assert_eq!(
+        (stand.streams, &stand.states[..]),
+        (1, &[StateOfWatch::Live][..])
+    );
+}
+
+/// The server reads the past for longer than a request is waited for, and is as slow to look.
+#[test]
+fn a_replay_ends_though_its_server_takes_long_to_look_and_to_begin() {
+    let until = Until::Present {
+        to: None,
+        follow: false,
+    };
+    let (look, past) = (11 * SECOND, 14 * SECOND);
+    let mut stand = Stand::new(Start::At(Index(1)), until, look, Some(past));
+    stand.write();
+    stand.run_for(200 * SECOND);
+    assert!(
+        matches!(stand.outcome, Some(Outcome::Done)),
+        "{:?}",
+        stand.outcome
+    );
+    assert_eq!((stand.events, stand.streams), (2, 1));
+}

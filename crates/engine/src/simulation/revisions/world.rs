@@ -1,0 +1,622 @@
+//! A session, the servers that it asks, and the consumer that it tells.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::fmt::Write as _;
+use std::time::{Duration, Instant};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use fastrand::Rng;
+
+use super::checks::Checks;
+use super::store::{Store, is_in_range, name};
+use super::{Act, FULL, KEYS, LATENCY, Operation, PASS, Value, scope};
+use crate::model::{Change, Index};
+use crate::protocol::Failure;
+use crate::protocol::{Fault, Head, Refusal, Whole};
+use crate::v2::fault;
+use crate::v3::{self, Assembler, MessageEnd, Told};
+use crate::watch::{
+    Ask, Budget, End, Input, Outcome, Parcel, Plan, Session, Start, Step, Ticket, Update,
+};
+
+/// The watcher of a stream.
+#[derive(Clone, Debug)]
+pub(super) struct Watcher {
+    pub(super) next: u64,
+    pub(super) is_synced: bool,
+    /// It is told of the whole store.
+    pub(super) whole_store: bool,
+    /// The last message left more of the past for the next.
+    pub(super) left_more: bool,
+}
+
+impl Watcher {
+    /// Whether it is told of what happens to a key.
+    fn covers(&self, key: u8) -> bool {
+        self.whole_store || is_in_range(key)
+    }
+}
+
+/// What a server and the way to it are like.
+#[derive(Clone, Copy, Debug, Default)]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "they are independent of each other"
+)]
+pub(super) struct Quirks {
+    /// For up to so long a message of a stream, or a state, is on its way, each by itself, while
+    /// those of other connections pass it.
+    pub(super) slow: Duration,
+    /// It puts fewer revisions into a message than it could, as one that counts bytes or time. It
+    /// passes over nothing that was compacted.
+    pub(super) cuts_messages: bool,
+    /// The user may read what is in scope alone.
+    pub(super) refuses_whole_store: bool,
+    /// It takes so long to find what was written last in scope.
+    pub(super) look: Duration,
+    /// A message is passed on a revision at a time, and not whole.
+    pub(super) splits_messages: bool,
+}
+
+pub(super) struct Wire {
+    pub(super) ask: Ask,
+    pub(super) era: usize,
+    pub(super) watchers: Vec<Watcher>,
+    pub(super) queue: VecDeque<(Instant, Input)>,
+}
+
+impl Wire {
+    pub(super) fn say(&mut self, at: Instant, input: Input) {
+        let last = self.queue.back().map(|(at, _)| *at);
+        self.queue
+            .push_back((last.map_or(at, |last| last.max(at)), input));
+    }
+
+    /// Answers after some time, unless that is longer than the client waits.
+    fn find(
+        &mut self,
+        ticket: Ticket,
+        at: Instant,
+        look: Duration,
+        patience: Duration,
+        answer: [Input; 2],
+    ) {
+        if look > patience {
+            let failure = Failure::Silent("it goes through all keys".to_owned());
+            return self.end(ticket, at + patience, End::Failed(failure));
+        }
+        for input in answer {
+            self.say(at + look, input);
+        }
+        self.end(ticket, at + look, clean());
+    }
+
+    pub(super) fn end(&mut self, ticket: Ticket, at: Instant, end: End) {
+        self.watchers.clear();
+        self.say(at, Input::Ended { ticket, end });
+    }
+}
+
+pub(super) struct World {
+    pub(super) stores: Vec<Store>,
+    pub(super) wires: BTreeMap<Ticket, Wire>,
+    pub(super) session: Session,
+    pub(super) budget: Budget,
+    pub(super) now: Instant,
+    pub(super) began: Instant,
+    pub(super) next_pass: Instant,
+    pub(super) refuses_until: Instant,
+    pub(super) quirks: Quirks,
+    pub(super) luck: Rng,
+    pub(super) finished: Option<Outcome>,
+    /// Something was answered.
+    pub(super) is_heard: bool,
+    pub(super) opened: Vec<Instant>,
+    pub(super) checks: Checks,
+}
+
+impl World {
+    pub(super) fn new(plan: Plan, before: &[Vec<Operation>], seed: u64, quirks: Quirks) -> Self {
+        let now = Instant::now();
+        let mut store = Store::new();
+        for operations in before {
+            store.write(operations);
+        }
+        Self {
+            stores: vec![store],
+            wires: BTreeMap::new(),
+            budget: plan.budget.clone(),
+            checks: Checks {
+                on_gap: plan.on_gap,
+                era: 0,
+                position: match plan.start {
+                    Start::At(first) => Some(first.previous().0),
+                    _ => None,
+                },
+                last: (0, 0),
+                gaps: Vec::new(),
+                consumer: BTreeMap::new(),
+                events: 0,
+                is_oldest: false,
+                unproven_end: None,
+            },
+            session: Session::new(plan, now),
+            now,
+            began: now,
+            next_pass: now + PASS,
+            refuses_until: now,
+            quirks,
+            luck: Rng::with_seed(seed),
+            finished: None,
+            is_heard: false,
+            opened: Vec::new(),
+        }
+    }
+
+    pub(super) fn store(&self) -> &Store {
+        self.stores.last().unwrap()
+    }
+
+    pub(super) fn act(&mut self, act: &Act) {
+        match act {
+            Act::Write(operations) => self.write(operations),
+            Act::Compact(behind) => {
+                let store = self.stores.last_mut().unwrap();
+                let upto = store.latest().saturating_sub(*behind);
+                store.compacted = store.compacted.max(upto);
+            }
+            Act::Wait(milliseconds) => self.run_for(Duration::from_millis((*milliseconds).into())),
+            Act::Cut => self.cut(|_| true),
+            Act::CutOne(which) => {
+                let count = self.wires.len().max(1);
+                self.cut(|place| place == usize::from(*which) % count);
+            }
+            Act::Outage(milliseconds) => {
+                self.refuses_until = self.now + Duration::from_millis((*milliseconds).into());
+                self.cut(|_| true);
+            }
+            Act::Rebuild(count) => {
+                self.cut(|_| true);
+                self.stores.push(Store::new());
+                for _ in 0..*count {
+                    self.write(&[Operation {
+                        key: 0,
+                        is_delete: false,
+                    }]);
+                }
+            }
+        }
+    }
+
+    pub(super) fn write(&mut self, operations: &[Operation]) {
+        let (now, era) = (self.now, self.stores.len() - 1);
+        let store = self.stores.last_mut().unwrap();
+        if !store.write(operations) {
+            return;
+        }
+        let (latest, store) = (store.latest(), store.clone());
+        for (ticket, wire) in self.wires.iter_mut().filter(|(_, wire)| wire.era == era) {
+            let watchers = wire.watchers.clone();
+            for watcher in watchers
+                .iter()
+                .filter(|one| one.is_synced && one.next <= latest)
+            {
+                let sent = Sent {
+                    revisions: &[latest],
+                    store_at: latest,
+                    is_full: false,
+                    splits: self.quirks.splits_messages,
+                };
+                for input in message(*ticket, &store, watcher, &sent, &self.budget) {
+                    wire.say(now + LATENCY, input);
+                }
+            }
+        }
+    }
+
+    /// Breaks the connections off that are chosen by their places.
+    pub(super) fn cut(&mut self, is_chosen: impl Fn(usize) -> bool) {
+        let at = self.now + LATENCY;
+        let wires = self.wires.iter_mut().enumerate();
+        for (_, (ticket, wire)) in wires.filter(|(place, _)| is_chosen(*place)) {
+            // What is on its way may be lost or not.
+            wire.queue.truncate(self.luck.usize(..=wire.queue.len()));
+            let is_over = matches!(wire.queue.back(), Some((_, Input::Ended { .. })));
+            if !is_over {
+                wire.end(*ticket, at, End::Failed(Failure::Cut("cut".to_owned())));
+            }
+        }
+    }
+
+    /// Looks up what those have missed who are behind.
+    pub(super) fn pass(&mut self) {
+        let (now, era) = (self.now, self.stores.len() - 1);
+        let store = self.stores.last().unwrap().clone();
+        for (ticket, wire) in self.wires.iter_mut().filter(|(_, wire)| wire.era == era) {
+            let Some(watcher) = wire.watchers.first().cloned() else {
+                continue;
+            };
+            let is_told = watcher.next <= store.latest() + 1;
+            if watcher.is_synced {
+                if is_told && self.luck.u8(..20) == 0 {
+                    let end = MessageEnd {
+                        told_upto: Index(store.latest()),
+                        store_at: Index(store.latest()),
+                        is_full: false,
+                        is_progress: true,
+                    };
+                    let ticket = *ticket;
+                    wire.say(now, Input::MessageEnd { ticket, end });
+                }
+                continue;
+            }
+            if self.luck.u8(..8) == 0 {
+                // The server serves so many of those that are behind at once, in random order.
+                continue;
+            }
+            let slow = u64::try_from(self.quirks.slow.as_millis()).expect("short");
+            let at = now + Duration::from_millis(self.luck.u64(..=slow));
+            let is_careful = self.quirks.cuts_messages && watcher.left_more;
+            if watcher.next < store.compacted || is_careful && watcher.next == store.compacted {
+                let failure = Failure::Compacted(Index(store.compacted));
+                wire.end(*ticket, now + LATENCY, End::Failed(failure));
+                continue;
+            }
+            let cuts = self.quirks.cuts_messages;
+            let is_wanted = |revision: &u64| {
+                let mut left = store.left(*revision).into_iter();
+                left.any(|(key, _)| watcher.covers(key))
+            };
+            let size = if cuts {
+                self.luck.usize(1..=FULL)
+            } else {
+                FULL
+            };
+            let mut found = (watcher.next.max(2)..=store.latest()).filter(is_wanted);
+            let told: Vec<u64> = found.by_ref().take(size).collect();
+            let more = found.next();
+            let pause = if self.quirks.splits_messages {
+                slow / 4
+            } else {
+                0
+            };
+            if !told.is_empty() {
+                let sent = Sent {
+                    revisions: &told,
+                    store_at: store.latest(),
+                    is_full: told.len() == FULL,
+                    splits: self.quirks.splits_messages,
+                };
+                let mut at = at;
+                for input in message(*ticket, &store, &watcher, &sent, &self.budget) {
+                    wire.say(at, input);
+                    at += Duration::from_millis(self.luck.u64(..=pause));
+                }
+            }
+            wire.watchers[0].next = more.unwrap_or(store.latest() + 1);
+            wire.watchers[0].is_synced = more.is_none();
+            wire.watchers[0].left_more = more.is_some();
+        }
+    }
+
+    pub(super) fn open(&mut self, ticket: Ticket, ask: &Ask) {
+        self.opened.push(self.now);
+        let mut wire = Wire {
+            ask: ask.clone(),
+            era: self.stores.len() - 1,
+            watchers: Vec::new(),
+            queue: VecDeque::new(),
+        };
+        let at = self.now + 2 * LATENCY;
+        let slow = u64::try_from(self.quirks.slow.as_millis()).expect("short");
+        let state_at = at + Duration::from_millis(self.luck.u64(..=slow));
+        let store = self.store();
+        let latest = store.latest();
+        let head = Input::Head {
+            ticket,
+            head: Self::head(Some(latest)),
+        };
+        let watcher = |from: Option<Index>, whole_store| {
+            let next = from.map_or(latest + 1, |from| from.0.max(1));
+            Watcher {
+                next,
+                is_synced: next > latest,
+                whole_store,
+                left_more: false,
+            }
+        };
+        if self.now < self.refuses_until {
+            let failure = Failure::Unreachable("refused".to_owned());
+            wire.end(ticket, at, End::Failed(failure));
+            self.wires.insert(ticket, wire);
+            return;
+        }
+        match ask {
+            Ask::Revisions {
+                whole_store: true, ..
+            } if self.quirks.refuses_whole_store => {
+                let failure = refused(fault::UNAUTHORIZED, Self::head(None));
+                wire.end(ticket, at, End::Failed(failure));
+            }
+            Ask::Revisions {
+                from, whole_store, ..
+            } => {
+                wire.watchers.push(watcher(*from, *whole_store));
+                wire.say(at, head);
+            }
+            Ask::Kept {
+                at: Index(revision),
+                ..
+            }
+            | Ask::Reach(Index(revision))
+                if *revision < store.compacted || *revision > latest =>
+            {
+                let code = if *revision > latest {
+                    v3::fault::FUTURE
+                } else {
+                    fault::INDEX_CLEARED
+                };
+                let head = Head {
+                    cluster: None,
+                    ..Self::head(None)
+                };
+                wire.end(ticket, at, End::Failed(refused(code, head)));
+            }
+            Ask::Kept {
+                key,
+                at: Index(revision),
+            } => {
+                let nodes = store.nodes(*revision, |one| name(one).as_bytes() == key);
+                wire.say(at, head);
+                wire.say(at, Input::State { ticket, nodes });
+                wire.end(ticket, at, clean());
+            }
+            Ask::Look(key) => {
+                let nodes = store.nodes(latest, |one| name(one).as_bytes() == key);
+                wire.say(at, head);
+                wire.say(at, Input::State { ticket, nodes });
+                wire.end(ticket, at, clean());
+            }
+            Ask::Since { after, is_awaited } => {
+                let nodes = store.last_written(*after).into_iter().collect();
+                let state = Input::State { ticket, nodes };
+                let patience = Duration::from_secs(if *is_awaited { 600 } else { 9 });
+                wire.find(ticket, at, self.quirks.look, patience, [head, state]);
+            }
+            Ask::State => {
+                let nodes = store.nodes(latest, |one| one < KEYS);
+                wire.say(state_at, head);
+                wire.say(state_at, Input::State { ticket, nodes });
+                wire.end(ticket, state_at, clean());
+            }
+            Ask::Index | Ask::Reach(_) => {
+                wire.say(at, head);
+                wire.end(ticket, at, clean());
+            }
+            other => panic!("v3 has no {other:?}"),
+        }
+        self.wires.insert(ticket, wire);
+    }
+
+    pub(super) fn head(index: Option<u64>) -> Head {
+        Head {
+            status: 200,
+            index: index.map(Index),
+            cluster: Some("1".to_owned()),
+            raft: None,
+        }
+    }
+
+    pub(super) fn feed(&mut self, input: Input) {
+        self.is_heard |= matches!(input, Input::Head { .. });
+        if std::env::var_os("SIMULATION_TRACE").is_some() {
+            println!("{:?} {input:?}", self.now - self.began);
+        }
+        for step in self.session.handle(input, self.now) {
+            if std::env::var_os("SIMULATION_TRACE").is_some() {
+                println!("    {step:?}");
+            }
+            match step {
+                Step::Open { ticket, ask, .. } => self.open(ticket, &ask),
+                Step::Close(ticket) => {
+                    self.wires.remove(&ticket);
+                }
+                Step::HalfClose(_) => panic!("v3 needs none"),
+                Step::Tell(update) => self.take(update),
+                Step::Finish(outcome) => self.finished = Some(outcome),
+            }
+        }
+    }
+
+    pub(super) fn take(&mut self, update: Update) {
+        let checks = &mut self.checks;
+        let store = &self.stores[checks.era];
+        match update {
+            Update::Events(events) => {
+                for held in &events {
+                    held.events()
+                        .for_each(|event| checks.take_event(store, &event));
+                    let index = held.events().next().expect("an event").index().0;
+                    assert_eq!(checks.position, Some(index), "a transaction is whole");
+                }
+            }
+            Update::Gap(gap) => checks.take_gap(&self.stores, gap),
+            Update::Reset(_) => checks.consumer.clear(),
+            Update::State { index, nodes, .. } => {
+                checks.position = checks.position.max(Some(index.0));
+                for node in nodes {
+                    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+                    checks
+                        .consumer
+                        .insert(text(node.key), text(node.value.unwrap()));
+                }
+            }
+            Update::Changes { changes, .. } => {
+                for change in changes {
+                    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+                    match change {
+                        Change::Set { node, .. } => {
+                            checks
+                                .consumer
+                                .insert(text(node.key), text(node.value.unwrap()));
+                        }
+                        Change::Delete { previous } => {
+                            checks.consumer.remove(&text(previous.key));
+                        }
+                    }
+                }
+            }
+            Update::Position(index) => checks.pass(store, index.0),
+            Update::Status(status) => {
+                let is_told = checks.position.is_none_or(|told| status.index.0 <= told);
+                assert!(is_told, "{status:?} names what was not told");
+            }
+            _ => {}
+        }
+    }
+
+    /// Nobody was there at the start.
+    pub(super) fn is_hopeless(&self) -> bool {
+        !self.is_heard && matches!(self.finished, Some(Outcome::Failed(_)))
+    }
+
+    pub(super) fn run_for(&mut self, span: Duration) {
+        let until = self.now + span;
+        while self.finished.is_none() {
+            let arrival = self
+                .wires
+                .iter()
+                .filter_map(|(ticket, wire)| Some((wire.queue.front()?.0, *ticket)));
+            let arrival = arrival.min();
+            let wake = self.session.wake_at();
+            let next = [arrival.map(|(at, _)| at), wake, Some(self.next_pass)];
+            let next = next.into_iter().flatten().min().unwrap();
+            if next > until {
+                break;
+            }
+            self.now = self.now.max(next);
+            if self.next_pass <= self.now {
+                self.next_pass += PASS;
+                self.pass();
+            } else if let Some((_, ticket)) = arrival.filter(|(at, _)| *at <= self.now) {
+                let wire = self.wires.get_mut(&ticket).unwrap();
+                let (_, input) = wire.queue.pop_front().unwrap();
+                if matches!(input, Input::Ended { .. }) {
+                    self.wires.remove(&ticket);
+                }
+                self.feed(input);
+            } else {
+                self.feed(Input::Tick);
+            }
+        }
+        self.now = self.now.max(until);
+    }
+}
+
+fn refused(code: u32, head: Head) -> Failure {
+    let fault = Fault {
+        code,
+        message: "no".to_owned(),
+        cause: String::new(),
+        index: Index::ZERO,
+    };
+    Failure::Refused(Box::new(Refusal { fault, head }))
+}
+
+/// A reply that was read to its end.
+pub(super) fn clean() -> End {
+    End::Clean(Whole::received())
+}
+
+/// What a server puts into a message.
+pub(super) struct Sent<'m> {
+    pub(super) revisions: &'m [u64],
+    pub(super) store_at: u64,
+    pub(super) is_full: bool,
+    /// It is passed on a revision at a time.
+    pub(super) splits: bool,
+}
+
+/// A message as the driver passes it on.
+pub(super) fn message(
+    ticket: Ticket,
+    store: &Store,
+    watcher: &Watcher,
+    sent: &Sent<'_>,
+    budget: &Budget,
+) -> Vec<Input> {
+    let mut assembler = if sent.splits {
+        Assembler::eager(scope())
+    } else {
+        Assembler::new(scope())
+    };
+    let mut told = Vec::new();
+    let mut is_empty = true;
+    for revision in sent.revisions {
+        let before = store.at(revision - 1);
+        for (key, value) in store.left(*revision) {
+            if !watcher.covers(key) {
+                continue;
+            }
+            is_empty = false;
+            let text = event(key, *revision, value, before.get(&key));
+            told.extend(assembler.event(text.as_bytes()).unwrap().map(Told::Events));
+        }
+    }
+    if is_empty {
+        return Vec::new();
+    }
+    let end = format!(
+        r#"{{"result":{{"header":{{"revision":"{}"}},"events":[]}}}}"#,
+        sent.store_at
+    );
+    told.extend(assembler.message(end.as_bytes()).unwrap());
+    let input = |told| match told {
+        Told::Events(portion) => Input::Revisions {
+            ticket,
+            parcel: Parcel::new(portion.batch, Instant::now(), budget),
+            begins: portion.begins,
+            is_past: portion.is_past,
+        },
+        Told::MessageEnd(end) => Input::MessageEnd {
+            ticket,
+            end: MessageEnd {
+                is_full: sent.is_full,
+                ..end
+            },
+        },
+        other => panic!("{other:?}"),
+    };
+    told.into_iter().map(input).collect()
+}
+
+pub(super) fn event(
+    key: u8,
+    revision: u64,
+    value: Option<Value>,
+    before: Option<&Value>,
+) -> String {
+    let encode = |text: &str| STANDARD.encode(text);
+    let pair = |value: &Value| {
+        format!(
+            r#"{{"key":"{}","create_revision":"{}","mod_revision":"{}","version":"{}","value":"{}"}}"#,
+            encode(&name(key)),
+            value.created,
+            value.modified,
+            value.version,
+            encode(&value.number.to_string()),
+        )
+    };
+    let mut text = match &value {
+        Some(value) => format!(r#"{{"kv":{}"#, pair(value)),
+        None => format!(
+            r#"{{"type":"DELETE","kv":{{"key":"{}","mod_revision":"{revision}"}}"#,
+            encode(&name(key))
+        ),
+    };
+    if let Some(before) = before {
+        write!(text, r#","prev_kv":{}"#, pair(before)).unwrap();
+    }
+    text + "}"
+}

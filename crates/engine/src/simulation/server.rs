@@ -1,0 +1,477 @@
+//! The model server: members of a cluster, the connections to them, and their faults.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+use super::replies::events;
+use super::store::{Store, Write};
+use super::wire::{Loss, Wire};
+use crate::protocol::Failure;
+use crate::protocol::Whole;
+use crate::watch::{Ask, Budget, End, Input, Plan, Ticket};
+
+/// How many indexes the model's history holds.
+pub const HISTORY: u32 = 60;
+/// How many events may wait for a stream before the server drops it.
+const PENDING: usize = 5;
+/// One way through the network.
+pub const LATENCY: Duration = Duration::from_millis(1);
+
+/// What a snapshot has done to an event in a member's history (fact 16).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Damage {
+    /// It counts as a refresh.
+    Hidden,
+    /// It has what another event had.
+    Mixed,
+}
+
+/// A member of the cluster.
+#[derive(Clone, Debug)]
+pub(super) struct Member {
+    /// How far it has applied the writes.
+    pub(super) applied: u64,
+    /// It is cut off from the others, and answers those who ask it; the last raft entry that it
+    /// knows.
+    pub(super) stopped: Option<u64>,
+    /// When the client heard of it last.
+    pub(super) heard: Option<Instant>,
+    pub(super) damage: BTreeMap<u64, Damage>,
+}
+
+/// When a server stalled last, and until when: it has not come back to what it was asked then.
+pub(super) struct Stall {
+    pub(super) since: Instant,
+    pub(super) until: Instant,
+    /// What those waits may end without, though history has it.
+    pub(super) overlooked: BTreeSet<u64>,
+}
+
+/// What becomes of a connection that is half-closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HalfClose {
+    /// The server ends its wait.
+    EndsWait,
+    /// A proxy takes it for closed.
+    Cuts,
+    /// A proxy keeps it to itself.
+    DoesNothing,
+}
+
+pub struct Server {
+    pub now: Instant,
+    /// The present store, and before it those whose place it took.
+    pub stores: Vec<Store>,
+    /// Those whose place leaves the same rest stand behind one endpoint.
+    pub(super) members: Vec<Member>,
+    pub snapshot_behind: u64,
+    pub wires: BTreeMap<Ticket, Wire>,
+    /// Until when nobody can connect to each endpoint.
+    pub(super) refuses_until: Vec<Instant>,
+    /// How the next replies get lost.
+    pub(super) losses: Vec<Loss>,
+    /// It may come to look into its history long after the head.
+    pub is_slow_to_look: bool,
+    /// How long the body of a state is on its way.
+    pub state_takes: Duration,
+    pub half_close: HalfClose,
+    /// Events of a stream arrive together that were told within so much time.
+    pub batches: Option<Duration>,
+    began: Instant,
+    pub(super) stall: Stall,
+    /// What a wait may have ended without, though history had it.
+    pub(super) overlooked: BTreeSet<u64>,
+    pub(super) luck: fastrand::Rng,
+    pub(super) budget: Budget,
+    /// When something was asked.
+    pub opened: Vec<Instant>,
+}
+
+impl Server {
+    pub fn new(plan: &Plan, members: usize, store: Store, now: Instant) -> Self {
+        let member = Member::new(store.latest());
+        Self {
+            now,
+            snapshot_behind: plan.snapshot_behind,
+            stores: vec![store],
+            members: vec![member; members],
+            wires: BTreeMap::new(),
+            refuses_until: vec![now; plan.endpoints],
+            losses: Vec::new(),
+            is_slow_to_look: false,
+            state_takes: Duration::ZERO,
+            half_close: HalfClose::EndsWait,
+            batches: None,
+            began: now,
+            stall: Stall {
+                since: now,
+                until: now,
+                overlooked: BTreeSet::new(),
+            },
+            overlooked: BTreeSet::new(),
+            luck: fastrand::Rng::with_seed(plan.seed),
+            budget: plan.budget.clone(),
+            opened: Vec::new(),
+        }
+    }
+
+    pub fn store(&self) -> &Store {
+        &self.stores[self.era()]
+    }
+
+    /// How many stores were replaced.
+    pub fn era(&self) -> usize {
+        self.stores.len() - 1
+    }
+
+    /// How long all that is owed may take: a wait that can't be ended is given up late.
+    pub fn patience(&self) -> Duration {
+        Duration::from_secs(match self.half_close {
+            HalfClose::EndsWait => 60,
+            HalfClose::Cuts | HalfClose::DoesNothing => 400,
+        })
+    }
+
+    /// One of the members.
+    pub fn pick(&self, which: u8) -> usize {
+        usize::from(which) % self.members.len()
+    }
+
+    /// All members but the first are so far behind from the beginning.
+    pub fn lag(&mut self, by: u64) {
+        let raft = self.store().raft;
+        for member in self.members.iter_mut().skip(1) {
+            member.stopped = (by > 0).then_some(raft.saturating_sub(by));
+            // No store is without an index: the members themselves are written down in it.
+            member.applied = member.applied.saturating_sub(by).max(1);
+        }
+    }
+
+    pub fn write(&mut self, write: Write) {
+        self.record(write);
+        for member in 0..self.members.len() {
+            if self.members[member].stopped.is_none() {
+                self.apply(member);
+            }
+        }
+    }
+
+    fn record(&mut self, write: Write) {
+        let era = self.era();
+        self.stores[era].write(write);
+    }
+
+    /// A member applies no more writes. One always keeps up: a cluster of which none does has
+    /// no majority.
+    pub fn stop(&mut self, member: usize) {
+        let raft = self.store().raft;
+        if member > 0 {
+            self.members[member].stopped.get_or_insert(raft);
+        }
+    }
+
+    /// A member applies all that it missed.
+    pub fn catch_up(&mut self, member: usize) {
+        self.members[member].stopped = None;
+        while self.members[member].applied < self.store().latest() {
+            self.apply(member);
+        }
+    }
+
+    /// A member takes a snapshot: its watchers live on and see nothing of what it missed
+    /// (fact 5).
+    pub fn snapshot(&mut self, member: usize) {
+        self.members[member].stopped = None;
+        self.members[member].applied = self.store().latest();
+    }
+
+    /// Others read so often, with a majority, that a member which missed it is too far behind
+    /// to apply what it missed: it takes a snapshot, which damages its history (fact 16).
+    pub fn install(&mut self, member: usize, reads: u64) {
+        let era = self.era();
+        self.stores[era].raft += reads;
+        let latest = self.store().latest();
+        let Member {
+            applied, stopped, ..
+        } = self.members[member];
+        let behind = stopped.map_or(0, |raft| self.store().raft - raft);
+        if behind < self.snapshot_behind {
+            self.catch_up(member);
+            return;
+        }
+        for index in applied + 1..=latest {
+            let damage = match self.luck.u8(..4) {
+                0 => Damage::Hidden,
+                1 => Damage::Mixed,
+                _ => continue,
+            };
+            self.members[member].damage.insert(index, damage);
+        }
+        self.snapshot(member);
+    }
+
+    /// A member is started anew, and reads its history as it was written.
+    pub fn restart(&mut self, member: usize) {
+        let wires = self.wires.iter();
+        let tickets: Vec<Ticket> = wires
+            .filter(|(_, wire)| wire.member == member)
+            .map(|(ticket, _)| *ticket)
+            .collect();
+        for ticket in tickets {
+            self.cut(ticket);
+        }
+        self.members[member].damage.clear();
+        self.catch_up(member);
+    }
+
+    /// All members take these writes by a snapshot.
+    pub fn skip(&mut self, writes: &[Write]) {
+        for write in writes {
+            self.record(*write);
+        }
+        for member in 0..self.members.len() {
+            self.snapshot(member);
+        }
+    }
+
+    pub fn cut_all(&mut self) {
+        let tickets: Vec<Ticket> = self.wires.keys().copied().collect();
+        for ticket in tickets {
+            self.cut(ticket);
+        }
+    }
+
+    pub fn cut_one(&mut self, which: u8) {
+        if let Some(ticket) = self.pick_wire(which) {
+            self.cut(ticket);
+        }
+    }
+
+    /// A connection is open as far as the client can tell, and nothing comes of it.
+    pub fn mute_one(&mut self, which: u8) {
+        if let Some(ticket) = self.pick_wire(which)
+            && let Some(wire) = self.wires.get_mut(&ticket)
+        {
+            let end = if wire.has_head {
+                wire.silence(self.now)
+            } else {
+                Some(wire.silence_before_head(self.now))
+            };
+            wire.forget(0);
+            if let Some((at, failure)) = end {
+                wire.fail(ticket, at, failure);
+            }
+        }
+    }
+
+    fn pick_wire(&self, which: u8) -> Option<Ticket> {
+        let count = self.wires.len().max(1);
+        self.wires.keys().nth(usize::from(which) % count).copied()
+    }
+
+    /// The next replies get lost.
+    pub fn lose(&mut self, losses: &[Loss]) {
+        self.losses.extend(losses);
+    }
+
+    /// Nobody can connect for so long.
+    pub fn refuse(&mut self, length: Duration) {
+        for endpoint in 0..self.refuses_until.len() {
+            self.refuse_at(endpoint, length);
+        }
+    }
+
+    /// Nobody can connect to one endpoint for so long.
+    pub fn refuse_at(&mut self, endpoint: usize, length: Duration) {
+        let wires = self.wires.iter();
+        let tickets: Vec<Ticket> = wires
+            .filter(|(_, wire)| wire.endpoint == endpoint)
+            .map(|(ticket, _)| *ticket)
+            .collect();
+        for ticket in tickets {
+            self.cut(ticket);
+        }
+        self.refuses_until[endpoint] = self.now + length;
+    }
+
+    /// A proxy ends every wait with an empty body.
+    pub fn end_waits(&mut self) {
+        let waits: Vec<Ticket> = self
+            .wires
+            .iter()
+            .filter(|(_, wire)| wire.registered || wire.overlooks.is_some())
+            .map(|(ticket, _)| *ticket)
+            .collect();
+        for ticket in waits {
+            if let Some(wire) = self.wires.get_mut(&ticket) {
+                // Whoever is told so without having asked for it knows nothing.
+                for index in wire.overlooks.clone().into_iter().flatten() {
+                    self.overlooked.remove(&index);
+                }
+                wire.forget(0);
+            }
+            self.end(ticket, End::Clean(Whole::received()));
+        }
+    }
+
+    /// Another store takes the place of this one, on every member.
+    pub fn rebuild(&mut self, store: Store) {
+        self.overlooked.clear();
+        self.cut_all();
+        for member in &mut self.members {
+            *member = Member::new(store.latest());
+        }
+        self.stores.push(store);
+    }
+
+    /// All that was wrong is over.
+    pub fn heal(&mut self) {
+        let now = self.now;
+        self.refuses_until.fill(now);
+        self.losses.clear();
+        for member in 0..self.members.len() {
+            self.catch_up(member);
+        }
+    }
+
+    /// A member applies the next write, and tells its watchers.
+    fn apply(&mut self, member: usize) {
+        let index = self.members[member].applied + 1;
+        self.members[member].applied = index;
+        let store = self.store();
+        let (line, copies) = (store.line(index), store.copies(index));
+        let is_heard_anywhere = store.is_heard_anywhere(index);
+        let at = self.now + LATENCY;
+        let in_batch = self.batches.map_or(at, |span| {
+            let before = at.duration_since(self.began).as_micros() % span.as_micros();
+            at + span.saturating_sub(Duration::from_micros(u64::try_from(before).expect("short")))
+        });
+        for (ticket, wire) in &mut self.wires {
+            if wire.member != member || !wire.registered {
+                continue;
+            }
+            let copies = match &wire.ask {
+                Ask::Stream => copies,
+                Ask::Wait { from, .. } if from.is_none_or(|from| from.0 <= index) => copies.min(1),
+                Ask::Alarm => usize::from(is_heard_anywhere),
+                Ask::Walk { from, .. } if from.0 <= index => usize::from(is_heard_anywhere),
+                _ => 0,
+            };
+            for _ in 0..copies {
+                if wire.queue.len() >= PENDING {
+                    // It is dropped without a word (fact 4).
+                    wire.registered = false;
+                    break;
+                }
+                let event = events(*ticket, &line, &self.budget);
+                let is_stream = wire.ask == Ask::Stream;
+                wire.queue
+                    .push_back((if is_stream { in_batch } else { at }, event));
+                if wire.ask != Ask::Stream {
+                    // A long poll has its event.
+                    wire.registered = false;
+                    let (ticket, end) = (*ticket, End::Clean(Whole::received()));
+                    wire.queue.push_back((at, Input::Ended { ticket, end }));
+                }
+            }
+        }
+    }
+
+    fn cut(&mut self, ticket: Ticket) {
+        // What was on its way is lost with it.
+        if let Some(wire) = self.wires.get_mut(&ticket) {
+            wire.forget(0);
+        }
+        self.end(ticket, End::Failed(Failure::Cut("cut".to_owned())));
+    }
+
+    fn end(&mut self, ticket: Ticket, end: End) {
+        let at = self.now + LATENCY;
+        if let Some(wire) = self.wires.get_mut(&ticket) {
+            wire.registered = false;
+            wire.queue.push_back((at, Input::Ended { ticket, end }));
+        }
+    }
+
+    /// A wait that nobody has answered ends, and so does one to which the server has not come
+    /// back since its head (fact 17).
+    pub fn half_close(&mut self, ticket: Ticket) {
+        match self.half_close {
+            HalfClose::EndsWait => {}
+            HalfClose::Cuts => return self.cut(ticket),
+            HalfClose::DoesNothing => {
+                let wire = self.wires.get_mut(&ticket);
+                if let Some(wire) = wire.filter(|wire| wire.queue.is_empty())
+                    && let Some((at, failure)) = wire.silence(self.now)
+                {
+                    wire.fail(ticket, at, failure);
+                }
+                return;
+            }
+        }
+        let wire = self.wires.get_mut(&ticket);
+        if let Some(wire) = wire
+            && wire.overlooks.take().is_some()
+        {
+            wire.queue.clear();
+            wire.registered = true;
+        }
+        if self.wires.get(&ticket).is_some_and(|wire| wire.registered) {
+            self.end(ticket, End::Clean(Whole::received()));
+        }
+    }
+
+    /// When the next thing arrives.
+    pub fn next_arrival(&self) -> Option<Instant> {
+        self.wires.values().filter_map(Wire::arrival).min()
+    }
+
+    /// Something that has arrived, the store that it comes from, and the member.
+    pub fn arrived(&mut self) -> Option<(Input, usize, usize)> {
+        let now = self.now;
+        let ready = |wire: &Wire| wire.arrival().is_some_and(|at| at <= now);
+        let wire = self.wires.values_mut().find(|wire| ready(wire))?;
+        let (_, mut input) = wire.queue.pop_front()?;
+        if wire.ask == Ask::Stream {
+            while let (
+                Input::Events { ticket, parcel },
+                Some((at, Input::Events { parcel: more, .. })),
+            ) = (&mut input, wire.queue.front())
+                && *at <= now
+            {
+                let lines = parcel.batch().iter().chain(more.batch().iter());
+                let lines =
+                    lines.map(|event| String::from_utf8_lossy(event.raw().unwrap()).into_owned());
+                let lines: Vec<String> = lines.collect();
+                input = events(*ticket, &lines.join("\n"), &self.budget);
+                wire.queue.pop_front();
+            }
+        }
+        let (era, member) = (wire.era, wire.member);
+        match input {
+            Input::Head { .. } => wire.has_head = true,
+            Input::Events { .. } => wire.overlooks = None,
+            _ => {}
+        }
+        if let Input::Ended { ticket, .. } = &input {
+            self.wires.remove(ticket);
+        }
+        Some((input, era, member))
+    }
+
+    /// The client has taken in what a member told of itself.
+    pub fn hear(&mut self, member: usize) {
+        self.members[member].heard = Some(self.now);
+    }
+}
+
+impl Member {
+    fn new(applied: u64) -> Self {
+        Self {
+            applied,
+            stopped: None,
+            heard: None,
+            damage: BTreeMap::new(),
+        }
+    }
+}

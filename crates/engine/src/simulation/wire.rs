@@ -1,0 +1,119 @@
+//! A connection to the model, and how it breaks.
+
+use std::collections::VecDeque;
+use std::ops::Range;
+use std::time::{Duration, Instant};
+
+use crate::protocol::Failure;
+use crate::protocol::Whole;
+use crate::watch::{Ask, End, Input, Ticket};
+
+/// For so long the driver waits for what is due: the rest of a reply, and the head of a read
+/// that needs a majority.
+const PATIENCE: Duration = Duration::from_secs(5);
+const QUORUM_PATIENCE: Duration = Duration::from_secs(9);
+
+/// How a reply gets lost.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Loss {
+    /// The connection breaks after the head.
+    CutBody,
+    /// Nothing comes after the head.
+    SilentBody,
+    /// Nothing comes.
+    Silent,
+}
+
+/// A connection to the model.
+pub struct Wire {
+    pub endpoint: usize,
+    pub member: usize,
+    /// The store that it was opened to.
+    pub era: usize,
+    pub ask: Ask,
+    /// Its head has arrived.
+    pub has_head: bool,
+    /// Whether it is told of what happens: not once it was answered, or went mute.
+    pub registered: bool,
+    /// Where it is half-closed now, it ends without its event; what only it may overlook.
+    pub overlooks: Option<Range<u64>>,
+    /// What is on its way, and when it arrives.
+    pub queue: VecDeque<(Instant, Input)>,
+}
+
+impl Wire {
+    pub fn arrival(&self) -> Option<Instant> {
+        self.queue.front().map(|(at, _)| *at)
+    }
+
+    /// When the driver gives it up where nothing comes after `since`; never where it is meant
+    /// to hang.
+    pub fn silence(&self, since: Instant) -> Option<(Instant, Failure)> {
+        let hangs = match self.ask {
+            Ask::Stream | Ask::Alarm | Ask::Revisions { .. } => true,
+            Ask::Wait { hangs, .. } | Ask::Next { hangs, .. } | Ask::Walk { hangs, .. } => hangs,
+            Ask::Index
+            | Ask::State
+            | Ask::Look(_)
+            | Ask::Kept { .. }
+            | Ask::Reach(_)
+            | Ask::Since { .. } => false,
+        };
+        (!hangs).then(|| (since + PATIENCE, Failure::Silent("idle".to_owned())))
+    }
+
+    /// Likewise where not even its head came.
+    pub fn silence_before_head(&self, since: Instant) -> (Instant, Failure) {
+        let patience = match self.ask {
+            Ask::Index
+            | Ask::State
+            | Ask::Look(_)
+            | Ask::Kept { .. }
+            | Ask::Reach(_)
+            | Ask::Since { .. } => QUORUM_PATIENCE,
+            Ask::Stream
+            | Ask::Alarm
+            | Ask::Wait { .. }
+            | Ask::Next { .. }
+            | Ask::Walk { .. }
+            | Ask::Revisions { .. } => PATIENCE,
+        };
+        (since + patience, Failure::Silent("no head".to_owned()))
+    }
+
+    /// Nothing more comes but the first so many things on their way.
+    pub fn forget(&mut self, kept: usize) {
+        self.registered = false;
+        self.overlooks = None;
+        self.queue.truncate(kept);
+    }
+
+    /// The server comes back to it only then, where it has found something: it overlooks that for
+    /// the end of the client, if there is one before.
+    pub fn stall(&mut self, until: Instant) {
+        let mut is_late = false;
+        for (at, input) in &mut self.queue {
+            is_late |= matches!(input, Input::Events { .. });
+            if is_late {
+                *at = until.max(*at);
+            }
+        }
+        if is_late && matches!(self.ask, Ask::Wait { hangs: false, .. }) {
+            self.overlooks = Some(0..0);
+        }
+    }
+
+    pub fn say(&mut self, at: Instant, input: Input) {
+        self.queue.push_back((at, input));
+    }
+
+    pub fn end(&mut self, ticket: Ticket, at: Instant) {
+        let end = End::Clean(Whole::received());
+        self.say(at, Input::Ended { ticket, end });
+    }
+
+    pub fn fail(&mut self, ticket: Ticket, at: Instant, failure: Failure) {
+        let end = End::Failed(failure);
+        self.say(at, Input::Ended { ticket, end });
+    }
+}

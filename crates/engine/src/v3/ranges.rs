@@ -1,0 +1,283 @@
+//! Reads of keys, as data.
+//!
+//! Each range is a request of its own. A transaction would be one request for all of them; but an etcd
+//! from 3.5.0 to 3.5.6 ends in a panic where the client of a transaction that only reads goes away
+//! (upstream #14110 and #14891; etcd-facts.md, fact 24): a Ctrl-C would end the server.
+
+use serde_json::Value;
+
+use super::request::{Span, post, set};
+use super::{Pair, Reply};
+use crate::model::{Index, Scope};
+use crate::protocol::Request;
+
+/// Ranges of keys to read, agreed upon by a majority.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Ranges {
+    spans: Vec<Span>,
+    /// The fields of the request for each span.
+    fields: Vec<Value>,
+    moment: Moment,
+    /// The next range is read only where those before have nothing.
+    ends_at_first_found: bool,
+}
+
+/// When the ranges are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Moment {
+    /// All as they were when the first was read.
+    OfTheFirst,
+    /// Each as it is when it is read.
+    Each,
+}
+
+impl Ranges {
+    fn of(spans: Vec<Span>, moment: Moment) -> Self {
+        Self {
+            fields: spans.iter().map(Span::fields).collect(),
+            spans,
+            moment,
+            ends_at_first_found: false,
+        }
+    }
+
+    /// The same with another field in each request.
+    fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
+        let value = value.into();
+        for fields in &mut self.fields {
+            set(fields, name, value.clone());
+        }
+        self
+    }
+
+    /// How many ranges there are.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.fields.len()
+    }
+
+    /// Whether all of them are read as they were when the first was read, rather than each as it is when
+    /// it is read.
+    #[must_use]
+    pub fn are_of_one_moment(&self) -> bool {
+        self.moment == Moment::OfTheFirst
+    }
+
+    /// The request for the range of that `number`, where `so_far` is what those before it brought.
+    /// None where nothing is left to ask for.
+    #[must_use]
+    pub fn request(&self, number: usize, so_far: Option<&Reply>) -> Option<Request> {
+        if self.ends_at_first_found && so_far.is_some_and(|reply| !reply.pairs.is_empty()) {
+            return None;
+        }
+        let mut fields = self.fields.get(number)?.clone();
+        if let Some(reply) = so_far.filter(|_| self.are_of_one_moment()) {
+            set(&mut fields, "revision", reply.revision.to_string());
+        }
+        Some(post("kv/range", &fields, false))
+    }
+
+    /// The request for one range that has all of the others in it, and more.
+    #[must_use]
+    pub fn covering(&self) -> Option<Request> {
+        let span = Span::covering(&self.spans)?;
+        Some(post("kv/range", &span.fields(), false))
+    }
+
+    /// What the ranges have of `pairs`, which came of [`Ranges::covering`].
+    #[must_use]
+    pub fn pick(&self, pairs: &[Pair]) -> Vec<Pair> {
+        let mut picked = Vec::new();
+        for span in &self.spans {
+            if self.ends_at_first_found && !picked.is_empty() {
+                break;
+            }
+            let inside = pairs.iter().filter(|pair| span.contains(&pair.key));
+            picked.extend(inside.cloned());
+        }
+        picked
+    }
+}
+
+/// Reads one key, or where there is none, what lies below it; without values there where only
+/// `names` are wanted.
+#[must_use]
+pub fn read_one(key: &[u8], names: bool) -> Ranges {
+    let spans = vec![Span::of(key), Span::below(key)];
+    let mut ranges = Ranges::of(spans, Moment::OfTheFirst);
+    ranges.ends_at_first_found = true;
+    if names && let Some(below) = ranges.fields.last_mut() {
+        set(below, "keys_only", true);
+    }
+    ranges
+}
+
+/// Reads all of `spans`.
+#[must_use]
+pub fn list(spans: Vec<Span>) -> Ranges {
+    Ranges::of(spans, Moment::OfTheFirst)
+}
+
+/// The store's revision.
+#[must_use]
+pub fn revision(scope: &Scope) -> Ranges {
+    let key = nameable(scope.key.as_str().as_bytes());
+    list(vec![Span::of(key)]).with("count_only", true)
+}
+
+/// The state of what is watched.
+#[must_use]
+pub fn state(scope: &Scope) -> Ranges {
+    list(spans(scope))
+}
+
+/// One key of each part of the scope, without its value, if there is any.
+fn one_of_each(scope: &Scope) -> Ranges {
+    Ranges::of(spans(scope), Moment::Each)
+        .with("keys_only", true)
+        .with("limit", "1")
+}
+
+/// One key of what is watched, without its value, if there is any.
+#[must_use]
+pub fn any(scope: &Scope) -> Ranges {
+    Ranges {
+        ends_at_first_found: true,
+        ..one_of_each(scope)
+    }
+}
+
+/// Of what is watched, the key that was written last after a revision, without its value: one of
+/// each part of the scope.
+#[must_use]
+pub fn since(scope: &Scope, after: Index) -> Ranges {
+    one_of_each(scope)
+        .with("min_mod_revision", after.next().to_string())
+        .with("sort_target", "MOD")
+        .with("sort_order", "DESCEND")
+}
+
+/// A key as it is, or as it was at a revision. A revision that was compacted is refused.
+#[must_use]
+pub fn read_at(key: &[u8], at: Option<Index>) -> Ranges {
+    let ranges = list(vec![Span::of(nameable(key))]);
+    match at {
+        Some(at) => ranges.with("revision", at.to_string()),
+        None => ranges,
+    }
+}
+
+/// The keys of a scope.
+fn spans(scope: &Scope) -> Vec<Span> {
+    let of_part = |part: &Scope| {
+        let key = part.key.as_str().as_bytes();
+        match (part.key.is_prefix(), part.recursive) {
+            (true, _) => vec![Span::beginning_with(key)],
+            // It is one of those below itself.
+            (false, true) if key.ends_with(b"/") => vec![Span::below(key)],
+            (false, true) => vec![Span::of(key), Span::below(key)],
+            (false, false) => vec![Span::of(key)],
+        }
+    };
+    scope.parts().iter().flat_map(of_part).collect()
+}
+
+/// A key that can be asked for: the empty one can't.
+fn nameable(key: &[u8]) -> &[u8] {
+    if key.is_empty() { b"\0" } else { key }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::model::Key;
+    use crate::protocol::Body;
+    use crate::v3::Pair;
+
+    fn asked(ranges: &Ranges, number: usize, so_far: Option<&Reply>) -> Option<Value> {
+        let request = ranges.request(number, so_far)?;
+        assert_eq!(request.target, "/v3/kv/range", "no read is a transaction");
+        assert!(!request.writes);
+        match request.body {
+            Some(Body::Json(text)) => Some(serde_json::from_slice(&text).unwrap()),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn at(revision: u64, pairs: usize) -> Reply {
+        Reply {
+            revision: Index(revision),
+            pairs: vec![Pair::default(); pairs],
+            ..Reply::default()
+        }
+    }
+
+    #[test]
+    fn what_lies_below_a_key_is_read_at_its_revision_where_the_key_is_not_there() {
+        let ranges = read_one(b"/a", true);
+        assert_eq!(asked(&ranges, 0, None), Some(json!({"key": "L2E="})));
+        let below = json!({
+            "key": "L2Ev", "range_end": "L2Ew", "keys_only": true, "revision": "7",
+        });
+        assert_eq!(asked(&ranges, 1, Some(&at(7, 0))), Some(below));
+        assert_eq!(asked(&ranges, 2, Some(&at(7, 0))), None);
+        assert_eq!(asked(&ranges, 1, Some(&at(7, 1))), None);
+    }
+
+    #[test]
+    fn the_state_of_every_part_of_a_scope_is_that_of_the_first_revision() {
+        let scope = Scope::new(Key::literal("/a").unwrap(), true);
+        let ranges = state(&scope);
+        assert_eq!(asked(&ranges, 0, None), Some(json!({"key": "L2E="})));
+        // What was found does not end it.
+        let below = json!({"key": "L2Ev", "range_end": "L2Ew", "revision": "9"});
+        assert_eq!(asked(&ranges, 1, Some(&at(9, 1))), Some(below));
+        assert_eq!(asked(&ranges, 2, Some(&at(9, 2))), None);
+    }
+
+    /// A look needs no history, which may be compacted meanwhile.
+    #[test]
+    fn what_was_written_last_is_looked_for_at_no_revision() {
+        let scope = Scope::new(Key::literal("/a").unwrap(), true);
+        let ranges = since(&scope, Index(4));
+        for (number, so_far) in [(0, None), (1, Some(at(9, 1)))] {
+            let asked = asked(&ranges, number, so_far.as_ref()).unwrap();
+            assert_eq!(
+                (&asked["revision"], &asked["min_mod_revision"]),
+                (&Value::Null, &json!("5"))
+            );
+        }
+        let ranges = any(&scope);
+        assert!(ranges.request(1, Some(&at(9, 0))).is_some());
+        assert_eq!(ranges.request(1, Some(&at(9, 1))), None);
+    }
+
+    #[test]
+    fn the_range_that_covers_others_is_read_for_what_they_have() {
+        let spans = vec![
+            Span::below(b"/k"),
+            Span::of(b"/a"),
+            Span::beginning_with(b"/x"),
+        ];
+        let ranges = list(spans);
+        let request = ranges.covering().unwrap();
+        let Some(Body::Json(text)) = request.body else {
+            panic!("{request:?}");
+        };
+        let fields: Value = serde_json::from_slice(&text).unwrap();
+        // From "/a" to "/y".
+        assert_eq!(fields, json!({"key": "L2E=", "range_end": "L3k="}));
+        let pair = |key: &[u8]| Pair {
+            key: key.to_vec(),
+            ..Pair::default()
+        };
+        let keys: [&[u8]; 6] = [b"/a", b"/a\0", b"/k", b"/k/1", b"/k0", b"/xyz"];
+        let picked = ranges.pick(&keys.map(pair));
+        let picked: Vec<&[u8]> = picked.iter().map(|pair| &*pair.key).collect();
+        assert_eq!(picked, [&b"/k/1"[..], b"/a", b"/xyz"]);
+        let all = list(vec![Span::of(b"/a"), Span::beginning_with(b"")]);
+        assert_eq!(all.pick(&keys.map(pair)).len(), 1 + keys.len());
+    }
+}

@@ -1,0 +1,221 @@
+//! JSON Lines: one object a line, the same shape for every API.
+//!
+//! An event's own bytes are passed through where it has them: they were checked when they were
+//! read, and are what the contract asks for. What else there is of a key is written in its
+//! shape (`shape`).
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Map, Value, json};
+
+use super::shape::Shape;
+use crate::error::Error;
+use etcdwatch_engine::escape;
+use etcdwatch_engine::model::{Gap, Index, Record, Tree};
+use etcdwatch_engine::watch::Status;
+
+/// Appends a record.
+pub fn record(record: &Record<'_>, is_terminal: bool, out: &mut Vec<u8>) {
+    if let Record::Event(event) = record
+        && let Some(raw) = event.raw()
+    {
+        return push_line(raw, is_terminal, out);
+    }
+    let shape = Shape::of(record);
+    // Writing to memory does not fail.
+    if is_terminal {
+        let mut json = Vec::new();
+        let _ = serde_json::to_writer(&mut json, &shape);
+        push_line(&json, is_terminal, out);
+    } else {
+        let _ = serde_json::to_writer(&mut *out, &shape);
+        out.push(b'\n');
+    }
+}
+
+/// The reply to a read, of an API whose own JSON has another shape.
+#[must_use]
+pub fn tree(tree: &Tree) -> Value {
+    json!({"action": "get", "node": branch(tree)})
+}
+
+fn branch(tree: &Tree) -> Value {
+    let mut fields = Map::new();
+    text("key", &tree.key, &mut fields);
+    if let Some(value) = &tree.value {
+        text("value", value, &mut fields);
+    }
+    if tree.dir {
+        fields.insert("dir".to_owned(), true.into());
+    }
+    if !tree.nodes.is_empty() {
+        let nodes: Vec<Value> = tree.nodes.iter().map(branch).collect();
+        fields.insert("nodes".to_owned(), nodes.into());
+    }
+    if tree.modified > Index::ZERO {
+        numbers(tree, &mut fields);
+    }
+    fields.into()
+}
+
+/// Any bytes: as they are where they are UTF-8, else as base64 under a name that says so.
+pub fn text(name: &str, bytes: &[u8], fields: &mut Map<String, Value>) {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => fields.insert(name.to_owned(), text.into()),
+        Err(_) => fields.insert(format!("{name}Base64"), STANDARD.encode(bytes).into()),
+    };
+}
+
+/// What is 0 is not known, or is not there, and is left out.
+fn numbers(tree: &Tree, fields: &mut Map<String, Value>) {
+    fields.insert("modifiedIndex".to_owned(), tree.modified.0.into());
+    if tree.created > Index::ZERO {
+        fields.insert("createdIndex".to_owned(), tree.created.0.into());
+    }
+    if tree.version > 0 {
+        fields.insert("version".to_owned(), tree.version.into());
+    }
+    if tree.lease != 0 {
+        fields.insert("lease".to_owned(), tree.lease.into());
+    }
+}
+
+/// Appends a line of JSON that is known to be valid.
+pub fn push_line(json: &[u8], is_terminal: bool, out: &mut Vec<u8>) {
+    if is_terminal {
+        let mut escaped = String::new();
+        escape::json_for_terminal(&String::from_utf8_lossy(json), &mut escaped);
+        out.extend_from_slice(escaped.as_bytes());
+    } else {
+        out.extend_from_slice(json);
+    }
+    out.push(b'\n');
+}
+
+/// A valid JSON text without line breaks: they can only stand between its tokens.
+#[must_use]
+pub fn one_line(json: &[u8]) -> Vec<u8> {
+    json.trim_ascii()
+        .iter()
+        .map(|byte| match byte {
+            b'\n' | b'\r' | b'\t' => b' ',
+            other => *other,
+        })
+        .collect()
+}
+
+/// A declared gap as a record.
+#[must_use]
+pub fn gap(gap: &Gap) -> Value {
+    json!({
+        "action": "gap",
+        "lost": {"from": gap.from.0, "to": gap.to.map(|to| to.0)},
+        "certain": gap.certain,
+        "cause": gap.cause.name(),
+        "index": gap.index.0,
+    })
+}
+
+/// A record of our own that has an action and a position, and nothing else.
+#[must_use]
+pub fn own(action: &str, index: Index) -> Value {
+    json!({"action": action, "index": index.0})
+}
+
+/// How the watch is.
+#[must_use]
+pub fn status(status: &Status, endpoint: &str, cause: &str) -> Value {
+    let mut record = json!({
+        "action": "status",
+        "state": status.state.name(),
+        "endpoint": endpoint,
+        "index": status.index.0,
+    });
+    if let Some(record) = record.as_object_mut().filter(|_| !cause.is_empty()) {
+        record.insert("cause".to_owned(), cause.into());
+    }
+    record
+}
+
+/// An error as one object.
+#[must_use]
+pub fn error(error: &Error) -> Value {
+    let mut message = error.to_string();
+    if let Some(hint) = error.hint() {
+        message = format!("{message} ({hint})");
+    }
+    let mut body = json!({
+        "kind": error.kind(),
+        "message": message,
+        "exit": error.exit().code(),
+    });
+    if let (Some(fault), Some(body)) = (error.fault(), body.as_object_mut()) {
+        body.insert("errorCode".to_owned(), fault.code.into());
+        body.insert("cause".to_owned(), fault.cause.clone().into());
+        body.insert("index".to_owned(), fault.index.0.into());
+    }
+    if let (Error::Lost { gap, oldest }, Some(body)) = (error, body.as_object_mut()) {
+        body.insert(
+            "lost".to_owned(),
+            json!({"from": gap.from.0, "to": gap.to.map(|to| to.0)}),
+        );
+        body.insert("cause".to_owned(), gap.cause.name().into());
+        body.insert("oldest".to_owned(), oldest.map(|oldest| oldest.0).into());
+    }
+    json!({ "error": body })
+}
+
+/// A notice as one object.
+#[must_use]
+pub fn notice(kind: &str, message: &str) -> Value {
+    json!({"notice": {"kind": kind, "message": message}})
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use etcdwatch_engine::model::{Cause, Index};
+    use etcdwatch_engine::v2;
+
+    #[test]
+    fn an_event_is_passed_through_to_the_byte() {
+        let line = r#"{"action":"set","node":{"key":"/a","value":"\u003cv\u003e","modifiedIndex":7,"createdIndex":7}}"#;
+        let batch = v2::parse_events(format!("{line}\n").into_bytes()).unwrap();
+        let mut out = Vec::new();
+        record(&Record::Event(batch.event(0).unwrap()), false, &mut out);
+        assert_eq!(out, format!("{line}\n").as_bytes());
+    }
+
+    #[test]
+    fn positions_that_begin_anew_have_no_end() {
+        let lost = Gap {
+            from: Index(10),
+            to: None,
+            certain: false,
+            cause: Cause::ClusterChanged,
+            index: Index(4),
+        };
+        assert_eq!(
+            gap(&lost).to_string(),
+            r#"{"action":"gap","lost":{"from":10,"to":null},"certain":false,"cause":"clusterChanged","index":4}"#
+        );
+    }
+
+    #[test]
+    fn lost_events_are_named_in_the_error() {
+        let lost = Error::Lost {
+            gap: Gap {
+                from: Index(1),
+                to: Some(Index(108)),
+                certain: false,
+                cause: Cause::HistoryCleared,
+                index: Index(108),
+            },
+            oldest: Some(Index(109)),
+        };
+        let value = error(&lost);
+        assert_eq!(value["error"]["exit"], 5);
+        assert_eq!(value["error"]["lost"]["to"], 108);
+        assert_eq!(value["error"]["oldest"], 109);
+    }
+}

@@ -1,0 +1,193 @@
+//! `--format`: a record as the user wants it.
+//!
+//! In scope: the little language, and its fields. `{index}`, `{action}`, `{key}`, `{value}`, `{prev}`
+//! and `{time}` stand for what is in a record, `{{` and `}}` for braces; `\t`, `\n`, `\r`, `\0` and
+//! `\\` for what they stand for in a shell's `printf`.
+//!
+//! A field is escaped as in any text, so that a line stays one. Where the template has a `\0`, fields
+//! are as they are: it is for programs then, that tell records apart by it.
+
+use etcdwatch_engine::escape;
+
+/// A part of a template.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Field {
+    /// Where it stands in history.
+    Index,
+    /// What happened.
+    Action,
+    /// To what.
+    Key,
+    /// The value now.
+    Value,
+    /// The value before.
+    Previous,
+    /// When it was received.
+    Time,
+}
+
+impl Field {
+    fn parse(name: &str) -> Option<Self> {
+        Some(match name {
+            "index" => Self::Index,
+            "action" => Self::Action,
+            "key" => Self::Key,
+            "value" => Self::Value,
+            "prev" => Self::Previous,
+            "time" => Self::Time,
+            _ => return None,
+        })
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Part {
+    Text(String),
+    Field(Field),
+}
+
+/// A template that was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Template {
+    parts: Vec<Part>,
+    is_raw: bool,
+}
+
+impl Template {
+    /// Reads one. A line break is added at its end, unless it ends in one or in a `\0`.
+    ///
+    /// # Errors
+    /// What is wrong with it, and where.
+    pub fn parse(typed: &str) -> Result<Self, String> {
+        let wrong = |place: usize, why: &str| {
+            let before = typed.get(..place).unwrap_or_default();
+            let caret = " ".repeat(before.chars().count());
+            Err(format!("{why}\n    {typed}\n    {caret}^"))
+        };
+        if typed.is_empty() {
+            return Err("it is empty".to_owned());
+        }
+        let mut parts = Vec::new();
+        let mut text = String::new();
+        let mut letters = typed.char_indices().peekable();
+        while let Some((place, letter)) = letters.next() {
+            match letter {
+                '{' if letters.next_if(|(_, next)| *next == '{').is_some() => text.push('{'),
+                '}' if letters.next_if(|(_, next)| *next == '}').is_some() => text.push('}'),
+                '{' => {
+                    let rest = typed.get(place + 1..).unwrap_or_default();
+                    let Some(end) = rest.find('}') else {
+                        return wrong(place, "this '{' is not closed; for a brace write '{{'");
+                    };
+                    let name = rest.get(..end).unwrap_or_default();
+                    let Some(field) = Field::parse(name) else {
+                        return wrong(
+                            place,
+                            "it is one of {index}, {action}, {key}, {value}, {prev} and {time}",
+                        );
+                    };
+                    parts.push(Part::Text(std::mem::take(&mut text)));
+                    parts.push(Part::Field(field));
+                    while letters.next_if(|(at, _)| *at <= place + 1 + end).is_some() {}
+                }
+                '}' => return wrong(place, "this '}' closes nothing; for a brace write '}}'"),
+                '\\' => match letters.next() {
+                    Some((_, 't')) => text.push('\t'),
+                    Some((_, 'n')) => text.push('\n'),
+                    Some((_, 'r')) => text.push('\r'),
+                    Some((_, '0')) => text.push('\0'),
+                    Some((_, '\\')) => text.push('\\'),
+                    _ => return wrong(place, "it is one of \\t, \\n, \\r, \\0 and \\\\"),
+                },
+                other => text.push(other),
+            }
+        }
+        if !text.ends_with(['\n', '\0']) {
+            text.push('\n');
+        }
+        let has_nul = |part: &Part| matches!(part, Part::Text(text) if text.contains('\0'));
+        let is_raw = text.contains('\0') || parts.iter().any(has_nul);
+        parts.push(Part::Text(text));
+        Ok(Self { parts, is_raw })
+    }
+
+    /// Whether it shows the value before.
+    #[must_use]
+    pub fn shows_previous(&self) -> bool {
+        self.parts.contains(&Part::Field(Field::Previous))
+    }
+
+    /// Appends a record, whose fields are what `field` says.
+    pub fn render(&self, field: impl Fn(Field) -> Vec<u8>, is_terminal: bool, out: &mut Vec<u8>) {
+        for part in &self.parts {
+            match part {
+                Part::Text(text) if is_terminal => {
+                    // What the user typed may have line breaks, and nothing that steers.
+                    out.extend_from_slice(escape::message(text).as_bytes());
+                }
+                Part::Text(text) => out.extend_from_slice(text.as_bytes()),
+                Part::Field(name) if self.is_raw && !is_terminal => out.extend(field(*name)),
+                Part::Field(name) => {
+                    let mut text = String::new();
+                    escape::text(&field(*name), &mut text);
+                    out.extend_from_slice(text.as_bytes());
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn field(field: Field) -> Vec<u8> {
+        match field {
+            Field::Index => b"7".to_vec(),
+            Field::Action => b"set".to_vec(),
+            Field::Key => b"/a b".to_vec(),
+            Field::Value => b"x\ny\xff".to_vec(),
+            Field::Previous => b"p".to_vec(),
+            Field::Time => b"noon".to_vec(),
+        }
+    }
+
+    fn rendered(template: &str, is_terminal: bool) -> Vec<u8> {
+        let mut out = Vec::new();
+        let template = Template::parse(template).unwrap();
+        template.render(field, is_terminal, &mut out);
+        out
+    }
+
+    #[test]
+    fn fields_and_escapes_stand_for_what_they_say() {
+        let all = rendered(
+            "{{{index}}}\\t{action}:{key}={value} was {prev} at {time}\\\\",
+            false,
+        );
+        assert_eq!(all, b"{7}\tset:/a b=x\\ny\\xff was p at noon\\\n");
+        assert_eq!(rendered("{index}\\n", false), b"7\n");
+        assert!(Template::parse("").is_err());
+    }
+
+    #[test]
+    fn for_programs_that_take_nuls_fields_are_as_they_are_but_for_no_terminal() {
+        assert_eq!(rendered("{key}\\0{value}\\0", false), b"/a b\0x\ny\xff\0");
+        assert_eq!(rendered("{value}\\0", true), b"x\\ny\\xff\\x00");
+    }
+
+    #[test]
+    fn what_is_no_template_is_told_with_its_place() {
+        for (typed, caret) in [
+            ("a {key", 2),
+            ("é{keys}", 1),
+            ("key}", 3),
+            ("{key}\\x", 5),
+            ("{key}\\", 5),
+        ] {
+            let error = Template::parse(typed).unwrap_err();
+            let expected = format!("\n    {typed}\n    {}^", " ".repeat(caret));
+            assert!(error.ends_with(&expected), "{error}");
+        }
+    }
+}

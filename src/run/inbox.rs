@@ -1,0 +1,511 @@
+//! The one consumer: everything that happens in a run arrives here, in one loop.
+//!
+//! In scope: the channel that reports, log lines and signals come by, the deadline, and the
+//! screen, which is standard output and standard error with the spinner on it. Out of scope:
+//! what a command does with what comes.
+
+use std::cell::Cell;
+use std::fs::File;
+use std::io::{self, ErrorKind, IsTerminal, Write};
+use std::os::fd::AsFd;
+use std::os::unix::fs::FileTypeExt as _;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::io::Errno;
+#[cfg(target_os = "linux")]
+use rustix::io::{ReadWriteFlags, pwritev2};
+
+use crate::error::Error;
+use crate::exec::child::kill_current;
+use crate::exit::Exit;
+use crate::render::json;
+use crate::render::progress::Progress;
+use crate::run::signal;
+use crate::settings::{OutputFormat, Settings, Warning};
+use etcdwatch_client::transport::http::Log;
+use etcdwatch_engine::escape;
+
+/// How often it is looked whether the reader of standard output is still there: what arrives need not
+/// be written, which would show it.
+const READER_POLL: Duration = Duration::from_millis(500);
+
+/// How often signals and the deadline are looked at while the reader of the output does not
+/// read on.
+const BLOCKED_POLL: Duration = Duration::from_millis(50);
+/// How long it may take to read what was received, once a signal has come.
+const STOPPED_GRACE: Duration = Duration::from_secs(1);
+
+/// What arrives: `T` is what the command works with.
+enum Message<T> {
+    Work(T),
+    Log(String),
+    Signal(Exit),
+}
+
+/// Why a run ends before its work does.
+#[derive(Debug)]
+pub enum Stop {
+    /// With this code, and no message: a signal came, or the reader of the output went away.
+    Quiet(Exit),
+    /// With an error.
+    Error(Error),
+    /// With several, of which the last decides the exit code.
+    Errors(Vec<Error>),
+}
+
+impl Stop {
+    /// What can't be written: quietly where the reader went away.
+    #[must_use]
+    pub fn from_output(error: io::Error) -> Self {
+        match error.kind() {
+            ErrorKind::BrokenPipe => Self::Quiet(Exit::Done),
+            _ => Self::Error(Error::Output(error)),
+        }
+    }
+}
+
+impl From<Error> for Stop {
+    fn from(error: Error) -> Self {
+        Self::Error(error)
+    }
+}
+
+/// The receiving end.
+pub struct Inbox<T> {
+    messages: Receiver<Message<T>>,
+    /// What was looked at and not taken yet.
+    next: Option<Message<T>>,
+    sender: Sender<Message<T>>,
+    deadline: Option<(Instant, Duration)>,
+    /// Since when nothing was heard, and for how long that may last.
+    idle: Option<(Instant, Duration)>,
+    /// Something is done with what was heard.
+    is_busy: bool,
+    /// The run ends when nobody reads its output any more: of a watch that waits, no write
+    /// would tell.
+    heeds_reader: bool,
+    /// When etcdwatch next checks that the reader of its output is still there.
+    reader_due: Instant,
+    /// Standard output, and standard error with the spinner on it.
+    pub screen: Screen,
+}
+
+impl<T: Send + 'static> Inbox<T> {
+    /// Begins to listen for signals, and the clock of `--timeout` begins to run. On the spinner
+    /// stands what is done (`watching`), and to which key.
+    ///
+    /// # Errors
+    /// Where signal handlers can't be installed.
+    pub fn new(settings: &Settings, doing: &'static str, key: &str) -> Result<Self, Error> {
+        let now = Instant::now();
+        // The reader of a pipe may write to the same terminal, with no regard for the spinner.
+        let is_alone = settings.stderr_is_terminal && !settings.stdout_is_pipe;
+        let enabled = is_alone && !settings.quiet;
+        let deadline = settings.timeout.map(|timeout| (now + timeout, timeout));
+        let (sender, messages) = mpsc::channel();
+        let signals = sender.clone();
+        let stopping = Arc::new(AtomicU8::new(0));
+        let stop = Arc::clone(&stopping);
+        let first = move |exit: Exit| {
+            stop.store(exit.code(), Ordering::Relaxed);
+            // Nobody listens any more: the run is ending anyway.
+            let _ = signals.send(Message::Signal(exit));
+        };
+        signal::listen(first, kill_current).map_err(|source| Error::Input {
+            what: "signals".to_owned(),
+            source,
+        })?;
+        let inbox = Self {
+            messages,
+            next: None,
+            sender,
+            deadline,
+            idle: None,
+            is_busy: false,
+            heeds_reader: false,
+            reader_due: now + READER_POLL,
+            screen: Screen {
+                progress: Progress::new(enabled, doing, key, now),
+                writer: None,
+                stopping,
+                stopped_at: Cell::default(),
+                deadline,
+                is_json: settings.output == OutputFormat::Json,
+                quiet: settings.quiet,
+                stderr_is_terminal: settings.stderr_is_terminal,
+            },
+        };
+        for warning in &settings.warnings {
+            inbox.screen.warn(warning);
+        }
+        Ok(inbox)
+    }
+
+    /// Heeds who reads the output, in a run that may be long: it ends when nobody reads any
+    /// more, and one who does not read on keeps neither signals nor the deadline waiting.
+    pub fn heed_reader(&mut self) {
+        self.heeds_reader = true;
+        // A file has no reader to wait for.
+        self.screen.writer = (!is_file(&io::stdout())).then(Writer::start);
+    }
+
+    /// Ends the run where nothing is [heard](Self::heard) for so long.
+    pub fn end_when_idle(&mut self, timeout: Option<Duration>) {
+        self.idle = timeout.map(|timeout| (Instant::now(), timeout));
+    }
+
+    /// While this is so, nothing is idle.
+    pub fn hold_idle(&mut self, is_busy: bool) {
+        if self.is_busy != is_busy {
+            self.is_busy = is_busy;
+            self.heard();
+        }
+    }
+
+    /// Something was heard, and has been shown.
+    pub fn heard(&mut self) {
+        if let Some((since, _)) = &mut self.idle {
+            *since = Instant::now();
+        }
+    }
+
+    /// A function that delivers work to this inbox; it returns false once nobody listens.
+    pub fn delivery(&self) -> impl Fn(T) -> bool + Send + 'static {
+        let sender = self.sender.clone();
+        move |work| sender.send(Message::Work(work)).is_ok()
+    }
+
+    /// Where lines for `--verbose` go; none without it.
+    #[must_use]
+    pub fn log(&self, settings: &Settings) -> Option<Log> {
+        if !settings.verbose {
+            return None;
+        }
+        let sender = std::sync::Mutex::new(self.sender.clone());
+        Some(Arc::new(move |line| {
+            if let Ok(sender) = sender.lock() {
+                let _ = sender.send(Message::Log(line));
+            }
+        }))
+    }
+
+    /// Runs `work` on a thread and waits for what comes of it.
+    ///
+    /// # Errors
+    /// Where a signal or the deadline comes first.
+    pub fn wait_for(&mut self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Stop> {
+        let deliver = self.delivery();
+        thread::spawn(move || deliver(work()));
+        self.receive()
+    }
+
+    /// Whether something has arrived that the next call of [`Inbox::receive_until`] returns. What is
+    /// only to be told is told.
+    pub fn has_next(&mut self) -> bool {
+        while self.next.is_none() {
+            match self.messages.try_recv() {
+                Ok(Message::Log(line)) => self.screen.say(&line),
+                Ok(message) => self.next = Some(message),
+                Err(_) => return false,
+            }
+        }
+        true
+    }
+
+    /// The next piece of work.
+    ///
+    /// # Errors
+    /// Where a signal comes first, the deadline passes, or the reader of the output has gone.
+    pub fn receive(&mut self) -> Result<T, Stop> {
+        loop {
+            if let Some(work) = self.receive_until(None)? {
+                return Ok(work);
+            }
+        }
+    }
+
+    /// The next piece of work; none where there is none by then.
+    ///
+    /// # Errors
+    /// As those of [`Inbox::receive`].
+    pub fn receive_until(&mut self, until: Option<Instant>) -> Result<Option<T>, Stop> {
+        loop {
+            let now = Instant::now();
+            if let Some((deadline, timeout)) = self.deadline
+                && deadline <= now
+            {
+                return Err(Error::TimedOut(timeout).into());
+            }
+            if self.reader_due <= now {
+                self.reader_due = now + READER_POLL;
+                if self.heeds_reader && reader_is_gone() {
+                    return Err(Stop::Quiet(Exit::Done));
+                }
+            }
+            self.screen.progress.tick(now);
+            let tick = self.screen.progress.due();
+            let deadline = self.deadline.map(|(deadline, _)| deadline);
+            let idle = self.idle.filter(|_| !self.is_busy);
+            let idle = idle.map(|(since, timeout)| since + timeout);
+            let wake = [tick, until, deadline, idle]
+                .into_iter()
+                .flatten()
+                .fold(self.reader_due, Instant::min);
+            let message = match self.next.take() {
+                Some(message) => Ok(message),
+                None => self
+                    .messages
+                    .recv_timeout(wake.saturating_duration_since(now)),
+            };
+            match message {
+                Ok(Message::Work(work)) => return Ok(Some(work)),
+                Ok(Message::Log(line)) => self.screen.say(&line),
+                Ok(Message::Signal(exit)) => return Err(Stop::Quiet(exit)),
+                Err(RecvTimeoutError::Timeout) => {
+                    // Nothing waits to be shown.
+                    if let Some((since, timeout)) = self.idle
+                        && !self.is_busy
+                        && since + timeout <= Instant::now()
+                    {
+                        return Err(Error::Idle(timeout).into());
+                    }
+                    if until.is_some_and(|until| until <= Instant::now()) {
+                        return Ok(None);
+                    }
+                }
+                // It holds a sender itself.
+                Err(RecvTimeoutError::Disconnected) => return Err(Stop::Quiet(Exit::Done)),
+            }
+        }
+    }
+}
+
+/// Whether what is written there waits for nobody: a file, or a device that is no terminal.
+fn is_file(output: &(impl AsFd + IsTerminal)) -> bool {
+    let copy = output.as_fd().try_clone_to_owned();
+    let kind = copy.and_then(|copy| Ok(File::from(copy).metadata()?.file_type()));
+    kind.is_ok_and(|kind| kind.is_file() || kind.is_char_device() && !output.is_terminal())
+}
+
+/// Whether nobody reads standard output any more: `| head -1` has its line and left.
+fn reader_is_gone() -> bool {
+    let stdout = io::stdout();
+    let mut polled = [PollFd::new(&stdout, PollFlags::empty())];
+    let gone = PollFlags::ERR | PollFlags::HUP | PollFlags::NVAL;
+    matches!(
+        poll(&mut polled, Some(&rustix::event::Timespec::default())),
+        Ok(1..)
+    ) && polled.iter().any(|fd| fd.revents().intersects(gone))
+}
+
+/// Standard output on a thread of its own.
+#[derive(Debug)]
+struct Writer {
+    batches: mpsc::SyncSender<Vec<u8>>,
+    written: Receiver<(Vec<u8>, io::Result<()>)>,
+}
+
+impl Writer {
+    fn start() -> Self {
+        let (batches, orders) = mpsc::sync_channel::<Vec<u8>>(1);
+        let (done, written) = mpsc::channel();
+        thread::spawn(move || {
+            for batch in orders {
+                let result = write_out(&batch);
+                if done.send((batch, result)).is_err() {
+                    return;
+                }
+            }
+        });
+        Self { batches, written }
+    }
+}
+
+/// Writes as much as is taken without waiting, as a pipe does with room in it, and says how much. That
+/// saves an event the way by another thread. What can't be written is told when it is written there.
+#[cfg(target_os = "linux")]
+fn write_at_once(records: &[u8]) -> usize {
+    let all = [io::IoSlice::new(records)];
+    // Of the offset: no place, but where the output is.
+    pwritev2(io::stdout(), &all, u64::MAX, ReadWriteFlags::NOWAIT).unwrap_or(0)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn write_at_once(_: &[u8]) -> usize {
+    0
+}
+
+fn write_out(records: &[u8]) -> io::Result<()> {
+    let mut stdout = io::stdout().lock();
+    stdout.flush()?;
+    let mut left = records;
+    while !left.is_empty() {
+        match rustix::io::write(&stdout, left) {
+            Ok(written) => left = left.get(written..).unwrap_or_default(),
+            Err(Errno::INTR) => {}
+            // Whoever shares the pipe has asked not to be kept waiting; here it is waited.
+            Err(Errno::AGAIN) => {
+                let mut polled = [PollFd::new(&stdout, PollFlags::OUT)];
+                let _ = poll(&mut polled, None);
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}
+
+/// Standard output for records, standard error for everything else.
+#[derive(Debug)]
+pub struct Screen {
+    /// The spinner or bar.
+    pub progress: Progress,
+    writer: Option<Writer>,
+    /// The exit code of the signal that came, 0 before that.
+    stopping: Arc<AtomicU8>,
+    /// Since when that is known to those who write.
+    stopped_at: Cell<Option<Instant>>,
+    deadline: Option<(Instant, Duration)>,
+    is_json: bool,
+    quiet: bool,
+    stderr_is_terminal: bool,
+}
+
+impl Screen {
+    /// Writes records and flushes them; the buffer is empty afterwards.
+    ///
+    /// # Errors
+    /// Where they can't be written; quietly where their reader went away. Where it does not
+    /// read on: the signal that came, or the deadline.
+    pub fn print(&self, records: &mut Vec<u8>) -> Result<(), Stop> {
+        self.progress.suspend(|| {
+            if let Some(writer) = &self.writer {
+                self.heed_signal()?;
+                let written = write_at_once(records);
+                if written == records.len() {
+                    records.clear();
+                    return Ok(());
+                }
+                records.drain(..written);
+                return self.write_beside(writer, records);
+            }
+            let written = write_out(records);
+            records.clear();
+            written.map_err(Stop::from_output)
+        })
+    }
+
+    /// Likewise, records that stay where they are.
+    ///
+    /// # Errors
+    /// As those of [`Screen::print`].
+    pub fn pass_on(&self, records: &[u8]) -> Result<(), Stop> {
+        self.progress.suspend(|| {
+            let Some(writer) = &self.writer else {
+                return write_out(records).map_err(Stop::from_output);
+            };
+            self.heed_signal()?;
+            match records.get(write_at_once(records)..) {
+                None | Some([]) => Ok(()),
+                Some(left) => self.write_beside(writer, &mut left.to_vec()),
+            }
+        })
+    }
+
+    fn write_beside(&self, writer: &Writer, records: &mut Vec<u8>) -> Result<(), Stop> {
+        if writer.batches.send(std::mem::take(records)).is_err() {
+            return Err(Stop::Quiet(Exit::Done));
+        }
+        loop {
+            match writer.written.recv_timeout(BLOCKED_POLL) {
+                Ok((mut buffer, written)) => {
+                    buffer.clear();
+                    *records = buffer;
+                    return written.map_err(Stop::from_output);
+                }
+                Err(RecvTimeoutError::Disconnected) => return Err(Stop::Quiet(Exit::Done)),
+                Err(RecvTimeoutError::Timeout) => {
+                    self.heed_signal()?;
+                    // What is told once it has passed is written, if that can be.
+                    if let Some((deadline, timeout)) = self.deadline
+                        && deadline <= Instant::now()
+                    {
+                        return Err(Error::TimedOut(timeout).into());
+                    }
+                }
+            }
+        }
+    }
+
+    /// Ends what is written where a signal came a while ago: a reader that is slow, and reads on, would
+    /// keep it waiting for as long as there is something to read.
+    fn heed_signal(&self) -> Result<(), Stop> {
+        let code = self.stopping.load(Ordering::Relaxed);
+        let mut exits = Exit::ALL.into_iter();
+        let Some(exit) = exits.find(|exit| exit.code() == code && code != 0) else {
+            return Ok(());
+        };
+        let now = Instant::now();
+        let since = self.stopped_at.get().unwrap_or(now);
+        self.stopped_at.set(Some(since));
+        if now.duration_since(since) >= STOPPED_GRACE {
+            return Err(Stop::Quiet(exit));
+        }
+        Ok(())
+    }
+
+    /// Keeps notices to itself from now on.
+    pub fn hush(&mut self) {
+        self.quiet = true;
+    }
+
+    /// Tells a person something, unless `--quiet`.
+    pub fn notice(&self, kind: &str, message: &str) {
+        if !self.quiet {
+            self.tell(kind, message);
+        }
+    }
+
+    /// Tells a person of what was asked for; of what is dangerous, also with `--quiet`.
+    fn warn(&self, warning: &Warning) {
+        if warning.always || !self.quiet {
+            self.tell(warning.kind, &warning.text);
+        }
+    }
+
+    fn tell(&self, kind: &str, message: &str) {
+        if self.is_json {
+            let notice = json::notice(kind, message).to_string();
+            let mut line = String::new();
+            if self.stderr_is_terminal {
+                escape::json_for_terminal(&notice, &mut line);
+            } else {
+                line = notice;
+            }
+            self.write(&line);
+        } else {
+            self.say(&format!("etcdwatch: {message}"));
+        }
+    }
+
+    /// Writes a line to standard error, with nothing in it that could drive a terminal.
+    pub fn say(&self, line: &str) {
+        self.write(&escape::message(line));
+    }
+
+    fn write(&self, line: &str) {
+        // That it can't be written is nothing to end a run for.
+        self.progress.suspend(|| {
+            let _ = writeln!(io::stderr(), "{line}");
+        });
+    }
+
+    /// Takes the spinner off.
+    pub fn clear(&mut self) {
+        self.progress.clear();
+    }
+}

@@ -1,0 +1,11 @@
+//! The run of a command: one loop that takes what happens and owns all that the user sees.
+//!
+//! - [`api`]: which of etcd's APIs a watch uses.
+//! - [`watching`]: a watch from its first request to its last update.
+//! - [`inbox`]: the loop: updates, signals, the deadline, standard output and standard error.
+//! - [`signal`]: signals as messages.
+
+pub mod api;
+pub mod inbox;
+pub mod signal;
+pub mod watching;

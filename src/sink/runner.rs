@@ -1,0 +1,288 @@
+//! Where a command is run for each record, instead of printing it.
+
+use std::ffi::OsString;
+use std::io;
+use std::os::unix::process::ExitStatusExt as _;
+use std::process::ExitStatus;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+
+use super::reached::At;
+use crate::error::Error;
+use crate::exec::child::{Running, Told, find};
+use crate::exec::queue::{Ended, Mode, Next, OnFailure, Outcome, Queue};
+use crate::exit::Exit;
+use crate::render::json;
+use crate::run::inbox::{Inbox, Stop};
+use crate::run::watching::Arrival;
+use etcdwatch_engine::model::Record;
+use etcdwatch_engine::watch::{Parcel, Permit};
+
+/// So often it is looked whether what a command has started has ended with it.
+const POLL: Duration = Duration::from_millis(20);
+
+/// How a command is run.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// The program and its arguments.
+    pub command: Vec<OsString>,
+    /// What is done with what comes while it runs.
+    pub mode: Mode,
+    /// What is done where it fails.
+    pub on_failure: OnFailure,
+    /// So long nothing new may have come before it is run.
+    pub debounce: Duration,
+    /// So long it may take to end.
+    pub grace: Duration,
+}
+
+/// What a command is run for. Until then it counts against the budget.
+#[derive(Clone, Debug)]
+pub enum Work {
+    /// The event at this place of a batch, which is made into what is told only when it is run.
+    Event(Arc<Parcel>, usize),
+    /// A key of a state.
+    State(Told, Option<Arc<Permit>>),
+    /// A record of our own.
+    Own(Told),
+}
+
+/// A record that a command is run for.
+#[derive(Clone, Debug)]
+struct Job {
+    work: Work,
+    /// How far the watch has come with it.
+    after: At,
+}
+
+/// Runs a command for what comes.
+pub struct Runner {
+    plan: Plan,
+    queue: Queue<Job>,
+    running: Option<Running>,
+    /// What it was told of.
+    about: String,
+    /// The number of the command that runs, counted from 1.
+    number: u64,
+    has_ended: bool,
+    /// It was told to end, and is ended at once by then.
+    kill_at: Option<Instant>,
+}
+
+impl Runner {
+    /// Nothing runs yet.
+    ///
+    /// # Errors
+    /// Where there is no such command.
+    pub fn new(plan: Plan) -> Result<Self, Error> {
+        let program = plan.command.first().cloned().unwrap_or_default();
+        find(&program).map_err(|source| unrunnable(&program, source))?;
+        Ok(Self {
+            queue: Queue::new(plan.mode, plan.on_failure, plan.debounce),
+            plan,
+            running: None,
+            about: String::new(),
+            number: 0,
+            has_ended: false,
+            kill_at: None,
+        })
+    }
+
+    /// A command is to be run for this; the watch has come so far with it. A record of our own takes
+    /// no other one's place.
+    pub fn push(&mut self, work: Work, after: At) {
+        let is_own = matches!(work, Work::Own(_));
+        let job = Job { work, after };
+        if is_own {
+            self.queue.push_minor(job, Instant::now());
+        } else {
+            self.queue.push(job, Instant::now());
+        }
+    }
+
+    /// The watch has come so far without anything more to run; whether nothing is left to be run
+    /// before that is so.
+    pub fn mark(&mut self, after: &At) -> bool {
+        match self.queue.last_mut() {
+            Some(job) => {
+                job.after = after.clone();
+                false
+            }
+            None => true,
+        }
+    }
+
+    /// Whether nothing runs or waits.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        self.queue.is_empty()
+    }
+
+    /// The command of that number has ended.
+    pub fn ended(&mut self, number: u64) {
+        self.has_ended |= number == self.number;
+    }
+
+    /// Does what is due; how far the watch has come with what was run, and when there is more to
+    /// be done.
+    ///
+    /// # Errors
+    /// Where a command failed and that ends the run.
+    pub fn step(&mut self, inbox: &Inbox<Arrival>) -> Result<(Option<At>, Option<Instant>), Stop> {
+        let mut reached = None;
+        loop {
+            let now = Instant::now();
+            if let (Some(running), Some(at)) = (&self.running, self.kill_at) {
+                let is_over = self.has_ended && !running.is_anyone_left();
+                if at <= now || is_over {
+                    running.signal(Signal::KILL);
+                    self.kill_at = None;
+                } else {
+                    return Ok((reached, Some(at.min(now + POLL))));
+                }
+            }
+            if self.has_ended
+                && self.plan.mode == Mode::Restart
+                && let Some(running) = self.running.as_ref().filter(|one| one.is_anyone_left())
+            {
+                // What it has left behind would be there beside the next one.
+                running.signal(Signal::TERM);
+                self.kill_at = Some(now + self.plan.grace);
+                continue;
+            }
+            if self.has_ended
+                && let Some(running) = self.running.take()
+            {
+                self.has_ended = false;
+                let status = running.finish().map_err(|source| Error::Input {
+                    what: "how the command ended".to_owned(),
+                    source,
+                })?;
+                if let Some(at) = self.take_end(status, inbox)? {
+                    reached = Some(at);
+                }
+                continue;
+            }
+            match self.queue.next(now) {
+                Next::Start(job) => self.start(job.work, inbox)?,
+                Next::Stop => {
+                    if let Some(running) = &self.running {
+                        running.signal(Signal::TERM);
+                    }
+                    self.kill_at = Some(now + self.plan.grace);
+                }
+                Next::Wait(due) => return Ok((reached, due)),
+            }
+        }
+    }
+
+    fn start(&mut self, work: Work, inbox: &Inbox<Arrival>) -> Result<(), Stop> {
+        let told = match work {
+            Work::State(told, _) | Work::Own(told) => told,
+            Work::Event(parcel, place) => {
+                let Some(event) = parcel.batch().event(place) else {
+                    // There is nothing to be run.
+                    self.queue.ended(Ended::Well, Instant::now());
+                    return Ok(());
+                };
+                tell(&Record::Event(event))
+            }
+        };
+        for (name, why) in &told.left_out {
+            let message = format!("{name} is left out of the command's environment: {why}");
+            inbox.screen.notice("environment", &message);
+        }
+        self.about.clone_from(&told.about);
+        self.number += 1;
+        let number = self.number;
+        let deliver = inbox.delivery();
+        let ended = move || {
+            deliver(Arrival::Child(number));
+        };
+        let program = self.plan.command.first().cloned().unwrap_or_default();
+        let running = Running::start(&self.plan.command, told, ended);
+        self.running = Some(running.map_err(|source| unrunnable(&program, source))?);
+        Ok(())
+    }
+
+    fn take_end(&mut self, status: ExitStatus, inbox: &Inbox<Arrival>) -> Result<Option<At>, Stop> {
+        let how = if status.success() {
+            Ended::Well
+        } else {
+            Ended::Failed
+        };
+        let what = format!("for {} {}", self.about, describe(status));
+        match self.queue.ended(how, Instant::now()) {
+            Outcome::Done(job) => return Ok(Some(job.after)),
+            Outcome::Failed => return Err(Error::CommandFailed(what).into()),
+            Outcome::Again(pause) => {
+                let again = match pause {
+                    Duration::ZERO => "what is newer is run instead".to_owned(),
+                    pause => format!("it is run again in {}", humantime::format_duration(pause)),
+                };
+                let message = format!("the command {what}; {again}");
+                inbox.screen.notice("commandFailed", &message);
+            }
+            Outcome::Passed => {
+                inbox
+                    .screen
+                    .notice("commandFailed", &format!("the command {what}"));
+            }
+            Outcome::Superseded => {}
+        }
+        Ok(None)
+    }
+
+    /// The run ends: so does the command, by the signal that ends the run. How far the watch has come
+    /// where it ended well all the same.
+    pub fn end(&mut self, stop: &Result<(), Stop>, inbox: &Inbox<Arrival>) -> Option<At> {
+        let signal = match stop {
+            Err(Stop::Quiet(Exit::Interrupted)) => Signal::INT,
+            Err(Stop::Quiet(Exit::HungUp)) => Signal::HUP,
+            _ => Signal::TERM,
+        };
+        let running = self.running.take()?;
+        let waits = || {
+            let message = "waiting for the command to end; a second signal kills it";
+            inbox.screen.notice("waiting", message);
+        };
+        let status = running.end(signal, self.plan.grace, waits).ok()?;
+        match self.queue.ended(Ended::Well, Instant::now()) {
+            Outcome::Done(job) if status.success() => Some(job.after),
+            _ => None,
+        }
+    }
+}
+
+/// What a command is told of a record.
+#[must_use]
+pub fn tell(record: &Record<'_>) -> Told {
+    let mut line = Vec::new();
+    json::record(record, false, &mut line);
+    Told::of(record, line)
+}
+
+/// How a command ended that did not end well.
+fn describe(status: ExitStatus) -> String {
+    match (status.code(), status.signal()) {
+        (Some(code), _) => format!("ended with exit code {code}"),
+        (None, Some(signal)) => format!("was ended by signal {signal}"),
+        (None, None) => "ended".to_owned(),
+    }
+}
+
+fn unrunnable(program: &std::ffi::OsStr, source: io::Error) -> Error {
+    let source = match source.kind() {
+        io::ErrorKind::NotFound => io::Error::new(source.kind(), "there is no such command"),
+        io::ErrorKind::PermissionDenied => {
+            io::Error::new(source.kind(), "it is no file that may be run")
+        }
+        _ => source,
+    };
+    Error::Unrunnable {
+        program: program.to_string_lossy().into_owned(),
+        source,
+    }
+}

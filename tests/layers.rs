@@ -1,0 +1,72 @@
+//! What the compiler cannot check of the structure. Which crates a layer may use stands in its
+//! Cargo.toml, and which parts of `std` the engine may not use in crates/engine/clippy.toml.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a panic is how a test fails"
+)]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// What moves a cursor takes evidence, and no time.
+const EVIDENCE: [&str; 2] = [
+    "crates/engine/src/watch/evidence.rs",
+    "crates/engine/src/watch/ledger.rs",
+];
+const CLOCKS: [&str; 2] = ["Instant", "Duration"];
+
+fn sources(below: &Path) -> Vec<PathBuf> {
+    if below.is_file() {
+        return vec![below.to_owned()];
+    }
+    fs::read_dir(below)
+        .unwrap_or_else(|error| panic!("{}: {error}", below.display()))
+        .flat_map(|entry| sources(&entry.unwrap().path()))
+        .collect()
+}
+
+/// The code of a file, without its comments and without the unit tests at its foot.
+fn code(path: &Path) -> String {
+    let text = fs::read_to_string(path).unwrap();
+    let code = text.split("#[cfg(test)]\nmod tests").next().unwrap();
+    code.lines()
+        .filter(|line| !line.trim_start().starts_with("//"))
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+fn root() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+#[test]
+fn no_clock_reaches_what_moves_the_cursor() {
+    for path in EVIDENCE {
+        let code = code(&root().join(path));
+        for clock in CLOCKS {
+            assert!(!code.contains(clock), "{path} uses {clock}");
+        }
+    }
+}
+
+#[test]
+fn comments_cite_facts_that_are_in_the_repository() {
+    let facts = fs::read_to_string(root().join("docs/etcd-facts.md")).unwrap();
+    let all = ["src", "crates"].map(|below| sources(&root().join(below)));
+    for path in all.concat() {
+        let text = fs::read_to_string(&path).unwrap_or_default();
+        for (place, _) in text.match_indices("(fact ") {
+            let number: String = text[place + 6..]
+                .chars()
+                .take_while(char::is_ascii_digit)
+                .collect();
+            assert!(
+                facts.contains(&format!("\n{number}. ")),
+                "{} cites fact {number}",
+                path.display()
+            );
+        }
+    }
+}
