@@ -429,6 +429,18 @@ fn what_has_no_end_is_let_go_at_its_limit() {
             End::With(6, "--max-event"),
         ));
     }
+    let large = |command: &[&'static str]| [&["--max-event", "24MiB"], command].concat();
+    let server = move |request: &Request| match request.path.as_str() {
+        "/v3/watch" => {
+            let begun = begin()
+                .chunk(created(3))
+                .chunk(r#"{"result":{"events":[{"kv":{"key":""#);
+            endless(begun)
+        }
+        _ => http("200 OK", json!({"header": header(3)}).to_string()),
+    };
+    let end = End::With(6, "--max-event");
+    cases.push(Case::new("an event of 24 MiB", &large(STREAM), server, end).adds(24));
     // Each a small event, all of one transaction.
     let events = format!("{},", put("4")).repeat(5_000);
     let server = move |request: &Request| match request.path.as_str() {

@@ -1,5 +1,7 @@
 //! What v2's waits bring.
 
+use std::time::Duration;
+
 use super::{Case, End, assert_all, reply, two};
 use crate::support::scripted::{Request, Response};
 
@@ -295,6 +297,87 @@ fn an_endless_line_is_let_go_at_its_limit() {
         .adds(24),
     );
     assert_all(cases);
+}
+
+/// The limit is one for the watch: its stream and its two long polls may not each take as much. What
+/// goes beyond it is the short beginnings that every connection may hold.
+#[test]
+fn endless_lines_on_several_connections_share_one_limit() {
+    const LIMIT: u64 = 32;
+    let piece = "x".repeat(1 << 20);
+    let endless = move |request: &Request| {
+        if request.parameter("wait").is_none() {
+            return Response::etcd(200, 10, NODE);
+        }
+        let begun = Response::stream(10).chunk(r#"{"action":"set","node":{"key":"/k","value":""#);
+        (0..=LIMIT).fold(begun, |all, _| all.chunk(&piece)).hold()
+    };
+    let command = [&["--max-event", "32MiB"], STREAM].concat();
+    let end = End::With(6, "--max-event");
+    assert_all(vec![
+        Case::new("on each connection", &command, endless, end).adds(LIMIT),
+    ]);
+}
+
+/// A server that holds back the rest of a long line on one connection does not keep the same event
+/// from arriving on another.
+#[test]
+fn a_long_line_that_stalls_gives_way_to_the_one_on_another_connection() {
+    let whole = event("11", &"x".repeat(2 << 20)) + "\n";
+    let server = move |request: &Request| {
+        if request.parameter("wait").is_none() {
+            return Response::etcd(200, 10, NODE);
+        }
+        if request.parameter("stream").is_some() {
+            let (begun, _) = whole.split_at(1 << 20);
+            return Response::stream(10).chunk(begun).hold();
+        }
+        Response::stream(10)
+            .pause(Duration::from_millis(500))
+            .chunk(&whole)
+            .end()
+    };
+    let command = [
+        "watch",
+        "--stream",
+        "/k",
+        "--count",
+        "1",
+        "--timeout",
+        "40s",
+    ];
+    assert_all(vec![Case::new(
+        "the stream stalls",
+        &command,
+        server,
+        End::Survived("11\tset\t/k\txxx"),
+    )]);
+}
+
+/// Events of nearly the limit arrive, also where all connections bring them at once.
+#[test]
+fn a_long_event_arrives_on_all_connections_at_once() {
+    let whole = event("11", &"x".repeat(7 << 20)) + "\n";
+    let server = move |request: &Request| {
+        if request.parameter("wait").is_none() {
+            return Response::etcd(200, 10, NODE);
+        }
+        let begun = Response::stream(10);
+        let pieces = whole.as_bytes().chunks(64 << 10);
+        let sent = pieces.fold(begun, |all, piece| {
+            all.chunk(piece).pause(Duration::from_millis(2))
+        });
+        if request.parameter("stream").is_some() {
+            sent.hold()
+        } else {
+            sent.end()
+        }
+    };
+    let command = [&["--max-event", "8MiB"], TEXT].concat();
+    let end = End::Survived("11\tset\t/k\txxx");
+    assert_all(vec![
+        Case::new("at once", &command, server, end).adds(5 * 8),
+    ]);
 }
 
 #[test]

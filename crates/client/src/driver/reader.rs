@@ -1,6 +1,5 @@
 //! What is made of a reply: inputs of the session.
 
-use std::io::Read;
 use std::sync::mpsc::SyncSender;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -8,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::arrival::{self, Arrival};
 use super::lanes::Order;
 use super::requests::{Question, Reads};
-use crate::transport::http::{Reply, read_failure};
+use crate::transport::http::{Body, Reply};
 use etcdwatch_engine::decode::{Lines, Messages, Part, TooLong};
 use etcdwatch_engine::model::{Scope, StateNode};
 use etcdwatch_engine::protocol::Failure;
@@ -100,14 +99,11 @@ impl Reader {
         }
         match reads {
             Reads::Messages => self.pass_watch(order, request, reply),
-            Reads::Index => Some(match reply.read_whole(self.max_event) {
-                // The head was all that was asked for.
-                Ok(_) | Err(Failure::TooLong(_)) => Ok(()),
-                Err(failure) => Err(failure),
-            }),
+            // Only the head was asked for.
+            Reads::Index => Some(reply.discard(self.max_event)),
             Reads::Events => {
                 let is_delimited = reply.is_delimited;
-                let passed = self.pass_events(order.ticket, reply.into_reader())?;
+                let passed = self.pass_events(order.ticket, reply.into_body())?;
                 // HTTP/1.0, and proxies that undo chunks: a closed connection is no end of a wait.
                 Some(passed.and_then(|()| {
                     let why = || Failure::Cut("it closed the connection without an end".to_owned());
@@ -197,10 +193,11 @@ impl Reader {
         let mut buffer = vec![0; BUFFER];
         let mut told_at = Instant::now();
         loop {
-            let count = match body.read(&mut buffer) {
+            let unfinished = messages.unfinished() + assembler.weight();
+            let count = match body.read(unfinished, &mut buffer) {
                 Ok(0) => break,
                 Ok(count) => count,
-                Err(error) => return Some(Err(read_failure(&error))),
+                Err(failure) => return Some(Err(failure)),
             };
             let mut bytes = buffer.get(..count).unwrap_or_default();
             loop {
@@ -219,6 +216,8 @@ impl Reader {
                     Ok(told) => told,
                     Err(malformed) => return Some(Err(Failure::Malformed(malformed))),
                 };
+                let weight = assembler.weight();
+                let mut keep_turn = || body.wait(weight);
                 for told in told {
                     told_at = Instant::now();
                     *is_registered |= matches!(told, Told::Created { .. });
@@ -226,7 +225,7 @@ impl Reader {
                         let what = "what happened before the watch began".to_owned();
                         return Some(Err(Failure::Malformed(Malformed::Shape(what))));
                     }
-                    if let Err(failure) = self.pass_told(order, head, told)? {
+                    if let Err(failure) = self.pass_told(order, head, told, &mut keep_turn)? {
                         return Some(Err(failure));
                     }
                 }
@@ -245,7 +244,13 @@ impl Reader {
         Some(Ok(()))
     }
 
-    fn pass_told(&self, order: &Order, head: &Head, told: Told) -> Option<Result<(), Failure>> {
+    fn pass_told(
+        &self,
+        order: &Order,
+        head: &Head,
+        told: Told,
+        keep_turn: &mut impl FnMut() -> Result<(), Failure>,
+    ) -> Option<Result<(), Failure>> {
         let ticket = order.ticket;
         let input = match told {
             Told::Created { revision, cluster } => Input::Head {
@@ -263,6 +268,9 @@ impl Reader {
             }) => {
                 // The server waits, and its history goes on: nothing is lost by reading later.
                 while self.budget.is_spent() && !order.connection.is_shut_down() {
+                    if let Err(failure) = keep_turn() {
+                        return Some(Err(failure));
+                    }
                     thread::sleep(PRESSURE_POLL);
                 }
                 Input::Revisions {
@@ -294,12 +302,12 @@ impl Reader {
     }
 
     /// Passes on the event that is the answer to a question.
-    fn pass_events(&self, ticket: Ticket, body: impl Read) -> Option<Result<(), Failure>> {
+    fn pass_events(&self, ticket: Ticket, body: Body) -> Option<Result<(), Failure>> {
         self.pass_lines(ticket, body, |block| self.pass_block(ticket, block))
     }
 
     /// Passes on the lines of a stream as they are: to read them is another thread's.
-    fn pass_stream(&self, ticket: Ticket, body: impl Read) -> Option<Result<(), Failure>> {
+    fn pass_stream(&self, ticket: Ticket, body: Body) -> Option<Result<(), Failure>> {
         self.pass_lines(ticket, body, |block| {
             let permit = self.budget.take(block.capacity());
             let lines = arrival::Lines {
@@ -317,15 +325,15 @@ impl Reader {
     fn pass_lines(
         &self,
         ticket: Ticket,
-        mut body: impl Read,
+        mut body: Body,
         pass: impl Fn(Vec<u8>) -> Option<Result<(), Failure>>,
     ) -> Option<Result<(), Failure>> {
         let mut lines = Lines::new(self.max_event);
         loop {
-            let count = match body.read(lines.room()) {
+            let count = match body.read(lines.unfinished(), lines.room()) {
                 Ok(0) => break,
                 Ok(count) => count,
-                Err(error) => return Some(Err(read_failure(&error))),
+                Err(failure) => return Some(Err(failure)),
             };
             lines.advance(count);
             match lines.block() {

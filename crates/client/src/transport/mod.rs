@@ -1,3 +1,4 @@
 //! The ways to speak with etcd.
 
 pub mod http;
+mod memory;

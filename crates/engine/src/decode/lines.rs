@@ -1,6 +1,6 @@
 //! A body of v2: lines, framed by newline alone.
 
-use super::TooLong;
+use super::{TooLong, reserve};
 
 /// How much room is made for one read: the least, which is enough for most events, and the most, where
 /// reads fill it.
@@ -44,9 +44,10 @@ impl Lines {
 
     /// Where the next bytes of the body go; tell [`Lines::advance`] how many did.
     pub fn room(&mut self) -> &mut [u8] {
-        if self.buffer.len() < self.filled + self.read {
-            // Doubling bounds the copying while a long line grows.
-            let size = (self.filled + self.read).max(self.filled * 2);
+        let size = self.filled + self.read;
+        if self.buffer.len() < size {
+            let more = size - self.buffer.len();
+            reserve(&mut self.buffer, more);
             self.buffer.resize(size, 0);
         }
         self.buffer.get_mut(self.filled..).unwrap_or_default()
@@ -58,6 +59,12 @@ impl Lines {
         if self.filled == self.buffer.len() {
             self.read = (self.read * 2).min(READ.1);
         }
+    }
+
+    /// How many bytes of a line that is not whole yet are held.
+    #[must_use]
+    pub fn unfinished(&self) -> usize {
+        self.filled
     }
 
     /// All whole lines so far as one block that ends in a newline; `None` while there is

@@ -7,7 +7,7 @@
 use memchr::memchr2;
 use wide::i8x16;
 
-use super::TooLong;
+use super::{TooLong, reserve};
 
 /// The list of a message is what stands in an object in the message:
 /// `{"result":{"events":[…]}}`.
@@ -16,6 +16,9 @@ const LIST: usize = 3;
 /// So many bytes are looked at at once, each of which is a bit then: of these.
 const SIXTEEN: usize = 16;
 const ALL: u32 = 0xffff;
+
+/// The buffers keep this many bytes of capacity from one part to the next.
+const KEPT: usize = 256 << 10;
 
 /// A part of a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,8 +81,8 @@ impl Messages {
         bytes: &mut &'b [u8],
     ) -> Result<Option<Part<'s>>, TooLong> {
         match self.handed_out.take() {
-            Some(Handed::Element) => self.element.clear(),
-            Some(Handed::Message) => self.message.clear(),
+            Some(Handed::Element) => clear(&mut self.element),
+            Some(Handed::Message) => clear(&mut self.message),
             None => {}
         }
         while !bytes.is_empty() {
@@ -92,6 +95,7 @@ impl Messages {
                     return Ok(Some(Part::Element(part)));
                 }
                 TooLong::unless(self.element.len() + part.len(), self.limit)?;
+                reserve(&mut self.element, part.len());
                 self.element.extend_from_slice(part);
                 if is_whole {
                     self.handed_out = Some(Handed::Element);
@@ -108,6 +112,7 @@ impl Messages {
                 self.message.extend(part.iter().copied().filter(kept));
             } else {
                 TooLong::unless(self.message.len() + part.len(), self.limit)?;
+                reserve(&mut self.message, part.len());
                 self.message.extend_from_slice(part);
             }
             TooLong::unless(self.message.len(), self.limit)?;
@@ -120,6 +125,12 @@ impl Messages {
             }
         }
         Ok(None)
+    }
+
+    /// How many bytes are held of a message that is not whole yet.
+    #[must_use]
+    pub fn unfinished(&self) -> usize {
+        self.message.len() + self.element.len()
     }
 
     /// Whether the body broke off in the middle of a message.
@@ -257,6 +268,12 @@ impl Messages {
         }
         end + 1
     }
+}
+
+/// Empties a buffer. One that a long part has filled gives its memory back.
+fn clear(buffer: &mut Vec<u8>) {
+    buffer.clear();
+    buffer.shrink_to(KEPT);
 }
 
 #[cfg(test)]

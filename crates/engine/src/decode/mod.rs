@@ -22,6 +22,14 @@ pub struct TooLong {
     pub limit: usize,
 }
 
+/// Makes room for `more` bytes. `Vec` would double a buffer that has grown to the limit; this takes an
+/// eighth more at a time, which still keeps the copying below nine times the final size.
+pub fn reserve(buffer: &mut Vec<u8>, more: usize) {
+    if buffer.capacity() - buffer.len() < more {
+        buffer.reserve_exact(more.max(buffer.len() / 8));
+    }
+}
+
 impl TooLong {
     fn unless(length: usize, limit: usize) -> Result<(), Self> {
         if length > limit {

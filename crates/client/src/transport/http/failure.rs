@@ -1,16 +1,11 @@
 //! What went wrong, in words that name the cause and not the library.
 
-use std::io::Read as _;
 use std::sync::atomic::Ordering;
 
-use super::reply::Reply;
 use super::{Connection, tls};
 use crate::endpoint::Endpoint;
 use etcdwatch_engine::decode::BadFrame;
 use etcdwatch_engine::protocol::Failure;
-use etcdwatch_engine::protocol::{Api, Refusal, Request};
-use etcdwatch_engine::v2::fault;
-use etcdwatch_engine::v3;
 
 impl Connection {
     /// What an error that came instead of a reply means.
@@ -53,65 +48,6 @@ impl Connection {
             ureq::Error::Timeout(_) => Failure::Silent(render_error(error)),
             ureq::Error::Io(_) => Failure::Cut(render_error(error)),
             _ => Failure::NotEtcd(render_error(error)),
-        }
-    }
-
-    /// What a reply that is not 2xx means.
-    pub(super) fn refusal(&self, endpoint: &Endpoint, request: &Request, reply: Reply) -> Failure {
-        let Reply {
-            mut head,
-            location,
-            body,
-            ..
-        } = reply;
-        let status = head.status;
-        if (300..400).contains(&status) {
-            let to = match location.as_deref() {
-                None | Some("") => "and does not say where to".to_owned(),
-                Some(location) => format!("to {location}, which is not followed"),
-            };
-            return Failure::NotEtcd(format!("it redirects ({status}) {to}"));
-        }
-        let mut text = Vec::new();
-        if let Err(error) = body
-            .into_reader()
-            .take(self.http.max_error)
-            .read_to_end(&mut text)
-        {
-            return Failure::Cut(error.to_string());
-        }
-        if let Some(fault) = fault::parse(&text) {
-            head.index = head.index.filter(|_| fault::tells_index(fault.code));
-            return Failure::Refused(Box::new(Refusal { fault, head }));
-        }
-        if let Some(fault) = v3::fault::parse(&text) {
-            return Failure::Refused(Box::new(Refusal { fault, head }));
-        }
-        if let Some(fault) = fault::parse_message(&text).filter(|_| head.cluster.is_some()) {
-            head.index = None;
-            return Failure::Refused(Box::new(Refusal { fault, head }));
-        }
-        if status == 404
-            && let Some(version) = self.version(endpoint)
-        {
-            let api = if request.target.starts_with(v3::ROOT) {
-                Api::V3
-            } else {
-                Api::V2
-            };
-            return Failure::ApiOff { api, version };
-        }
-        let text = String::from_utf8_lossy(&text);
-        let first = text.lines().next().unwrap_or_default();
-        let first: String = first.chars().take(80).collect();
-        let what = match first.as_str() {
-            "" => format!("HTTP {status}"),
-            first => format!("HTTP {status}: {first}"),
-        };
-        if status >= 500 {
-            Failure::BadGateway(what)
-        } else {
-            Failure::NotEtcd(what)
         }
     }
 }

@@ -37,9 +37,11 @@ use self::trust::Trust;
 use crate::config::{Config, Unusable};
 use crate::credentials::{Credentials, Secret};
 use crate::endpoint::{Endpoint, without_password};
+use crate::transport::memory::Memory;
 use etcdwatch_engine::protocol::Failure;
 use etcdwatch_engine::protocol::member;
-use etcdwatch_engine::protocol::{Api, Request};
+use etcdwatch_engine::protocol::{Api, Refusal, Request};
+use etcdwatch_engine::v2::fault;
 use etcdwatch_engine::{v2, v3};
 
 /// A head is never longer than this.
@@ -57,8 +59,7 @@ const NEEDS_LEADER: (&str, &str) = ("Grpc-Metadata-hasleader", "true");
 /// These have the gateway under [`v3::BETA_ROOT`].
 const BETA_VERSION: &str = "3.3.";
 
-pub use self::failure::read_failure;
-pub use self::reply::Reply;
+pub use self::reply::{Body, Reply};
 pub use self::tokens::Pass;
 
 /// For what needs a majority.
@@ -109,9 +110,10 @@ pub struct Http {
     /// As it may be shown.
     proxy: Option<String>,
     /// The largest body of an error: etcd repeats values in it.
-    max_error: u64,
+    max_error: usize,
     /// The server is one of 3.3, where the gateway has another name.
     is_beta: Arc<AtomicBool>,
+    memory: Memory,
     log: Option<Log>,
 }
 
@@ -169,8 +171,9 @@ impl Http {
             tokens: Arc::default(),
             trust: trust.map(Arc::new),
             proxy: config.proxy.as_deref().map(without_password),
-            max_error: config.max_event as u64,
+            max_error: config.max_event,
             is_beta: Arc::default(),
+            memory: Memory::default(),
             log,
         })
     }
@@ -490,7 +493,58 @@ impl Connection {
             desk: is_chunked.then(|| Arc::clone(&self.socket.desk)),
             idle: limits.idle,
             body: reply.into_body(),
+            hold: self.http.memory.hold(self.socket.clone()),
         })
+    }
+
+    /// What a reply that is not 2xx means.
+    fn refusal(&self, endpoint: &Endpoint, request: &Request, reply: Reply) -> Failure {
+        let mut head = reply.head.clone();
+        let status = head.status;
+        if (300..400).contains(&status) {
+            let to = match reply.location.as_deref() {
+                None | Some("") => "and does not say where to".to_owned(),
+                Some(location) => format!("to {location}, which is not followed"),
+            };
+            return Failure::NotEtcd(format!("it redirects ({status}) {to}"));
+        }
+        let text = match reply.into_body().read_up_to(self.http.max_error) {
+            Ok(text) => text,
+            Err(failure) => return failure,
+        };
+        if let Some(fault) = fault::parse(&text) {
+            head.index = head.index.filter(|_| fault::tells_index(fault.code));
+            return Failure::Refused(Box::new(Refusal { fault, head }));
+        }
+        if let Some(fault) = v3::fault::parse(&text) {
+            return Failure::Refused(Box::new(Refusal { fault, head }));
+        }
+        if let Some(fault) = fault::parse_message(&text).filter(|_| head.cluster.is_some()) {
+            head.index = None;
+            return Failure::Refused(Box::new(Refusal { fault, head }));
+        }
+        if status == 404
+            && let Some(version) = self.version(endpoint)
+        {
+            let api = if request.target.starts_with(v3::ROOT) {
+                Api::V3
+            } else {
+                Api::V2
+            };
+            return Failure::ApiOff { api, version };
+        }
+        let text = String::from_utf8_lossy(&text);
+        let first = text.lines().next().unwrap_or_default();
+        let first: String = first.chars().take(80).collect();
+        let what = match first.as_str() {
+            "" => format!("HTTP {status}"),
+            first => format!("HTTP {status}: {first}"),
+        };
+        if status >= 500 {
+            Failure::BadGateway(what)
+        } else {
+            Failure::NotEtcd(what)
+        }
     }
 
     /// What a request tells of the user.

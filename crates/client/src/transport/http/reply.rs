@@ -1,6 +1,6 @@
 //! A reply: what its head tells, and its body as it comes, as a stream, or whole.
 
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,61 +9,138 @@ use ureq::http::HeaderMap;
 use super::failure::read_failure;
 use super::lent::{Chunked, Desk};
 use super::tokens::Pass;
+use crate::transport::memory::{GivenUp, Hold};
+use etcdwatch_engine::decode::reserve;
 use etcdwatch_engine::model::Index;
 use etcdwatch_engine::protocol::Failure;
 use etcdwatch_engine::protocol::Head;
 
-/// A reply, its body still to be read.
-#[derive(Debug)]
+/// How much of a whole body is read at a time, in bytes.
+const READ: usize = 16 * 1024;
+
+/// A reply. Its body is still to be read.
 pub struct Reply {
-    /// What its head tells.
+    /// What its head says.
     pub head: Head,
-    /// By what v3 knew the user.
+    /// How the request authenticated its user with the v3 API.
     pub pass: Option<Pass>,
     /// Whether the reply itself says where its body ends. One that ends with the connection may have
     /// been cut short.
     pub is_delimited: bool,
     pub(super) location: Option<String>,
-    /// Where its connection can be had back: its body comes in chunks.
+    /// Where its connection can be had back, if its body is chunked.
     pub(super) desk: Option<Arc<Desk>>,
-    /// How long it may take until the next bytes of the body are there.
+    /// How long the next bytes of the body may take.
     pub(super) idle: Option<Duration>,
     pub(super) body: ureq::Body,
+    pub(super) hold: Hold,
 }
 
 impl Reply {
-    /// The body as it comes, chunks undone. A cut or a time-out is an error of its reader.
+    /// The body, with the chunks undone. The connection can be used again after it.
     #[must_use]
-    pub fn into_reader(self) -> impl Read {
-        self.body.into_reader()
+    pub fn into_body(self) -> Body {
+        Body {
+            reader: Box::new(self.body.into_reader()),
+            hold: self.hold,
+        }
     }
 
-    /// The body of a reply that may go on for long, and after which the connection is of no use. Its
-    /// errors are those of [`Reply::into_reader`].
+    /// The body of a reply that may go on for long, and after which the connection is not used again.
     #[must_use]
-    pub fn into_stream(self) -> Box<dyn Read> {
-        match self.desk {
+    pub fn into_stream(self) -> Body {
+        let reader: Box<dyn Read> = match self.desk {
             Some(desk) => match desk.take_back(self.body) {
                 Some(transport) => Box::new(Chunked::new(transport, self.idle)),
                 None => Box::new(std::io::empty()),
             },
             None => Box::new(self.body.into_reader()),
+        };
+        Body {
+            reader,
+            hold: self.hold,
         }
     }
 
     /// The whole body.
     ///
     /// # Errors
-    /// Where it breaks off, or is longer than `limit` bytes.
+    /// If it breaks off, or is longer than `limit` bytes.
     pub fn read_whole(self, limit: usize) -> Result<Vec<u8>, Failure> {
-        let mut body = Vec::new();
-        let mut reader = self.body.into_reader().take(limit as u64 + 1);
-        reader
-            .read_to_end(&mut body)
-            .map_err(|error| read_failure(&error))?;
+        let body = self.into_body().read_up_to(limit.saturating_add(1))?;
         if body.len() > limit {
             return Err(Failure::TooLong(limit));
         }
+        Ok(body)
+    }
+
+    /// Reads the body to its end, or to `limit` bytes, and keeps nothing of it.
+    ///
+    /// # Errors
+    /// If it breaks off.
+    pub fn discard(self, limit: usize) -> Result<(), Failure> {
+        let mut body = self.into_body();
+        let mut buffer = [0; 4096];
+        let mut discarded = 0;
+        while discarded <= limit {
+            match body.read(0, &mut buffer)? {
+                0 => break,
+                count => discarded += count,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The body of a reply while it is read.
+pub struct Body {
+    reader: Box<dyn Read>,
+    hold: Hold,
+}
+
+impl Body {
+    /// Reads the next bytes into `buffer`; 0 is the end of the body. `unfinished` is the number of
+    /// bytes that the caller holds and cannot use before more has arrived. If they are many, this
+    /// waits until the other connections hold few.
+    ///
+    /// # Errors
+    /// If the body breaks off, or nothing arrives in time.
+    pub fn read(&mut self, unfinished: usize, buffer: &mut [u8]) -> Result<usize, Failure> {
+        self.wait(unfinished)?;
+        loop {
+            match self.reader.read(buffer) {
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                other => return other.map_err(|error| read_failure(&error)),
+            }
+        }
+    }
+
+    /// Says that the caller still holds as much and uses it, though it does not read on.
+    ///
+    /// # Errors
+    /// If the connection was given up.
+    pub fn wait(&mut self, unfinished: usize) -> Result<(), Failure> {
+        let held = self.hold.set(unfinished);
+        held.map_err(|GivenUp| Failure::Cut("given up".to_owned()))
+    }
+
+    /// Reads the body to its end, or to `limit` bytes.
+    pub(super) fn read_up_to(mut self, limit: usize) -> Result<Vec<u8>, Failure> {
+        let mut body = Vec::new();
+        let mut filled = 0;
+        while filled < limit {
+            let size = limit.min(filled + READ);
+            if body.len() < size {
+                let more = size - body.len();
+                reserve(&mut body, more);
+                body.resize(size, 0);
+            }
+            match self.read(filled, body.get_mut(filled..).unwrap_or_default())? {
+                0 => break,
+                count => filled += count,
+            }
+        }
+        body.truncate(filled);
         Ok(body)
     }
 }

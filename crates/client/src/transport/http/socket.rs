@@ -16,6 +16,7 @@ use ureq::unversioned::transport::{
 
 use super::buffers::Room;
 use super::lent::{Desk, Lent};
+use crate::transport::memory::Interrupt;
 
 /// Keep-alive probes find a peer that went away without a word.
 const KEEP_ALIVE: Duration = Duration::from_secs(10);
@@ -103,6 +104,16 @@ impl Socket {
             // An error means that it is closed already.
             let _ = stream.shutdown(how);
         }
+    }
+}
+
+impl Interrupt for Socket {
+    fn interrupt(&self) {
+        self.shutdown(Shutdown::Both);
+    }
+
+    fn is_given_up(&self) -> bool {
+        self.shut_down.load(Ordering::Relaxed)
     }
 }
 
