@@ -8,6 +8,8 @@ use std::time::Duration;
 use crate::credentials::Credentials;
 use crate::endpoint::Endpoint;
 
+pub use crate::error::Unusable;
+
 /// What every connection is made with.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -24,11 +26,6 @@ pub struct Config {
     /// The largest event or reply, in bytes.
     pub max_event: usize,
 }
-
-/// A configuration that cannot be used, and why.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct Unusable(pub String);
 
 /// What was said of TLS.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! Where a server is: an endpoint as it is typed.
 
-use crate::config::Unusable;
+use crate::error::Unusable;
 
 /// The port of etcd's client API.
 const DEFAULT_PORT: u16 = 2379;

@@ -8,4 +8,5 @@ pub mod config;
 pub mod credentials;
 pub mod driver;
 pub mod endpoint;
+mod error;
 pub mod transport;

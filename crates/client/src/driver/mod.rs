@@ -1,16 +1,17 @@
-//! Carries out what a session decides: one thread that owns the session, and one a connection.
+//! Carries out what a session decides: one thread owns the session, and each request in flight has a
+//! worker thread.
 //!
-//! In scope: threads, channels, and turning bytes into the session's inputs. No policy: what
-//! to ask, and when, is the session's. `lanes` has the connections, `requests` what is sent for
-//! what the session asks, and `reader` what is made of the replies.
+//! In scope: threads, channels, and turning bytes into the session's inputs. Out of scope: what to
+//! ask, and when, which the session decides. `workers` has the threads and their connections,
+//! `requests` turns what the session asks into requests, and `reader` turns replies into inputs.
 //!
-//! Connections are kept and used again, since history is read in many small questions. Each
-//! has an agent of its own, so that breaking one off leaves the others alone.
+//! Connections are kept and used again, because history is read in many small requests.
 
-mod arrival;
-mod lanes;
+mod means;
+mod message;
 mod reader;
 mod requests;
+mod workers;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -18,28 +19,17 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
 use std::thread;
 use std::time::Instant;
 
-use crate::endpoint::Endpoint;
-use crate::transport::http::Http;
 use etcdwatch_engine::model::Index;
 use etcdwatch_engine::watch::{Budget, Input, Outcome, Plan, Session, Spares, Step, Update};
 
-use arrival::Arrival;
-use lanes::Lanes;
+use message::WorkerMessage;
+use workers::Workers;
+
+pub use means::Means;
 
 /// How many inputs wait for the session: enough to keep it busy, few enough that a reader
 /// thread soon feels that it is behind.
 const INBOX: usize = 64;
-
-/// What the driver needs beside the plan.
-#[derive(Clone, Debug)]
-pub struct Means {
-    /// How connections are made.
-    pub http: Http,
-    /// The endpoints, in the order in which the plan counts them.
-    pub endpoints: Vec<Endpoint>,
-    /// The largest event, in bytes.
-    pub max_event: usize,
-}
 
 /// What a watch sends to whoever shows it.
 #[derive(Debug)]
@@ -83,7 +73,7 @@ impl Moved {
 /// A watch that was started, and can be given up.
 #[derive(Debug)]
 pub struct Running {
-    arrivals: SyncSender<Arrival>,
+    messages: SyncSender<WorkerMessage>,
     is_given_up: Arc<AtomicBool>,
 }
 
@@ -92,7 +82,7 @@ impl Running {
     pub fn give_up(self) {
         self.is_given_up.store(true, Ordering::Relaxed);
         // Where its inbox is full it needs no waking.
-        let _ = self.arrivals.try_send(Input::Tick.into());
+        let _ = self.messages.try_send(Input::Tick.into());
     }
 }
 
@@ -103,16 +93,16 @@ pub fn start(
     means: Means,
     report: impl Fn(Vec<Report>) -> bool + Send + 'static,
 ) -> Running {
-    let (arrivals, inbox) = mpsc::sync_channel(INBOX);
+    let (messages, inbox) = mpsc::sync_channel(INBOX);
     let is_given_up = Arc::new(AtomicBool::new(false));
     let running = Running {
-        arrivals: arrivals.clone(),
+        messages: messages.clone(),
         is_given_up: Arc::clone(&is_given_up),
     };
     thread::spawn(move || {
         let spares = Spares::default();
         let mut driver = Driver {
-            lanes: Lanes::new(&plan, means, arrivals, spares.clone()),
+            workers: Workers::new(&plan, means, messages, spares.clone()),
             budget: plan.budget.clone(),
             spares,
             session: Session::new(plan, Instant::now()),
@@ -120,17 +110,17 @@ pub fn start(
             is_given_up,
         };
         driver.run(&report);
-        driver.lanes.close_all();
+        driver.workers.close_all();
     });
     running
 }
 
 struct Driver {
     session: Session,
-    lanes: Lanes,
+    workers: Workers,
     budget: Budget,
     spares: Spares,
-    inbox: Receiver<Arrival>,
+    inbox: Receiver<WorkerMessage>,
     is_given_up: Arc<AtomicBool>,
 }
 
@@ -147,9 +137,9 @@ impl Driver {
                         ticket,
                         endpoint,
                         ask,
-                    } => self.lanes.open(ticket, endpoint, &ask),
-                    Step::HalfClose(ticket) => self.lanes.half_close(ticket),
-                    Step::Close(ticket) => self.lanes.close(ticket),
+                    } => self.workers.open(ticket, endpoint, &ask),
+                    Step::HalfClose(ticket) => self.workers.half_close(ticket),
+                    Step::Close(ticket) => self.workers.close(ticket),
                     Step::Tell(Update::Position(index)) => {
                         if moved.as_ref().is_some_and(|moved| moved.replace(index)) {
                             continue;
@@ -172,24 +162,24 @@ impl Driver {
             if !reports.is_empty() && !report(reports) {
                 return;
             }
-            let Some(next) = self.next_arrival() else {
+            let Some(next) = self.next_message() else {
                 return;
             };
             if self.is_given_up.load(Ordering::Relaxed) {
                 return;
             }
             input = match next {
-                Arrival::Input(input) => {
+                WorkerMessage::Input(input) => {
                     if let Input::Ended { ticket, .. } = input {
-                        self.lanes.ended(ticket);
+                        self.workers.ended(ticket);
                     }
                     input
                 }
-                Arrival::Lines(lines) => {
-                    let read = lines.read(&self.spares, &self.budget);
+                WorkerMessage::Lines(lines) => {
+                    let read = lines.parse(&self.spares, &self.budget);
                     if let Input::Ended { ticket, .. } = read {
                         // What it is that comes there is of no interest any more.
-                        self.lanes.close(ticket);
+                        self.workers.close(ticket);
                     }
                     read
                 }
@@ -197,13 +187,13 @@ impl Driver {
         }
     }
 
-    fn next_arrival(&self) -> Option<Arrival> {
+    fn next_message(&self) -> Option<WorkerMessage> {
         let Some(at) = self.session.wake_at() else {
             return self.inbox.recv().ok();
         };
         let wait = at.saturating_duration_since(Instant::now());
         match self.inbox.recv_timeout(wait) {
-            Ok(arrival) => Some(arrival),
+            Ok(message) => Some(message),
             Err(RecvTimeoutError::Timeout) => Some(Input::Tick.into()),
             Err(RecvTimeoutError::Disconnected) => None,
         }

@@ -1,12 +1,11 @@
-//! What is made of a reply: inputs of the session.
+//! Turns replies into inputs of the session.
 
 use std::sync::mpsc::SyncSender;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::arrival::{self, Arrival};
-use super::lanes::Order;
-use super::requests::{Question, Reads};
+use super::message::{UnparsedLines, WorkerMessage};
+use super::requests::{Job, Question, Reads};
 use crate::transport::http::{Body, Reply};
 use etcdwatch_engine::decode::{Lines, Messages, Part, TooLong};
 use etcdwatch_engine::model::{Scope, StateNode};
@@ -34,23 +33,23 @@ const EASE: Duration = Duration::from_millis(2);
 /// How soon it is looked again whether the reader of the output has caught up.
 const PRESSURE_POLL: Duration = Duration::from_millis(5);
 
-/// The reading half of a lane.
-pub(super) struct Reader {
+/// The part of a worker that sends requests and reads the replies.
+pub(super) struct ReplyReader {
     pub(super) scope: Scope,
-    pub(super) arrivals: SyncSender<Arrival>,
+    pub(super) messages: SyncSender<WorkerMessage>,
     pub(super) spares: Spares,
     pub(super) budget: Budget,
     pub(super) max_event: usize,
 }
 
-impl Reader {
+impl ReplyReader {
     /// Sends a request and passes on what comes of it; `None` once the session is gone.
-    pub(super) fn carry_out(&self, order: &Order) -> Option<()> {
-        let ticket = order.ticket;
-        let told = match &order.question {
-            Question::Request(request, reads) => self.exchange(order, request, *reads),
-            Question::Revision(ranges) => self.pass_read(order, ranges, false),
-            Question::Pairs(ranges) => self.pass_read(order, ranges, true),
+    pub(super) fn carry_out(&self, job: &Job) -> Option<()> {
+        let ticket = job.ticket;
+        let told = match &job.question {
+            Question::Request(request, reads) => self.exchange(job, request, *reads),
+            Question::Revision(ranges) => self.pass_read(job, ranges, false),
+            Question::Pairs(ranges) => self.pass_read(job, ranges, true),
         };
         let end = match told {
             Some(Ok(())) => End::Clean(Whole::received()),
@@ -66,15 +65,8 @@ impl Reader {
         some.min(MAX_WHOLE).max(self.max_event)
     }
 
-    fn exchange(
-        &self,
-        order: &Order,
-        request: &Request,
-        reads: Reads,
-    ) -> Option<Result<(), Failure>> {
-        let sent = order
-            .connection
-            .send(&order.endpoint, request, order.limits);
+    fn exchange(&self, job: &Job, request: &Request, reads: Reads) -> Option<Result<(), Failure>> {
+        let sent = job.connection.send(&job.endpoint, request, job.limits);
         let reply = match sent {
             Ok(reply) => reply,
             Err(failure) => {
@@ -83,9 +75,9 @@ impl Reader {
                     (Reads::Index | Reads::State { .. }, Failure::Refused(refusal))
                         if fault::is_absent(refusal.fault.code) =>
                     {
-                        self.pass_head(order.ticket, refusal.head)?;
+                        self.pass_head(job.ticket, refusal.head)?;
                         if reads != Reads::Index {
-                            self.pass_state(order.ticket, Vec::new())?;
+                            self.pass_state(job.ticket, Vec::new())?;
                         }
                         Some(Ok(()))
                     }
@@ -95,29 +87,29 @@ impl Reader {
         };
         // v3 tells in the body what v2 tells in the head.
         if reads != Reads::Messages {
-            self.pass_head(order.ticket, reply.head.clone())?;
+            self.pass_head(job.ticket, reply.head.clone())?;
         }
         match reads {
-            Reads::Messages => self.pass_watch(order, request, reply),
+            Reads::Messages => self.pass_watch(job, request, reply),
             // Only the head was asked for.
             Reads::Index => Some(reply.discard(self.max_event)),
             Reads::Events => {
                 let is_delimited = reply.is_delimited;
-                let passed = self.pass_events(order.ticket, reply.into_body())?;
+                let passed = self.pass_events(job.ticket, reply.into_body())?;
                 // HTTP/1.0, and proxies that undo chunks: a closed connection is no end of a wait.
                 Some(passed.and_then(|()| {
                     let why = || Failure::Cut("it closed the connection without an end".to_owned());
                     is_delimited.then_some(()).ok_or_else(why)
                 }))
             }
-            Reads::Stream => self.pass_stream(order.ticket, reply.into_stream()),
+            Reads::Stream => self.pass_stream(job.ticket, reply.into_stream()),
             Reads::State { recursive } => {
                 let state = reply
                     .read_whole(self.max_whole())
                     .and_then(|body| v2::parse_state(&body).map_err(Failure::Malformed));
                 match state {
                     Ok(state) => {
-                        self.pass_state(order.ticket, state.node.flatten(recursive))?;
+                        self.pass_state(job.ticket, state.node.flatten(recursive))?;
                         Some(Ok(()))
                     }
                     Err(failure) => Some(Err(failure)),
@@ -129,13 +121,13 @@ impl Reader {
     /// Reads ranges (v3), and passes on what they tell.
     fn pass_read(
         &self,
-        order: &Order,
+        job: &Job,
         ranges: &Ranges,
         has_state: bool,
     ) -> Option<Result<(), Failure>> {
-        let read = order
+        let read = job
             .connection
-            .read(&order.endpoint, ranges, order.limits, self.max_whole());
+            .read(&job.endpoint, ranges, job.limits, self.max_whole());
         let (head, reply) = match read {
             Ok(read) => read,
             // A proxy that has nothing to say.
@@ -145,10 +137,10 @@ impl Reader {
             }
             Err(failure) => return Some(Err(failure)),
         };
-        self.pass_head(order.ticket, head)?;
+        self.pass_head(job.ticket, head)?;
         if has_state {
             let nodes = reply.pairs.into_iter().map(StateNode::from).collect();
-            self.pass_state(order.ticket, nodes)?;
+            self.pass_state(job.ticket, nodes)?;
         }
         Some(Ok(()))
     }
@@ -157,32 +149,30 @@ impl Reader {
     /// that has expired: 3.5 says that it is not permitted then. It is tried once more with another.
     fn pass_watch(
         &self,
-        order: &Order,
+        job: &Job,
         request: &Request,
         reply: Reply,
     ) -> Option<Result<(), Failure>> {
         let pass = reply.pass.clone();
         let mut is_registered = false;
-        let told = self.pass_messages(order, reply, &mut is_registered)?;
+        let told = self.pass_messages(job, reply, &mut is_registered)?;
         let is_refused = matches!(
             &told,
             Err(Failure::Refused(refusal)) if refusal.fault.code == fault::UNAUTHORIZED
         );
-        if !is_refused || is_registered || !order.connection.forget(pass.as_ref()) {
+        if !is_refused || is_registered || !job.connection.forget(pass.as_ref()) {
             return Some(told);
         }
-        let sent = order
-            .connection
-            .send(&order.endpoint, request, order.limits);
+        let sent = job.connection.send(&job.endpoint, request, job.limits);
         match sent {
-            Ok(reply) => self.pass_messages(order, reply, &mut is_registered),
+            Ok(reply) => self.pass_messages(job, reply, &mut is_registered),
             Err(failure) => Some(Err(failure)),
         }
     }
 
     fn pass_messages(
         &self,
-        order: &Order,
+        job: &Job,
         reply: Reply,
         is_registered: &mut bool,
     ) -> Option<Result<(), Failure>> {
@@ -225,16 +215,14 @@ impl Reader {
                         let what = "what happened before the watch began".to_owned();
                         return Some(Err(Failure::Malformed(Malformed::Shape(what))));
                     }
-                    if let Err(failure) = self.pass_told(order, head, told, &mut keep_turn)? {
+                    if let Err(failure) = self.pass_told(job, head, told, &mut keep_turn)? {
                         return Some(Err(failure));
                     }
                 }
             }
             if told_at.elapsed() >= HEARD {
                 told_at = Instant::now();
-                self.pass(Input::Heard {
-                    ticket: order.ticket,
-                })?;
+                self.pass(Input::Heard { ticket: job.ticket })?;
             }
         }
         if messages.is_broken_off() {
@@ -246,12 +234,12 @@ impl Reader {
 
     fn pass_told(
         &self,
-        order: &Order,
+        job: &Job,
         head: &Head,
         told: Told,
         keep_turn: &mut impl FnMut() -> Result<(), Failure>,
     ) -> Option<Result<(), Failure>> {
-        let ticket = order.ticket;
+        let ticket = job.ticket;
         let input = match told {
             Told::Created { revision, cluster } => Input::Head {
                 ticket,
@@ -267,7 +255,7 @@ impl Reader {
                 is_past,
             }) => {
                 // The server waits, and its history goes on: nothing is lost by reading later.
-                while self.budget.is_spent() && !order.connection.is_shut_down() {
+                while self.budget.is_spent() && !job.connection.is_shut_down() {
                     if let Err(failure) = keep_turn() {
                         return Some(Err(failure));
                     }
@@ -310,13 +298,13 @@ impl Reader {
     fn pass_stream(&self, ticket: Ticket, body: Body) -> Option<Result<(), Failure>> {
         self.pass_lines(ticket, body, |block| {
             let permit = self.budget.take(block.capacity());
-            let lines = arrival::Lines {
+            let lines = UnparsedLines {
                 ticket,
                 block,
                 received: Instant::now(),
                 permit,
             };
-            self.arrivals.send(Arrival::Lines(lines)).ok()?;
+            self.messages.send(WorkerMessage::Lines(lines)).ok()?;
             self.budget.ease(EASE);
             Some(Ok(()))
         })
@@ -377,6 +365,6 @@ impl Reader {
 
     /// Passes on an input of the session; none once that is gone.
     fn pass(&self, input: Input) -> Option<()> {
-        self.arrivals.send(input.into()).ok()
+        self.messages.send(input.into()).ok()
     }
 }

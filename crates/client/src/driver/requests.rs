@@ -1,43 +1,53 @@
-//! What is sent for what a session asks, and what is read of the reply.
+//! The requests that answer what a session asks, and how their replies are read.
 
 use std::time::Duration;
 
-use crate::transport::http::{AGREED, Limits, PATIENCE, PATIENT};
+use crate::endpoint::Endpoint;
+use crate::transport::http::{AGREED, Connection, Limits, PATIENCE, PATIENT};
 use etcdwatch_engine::model::{Key, Scope};
 use etcdwatch_engine::protocol::Request;
 use etcdwatch_engine::v3::Ranges;
-use etcdwatch_engine::watch::Ask;
+use etcdwatch_engine::watch::{Ask, Ticket};
 use etcdwatch_engine::{v2, v3};
 
-/// What is read of a reply.
+/// How a reply is read.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Reads {
-    /// Events, one after the other.
+    /// The events of a stream.
     Stream,
-    /// An event.
+    /// The event that ends a long poll.
     Events,
-    /// Its head alone.
+    /// Only its head.
     Index,
-    /// The state; all below the key too, or not.
+    /// The key, or a directory with its children.
     State {
-        /// All below it too.
+        /// All descendants rather than the children.
         recursive: bool,
     },
     /// The messages of a watch (v3).
     Messages,
 }
 
-/// What a lane asks its endpoint.
+/// What a worker asks its endpoint.
 pub(super) enum Question {
-    /// One request, and how its reply is read.
+    /// One request.
     Request(Request, Reads),
-    /// Ranges that are read for the store's revision alone (v3).
+    /// Reads ranges only for the store's revision (v3).
     Revision(Ranges),
-    /// Ranges that are read for the revision and for the keys (v3).
+    /// Reads ranges for the revision and the keys (v3).
     Pairs(Ranges),
 }
 
-/// A request that is answered at once, and then perhaps never again.
+/// A request on its way to a worker thread.
+pub(super) struct Job {
+    pub(super) ticket: Ticket,
+    pub(super) endpoint: Endpoint,
+    pub(super) question: Question,
+    pub(super) limits: Limits,
+    pub(super) connection: Connection,
+}
+
+/// The limits of a long poll or stream: etcd sends its head at once, and a body perhaps never.
 const fn patient(idle: Option<Duration>) -> Limits {
     Limits {
         head: Some(PATIENCE),
@@ -45,14 +55,14 @@ const fn patient(idle: Option<Duration>) -> Limits {
     }
 }
 
-pub(super) fn by_v2(scope: &Scope, ask: &Ask) -> (Question, Limits) {
+pub(super) fn v2_question(scope: &Scope, ask: &Ask) -> (Question, Limits) {
     let (request, reads, limits) = match ask {
         Ask::Stream => (v2::stream(scope), Reads::Stream, patient(None)),
         Ask::Wait { from, hangs, .. } => {
             let idle = (!hangs).then_some(PATIENCE);
             (v2::wait(scope, *from), Reads::Events, patient(idle))
         }
-        // A session that speaks v2 asks none of the last four.
+        // A session of the v2 API asks none of the last four.
         Ask::Index
         | Ask::Revisions { .. }
         | Ask::Kept { .. }
@@ -92,7 +102,7 @@ pub(super) fn by_v2(scope: &Scope, ask: &Ask) -> (Question, Limits) {
     (Question::Request(request, reads), limits)
 }
 
-pub(super) fn by_v3(scope: &Scope, previous: bool, ask: &Ask) -> (Question, Limits) {
+pub(super) fn v3_question(scope: &Scope, previous: bool, ask: &Ask) -> (Question, Limits) {
     match ask {
         Ask::Revisions {
             from,
@@ -122,7 +132,7 @@ pub(super) fn by_v3(scope: &Scope, previous: bool, ask: &Ask) -> (Question, Limi
             let key = scope.key.as_str().as_bytes();
             (Question::Revision(v3::read_at(key, Some(*at))), AGREED)
         }
-        // A session by v3 asks none of the others.
+        // A session of the v3 API asks none of the others.
         Ask::Index
         | Ask::Stream
         | Ask::Wait { .. }
@@ -132,7 +142,8 @@ pub(super) fn by_v3(scope: &Scope, previous: bool, ask: &Ask) -> (Question, Limi
     }
 }
 
-/// The key of an event is one that can be asked for.
+/// The key of an event as the key of a request. If it is not valid as one, the scope's key, which
+/// covers it.
 fn event_key(key: &[u8], scope: &Scope) -> Key {
     let parsed = std::str::from_utf8(key)
         .ok()
@@ -140,11 +151,11 @@ fn event_key(key: &[u8], scope: &Scope) -> Key {
     parsed.unwrap_or_else(|| scope.key.clone())
 }
 
-/// Reads the index. A directory would come with all keys in it; a key below it that nobody has is an
-/// error with the same head, and who may watch the directory may read it.
+/// Reads the index. Reading a directory would send all keys in it, so this reads a key below it that
+/// does not exist: the error has the same head, and a user who may watch the directory may read it.
 fn read_index(scope: &Scope) -> Request {
-    let nobodys = Key::parse(&format!("{}/_etcdwatch", scope.key.as_str()));
-    match nobodys {
+    let missing = Key::parse(&format!("{}/_etcdwatch", scope.key.as_str()));
+    match missing {
         Ok(key) if scope.recursive => read_agreed(&key),
         _ => read_agreed(&scope.key),
     }

@@ -1,8 +1,8 @@
 //! An event of a watch in the very form that the gateway writes, read in one pass over its bytes.
 //!
 //! In scope: that form alone, in which there is no blank between the tokens, and the fields have
-//! their order. Out of scope: every other form that JSON has for the same, which `watch` reads. So
-//! nothing is decided here but how fast most events are read.
+//! their order. Out of scope: every other form that JSON has for the same, which serde
+//! reads. So this module only makes reading the usual form faster.
 #![allow(
     clippy::inline_always,
     reason = "measured: left to itself, the compiler makes calls of them, and an event takes half as long again"
@@ -10,7 +10,7 @@
 
 use std::borrow::Cow;
 
-use super::watch::{WireEvent, WirePair};
+use super::wire::{WireEvent, WirePair};
 use crate::decode::tokens::Tokens;
 
 /// The event; none where it is not of this form.

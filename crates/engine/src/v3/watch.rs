@@ -6,8 +6,8 @@
 
 use std::borrow::Cow;
 
+use serde::Deserialize;
 use serde::de::IgnoredAny;
-use serde::{Deserialize, Deserializer};
 
 use super::element;
 use super::wire::{Events, number, shape};
@@ -132,44 +132,6 @@ struct WireError {
     code: u32,
     #[serde(default)]
     message: String,
-}
-
-#[derive(Debug, PartialEq, Eq, Deserialize)]
-pub(super) struct WireEvent<'a> {
-    #[serde(rename = "type", default, borrow)]
-    pub kind: Cow<'a, str>,
-    #[serde(borrow)]
-    pub kv: WirePair<'a>,
-    #[serde(borrow)]
-    pub prev_kv: Option<WirePair<'a>>,
-}
-
-/// A key with its value, not decoded yet.
-#[derive(Debug, Default, PartialEq, Eq, Deserialize)]
-pub(super) struct WirePair<'a> {
-    #[serde(borrow, default, deserialize_with = "text")]
-    pub key: Cow<'a, [u8]>,
-    #[serde(borrow, default, deserialize_with = "text")]
-    pub value: Cow<'a, [u8]>,
-    #[serde(default, rename = "create_revision", deserialize_with = "number")]
-    pub created: u64,
-    #[serde(rename = "mod_revision", deserialize_with = "number")]
-    pub modified: u64,
-    #[serde(default, deserialize_with = "number")]
-    pub version: u64,
-    #[serde(default, deserialize_with = "number")]
-    pub lease: i64,
-}
-
-/// The bytes of a string, which has to be text, though it may be passed over: serde has no such regard
-/// for bytes.
-fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Cow<'de, [u8]>, D::Error> {
-    #[derive(Deserialize)]
-    struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
-    Ok(match Text::deserialize(deserializer)?.0 {
-        Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
-        Cow::Owned(text) => Cow::Owned(text.into_bytes()),
-    })
 }
 
 impl Assembler {

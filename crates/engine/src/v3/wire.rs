@@ -1,5 +1,6 @@
 //! The JSON shapes of v3 replies, and the reading of them.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
@@ -8,7 +9,6 @@ use base64::engine::general_purpose::STANDARD;
 use serde::de::{Deserialize, Deserializer, Visitor};
 
 use super::cluster_name;
-use super::watch::WirePair;
 use crate::model::{Action, Batch, EventSpans, Index, NodeSpans, Span, StateNode, Tree};
 use crate::protocol::Malformed;
 
@@ -253,6 +253,45 @@ where
     fn visit_str<O: serde::de::Error>(self, text: &str) -> Result<T, O> {
         self.0(text).map_err(O::custom)
     }
+}
+
+/// An event of a watch, not decoded yet.
+#[derive(Debug, PartialEq, Eq, serde::Deserialize)]
+pub(super) struct WireEvent<'a> {
+    #[serde(rename = "type", default, borrow)]
+    pub kind: Cow<'a, str>,
+    #[serde(borrow)]
+    pub kv: WirePair<'a>,
+    #[serde(borrow)]
+    pub prev_kv: Option<WirePair<'a>>,
+}
+
+/// A key with its value, not decoded yet.
+#[derive(Debug, Default, PartialEq, Eq, serde::Deserialize)]
+pub(super) struct WirePair<'a> {
+    #[serde(borrow, default, deserialize_with = "text")]
+    pub key: Cow<'a, [u8]>,
+    #[serde(borrow, default, deserialize_with = "text")]
+    pub value: Cow<'a, [u8]>,
+    #[serde(default, rename = "create_revision", deserialize_with = "number")]
+    pub created: u64,
+    #[serde(rename = "mod_revision", deserialize_with = "number")]
+    pub modified: u64,
+    #[serde(default, deserialize_with = "number")]
+    pub version: u64,
+    #[serde(default, deserialize_with = "number")]
+    pub lease: i64,
+}
+
+/// The bytes of a JSON string. serde does not check that bytes are text, and a value that nobody reads
+/// must be valid too.
+fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Cow<'de, [u8]>, D::Error> {
+    #[derive(serde::Deserialize)]
+    struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+    Ok(match Text::deserialize(deserializer)?.0 {
+        Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
+        Cow::Owned(text) => Cow::Owned(text.into_bytes()),
+    })
 }
 
 /// Events on their way into a batch.

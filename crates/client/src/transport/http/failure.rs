@@ -2,59 +2,91 @@
 
 use std::sync::atomic::Ordering;
 
-use super::{Connection, tls};
-use crate::endpoint::Endpoint;
+use super::socket::Socket;
+use super::tls;
+use super::trust::Trust;
 use etcdwatch_engine::decode::BadFrame;
-use etcdwatch_engine::protocol::Failure;
+use etcdwatch_engine::protocol::{Failure, Head, Refusal};
+use etcdwatch_engine::v2::fault;
+use etcdwatch_engine::v3;
 
-impl Connection {
-    /// What an error that came instead of a reply means.
-    pub(super) fn failure(
-        &self,
-        endpoint: &Endpoint,
-        writes: bool,
-        error: &ureq::Error,
-    ) -> Failure {
-        let trust = self.http.trust.as_ref().filter(|_| endpoint.is_encrypted());
-        let socket = &self.socket;
-        if let (Some(trust), ureq::Error::Io(error)) = (trust, error)
-            && socket.may_refuse.load(Ordering::Relaxed)
-        {
-            let told = tls::of_tls(error).and_then(|error| tls::explain(error, trust));
-            if let Some(failure) = told {
-                return failure;
+/// What an error means that came instead of a reply. `trust` is set for a TLS connection, and `proxy` is
+/// the URL of the proxy that was used.
+pub(super) fn request_failure(
+    error: &ureq::Error,
+    socket: &Socket,
+    trust: Option<&Trust>,
+    proxy: Option<&str>,
+    writes: bool,
+) -> Failure {
+    let is_sent = socket.sent.load(Ordering::Relaxed);
+    if let (Some(trust), ureq::Error::Io(error)) = (trust, error)
+        && socket.may_refuse.load(Ordering::Relaxed)
+    {
+        let explained = tls::of_tls(error).and_then(|error| tls::explain(error, trust));
+        if let Some(failure) = explained {
+            return failure;
+        }
+        // A connection may break for another reason, and a write that was sent may have been done.
+        let may_be_done = writes && is_sent;
+        let lacks = trust.certificate().is_none() && socket.was_asked.load(Ordering::Relaxed);
+        if lacks && !may_be_done {
+            return Failure::CertificateRefused(tls::ASKS.to_owned());
+        }
+    }
+    if !is_sent {
+        let why = match error {
+            ureq::Error::Io(error) if trust.is_some() && is_broken(error) => {
+                "it ended the connection: does it speak TLS?".to_owned()
             }
-            // A connection that breaks has another reason now and then: of a write that was sent,
-            // it is not known.
-            let may_be_done = writes && socket.sent.load(Ordering::Relaxed);
-            let lacks = trust.certificate().is_none() && socket.was_asked.load(Ordering::Relaxed);
-            if lacks && !may_be_done {
-                return Failure::CertificateRefused(tls::ASKS.to_owned());
-            }
-        }
-        if !self.socket.sent.load(Ordering::Relaxed) {
-            let why = match error {
-                ureq::Error::Io(error) if trust.is_some() && is_broken(error) => {
-                    "it ended the connection: does it speak TLS?".to_owned()
-                }
-                error => render_error(error),
-            };
-            return Failure::Unreachable(match &self.http.proxy {
-                Some(proxy) => format!("by the proxy {proxy}: {why}"),
-                None => why,
-            });
-        }
-        match error {
-            ureq::Error::Timeout(_) => Failure::Silent(render_error(error)),
-            ureq::Error::Io(_) => Failure::Cut(render_error(error)),
-            _ => Failure::NotEtcd(render_error(error)),
-        }
+            error => render_error(error),
+        };
+        return Failure::Unreachable(match proxy {
+            Some(proxy) => format!("by the proxy {proxy}: {why}"),
+            None => why,
+        });
+    }
+    match error {
+        ureq::Error::Timeout(_) => Failure::Silent(render_error(error)),
+        ureq::Error::Io(_) => Failure::Cut(render_error(error)),
+        _ => Failure::NotEtcd(render_error(error)),
+    }
+}
+
+/// The error that etcd sent with a status that is not 2xx; none if `body` is not from etcd.
+pub(super) fn refused(head: &Head, body: &[u8]) -> Option<Failure> {
+    let mut head = head.clone();
+    let fault = if let Some(fault) = fault::parse(body) {
+        head.index = head.index.filter(|_| fault::tells_index(fault.code));
+        fault
+    } else if let Some(fault) = v3::fault::parse(body) {
+        fault
+    } else {
+        let fault = fault::parse_message(body).filter(|_| head.cluster.is_some())?;
+        head.index = None;
+        fault
+    };
+    Some(Failure::Refused(Box::new(Refusal { fault, head })))
+}
+
+/// What a status that is not 2xx means if etcd did not send it.
+pub(super) fn status_failure(status: u16, body: &[u8]) -> Failure {
+    let text = String::from_utf8_lossy(body);
+    let first = text.lines().next().unwrap_or_default();
+    let first: String = first.chars().take(80).collect();
+    let what = match first.as_str() {
+        "" => format!("HTTP {status}"),
+        first => format!("HTTP {status}: {first}"),
+    };
+    if status >= 500 {
+        Failure::BadGateway(what)
+    } else {
+        Failure::NotEtcd(what)
     }
 }
 
 /// What an error in the middle of a body means.
-#[must_use]
-pub fn read_failure(error: &std::io::Error) -> Failure {
+pub(super) fn read_failure(error: &std::io::Error) -> Failure {
     let inner = error.get_ref();
     if let Some(bad) = inner.and_then(|source| source.downcast_ref::<BadFrame>()) {
         return Failure::BadGateway(bad.to_string());

@@ -2,15 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Connection, Limits};
+use super::connection::Connection;
+use super::limits::Limits;
 use crate::endpoint::Endpoint;
 use etcdwatch_engine::protocol::Failure;
 use etcdwatch_engine::protocol::{Head, Malformed, Request};
 use etcdwatch_engine::v2::fault::{INDEX_CLEARED, UNAUTHORIZED};
 use etcdwatch_engine::v3::{self, Pair, Ranges};
-
-/// How much longer the heads of all replies may take for each further range: a round trip on a slow link.
-const FURTHER: Duration = Duration::from_millis(250);
 
 /// How often ranges of one moment are tried, before one is read that has all of them in it: history was
 /// compacted each time, up to where the store was a moment before.
@@ -69,16 +67,6 @@ impl Connection {
             (Some(Err(failure)), _) | (None, Some(failure)) => Err(failure),
             (None, None) => Err(Failure::Malformed(Malformed::Empty)),
         }
-    }
-}
-
-impl Limits {
-    /// How long the heads of all replies to a read may be waited for.
-    #[must_use]
-    pub fn head_of(self, ranges: &Ranges) -> Option<Duration> {
-        let further = u32::try_from(ranges.count().saturating_sub(1)).unwrap_or(u32::MAX);
-        self.head
-            .map(|head| head.saturating_add(FURTHER.saturating_mul(further)))
     }
 }
 

@@ -22,8 +22,8 @@ use rustls::{
     SignatureScheme,
 };
 
-use crate::config::Unusable;
 use crate::config::{NamedFile, TlsConfig, is_named_fifo};
+use crate::error::Unusable;
 
 /// No list of certificates is larger.
 const MAX_FILE: u64 = 16 << 20;

@@ -1,4 +1,4 @@
-//! What arrives from the connections.
+//! What the worker threads send to the thread with the session.
 
 use std::time::Instant;
 
@@ -6,42 +6,42 @@ use etcdwatch_engine::protocol::Failure;
 use etcdwatch_engine::v2;
 use etcdwatch_engine::watch::{Budget, End, Input, Parcel, Permit, Spares, Ticket};
 
-/// What a connection's thread passes on.
-pub(super) enum Arrival {
+/// A message of a worker thread.
+pub(super) enum WorkerMessage {
     /// An input of the session.
     Input(Input),
     /// Lines of a stream.
-    Lines(Lines),
+    Lines(UnparsedLines),
 }
 
-impl From<Input> for Arrival {
+impl From<Input> for WorkerMessage {
     fn from(input: Input) -> Self {
         Self::Input(input)
     }
 }
 
-/// Whole lines of a stream, an event each, that nobody has read yet. In a burst it takes as long to
-/// receive them as to read them, so that another thread does that.
-pub(super) struct Lines {
+/// Whole lines of a stream, one event a line. The session's thread parses them, because in a burst
+/// receiving them keeps the worker busy.
+pub(super) struct UnparsedLines {
     pub(super) ticket: Ticket,
     pub(super) block: Vec<u8>,
     pub(super) received: Instant,
-    /// Until they are read.
+    /// Counts the block against the budget until it is parsed.
     pub(super) permit: Permit,
 }
 
-impl Lines {
-    /// What they say: their events, or what is wrong with them.
-    pub(super) fn read(self, spares: &Spares, budget: &Budget) -> Input {
+impl UnparsedLines {
+    /// The events in the lines, or the failure to parse them.
+    pub(super) fn parse(self, spares: &Spares, budget: &Budget) -> Input {
         let Self {
             ticket,
             block,
             received,
             permit,
         } = self;
-        let read = v2::parse_events_into(spares.events(), block);
+        let parsed = v2::parse_events_into(spares.events(), block);
         drop(permit);
-        match read {
+        match parsed {
             Ok(batch) if batch.is_empty() => Input::Tick,
             Ok(batch) => Input::Events {
                 ticket,

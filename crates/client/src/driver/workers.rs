@@ -1,0 +1,175 @@
+//! The worker threads, each with one connection at a time.
+
+use std::collections::HashMap;
+use std::sync::mpsc::{self, Sender, SyncSender};
+use std::thread;
+
+use super::means::Means;
+use super::message::WorkerMessage;
+use super::reader::ReplyReader;
+use super::requests::{Job, v2_question, v3_question};
+use crate::transport::http::Connection;
+use etcdwatch_engine::model::Scope;
+use etcdwatch_engine::watch::{Ask, Budget, Plan, Spares, Ticket};
+
+/// A thread with a connection, which it keeps between requests.
+struct Worker {
+    jobs: Sender<Job>,
+    connection: Connection,
+    /// The endpoint of its last request.
+    endpoint: usize,
+    /// The connection is open to that endpoint, unless the server has closed it since.
+    is_connected: bool,
+    /// The connection was half-closed or shut down, and can't be used for another request.
+    is_closed: bool,
+}
+
+/// All worker threads. There are as many as requests were ever in flight at a time.
+pub(super) struct Workers {
+    scope: Scope,
+    /// Whether events are to have the values that they replace (v3).
+    previous: bool,
+    budget: Budget,
+    means: Means,
+    messages: SyncSender<WorkerMessage>,
+    spares: Spares,
+    idle: Vec<Worker>,
+    busy: HashMap<Ticket, Worker>,
+}
+
+impl Workers {
+    /// No worker yet. What the workers receive goes to `messages`.
+    pub(super) fn new(
+        plan: &Plan,
+        means: Means,
+        messages: SyncSender<WorkerMessage>,
+        spares: Spares,
+    ) -> Self {
+        Self {
+            scope: plan.scope.clone(),
+            previous: plan.previous,
+            budget: plan.budget.clone(),
+            means,
+            messages,
+            spares,
+            idle: Vec::new(),
+            busy: HashMap::new(),
+        }
+    }
+
+    /// Sends a request on a worker's connection.
+    pub(super) fn open(&mut self, ticket: Ticket, endpoint: usize, ask: &Ask) {
+        let Some(address) = self.means.endpoints.get(endpoint).cloned() else {
+            return;
+        };
+        // A quick request goes where a connection is open already. One that lasts, or after which its
+        // connection is closed, leaves open connections to the quick ones.
+        let is_quick = match ask {
+            Ask::Wait { hangs, renews, .. } => !hangs && !renews,
+            Ask::Walk { hangs, .. } => !hangs,
+            Ask::Stream | Ask::Alarm | Ask::Revisions { .. } => false,
+            Ask::Index
+            | Ask::State
+            | Ask::Look(_)
+            | Ask::Next { .. }
+            | Ask::Kept { .. }
+            | Ask::Reach(_)
+            | Ask::Since { .. } => true,
+        };
+        let mut worker = self.worker(endpoint, is_quick);
+        let (question, limits) = if self.scope.key.is_path() {
+            v2_question(&self.scope, ask)
+        } else {
+            v3_question(&self.scope, self.previous, ask)
+        };
+        worker.endpoint = endpoint;
+        let job = Job {
+            ticket,
+            endpoint: address,
+            question,
+            limits,
+            connection: worker.connection.clone(),
+        };
+        // The thread lives as long as this sender.
+        if worker.jobs.send(job).is_ok() {
+            self.busy.insert(ticket, worker);
+        }
+    }
+
+    /// An idle worker, or a new one. A quick request prefers a worker that is connected to `endpoint`;
+    /// any other takes one of those only if another of them is left.
+    fn worker(&mut self, endpoint: usize, is_quick: bool) -> Worker {
+        let is_connected = |worker: &Worker| worker.is_connected && worker.endpoint == endpoint;
+        let idle = &mut self.idle;
+        let connected = idle.iter().filter(|worker| is_connected(worker)).count();
+        if connected > usize::from(!is_quick)
+            && let Some(position) = idle.iter().position(is_connected)
+        {
+            return idle.swap_remove(position);
+        }
+        if let Some(position) = idle.iter().position(|worker| !is_connected(worker)) {
+            let mut worker = idle.swap_remove(position);
+            if worker.is_connected {
+                worker.connection = self.means.http.connection();
+            }
+            return worker;
+        }
+        let (jobs, queue) = mpsc::channel();
+        let reader = ReplyReader {
+            scope: self.scope.clone(),
+            messages: self.messages.clone(),
+            spares: self.spares.clone(),
+            budget: self.budget.clone(),
+            max_event: self.means.max_event,
+        };
+        thread::spawn(move || {
+            for job in queue {
+                if reader.carry_out(&job).is_none() {
+                    return;
+                }
+            }
+        });
+        Worker {
+            jobs,
+            connection: self.means.http.connection(),
+            endpoint,
+            is_connected: false,
+            is_closed: false,
+        }
+    }
+
+    /// Half-closes the connection of a request in flight.
+    pub(super) fn half_close(&mut self, ticket: Ticket) {
+        if let Some(worker) = self.busy.get_mut(&ticket) {
+            worker.connection.half_close();
+            worker.is_closed = true;
+        }
+    }
+
+    /// Shuts the connection of a request in flight down. Its worker reports an end, which the session
+    /// does not wait for.
+    pub(super) fn close(&mut self, ticket: Ticket) {
+        if let Some(worker) = self.busy.get_mut(&ticket) {
+            worker.connection.shut_down();
+            worker.is_closed = true;
+        }
+    }
+
+    /// Shuts all connections with a request in flight down.
+    pub(super) fn close_all(&mut self) {
+        for worker in self.busy.values() {
+            worker.connection.shut_down();
+        }
+    }
+
+    /// Notes that a worker has reported the end of its request, and is idle.
+    pub(super) fn ended(&mut self, ticket: Ticket) {
+        if let Some(mut worker) = self.busy.remove(&ticket) {
+            worker.is_connected = !std::mem::take(&mut worker.is_closed);
+            if !worker.is_connected {
+                worker.connection = self.means.http.connection();
+            }
+            self.idle.push(worker);
+        }
+    }
+}
