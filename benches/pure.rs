@@ -14,7 +14,7 @@ use etcdwatch_engine::decode::{Chunks, Lines, Messages, Part};
 use etcdwatch_engine::escape;
 use etcdwatch_engine::model::{Batch, Key, Record, Scope};
 use etcdwatch_engine::v2;
-use etcdwatch_engine::v3::{Assembler, Told};
+use etcdwatch_engine::v3::{Assembler, WatchItem};
 
 const EVENTS: usize = 10_000;
 
@@ -174,7 +174,7 @@ fn assembled<'p>(parts: impl IntoIterator<Item = Part<'p>>) -> Vec<Batch> {
             }
             Part::Message(text) => {
                 for told in assembler.message(text).unwrap_or_default() {
-                    if let Told::Events(portion) = told {
+                    if let WatchItem::Events(portion) = told {
                         batches.push(portion.batch);
                     }
                 }

@@ -6,7 +6,7 @@ use etcdwatch::render::json;
 use etcdwatch::render::text::{self, Style, Values};
 use etcdwatch_engine::escape;
 use etcdwatch_engine::model::{Key, Record, Scope};
-use etcdwatch_engine::v3::{Assembler, Told};
+use etcdwatch_engine::v3::{Assembler, WatchItem};
 
 use super::bytes::Bytes;
 
@@ -57,7 +57,7 @@ fn record(key: &[u8], value: &[u8]) {
     assert!(told.is_none());
     let over = br#"{"result":{"header":{"revision":"2"}}}"#;
     for told in assembler.message(over).expect("a message") {
-        let Told::Events(portion) = told else {
+        let WatchItem::Events(portion) = told else {
             continue;
         };
         let event = portion.batch.event(0).expect("the event");

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use etcdwatch::render::json;
 use etcdwatch_engine::decode::{Messages, Part};
 use etcdwatch_engine::model::{Batch, Index, Key, Record, Scope};
-use etcdwatch_engine::v3::{self, Assembler, Told};
+use etcdwatch_engine::v3::{self, Assembler, WatchItem};
 use serde_json::Value;
 
 use super::bytes::Bytes;
@@ -35,14 +35,14 @@ pub fn run(data: &[u8]) {
         let told = match part {
             Part::Element(text) => assembler
                 .event(text)
-                .map(|portion| portion.map(Told::Events).into_iter().collect()),
+                .map(|portion| portion.map(WatchItem::Events).into_iter().collect()),
             Part::Message(text) => assembler.message(text),
         };
-        let Ok(told): Result<Vec<Told>, _> = told else {
+        let Ok(told): Result<Vec<WatchItem>, _> = told else {
             return;
         };
         for told in told {
-            if let Told::Events(portion) = told {
+            if let WatchItem::Events(portion) = told {
                 let batch = &portion.batch;
                 let indexes: Vec<Index> = batch.iter().map(|event| event.index()).collect();
                 assert!(indexes.is_sorted(), "{indexes:?}");

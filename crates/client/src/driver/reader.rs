@@ -12,26 +12,26 @@ use etcdwatch_engine::model::{Scope, StateNode};
 use etcdwatch_engine::protocol::Failure;
 use etcdwatch_engine::protocol::{Head, Malformed, Refusal, Request, Whole};
 use etcdwatch_engine::v2::fault;
-use etcdwatch_engine::v3::{Portion, Ranges, Told};
+use etcdwatch_engine::v3::{Portion, Ranges, WatchItem};
 use etcdwatch_engine::watch::{Budget, End, Input, Parcel, Spares, Ticket};
 use etcdwatch_engine::{v2, v3};
 
-/// How much of a watch by v3 is read at once.
+/// The size of one read of a v3 watch, in bytes.
 const BUFFER: usize = 64 * 1024;
 
-/// So often it is told that a message is on its way that takes long.
+/// How often the session hears that a long message is still arriving.
 const HEARD: Duration = Duration::from_millis(500);
 
-/// A state, or what one transaction did, is never larger than this, and than so many events.
+/// The limit on a state or a transaction, in bytes and in events of the largest size.
 const MAX_WHOLE: usize = 1 << 30;
-const EVENTS: usize = 16;
+const MAX_WHOLE_EVENTS: usize = 16;
 
-/// A burst is read no faster than it is printed, as long as that is a matter of moments: more memory
-/// would make nothing faster. One who does not read on keeps each read waiting for no longer than this.
-const EASE: Duration = Duration::from_millis(2);
+/// How long one read may wait for the output to catch up. In a burst this bounds the memory in use. An
+/// output that is blocked must not keep the stream from being read.
+const MAX_BACKPRESSURE: Duration = Duration::from_millis(2);
 
-/// How soon it is looked again whether the reader of the output has caught up.
-const PRESSURE_POLL: Duration = Duration::from_millis(5);
+/// How often a v3 watch checks whether the output has caught up.
+const BACKPRESSURE_POLL: Duration = Duration::from_millis(5);
 
 /// The part of a worker that sends requests and reads the replies.
 pub(super) struct ReplyReader {
@@ -43,15 +43,15 @@ pub(super) struct ReplyReader {
 }
 
 impl ReplyReader {
-    /// Sends a request and passes on what comes of it; `None` once the session is gone.
+    /// Sends a request and passes on its reply; `None` once the session is gone.
     pub(super) fn carry_out(&self, job: &Job) -> Option<()> {
         let ticket = job.ticket;
-        let told = match &job.question {
+        let passed = match &job.question {
             Question::Request(request, reads) => self.exchange(job, request, *reads),
             Question::Revision(ranges) => self.pass_read(job, ranges, false),
             Question::Pairs(ranges) => self.pass_read(job, ranges, true),
         };
-        let end = match told {
+        let end = match passed {
             Some(Ok(())) => End::Clean(Whole::received()),
             Some(Err(failure)) => End::Failed(failure),
             None => return None,
@@ -59,9 +59,9 @@ impl ReplyReader {
         self.pass(Input::Ended { ticket, end })
     }
 
-    /// What belongs together is never longer: a state, or what one transaction did.
+    /// The limit on a state or a transaction, in bytes.
     fn max_whole(&self) -> usize {
-        let some = self.max_event.saturating_mul(EVENTS);
+        let some = self.max_event.saturating_mul(MAX_WHOLE_EVENTS);
         some.min(MAX_WHOLE).max(self.max_event)
     }
 
@@ -71,7 +71,7 @@ impl ReplyReader {
             Ok(reply) => reply,
             Err(failure) => {
                 return match (reads, failure) {
-                    // The index of a key that is not there is as good as any.
+                    // The error for a missing key carries the store's index as well.
                     (Reads::Index | Reads::State { .. }, Failure::Refused(refusal))
                         if fault::is_absent(refusal.fault.code) =>
                     {
@@ -85,7 +85,7 @@ impl ReplyReader {
                 };
             }
         };
-        // v3 tells in the body what v2 tells in the head.
+        // With the v3 API, index and cluster are in the body.
         if reads != Reads::Messages {
             self.pass_head(job.ticket, reply.head.clone())?;
         }
@@ -96,7 +96,8 @@ impl ReplyReader {
             Reads::Events => {
                 let is_delimited = reply.is_delimited;
                 let passed = self.pass_events(job.ticket, reply.into_body())?;
-                // HTTP/1.0, and proxies that undo chunks: a closed connection is no end of a wait.
+                // With HTTP/1.0, and behind proxies that remove the chunks, the closing of the connection
+                // does not prove that the wait has ended.
                 Some(passed.and_then(|()| {
                     let why = || Failure::Cut("it closed the connection without an end".to_owned());
                     is_delimited.then_some(()).ok_or_else(why)
@@ -118,7 +119,7 @@ impl ReplyReader {
         }
     }
 
-    /// Reads ranges (v3), and passes on what they tell.
+    /// Reads ranges (v3), and passes on their revision, and their keys if `has_state`.
     fn pass_read(
         &self,
         job: &Job,
@@ -130,7 +131,7 @@ impl ReplyReader {
             .read(&job.endpoint, ranges, job.limits, self.max_whole());
         let (head, reply) = match read {
             Ok(read) => read,
-            // A proxy that has nothing to say.
+            // Some proxies send an empty reply when their server is gone.
             Err(Failure::Malformed(Malformed::Empty)) => {
                 let why = "it ended the reply with nothing in it".to_owned();
                 return Some(Err(Failure::Cut(why)));
@@ -145,23 +146,23 @@ impl ReplyReader {
         Some(Ok(()))
     }
 
-    /// Passes on what a watch by v3 tells. One that is refused may have been asked for with a token
-    /// that has expired: 3.5 says that it is not permitted then. It is tried once more with another.
+    /// Passes on the messages of a v3 watch. If etcd refuses the watch, the token may have expired, which
+    /// 3.5 reports as a lack of permission. So the watch is tried once more with a new token.
     fn pass_watch(
         &self,
         job: &Job,
         request: &Request,
         reply: Reply,
     ) -> Option<Result<(), Failure>> {
-        let pass = reply.pass.clone();
+        let token = reply.token.clone();
         let mut is_registered = false;
-        let told = self.pass_messages(job, reply, &mut is_registered)?;
+        let passed = self.pass_messages(job, reply, &mut is_registered)?;
         let is_refused = matches!(
-            &told,
+            &passed,
             Err(Failure::Refused(refusal)) if refusal.fault.code == fault::UNAUTHORIZED
         );
-        if !is_refused || is_registered || !job.connection.forget(pass.as_ref()) {
-            return Some(told);
+        if !is_refused || is_registered || !job.connection.forget(token.as_ref()) {
+            return Some(passed);
         }
         let sent = job.connection.send(&job.endpoint, request, job.limits);
         match sent {
@@ -181,7 +182,7 @@ impl ReplyReader {
         let mut messages = Messages::new(self.max_event);
         let mut assembler = v3::Assembler::new(self.scope.clone());
         let mut buffer = vec![0; BUFFER];
-        let mut told_at = Instant::now();
+        let mut heard_at = Instant::now();
         loop {
             let unfinished = messages.unfinished() + assembler.weight();
             let count = match body.read(unfinished, &mut buffer) {
@@ -191,37 +192,39 @@ impl ReplyReader {
             };
             let mut bytes = buffer.get(..count).unwrap_or_default();
             loop {
-                let told = match messages.next(&mut bytes) {
+                let items = match messages.next(&mut bytes) {
                     Ok(None) => break,
                     Ok(Some(Part::Element(text))) => assembler
                         .event(text)
-                        .map(|portion| portion.map(Told::Events).into_iter().collect()),
+                        .map(|portion| portion.map(WatchItem::Events).into_iter().collect()),
                     Ok(Some(Part::Message(text))) => assembler.message(text),
                     Err(TooLong { limit }) => return Some(Err(Failure::TooLong(limit))),
                 };
                 if assembler.weight() > self.max_whole() {
                     return Some(Err(Failure::TooLong(self.max_whole())));
                 }
-                let told: Vec<Told> = match told {
-                    Ok(told) => told,
+                let items: Vec<WatchItem> = match items {
+                    Ok(items) => items,
                     Err(malformed) => return Some(Err(Failure::Malformed(malformed))),
                 };
                 let weight = assembler.weight();
                 let mut keep_turn = || body.wait(weight);
-                for told in told {
-                    told_at = Instant::now();
-                    *is_registered |= matches!(told, Told::Created { .. });
-                    if !*is_registered && matches!(told, Told::Events(_) | Told::MessageEnd(_)) {
-                        let what = "what happened before the watch began".to_owned();
+                for item in items {
+                    heard_at = Instant::now();
+                    *is_registered |= matches!(item, WatchItem::Created { .. });
+                    if !*is_registered
+                        && matches!(item, WatchItem::Events(_) | WatchItem::MessageEnd(_))
+                    {
+                        let what = "events before the watch was created".to_owned();
                         return Some(Err(Failure::Malformed(Malformed::Shape(what))));
                     }
-                    if let Err(failure) = self.pass_told(job, head, told, &mut keep_turn)? {
+                    if let Err(failure) = self.pass_item(job, head, item, &mut keep_turn)? {
                         return Some(Err(failure));
                     }
                 }
             }
-            if told_at.elapsed() >= HEARD {
-                told_at = Instant::now();
+            if heard_at.elapsed() >= HEARD {
+                heard_at = Instant::now();
                 self.pass(Input::Heard { ticket: job.ticket })?;
             }
         }
@@ -232,16 +235,16 @@ impl ReplyReader {
         Some(Ok(()))
     }
 
-    fn pass_told(
+    fn pass_item(
         &self,
         job: &Job,
         head: &Head,
-        told: Told,
+        item: WatchItem,
         keep_turn: &mut impl FnMut() -> Result<(), Failure>,
     ) -> Option<Result<(), Failure>> {
         let ticket = job.ticket;
-        let input = match told {
-            Told::Created { revision, cluster } => Input::Head {
+        let input = match item {
+            WatchItem::Created { revision, cluster } => Input::Head {
                 ticket,
                 head: Head {
                     index: Some(revision),
@@ -249,17 +252,17 @@ impl ReplyReader {
                     ..head.clone()
                 },
             },
-            Told::Events(Portion {
+            WatchItem::Events(Portion {
                 batch,
                 begins,
                 is_past,
             }) => {
-                // The server waits, and its history goes on: nothing is lost by reading later.
+                // Reading later loses nothing: the server waits, and keeps its history meanwhile.
                 while self.budget.is_spent() && !job.connection.is_shut_down() {
                     if let Err(failure) = keep_turn() {
                         return Some(Err(failure));
                     }
-                    thread::sleep(PRESSURE_POLL);
+                    thread::sleep(BACKPRESSURE_POLL);
                 }
                 Input::Revisions {
                     ticket,
@@ -268,9 +271,9 @@ impl ReplyReader {
                     is_past,
                 }
             }
-            Told::MessageEnd(end) => Input::MessageEnd { ticket, end },
-            Told::Compacted(upto) => return Some(Err(Failure::Compacted(upto))),
-            Told::Refused(fault) => {
+            WatchItem::MessageEnd(end) => Input::MessageEnd { ticket, end },
+            WatchItem::Compacted(upto) => return Some(Err(Failure::Compacted(upto))),
+            WatchItem::Refused(fault) => {
                 let refusal = Refusal {
                     fault,
                     head: head.clone(),
@@ -289,12 +292,12 @@ impl ReplyReader {
         self.pass(Input::Head { ticket, head })
     }
 
-    /// Passes on the event that is the answer to a question.
+    /// Passes on the event that ends a long poll.
     fn pass_events(&self, ticket: Ticket, body: Body) -> Option<Result<(), Failure>> {
         self.pass_lines(ticket, body, |block| self.pass_block(ticket, block))
     }
 
-    /// Passes on the lines of a stream as they are: to read them is another thread's.
+    /// Passes on the lines of a stream unparsed; the session's thread parses them.
     fn pass_stream(&self, ticket: Ticket, body: Body) -> Option<Result<(), Failure>> {
         self.pass_lines(ticket, body, |block| {
             let permit = self.budget.take(block.capacity());
@@ -305,7 +308,7 @@ impl ReplyReader {
                 permit,
             };
             self.messages.send(WorkerMessage::Lines(lines)).ok()?;
-            self.budget.ease(EASE);
+            self.budget.wait_for_output(MAX_BACKPRESSURE);
             Some(Ok(()))
         })
     }
@@ -337,7 +340,7 @@ impl ReplyReader {
                 Err(too_long) => return Some(Err(Failure::TooLong(too_long.limit))),
             }
         }
-        // A last line without its newline is one all the same, if it is whole.
+        // The last line may lack its newline.
         let rest = lines.rest();
         if rest.is_empty() {
             return Some(Ok(()));
@@ -363,7 +366,7 @@ impl ReplyReader {
         }
     }
 
-    /// Passes on an input of the session; none once that is gone.
+    /// Passes on an input of the session; `None` once the session is gone.
     fn pass(&self, input: Input) -> Option<()> {
         self.messages.send(input.into()).ok()
     }

@@ -201,7 +201,7 @@ mod tests {
             assembler.event(text.as_bytes()).unwrap();
             let end = br#"{"result":{"header":{"revision":"9"}}}"#;
             match assembler.message(end).unwrap().remove(0) {
-                v3::Told::Events(portion) => portion.batch,
+                v3::WatchItem::Events(portion) => portion.batch,
                 other => panic!("{other:?}"),
             }
         };

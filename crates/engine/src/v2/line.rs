@@ -13,11 +13,11 @@ use crate::decode::tokens::{Quoted, Tokens};
 use crate::model::{Action, EventSpans, Index, NodeSpans, Span};
 
 /// A block of lines, read from one event to the next.
-pub(super) struct Reader<'b> {
+pub(super) struct EventReader<'b> {
     tokens: Tokens<'b>,
 }
 
-impl<'b> Reader<'b> {
+impl<'b> EventReader<'b> {
     pub fn new(block: &'b [u8]) -> Self {
         Self {
             tokens: Tokens::new(block),

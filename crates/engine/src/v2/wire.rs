@@ -10,7 +10,7 @@ use serde::de::{Deserialize, Deserializer, Error as _, IgnoredAny, MapAccess, Se
 use crate::model::{Action, Batch, EventSpans, Index, NodeSpans, Span, StateNode, Tree};
 use crate::protocol::Malformed;
 
-use super::line::Reader;
+use super::line::EventReader;
 
 /// The actions of records that only this tool makes (RECORDS in the man page).
 const OURS: [&str; 5] = ["gap", "reset", "synced", "status", "drift"];
@@ -37,7 +37,7 @@ pub fn parse_events_into(mut events: Vec<EventSpans>, block: Vec<u8>) -> Result<
     let mut decoded = Decoded::new(&block);
     events.clear();
     events.reserve(block.len() / COMMON + 1);
-    let mut reader = Reader::new(&block);
+    let mut reader = EventReader::new(&block);
     let mut is_as_written = true;
     while !reader.is_at_end() {
         if let Some(event) = reader.event(&mut |escaped| decoded.unescape(escaped)) {

@@ -19,7 +19,7 @@ pub use ranges::{Ranges, any, list, read_at, read_one, revision, since, state};
 pub use request::{
     Condition, Span, Watch, authenticate, delete, grant_lease, revoke_lease, watch, write,
 };
-pub use watch::{Assembler, MessageEnd, Portion, Told};
+pub use watch::{Assembler, MessageEnd, Portion, WatchItem};
 pub use wire::{Pair, Reply, parse_lease, parse_reply, parse_token};
 
 /// A cluster's id as the heads of v2's replies write it; the gateway writes it in decimal.

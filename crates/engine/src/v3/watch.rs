@@ -23,7 +23,7 @@ const PORTION: usize = 64 * 1024;
 
 /// What a watch tells.
 #[derive(Debug)]
-pub enum Told {
+pub enum WatchItem {
     /// The watch is registered.
     Created {
         /// The store's revision then.
@@ -205,10 +205,10 @@ impl Assembler {
     ///
     /// # Errors
     /// Where it is none of a watch.
-    pub fn message(&mut self, text: &[u8]) -> Result<Vec<Told>, Malformed> {
+    pub fn message(&mut self, text: &[u8]) -> Result<Vec<WatchItem>, Malformed> {
         let message: WireMessage<'_> = shape(text)?;
         if let Some(WireError { code, message }) = message.error {
-            return Ok(vec![Told::Refused(fault::read(code, message))]);
+            return Ok(vec![WatchItem::Refused(fault::read(code, message))]);
         }
         let Some(result) = message.result else {
             return Err(Malformed::Shape("neither a result nor an error".to_owned()));
@@ -218,8 +218,8 @@ impl Assembler {
         }
         if result.canceled {
             return Ok(vec![match result.compact_revision {
-                0 => Told::Refused(fault::read_reason(&result.cancel_reason)),
-                revision => Told::Compacted(Index(revision)),
+                0 => WatchItem::Refused(fault::read_reason(&result.cancel_reason)),
+                revision => WatchItem::Compacted(Index(revision)),
             }]);
         }
         let revision = Index(result.header.revision);
@@ -229,7 +229,7 @@ impl Assembler {
                 let what = "a watch begins, and nobody says at which revision of which cluster";
                 return Err(Malformed::Shape(what.to_owned()));
             }
-            return Ok(vec![Told::Created {
+            return Ok(vec![WatchItem::Created {
                 revision,
                 cluster: cluster_name(result.header.cluster_id),
             }]);
@@ -244,13 +244,17 @@ impl Assembler {
             // events of a watcher that is behind.
             return Ok(Vec::new());
         }
-        let end = Told::MessageEnd(MessageEnd {
+        let end = WatchItem::MessageEnd(MessageEnd {
             told_upto: state.revision.unwrap_or(revision),
             store_at: revision,
             is_full: state.revisions >= FULL,
             is_progress: state.revision.is_none(),
         });
-        Ok(rest.map(Told::Events).into_iter().chain([end]).collect())
+        Ok(rest
+            .map(WatchItem::Events)
+            .into_iter()
+            .chain([end])
+            .collect())
     }
 }
 
@@ -295,15 +299,15 @@ mod tests {
     }
 
     /// The indexes of what is told, `|` after each portion, `.` where all up to an index is told.
-    fn render(told: impl IntoIterator<Item = Told>) -> String {
+    fn render(told: impl IntoIterator<Item = WatchItem>) -> String {
         let mut out = String::new();
         for told in told {
             let text = match told {
-                Told::Events(portion) => {
+                WatchItem::Events(portion) => {
                     let indexes = portion.batch.iter().map(|event| event.index().to_string());
                     indexes.collect::<Vec<_>>().join(" ") + "|"
                 }
-                Told::MessageEnd(MessageEnd {
+                WatchItem::MessageEnd(MessageEnd {
                     told_upto, is_full, ..
                 }) => {
                     format!("{told_upto}{}", if is_full { "…" } else { "." })
@@ -327,14 +331,14 @@ mod tests {
             );
         }
         let told = assembler.message(&over(9)).unwrap();
-        let [_, Told::MessageEnd(end)] = told[..] else {
+        let [_, WatchItem::MessageEnd(end)] = told[..] else {
             panic!("{told:?}");
         };
         assert_eq!((end.told_upto, end.store_at), (Index(5), Index(9)));
         assert!(!end.is_progress);
         assert_eq!(render(told), "3 3 5|5.");
         let told = assembler.message(&over(12)).unwrap();
-        let [Told::MessageEnd(end)] = told[..] else {
+        let [WatchItem::MessageEnd(end)] = told[..] else {
             panic!("{told:?}");
         };
         assert_eq!((end.told_upto, end.is_progress), (Index(12), true));
@@ -353,7 +357,7 @@ mod tests {
             assembler.event(put(key, revision, "v").as_bytes()).unwrap();
         }
         let told = assembler.message(&over(4)).unwrap();
-        assert!(matches!(&told[0], Told::Events(portion) if portion.begins == Some(Index(3))));
+        assert!(matches!(&told[0], WatchItem::Events(portion) if portion.begins == Some(Index(3))));
         assert_eq!(render(told), "4|4.");
         assembler.event(put("/ax", 5, "v").as_bytes()).unwrap();
         assert_eq!(render(assembler.message(&over(5)).unwrap()), "|5.");
@@ -368,7 +372,7 @@ mod tests {
         assembler.event(put("/a/b", 3, "v").as_bytes()).unwrap();
         let told = assembler.message(&over(9)).unwrap();
         assert!(
-            matches!(&told[0], Told::Events(portion) if portion.begins == Some(Index(3)) && !portion.is_past)
+            matches!(&told[0], WatchItem::Events(portion) if portion.begins == Some(Index(3)) && !portion.is_past)
         );
         assert_eq!(render(told), "3 3|3.");
     }
@@ -393,7 +397,7 @@ mod tests {
         assert_eq!(first.batch.len(), 2);
         let told = assembler.message(&over(9)).unwrap();
         assert!(
-            matches!(&told[0], Told::Events(portion) if portion.begins.is_none() && portion.is_past)
+            matches!(&told[0], WatchItem::Events(portion) if portion.begins.is_none() && portion.is_past)
         );
         assert_eq!(render(told), "4|4.");
     }
@@ -415,7 +419,7 @@ mod tests {
         let event = br#"{"type":"DELETE","kv":{"key":"L2E=","mod_revision":"7"},"prev_kv":{"key":"L2E=","create_revision":"2","mod_revision":"3","version":"2","value":"/w==","lease":"-4"}}"#;
         assembler.event(event).unwrap();
         let told = assembler.message(&over(7)).unwrap();
-        let Told::Events(Portion { batch, .. }) = &told[0] else {
+        let WatchItem::Events(Portion { batch, .. }) = &told[0] else {
             panic!("{told:?}");
         };
         let event = batch.event(0).unwrap();

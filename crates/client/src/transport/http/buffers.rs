@@ -1,51 +1,49 @@
-//! The room of a connection for what is sent and what comes, which costs nothing until it is used.
+//! The input and output buffers of a connection, which grow as they are used.
 //!
-//! ureq's own writes zeros to all of it first: at start-up that takes longer than the request does to
-//! be put together.
+//! ureq's own buffers are filled with zeros first.
 
 use ureq::unversioned::transport::Buffers;
 
-/// Of each: as much as ureq has; what is sent of a request at a time, and the head of a reply, must
-/// find room in it.
+/// The size of each buffer at most, as in ureq. The head of a reply must fit into it.
 const SIZE: usize = 128 * 1024;
-/// So much is enough for what comes most often: an event, or that there is none. It doubles where more
-/// comes at once.
+/// The first size of the input buffer, which is enough for most replies. It doubles each time that a read
+/// fills it.
 const FIRST: usize = 8 * 1024;
 
-/// As the trait describes it: `filled` and `consumed` are places in `input`.
+/// ureq's buffers. `consumed` and `filled` delimit the unread bytes of `input`.
 #[derive(Debug, Default)]
-pub(super) struct Room {
+pub(super) struct LazyBuffers {
     input: Vec<u8>,
     filled: usize,
     consumed: usize,
     output: Vec<u8>,
-    /// So much of the output waits for more.
+    /// How many bytes of the output wait to be sent with the next ones.
     kept: usize,
-    /// Something was made of the input since it was last looked at.
+    /// The last call of `input_consume` consumed something.
     progress: bool,
 }
 
-/// Memory that is zero from the start is not touched for it.
+/// The kernel's pages are zero already, so `vec!` does not write to them.
 fn make(room: &mut Vec<u8>, size: usize) {
     if room.is_empty() {
         *room = vec![0; size];
     }
 }
 
-impl Room {
-    /// The next `amount` bytes of output are sent with those that come after them.
+impl LazyBuffers {
+    /// Keeps the next `amount` bytes of output, to be sent with those after them.
     pub fn keep(&mut self, amount: usize) {
         self.kept = (self.kept + amount).min(self.output.len());
     }
 
-    /// What is to be sent: what was kept, and `amount` bytes after it.
+    /// The bytes to send: those that were kept, and the `amount` bytes after them.
     pub fn take(&mut self, amount: usize) -> &[u8] {
         let end = std::mem::take(&mut self.kept) + amount;
         self.output.get(..end).unwrap_or_default()
     }
 }
 
-impl Buffers for Room {
+impl Buffers for LazyBuffers {
     fn output(&mut self) -> &mut [u8] {
         make(&mut self.output, SIZE);
         self.output.get_mut(self.kept..).unwrap_or_default()
@@ -98,7 +96,7 @@ impl Buffers for Room {
 mod tests {
     use super::*;
 
-    fn receive(room: &mut Room, mut bytes: &[u8]) {
+    fn receive(room: &mut LazyBuffers, mut bytes: &[u8]) {
         while !bytes.is_empty() {
             let free = room.input_append_buf();
             assert!(!free.is_empty(), "there is room");
@@ -111,7 +109,7 @@ mod tests {
 
     #[test]
     fn what_was_not_consumed_stays_in_order() {
-        let mut room = Room::default();
+        let mut room = LazyBuffers::default();
         receive(&mut room, b"a head, ");
         room.input_consume(2);
         receive(&mut room, b"and a body");
@@ -120,7 +118,7 @@ mod tests {
 
     #[test]
     fn there_is_room_for_more_once_something_was_consumed() {
-        let mut room = Room::default();
+        let mut room = LazyBuffers::default();
         let all: Vec<u8> = (0..=250).cycle().take(10 * SIZE + 7).collect();
         let (mut given, mut taken) = (0, Vec::new());
         while taken.len() < all.len() {
@@ -139,7 +137,7 @@ mod tests {
 
     #[test]
     fn input_that_nothing_could_be_made_of_waits_for_more() {
-        let mut room = Room::default();
+        let mut room = LazyBuffers::default();
         receive(&mut room, b"HTTP/1.1 20");
         room.input_consume(0);
         assert!(!room.can_use_input());
@@ -149,7 +147,7 @@ mod tests {
 
     #[test]
     fn what_is_kept_is_sent_with_what_comes_after_it() {
-        let mut room = Room::default();
+        let mut room = LazyBuffers::default();
         room.output()[..4].copy_from_slice(b"head");
         room.keep(4);
         room.output()[..4].copy_from_slice(b"body");
@@ -160,7 +158,7 @@ mod tests {
 
     #[test]
     fn there_is_more_room_once_what_there_was_has_been_filled() {
-        let mut room = Room::default();
+        let mut room = LazyBuffers::default();
         for size in [FIRST, FIRST * 2, FIRST * 4, FIRST * 8, SIZE, SIZE] {
             assert_eq!(room.input_append_buf().len(), size);
             receive(&mut room, &vec![b'x'; size]);
@@ -170,7 +168,7 @@ mod tests {
 
     #[test]
     fn a_full_room_has_none_left() {
-        let mut room = Room::default();
+        let mut room = LazyBuffers::default();
         receive(&mut room, &vec![b'x'; SIZE]);
         assert!(room.input_append_buf().is_empty());
         assert_eq!(room.input().len(), SIZE);

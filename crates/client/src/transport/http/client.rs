@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use super::tokens::Tokens;
+use super::tokens::TokenCache;
 use super::trust::Trust;
 use crate::config::Config;
 use crate::credentials::Credentials;
@@ -12,25 +12,25 @@ use crate::endpoint::{Endpoint, without_password};
 use crate::error::Unusable;
 use crate::transport::memory::Memory;
 
-/// A head is never longer than this.
+/// The limit on the head of a reply, in bytes.
 const MAX_HEAD: usize = 64 * 1024;
 
-/// Where lines for `--verbose` go.
+/// Takes the lines that `--verbose` prints.
 pub type Log = Arc<dyn Fn(String) + Send + Sync>;
 
-/// What every connection is made with.
+/// Makes connections, and holds what all of them share.
 #[derive(Clone)]
 pub struct Http {
     pub(super) agent: ureq::config::Config,
     pub(super) credentials: Option<Credentials>,
-    pub(super) tokens: Arc<Tokens>,
-    /// None where no endpoint speaks TLS.
+    pub(super) tokens: Arc<TokenCache>,
+    /// None if no endpoint uses TLS.
     pub(super) trust: Option<Arc<Trust>>,
-    /// As it may be shown.
+    /// The URL of the proxy without its password, for messages.
     pub(super) proxy: Option<String>,
-    /// The largest body of an error: etcd repeats values in it.
+    /// The limit on the body of an error, in bytes: etcd repeats values in it.
     pub(super) max_error: usize,
-    /// The server is one of 3.3, where the gateway has another name.
+    /// The last server was etcd 3.3, where the gateway has another path.
     pub(super) is_beta: Arc<AtomicBool>,
     pub(super) memory: Memory,
     pub(super) log: Option<Log>,
@@ -43,23 +43,23 @@ impl fmt::Debug for Http {
 }
 
 impl Http {
-    /// Connections as the settings ask for them.
+    /// Reads certificates if an endpoint uses TLS.
     ///
     /// # Errors
-    /// Where `--proxy` is no URL of a proxy.
+    /// If `--proxy` is not a URL that can be used, or a certificate file is not valid.
     pub fn new(config: &Config, log: Option<Log>) -> Result<Self, Unusable> {
         let proxy = config
             .proxy
             .as_deref()
             .map(|url| {
-                // What ureq was built without it would leave out without a word.
+                // ureq is built without SOCKS and would ignore such a proxy silently.
                 if url.contains("://") && !url.starts_with("http://") {
                     let url = without_password(url);
                     let why = "only proxies with http:// are supported";
                     return Err(Unusable(format!("--proxy '{url}': {why}")));
                 }
                 if url.contains(['#', '?']) {
-                    // What comes before may be a part of a password.
+                    // The URL is not shown, because what precedes the sign may be a part of a password.
                     let why = "--proxy: it is named by host and port, and has no '#' and no '?'";
                     return Err(Unusable(why.to_owned()));
                 }
@@ -68,7 +68,7 @@ impl Http {
                 })
             })
             .transpose()?;
-        // The authorities of the system take a while to read: for nothing where nobody asks.
+        // Reading the system's certificate authorities takes some ms.
         let has_tls = config.endpoints.iter().any(Endpoint::is_encrypted);
         let trust = has_tls.then(|| Trust::load(&config.tls)).transpose()?;
         let agent = ureq::config::Config::builder()
@@ -97,7 +97,7 @@ impl Http {
         })
     }
 
-    /// Whether somebody is named.
+    /// Whether requests authenticate as a user.
     #[must_use]
     pub fn has_user(&self) -> bool {
         self.credentials.is_some()

@@ -16,63 +16,67 @@ use super::curl;
 use super::failure::{refused, request_failure, status_failure};
 use super::limits::{Limits, PATIENCE, QUORUM_PATIENCE};
 use super::reply::{Reply, is_chunked, is_delimited, read_head};
-use super::socket::{Addresses, Ready, Socket, Tcp};
-use super::tls::Tls;
-use super::tokens::Pass;
+use super::socket::{AddressResolver, LastConnector, Socket, TcpConnector};
+use super::tls::TlsConnector;
+use super::tokens::AuthToken;
 use crate::credentials::{Credentials, Secret};
 use crate::endpoint::Endpoint;
 use etcdwatch_engine::protocol::{Api, Failure, Request, member};
 use etcdwatch_engine::{v2, v3};
 
-/// The gateway passes it on to etcd, which then breaks a watch off where its member has no leader.
+/// The gateway passes this header on to etcd, which then ends a watch whose member has no leader.
 const NEEDS_LEADER: (&str, &str) = ("Grpc-Metadata-hasleader", "true");
 
-/// These have the gateway under [`v3::BETA_ROOT`].
+/// The versions that have the gateway under [`v3::BETA_ROOT`].
 const BETA_VERSION: &str = "3.3.";
 
-/// A token is never longer: one of JWT has a signature in it.
+/// The limit on the reply with a token, in bytes: a JWT contains a signature.
 const MAX_TOKEN: usize = 64 * 1024;
 
 impl Http {
-    /// A connection that is not open yet.
+    /// A connection that is opened by its first request.
     #[must_use]
     pub fn connection(&self) -> Connection {
         let socket = Arc::new(Socket::default());
         let connector = ()
             .chain(ConnectProxyConnector::default())
-            .chain(Tcp {
+            .chain(TcpConnector {
                 socket: Arc::clone(&socket),
             })
-            .chain(Tls {
+            .chain(TlsConnector {
                 socket: Arc::clone(&socket),
                 trust: self.trust.clone(),
             })
-            .chain(Ready {
+            .chain(LastConnector {
                 socket: Arc::clone(&socket),
                 by_proxy: self.agent.proxy().is_some(),
             });
         Connection {
-            agent: ureq::Agent::with_parts(self.agent.clone(), connector, Addresses::default()),
+            agent: ureq::Agent::with_parts(
+                self.agent.clone(),
+                connector,
+                AddressResolver::default(),
+            ),
             socket,
             http: self.clone(),
         }
     }
 }
 
-/// For as long as it lives, and its limit, a connection is left alone.
+/// Shuts a connection down after a time, unless this is dropped before.
 #[derive(Debug)]
-pub struct Patience {
+pub struct TimeLimit {
     until: Instant,
     _held: Sender<()>,
 }
 
-impl Patience {
-    /// What came of a request, told as it is where the limit cut it short.
+impl TimeLimit {
+    /// The result of a request, with a failure that says so if the limit ended it.
     ///
     /// # Errors
-    /// Those of `came`.
-    pub fn judge<T>(self, came: Result<T, Failure>) -> Result<T, Failure> {
-        came.map_err(|failure| {
+    /// Those of `result`.
+    pub fn judge<T>(self, result: Result<T, Failure>) -> Result<T, Failure> {
+        result.map_err(|failure| {
             if self.until <= Instant::now() {
                 Failure::Silent("no whole answer in time".to_owned())
             } else {
@@ -82,8 +86,8 @@ impl Patience {
     }
 }
 
-/// One connection, kept alive between requests, which another thread can half-close or break
-/// off. One agent a connection, since ureq shuts down all that belongs to an agent.
+/// A connection, kept alive between requests, that another thread can half-close or shut down. It has a
+/// ureq agent of its own, because ureq shuts down all connections of an agent together.
 #[derive(Clone, Debug)]
 pub struct Connection {
     agent: ureq::Agent,
@@ -96,7 +100,7 @@ impl Connection {
     /// part of the failure.
     ///
     /// # Errors
-    /// Where no reply came, or one that says no.
+    /// If no reply came, or its status is not 2xx.
     pub fn send(
         &self,
         endpoint: &Endpoint,
@@ -127,57 +131,57 @@ impl Connection {
         limits: Limits,
     ) -> Result<Reply, Failure> {
         self.socket.sent.store(false, Ordering::Relaxed);
-        let pass = self.pass(endpoint, request, limits)?;
-        let answer = self.ask(endpoint, request, pass.as_ref(), limits);
-        match (answer, pass) {
-            (Err(Failure::Refused(refusal)), Some(pass))
+        let token = self.token(endpoint, request, limits)?;
+        let answer = self.ask(endpoint, request, token.as_ref(), limits);
+        match (answer, token) {
+            (Err(Failure::Refused(refusal)), Some(token))
                 if v3::fault::is_about_token(&refusal.fault) =>
             {
-                // It has expired, or the server was started again: nothing was done.
-                self.http.tokens.forget(&pass);
-                let pass = self.pass(endpoint, request, limits)?;
-                self.ask(endpoint, request, pass.as_ref(), limits)
+                // The token has expired, or the server has restarted. Nothing was done.
+                self.http.tokens.forget(&token);
+                let token = self.token(endpoint, request, limits)?;
+                self.ask(endpoint, request, token.as_ref(), limits)
             }
             (answer, _) => answer,
         }
     }
 
-    /// By what v3 knows the user in a request; none where it is none of v3 or nobody is named.
-    fn pass(
+    /// The token for a v3 request; none for other requests, and without a user.
+    fn token(
         &self,
         endpoint: &Endpoint,
         request: &Request,
         limits: Limits,
-    ) -> Result<Option<Pass>, Failure> {
+    ) -> Result<Option<AuthToken>, Failure> {
         let by_v3 = request.target.starts_with(v3::ROOT);
         let Some(credentials) = self.http.credentials.as_ref().filter(|_| by_v3) else {
             return Ok(None);
         };
         let socket = &self.socket;
         socket.is_for_token.store(true, Ordering::Relaxed);
-        let pass = self.http.tokens.get(|| {
+        let token = self.http.tokens.get(|| {
             if self.is_shut_down() {
-                // While another connection was asking.
+                // It was shut down while another connection requested the token.
                 return Err(Failure::Cut("given up".to_owned()));
             }
             self.authenticate(endpoint, credentials, limits)
         });
         socket.sent.store(false, Ordering::Relaxed);
         socket.is_for_token.store(false, Ordering::Relaxed);
-        pass.map(Some)
+        token.map(Some)
     }
 
-    /// Asks for a token.
+    /// Requests a token.
     fn authenticate(
         &self,
         endpoint: &Endpoint,
         credentials: &Credentials,
         limits: Limits,
-    ) -> Result<Pass, Failure> {
+    ) -> Result<AuthToken, Failure> {
         let user = &credentials.user;
         let request = v3::authenticate(user, credentials.password.reveal());
         self.log(|| self.render_curl(endpoint, &v3::authenticate(user, "PASSWORD"), None));
-        // No longer than what the token is for.
+        // At most the limit of the request that needs the token.
         let limit = limits.head.unwrap_or(QUORUM_PATIENCE).min(QUORUM_PATIENCE);
         let limits = Limits {
             head: Some(limit),
@@ -190,10 +194,10 @@ impl Connection {
         match patience.judge(answer) {
             Ok(body) => {
                 let token = v3::parse_token(&body).map_err(Failure::Malformed)?;
-                Ok(Pass::Token(Arc::new(Secret::new(token))))
+                Ok(AuthToken::Token(Arc::new(Secret::new(token))))
             }
             Err(Failure::Refused(refusal)) if v3::fault::is_auth_off(&refusal.fault) => {
-                Ok(Pass::NotNeeded)
+                Ok(AuthToken::NotNeeded)
             }
             Err(failure) => Err(failure),
         }
@@ -203,24 +207,24 @@ impl Connection {
         &self,
         endpoint: &Endpoint,
         request: &Request,
-        pass: Option<&Pass>,
+        token: Option<&AuthToken>,
         limits: Limits,
     ) -> Result<Reply, Failure> {
-        self.log(|| self.render_curl(endpoint, request, pass));
-        self.answer(endpoint, request, pass, limits)
+        self.log(|| self.render_curl(endpoint, request, token));
+        self.answer(endpoint, request, token, limits)
     }
 
     fn answer(
         &self,
         endpoint: &Endpoint,
         request: &Request,
-        pass: Option<&Pass>,
+        token: Option<&AuthToken>,
         limits: Limits,
     ) -> Result<Reply, Failure> {
-        match self.exchange(endpoint, request, pass, limits)? {
+        match self.exchange(endpoint, request, token, limits)? {
             reply if (200..300).contains(&reply.head.status) => Ok(reply),
             reply => {
-                // A wait may last, and what it is refused with may not.
+                // A wait may last, but the body of an error may not.
                 let patience = limits.head.map(|limit| self.break_off_after(limit));
                 let refusal = self.refusal(endpoint, request, reply);
                 match patience {
@@ -231,10 +235,10 @@ impl Connection {
         }
     }
 
-    /// Breaks the connection off after so long, unless what this returns is dropped before: one who
-    /// sends a byte now and then is never silent.
+    /// Shuts the connection down after `limit`, unless the returned value is dropped before. A server
+    /// that sends a byte now and then never exceeds the limit between two reads.
     #[must_use]
-    pub fn break_off_after(&self, limit: Duration) -> Patience {
+    pub fn break_off_after(&self, limit: Duration) -> TimeLimit {
         let until = Instant::now() + limit;
         let (patience, ended) = mpsc::channel();
         let socket = Arc::clone(&self.socket);
@@ -243,20 +247,22 @@ impl Connection {
                 socket.shutdown(Shutdown::Both);
             }
         });
-        Patience {
+        TimeLimit {
             until,
             _held: patience,
         }
     }
 
-    /// Forgets the pass that a request was sent with, since it was refused in the reply; whether
-    /// there was one.
+    /// Forgets the token that a request was sent with, because the reply refused it. False if there was
+    /// none.
     #[must_use]
-    pub fn forget(&self, pass: Option<&Pass>) -> bool {
-        pass.inspect(|pass| self.http.tokens.forget(pass)).is_some()
+    pub fn forget(&self, token: Option<&AuthToken>) -> bool {
+        token
+            .inspect(|token| self.http.tokens.forget(token))
+            .is_some()
     }
 
-    /// Path and query as this server has them.
+    /// Path and query as this version of the server names them.
     fn target<'r>(&self, request: &'r Request) -> Cow<'r, str> {
         match request.target.strip_prefix(v3::ROOT) {
             Some(path) if self.http.is_beta.load(Ordering::Relaxed) => {
@@ -266,7 +272,7 @@ impl Connection {
         }
     }
 
-    /// Whether anything of the last request was sent.
+    /// Whether a part of the last request was sent.
     #[must_use]
     pub fn has_sent(&self) -> bool {
         let is_for_token = self.socket.is_for_token.load(Ordering::Relaxed);
@@ -278,14 +284,13 @@ impl Connection {
         self.socket.shutdown(Shutdown::Write);
     }
 
-    /// Breaks the connection off, also where another thread is blocked in it. Not usable
-    /// afterwards.
+    /// Shuts the connection down, also while another thread is blocked in it. It can't be used again.
     pub fn shut_down(&self) {
         self.socket.shut_down.store(true, Ordering::Relaxed);
         self.agent.clone().shutdown();
     }
 
-    /// Whether it was broken off from here.
+    /// Whether [`Connection::shut_down`] was called.
     #[must_use]
     pub fn is_shut_down(&self) -> bool {
         self.socket.shut_down.load(Ordering::Relaxed)
@@ -295,13 +300,13 @@ impl Connection {
         &self,
         endpoint: &Endpoint,
         request: &Request,
-        pass: Option<&Pass>,
+        token: Option<&AuthToken>,
         limits: Limits,
     ) -> Result<Reply, Failure> {
         let mut builder = ureq::http::Request::builder()
             .method(request.method.name())
             .uri(format!("{}{}", endpoint.url(), self.target(request)));
-        if let Some(secret) = self.authorization(request, pass) {
+        if let Some(secret) = self.authorization(request, token) {
             let mut value = HeaderValue::from_str(secret.reveal())
                 .map_err(|_| Failure::NotEtcd("its token can't be sent".to_owned()))?;
             value.set_sensitive(true);
@@ -336,23 +341,23 @@ impl Connection {
             Some(index) => format!("< {} index {index} from {}", head.status, endpoint.url()),
             None => format!("< {} from {}", head.status, endpoint.url()),
         });
-        // It may be in any letters, and is shown.
+        // It may be any bytes, and is only shown.
         let location = reply.headers().get("location");
         let location = location.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
         let is_chunked = is_chunked(reply.headers());
         Ok(Reply {
             head,
             location,
-            pass: pass.cloned(),
+            token: token.cloned(),
             is_delimited: is_delimited(reply.headers()),
-            desk: is_chunked.then(|| Arc::clone(&self.socket.desk)),
+            return_slot: is_chunked.then(|| Arc::clone(&self.socket.return_slot)),
             idle: limits.idle,
             body: reply.into_body(),
             hold: self.http.memory.hold(self.socket.clone()),
         })
     }
 
-    /// What a reply that is not 2xx means.
+    /// The failure that a reply with a status other than 2xx stands for.
     fn refusal(&self, endpoint: &Endpoint, request: &Request, reply: Reply) -> Failure {
         let head = reply.head.clone();
         let status = head.status;
@@ -383,12 +388,12 @@ impl Connection {
         status_failure(head.status, &text)
     }
 
-    /// What a request tells of the user.
-    fn authorization(&self, request: &Request, pass: Option<&Pass>) -> Option<Secret> {
-        match pass {
-            Some(Pass::Token(token)) => Some(Secret::clone(token)),
-            Some(Pass::NotNeeded) => None,
-            // Only what is of v2 asks in this way.
+    /// The value of a request's `Authorization` header.
+    fn authorization(&self, request: &Request, token: Option<&AuthToken>) -> Option<Secret> {
+        match token {
+            Some(AuthToken::Token(token)) => Some(Secret::clone(token)),
+            Some(AuthToken::NotNeeded) => None,
+            // The v2 API uses basic authentication.
             None => {
                 let credentials = self.http.credentials.as_ref()?;
                 let by_v2 = request.target.starts_with(v2::ROOT);
@@ -402,7 +407,7 @@ impl Connection {
         request: ureq::http::Request<B>,
         limits: Limits,
     ) -> ureq::http::Request<B> {
-        // It counts while the head is waited for, too.
+        // ureq applies it while it waits for the head as well.
         let per_read = limits
             .idle
             .map(|idle| idle.max(limits.head.unwrap_or_default()));
@@ -413,7 +418,7 @@ impl Connection {
             .build()
     }
 
-    /// The server's version, where it says so as etcd does.
+    /// The server's version, if it is etcd.
     fn version(&self, endpoint: &Endpoint) -> Option<String> {
         let limits = Limits {
             head: Some(PATIENCE),
@@ -431,18 +436,23 @@ impl Connection {
         }
     }
 
-    /// The request as a curl command that reproduces it, credentials replaced.
-    fn render_curl(&self, endpoint: &Endpoint, request: &Request, pass: Option<&Pass>) -> String {
+    /// The curl command that reproduces the request, without its credentials.
+    fn render_curl(
+        &self,
+        endpoint: &Endpoint,
+        request: &Request,
+        token: Option<&AuthToken>,
+    ) -> String {
         let mut headers = Vec::new();
         if request.needs_leader {
             headers.push(NEEDS_LEADER);
         }
-        if let Some(Pass::Token(_)) = pass {
+        if let Some(AuthToken::Token(_)) = token {
             headers.push(("Authorization", "TOKEN"));
         }
         let credentials = self.http.credentials.as_ref();
         let by_v2 = request.target.starts_with(v2::ROOT);
-        let shown = curl::Shown {
+        let shown = curl::ShownRequest {
             url: &format!("{}{}", endpoint.url(), self.target(request)),
             headers: &headers,
             user: credentials.filter(|_| by_v2).map(|one| one.user.as_str()),

@@ -7,7 +7,7 @@ use crate::config::TlsConfig;
 use etcdwatch_engine::protocol::{Method, Request};
 
 /// What the command needs beside the request, credentials replaced.
-pub(super) struct Shown<'s> {
+pub(super) struct ShownRequest<'s> {
     pub url: &'s str,
     pub headers: &'s [(&'static str, &'s str)],
     /// The user by v2.
@@ -17,7 +17,7 @@ pub(super) struct Shown<'s> {
     pub tls: Option<&'s TlsConfig>,
 }
 
-pub(super) fn render(request: &Request, shown: &Shown<'_>) -> String {
+pub(super) fn render(request: &Request, shown: &ShownRequest<'_>) -> String {
     let mut line = "curl -sS".to_owned();
     if request.target.contains("wait=true") || request.needs_leader {
         line.push('N');

@@ -4,41 +4,41 @@ use std::time::Duration;
 
 use etcdwatch_engine::v3::Ranges;
 
-/// A server that has taken a request answers its head within this, or it is given up: etcd
-/// registers a wait at once (etcd-facts.md, fact 1).
+/// How long a server may take to send the head of a reply that needs no majority: etcd sends that of a
+/// wait at once (etcd-facts.md, fact 1).
 pub const PATIENCE: Duration = Duration::from_secs(5);
-/// Reads that need a majority fail after 7 s without one (fact 12): its reason is worth
-/// waiting for.
+/// How long a read that needs a majority may take. Without a majority etcd answers after 7 s with the
+/// reason (fact 12).
 pub const QUORUM_PATIENCE: Duration = Duration::from_secs(9);
 
-/// For what needs a majority.
+/// The limits of a request that needs a majority.
 pub const AGREED: Limits = Limits {
     head: Some(QUORUM_PATIENCE),
     idle: Some(PATIENCE),
 };
 
-/// For a read for which a server may have to go through all of its keys. With nothing else to do,
-/// 3.4.23 took 2.1 s and 3.5.30 2.7 s for a million keys of 100 bytes; on a busy machine 3.5.30 took 14 s
-/// for 400,000 of 1 kB.
+/// The limits of a read for which the server may have to scan all of its keys. On an idle machine 3.4.23
+/// took 2.1 s and 3.5.30 took 2.7 s for a million keys of 100 bytes; on a busy one 3.5.30 took 14 s for
+/// 400,000 keys of 1 kB.
 pub const PATIENT: Limits = Limits {
     head: Some(Duration::from_mins(10)),
     idle: Some(PATIENCE),
 };
 
-/// How much longer the heads of all replies may take for each further range: a round trip on a slow link.
+/// What each further range adds to the limit on the heads of a read: a round trip on a slow link.
 const FURTHER: Duration = Duration::from_millis(250);
 
 /// How long a reply may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Until its head is there; none for ever.
+    /// Until the head is complete; none is unlimited.
     pub head: Option<Duration>,
-    /// Until the next bytes of its body are; none for ever. Where `head` is longer, it is that instead.
+    /// Between two reads of the body; none is unlimited. If `head` is longer, `head` applies instead.
     pub idle: Option<Duration>,
 }
 
 impl Limits {
-    /// None: somebody else watches the clock.
+    /// No limits: the caller has its own.
     pub const NONE: Self = Self {
         head: None,
         idle: None,
@@ -46,7 +46,7 @@ impl Limits {
 }
 
 impl Limits {
-    /// How long the heads of all replies to a read may be waited for.
+    /// How long the heads of all replies to a read may take together.
     #[must_use]
     pub fn head_of(self, ranges: &Ranges) -> Option<Duration> {
         let further = u32::try_from(ranges.count().saturating_sub(1)).unwrap_or(u32::MAX);

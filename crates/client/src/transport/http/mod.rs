@@ -1,27 +1,27 @@
 //! HTTP/1.1 to one server at a time: the only user of ureq.
 //!
-//! In scope: connections that can be half-closed and broken off from another thread (`socket`),
-//! limits on time and size, and what a reply's head means. Out of scope: what is asked, and of whom.
+//! In scope: connections that another thread can half-close and shut down (`socket`), limits on time and
+//! size, and what a reply's head means. Out of scope: what is asked, and of which server.
 //!
-//! ureq reads `HTTP_PROXY` even for 127.0.0.1, follows redirects and turns statuses into
-//! errors unless told otherwise; here it is told otherwise.
+//! By default ureq reads `HTTP_PROXY` even for 127.0.0.1, follows redirects, and turns statuses into
+//! errors. `client` switches all three off.
 
 mod buffers;
 mod client;
 mod connection;
 mod curl;
 mod failure;
-mod lent;
 mod limits;
 mod ranges;
 mod reply;
+mod returning;
 mod socket;
 mod tls;
 mod tokens;
 mod trust;
 
 pub use self::client::{Http, Log};
-pub use self::connection::{Connection, Patience};
+pub use self::connection::{Connection, TimeLimit};
 pub use self::limits::{AGREED, Limits, PATIENCE, PATIENT, QUORUM_PATIENCE};
 pub use self::reply::{Body, Reply};
-pub use self::tokens::Pass;
+pub use self::tokens::AuthToken;

@@ -15,7 +15,7 @@ use etcdwatch_engine::v3::{self, Pair, Ranges};
 const ATTEMPTS: usize = 3;
 
 /// What came of reading all ranges.
-enum Came {
+enum RangesRead {
     All(Head, v3::Reply),
     /// The remaining ranges can't be read at the moment of the first, for this reason.
     Torn(Failure),
@@ -35,7 +35,7 @@ impl Connection {
         limits: Limits,
         most: usize,
     ) -> Result<(Head, v3::Reply), Failure> {
-        let mut reading = Reading {
+        let mut reading = RangesReader {
             connection: self,
             endpoint,
             limits,
@@ -47,8 +47,8 @@ impl Connection {
         for _ in 0..ATTEMPTS {
             reading.room = most;
             match reading.all(ranges)? {
-                Came::All(head, reply) => return Ok((head, reply)),
-                Came::Torn(failure) => torn = Some(failure),
+                RangesRead::All(head, reply) => return Ok((head, reply)),
+                RangesRead::Torn(failure) => torn = Some(failure),
             }
         }
         reading.room = most;
@@ -71,7 +71,7 @@ impl Connection {
 }
 
 /// A read under way.
-struct Reading<'r> {
+struct RangesReader<'r> {
     connection: &'r Connection,
     endpoint: &'r Endpoint,
     limits: Limits,
@@ -82,8 +82,8 @@ struct Reading<'r> {
     most: usize,
 }
 
-impl Reading<'_> {
-    fn all(&mut self, ranges: &Ranges) -> Result<Came, Failure> {
+impl RangesReader<'_> {
+    fn all(&mut self, ranges: &Ranges) -> Result<RangesRead, Failure> {
         let mut whole: Option<(Head, v3::Reply)> = None;
         let mut may_try_again = true;
         for number in 0.. {
@@ -105,13 +105,13 @@ impl Reading<'_> {
             };
             let (_, reply) = match came {
                 Err(failure) if ranges.are_of_one_moment() && is_about_moment(&failure) => {
-                    return Ok(Came::Torn(failure));
+                    return Ok(RangesRead::Torn(failure));
                 }
                 came => came?,
             };
             if reply.cluster != first.cluster {
                 let why = "it answered for one cluster and then for another".to_owned();
-                return Ok(Came::Torn(Failure::Cut(why)));
+                return Ok(RangesRead::Torn(Failure::Cut(why)));
             }
             if ranges.are_of_one_moment() {
                 let is_later = |pair: &Pair| pair.modified > first.revision.0;
@@ -126,7 +126,7 @@ impl Reading<'_> {
             first.pairs.extend(reply.pairs);
         }
         match whole {
-            Some((head, reply)) => Ok(Came::All(head, reply)),
+            Some((head, reply)) => Ok(RangesRead::All(head, reply)),
             None => Err(Failure::Malformed(Malformed::Empty)),
         }
     }

@@ -1,4 +1,4 @@
-//! A reply: what its head tells, and its body as it comes, as a stream, or whole.
+//! A reply: what its head says, and its body, in parts or as a whole.
 
 use std::io::{ErrorKind, Read};
 use std::sync::Arc;
@@ -7,8 +7,8 @@ use std::time::Duration;
 use ureq::http::HeaderMap;
 
 use super::failure::read_failure;
-use super::lent::{Chunked, Desk};
-use super::tokens::Pass;
+use super::returning::{ChunkedReader, ReturnSlot};
+use super::tokens::AuthToken;
 use crate::transport::memory::{GivenUp, Hold};
 use etcdwatch_engine::decode::reserve;
 use etcdwatch_engine::model::Index;
@@ -23,13 +23,14 @@ pub struct Reply {
     /// What its head says.
     pub head: Head,
     /// How the request authenticated its user with the v3 API.
-    pub pass: Option<Pass>,
+    pub token: Option<AuthToken>,
     /// Whether the reply itself says where its body ends. One that ends with the connection may have
     /// been cut short.
     pub is_delimited: bool,
+    /// Where a redirect points.
     pub(super) location: Option<String>,
-    /// Where its connection can be had back, if its body is chunked.
-    pub(super) desk: Option<Arc<Desk>>,
+    /// Where ureq returns the transport, if the body is chunked.
+    pub(super) return_slot: Option<Arc<ReturnSlot>>,
     /// How long the next bytes of the body may take.
     pub(super) idle: Option<Duration>,
     pub(super) body: ureq::Body,
@@ -49,9 +50,9 @@ impl Reply {
     /// The body of a reply that may go on for long, and after which the connection is not used again.
     #[must_use]
     pub fn into_stream(self) -> Body {
-        let reader: Box<dyn Read> = match self.desk {
-            Some(desk) => match desk.take_back(self.body) {
-                Some(transport) => Box::new(Chunked::new(transport, self.idle)),
+        let reader: Box<dyn Read> = match self.return_slot {
+            Some(return_slot) => match return_slot.claim(self.body) {
+                Some(transport) => Box::new(ChunkedReader::new(transport, self.idle)),
                 None => Box::new(std::io::empty()),
             },
             None => Box::new(self.body.into_reader()),
@@ -145,7 +146,7 @@ impl Body {
     }
 }
 
-/// What the head of a reply tells.
+/// Reads the head of a reply.
 pub(super) fn read_head(status: u16, headers: &HeaderMap) -> Head {
     Head {
         status,
@@ -158,12 +159,12 @@ pub(super) fn read_head(status: u16, headers: &HeaderMap) -> Head {
     }
 }
 
-/// Whether the reply itself says where its body ends.
+/// Whether the head says where the body ends.
 pub(super) fn is_delimited(headers: &HeaderMap) -> bool {
     is_chunked(headers) || headers.contains_key("content-length")
 }
 
-/// Whether the body comes in chunks.
+/// Whether the body is chunked.
 pub(super) fn is_chunked(headers: &HeaderMap) -> bool {
     header(headers, "transfer-encoding")
         .is_some_and(|coding| coding.eq_ignore_ascii_case("chunked"))

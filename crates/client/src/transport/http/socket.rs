@@ -1,5 +1,5 @@
-//! TCP connections for ureq that another thread can half-close and break off, and that remember
-//! whether they have sent anything.
+//! TCP connections for ureq that another thread can half-close and shut down, and that remember
+//! whether they have sent a part of a request.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
@@ -14,20 +14,20 @@ use ureq::unversioned::transport::{
     Buffers, ConnectionDetails, Connector, Either, NextTimeout, ShutdownHandle, Transport,
 };
 
-use super::buffers::Room;
-use super::lent::{Desk, Lent};
+use super::buffers::LazyBuffers;
+use super::returning::{ReturnSlot, ReturningTransport};
 use crate::transport::memory::Interrupt;
 
-/// Keep-alive probes find a peer that went away without a word.
+/// The idle time before TCP keep-alive probes, which find a peer that is gone, and their interval.
 const KEEP_ALIVE: Duration = Duration::from_secs(10);
 
-/// Resolves names, but takes an address as it is: no thread, no lookup.
+/// Resolves names. An IP address needs no lookup, and no thread for it.
 #[derive(Debug, Default)]
-pub(super) struct Addresses {
+pub(super) struct AddressResolver {
     names: DefaultResolver,
 }
 
-impl Resolver for Addresses {
+impl Resolver for AddressResolver {
     fn resolve(
         &self,
         uri: &Uri,
@@ -46,30 +46,29 @@ impl Resolver for Addresses {
     }
 }
 
-/// The socket of a connection, within reach of other threads.
+/// The state of a connection that other threads can reach.
 #[derive(Debug, Default)]
 pub(super) struct Socket {
     stream: Mutex<Weak<TcpStream>>,
-    /// The server is reached: what is sent from now on is a request, and nothing that a proxy
-    /// is told to reach it.
+    /// The connection to the server is complete. Before that, only a proxy is written to.
     ready: AtomicBool,
-    /// Something of a request was sent.
+    /// A part of the request was sent.
     pub sent: AtomicBool,
-    /// That request is one for a token, and not yet the one that needs it.
+    /// The request is the one for a token, before the one that needs the token.
     pub is_for_token: AtomicBool,
-    /// What is sent next is the head of a request, and its body comes at once.
+    /// The next output is the head of a request whose body follows at once.
     pub body_follows: AtomicBool,
-    /// It was broken off from here.
+    /// The connection was shut down by this process.
     pub shut_down: AtomicBool,
-    /// The server has asked for a certificate of the client.
+    /// The server has requested a client certificate.
     pub was_asked: AtomicBool,
-    /// It may still refuse the client for that: by TLS 1.3 also after the handshake, until something
-    /// was heard. Nothing that was sent by then has been heeded.
+    /// The server may still refuse the client's certificate: with TLS 1.3 until it has sent something
+    /// after the handshake. Until then it has processed nothing that was sent.
     pub may_refuse: AtomicBool,
-    /// When a connection that is being made must be there.
+    /// The time by which the connection must be complete.
     deadline: Mutex<Option<Instant>>,
-    /// Where it is given back.
-    pub desk: Arc<Desk>,
+    /// Where ureq's transport is returned to.
+    pub return_slot: Arc<ReturnSlot>,
 }
 
 impl Socket {
@@ -91,7 +90,7 @@ impl Socket {
         self.ready.load(Ordering::Relaxed) && self.body_follows.swap(false, Ordering::Relaxed)
     }
 
-    /// Whether nothing is there to be read; none where the end is.
+    /// Whether nothing can be read; none at the end of the connection.
     pub fn is_quiet(&self) -> Option<bool> {
         let stream = self.stream.lock().unwrap_or_else(PoisonError::into_inner);
         let stream = stream.upgrade()?;
@@ -117,7 +116,7 @@ impl Interrupt for Socket {
     }
 }
 
-/// Whether nothing is there to be read; none where the end is.
+/// Whether nothing can be read; none at the end of the connection.
 fn is_quiet(stream: &TcpStream) -> Option<bool> {
     stream.set_nonblocking(true).ok()?;
     let peeked = stream.peek(&mut [0]);
@@ -129,7 +128,7 @@ fn is_quiet(stream: &TcpStream) -> Option<bool> {
     }
 }
 
-/// Breaks a socket off when its agent is shut down.
+/// Shuts a socket down with its agent.
 #[derive(Debug)]
 struct BreakOff(Arc<TcpStream>);
 
@@ -139,14 +138,14 @@ impl ShutdownHandle for BreakOff {
     }
 }
 
-/// Opens TCP connections that stay within reach, with keep-alive on.
+/// Opens TCP connections with keep-alive, and stores them in their [`Socket`].
 #[derive(Debug)]
-pub(super) struct Tcp {
+pub(super) struct TcpConnector {
     pub socket: Arc<Socket>,
 }
 
-impl<In: Transport> Connector<In> for Tcp {
-    type Out = Either<In, Wire>;
+impl<In: Transport> Connector<In> for TcpConnector {
+    type Out = Either<In, TcpTransport>;
 
     fn connect(
         &self,
@@ -184,9 +183,9 @@ impl<In: Transport> Connector<In> for Tcp {
         let break_off = Arc::new(BreakOff(Arc::clone(&stream)));
         let weak: Weak<BreakOff> = Arc::downgrade(&break_off);
         (details.register_shutdown)(weak)?;
-        Ok(Some(Either::B(Wire {
+        Ok(Some(Either::B(TcpTransport {
             stream,
-            buffers: Room::default(),
+            buffers: LazyBuffers::default(),
             read_limit: None,
             write_limit: None,
             socket: Arc::clone(&self.socket),
@@ -195,29 +194,30 @@ impl<In: Transport> Connector<In> for Tcp {
     }
 }
 
-/// The last of the connectors: the server is reached, and ureq may use the connection.
+/// The last connector of the chain: notes that the server is reached.
 #[derive(Debug)]
-pub(super) struct Ready {
+pub(super) struct LastConnector {
     pub socket: Arc<Socket>,
-    /// A connection without the proxy in its configuration is the one to the proxy itself.
+    /// Whether a proxy is used. ureq runs the connectors for the proxy itself first, with a configuration
+    /// that has no proxy.
     pub by_proxy: bool,
 }
 
-impl<In: Transport> Connector<In> for Ready {
-    type Out = Lent;
+impl<In: Transport> Connector<In> for LastConnector {
+    type Out = ReturningTransport;
 
     fn connect(
         &self,
         details: &ConnectionDetails<'_>,
         chained: Option<In>,
-    ) -> Result<Option<Lent>, ureq::Error> {
+    ) -> Result<Option<ReturningTransport>, ureq::Error> {
         let is_reached = details.config.proxy().is_some() == self.by_proxy;
         self.socket.ready.store(is_reached, Ordering::Relaxed);
-        Ok(chained.map(|transport| Lent::new(transport, &self.socket.desk)))
+        Ok(chained.map(|transport| ReturningTransport::new(transport, &self.socket.return_slot)))
     }
 }
 
-/// Tries the addresses in turn, each with a fair share of the time that is left.
+/// Tries the addresses in turn, each with an equal share of the remaining time.
 fn open(
     details: &ConnectionDetails<'_>,
     deadline: Option<Instant>,
@@ -247,20 +247,20 @@ fn open(
     })
 }
 
-/// A TCP transport that remembers whether it has sent anything.
+/// A TCP connection as ureq uses it.
 #[derive(Debug)]
-pub(super) struct Wire {
+pub(super) struct TcpTransport {
     stream: Arc<TcpStream>,
-    buffers: Room,
-    /// The limits that the socket has, so that only a change costs a system call.
+    buffers: LazyBuffers,
+    /// The time limits that are set on the socket. Only a change costs a system call.
     read_limit: Option<Duration>,
     write_limit: Option<Duration>,
     socket: Arc<Socket>,
-    /// Lives as long as the connection; the agent keeps a weak reference.
+    /// The agent keeps a weak reference to it.
     _break_off: Arc<BreakOff>,
 }
 
-impl Transport for Wire {
+impl Transport for TcpTransport {
     fn buffers(&mut self) -> &mut dyn Buffers {
         &mut self.buffers
     }
@@ -294,7 +294,7 @@ impl Transport for Wire {
         let room = self.buffers.input_append_buf();
         let read = loop {
             match (&*self.stream).read(room) {
-                // A signal: its handler has said what it has to say elsewhere.
+                // A signal handler has run.
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 other => break other,
             }
@@ -305,12 +305,12 @@ impl Transport for Wire {
     }
 
     fn is_open(&mut self) -> bool {
-        // Nothing was asked, so that anything to be read, the end too, is the server's doing.
+        // No request is in flight, so data would be unexpected, and the end means that it is closed.
         self.buffers.input().is_empty() && is_quiet(&self.stream) == Some(true)
     }
 }
 
-/// What is left of a limit; none where there is no limit.
+/// The remaining time; none is unlimited.
 fn time_left(timeout: NextTimeout) -> Result<Option<Duration>, ureq::Error> {
     if timeout.after.is_zero() {
         return Err(ureq::Error::Timeout(timeout.reason));
@@ -318,7 +318,7 @@ fn time_left(timeout: NextTimeout) -> Result<Option<Duration>, ureq::Error> {
     Ok(timeout.not_zero().map(|left| *left))
 }
 
-/// A socket's own limit shows as `WouldBlock` on Linux, as `TimedOut` elsewhere.
+/// An expired limit of a socket is `WouldBlock` on Linux, and `TimedOut` elsewhere.
 fn timed_out(error: std::io::Error, timeout: NextTimeout) -> ureq::Error {
     match error.kind() {
         ErrorKind::WouldBlock | ErrorKind::TimedOut => ureq::Error::Timeout(timeout.reason),

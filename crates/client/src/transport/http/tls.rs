@@ -1,4 +1,4 @@
-//! TLS over a connection, and what its errors mean.
+//! TLS, and what its errors mean.
 
 use std::fmt;
 use std::io::{Read as _, Write as _};
@@ -12,23 +12,23 @@ use ureq::unversioned::transport::{
     Buffers, ConnectionDetails, Connector, Either, NextTimeout, Transport, TransportAdapter,
 };
 
-use super::buffers::Room;
+use super::buffers::LazyBuffers;
 use super::socket::Socket;
 use super::trust::{Trust, UnknownIssuer, note_asking};
 use etcdwatch_engine::protocol::{Distrust, Failure};
 
-/// A server that ends a connection says why within this, or has said so already.
+/// How long to wait for the alert that says why a server has closed a connection.
 const LAST_WORDS: Duration = Duration::from_millis(100);
 
-/// Encrypts connections to what is https.
+/// Encrypts connections to `https://` endpoints.
 #[derive(Debug)]
-pub(super) struct Tls {
+pub(super) struct TlsConnector {
     pub socket: Arc<Socket>,
     pub trust: Option<Arc<Trust>>,
 }
 
-impl<In: Transport> Connector<In> for Tls {
-    type Out = Either<In, Encrypted>;
+impl<In: Transport> Connector<In> for TlsConnector {
+    type Out = Either<In, TlsTransport>;
 
     fn connect(
         &self,
@@ -59,9 +59,9 @@ impl<In: Transport> Connector<In> for Tls {
         self.socket
             .may_refuse
             .store(refuses_late, Ordering::Relaxed);
-        Ok(Some(Either::B(Encrypted {
+        Ok(Some(Either::B(TlsTransport {
             stream,
-            buffers: Room::default(),
+            buffers: LazyBuffers::default(),
             socket: Arc::clone(&self.socket),
         })))
     }
@@ -71,21 +71,21 @@ fn into_io(error: rustls::Error) -> ureq::Error {
     ureq::Error::Io(std::io::Error::other(error))
 }
 
-/// A connection by TLS.
-pub(super) struct Encrypted {
+/// A TLS connection as ureq uses it.
+pub(super) struct TlsTransport {
     stream: StreamOwned<ClientConnection, TransportAdapter>,
-    buffers: Room,
+    buffers: LazyBuffers,
     socket: Arc<Socket>,
 }
 
-impl fmt::Debug for Encrypted {
+impl fmt::Debug for TlsTransport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Encrypted").finish_non_exhaustive()
+        f.debug_struct("TlsTransport").finish_non_exhaustive()
     }
 }
 
-/// Why the server has ended a connection, where it says so: that nothing can be sent any more does
-/// not tell.
+/// The alert that says why a server has closed a connection, if it sent one. The error of a write does
+/// not say why.
 fn last_words(
     stream: &mut StreamOwned<ClientConnection, TransportAdapter>,
     timeout: NextTimeout,
@@ -101,7 +101,7 @@ fn last_words(
     None
 }
 
-impl Transport for Encrypted {
+impl Transport for TlsTransport {
     fn buffers(&mut self) -> &mut dyn Buffers {
         &mut self.buffers
     }
@@ -130,13 +130,12 @@ impl Transport for Encrypted {
         if !self.buffers.input().is_empty() {
             return false;
         }
-        // There may be more in what was decrypted than there was room for.
+        // More may be decrypted than was read.
         match self.stream.conn.process_new_packets() {
             Ok(state) if state.plaintext_bytes_to_read() == 0 => {}
             _ => return false,
         }
-        // What a server sends unasked is a ticket, with which the next handshake is shorter, or
-        // its farewell.
+        // Between requests a server sends session tickets, or the end of the connection.
         loop {
             let wire = self.stream.get_mut().get_mut();
             if wire.buffers().input().is_empty() {
@@ -162,16 +161,16 @@ impl Transport for Encrypted {
     }
 }
 
-/// What is told of a server that wants to know who one is, where nothing says it.
+/// The failure of a server that requires a client certificate when none is configured.
 pub(super) const ASKS: &str = "asks for a certificate of the client";
 
-/// The error of TLS in one of input and output.
+/// The TLS error inside an I/O error.
 pub(super) fn of_tls(error: &std::io::Error) -> Option<&rustls::Error> {
     error.get_ref()?.downcast_ref()
 }
 
-/// What an error of TLS means, while a server may still refuse its client; with `trust` the connection
-/// was made. Whatever it is, nothing that was sent after the handshake has been heeded.
+/// What a TLS error means while the server may still refuse the client's certificate. Until then the
+/// server has processed nothing that was sent after the handshake.
 pub(super) fn explain(error: &rustls::Error, trust: &Trust) -> Option<Failure> {
     match error {
         rustls::Error::InvalidCertificate(error) => {
@@ -191,7 +190,7 @@ pub(super) fn explain(error: &rustls::Error, trust: &Trust) -> Option<Failure> {
     }
 }
 
-/// An error of TLS in words.
+/// A TLS error in words.
 pub(super) fn render(error: &rustls::Error) -> String {
     match error {
         rustls::Error::InvalidMessage(_) => "it does not speak TLS: is it http://?".to_owned(),
@@ -205,7 +204,7 @@ pub(super) fn render(error: &rustls::Error) -> String {
     }
 }
 
-/// What a server complains of in a client's certificate, or that there is none.
+/// What the server's alert says about the client's certificate.
 fn complaint(alert: AlertDescription) -> Option<&'static str> {
     Some(match alert {
         AlertDescription::CertificateRequired => "it asks for another",
@@ -281,15 +280,15 @@ fn distrust(error: &CertificateError, trust: &Trust) -> Distrust {
     Distrust { why, advice }
 }
 
-/// What to do where nothing better is known.
+/// The advice if there is nothing more specific.
 const ADVICE: &str = "look at it with 'openssl s_client -showcerts -connect HOST:PORT'";
 
-/// So many names of a certificate are told.
+/// How many names of a certificate a message contains.
 const NAMES: usize = 10;
 
-/// The names that a certificate is for.
+/// The names in a certificate.
 fn names(presented: &[String]) -> String {
-    // They come with their kind: DnsName("etcd-1").
+    // rustls hands them out as Debug text, such as DnsName("etcd-1"), and in no other form.
     let bare = |name: &String| {
         let inner = name
             .split_once('(')

@@ -1,28 +1,28 @@
-//! The token by which v3 knows the user.
+//! The token that authenticates the user with the v3 API.
 //!
-//! A server that is asked for one tells the others of it, so that one is enough for all
-//! endpoints. It expires, and a server that is started again may not know it any more.
+//! A server shares the tokens it issues with the other members, so one token is enough for all
+//! endpoints. It expires, and a member that restarts may not know it any more.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::credentials::Secret;
 
-/// What a request is sent with.
+/// How a request authenticates.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Pass {
-    /// A token.
+pub enum AuthToken {
+    /// With this token.
     Token(Arc<Secret>),
-    /// Nothing: nobody is asked who one is.
+    /// Not at all: authentication is disabled in the cluster.
     NotNeeded,
 }
 
-/// What is known of the token.
+/// The token that all connections use.
 #[derive(Debug, Default)]
-pub(super) struct Tokens(Mutex<Option<Pass>>);
+pub(super) struct TokenCache(Mutex<Option<AuthToken>>);
 
-impl Tokens {
-    /// The pass that is known, or what `take` brings. While it is taken, the others wait for it.
-    pub fn get<E>(&self, take: impl FnOnce() -> Result<Pass, E>) -> Result<Pass, E> {
+impl TokenCache {
+    /// The current token, or the one that `take` requests. Other threads wait meanwhile.
+    pub fn get<E>(&self, take: impl FnOnce() -> Result<AuthToken, E>) -> Result<AuthToken, E> {
         let mut known = self.lock();
         if let Some(pass) = &*known {
             return Ok(pass.clone());
@@ -32,15 +32,16 @@ impl Tokens {
         Ok(pass)
     }
 
-    /// It was refused: the next request takes another, unless one was taken since.
-    pub fn forget(&self, refused: &Pass) {
+    /// Forgets a token that was refused, so that the next request takes a new one, unless another thread
+    /// has taken one already.
+    pub fn forget(&self, refused: &AuthToken) {
         let mut known = self.lock();
         if known.as_ref() == Some(refused) {
             *known = None;
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Option<Pass>> {
+    fn lock(&self) -> MutexGuard<'_, Option<AuthToken>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -49,13 +50,13 @@ impl Tokens {
 mod tests {
     use super::*;
 
-    fn token(text: &str) -> Pass {
-        Pass::Token(Arc::new(Secret::new(text.to_owned())))
+    fn token(text: &str) -> AuthToken {
+        AuthToken::Token(Arc::new(Secret::new(text.to_owned())))
     }
 
     #[test]
     fn a_token_is_taken_once_and_again_after_it_was_refused() {
-        let tokens = Tokens::default();
+        let tokens = TokenCache::default();
         let take = |text| tokens.get(|| Ok::<_, ()>(token(text))).unwrap();
         assert_eq!(take("one"), token("one"));
         assert_eq!(take("two"), token("one"));
@@ -67,7 +68,7 @@ mod tests {
 
     #[test]
     fn one_that_could_not_be_had_is_asked_for_again() {
-        let tokens = Tokens::default();
+        let tokens = TokenCache::default();
         assert_eq!(tokens.get(|| Err("silent")), Err("silent"));
         assert_eq!(tokens.get(|| Ok::<_, &str>(token("one"))), Ok(token("one")));
     }

@@ -1,8 +1,7 @@
-//! Whom a connection by TLS trusts, and as whom it shows itself.
+//! Which servers a TLS connection trusts, and the certificate that it authenticates with.
 //!
-//! In scope: certificates and keys from their files or from the system, read when the first
-//! connection by TLS is to be made, and again when they were replaced. Out of scope: connections
-//! (`tls`).
+//! In scope: certificates and keys from files or from the system, which are read at the start if an
+//! endpoint uses TLS, and again when a file was replaced. Out of scope: connections (`tls`).
 
 use std::cell::Cell;
 use std::fs;
@@ -25,10 +24,10 @@ use rustls::{
 use crate::config::{NamedFile, TlsConfig, is_named_fifo};
 use crate::error::Unusable;
 
-/// No list of certificates is larger.
+/// The limit on a file with certificates, in bytes.
 const MAX_FILE: u64 = 16 << 20;
 
-/// What connections by TLS are made with.
+/// The TLS configuration of all connections.
 #[derive(Debug)]
 pub(super) struct Trust {
     settings: TlsConfig,
@@ -41,14 +40,14 @@ struct Loaded {
     stamps: Vec<Stamp>,
 }
 
-/// What tells that a file was replaced or written: its place, length and time.
+/// What changes when a file is replaced or written: its inode, length, and time in s and ns.
 type Stamp = Option<(u64, u64, i64, i64)>;
 
 impl Trust {
-    /// Reads what the settings name.
+    /// Reads the files that the settings name.
     ///
     /// # Errors
-    /// Which file is no good, and why.
+    /// Names the file that is not valid, and why.
     pub fn load(settings: &TlsConfig) -> Result<Self, Unusable> {
         let loaded = Loaded::read(settings)?;
         Ok(Self {
@@ -57,8 +56,8 @@ impl Trust {
         })
     }
 
-    /// What the next connection is made with. Certificates live for days where a watch lives for
-    /// months: files that have changed are read again, unless they are no good (yet).
+    /// The configuration of the next connection. A watch may outlive its certificates, so files that have
+    /// changed are read again. If they are not valid (yet), the last configuration stays.
     pub fn config(&self) -> Arc<ClientConfig> {
         let mut loaded = self.loaded.lock().unwrap_or_else(PoisonError::into_inner);
         if loaded.stamps != stamps(&self.settings)
@@ -69,17 +68,17 @@ impl Trust {
         Arc::clone(&loaded.config)
     }
 
-    /// What it was made of.
+    /// The settings that it was read from.
     pub fn settings(&self) -> &TlsConfig {
         &self.settings
     }
 
-    /// The file of the client's certificate, where there is one.
+    /// The file with the client's certificate.
     pub fn certificate(&self) -> Option<&Path> {
         Some(self.settings.certificate.as_ref()?.path.as_path())
     }
 
-    /// What is trusted, in words.
+    /// The trusted authorities, in words.
     pub fn authorities(&self) -> String {
         match &self.settings.authorities {
             Some(file) => format!("those in '{}'", file.path.display()),
@@ -90,7 +89,7 @@ impl Trust {
 
 fn stamps(settings: &TlsConfig) -> Vec<Stamp> {
     let stamp = |path: &Path| -> Stamp {
-        // What is no file can be read once.
+        // A pipe can only be read once.
         let file = fs::metadata(path).ok().filter(fs::Metadata::is_file)?;
         Some((file.ino(), file.size(), file.mtime(), file.mtime_nsec()))
     };
@@ -99,7 +98,7 @@ fn stamps(settings: &TlsConfig) -> Vec<Stamp> {
 
 impl Loaded {
     fn read(settings: &TlsConfig) -> Result<Self, Unusable> {
-        // Before the files: what is written meanwhile is read the next time.
+        // Taken before the files are read, so that a later change is noticed.
         let stamps = stamps(settings);
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let unusable = |error: rustls::Error| Unusable(format!("TLS can't be used: {error}"));
@@ -120,7 +119,7 @@ impl Loaded {
             let why = "it is of no use without the certificate: add --cert";
             return Err(refused(key, why));
         }
-        let identity = Identity {
+        let identity = ClientCertificate {
             shown: shown.transpose()?,
         };
         let mut config = ClientConfig::builder_with_provider(provider)
@@ -129,7 +128,7 @@ impl Loaded {
             .dangerous()
             .with_custom_certificate_verifier(verifier)
             .with_client_cert_resolver(Arc::new(identity));
-        // The one that is spoken: a server is not to answer in HTTP/2.
+        // A server must not choose HTTP/2.
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
         Ok(Self {
             config: Arc::new(config),
@@ -187,7 +186,7 @@ fn authorities(named: Option<&NamedFile>) -> Result<RootCertStore, Unusable> {
     Ok(roots)
 }
 
-/// A certificate with its key.
+/// A certificate chain with its key.
 fn certified(
     certificate: &NamedFile,
     key: &NamedFile,
@@ -220,25 +219,25 @@ fn certified(
     })
 }
 
-/// Shows the client's certificate, if there is one, to whoever asks.
+/// Authenticates with the client's certificate, if there is one, to any server that requests it.
 #[derive(Debug)]
-struct Identity {
+struct ClientCertificate {
     shown: Option<Arc<CertifiedKey>>,
 }
 
 thread_local! {
-    /// Whether the server asked for a certificate in the handshake that this thread does.
+    /// Whether the server requested a certificate in the handshake on this thread.
     static ASKED: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Does a handshake; whether the server asked for a certificate of the client in it.
+/// Does a handshake. Returns whether the server requested a client certificate as well.
 pub(super) fn note_asking<T>(handshake: impl FnOnce() -> T) -> (T, bool) {
     ASKED.set(false);
     let done = handshake();
     (done, ASKED.get())
 }
 
-impl ResolvesClientCert for Identity {
+impl ResolvesClientCert for ClientCertificate {
     fn resolve(&self, _: &[&[u8]], _: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
         ASKED.set(true);
         self.shown.clone()
@@ -249,10 +248,10 @@ impl ResolvesClientCert for Identity {
     }
 }
 
-/// A certificate of an authority that is not known.
+/// The certificate was issued by an authority that is not trusted.
 #[derive(Debug)]
 pub(super) struct UnknownIssuer {
-    /// Its name, where it has one.
+    /// The common name of the authority, if it has one.
     pub issuer: Option<String>,
 }
 
@@ -264,7 +263,7 @@ impl std::fmt::Display for UnknownIssuer {
 
 impl std::error::Error for UnknownIssuer {}
 
-/// Checks certificates as the web does, and says whose it is that is not trusted.
+/// Checks certificates by the web's rules. An error names the authority that is not trusted.
 #[derive(Debug)]
 struct Verifier(Arc<WebPkiServerVerifier>);
 
@@ -315,7 +314,7 @@ impl ServerCertVerifier for Verifier {
     }
 }
 
-/// Takes any certificate, as `--insecure-skip-tls-verify` asks for.
+/// Accepts any certificate, for `--insecure-skip-tls-verify`.
 #[derive(Debug)]
 struct Unverified(Arc<CryptoProvider>);
 

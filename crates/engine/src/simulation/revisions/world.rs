@@ -15,7 +15,7 @@ use crate::model::{Change, Index};
 use crate::protocol::Failure;
 use crate::protocol::{Fault, Head, Refusal, Whole};
 use crate::v2::fault;
-use crate::v3::{self, Assembler, MessageEnd, Told};
+use crate::v3::{self, Assembler, MessageEnd, WatchItem};
 use crate::watch::{
     Ask, Budget, End, Input, Outcome, Parcel, Plan, Session, Start, Step, Ticket, Update,
 };
@@ -561,7 +561,12 @@ pub(super) fn message(
             }
             is_empty = false;
             let text = event(key, *revision, value, before.get(&key));
-            told.extend(assembler.event(text.as_bytes()).unwrap().map(Told::Events));
+            told.extend(
+                assembler
+                    .event(text.as_bytes())
+                    .unwrap()
+                    .map(WatchItem::Events),
+            );
         }
     }
     if is_empty {
@@ -573,13 +578,13 @@ pub(super) fn message(
     );
     told.extend(assembler.message(end.as_bytes()).unwrap());
     let input = |told| match told {
-        Told::Events(portion) => Input::Revisions {
+        WatchItem::Events(portion) => Input::Revisions {
             ticket,
             parcel: Parcel::new(portion.batch, Instant::now(), budget),
             begins: portion.begins,
             is_past: portion.is_past,
         },
-        Told::MessageEnd(end) => Input::MessageEnd {
+        WatchItem::MessageEnd(end) => Input::MessageEnd {
             ticket,
             end: MessageEnd {
                 is_full: sent.is_full,
