@@ -57,7 +57,7 @@ fn benches(criterion: &mut Criterion) {
             let mut blocks = 0;
             let mut rest = body.as_slice();
             while !rest.is_empty() {
-                let room = lines.room();
+                let room = lines.unfilled();
                 let (piece, after) = rest.split_at(room.len().min(rest.len()));
                 room[..piece.len()].copy_from_slice(piece);
                 lines.advance(piece.len());

@@ -25,8 +25,6 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let parsed = command
         .try_get_matches_from_mut(&arguments)
         .and_then(|matches| Cli::from_arg_matches(&matches));
-    // To take the definitions apart piece by piece takes longer than to parse by them.
-    std::mem::forget(command);
     let cli = match parsed {
         Ok(cli) => cli,
         Err(error) => return explain(&error, &arguments).into(),

@@ -58,7 +58,7 @@ fn lines(limit: usize, pieces: &[&[u8]]) -> (Vec<Vec<u8>>, Option<Vec<u8>>) {
     let mut found = Vec::new();
     for mut piece in pieces.iter().copied() {
         while !piece.is_empty() {
-            let room = lines.room();
+            let room = lines.unfilled();
             let (part, rest) = piece.split_at(room.len().min(piece.len()));
             room[..part.len()].copy_from_slice(part);
             lines.advance(part.len());

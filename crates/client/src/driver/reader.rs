@@ -321,7 +321,7 @@ impl ReplyReader {
     ) -> Option<Result<(), Failure>> {
         let mut lines = Lines::new(self.max_event);
         loop {
-            let count = match body.read(lines.unfinished(), lines.room()) {
+            let count = match body.read(lines.unfinished(), lines.unfilled()) {
                 Ok(0) => break,
                 Ok(count) => count,
                 Err(failure) => return Some(Err(failure)),

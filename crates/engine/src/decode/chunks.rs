@@ -1,98 +1,98 @@
-//! A body that comes in chunks (RFC 9112, section 7.1), with the chunks undone.
+//! Decodes chunked bodies (RFC 9112, section 7.1).
 //!
-//! etcd makes a chunk of each event, so that what frames them costs as much as what is in them. Here
-//! a frame is read in one go where all of it is there, and byte by byte only where it is not.
+//! etcd sends each event as a chunk, so the framing is a large part of the work. A chunk's size line that
+//! has arrived as a whole is read at once, and only one that is split between reads byte by byte.
 
-/// An extension of a chunk, and what trails a body, is never longer than this. etcd sends neither.
-const LONGEST: u32 = 4096;
-/// So many digits has the largest size, as a hexadecimal number.
-const DIGITS: u32 = 16;
+/// The limit on a chunk's extensions and on the trailers of a body, in bytes. etcd sends neither.
+const MAX_EXTRA: u32 = 4096;
+/// The number of hexadecimal digits of the largest chunk size.
+const MAX_DIGITS: u32 = 16;
 
-/// What came is not framed as chunks are.
+/// The framing of a chunked body is not valid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the reply is not framed as HTTP says: {0}")]
 pub struct BadFrame(&'static str);
 
-/// Undoes the chunks of one body.
+/// Decodes one chunked body.
 #[derive(Clone, Debug)]
 pub struct Chunks {
-    place: Place,
+    state: State,
 }
 
-/// Where in the framing the next byte stands.
+/// The part of the framing that the next byte belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Place {
-    /// In the size of a chunk, with what was read of it.
+enum State {
+    /// The size of a chunk, with the part that was read.
     Size { size: u64, digits: u32 },
-    /// After the size, in what may follow it, of which so much was read.
+    /// The extensions after a size, with their length so far.
     Extension { size: u64, length: u32 },
-    /// At the line feed after the size.
+    /// The line feed after a size.
     Begin { size: u64 },
-    /// In a chunk, of which so much is left.
+    /// The data of a chunk, with the number of bytes left.
     Data { left: u64 },
-    /// After a chunk.
+    /// The carriage return after the data.
     End,
-    /// At the line feed after a chunk.
+    /// The line feed after the data.
     EndFeed,
-    /// After the last chunk, in a line with so much in it, of so much in all.
+    /// A trailer line, with the length of it and of all trailers so far.
     Trailer { line: u32, length: u32 },
-    /// At the line feed after such a line.
+    /// The line feed after a trailer line.
     TrailerFeed { line: u32, length: u32 },
-    /// Behind it all.
+    /// The end of the body.
     Over,
 }
 
-impl Place {
+impl State {
     const START: Self = Self::Size { size: 0, digits: 0 };
 }
 
 impl Default for Chunks {
     fn default() -> Self {
         Self {
-            place: Place::START,
+            state: State::START,
         }
     }
 }
 
 impl Chunks {
-    /// Takes `input`, as far as there is room for what it brings, and puts that into `output`: how much
-    /// was taken, and how much was put there. With room left, all is taken, unless the body is over.
+    /// Decodes `input` into `output`, and returns how many bytes of each were used. All of `input` is used
+    /// unless `output` is full or the body has ended.
     ///
     /// # Errors
-    /// Where it is not framed as chunks are.
+    /// If the framing is not valid.
     pub fn decode(&mut self, input: &[u8], output: &mut [u8]) -> Result<(usize, usize), BadFrame> {
         let (mut rest, mut room) = (input, &mut *output);
         loop {
-            match self.place {
-                Place::Data { left: 0 } => self.place = Place::End,
-                Place::Data { left } => {
+            match self.state {
+                State::Data { left: 0 } => self.state = State::End,
+                State::Data { left } => {
                     let count = rest.len().min(room.len());
                     let count = usize::try_from(left).map_or(count, |left| count.min(left));
                     if count == 0 {
                         break;
                     }
                     let (part, after) = rest.split_at(count);
-                    let (place, free) = room.split_at_mut(count);
-                    place.copy_from_slice(part);
+                    let (filled, free) = room.split_at_mut(count);
+                    filled.copy_from_slice(part);
                     (rest, room) = (after, free);
-                    self.place = Place::Data {
+                    self.state = State::Data {
                         left: left - count as u64,
                     };
                 }
-                Place::Over => break,
-                Place::End if rest.starts_with(b"\r\n") => {
+                State::Over => break,
+                State::End if rest.starts_with(b"\r\n") => {
                     rest = rest.get(2..).unwrap_or_default();
-                    self.place = Place::START;
+                    self.state = State::START;
                 }
-                Place::START if let Some((size, length)) = whole_size(rest) => {
+                State::START if let Some((size, length)) = whole_size(rest) => {
                     rest = rest.get(length..).unwrap_or_default();
-                    self.place = begin(size);
+                    self.state = begin(size);
                 }
-                place => {
+                state => {
                     let Some((byte, after)) = rest.split_first() else {
                         break;
                     };
-                    self.place = place.after(*byte)?;
+                    self.state = state.after(*byte)?;
                     rest = after;
                 }
             }
@@ -101,18 +101,18 @@ impl Chunks {
         Ok((input.len() - left, output.len() - free))
     }
 
-    /// Whether the body is over; where the connection ends before that, it was cut.
+    /// Whether the body has ended. A connection that closes before was cut.
     #[must_use]
     pub fn is_over(&self) -> bool {
-        self.place == Place::Over
+        self.state == State::Over
     }
 }
 
-/// The size at the beginning of a chunk and how long that is with its line's end, where all of it is
-/// there and nothing else.
+/// The size of the chunk that begins here, and the length of its size line. `None` if the line is
+/// incomplete, not valid, or has extensions.
 fn whole_size(bytes: &[u8]) -> Option<(u64, usize)> {
     let mut size = 0;
-    for (at, byte) in bytes.iter().enumerate().take(DIGITS as usize) {
+    for (at, byte) in bytes.iter().enumerate().take(MAX_DIGITS as usize) {
         let Some(digit) = digit(*byte) else {
             let is_whole = at > 0 && bytes.get(at..)?.starts_with(b"\r\n");
             return is_whole.then_some((size, at + 2));
@@ -126,16 +126,16 @@ fn digit(byte: u8) -> Option<u64> {
     char::from(byte).to_digit(16).map(u64::from)
 }
 
-/// Where a chunk of that size begins: one of none is the last.
-fn begin(size: u64) -> Place {
+/// The state at the start of a chunk of that size. A chunk of size 0 is the last.
+fn begin(size: u64) -> State {
     match size {
-        0 => Place::Trailer { line: 0, length: 0 },
-        left => Place::Data { left },
+        0 => State::Trailer { line: 0, length: 0 },
+        left => State::Data { left },
     }
 }
 
-impl Place {
-    /// Where one stands after that byte, outside of data.
+impl State {
+    /// The state after a byte that is not data.
     fn after(self, byte: u8) -> Result<Self, BadFrame> {
         match (self, byte) {
             (Self::Size { digits: 1.., size } | Self::Extension { size, .. }, b'\r') => {
@@ -145,14 +145,14 @@ impl Place {
                 Ok(Self::Extension { size, length: 1 })
             }
             (Self::Size { size, digits }, byte) => match digit(byte) {
-                Some(_) if digits == DIGITS => Err(BadFrame("the size of a chunk has no end")),
+                Some(_) if digits == MAX_DIGITS => Err(BadFrame("the size of a chunk has no end")),
                 Some(digit) => Ok(Self::Size {
                     size: size << 4 | digit,
                     digits: digits + 1,
                 }),
                 None => Err(BadFrame("the size of a chunk is no number")),
             },
-            (Self::Extension { length, .. }, _) if length >= LONGEST => {
+            (Self::Extension { length, .. }, _) if length >= MAX_EXTRA => {
                 Err(BadFrame("what is said of a chunk has no end"))
             }
             (Self::Extension { size, length }, _) => Ok(Self::Extension {
@@ -163,7 +163,7 @@ impl Place {
             (Self::End, b'\r') => Ok(Self::EndFeed),
             (Self::EndFeed, b'\n') => Ok(Self::START),
             (Self::Trailer { line, length }, b'\r') => Ok(Self::TrailerFeed { line, length }),
-            (Self::Trailer { length, .. }, _) if length >= LONGEST => {
+            (Self::Trailer { length, .. }, _) if length >= MAX_EXTRA => {
                 Err(BadFrame("what trails it has no end"))
             }
             (Self::Trailer { line, length }, _) => Ok(Self::Trailer {
@@ -182,8 +182,8 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// What comes of these pieces, read with room for so much at a time; whether it was over, and
-    /// what was left behind it.
+    /// Decodes the pieces into an output of `room` bytes. Returns the body, whether it ended, and how many
+    /// bytes came after it.
     fn feed<'p>(
         room: usize,
         pieces: impl IntoIterator<Item = &'p [u8]>,

@@ -1,30 +1,29 @@
-//! A body of v2: lines, framed by newline alone.
+//! Splits the body of a v2 stream into lines.
 
 use super::{TooLong, reserve};
 
-/// How much room is made for one read: the least, which is enough for most events, and the most, where
-/// reads fill it.
-const READ: (usize, usize) = (4 * 1024, 128 * 1024);
+/// The size of a read, in bytes: the first, which is enough for most events, and the largest. It doubles
+/// each time that a read fills it.
+const FIRST_READ: usize = 4 * 1024;
+const MAX_READ: usize = 128 * 1024;
 
-/// Cuts a body into blocks of whole lines.
-///
-/// A block rather than a line, so that whatever one read brought becomes one buffer, and the
-/// lines in it need no copy of their own.
+/// Splits a body into blocks of whole lines. The lines of one read stay in one buffer, so no line is
+/// copied.
 #[derive(Debug)]
 pub struct Lines {
     buffer: Vec<u8>,
-    /// What takes its place once it is passed on.
+    /// Replaces the buffer when that is handed out.
     spare: Vec<u8>,
     filled: usize,
-    /// Up to here the buffer is known to hold no newline.
+    /// The buffer has no newline before this position.
     searched: usize,
-    /// How much room is made for the next read.
+    /// The size of the next read, in bytes.
     read: usize,
     limit: usize,
 }
 
 impl Lines {
-    /// Lines of at most `limit` bytes, the newline not counted.
+    /// Splits a body whose lines have at most `limit` bytes without their newline.
     #[must_use]
     pub fn new(limit: usize) -> Self {
         Self {
@@ -32,18 +31,18 @@ impl Lines {
             spare: Vec::new(),
             filled: 0,
             searched: 0,
-            read: READ.0,
+            read: FIRST_READ,
             limit,
         }
     }
 
-    /// Gives it a buffer whose content is of no interest, to be filled next.
+    /// Provides a buffer to use after the current one. Its content is overwritten.
     pub fn refill(&mut self, spare: Vec<u8>) {
         self.spare = spare;
     }
 
-    /// Where the next bytes of the body go; tell [`Lines::advance`] how many did.
-    pub fn room(&mut self) -> &mut [u8] {
+    /// The space for the next read of the body. [`Lines::advance`] must follow.
+    pub fn unfilled(&mut self) -> &mut [u8] {
         let size = self.filled + self.read;
         if self.buffer.len() < size {
             let more = size - self.buffer.len();
@@ -53,26 +52,24 @@ impl Lines {
         self.buffer.get_mut(self.filled..).unwrap_or_default()
     }
 
-    /// `count` bytes were put into [`Lines::room`].
+    /// Notes that `count` bytes were read into [`Lines::unfilled`].
     pub fn advance(&mut self, count: usize) {
         self.filled = (self.filled + count).min(self.buffer.len());
         if self.filled == self.buffer.len() {
-            self.read = (self.read * 2).min(READ.1);
+            self.read = (self.read * 2).min(MAX_READ);
         }
     }
 
-    /// How many bytes of a line that is not whole yet are held.
+    /// How many bytes of an incomplete line are held.
     #[must_use]
     pub fn unfinished(&self) -> usize {
         self.filled
     }
 
-    /// All whole lines so far as one block that ends in a newline; `None` while there is
-    /// none.
+    /// All complete lines so far, as one block that ends in a newline; `None` if there is none.
     ///
     /// # Errors
-    /// Where one of the lines, or the beginning of the one that is not whole yet, is longer
-    /// than the limit.
+    /// If one of the lines, complete or not, is longer than the limit.
     pub fn block(&mut self) -> Result<Option<Vec<u8>>, TooLong> {
         let (known, fresh) = self
             .buffer
@@ -84,7 +81,7 @@ impl Lines {
             return TooLong::unless(self.filled, self.limit).map(|()| None);
         };
         let end = known.len() + last + 1;
-        // Only a line that was begun before this read can be longer than what a read brings.
+        // A block within the limit has no line beyond it.
         if end > self.limit {
             let mut start = 0;
             for newline in memchr::memchr_iter(b'\n', self.buffer.get(..end).unwrap_or_default()) {
@@ -93,7 +90,7 @@ impl Lines {
             }
         }
         let block = if end * 2 < self.buffer.len() {
-            // The buffer stays; what is passed on is no larger than what is in it.
+            // The buffer is mostly empty: it stays, and the block gets one of its own size.
             let block = self.buffer.get(..end).unwrap_or_default().to_vec();
             self.buffer.copy_within(end..self.filled, 0);
             block
@@ -114,7 +111,7 @@ impl Lines {
         Ok(Some(block))
     }
 
-    /// What came after the last newline, at the end of the body.
+    /// The bytes after the last newline, at the end of the body.
     #[must_use]
     pub fn rest(mut self) -> Vec<u8> {
         self.buffer.truncate(self.filled);
@@ -127,9 +124,9 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    /// Puts there what there is room for; what is left.
+    /// Reads as many bytes as fit, and returns the others.
     fn put<'p>(lines: &mut Lines, bytes: &'p [u8]) -> &'p [u8] {
-        let room = lines.room();
+        let room = lines.unfilled();
         assert!(!room.is_empty());
         let (part, rest) = bytes.split_at(room.len().min(bytes.len()));
         room[..part.len()].copy_from_slice(part);
@@ -175,7 +172,7 @@ mod tests {
     #[test]
     fn many_lines_in_one_read_are_one_block() {
         let mut lines = Lines::new(100);
-        lines.room()[..6].copy_from_slice(b"a\nb\nc\n");
+        lines.unfilled()[..6].copy_from_slice(b"a\nb\nc\n");
         lines.advance(6);
         assert_eq!(lines.block().unwrap().unwrap(), b"a\nb\nc\n");
         assert_eq!(lines.block().unwrap(), None);
@@ -217,11 +214,11 @@ mod tests {
 
     #[test]
     fn a_line_that_never_ends_stops_at_the_limit() {
-        let limit = READ.1;
+        let limit = MAX_READ;
         let mut lines = Lines::new(limit);
         let mut fed = 0;
         let error = loop {
-            let room = lines.room();
+            let room = lines.unfilled();
             room.fill(b'x');
             fed += room.len();
             let count = room.len();

@@ -1,50 +1,42 @@
-//! A body of v3: JSON objects, whose lists come apart as they arrive.
+//! Splits the body of a v3 watch into messages, and their lists into elements.
 //!
-//! One message of a v3 watch can hold the events of a thousand transactions, and be tens of
-//! megabytes long. So that it need not be held whole, the elements of its list are handed out one
-//! by one, and what is left of it, with an empty list, at its end.
+//! One message can hold the events of a thousand transactions and be tens of MB long. So it is not held
+//! as a whole: each element of its list is handed out when it is complete, and at the end the message
+//! with an empty list.
 
-use memchr::memchr2;
-use wide::i8x16;
-
+use super::plain::plain_length;
 use super::{TooLong, reserve};
 
-/// The list of a message is what stands in an object in the message:
-/// `{"result":{"events":[…]}}`.
+/// The depth of brackets inside the list of a message: `{"result":{"events":[…]}}`.
 const LIST: usize = 3;
 
-/// So many bytes are looked at at once, each of which is a bit then: of these.
-const SIXTEEN: usize = 16;
-const ALL: u32 = 0xffff;
-
-/// The buffers keep this many bytes of capacity from one part to the next.
+/// How many bytes of capacity a buffer keeps from one part to the next.
 const KEPT: usize = 256 << 10;
 
 /// A part of a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Part<'p> {
-    /// An element of the list of the message that is being read.
+    /// An element of the list of the current message.
     Element(&'p [u8]),
-    /// The message itself, without the elements that came before.
+    /// The message, without the elements of its list.
     Message(&'p [u8]),
 }
 
-/// Takes a body apart. It checks nothing but how brackets and strings are nested: that a part is
-/// JSON is for its reader to see.
+/// Splits a body. It only follows brackets and strings, and does not check that a part is valid JSON.
 #[derive(Debug)]
 pub struct Messages {
-    /// What of the message is neither in its list nor handed out.
+    /// The current message without its list, so far.
     message: Vec<u8>,
-    /// What of the element came with earlier bytes.
+    /// The current element, as far as earlier bytes had it.
     element: Vec<u8>,
-    /// How many brackets are open.
+    /// The number of open brackets.
     depth: usize,
-    /// The third of them is that of a list.
+    /// The third open bracket is that of a list.
     is_list: bool,
     in_string: bool,
-    /// The next byte of the string is escaped.
+    /// The last byte was the backslash of an escape.
     is_escaped: bool,
-    /// What was handed out last is forgotten with the next call.
+    /// The part that was handed out last. The next call clears its buffer.
     handed_out: Option<Handed>,
     limit: usize,
 }
@@ -56,7 +48,8 @@ enum Handed {
 }
 
 impl Messages {
-    /// Messages with elements of at most `limit` bytes, and as many beside the elements.
+    /// Splits a body whose elements have at most `limit` bytes, and whose messages have at most as many
+    /// without their elements.
     #[must_use]
     pub fn new(limit: usize) -> Self {
         Self {
@@ -71,11 +64,11 @@ impl Messages {
         }
     }
 
-    /// The next part in what was read so far and `bytes`, from which it is taken; none once all
-    /// of them are read.
+    /// Takes bytes from `bytes` up to the end of the next part; `None` if all are taken and the part is
+    /// not complete.
     ///
     /// # Errors
-    /// Where a part is longer than the limit.
+    /// If a part is longer than the limit.
     pub fn next<'s, 'b: 's>(
         &'s mut self,
         bytes: &mut &'b [u8],
@@ -107,7 +100,7 @@ impl Messages {
             let (part, rest) = bytes.split_at(self.message_end(bytes));
             *bytes = rest;
             if was_in_list {
-                // Elements are told apart already.
+                // Separators are not needed, because each element is handed out by itself.
                 let kept = |byte: &u8| !matches!(byte, b',' | b' ' | b'\t' | b'\r' | b'\n');
                 self.message.extend(part.iter().copied().filter(kept));
             } else {
@@ -127,13 +120,13 @@ impl Messages {
         Ok(None)
     }
 
-    /// How many bytes are held of a message that is not whole yet.
+    /// How many bytes of an incomplete message or element are held.
     #[must_use]
     pub fn unfinished(&self) -> usize {
         self.message.len() + self.element.len()
     }
 
-    /// Whether the body broke off in the middle of a message.
+    /// Whether the body so far ends in the middle of a message.
     #[must_use]
     pub fn is_broken_off(&self) -> bool {
         let is_message = self.handed_out.is_none() && !self.message.trim_ascii().is_empty();
@@ -152,18 +145,13 @@ impl Messages {
         self.in_list() && matches!(bytes.first(), Some(b'{' | b'['))
     }
 
-    /// Reads up to the end of the element, or all. Nearly every byte is read here, so sixteen are
-    /// looked at at once, where none is escaped.
+    /// Reads up to the end of the element, or all.
     fn element_end(&mut self, bytes: &[u8]) -> usize {
         let mut at = 0;
         while at < bytes.len() {
             let rest = bytes.get(at..).unwrap_or_default();
-            let sixteen = rest.first_chunk();
-            let read_at_once = sixteen.and_then(|some| self.read_sixteen(some));
-            let (read, is_over) = read_at_once.unwrap_or_else(|| {
-                let read = self.read(rest);
-                (read, !self.in_string && self.depth <= LIST)
-            });
+            let read = self.read(rest);
+            let is_over = !self.in_string && self.depth <= LIST;
             at += read;
             if is_over {
                 break;
@@ -172,46 +160,8 @@ impl Messages {
         at
     }
 
-    /// Reads sixteen bytes, or up to the end of the element, if that comes first: how many, and whether
-    /// it does. None where something is escaped, and nothing is read.
-    fn read_sixteen(&mut self, bytes: &[u8; SIXTEEN]) -> Option<(usize, bool)> {
-        let bytes = i8x16::new(bytes.map(u8::cast_signed));
-        let is =
-            |bytes: i8x16, byte: u8| bytes.simd_eq(i8x16::splat(byte.cast_signed())).to_bitmask();
-        if self.is_escaped || is(bytes, b'\\') != 0 {
-            return None;
-        }
-        // Set from a quote that opens a string to the byte before the one that ends it.
-        let mut inside = is(bytes, b'"');
-        for width in [1, 2, 4, 8] {
-            inside ^= inside << width;
-        }
-        if self.in_string {
-            inside = !inside;
-        }
-        // `[` and `]` differ from `{` and `}` in one bit.
-        let folded = bytes | i8x16::splat(0x20);
-        let opening = is(folded, b'{') & !inside;
-        let mut brackets = (opening | is(folded, b'}') & !inside) & ALL;
-        while brackets != 0 {
-            let at = brackets.trailing_zeros();
-            if opening >> at & 1 == 1 {
-                self.depth += 1;
-            } else {
-                self.depth -= 1;
-                if self.depth <= LIST {
-                    self.in_string = false;
-                    return Some((at as usize + 1, true));
-                }
-            }
-            brackets &= brackets - 1;
-        }
-        self.in_string = inside >> (SIXTEEN - 1) & 1 == 1;
-        Some((SIXTEEN, false))
-    }
-
-    /// Reads up to the end of the message, or to where an element begins, or the list does or
-    /// ends; or all.
+    /// Reads up to the end of the message, to the next element, or to the start or end of the list; or
+    /// all.
     fn message_end(&mut self, bytes: &[u8]) -> usize {
         let was_in_list = self.in_list();
         let mut at = 0;
@@ -228,12 +178,12 @@ impl Messages {
         at
     }
 
-    /// Whether the message ends with what was read.
+    /// Whether the message ends after `read`.
     fn is_over(&self, read: &[u8]) -> bool {
         self.depth == 0 && !self.in_string && matches!(read.last(), Some(b'}' | b'\n'))
     }
 
-    /// Reads what comes next: a bracket, a part of a string, or another byte. How long it is.
+    /// Reads a bracket, a part of a string, or another byte, and returns its length.
     fn read(&mut self, bytes: &[u8]) -> usize {
         if self.in_string {
             return self.read_string(bytes);
@@ -259,18 +209,18 @@ impl Messages {
         if std::mem::take(&mut self.is_escaped) {
             return 1;
         }
-        let Some(end) = memchr2(b'"', b'\\', bytes) else {
-            return bytes.len();
-        };
+        let end = plain_length(bytes);
         match bytes.get(end) {
+            None => return bytes.len(),
             Some(b'"') => self.in_string = false,
-            _ => self.is_escaped = true,
+            Some(b'\\') => self.is_escaped = true,
+            Some(_) => {}
         }
         end + 1
     }
 }
 
-/// Empties a buffer. One that a long part has filled gives its memory back.
+/// Empties a buffer, and frees the memory that a long part took.
 fn clear(buffer: &mut Vec<u8>) {
     buffer.clear();
     buffer.shrink_to(KEPT);

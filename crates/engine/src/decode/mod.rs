@@ -1,24 +1,24 @@
-//! Bytes to lines, and to messages.
+//! Turns bytes into lines and messages.
 //!
-//! In scope: undoing the chunks of a body, finding where a line or a message ends in one that
-//! arrives in pieces of any size, and the limit on how long it may grow. Out of scope: what it says
-//! (`protocol`). Chunks and lines know nothing of each other: an event can span several chunks, and
+//! In scope: decoding the chunks of a body, finding the ends of lines and messages in pieces of any size,
+//! and the limit on their length. Out of scope: what they mean (`v2`, `v3`). Chunks and lines know nothing of each other: an event can span several chunks, and
 //! a chunk can hold several events (etcd-facts.md, fact 14).
 
 mod chunks;
 mod lines;
 mod messages;
+mod plain;
 pub(crate) mod tokens;
 
 pub use chunks::{BadFrame, Chunks};
 pub use lines::Lines;
 pub use messages::{Messages, Part};
 
-/// What is being read grew past the limit before its end came.
+/// A line, an element or a message is longer than the limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("what came is longer than {limit} bytes")]
+#[error("longer than {limit} bytes")]
 pub struct TooLong {
-    /// The limit that was in force.
+    /// The limit, in bytes.
     pub limit: usize,
 }
 

@@ -1,38 +1,34 @@
-//! The tokens of JSON in a form that is known before: what is expected is compared, not looked for.
+//! Reads JSON in one exact form, by comparing it with the expected tokens.
 //!
-//! In scope: moving on in a text, and where strings and numbers stand in it. Out of scope: which tokens
-//! follow each other (`v2::line`, `v3::element`), and every text that is written otherwise: of that,
-//! nothing is said but that it is.
+//! In scope: the position in a text, and the spans of strings and numbers. Out of scope: the order of the
+//! tokens (`v2::line`, `v3::element`), and any other form, for which every method fails.
 //!
-//! Where a token begins is known once the one before it was read, and that is what takes the time. So
-//! what reads a token is no call, but a part of what reads the event; and a text that most often is
-//! one that was read before is compared with that first: how long that is, is known.
+//! A token can be read only when the one before it was, and this chain takes most of the time. So the
+//! methods are inlined into the event's parser, and a string that often repeats an earlier one is compared
+//! with that one first, because its length is known.
 #![allow(
     clippy::inline_always,
     reason = "measured: left to itself, the compiler makes calls of them, and an event takes half as long again"
 )]
 
-use wide::i8x16;
-
+use super::plain::{HIGH, ONES, plain_length};
 use crate::model::Span;
 
-const ONES: u64 = 0x0101_0101_0101_0101;
-const HIGH: u64 = 0x8080_8080_8080_8080;
-/// A number with more digits may be none of 64 bits.
+/// A number with more digits may not fit into 64 bits.
 const DIGITS: usize = 19;
 
-/// A text, read from one token to the next.
+/// A text and the position of its next token.
 pub(crate) struct Tokens<'b> {
     text: &'b [u8],
     at: usize,
 }
 
-/// A string in a text: where it stands, and whether it has to be decoded.
+/// A string in a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Quoted {
-    /// What stands between the quotes.
+    /// The part between the quotes.
     pub span: Span,
-    /// There are escapes in it.
+    /// It contains escapes, so it must be decoded.
     pub is_escaped: bool,
 }
 
@@ -41,22 +37,22 @@ impl<'b> Tokens<'b> {
         Self { text, at: 0 }
     }
 
-    /// Whether nothing is left.
+    /// Whether all of the text is read.
     pub fn is_at_end(&self) -> bool {
         self.at >= self.text.len()
     }
 
-    /// How much was read.
+    /// The number of bytes that were read.
     pub fn at(&self) -> usize {
         self.at
     }
 
-    /// Goes back to there.
+    /// Moves back to an earlier position.
     pub fn go_back(&mut self, at: usize) {
         self.at = at;
     }
 
-    /// The rest of the line, whatever is in it, without its end.
+    /// Reads the rest of the line, whatever it contains, and returns it without its newline.
     pub fn line(&mut self) -> &'b [u8] {
         let rest = self.rest();
         let length = memchr::memchr(b'\n', rest).unwrap_or(rest.len());
@@ -64,7 +60,7 @@ impl<'b> Tokens<'b> {
         rest.get(..length).unwrap_or_default()
     }
 
-    /// What stands there.
+    /// The text of a span.
     pub fn of(&self, span: Span) -> &'b [u8] {
         span.of(self.text)
     }
@@ -73,8 +69,7 @@ impl<'b> Tokens<'b> {
         self.text.get(self.at..).unwrap_or_default()
     }
 
-    /// Reads that, if it is next. Its length is known when this is compiled, so that a few words are
-    /// compared.
+    /// Reads `text` if it is next. Its length is a constant, so the compiler compares whole words.
     #[inline(always)]
     pub fn skip<const LENGTH: usize>(&mut self, text: &[u8; LENGTH]) -> bool {
         let is_next = self.rest().first_chunk() == Some(text);
@@ -84,14 +79,14 @@ impl<'b> Tokens<'b> {
         is_next
     }
 
-    /// Likewise; none where it is not next.
+    /// As [`Tokens::skip`]; `None` if `text` is not next.
     #[inline(always)]
     pub fn expect<const LENGTH: usize>(&mut self, text: &[u8; LENGTH]) -> Option<()> {
         self.skip(text).then_some(())
     }
 
-    /// Reads what was read before once more, with that byte after it, if that is next. What was
-    /// decoded does not stand in the text, and is never this.
+    /// Reads a repetition of `text`, and the byte `end` after it, if they are next. A string that was
+    /// decoded is not in this text, and never repeats.
     #[inline(always)]
     pub fn skip_again(&mut self, text: Span, end: u8) -> bool {
         let (from, to) = (text.start as usize, text.end as usize);
@@ -106,7 +101,7 @@ impl<'b> Tokens<'b> {
         is_next
     }
 
-    /// What was read since then.
+    /// The span from `start` to the current position.
     #[inline(always)]
     pub fn span_from(&self, start: usize) -> Option<Span> {
         Some(Span {
@@ -115,14 +110,14 @@ impl<'b> Tokens<'b> {
         })
     }
 
-    /// The rest of a string that has begun, with the quote at its end read too. What is escaped in it
-    /// is not looked at: whoever decodes it does.
+    /// Reads the rest of a string after its first quote, and the quote at its end. Escapes are not
+    /// checked, because decoding checks them.
     #[inline(always)]
     pub fn string(&mut self) -> Option<Quoted> {
         let start = self.at;
         let (mut is_escaped, mut is_ascii) = (false, true);
         loop {
-            self.at += plain(self.rest());
+            self.at += plain_length(self.rest());
             match self.text.get(self.at)? {
                 b'"' => break,
                 b'\\' => {
@@ -133,7 +128,7 @@ impl<'b> Tokens<'b> {
                     is_ascii = false;
                     self.at += 1;
                 }
-                // A control stands in no string.
+                // JSON has no control characters in strings.
                 _ => return None,
             }
         }
@@ -143,7 +138,7 @@ impl<'b> Tokens<'b> {
         is_text.then_some(Quoted { span, is_escaped })
     }
 
-    /// A number of 64 bits that is not negative.
+    /// Reads an unsigned number of 64 bits.
     #[inline(always)]
     pub fn number(&mut self) -> Option<u64> {
         let (number, length) = number(self.rest())?;
@@ -152,29 +147,7 @@ impl<'b> Tokens<'b> {
     }
 }
 
-/// How many bytes there are before a quote, a backslash, a control, or what is not ASCII: sixteen
-/// are looked at at once.
-#[inline(always)]
-fn plain(bytes: &[u8]) -> usize {
-    let mut at = 0;
-    while let Some(some) = bytes.get(at..).and_then(<[u8]>::first_chunk) {
-        let some = i8x16::new(some.map(u8::cast_signed));
-        // What is not ASCII is negative.
-        let marked = some.simd_eq(i8x16::splat(0x22))
-            | some.simd_eq(i8x16::splat(0x5c))
-            | some.simd_lt(i8x16::splat(0x20));
-        let marked = marked.to_bitmask();
-        if marked != 0 {
-            return at + marked.trailing_zeros() as usize;
-        }
-        at += 16;
-    }
-    let rest = bytes.get(at..).unwrap_or_default();
-    let is_plain = |byte: &u8| matches!(byte, 0x20..0x80) && !matches!(byte, b'"' | b'\\');
-    at + rest.iter().take_while(|byte| is_plain(byte)).count()
-}
-
-/// A number as JSON writes it, and how long it is.
+/// A JSON number at the start of `bytes`, and its length.
 #[inline(always)]
 fn number(bytes: &[u8]) -> Option<(u64, usize)> {
     let (mut number, mut length) = bytes
@@ -191,7 +164,8 @@ fn number(bytes: &[u8]) -> Option<(u64, usize)> {
     (length > 0 && length <= DIGITS && !is_padded).then_some((number, length))
 }
 
-/// What the digits say that these bytes begin with, and how many there are: all at once, pairs first.
+/// The number that the first digits of `bytes` make, and how many digits there are. All eight are
+/// combined at once: to pairs, then fours, then eight.
 fn eight_digits(bytes: [u8; 8]) -> (u64, usize) {
     let word = u64::from_le_bytes(bytes) ^ (ONES * 0x30);
     let others = (word.wrapping_add(ONES * 0x76) | word) & HIGH;
@@ -210,19 +184,6 @@ fn eight_digits(bytes: [u8; 8]) -> (u64, usize) {
 mod tests {
     use super::*;
     use proptest::prelude::*;
-
-    #[test]
-    fn a_string_is_plain_up_to_what_is_not() {
-        for length in 0..40 {
-            let text = "~ a".repeat(14);
-            let text = &text.as_bytes()[..length];
-            for odd in [b'"', b'\\', 0, 0x1f, 0x80, 0xff] {
-                let bytes = [text, &[odd], b"abcdefghijklmnopqrs\"\x80"].concat();
-                assert_eq!(plain(&bytes), length, "{odd:x} after {length}");
-            }
-            assert_eq!(plain(text), length);
-        }
-    }
 
     #[test]
     fn a_number_is_one_of_json_and_of_64_bits() {
