@@ -10,7 +10,6 @@ use std::ffi::{OsStr, OsString};
 use std::io::{self, Write as _};
 use std::os::fd::AsFd as _;
 use std::os::unix::ffi::OsStrExt as _;
-use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
@@ -108,33 +107,19 @@ pub fn kill_current() {
     }
 }
 
-/// Whether a command can be run: where it is not, why.
+/// Checks that a command can be run.
 ///
 /// # Errors
-/// As starting it would fail.
+/// `NotFound`, or `PermissionDenied` if a path names a file that is not executable.
 pub fn find(program: &OsStr) -> io::Result<()> {
-    let runs = |path: &Path| {
-        let metadata = std::fs::metadata(path)?;
-        if metadata.is_file() && metadata.permissions().mode() & 0o111 != 0 {
-            Ok(())
-        } else {
-            Err(io::Error::from(io::ErrorKind::PermissionDenied))
+    let is_path = program.as_bytes().contains(&b'/');
+    match which::which(program) {
+        Ok(_) => Ok(()),
+        Err(_) if is_path && Path::new(program).exists() => {
+            Err(io::ErrorKind::PermissionDenied.into())
         }
-    };
-    if program.as_bytes().contains(&b'/') {
-        return runs(Path::new(program));
+        Err(_) => Err(io::ErrorKind::NotFound.into()),
     }
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let mut found = Err(io::Error::from(io::ErrorKind::NotFound));
-    for directory in std::env::split_paths(&path) {
-        match runs(&directory.join(program)) {
-            Ok(()) => return Ok(()),
-            // One that is there and can't be run is told where there is no other.
-            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => found = Err(error),
-            Err(_) => {}
-        }
-    }
-    found
 }
 
 /// A command that runs.

@@ -14,7 +14,7 @@ use ureq::unversioned::transport::{
 
 use super::buffers::LazyBuffers;
 use super::socket::Socket;
-use super::trust::{Trust, UnknownIssuer, note_asking};
+use super::trust::{Trust, note_asking};
 use etcdwatch_engine::protocol::{Distrust, Failure};
 
 /// How long to wait for the alert that says why a server has closed a connection.
@@ -240,10 +240,9 @@ fn distrust(error: &CertificateError, trust: &Trust) -> Distrust {
             presented,
         } => {
             let expected = expected.to_str();
-            let why = match names(presented) {
+            let why = match render_names(presented) {
                 names if names.is_empty() => format!(
-                    "its certificate has no names in it (subjectAltName), and so is not for \
-                     {expected}"
+                    "its certificate is not for {expected}, and has no DNS names (subjectAltName)"
                 ),
                 names => format!("its certificate is for {names}, and not for {expected}"),
             };
@@ -257,23 +256,18 @@ fn distrust(error: &CertificateError, trust: &Trust) -> Distrust {
             "its certificate is not signed by the authority that it names".to_owned(),
             "is --cacert of another authority with the same name?",
         ),
-        CertificateError::Other(other) => {
-            if let Some(UnknownIssuer { issuer }) = other.0.downcast_ref() {
-                let issuer = issuer
-                    .as_ref()
-                    .map_or_else(String::new, |name| format!(", '{name}',"));
-                let known = trust.authorities();
-                let why = format!(
-                    "the issuer of its certificate{issuer} is not among the authorities that are \
-                     trusted, {known}"
-                );
-                (why, "name its authority with --cacert FILE")
-            } else if let Some(webpki::Error::CaUsedAsEndEntity) = other.0.downcast_ref() {
-                let why = "its certificate is one of an authority (CA:TRUE), and none of a server";
-                (why.to_owned(), "have one issued for the server")
-            } else {
-                (format!("its certificate is no good: {error}"), ADVICE)
-            }
+        CertificateError::UnknownIssuer => (
+            format!(
+                "the issuer of its certificate is not among the authorities that are trusted, {}",
+                trust.authorities()
+            ),
+            "name its authority with --cacert FILE",
+        ),
+        CertificateError::Other(other)
+            if let Some(webpki::Error::CaUsedAsEndEntity) = other.0.downcast_ref() =>
+        {
+            let why = "its certificate is one of an authority (CA:TRUE), and none of a server";
+            (why.to_owned(), "have one issued for the server")
         }
         error => (format!("its certificate is no good: {error}"), ADVICE),
     };
@@ -284,22 +278,15 @@ fn distrust(error: &CertificateError, trust: &Trust) -> Distrust {
 const ADVICE: &str = "look at it with 'openssl s_client -showcerts -connect HOST:PORT'";
 
 /// How many names of a certificate a message contains.
-const NAMES: usize = 10;
+const MAX_NAMES: usize = 10;
 
-/// The names in a certificate.
-fn names(presented: &[String]) -> String {
-    // rustls hands them out as Debug text, such as DnsName("etcd-1"), and in no other form.
-    let bare = |name: &String| {
-        let inner = name
-            .split_once('(')
-            .map_or(name.as_str(), |(_, inner)| inner);
-        inner.trim_end_matches(')').trim_matches('"').to_owned()
-    };
-    let mut names: Vec<String> = presented.iter().take(NAMES).map(bare).collect();
-    if presented.len() > NAMES {
-        names.push("…".to_owned());
+/// The first names in a certificate.
+fn render_names(names: &[String]) -> String {
+    let mut shown: Vec<&str> = names.iter().take(MAX_NAMES).map(String::as_str).collect();
+    if names.len() > MAX_NAMES {
+        shown.push("…");
     }
-    names.join(", ")
+    shown.join(", ")
 }
 
 fn render_time(time: UnixTime) -> String {

@@ -17,8 +17,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::sign::CertifiedKey;
 use rustls::version::{TLS12, TLS13};
 use rustls::{
-    CertificateError, ClientConfig, DigitallySignedStruct, OtherError, RootCertStore,
-    SignatureScheme,
+    CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme,
 };
 
 use crate::config::{NamedFile, TlsConfig, is_named_fifo};
@@ -248,22 +247,8 @@ impl ResolvesClientCert for ClientCertificate {
     }
 }
 
-/// The certificate was issued by an authority that is not trusted.
-#[derive(Debug)]
-pub(super) struct UnknownIssuer {
-    /// The common name of the authority, if it has one.
-    pub issuer: Option<String>,
-}
-
-impl std::fmt::Display for UnknownIssuer {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("the issuer is not known")
-    }
-}
-
-impl std::error::Error for UnknownIssuer {}
-
-/// Checks certificates by the web's rules. An error names the authority that is not trusted.
+/// Checks certificates by the web's rules. An error about the name has the certificate's DNS names as
+/// they are, where rustls has the `Debug` text of all names.
 #[derive(Debug)]
 struct Verifier(Arc<WebPkiServerVerifier>);
 
@@ -280,13 +265,14 @@ impl ServerCertVerifier for Verifier {
             .0
             .verify_server_cert(certificate, intermediates, name, ocsp, now);
         checked.map_err(|error| match error {
-            rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
-                let last = intermediates.last().unwrap_or(certificate);
-                let issuer = webpki::EndEntityCert::try_from(last);
-                let issuer = issuer.ok().and_then(|last| common_name(last.issuer()));
-                let unknown = OtherError(Arc::new(UnknownIssuer { issuer }));
-                CertificateError::Other(unknown).into()
+            rustls::Error::InvalidCertificate(CertificateError::NotValidForNameContext {
+                expected,
+                ..
+            }) => CertificateError::NotValidForNameContext {
+                expected,
+                presented: dns_names(certificate),
             }
+            .into(),
             error => error,
         })
     }
@@ -312,6 +298,15 @@ impl ServerCertVerifier for Verifier {
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.0.supported_verify_schemes()
     }
+}
+
+/// The DNS names that a certificate is for.
+fn dns_names(certificate: &CertificateDer<'_>) -> Vec<String> {
+    let parsed = webpki::EndEntityCert::try_from(certificate);
+    parsed.map_or_else(
+        |_| Vec::new(),
+        |parsed| parsed.valid_dns_names().map(str::to_owned).collect(),
+    )
 }
 
 /// Accepts any certificate, for `--insecure-skip-tls-verify`.
@@ -352,41 +347,5 @@ impl ServerCertVerifier for Unverified {
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
         self.0.signature_verification_algorithms.supported_schemes()
-    }
-}
-
-/// The last common name (2.5.4.3) in a name of X.501, without its checks: it is only shown.
-fn common_name(name: &[u8]) -> Option<String> {
-    const COMMON_NAME: [u8; 5] = [0x06, 0x03, 0x55, 0x04, 0x03];
-    let place = name
-        .windows(COMMON_NAME.len())
-        .rposition(|window| window == COMMON_NAME)?;
-    // A string: its kind, its length, which is short, and its letters.
-    let text = name.get(place + COMMON_NAME.len()..)?;
-    let (_, text) = text.split_first()?;
-    let (length, text) = text.split_first()?;
-    let text = text.get(..usize::from(*length))?;
-    Some(String::from_utf8_lossy(text).into_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_name_of_an_issuer_is_read() {
-        let name = b"\x31\x0f\x30\x0d\x06\x03\x55\x04\x0a\x0c\x06a firm\x31\x0d\x30\x0b\x06\x03\x55\x04\x03\x0c\x04etcd";
-        assert_eq!(common_name(name).as_deref(), Some("etcd"));
-    }
-
-    #[test]
-    fn a_name_that_is_torn_is_none() {
-        for name in [
-            &b""[..],
-            b"\x06\x03\x55\x04\x03",
-            b"\x06\x03\x55\x04\x03\x0c\x7fa",
-        ] {
-            assert_eq!(common_name(name), None);
-        }
     }
 }
