@@ -1,5 +1,5 @@
-//! A subcommand's options are made up only where they are needed: most of the time that a short run
-//! takes before it sends anything goes into definitions that nobody asked for.
+//! Builds the options of a subcommand only when it is used. Measured (benches/README.md), building all of
+//! them makes a `get` 9 to 20 % slower.
 
 use std::ops::Deref;
 

@@ -240,7 +240,9 @@ impl Running {
     }
 }
 
-/// Whether a group has a member that is no zombie.
+/// Whether a group has a member that is not a zombie. The command itself stays a zombie until it is
+/// reaped, so a signal to the group always finds it; without `/proc` every restart would last for the
+/// whole `--grace`, or kill what the command has started without any.
 fn has_living_member(group: Pid) -> bool {
     let Ok(processes) = std::fs::read_dir("/proc") else {
         return false;

@@ -303,7 +303,7 @@ fn reader_is_gone() -> bool {
     ) && polled.iter().any(|fd| fd.revents().intersects(gone))
 }
 
-/// Standard output on a thread of its own.
+/// A thread that writes to standard output, so that a blocked reader does not block the run.
 #[derive(Debug)]
 struct Writer {
     batches: mpsc::SyncSender<Vec<u8>>,
@@ -326,12 +326,13 @@ impl Writer {
     }
 }
 
-/// Writes as much as is taken without waiting, as a pipe does with room in it, and says how much. That
-/// saves an event the way by another thread. What can't be written is told when it is written there.
+/// Writes as much as standard output takes without blocking, and returns how much. An event that is
+/// written here does not wake the writer thread: measured (benches/README.md), without this its latency
+/// through a pipe is 7 to 21 % higher. An error shows when the writer thread writes the rest.
 #[cfg(target_os = "linux")]
 fn write_at_once(records: &[u8]) -> usize {
     let all = [io::IoSlice::new(records)];
-    // Of the offset: no place, but where the output is.
+    // The offset -1 means the current position.
     pwritev2(io::stdout(), &all, u64::MAX, ReadWriteFlags::NOWAIT).unwrap_or(0)
 }
 

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use etcdwatch_engine::protocol::Failure;
 use etcdwatch_engine::v2;
-use etcdwatch_engine::watch::{Budget, End, Input, Parcel, Permit, Spares, Ticket};
+use etcdwatch_engine::watch::{Budget, BufferPool, End, Input, Parcel, Permit, Ticket};
 
 /// A message of a worker thread.
 pub(super) enum WorkerMessage {
@@ -32,20 +32,20 @@ pub(super) struct UnparsedLines {
 
 impl UnparsedLines {
     /// The events in the lines, or the failure to parse them.
-    pub(super) fn parse(self, spares: &Spares, budget: &Budget) -> Input {
+    pub(super) fn parse(self, buffers: &BufferPool, budget: &Budget) -> Input {
         let Self {
             ticket,
             block,
             received,
             permit,
         } = self;
-        let parsed = v2::parse_events_into(spares.events(), block);
+        let parsed = v2::parse_events_into(buffers.events(), block);
         drop(permit);
         match parsed {
             Ok(batch) if batch.is_empty() => Input::Tick,
             Ok(batch) => Input::Events {
                 ticket,
-                parcel: Parcel::new(batch, received, budget).returned_to(spares),
+                parcel: Parcel::new(batch, received, budget).returned_to(buffers),
             },
             Err(malformed) => Input::Ended {
                 ticket,

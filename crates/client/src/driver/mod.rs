@@ -20,7 +20,7 @@ use std::thread;
 use std::time::Instant;
 
 use etcdwatch_engine::model::Index;
-use etcdwatch_engine::watch::{Budget, Input, Outcome, Plan, Session, Spares, Step, Update};
+use etcdwatch_engine::watch::{Budget, BufferPool, Input, Outcome, Plan, Session, Step, Update};
 
 use message::WorkerMessage;
 use workers::Workers;
@@ -100,11 +100,11 @@ pub fn start(
         is_given_up: Arc::clone(&is_given_up),
     };
     thread::spawn(move || {
-        let spares = Spares::default();
+        let buffers = BufferPool::default();
         let mut driver = Driver {
-            workers: Workers::new(&plan, means, messages, spares.clone()),
+            workers: Workers::new(&plan, means, messages, buffers.clone()),
             budget: plan.budget.clone(),
-            spares,
+            buffers,
             session: Session::new(plan, Instant::now()),
             inbox,
             is_given_up,
@@ -119,7 +119,7 @@ struct Driver {
     session: Session,
     workers: Workers,
     budget: Budget,
-    spares: Spares,
+    buffers: BufferPool,
     inbox: Receiver<WorkerMessage>,
     is_given_up: Arc<AtomicBool>,
 }
@@ -176,7 +176,7 @@ impl Driver {
                     input
                 }
                 WorkerMessage::Lines(lines) => {
-                    let read = lines.parse(&self.spares, &self.budget);
+                    let read = lines.parse(&self.buffers, &self.budget);
                     if let Input::Ended { ticket, .. } = read {
                         // What it is that comes there is of no interest any more.
                         self.workers.close(ticket);

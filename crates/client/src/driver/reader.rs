@@ -13,7 +13,7 @@ use etcdwatch_engine::protocol::Failure;
 use etcdwatch_engine::protocol::{Head, Malformed, Refusal, Request, Whole};
 use etcdwatch_engine::v2::fault;
 use etcdwatch_engine::v3::{Portion, Ranges, WatchItem};
-use etcdwatch_engine::watch::{Budget, End, Input, Parcel, Spares, Ticket};
+use etcdwatch_engine::watch::{Budget, BufferPool, End, Input, Parcel, Ticket};
 use etcdwatch_engine::{v2, v3};
 
 /// The size of one read of a v3 watch, in bytes.
@@ -37,7 +37,7 @@ const BACKPRESSURE_POLL: Duration = Duration::from_millis(5);
 pub(super) struct ReplyReader {
     pub(super) scope: Scope,
     pub(super) messages: SyncSender<WorkerMessage>,
-    pub(super) spares: Spares,
+    pub(super) buffers: BufferPool,
     pub(super) budget: Budget,
     pub(super) max_event: usize,
 }
@@ -333,7 +333,7 @@ impl ReplyReader {
                     if let Err(failure) = pass(block)? {
                         return Some(Err(failure));
                     }
-                    if let Some(spare) = self.spares.bytes() {
+                    if let Some(spare) = self.buffers.bytes() {
                         lines.refill(spare);
                     }
                 }

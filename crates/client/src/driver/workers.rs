@@ -10,7 +10,7 @@ use super::reader::ReplyReader;
 use super::requests::{Job, v2_question, v3_question};
 use crate::transport::http::Connection;
 use etcdwatch_engine::model::Scope;
-use etcdwatch_engine::watch::{Ask, Budget, Plan, Spares, Ticket};
+use etcdwatch_engine::watch::{Ask, Budget, BufferPool, Plan, Ticket};
 
 /// A thread with a connection, which it keeps between requests.
 struct Worker {
@@ -32,7 +32,7 @@ pub(super) struct Workers {
     budget: Budget,
     means: Means,
     messages: SyncSender<WorkerMessage>,
-    spares: Spares,
+    buffers: BufferPool,
     idle: Vec<Worker>,
     busy: HashMap<Ticket, Worker>,
 }
@@ -43,7 +43,7 @@ impl Workers {
         plan: &Plan,
         means: Means,
         messages: SyncSender<WorkerMessage>,
-        spares: Spares,
+        buffers: BufferPool,
     ) -> Self {
         Self {
             scope: plan.scope.clone(),
@@ -51,7 +51,7 @@ impl Workers {
             budget: plan.budget.clone(),
             means,
             messages,
-            spares,
+            buffers,
             idle: Vec::new(),
             busy: HashMap::new(),
         }
@@ -118,7 +118,7 @@ impl Workers {
         let reader = ReplyReader {
             scope: self.scope.clone(),
             messages: self.messages.clone(),
-            spares: self.spares.clone(),
+            buffers: self.buffers.clone(),
             budget: self.budget.clone(),
             max_event: self.means.max_event,
         };

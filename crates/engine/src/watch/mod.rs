@@ -5,25 +5,24 @@
 //! may wait to be printed. What goes in and out of a session is here.
 
 pub mod backoff;
-pub mod budget;
+mod budget;
+pub mod buffer_pool;
 pub mod endpoints;
 pub mod evidence;
 pub mod ledger;
 pub mod mirror;
 pub mod questions;
 pub mod session;
-pub mod spares;
-
-use std::time::{Duration, Instant};
+pub use std::time::{Duration, Instant};
 
 use crate::model::{Batch, Change, Fingerprint, Gap, Index, Scope, StateNode};
 use crate::protocol::{Failure, Head, Whole};
 use crate::v3::MessageEnd;
 
 pub use budget::{Budget, Permit};
+pub use buffer_pool::BufferPool;
 pub use ledger::Held;
 pub use session::Session;
-pub use spares::Spares;
 
 /// Where a watch begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,7 +109,7 @@ pub struct Plan {
 pub struct Parcel {
     batch: Batch,
     received: Instant,
-    spares: Option<Spares>,
+    buffers: Option<BufferPool>,
     _permit: Permit,
 }
 
@@ -122,14 +121,14 @@ impl Parcel {
             _permit: budget.take(batch.weight()),
             batch,
             received,
-            spares: None,
+            buffers: None,
         }
     }
 
-    /// Its buffers go there in the end.
+    /// Returns its buffers to the pool when it is dropped.
     #[must_use]
-    pub fn returned_to(mut self, spares: &Spares) -> Self {
-        self.spares = Some(spares.clone());
+    pub fn returned_to(mut self, buffers: &BufferPool) -> Self {
+        self.buffers = Some(buffers.clone());
         self
     }
 
@@ -148,8 +147,8 @@ impl Parcel {
 
 impl Drop for Parcel {
     fn drop(&mut self) {
-        if let Some(spares) = &self.spares {
-            spares.keep(std::mem::take(&mut self.batch));
+        if let Some(buffers) = &self.buffers {
+            buffers.keep(std::mem::take(&mut self.batch));
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The input and output buffers of a connection, which grow as they are used.
 //!
-//! ureq's own buffers are filled with zeros first.
+//! ureq's own buffers are filled with zeros first. Measured (benches/README.md), a `get` takes 4 to 9 %
+//! longer with them.
 
 use ureq::unversioned::transport::Buffers;
 
