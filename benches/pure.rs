@@ -1,7 +1,7 @@
-//! How fast the pure rooms are: bytes to lines to events to records.
+//! The speed of the pure modules: from bytes to lines, events and records.
 //!
-//! `cargo bench` compares with the run before. What a user would take instead is compared in
-//! whole processes, not here.
+//! `cargo bench` compares with the last run. `benches/compare.sh` compares whole processes with other
+//! tools.
 
 use std::hint::black_box;
 
@@ -18,7 +18,7 @@ use etcdwatch_engine::v3::{Assembler, WatchItem};
 
 const EVENTS: usize = 10_000;
 
-/// Lines as etcd streams them: those that `benches/compare.sh` has sent, too, some 260 bytes each.
+/// Lines as etcd streams them, some 260 bytes each, as in `benches/compare.sh`.
 fn body() -> Vec<u8> {
     let node = |index: u64, value: u64| {
         format!(
@@ -39,7 +39,7 @@ fn body() -> Vec<u8> {
         .into_bytes()
 }
 
-/// A chunk for each line.
+/// Each line as a chunk.
 fn in_chunks(body: &[u8]) -> Vec<u8> {
     let lines = body.split_inclusive(|byte| *byte == b'\n');
     let chunk = |line: &[u8]| [format!("{:x}\r\n", line.len()).as_bytes(), line, b"\r\n"].concat();
@@ -80,7 +80,7 @@ fn benches(criterion: &mut Criterion) {
         bencher.iter(|| black_box(v2::parse_events(black_box(body.clone()))));
     });
 
-    // The same events, not in the form that etcd writes.
+    // The same events in another form of JSON.
     let spaced = String::from_utf8_lossy(&body).replace("{\"action\"", " {\"action\"");
     group.bench_function("parse another form", |bencher| {
         bencher.iter(|| black_box(v2::parse_events(black_box(spaced.clone().into_bytes()))));
@@ -124,7 +124,7 @@ fn benches(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// An event as the gateway of v3 writes it, with the pair before it.
+/// An event as the v3 gateway writes it, with the previous pair.
 fn element(number: usize) -> String {
     let revision = number / 100 + 3;
     let pair = |revision: usize| {
@@ -142,7 +142,7 @@ fn element(number: usize) -> String {
     )
 }
 
-/// A message that tells of a hundred transactions of a hundred keys each.
+/// A message with a hundred transactions of a hundred keys each.
 fn message() -> Vec<u8> {
     let elements: Vec<String> = (0..EVENTS).map(element).collect();
     format!(
@@ -152,7 +152,7 @@ fn message() -> Vec<u8> {
     .into_bytes()
 }
 
-/// Gives the parts of `body`, as it comes in pieces, to `take`.
+/// Passes the parts of `body` to `take`, as it arrives in pieces.
 fn each_part(body: &[u8], mut take: impl FnMut(Part<'_>)) {
     let mut messages = Messages::new(64 << 20);
     for mut piece in body.chunks(64 * 1024) {
@@ -162,7 +162,7 @@ fn each_part(body: &[u8], mut take: impl FnMut(Part<'_>)) {
     }
 }
 
-/// What is told by `parts`.
+/// The events of `parts`.
 fn assembled<'p>(parts: impl IntoIterator<Item = Part<'p>>) -> Vec<Batch> {
     let mut assembler = Assembler::new(Scope::new(Key::prefix("/app/"), false));
     let mut batches = Vec::new();

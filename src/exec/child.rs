@@ -1,10 +1,10 @@
-//! A command that runs, with a record on its standard input.
+//! Runs a command with a record on its standard input.
 //!
-//! In scope: starting it directly, never through a shell; its environment; ending it and all that
-//! it has started. Out of scope: when (`queue`).
+//! In scope: starting it directly, never through a shell; its environment; ending it and all processes
+//! that it has started. Out of scope: when it runs (`queue`).
 //!
-//! It is the first of a process group of its own, so that what it starts can be ended with it, and
-//! it stays a zombie until that was done, so that the group's number is not another's by then.
+//! The command leads a process group of its own, so that its descendants can be signalled with it. It
+//! stays a zombie until they have ended, so that the ID of the group is not reused before.
 
 use std::ffi::{OsStr, OsString};
 use std::io::{self, Write as _};
@@ -29,33 +29,34 @@ use rustix::process::{
 use etcdwatch_engine::escape::said;
 use etcdwatch_engine::model::{Index, Record};
 
-/// A longer one is refused by the kernel (`MAX_ARG_STRLEN`, less the name).
+/// The largest value of a variable, in bytes. The kernel refuses longer ones (`MAX_ARG_STRLEN`, less
+/// the name).
 const LONGEST: usize = 128 * 1024 - 64;
 
-/// A command that takes longer to end is waited for, and a person told so.
+/// How long a command may take to end before a notice says that etcdwatch waits.
 const MOMENT: Duration = Duration::from_millis(500);
 
-/// How often it is looked whether a command that does not read has ended.
+/// How often the thread that writes to a command which does not read checks whether it has ended.
 const POLL: Timespec = Timespec {
     tv_sec: 0,
     tv_nsec: 100_000_000,
 };
 
-/// What a command is told of a record.
+/// What a command gets: variables and its standard input.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Told {
-    /// Variables of its environment.
+    /// The variables of its environment.
     pub variables: Vec<(&'static str, Vec<u8>)>,
-    /// What can't be in an environment: which, and why.
+    /// The variables that can't be set, and why.
     pub left_out: Vec<(&'static str, &'static str)>,
-    /// The record as JSON, on its standard input.
+    /// The record as JSON, for its standard input.
     pub json: Vec<u8>,
-    /// What it is about, for a person.
+    /// The key and index, for messages.
     pub about: String,
 }
 
 impl Told {
-    /// What is told of a key.
+    /// The input for a record.
     #[must_use]
     pub fn of(record: &Record<'_>, json: Vec<u8>) -> Self {
         let value = record.value().unwrap_or_default();
@@ -68,7 +69,7 @@ impl Told {
         )
     }
 
-    /// What is told of anything.
+    /// The input for anything with an index, an action, a key and a value.
     #[must_use]
     pub fn new(index: Index, action: &[u8], key: &[u8], value: &[u8], json: Vec<u8>) -> Self {
         let mut told = Self {
@@ -96,13 +97,13 @@ impl Told {
     }
 }
 
-/// The group of the command that runs; 0 where none does.
+/// The process group of the running command; 0 if none runs.
 static CURRENT: AtomicI32 = AtomicI32::new(0);
 
-/// Ends the command that runs at once, and all that it has started.
+/// Kills the running command and its descendants.
 pub fn kill_current() {
     if let Some(group) = Pid::from_raw(CURRENT.load(Ordering::Relaxed)) {
-        // That it is gone by itself is as good.
+        // It may have ended already.
         let _ = kill_process_group(group, Signal::KILL);
     }
 }
@@ -122,23 +123,23 @@ pub fn find(program: &OsStr) -> io::Result<()> {
     }
 }
 
-/// A command that runs.
+/// A running command.
 #[derive(Debug)]
 pub struct Running {
     child: Child,
     group: Option<Pid>,
-    /// Nobody needs its standard input any more.
+    /// Its standard input is no longer written.
     is_over: Arc<AtomicBool>,
-    /// Says when it has ended.
+    /// Receives a message when it has ended.
     end: Receiver<()>,
 }
 
 impl Running {
-    /// Starts `command` and tells it of a record. `ended` is called, on another thread, once it has
-    /// ended; [`Running::finish`] says how.
+    /// Starts `command` with the input `told`. Another thread calls `ended` when it has ended, and
+    /// [`Running::finish`] returns how.
     ///
     /// # Errors
-    /// Where it can't be run.
+    /// If it can't be run.
     pub fn start(
         command: &[OsString],
         told: Told,
@@ -169,10 +170,10 @@ impl Running {
         let (say, end) = mpsc::channel();
         if let Some(pid) = group {
             thread::spawn(move || {
-                // It is left for `finish` to be taken off.
+                // `finish` reaps it.
                 let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
                 while let Err(rustix::io::Errno::INTR) = waitid(WaitId::Pid(pid), options) {}
-                // Nobody may wait for it.
+                // The receiver may be gone.
                 let _ = say.send(());
                 ended();
             });
@@ -185,31 +186,31 @@ impl Running {
         })
     }
 
-    /// Sends a signal to it and all that it has started.
+    /// Sends a signal to the command and its descendants.
     pub fn signal(&self, signal: Signal) {
         if let Some(group) = self.group {
-            // That nobody is there any more is as good.
+            // The group may have ended already.
             let _ = kill_process_group(group, signal);
-            // It may have left its group; the number is its own until it is finished with.
+            // The command may have left its group. Its process ID is valid until it is reaped.
             let _ = kill_process(group, signal);
         }
     }
 
-    /// Once it has ended: how.
+    /// Reaps a command that has ended, and returns its status.
     ///
     /// # Errors
-    /// Where that can't be known.
+    /// If the status is not available.
     pub fn finish(mut self) -> io::Result<ExitStatus> {
         self.is_over.store(true, Ordering::Relaxed);
         CURRENT.store(0, Ordering::Relaxed);
         self.child.wait()
     }
 
-    /// Ends it, and all that it has started, by `signal`, and what is left after `grace` at once; waits
-    /// until it has ended, and calls `waits` where that takes a moment. How it ended.
+    /// Ends the command and its descendants by `signal`, and kills those left after `grace`. Calls
+    /// `waits` if the command takes more than a moment. Returns its status.
     ///
     /// # Errors
-    /// Where that can't be known.
+    /// If the status is not available.
     pub fn end(
         self,
         signal: Signal,
@@ -219,7 +220,7 @@ impl Running {
         self.signal(signal);
         let until = Instant::now() + grace;
         let moment = MOMENT.min(grace);
-        // Where the sender is gone it has ended, too.
+        // If the sender is gone, the command has ended too.
         if let Err(RecvTimeoutError::Timeout) = self.end.recv_timeout(moment) {
             waits();
             let _ = self.end.recv_timeout(grace.saturating_sub(moment));
@@ -232,7 +233,8 @@ impl Running {
         self.finish()
     }
 
-    /// Whether anything in its group runs still. It itself is none of that once it has ended.
+    /// Whether a process of its group still runs. The command itself no longer counts once it has
+    /// ended.
     #[must_use]
     pub fn is_anyone_left(&self) -> bool {
         self.group
@@ -250,7 +252,7 @@ fn has_living_member(group: Pid) -> bool {
     let group = group.as_raw_nonzero().to_string();
     processes.flatten().any(|process| {
         let stat = std::fs::read_to_string(process.path().join("stat")).unwrap_or_default();
-        // The name may have anything in it; state, parent and group follow.
+        // The name may contain anything; the state, the parent and the group follow it.
         let mut fields = stat
             .rsplit(')')
             .next()
@@ -275,7 +277,7 @@ fn feed(mut stdin: ChildStdin, json: &[u8], is_over: &AtomicBool) {
                 let _ = poll(&mut [PollFd::new(&fd, PollFlags::OUT)], Some(&POLL));
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            // It does not want to know more.
+            // The command has closed its standard input.
             Err(_) => return,
         }
     }

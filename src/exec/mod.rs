@@ -1,6 +1,6 @@
-//! A command that is run for what a watch tells: `watch --stream KEY -- CMD`.
+//! Runs a command for the records of a watch: `watch --stream KEY -- CMD`.
 //!
-//! [`queue`] decides what is run next and is pure; [`child`] runs it.
+//! [`queue`] decides what runs next and is pure; [`child`] runs it.
 
 pub mod child;
 pub mod queue;

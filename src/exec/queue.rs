@@ -1,91 +1,91 @@
-//! What is run next.
+//! Decides which command runs next.
 //!
-//! In scope: the modes, the pause for what comes close together, and what a failure leads to. Out
-//! of scope: processes, and what a job is about: `J`.
+//! In scope: the modes, the debounce time, and the reaction to failures. Out of scope: processes, and
+//! the content `J` of a job.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-/// What is done with what comes while a command runs.
+/// What happens to jobs that arrive while a command runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
-    /// Each is run, one after the other.
+    /// Every job runs, one after the other.
     Each,
-    /// The newest is run once the command that runs has ended.
+    /// Only the newest runs, once the current command has ended.
     Latest,
-    /// The command that runs is ended, and the newest run.
+    /// The current command is ended, and the newest job runs.
     Restart,
 }
 
-/// What is done where a command fails.
+/// What happens when a command fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnFailure {
     /// The run ends.
     Stop,
-    /// The next one is run.
+    /// The next job runs.
     Continue,
-    /// It is run again, later and later; in the modes that skip, what is newer instead.
+    /// The job runs again, with growing delays. In the modes that skip jobs, a newer one replaces it.
     Retry,
 }
 
-/// It is tried again after this time, and then after twice as long each time.
+/// The delay before the first retry. It doubles with each further one.
 const RETRY: Duration = Duration::from_secs(1);
-/// But never later than this.
+/// The longest delay before a retry.
 const RETRY_AT_MOST: Duration = Duration::from_mins(1);
 
 /// How a command ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ended {
-    /// Well.
+    /// With exit code 0.
     Well,
     /// In any other way.
     Failed,
 }
 
-/// What is to be done now.
+/// The next step.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Next<J> {
-    /// Run this.
+    /// Run this job.
     Start(J),
-    /// End the command that runs: something newer is there.
+    /// End the running command, because a newer job replaces it.
     Stop,
-    /// Nothing, until something comes or it is this time.
+    /// Wait for another job, or until this time.
     Wait(Option<Instant>),
 }
 
-/// What came of a job.
+/// The result of a job.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome<J> {
-    /// It has been done.
+    /// The command succeeded.
     Done(J),
-    /// It was ended for something newer.
+    /// The command was ended for a newer job.
     Superseded,
-    /// It failed, and the next one is run all the same.
+    /// The command failed, and the next job runs.
     Passed,
-    /// It is run again after this time; at once where something newer is run instead.
+    /// The command failed, and runs again after this delay; 0 if a newer job replaces it.
     Again(Duration),
-    /// It failed, and that ends the run.
+    /// The command failed, and the run ends.
     Failed,
 }
 
-/// What waits to be run.
+/// The jobs that wait, and the one that runs.
 #[derive(Debug)]
 pub struct Queue<J> {
     mode: Mode,
     on_failure: OnFailure,
-    /// So long nothing new may have come before a command is run.
+    /// How long no new job may have arrived before a command runs.
     debounce: Duration,
     waiting: VecDeque<J>,
-    /// The job that runs, and whether it was told to end.
+    /// The running job, and whether its command was asked to end.
     running: Option<(J, bool)>,
     heard: Option<Instant>,
-    /// How often the first one was tried, and when it is tried again.
+    /// How often the first job was tried, and when it is tried again.
     failures: u32,
     not_before: Option<Instant>,
 }
 
 impl<J: Clone> Queue<J> {
-    /// An empty one.
+    /// An empty queue.
     #[must_use]
     pub fn new(mode: Mode, on_failure: OnFailure, debounce: Duration) -> Self {
         Self {
@@ -100,7 +100,7 @@ impl<J: Clone> Queue<J> {
         }
     }
 
-    /// Takes a job.
+    /// Adds a job.
     pub fn push(&mut self, job: J, now: Instant) {
         if self.mode != Mode::Each {
             self.waiting.clear();
@@ -111,26 +111,26 @@ impl<J: Clone> Queue<J> {
         self.heard = Some(now);
     }
 
-    /// Takes one that matters less: in the modes that skip, only where nothing else runs or waits.
+    /// Adds a less important job. The modes that skip jobs take it only if no other one runs or waits.
     pub fn push_minor(&mut self, job: J, now: Instant) {
         if self.mode == Mode::Each || self.is_empty() {
             self.push(job, now);
         }
     }
 
-    /// The last job that came and is not done.
+    /// The last job that arrived and is not done.
     pub fn last_mut(&mut self) -> Option<&mut J> {
         let running = self.running.as_mut().map(|(job, _)| job);
         self.waiting.back_mut().or(running)
     }
 
-    /// Whether nothing runs or waits.
+    /// Whether no job runs or waits.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.waiting.is_empty() && self.running.is_none()
     }
 
-    /// What is to be done now; what is told to start is taken to run.
+    /// The next step. A job that it returns counts as running.
     pub fn next(&mut self, now: Instant) -> Next<J> {
         if self.waiting.is_empty() {
             return Next::Wait(None);
@@ -156,7 +156,7 @@ impl<J: Clone> Queue<J> {
         }
     }
 
-    /// The command that ran has ended.
+    /// Notes that the running command has ended.
     pub fn ended(&mut self, how: Ended, now: Instant) -> Outcome<J> {
         let Some((job, is_told)) = self.running.take() else {
             return Outcome::Superseded;

@@ -1,8 +1,8 @@
-//! The one consumer: everything that happens in a run arrives here, in one loop.
+//! The event loop's queue: everything that happens in a run arrives here.
 //!
-//! In scope: the channel that reports, log lines and signals come by, the deadline, and the
-//! screen, which is standard output and standard error with the spinner on it. Out of scope:
-//! what a command does with what comes.
+//! In scope: the channel of reports, log lines and signals; the deadline; and the screen, which is
+//! standard output and standard error with the spinner. Out of scope: what a command does with its
+//! reports.
 
 use std::cell::Cell;
 use std::fs::File;
@@ -30,36 +30,36 @@ use crate::settings::{OutputFormat, Settings, Warning};
 use etcdwatch_client::transport::http::Log;
 use etcdwatch_engine::escape;
 
-/// How often it is looked whether the reader of standard output is still there: what arrives need not
-/// be written, which would show it.
+/// How often etcdwatch checks that standard output still has a reader. Received events need not cause a
+/// write, which would show it.
 const READER_POLL: Duration = Duration::from_millis(500);
 
-/// How often signals and the deadline are looked at while the reader of the output does not
-/// read on.
+/// How often signals and the deadline are checked while standard output is blocked.
 const BLOCKED_POLL: Duration = Duration::from_millis(50);
-/// How long it may take to read what was received, once a signal has come.
+/// How long writing may continue after a signal.
 const STOPPED_GRACE: Duration = Duration::from_secs(1);
 
-/// What arrives: `T` is what the command works with.
+/// A message to the loop. `T` is the work of the command.
 enum Message<T> {
     Work(T),
     Log(String),
     Signal(Exit),
 }
 
-/// Why a run ends before its work does.
+/// Why a run ends before its work is done.
 #[derive(Debug)]
 pub enum Stop {
-    /// With this code, and no message: a signal came, or the reader of the output went away.
+    /// With this exit code and no message: after a signal, or when the reader of standard output is
+    /// gone.
     Quiet(Exit),
     /// With an error.
     Error(Error),
-    /// With several, of which the last decides the exit code.
+    /// With several errors, the last of which decides the exit code.
     Errors(Vec<Error>),
 }
 
 impl Stop {
-    /// What can't be written: quietly where the reader went away.
+    /// An error of a write to standard output. If its reader is gone, the run ends quietly.
     #[must_use]
     pub fn from_output(error: io::Error) -> Self {
         match error.kind() {
@@ -75,19 +75,19 @@ impl From<Error> for Stop {
     }
 }
 
-/// The receiving end.
+/// The receiving end of the queue.
 pub struct Inbox<T> {
     messages: Receiver<Message<T>>,
-    /// What was looked at and not taken yet.
+    /// A message that [`Inbox::has_next`] has found.
     next: Option<Message<T>>,
     sender: Sender<Message<T>>,
     deadline: Option<(Instant, Duration)>,
-    /// Since when nothing was heard, and for how long that may last.
+    /// When something last happened, and how long nothing may happen.
     idle: Option<(Instant, Duration)>,
-    /// Something is done with what was heard.
+    /// Work is in progress, so the run is not idle.
     is_busy: bool,
-    /// The run ends when nobody reads its output any more: of a watch that waits, no write
-    /// would tell.
+    /// The run ends when the reader of standard output is gone. A watch that waits does not write,
+    /// which would show it.
     heeds_reader: bool,
     /// When etcdwatch next checks that the reader of its output is still there.
     reader_due: Instant,
@@ -96,14 +96,14 @@ pub struct Inbox<T> {
 }
 
 impl<T: Send + 'static> Inbox<T> {
-    /// Begins to listen for signals, and the clock of `--timeout` begins to run. On the spinner
-    /// stands what is done (`watching`), and to which key.
+    /// Installs the signal handlers, and starts the clock of `--timeout`. The spinner shows `doing`
+    /// (such as `watching`) and `key`.
     ///
     /// # Errors
-    /// Where signal handlers can't be installed.
+    /// If the signal handlers can't be installed.
     pub fn new(settings: &Settings, doing: &'static str, key: &str) -> Result<Self, Error> {
         let now = Instant::now();
-        // The reader of a pipe may write to the same terminal, with no regard for the spinner.
+        // The reader of a pipe may write to the same terminal, over the spinner.
         let is_alone = settings.stderr_is_terminal && !settings.stdout_is_pipe;
         let enabled = is_alone && !settings.quiet;
         let deadline = settings.timeout.map(|timeout| (now + timeout, timeout));
@@ -113,7 +113,7 @@ impl<T: Send + 'static> Inbox<T> {
         let stop = Arc::clone(&stopping);
         let first = move |exit: Exit| {
             stop.store(exit.code(), Ordering::Relaxed);
-            // Nobody listens any more: the run is ending anyway.
+            // If the loop has ended, the run is ending anyway.
             let _ = signals.send(Message::Signal(exit));
         };
         signal::listen(first, kill_current).map_err(|source| Error::Input {
@@ -146,20 +146,20 @@ impl<T: Send + 'static> Inbox<T> {
         Ok(inbox)
     }
 
-    /// Heeds who reads the output, in a run that may be long: it ends when nobody reads any
-    /// more, and one who does not read on keeps neither signals nor the deadline waiting.
+    /// Prepares for a long run: it ends when the reader of standard output is gone, and a reader that
+    /// blocks does not delay signals and the deadline.
     pub fn heed_reader(&mut self) {
         self.heeds_reader = true;
-        // A file has no reader to wait for.
+        // A file is never blocked.
         self.screen.writer = (!is_file(&io::stdout())).then(Writer::start);
     }
 
-    /// Ends the run where nothing is [heard](Self::heard) for so long.
+    /// Ends the run if nothing is [heard](Self::heard) for `timeout`.
     pub fn end_when_idle(&mut self, timeout: Option<Duration>) {
         self.idle = timeout.map(|timeout| (Instant::now(), timeout));
     }
 
-    /// While this is so, nothing is idle.
+    /// While `is_busy`, the run is not idle.
     pub fn hold_idle(&mut self, is_busy: bool) {
         if self.is_busy != is_busy {
             self.is_busy = is_busy;
@@ -167,20 +167,20 @@ impl<T: Send + 'static> Inbox<T> {
         }
     }
 
-    /// Something was heard, and has been shown.
+    /// Notes that something has happened and was shown.
     pub fn heard(&mut self) {
         if let Some((since, _)) = &mut self.idle {
             *since = Instant::now();
         }
     }
 
-    /// A function that delivers work to this inbox; it returns false once nobody listens.
+    /// A function that sends work to this inbox. It returns false once the inbox is gone.
     pub fn delivery(&self) -> impl Fn(T) -> bool + Send + 'static {
         let sender = self.sender.clone();
         move |work| sender.send(Message::Work(work)).is_ok()
     }
 
-    /// Where lines for `--verbose` go; none without it.
+    /// Takes the lines of `--verbose`; `None` without that option.
     #[must_use]
     pub fn log(&self, settings: &Settings) -> Option<Log> {
         if !settings.verbose {
@@ -194,18 +194,18 @@ impl<T: Send + 'static> Inbox<T> {
         }))
     }
 
-    /// Runs `work` on a thread and waits for what comes of it.
+    /// Runs `work` on a thread, and waits for its result.
     ///
     /// # Errors
-    /// Where a signal or the deadline comes first.
+    /// If a signal or the deadline comes first.
     pub fn wait_for(&mut self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Stop> {
         let deliver = self.delivery();
         thread::spawn(move || deliver(work()));
         self.receive()
     }
 
-    /// Whether something has arrived that the next call of [`Inbox::receive_until`] returns. What is
-    /// only to be told is told.
+    /// Whether the next call of [`Inbox::receive_until`] returns work at once. Log lines are printed
+    /// meanwhile.
     pub fn has_next(&mut self) -> bool {
         while self.next.is_none() {
             match self.messages.try_recv() {
@@ -217,10 +217,10 @@ impl<T: Send + 'static> Inbox<T> {
         true
     }
 
-    /// The next piece of work.
+    /// The next work.
     ///
     /// # Errors
-    /// Where a signal comes first, the deadline passes, or the reader of the output has gone.
+    /// If a signal or the deadline comes first, or the reader of standard output is gone.
     pub fn receive(&mut self) -> Result<T, Stop> {
         loop {
             if let Some(work) = self.receive_until(None)? {
@@ -229,10 +229,10 @@ impl<T: Send + 'static> Inbox<T> {
         }
     }
 
-    /// The next piece of work; none where there is none by then.
+    /// The next work; `None` if there is none by `until`.
     ///
     /// # Errors
-    /// As those of [`Inbox::receive`].
+    /// Those of [`Inbox::receive`].
     pub fn receive_until(&mut self, until: Option<Instant>) -> Result<Option<T>, Stop> {
         loop {
             let now = Instant::now();
@@ -267,7 +267,7 @@ impl<T: Send + 'static> Inbox<T> {
                 Ok(Message::Log(line)) => self.screen.say(&line),
                 Ok(Message::Signal(exit)) => return Err(Stop::Quiet(exit)),
                 Err(RecvTimeoutError::Timeout) => {
-                    // Nothing waits to be shown.
+                    // The queue is empty.
                     if let Some((since, timeout)) = self.idle
                         && !self.is_busy
                         && since + timeout <= Instant::now()
@@ -278,21 +278,21 @@ impl<T: Send + 'static> Inbox<T> {
                         return Ok(None);
                     }
                 }
-                // It holds a sender itself.
+                // The inbox holds a sender itself.
                 Err(RecvTimeoutError::Disconnected) => return Err(Stop::Quiet(Exit::Done)),
             }
         }
     }
 }
 
-/// Whether what is written there waits for nobody: a file, or a device that is no terminal.
+/// Whether writes to `output` never block: it is a file, or a device that is not a terminal.
 fn is_file(output: &(impl AsFd + IsTerminal)) -> bool {
     let copy = output.as_fd().try_clone_to_owned();
     let kind = copy.and_then(|copy| Ok(File::from(copy).metadata()?.file_type()));
     kind.is_ok_and(|kind| kind.is_file() || kind.is_char_device() && !output.is_terminal())
 }
 
-/// Whether nobody reads standard output any more: `| head -1` has its line and left.
+/// Whether standard output has no reader any more, as after `| head -1`.
 fn reader_is_gone() -> bool {
     let stdout = io::stdout();
     let mut polled = [PollFd::new(&stdout, PollFlags::empty())];
@@ -349,7 +349,7 @@ fn write_out(records: &[u8]) -> io::Result<()> {
         match rustix::io::write(&stdout, left) {
             Ok(written) => left = left.get(written..).unwrap_or_default(),
             Err(Errno::INTR) => {}
-            // Whoever shares the pipe has asked not to be kept waiting; here it is waited.
+            // Another process has made the pipe non-blocking.
             Err(Errno::AGAIN) => {
                 let mut polled = [PollFd::new(&stdout, PollFlags::OUT)];
                 let _ = poll(&mut polled, None);
@@ -360,7 +360,7 @@ fn write_out(records: &[u8]) -> io::Result<()> {
     Ok(())
 }
 
-/// Standard output for records, standard error for everything else.
+/// Standard output for records, and standard error for everything else.
 #[derive(Debug)]
 pub struct Screen {
     /// The spinner or bar.
@@ -368,7 +368,7 @@ pub struct Screen {
     writer: Option<Writer>,
     /// The exit code of the signal that came, 0 before that.
     stopping: Arc<AtomicU8>,
-    /// Since when that is known to those who write.
+    /// When the writing code first saw that signal.
     stopped_at: Cell<Option<Instant>>,
     deadline: Option<(Instant, Duration)>,
     is_json: bool,
@@ -377,11 +377,11 @@ pub struct Screen {
 }
 
 impl Screen {
-    /// Writes records and flushes them; the buffer is empty afterwards.
+    /// Writes and flushes records, and empties the buffer.
     ///
     /// # Errors
-    /// Where they can't be written; quietly where their reader went away. Where it does not
-    /// read on: the signal that came, or the deadline.
+    /// If they can't be written; quietly if the reader is gone. If the reader blocks: the signal, or
+    /// the deadline.
     pub fn print(&self, records: &mut Vec<u8>) -> Result<(), Stop> {
         self.progress.suspend(|| {
             if let Some(writer) = &self.writer {
@@ -400,10 +400,10 @@ impl Screen {
         })
     }
 
-    /// Likewise, records that stay where they are.
+    /// As [`Screen::print`], and leaves the buffer as it is.
     ///
     /// # Errors
-    /// As those of [`Screen::print`].
+    /// Those of [`Screen::print`].
     pub fn pass_on(&self, records: &[u8]) -> Result<(), Stop> {
         self.progress.suspend(|| {
             let Some(writer) = &self.writer else {
@@ -431,7 +431,7 @@ impl Screen {
                 Err(RecvTimeoutError::Disconnected) => return Err(Stop::Quiet(Exit::Done)),
                 Err(RecvTimeoutError::Timeout) => {
                     self.heed_signal()?;
-                    // What is told once it has passed is written, if that can be.
+                    // Without a deadline in the past, the write may still succeed.
                     if let Some((deadline, timeout)) = self.deadline
                         && deadline <= Instant::now()
                     {
@@ -442,8 +442,8 @@ impl Screen {
         }
     }
 
-    /// Ends what is written where a signal came a while ago: a reader that is slow, and reads on, would
-    /// keep it waiting for as long as there is something to read.
+    /// Ends writing some time after a signal, because a slow reader could prolong it for as long as
+    /// there are records.
     fn heed_signal(&self) -> Result<(), Stop> {
         let code = self.stopping.load(Ordering::Relaxed);
         let mut exits = Exit::ALL.into_iter();
@@ -459,19 +459,19 @@ impl Screen {
         Ok(())
     }
 
-    /// Keeps notices to itself from now on.
+    /// Suppresses notices from now on.
     pub fn hush(&mut self) {
         self.quiet = true;
     }
 
-    /// Tells a person something, unless `--quiet`.
+    /// Prints a notice, unless `--quiet` is set.
     pub fn notice(&self, kind: &str, message: &str) {
         if !self.quiet {
             self.tell(kind, message);
         }
     }
 
-    /// Tells a person of what was asked for; of what is dangerous, also with `--quiet`.
+    /// Prints a warning about the settings. Warnings of danger ignore `--quiet`.
     fn warn(&self, warning: &Warning) {
         if warning.always || !self.quiet {
             self.tell(warning.kind, &warning.text);
@@ -493,19 +493,19 @@ impl Screen {
         }
     }
 
-    /// Writes a line to standard error, with nothing in it that could drive a terminal.
+    /// Writes a line to standard error, and escapes all that could control a terminal.
     pub fn say(&self, line: &str) {
         self.write(&escape::message(line));
     }
 
     fn write(&self, line: &str) {
-        // That it can't be written is nothing to end a run for.
+        // An error here must not end the run.
         self.progress.suspend(|| {
             let _ = writeln!(io::stderr(), "{line}");
         });
     }
 
-    /// Takes the spinner off.
+    /// Removes the spinner.
     pub fn clear(&mut self) {
         self.progress.clear();
     }

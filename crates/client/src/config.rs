@@ -1,4 +1,4 @@
-//! What connections are made with.
+//! The configuration of connections.
 
 use std::fs;
 use std::os::unix::fs::FileTypeExt as _;
@@ -10,55 +10,55 @@ use crate::endpoint::Endpoint;
 
 pub use crate::error::Unusable;
 
-/// What every connection is made with.
+/// The configuration of all connections.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// The servers that may be asked. What is needed for TLS is read where one of them speaks it.
+    /// The servers. Certificates are read only if one of them uses TLS.
     pub endpoints: Vec<Endpoint>,
-    /// The user; none where requests are sent without one.
+    /// The user and password, if requests authenticate.
     pub credentials: Option<Credentials>,
     /// The certificates of both sides.
     pub tls: TlsConfig,
     /// The URL of an HTTP proxy.
     pub proxy: Option<String>,
-    /// How long resolving a name may take, and then connecting with TLS.
+    /// The time limit on resolving a name, and that on connecting with TLS.
     pub connect_timeout: Duration,
-    /// The largest event or reply, in bytes.
+    /// The limit on an event or a reply, in bytes.
     pub max_event: usize,
 }
 
-/// What was said of TLS.
+/// The configuration of TLS.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TlsConfig {
-    /// Certificates of the authorities to trust; those of the system where it is none.
+    /// The trusted authorities; `None` is those of the system.
     pub authorities: Option<NamedFile>,
-    /// The client's certificate, with what leads from it to its authority.
+    /// The client's certificate chain.
     pub certificate: Option<NamedFile>,
-    /// Its key; where it is none, it stands beside the certificate.
+    /// The client's key; `None` if it is in the file of the certificate.
     pub key: Option<NamedFile>,
-    /// The server's certificate is not checked.
+    /// The server's certificate is not verified.
     pub is_unverified: bool,
 }
 
-/// A file, and what named it.
+/// A file, and the option or variable that names it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NamedFile {
-    /// An option or a variable.
+    /// The option or the variable.
     pub by: &'static str,
-    /// Where it is.
+    /// The path.
     pub path: PathBuf,
 }
 
 impl TlsConfig {
-    /// The files that are named.
+    /// All files that are named.
     pub fn files(&self) -> impl Iterator<Item = &NamedFile> {
         let files = [&self.authorities, &self.certificate, &self.key];
         files.into_iter().flatten()
     }
 }
 
-/// Whether it is a FIFO that whoever opens it may wait at for ever; the pipes that a shell makes of
-/// `<(…)` are open already.
+/// Whether a file is a FIFO, which blocks when it is opened. The pipes of a shell's `<(…)` are open
+/// already.
 #[must_use]
 pub fn is_named_fifo(metadata: &fs::Metadata, path: &Path) -> bool {
     let is_open = path.starts_with("/dev") || path.starts_with("/proc");

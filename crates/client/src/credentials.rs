@@ -1,15 +1,15 @@
-//! Who the user is.
+//! The user's credentials.
 
 use std::fmt;
 
 use base64::Engine as _;
 
-/// A text that is shown nowhere.
+/// A text that never appears in output.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
 impl Secret {
-    /// Keeps `text` from being shown.
+    /// Wraps a text.
     #[must_use]
     pub fn new(text: String) -> Self {
         Self(text)
@@ -28,7 +28,7 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// A user with a password.
+/// A user and password.
 #[derive(Clone, Debug)]
 pub struct Credentials {
     /// The user's name.
@@ -38,7 +38,7 @@ pub struct Credentials {
 }
 
 impl Credentials {
-    /// The value of the header by which v2 knows the user: HTTP basic authentication.
+    /// The `Authorization` header of HTTP basic authentication, for the v2 API.
     #[must_use]
     pub fn basic(&self) -> Secret {
         let pair = format!("{}:{}", self.user, self.password.reveal());

@@ -1,16 +1,16 @@
-//! Where a server is: an endpoint as it is typed.
+//! Endpoints, as they are typed.
 
 use crate::error::Unusable;
 
 /// The port of etcd's client API.
 const DEFAULT_PORT: u16 = 2379;
 
-/// How a server is spoken to.
+/// The scheme of an endpoint's URL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scheme {
-    /// In the clear.
+    /// Without encryption.
     Http,
-    /// By TLS.
+    /// With TLS.
     Https,
 }
 
@@ -34,16 +34,16 @@ impl Endpoint {
         &self.0
     }
 
-    /// Whether what is sent there goes by TLS.
+    /// Whether the endpoint uses TLS.
     #[must_use]
     pub fn is_encrypted(&self) -> bool {
         self.0.starts_with("https:")
     }
 
-    /// Reads an endpoint as typed: without a scheme it is of `scheme`, without a port 2379.
+    /// Parses an endpoint. The default scheme is `scheme`, and the default port is 2379.
     ///
     /// # Errors
-    /// Where it has a path, a user, another scheme, or is no address at all.
+    /// If it has a path, a user or another scheme, or is not an address.
     pub fn parse(typed: &str, scheme: Scheme) -> Result<Self, Unusable> {
         let shown = without_password(typed);
         let refused = |why: &str| Err(Unusable(format!("endpoint '{shown}': {why}")));
@@ -91,7 +91,7 @@ impl Endpoint {
     }
 }
 
-/// An URL as it may be shown: without the user and the password that it may carry.
+/// A URL without its user and password, for messages.
 #[must_use]
 pub fn without_password(url: &str) -> String {
     let Some((user, rest)) = url.rsplit_once('@') else {

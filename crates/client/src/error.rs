@@ -1,6 +1,6 @@
-//! What is wrong with a configuration.
+//! Errors of the configuration.
 
-/// A configuration that cannot be used, and why.
+/// The configuration can't be used, for this reason.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct Unusable(pub String);

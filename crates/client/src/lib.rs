@@ -1,8 +1,8 @@
-//! How etcdwatch talks to etcd.
+//! The client side of etcdwatch: connections to etcd, and the threads of a watch.
 //!
-//! - [`config`], [`endpoint`], [`credentials`]: what connections are made with.
-//! - [`transport`]: requests of the engine become bytes, and bytes become its messages.
-//! - [`driver`]: the threads of a watch. What to ask, and when, the engine's session decides.
+//! - [`config`], [`endpoint`], [`credentials`]: the configuration of connections.
+//! - [`transport`]: turns requests of the engine into bytes, and bytes into replies.
+//! - [`driver`]: the threads of a watch. The engine's session decides what to request, and when.
 
 pub mod config;
 pub mod credentials;

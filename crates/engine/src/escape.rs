@@ -1,15 +1,15 @@
-//! Data that can't drive a terminal, and a record that is always one line.
+//! Escapes data so that it can't control a terminal, and so that a record is one line.
 
 use std::fmt::Write as _;
 
-/// So many characters of what a server said are shown in a message.
+/// How many characters of a server's text a message shows.
 const LONGEST: usize = 1000;
 
-/// Appends `bytes` with `\`, TAB, CR, LF and every other control escaped: `\\ \t \r \n`,
-/// `\xNN` for other ASCII controls and for bytes that are not UTF-8, `\u{202e}` for C1 and
+/// Appends `bytes` with `\`, TAB, CR, LF and all other control characters escaped: `\\ \t \r \n`,
+/// `\xNN` for other ASCII controls and for bytes that are not UTF-8, and `\u{202e}` for C1 controls,
 /// bidi controls and line separators (RECORDS in the man page).
 pub fn text(bytes: &[u8], out: &mut String) {
-    // Most are such, and are looked at a few bytes at a time.
+    // Most data needs no escapes, and is checked a few bytes at a time.
     if bytes
         .iter()
         .fold(true, |all, byte| all & is_plain_ascii(*byte))
@@ -31,13 +31,12 @@ pub fn text(bytes: &[u8], out: &mut String) {
     }
 }
 
-/// A text with its line breaks kept and everything else escaped that could drive a terminal:
-/// for messages.
+/// Escapes a message: all that could control a terminal, except line breaks.
 #[must_use]
 pub fn message(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for letter in text.chars() {
-        // Messages are ours but for what servers and users put into them.
+        // Only the parts that servers and users provide need it.
         if letter == '\n' || letter == '\\' {
             out.push(letter);
         } else {
@@ -47,7 +46,7 @@ pub fn message(text: &str) -> String {
     out
 }
 
-/// What a server said, as a part of a message: no line of its own, and no longer than a person reads.
+/// Escapes a server's text as a part of a message: on one line, and cut to a readable length.
 #[must_use]
 pub fn said(text: &str) -> String {
     let mut out: String = text.chars().take(LONGEST).collect();
@@ -57,9 +56,9 @@ pub fn said(text: &str) -> String {
     out.replace('\n', "\\n")
 }
 
-/// Appends JSON text for a terminal: what could drive it is `\u`-escaped, which changes
-/// nothing of what the JSON says, since such characters stand only in strings; line breaks and tabs
-/// only between tokens, where they are as good as a space.
+/// Appends JSON for a terminal. Characters that could control it are `\u`-escaped, which does not
+/// change the meaning, because they stand only in strings. Line breaks and tabs stand only between
+/// tokens, where they become blanks.
 pub fn json_for_terminal(json: &str, out: &mut String) {
     for letter in json.chars() {
         if letter == '\u{7f}' || is_steering(letter) {
@@ -98,8 +97,8 @@ fn push(letter: char, out: &mut String) {
     };
 }
 
-/// C1 controls, bidi controls and line separators: characters beyond ASCII that steer a
-/// terminal or a line.
+/// C1 controls, bidi controls and line separators: the characters beyond ASCII that control a terminal
+/// or break a line.
 fn is_steering(letter: char) -> bool {
     matches!(
         letter,

@@ -1,15 +1,15 @@
-//! What a watch needs for its connections.
+//! The connections of a watch.
 
 use crate::endpoint::Endpoint;
 use crate::transport::http::Http;
 
-/// What the driver needs beside the plan.
+/// What a watch needs to make connections.
 #[derive(Clone, Debug)]
 pub struct Means {
-    /// How connections are made.
+    /// Makes the connections.
     pub http: Http,
     /// The endpoints, in the order in which the plan counts them.
     pub endpoints: Vec<Endpoint>,
-    /// The largest event, in bytes.
+    /// The limit on an event, in bytes.
     pub max_event: usize,
 }

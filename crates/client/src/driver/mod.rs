@@ -27,8 +27,8 @@ use workers::Workers;
 
 pub use means::Means;
 
-/// How many inputs wait for the session: enough to keep it busy, few enough that a reader
-/// thread soon feels that it is behind.
+/// How many messages may wait for the session: enough to keep it busy, and few enough to slow the
+/// workers down soon when it is behind.
 const INBOX: usize = 64;
 
 /// What a watch sends to whoever shows it.

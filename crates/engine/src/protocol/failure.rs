@@ -1,4 +1,4 @@
-//! Why a request failed, in the words that follow an endpoint's name.
+//! Why a request failed, as a fragment that follows the endpoint's name.
 
 use std::fmt;
 
@@ -11,60 +11,60 @@ use crate::model::{Api, Index};
 pub struct Distrust {
     /// What is wrong with it.
     pub why: String,
-    /// What can be done about it.
+    /// What the user can do about it.
     pub advice: &'static str,
 }
 
 /// Why a request failed.
 #[derive(Clone, Debug)]
 pub enum Failure {
-    /// No such request can be sent: the key or a condition is too long for an URL.
+    /// The request can't be sent: the key or a condition is too long for a URL.
     Unsendable(String),
-    /// Nothing was sent: no name, no connection.
+    /// Nothing was sent: the name was not resolved, or no connection was made.
     Unreachable(String),
-    /// The server is not the one that it should be, by its certificate; nothing was sent.
+    /// The server's certificate is not trusted, and nothing was sent.
     Untrusted(Distrust),
-    /// The server asks for another certificate of the client, or for one at all.
+    /// The server requires a client certificate, or does not accept the one it got.
     CertificateRefused(String),
     /// The connection broke.
     Cut(String),
-    /// Nothing came for too long.
+    /// Nothing arrived within the limit.
     Silent(String),
-    /// A member answered that does not know yet what another one told.
+    /// The member lags behind an index that another one has shown.
     Behind {
-        /// Its index.
+        /// The index of this member.
         index: Index,
-        /// What was to be known.
+        /// The index that it should have.
         wanted: Index,
     },
-    /// A member whose history may lie up to this index: it took a snapshot (etcd-facts.md,
-    /// fact 16).
+    /// The history of this member may be incomplete up to this index, because it installed a snapshot
+    /// (etcd-facts.md, fact 16).
     Doubtful(Index),
-    /// What was asked for was compacted, up to this revision (v3).
+    /// The history that was requested is compacted up to this revision (v3).
     Compacted(Index),
-    /// The server is etcd, and does not serve this API.
+    /// The server is etcd with this API disabled.
     ApiOff {
-        /// Which.
+        /// The API that was used.
         api: Api,
         /// The server's version.
         version: String,
     },
-    /// etcd answered with an error.
+    /// etcd replied with an error.
     Refused(Box<Refusal>),
-    /// Something answered that is not etcd, or not its keys API.
+    /// The reply is not from etcd, or not from its key-value API.
     NotEtcd(String),
-    /// Something before etcd answered with a server error: what etcd did is not known.
+    /// Something in front of etcd replied with a server error, so the effect of the request is unknown.
     BadGateway(String),
-    /// A body that is not what etcd sends.
+    /// The body of a reply is not one that etcd sends.
     Malformed(Malformed),
-    /// An event longer than the limit.
+    /// An event or a reply is longer than this limit, in bytes.
     TooLong(usize),
     /// No endpoint belongs to the cluster that an earlier run watched.
     OtherCluster,
 }
 
 impl Failure {
-    /// Whether nobody answered.
+    /// Whether the server gave no reply that counts.
     #[must_use]
     pub fn is_unreachable(&self) -> bool {
         matches!(

@@ -1,23 +1,23 @@
-//! What a member says of itself.
+//! Requests about a member, and their replies.
 
 use serde::Deserialize;
 
 use super::{Body, Method, Request};
 use crate::model::Index;
 
-/// Its version.
+/// Requests the server's version.
 #[must_use]
 pub fn version() -> Request {
     request(Method::Get, "/version")
 }
 
-/// What it is in the cluster, by v2.
+/// Requests the member's status with the v2 API.
 #[must_use]
 pub fn of_v2() -> Request {
     request(Method::Get, "/v2/stats/self")
 }
 
-/// What it is in the cluster, by v3.
+/// Requests the member's status with the v3 API.
 #[must_use]
 pub fn of_v3() -> Request {
     Request {
@@ -26,7 +26,7 @@ pub fn of_v3() -> Request {
     }
 }
 
-/// Whether v2 asks who one is.
+/// Requests whether authentication is enabled in the v2 API.
 #[must_use]
 pub fn auth_of_v2() -> Request {
     request(Method::Get, "/v2/auth/enable")
@@ -64,20 +64,20 @@ pub fn parse_auth(body: &[u8]) -> Option<bool> {
     Some(auth.enabled)
 }
 
-/// What a member says of itself.
+/// The status of a member.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Status {
-    /// The cluster's id; v2 has it in the heads of other replies.
+    /// The cluster's ID. The v2 API has it only in the heads of replies.
     pub cluster: Option<String>,
-    /// Its own id.
+    /// The member's own ID.
     pub member: String,
-    /// The leader's id; none where it knows of none.
+    /// The leader's ID, if the member knows one.
     pub leader: Option<String>,
     /// The store's revision (v3).
     pub revision: Index,
-    /// It has no vote yet.
+    /// It is a learner, which has no vote.
     pub is_learner: bool,
-    /// What it complains of, such as a full disk.
+    /// Its alarms, such as NOSPACE.
     pub alarms: Vec<String>,
 }
 
@@ -124,7 +124,7 @@ pub fn parse_v3(body: &[u8]) -> Option<Status> {
         revision: String,
     }
     let wire: Wire = serde_json::from_slice(body).ok()?;
-    // As v2 writes them.
+    // The v2 API writes IDs in hexadecimal.
     let hex = |id: &str| id.parse::<u64>().map(|id| format!("{id:x}")).ok();
     Some(Status {
         cluster: hex(&wire.header.cluster_id),
@@ -132,7 +132,7 @@ pub fn parse_v3(body: &[u8]) -> Option<Status> {
         leader: hex(&wire.leader).and_then(named),
         revision: Index(wire.header.revision.parse().unwrap_or_default()),
         is_learner: wire.is_learner,
-        // That it has no leader is said otherwise, too.
+        // A missing leader shows in `leader` already.
         alarms: wire
             .errors
             .into_iter()
@@ -141,7 +141,7 @@ pub fn parse_v3(body: &[u8]) -> Option<Status> {
     })
 }
 
-/// An id; that of nobody is 0 or empty.
+/// An ID, unless it is 0 or empty, which means none.
 fn named(id: String) -> Option<String> {
     Some(id).filter(|id| !matches!(id.as_str(), "" | "0"))
 }

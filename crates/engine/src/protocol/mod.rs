@@ -1,8 +1,7 @@
-//! What is asked of etcd, and what its replies mean.
+//! Requests to etcd as data, and the parts of replies that both APIs share.
 //!
-//! In scope: requests as data, the heads and bodies of replies as values of [`crate::model`],
-//! errors as [`Fault`]s. Out of scope: sending anything (`http`) and deciding what to ask
-//! next (`watch`). Pure.
+//! In scope: requests, heads of replies, and errors as [`Fault`]s. Out of scope: sending them (the
+//! client's `transport`), and the decision what to request next (`watch`).
 
 mod failure;
 pub mod member;
@@ -14,17 +13,17 @@ use crate::model::Index;
 pub use self::failure::{Distrust, Failure};
 pub use crate::model::Api;
 
-/// So many bytes of a text that is no reply are shown.
+/// How many bytes of an unexpected reply a message shows.
 const BEGIN: usize = 60;
 
-/// How a request is made.
+/// The method of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Method {
-    /// Reads, and waits.
+    /// Reads or waits.
     Get,
     /// Writes a key.
     Put,
-    /// Writes a key under a name that etcd chooses; in v3, anything.
+    /// With the v2 API, writes a key under a name that etcd chooses; with v3, used by every request.
     Post,
     /// Removes a key.
     Delete,
@@ -43,22 +42,22 @@ impl Method {
     }
 }
 
-/// A request, less the endpoint that it goes to.
+/// A request, without the endpoint.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
-    /// How it is made.
+    /// The method.
     pub method: Method,
     /// Path and query, percent-encoded.
     pub target: String,
-    /// What is sent along.
+    /// The body.
     pub body: Option<Body>,
     /// Whether it changes the store, so that it must not be sent twice.
     pub writes: bool,
-    /// Whether a member without a leader is to break it off, rather than to stay silent (v3).
+    /// Whether a member that loses its leader should end the reply instead of staying silent (v3).
     pub needs_leader: bool,
 }
 
-/// What is sent along with a request.
+/// The body of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Body {
     /// An URL-encoded form.
@@ -76,7 +75,7 @@ impl Body {
         }
     }
 
-    /// What they are, as HTTP names it.
+    /// The content type.
     #[must_use]
     pub const fn content_type(&self) -> &'static str {
         match self {
@@ -86,74 +85,74 @@ impl Body {
     }
 }
 
-/// What the head of a reply tells.
+/// The head of a reply.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Head {
     /// The HTTP status.
     pub status: u16,
-    /// The store's index when the request was handled. None where the reply has none that
-    /// counts: errors other than 100, 104 and 401 carry 0 (etcd-facts.md, fact 18).
+    /// The store's index when the request was handled. `None` if the reply has none that counts: errors
+    /// other than 100, 104 and 401 carry 0 (etcd-facts.md, fact 18).
     pub index: Option<Index>,
-    /// The cluster that answered.
+    /// The ID of the cluster.
     pub cluster: Option<String>,
-    /// The raft entries that the member which answered knew to be committed: a jump by thousands
-    /// may hide a snapshot install (etcd-facts.md, facts 5 and 16).
+    /// The number of raft entries that the member knew to be committed. A jump by thousands may hide a
+    /// snapshot install (etcd-facts.md, facts 5 and 16).
     pub raft: Option<u64>,
 }
 
-/// The end of a reply as HTTP says where that is: the terminal chunk, or the last byte that was
-/// announced. A connection that broke or fell silent has none.
+/// Evidence that a reply ended where HTTP says so: at the terminal chunk, or at the announced length. A
+/// connection that broke or stalled yields none.
 #[derive(Debug)]
 pub struct Whole(());
 
 impl Whole {
-    /// A body was read to its end.
+    /// The body was read to its end.
     #[must_use]
     pub const fn received() -> Self {
         Self(())
     }
 }
 
-/// An error that etcd answered with.
+/// An error of etcd.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
     /// etcd's own code, such as 100 for a key that is not there.
     pub code: u32,
-    /// What etcd says.
+    /// etcd's message.
     pub message: String,
-    /// What it is about: a key, a condition that failed.
+    /// The subject of the error, such as a key or a condition that failed.
     pub cause: String,
-    /// The index that came along; not with every code is it the store's
+    /// The index in the error. Only for some codes it is the store's
     /// ([`crate::v2::fault::tells_index`]).
     pub index: Index,
 }
 
-/// A reply in which etcd says no.
+/// A reply with an error of etcd.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
-    /// What its body says.
+    /// The error in its body.
     pub fault: Fault,
-    /// What its head says.
+    /// Its head.
     pub head: Head,
 }
 
-/// A reply that etcd does not give.
+/// A reply that etcd does not send.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Malformed {
-    /// There is no text.
+    /// The body is empty.
     #[error("the reply is empty")]
     Empty,
-    /// The text is not JSON of the shape that was due.
+    /// The body is not JSON of the expected shape.
     #[error("the reply is not what etcd sends: {0}")]
     Shape(String),
-    /// An event claims to be a record that only this tool makes.
+    /// An event claims to be a record that only etcdwatch makes.
     #[error("the server sent an event that imitates a record of this tool ({0})")]
     Imitation(String),
 }
 
 impl Malformed {
-    /// What is wrong with a text that can't be read for the reason `why`: where it is not even
-    /// meant to be what was due, what it is instead.
+    /// The error for a text that can't be parsed for the reason `why`. If the text is not JSON at all,
+    /// the error says what it is instead.
     #[must_use]
     pub fn shape(text: &[u8], why: impl fmt::Display) -> Self {
         Self::Shape(match text.trim_ascii() {

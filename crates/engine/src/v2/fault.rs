@@ -1,30 +1,30 @@
-//! What v2's errors are and mean (etcd-facts.md, "v2: replies").
+//! Errors of the v2 API (etcd-facts.md, "v2: replies").
 
 use crate::model::Index;
 use crate::protocol::Fault;
 
-/// The key is not there.
+/// The key does not exist.
 pub const KEY_NOT_FOUND: u32 = 100;
-/// A condition on value or index did not hold.
+/// A condition on the value or the index does not hold.
 pub const COMPARE_FAILED: u32 = 101;
-/// A directory where a key was meant.
+/// The key is a directory.
 pub const NOT_A_FILE: u32 = 102;
-/// A key where a directory was meant.
+/// The key is not a directory.
 pub const NOT_A_DIRECTORY: u32 = 104;
-/// The key is there already.
+/// The key exists already.
 pub const KEY_EXISTS: u32 = 105;
 /// The root can't be changed.
 pub const ROOT_READ_ONLY: u32 = 107;
-/// A directory that is not empty.
+/// The directory is not empty.
 pub const DIRECTORY_NOT_EMPTY: u32 = 108;
-/// Not allowed for this user.
+/// The user lacks the permission.
 pub const UNAUTHORIZED: u32 = 110;
-/// The members could not agree in time: no quorum, or a change of leader. A write that is
-/// answered so may be carried out later all the same (fact 12).
+/// The members did not agree in time, because of a lost quorum or a change of leader. A write with this
+/// error may still be carried out later (fact 12).
 pub const RAFT_INTERNAL: u32 = 300;
-/// There is no leader just now.
+/// The cluster has no leader at the moment.
 pub const LEADER_ELECT: u32 = 301;
-/// The index asked for is no longer in history.
+/// The requested index is no longer in history.
 pub const INDEX_CLEARED: u32 = 401;
 
 #[derive(serde::Deserialize)]
@@ -38,7 +38,7 @@ struct WireFault {
     index: u64,
 }
 
-/// Reads an error's body; `None` where it is none of etcd's.
+/// Parses the body of an error; `None` if it is not one of etcd's.
 #[must_use]
 pub fn parse(body: &[u8]) -> Option<Fault> {
     let wire: WireFault = serde_json::from_slice(body).ok()?;
@@ -50,8 +50,8 @@ pub fn parse(body: &[u8]) -> Option<Fault> {
     })
 }
 
-/// Reads an error that has no code of its own, only a text: `{"message":"…"}`. etcd answers
-/// so where there is no leader, and to a wrong password.
+/// Parses an error without a code, `{"message":"…"}`, which etcd sends without a leader and for a wrong
+/// password.
 #[must_use]
 pub fn parse_message(body: &[u8]) -> Option<Fault> {
     #[derive(serde::Deserialize)]
@@ -67,14 +67,13 @@ pub fn parse_message(body: &[u8]) -> Option<Fault> {
     })
 }
 
-/// Whether the index that comes with `code` is the store's: other errors carry 0 (fact 18).
+/// Whether the index in an error of this code is the store's. Other errors carry 0 (fact 18).
 #[must_use]
 pub const fn tells_index(code: u32) -> bool {
     matches!(code, KEY_NOT_FOUND | NOT_A_DIRECTORY | INDEX_CLEARED)
 }
 
-/// Whether a read is refused with `code` because nothing is there: neither the key, nor a
-/// directory in which it could be.
+/// Whether the code says that neither the key nor a directory for it exists.
 #[must_use]
 pub const fn is_absent(code: u32) -> bool {
     matches!(code, KEY_NOT_FOUND | NOT_A_DIRECTORY)
@@ -89,8 +88,7 @@ pub fn oldest_kept(fault: &Fault) -> Option<Index> {
     oldest.parse().ok().map(Index)
 }
 
-/// Whether trying again, here or elsewhere, can help: the cluster has no leader or no
-/// quorum for now.
+/// Whether a retry, here or elsewhere, can help: the cluster has no leader or no quorum at the moment.
 #[must_use]
 pub const fn is_passing(code: u32) -> bool {
     matches!(code, RAFT_INTERNAL | LEADER_ELECT)

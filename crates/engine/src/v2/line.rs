@@ -1,9 +1,8 @@
-//! An event in the very form that etcd writes, read in one pass over its bytes.
+//! Parses events in the exact form that etcd writes, in one pass.
 //!
-//! In scope: that form alone, in which there is no blank between the tokens, and the fields have
-//! their order. Out of scope: every other form that JSON has for the same: it is no less an event,
-//! and is read by `wire`. So nothing is decided here but how fast most events are read: what is read
-//! here, `wire` would read alike.
+//! In scope: the form without blanks between tokens, and with the fields in etcd's order. Out of scope:
+//! every other form of the same JSON, which `wire` parses. So this module only makes the usual form
+//! faster: `wire` would give the same result.
 #![allow(
     clippy::inline_always,
     reason = "measured: left to itself, the compiler makes calls of them, and an event takes half as long again"
@@ -12,7 +11,7 @@
 use crate::decode::tokens::{Quoted, Tokens};
 use crate::model::{Action, EventSpans, Index, NodeSpans, Span};
 
-/// A block of lines, read from one event to the next.
+/// A block of lines and the position of the next event.
 pub(super) struct EventReader<'b> {
     tokens: Tokens<'b>,
 }
@@ -24,13 +23,13 @@ impl<'b> EventReader<'b> {
         }
     }
 
-    /// Whether nothing is left.
+    /// Whether all lines are read.
     pub fn is_at_end(&self) -> bool {
         self.tokens.is_at_end()
     }
 
-    /// The next event, with its line read; none where it is not of this form, and nothing is read.
-    /// `decode` takes a string with escapes, and says where it stands decoded.
+    /// Parses the next line. `None`, and nothing is read, if it does not have this form. `decode`
+    /// decodes a string with escapes and returns its new span.
     #[inline(always)]
     pub fn event(&mut self, decode: &mut impl FnMut(Span) -> Option<Span>) -> Option<EventSpans> {
         let start = self.tokens.at();
@@ -41,7 +40,7 @@ impl<'b> EventReader<'b> {
         event
     }
 
-    /// The next line, whatever is in it, without its end.
+    /// Reads the next line, whatever it contains, without its newline.
     pub fn line(&mut self) -> &'b [u8] {
         self.tokens.line()
     }
@@ -69,9 +68,9 @@ impl<'b> EventReader<'b> {
         })
     }
 
-    /// The action, up to the node.
+    /// Reads from the action up to the node.
     fn action(&mut self) -> Option<Action> {
-        // Most are this one.
+        // Most events are sets.
         if self.tokens.skip(b"{\"action\":\"set\",\"node\":") {
             return Some(Action::Set);
         }
@@ -81,7 +80,7 @@ impl<'b> EventReader<'b> {
         Action::parse(self.tokens.of(name.span))
     }
 
-    /// A node, with this key most often.
+    /// Reads a node, which usually has the key `likely`.
     #[inline(always)]
     fn node(
         &mut self,

@@ -1,6 +1,6 @@
 //! etcd's v2 API: `/v2/keys`.
 
-/// What the targets of its requests begin with.
+/// The first part of every target.
 pub const ROOT: &str = "/v2/";
 
 pub mod fault;
@@ -11,11 +11,11 @@ mod wire;
 pub use request::{
     Condition, Expiry, Read, Write, delete, read, stream, wait, wait_anywhere, write,
 };
-/// How many indexes the server's history holds, of all keys together (etcd-facts.md, fact 10).
+/// How many indexes the server's history holds, over all keys (etcd-facts.md, fact 10).
 pub const HISTORY: u32 = 1000;
-/// A member whose raft index jumps by as much may have been sent a snapshot. etcd keeps 5,000
-/// entries for those who are behind (facts 5 and 16); one that was stopped may take in first what
-/// lay in its sockets, so that the jump comes in steps.
+/// A jump of a member's raft index by this much may mean that it installed a snapshot. etcd keeps 5,000
+/// entries for members that lag (facts 5 and 16). A member that was stopped may first process what its
+/// sockets hold, so the jump comes in steps.
 pub const SNAPSHOT_BEHIND: u64 = 2000;
 
 pub use wire::{Node, State, check_state, parse_events, parse_events_into, parse_state};

@@ -1,57 +1,57 @@
-//! v2 requests as data.
+//! Requests of the v2 API as data.
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 
 use crate::model::{Index, Key, Scope};
 use crate::protocol::{Body, Method, Request};
 
-/// What stays as it is in a query or a form.
+/// The characters that are not escaped in a query or a form.
 const QUERY: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')
     .remove(b'_')
     .remove(b'~');
 
-/// What stays as it is in a path: the same, and `/`.
+/// The characters that are not escaped in a path: those of a query, and `/`.
 const PATH: &AsciiSet = &QUERY.remove(b'/');
 
 /// A condition on a write or a removal.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Condition {
-    /// Whether the key must be there (`true`) or must not (`false`).
+    /// Whether the key must exist (`true`) or must not (`false`).
     pub exists: Option<bool>,
-    /// The value it must have. Never empty: etcd refuses that (fact 21).
+    /// The value that it must have. Never empty, because etcd refuses that (fact 21).
     pub value: Option<Vec<u8>>,
-    /// The index it must have been changed at last.
+    /// The index of its last change.
     pub index: Option<Index>,
 }
 
-/// How long a key lives, in seconds. Never 0: etcd would delete it at once (fact 21).
+/// The time to live of a key, in seconds. Never 0, because etcd would delete the key at once (fact 21).
 pub type Expiry = std::num::NonZeroU64;
 
 /// A write.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Write {
-    /// The key, or with `in_order` the directory.
+    /// The key, or the directory if `in_order` is set.
     pub key: Key,
-    /// The value; none for a directory.
+    /// The value; `None` makes a directory.
     pub value: Option<Vec<u8>>,
-    /// How long it lives.
+    /// The time to live.
     pub ttl: Option<Expiry>,
-    /// On what condition.
+    /// The condition.
     pub condition: Condition,
-    /// Under a name that etcd chooses, each later than the one before.
+    /// etcd chooses the name of the key, in ascending order.
     pub in_order: bool,
 }
 
-/// How a read is done.
+/// The options of a read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Read {
-    /// All below the key too.
+    /// Include all descendants.
     pub recursive: bool,
-    /// Children in the order of their keys.
+    /// Sort the children by key.
     pub sorted: bool,
-    /// Agreed upon by a majority, not only what this member knows.
+    /// Read what a majority has agreed on, rather than this member's state.
     pub quorum: bool,
 }
 
@@ -77,7 +77,7 @@ pub fn wait(scope: &Scope, from: Option<Index>) -> Request {
     get(&scope.key, &query)
 }
 
-/// Waits for what happens in the whole store: at or after `from`, or next.
+/// Waits for one event in the whole store at or after `from`; without `from`, for the next one.
 #[must_use]
 pub fn wait_anywhere(from: Option<Index>) -> Request {
     let from = from.map_or_else(String::new, |from| format!("&waitIndex={from}"));
@@ -92,8 +92,7 @@ pub fn wait_anywhere(from: Option<Index>) -> Request {
 
 /// Streams events from now on.
 ///
-/// Never with `waitIndex`: one that is found in history is sent, and then the stream stays
-/// mute for ever (fact 2).
+/// It never has a `waitIndex`: etcd would send an event from history, and nothing after it (fact 2).
 #[must_use]
 pub fn stream(scope: &Scope) -> Request {
     let mut query = Query::default();
@@ -106,7 +105,7 @@ pub fn stream(scope: &Scope) -> Request {
 /// Writes a value or makes a directory.
 #[must_use]
 pub fn write(write: &Write) -> Request {
-    // In the form: a value is too long for an URL soon.
+    // The value goes into a form, because a URL is limited in length.
     let mut form = conditions(&write.condition);
     if let Some(value) = &write.value {
         form.pair("value", value);
@@ -128,7 +127,7 @@ pub fn write(write: &Write) -> Request {
     }
 }
 
-/// Removes a key; a directory where `dir` says so, all below it where `recursive` does.
+/// Removes a key; a directory if `dir` is set, with its descendants if `recursive` is set.
 #[must_use]
 pub fn delete(key: &Key, recursive: bool, dir: bool, condition: &Condition) -> Request {
     let mut query = conditions(condition);
@@ -177,7 +176,7 @@ fn target(key: &Key, query: &Query) -> String {
     target
 }
 
-/// Pairs joined as in a query or a form.
+/// Joins pairs for a query or a form.
 #[derive(Default)]
 struct Query(String);
 

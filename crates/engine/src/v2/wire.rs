@@ -1,4 +1,4 @@
-//! The JSON shapes of v2 replies, and the reading of them.
+//! The JSON of v2 replies, and its parsing.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -12,24 +12,24 @@ use crate::protocol::Malformed;
 
 use super::line::EventReader;
 
-/// The actions of records that only this tool makes (RECORDS in the man page).
+/// The actions of records that only etcdwatch makes (RECORDS in the man page).
 const OURS: [&str; 5] = ["gap", "reset", "synced", "status", "drift"];
 
-/// A line with more brackets is looked at as a whole: it may nest deeper than readers of JSON take.
+/// A line with more brackets is parsed as a whole, because it may nest deeper than JSON parsers accept.
 const MANY: usize = 64;
 
-/// So long are most events: more room than they need costs little.
+/// The assumed length of an event in bytes, from which the number of events in a block is estimated.
 const COMMON: usize = 200;
 
-/// Reads a block of lines, one event a line, into a batch over that same block.
+/// Parses a block of lines, one event a line, into a batch over the same block.
 ///
 /// # Errors
-/// Where a line is no event, or imitates a record of this tool.
+/// If a line is not an event, or imitates a record of etcdwatch.
 pub fn parse_events(block: Vec<u8>) -> Result<Batch, Malformed> {
     parse_events_into(Vec::new(), block)
 }
 
-/// Likewise, into `events`, whose content is of no interest.
+/// As [`parse_events`], with a buffer `events` whose content is overwritten.
 ///
 /// # Errors
 /// Those of [`parse_events`].
@@ -61,8 +61,8 @@ pub fn parse_events_into(mut events: Vec<EventSpans>, block: Vec<u8>) -> Result<
     Ok(Batch::new(bytes, events))
 }
 
-/// Whether also what is not read of a line, and is passed on with it, is such as every reader of
-/// JSON takes: no half of a surrogate pair, and not too deep.
+/// Checks that the fields which are passed on unread are valid for every JSON parser: no half of a
+/// surrogate pair, and no deep nesting.
 fn check_rest(line: &str) -> Result<(), Malformed> {
     let opens = |byte: &u8| matches!(byte, b'{' | b'[');
     let is_suspect =
@@ -74,10 +74,10 @@ fn check_rest(line: &str) -> Result<(), Malformed> {
     Ok(())
 }
 
-/// Reads the reply to a read: a key, or a directory with what is in it.
+/// Parses the reply to a read: a key, or a directory with its children.
 ///
 /// # Errors
-/// Where it is no such reply.
+/// If it is not such a reply.
 pub fn parse_state(body: &[u8]) -> Result<State, Malformed> {
     let read: Result<WireEvent<'_, Node>, Malformed> = event(text(body)?);
     match read {
@@ -91,12 +91,12 @@ pub fn parse_state(body: &[u8]) -> Result<State, Malformed> {
     }
 }
 
-/// Whether a text is the reply to a read, however deep its directories.
+/// Checks that a text is the reply to a read, however deep its directories are.
 ///
 /// # Errors
-/// Where it is not.
+/// If it is not.
 pub fn check_state(body: &[u8]) -> Result<(), Malformed> {
-    /// What is not named is passed over without descending by recursion.
+    /// serde skips unknown fields without recursion.
     #[derive(serde::Deserialize)]
     struct Anything {}
     event::<Anything>(text(body)?).map(drop)
@@ -117,8 +117,8 @@ fn event<'a, N: Deserialize<'a>>(text: &'a str) -> Result<WireEvent<'a, N>, Malf
     }
 }
 
-/// Between two tokens a TAB or CR is as good as a blank, and elsewhere none stands in JSON. A
-/// record is shown as it came, and is one line to whoever reads it.
+/// Replaces TAB and CR by blanks. In JSON they stand only between tokens, and a record must be one
+/// line.
 fn blank_breaks(bytes: &mut [u8]) {
     let mut rest = bytes;
     while let Some(at) = memchr::memchr2(b'\t', b'\r', rest)
@@ -132,33 +132,33 @@ fn blank_breaks(bytes: &mut [u8]) {
 /// The reply to a read.
 #[derive(Clone, Debug)]
 pub struct State {
-    /// What was read.
+    /// The key or directory.
     pub node: Node,
 }
 
-/// A key or a directory, with the children that came along.
+/// A key, or a directory with its children.
 #[derive(Clone, Debug, serde::Deserialize)]
 pub struct Node {
-    /// The key; etcd leaves out that of the root.
+    /// The key. etcd leaves it out for the root.
     #[serde(default = "root")]
     pub key: String,
-    /// The value; none for a directory.
+    /// The value; none if it is a directory.
     pub value: Option<String>,
     /// Whether it is a directory.
     #[serde(default)]
     pub dir: bool,
-    /// What is in it: one level, or with a recursive read all.
+    /// The children; with a recursive read, the descendants.
     #[serde(default, deserialize_with = "children")]
     pub nodes: Vec<Node>,
-    /// The index of its last change; the root has none.
+    /// The index of its last change; 0 for the root.
     #[serde(default, rename = "modifiedIndex")]
     pub modified: u64,
-    /// The index of its creation; the root has none.
+    /// The index of its creation; 0 for the root.
     #[serde(default, rename = "createdIndex")]
     pub created: u64,
-    /// Seconds left to live.
+    /// The time to live in seconds.
     pub ttl: Option<i64>,
-    /// When it expires.
+    /// The time of expiry.
     pub expiration: Option<String>,
 }
 
@@ -177,7 +177,7 @@ impl From<Node> for Tree {
 }
 
 impl Node {
-    /// The node and, if `recursive`, all below it, as one list in the order of the keys.
+    /// This node and, if `recursive` is set, all descendants, sorted by key.
     #[must_use]
     pub fn flatten(self, recursive: bool) -> Vec<StateNode> {
         let mut all = Vec::new();
@@ -206,8 +206,8 @@ fn root() -> String {
     "/".to_owned()
 }
 
-/// What is in a directory. A text of a few bytes must not become a node that takes hundreds: what
-/// etcd always tells of a key but the root must be there.
+/// The children of a directory. Each must have the fields that etcd always sends, so that a few bytes
+/// of a reply can't become a node of hundreds of bytes.
 fn children<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Node>, D::Error> {
     struct Children;
     impl<'de> Visitor<'de> for Children {
@@ -240,8 +240,8 @@ struct WireEvent<'a, N> {
     node: Object<N>,
     #[serde(rename = "prevNode")]
     previous: Option<Object<N>>,
-    // What stands only in records of this tool. The rest that a server may add is let
-    // through, with the event's own bytes.
+    // Fields that only records of etcdwatch have. Other unknown fields are passed on with the bytes of
+    // the event.
     #[serde(default, deserialize_with = "present")]
     origin: Option<IgnoredAny>,
     #[serde(default, deserialize_with = "present")]
@@ -254,8 +254,8 @@ struct WireEvent<'a, N> {
     received: Option<IgnoredAny>,
 }
 
-/// What is written as an object: serde takes a list of the fields, too, and what is shown as it came
-/// must be what it is read as.
+/// A JSON object. serde accepts a list of the fields too, but an event is shown as it was received and
+/// must be what it was parsed as.
 struct Object<T>(T);
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
@@ -276,13 +276,13 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
     }
 }
 
-/// What is there, were it null.
+/// Whether a field is present, even if it is null.
 fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<IgnoredAny>, D::Error> {
     IgnoredAny::deserialize(deserializer).map(Some)
 }
 
 impl<N> WireEvent<'_, N> {
-    /// What of it only this tool writes.
+    /// The name of a field that only etcdwatch writes, if there is one.
     fn imitates(&self) -> Option<&str> {
         OURS.into_iter()
             .find(|name| *name == self.action.0)
@@ -308,8 +308,8 @@ struct WireNode<'a> {
     created: u64,
 }
 
-/// A JSON string, borrowed from the line where it holds no escape. serde's own `Cow` is
-/// always copied inside an `Option`.
+/// A JSON string, borrowed from the line unless it has escapes. serde always copies a `Cow` in an
+/// `Option`.
 struct Text<'a>(Cow<'a, str>);
 
 impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
@@ -338,7 +338,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
     }
 }
 
-/// Turns texts into spans of a block, to which the texts that were escaped are appended.
+/// Turns texts into spans of a block. Decoded texts are appended to the block.
 struct Decoded<'b> {
     block: &'b [u8],
     extra: Vec<u8>,
@@ -352,7 +352,7 @@ impl<'b> Decoded<'b> {
         }
     }
 
-    /// Reads a line, in whatever form of JSON it is.
+    /// Parses a line in any form of JSON.
     fn event(&mut self, line: &'b str) -> Result<EventSpans, Malformed> {
         let wire: WireEvent<'_, WireNode<'_>> = event(line)?;
         check_rest(line)?;
@@ -371,7 +371,7 @@ impl<'b> Decoded<'b> {
         })
     }
 
-    /// Decodes what stands between two quotes; none where it is no string of JSON.
+    /// Decodes the string between two quotes; `None` if it is not valid.
     fn unescape(&mut self, escaped: Span) -> Option<Span> {
         let (start, end) = (escaped.start as usize, escaped.end as usize);
         let quoted = self.block.get(start.checked_sub(1)?..end + 1)?;
@@ -397,7 +397,7 @@ impl<'b> Decoded<'b> {
 
     fn span(&mut self, text: &Text<'_>) -> Result<Span, Malformed> {
         let start = match &text.0 {
-            // A borrowed text is a part of the block: its place is a difference of addresses.
+            // A borrowed text is a part of the block, so its position is a difference of addresses.
             Cow::Borrowed(part) => part.as_ptr() as usize - self.block.as_ptr() as usize,
             Cow::Owned(text) => {
                 let start = self.block.len() + self.extra.len();

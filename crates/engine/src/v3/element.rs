@@ -1,8 +1,8 @@
-//! An event of a watch in the very form that the gateway writes, read in one pass over its bytes.
+//! Parses events of a watch in the exact form that the gateway writes, in one pass.
 //!
-//! In scope: that form alone, in which there is no blank between the tokens, and the fields have
-//! their order. Out of scope: every other form that JSON has for the same, which serde
-//! reads. So this module only makes reading the usual form faster.
+//! In scope: the form without blanks between tokens, and with the fields in the gateway's order. Out of
+//! scope: every other form of the same JSON, which serde parses. So this module only makes the usual
+//! form faster.
 #![allow(
     clippy::inline_always,
     reason = "measured: left to itself, the compiler makes calls of them, and an event takes half as long again"
@@ -13,7 +13,7 @@ use std::borrow::Cow;
 use super::wire::{WireEvent, WirePair};
 use crate::decode::tokens::Tokens;
 
-/// The event; none where it is not of this form.
+/// Parses an event; `None` if it does not have this form.
 pub(super) fn read(text: &[u8]) -> Option<WireEvent<'_>> {
     let mut tokens = Tokens::new(text);
     let kind = if tokens.skip(b"{\"kv\":") {
@@ -61,14 +61,14 @@ fn pair<'b>(tokens: &mut Tokens<'b>) -> Option<WirePair<'b>> {
     Some(pair)
 }
 
-/// The rest of a string, not decoded yet.
+/// Reads the rest of a string, and does not decode it.
 #[inline(always)]
 fn base64<'b>(tokens: &mut Tokens<'b>) -> Option<Cow<'b, [u8]>> {
     let quoted = tokens.string().filter(|quoted| !quoted.is_escaped)?;
     Some(Cow::Borrowed(tokens.of(quoted.span)))
 }
 
-/// The rest of a string that is a number.
+/// Reads the rest of a string with a number.
 #[inline(always)]
 fn number(tokens: &mut Tokens<'_>) -> Option<u64> {
     let number = tokens.number()?;

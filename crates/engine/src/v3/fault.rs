@@ -1,10 +1,10 @@
-//! What the gateway's errors mean.
+//! Errors of the gateway.
 
 use crate::model::Index;
 use crate::protocol::Fault;
 use crate::v2::fault as v2;
 
-/// gRPC's own codes.
+/// The codes of gRPC.
 const CANCELED: u32 = 1;
 const UNKNOWN: u32 = 2;
 const DEADLINE_EXCEEDED: u32 = 4;
@@ -15,38 +15,37 @@ const INTERNAL: u32 = 13;
 const UNAVAILABLE: u32 = 14;
 const UNAUTHENTICATED: u32 = 16;
 
-/// What etcd answers where nobody is named though somebody has to be.
+/// The message for a request without a user while authentication is enabled.
 const NO_USER: &str = "etcdserver: user name is empty";
-/// A token that has expired, or of which a restarted server does not know.
+/// The message for a token that has expired, or that a restarted server does not know.
 const BAD_TOKEN: &str = "etcdserver: invalid auth token";
-/// Users or roles have changed since it was given.
+/// The message for a token that is older than the last change of users or roles.
 const OLD_TOKEN: &str = "etcdserver: revision of auth store is old";
-/// Nobody has to be named.
+/// The message for a request for a token while authentication is disabled.
 const AUTH_OFF: &str = "etcdserver: authentication is not enabled";
-/// The name or the password is wrong.
+/// The message for a wrong name or password.
 const BAD_PASSWORD: &str = "etcdserver: authentication failed, invalid user ID or password";
-/// Nothing was agreed upon, and nothing will be.
+/// The messages for a request that was not carried out, and will not be.
 const NO_LEADER: &str = "etcdserver: no leader";
 
-/// A message that is too large for a gateway.
+/// The message for a reply that is too large for a gateway.
 pub const TOO_LARGE: u32 = 8;
-/// A revision that the store has not reached yet.
+/// The message for a revision that the store has not reached yet.
 pub const FUTURE: u32 = 11;
 
-/// Whether a request was refused since its token is no good any more, or since it has none while
-/// somebody has to be named: nothing was done.
+/// Whether a request was refused because its token is missing or not valid any more. Nothing was done.
 #[must_use]
 pub fn is_about_token(fault: &Fault) -> bool {
     [NO_USER, BAD_TOKEN, OLD_TOKEN].contains(&fault.message.as_str())
 }
 
-/// Whether no token can be had, since nobody is asked for one.
+/// Whether a token was refused because authentication is disabled.
 #[must_use]
 pub fn is_auth_off(fault: &Fault) -> bool {
     fault.message == AUTH_OFF
 }
 
-/// Reads an error's body, `{"error":…,"message":…,"code":N}`; `None` where it is none of etcd's.
+/// Parses the body of an error, `{"error":…,"message":…,"code":N}`; `None` if it is not one of etcd's.
 /// Gateways from 3.6 on leave `error` out.
 #[must_use]
 pub fn parse(body: &[u8]) -> Option<Fault> {
@@ -60,8 +59,8 @@ pub fn parse(body: &[u8]) -> Option<Fault> {
     Some(read(wire.code, wire.error.or(wire.message)?))
 }
 
-/// What gRPC's `code` and etcd's `message` mean. What v2 has a code for gets that code, so that a
-/// script needs to know one list only.
+/// The fault for gRPC's `code` and etcd's `message`. An error that the v2 API has too gets the code of
+/// that, so that scripts need only one list.
 #[must_use]
 pub fn read(code: u32, message: String) -> Fault {
     let code = match (code, message.as_str()) {
@@ -72,8 +71,8 @@ pub fn read(code: u32, message: String) -> Fault {
         (OUT_OF_RANGE, text) if text.contains("future revision") => FUTURE,
         (_, text) if text.contains("received message larger than max") => TOO_LARGE,
         (_, NO_LEADER) => v2::LEADER_ELECT,
-        // It passes; a write may be carried out all the same. A gateway whose server ends says
-        // that its connection is closing.
+        // It is temporary, and a write may be carried out all the same. A gateway reports a closing
+        // connection when its server ends.
         (CANCELED | UNKNOWN | DEADLINE_EXCEEDED | ABORTED | INTERNAL | UNAVAILABLE, _) => {
             v2::RAFT_INTERNAL
         }
@@ -87,7 +86,7 @@ pub fn read(code: u32, message: String) -> Fault {
     }
 }
 
-/// What the reason means for which a server cancels a watch.
+/// The fault for the reason with which the server cancels a watch.
 #[must_use]
 pub fn read_reason(reason: &str) -> Fault {
     // "rpc error: code = PermissionDenied desc = etcdserver: permission denied"

@@ -3,9 +3,9 @@
 //! Keys and values are base64 there, 64-bit integers are strings, and what is zero is left out
 //! (etcd-facts.md, "v3 JSON gateway").
 
-/// What the targets of its requests begin with.
+/// The first part of every target.
 pub const ROOT: &str = "/v3/";
-/// Likewise, in 3.3.
+/// The first part of every target with etcd 3.3.
 pub const BETA_ROOT: &str = "/v3beta/";
 
 mod element;
@@ -22,7 +22,7 @@ pub use request::{
 pub use watch::{Assembler, MessageEnd, Portion, WatchItem};
 pub use wire::{Pair, Reply, parse_lease, parse_reply, parse_token};
 
-/// A cluster's id as the heads of v2's replies write it; the gateway writes it in decimal.
+/// A cluster's ID as the v2 API writes it. The gateway writes it in decimal.
 fn cluster_name(id: u64) -> String {
     format!("{id:x}")
 }

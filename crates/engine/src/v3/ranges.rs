@@ -1,8 +1,8 @@
 //! Reads of keys, as data.
 //!
-//! Each range is a request of its own. A transaction would be one request for all of them; but an etcd
-//! from 3.5.0 to 3.5.6 ends in a panic where the client of a transaction that only reads goes away
-//! (upstream #14110 and #14891; etcd-facts.md, fact 24): a Ctrl-C would end the server.
+//! Each range is a request of its own. A transaction could read all of them in one request, but etcd
+//! from 3.5.0 to 3.5.6 panics if the client of a read-only transaction disconnects (upstream #14110 and
+//! #14891; etcd-facts.md, fact 24), so a Ctrl-C could end the server.
 
 use serde_json::Value;
 
@@ -11,23 +11,23 @@ use super::{Pair, Reply};
 use crate::model::{Index, Scope};
 use crate::protocol::Request;
 
-/// Ranges of keys to read, agreed upon by a majority.
+/// Ranges of keys to read with a majority.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ranges {
     spans: Vec<Span>,
-    /// The fields of the request for each span.
+    /// The JSON fields of the request for each span.
     fields: Vec<Value>,
     moment: Moment,
-    /// The next range is read only where those before have nothing.
+    /// A range is read only if the ranges before have no keys.
     ends_at_first_found: bool,
 }
 
-/// When the ranges are read.
+/// The revision at which ranges are read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Moment {
-    /// All as they were when the first was read.
+    /// All ranges at the revision of the first reply.
     OfTheFirst,
-    /// Each as it is when it is read.
+    /// Each range at its own revision.
     Each,
 }
 
@@ -41,7 +41,7 @@ impl Ranges {
         }
     }
 
-    /// The same with another field in each request.
+    /// The same ranges with another field in each request.
     fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
         let value = value.into();
         for fields in &mut self.fields {
@@ -50,21 +50,19 @@ impl Ranges {
         self
     }
 
-    /// How many ranges there are.
+    /// The number of ranges.
     #[must_use]
     pub fn count(&self) -> usize {
         self.fields.len()
     }
 
-    /// Whether all of them are read as they were when the first was read, rather than each as it is when
-    /// it is read.
+    /// Whether all ranges are read at the revision of the first reply.
     #[must_use]
     pub fn are_of_one_moment(&self) -> bool {
         self.moment == Moment::OfTheFirst
     }
 
-    /// The request for the range of that `number`, where `so_far` is what those before it brought.
-    /// None where nothing is left to ask for.
+    /// The request for range `number`, given the replies so far. `None` if no request is left.
     #[must_use]
     pub fn request(&self, number: usize, so_far: Option<&Reply>) -> Option<Request> {
         if self.ends_at_first_found && so_far.is_some_and(|reply| !reply.pairs.is_empty()) {
@@ -77,14 +75,14 @@ impl Ranges {
         Some(post("kv/range", &fields, false))
     }
 
-    /// The request for one range that has all of the others in it, and more.
+    /// The request for one range that covers all of these, and more.
     #[must_use]
     pub fn covering(&self) -> Option<Request> {
         let span = Span::covering(&self.spans)?;
         Some(post("kv/range", &span.fields(), false))
     }
 
-    /// What the ranges have of `pairs`, which came of [`Ranges::covering`].
+    /// The pairs of these ranges among `pairs`, which are those of [`Ranges::covering`].
     #[must_use]
     pub fn pick(&self, pairs: &[Pair]) -> Vec<Pair> {
         let mut picked = Vec::new();
@@ -99,8 +97,7 @@ impl Ranges {
     }
 }
 
-/// Reads one key, or where there is none, what lies below it; without values there where only
-/// `names` are wanted.
+/// Reads one key or, if it does not exist, the keys below it; those without values if `names` is set.
 #[must_use]
 pub fn read_one(key: &[u8], names: bool) -> Ranges {
     let spans = vec![Span::of(key), Span::below(key)];
@@ -125,20 +122,20 @@ pub fn revision(scope: &Scope) -> Ranges {
     list(vec![Span::of(key)]).with("count_only", true)
 }
 
-/// The state of what is watched.
+/// The state of a scope.
 #[must_use]
 pub fn state(scope: &Scope) -> Ranges {
     list(spans(scope))
 }
 
-/// One key of each part of the scope, without its value, if there is any.
+/// One key of each part of the scope, if there is any, without its value.
 fn one_of_each(scope: &Scope) -> Ranges {
     Ranges::of(spans(scope), Moment::Each)
         .with("keys_only", true)
         .with("limit", "1")
 }
 
-/// One key of what is watched, without its value, if there is any.
+/// One key of the scope, if there is any, without its value.
 #[must_use]
 pub fn any(scope: &Scope) -> Ranges {
     Ranges {
@@ -147,8 +144,8 @@ pub fn any(scope: &Scope) -> Ranges {
     }
 }
 
-/// Of what is watched, the key that was written last after a revision, without its value: one of
-/// each part of the scope.
+/// The key of the scope that was written last after a revision, without its value; one for each part of
+/// the scope.
 #[must_use]
 pub fn since(scope: &Scope, after: Index) -> Ranges {
     one_of_each(scope)
@@ -157,7 +154,7 @@ pub fn since(scope: &Scope, after: Index) -> Ranges {
         .with("sort_order", "DESCEND")
 }
 
-/// A key as it is, or as it was at a revision. A revision that was compacted is refused.
+/// A key at present, or at a revision. etcd refuses a revision that is compacted.
 #[must_use]
 pub fn read_at(key: &[u8], at: Option<Index>) -> Ranges {
     let ranges = list(vec![Span::of(nameable(key))]);
@@ -167,13 +164,13 @@ pub fn read_at(key: &[u8], at: Option<Index>) -> Ranges {
     }
 }
 
-/// The keys of a scope.
+/// The spans of a scope.
 fn spans(scope: &Scope) -> Vec<Span> {
     let of_part = |part: &Scope| {
         let key = part.key.as_str().as_bytes();
         match (part.key.is_prefix(), part.recursive) {
             (true, _) => vec![Span::beginning_with(key)],
-            // It is one of those below itself.
+            // The span below the key includes the key.
             (false, true) if key.ends_with(b"/") => vec![Span::below(key)],
             (false, true) => vec![Span::of(key), Span::below(key)],
             (false, false) => vec![Span::of(key)],
@@ -182,7 +179,7 @@ fn spans(scope: &Scope) -> Vec<Span> {
     scope.parts().iter().flat_map(of_part).collect()
 }
 
-/// A key that can be asked for: the empty one can't.
+/// A key as a request can have it, which is not empty.
 fn nameable(key: &[u8]) -> &[u8] {
     if key.is_empty() { b"\0" } else { key }
 }

@@ -1,6 +1,6 @@
-//! v3 requests as data: all but those that read keys.
+//! Requests of the v3 API as data, except reads of keys (`ranges`).
 //!
-//! Writes are transactions, so that a condition and what hangs on it are one request.
+//! Writes are transactions, so that a write and its condition are one request.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -10,11 +10,11 @@ use super::ROOT;
 use crate::model::{Index, Scope};
 use crate::protocol::{Body, Method, Request};
 
-/// Keys from `start` up to and without `end`.
+/// The keys from `start` up to `end`, which is excluded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Span {
     start: Vec<u8>,
-    /// None where it is one key.
+    /// `None` if the span is one key.
     end: Option<Vec<u8>>,
 }
 
@@ -28,7 +28,7 @@ impl Span {
         }
     }
 
-    /// All below `key`: what begins with it and a `/`.
+    /// All keys that begin with `key` and a `/`.
     #[must_use]
     pub fn below(key: &[u8]) -> Self {
         let mut prefix = key.to_owned();
@@ -38,12 +38,12 @@ impl Span {
         Self::beginning_with(&prefix)
     }
 
-    /// All that begins with `prefix`; all there is where that is empty.
+    /// All keys that begin with `prefix`; every key if it is empty.
     #[must_use]
     pub fn beginning_with(prefix: &[u8]) -> Self {
         let mut end = prefix.to_owned();
-        // The next prefix that is as long or shorter; a zero where there is none, which stands
-        // for the end of all keys.
+        // The end is the next prefix of this length or a shorter one. If there is none it is a zero
+        // byte, which etcd takes as the end of all keys.
         while let Some(last) = end.pop() {
             if last < u8::MAX {
                 end.push(last + 1);
@@ -62,11 +62,11 @@ impl Span {
         }
     }
 
-    /// The smallest one that has all of `spans` in it; none where there are none.
+    /// The smallest span that contains all of `spans`; `None` if there are none.
     pub(super) fn covering(spans: &[Self]) -> Option<Self> {
         let start = spans.iter().map(|span| &span.start).min()?.clone();
         let ends = spans.iter().map(Self::end);
-        // A zero stands for the end of all keys.
+        // A zero byte means the end of all keys.
         let end = ends.max_by_key(|end| (*end == [0], end.clone()))?;
         Some(Self {
             start,
@@ -86,7 +86,7 @@ impl Span {
         key >= &self.start[..] && (end == [0] || key < &end[..])
     }
 
-    /// Its fields in a request.
+    /// Its JSON fields.
     pub(super) fn fields(&self) -> Value {
         let mut fields = json!({"key": encode(&self.start)});
         if let Some(end) = &self.end {
@@ -99,11 +99,11 @@ impl Span {
 /// A condition on a write or a removal of one key.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Condition {
-    /// Whether the key must be there (`true`) or must not (`false`).
+    /// Whether the key must exist (`true`) or must not (`false`).
     pub exists: Option<bool>,
-    /// The value it must have; may be empty.
+    /// The value that it must have, which may be empty.
     pub value: Option<Vec<u8>>,
-    /// The revision it must have been changed at last.
+    /// The revision of its last change.
     pub index: Option<Index>,
 }
 
@@ -111,7 +111,7 @@ impl Condition {
     fn compares(&self, key: &[u8]) -> Vec<Value> {
         let key = encode(key);
         let mut compares = Vec::new();
-        // A key that is not there was created at 0, and has no value to compare.
+        // A key that does not exist has creation revision 0, and no value to compare.
         let exists = self.exists.or(self.value.is_some().then_some(true));
         if let Some(exists) = exists {
             compares.push(json!({
@@ -135,14 +135,14 @@ impl Condition {
     }
 }
 
-/// Asks for a token, by which requests know the user.
+/// Requests a token for a user.
 #[must_use]
 pub fn authenticate(user: &str, password: &str) -> Request {
     let who = json!({"name": user, "password": password});
     post("auth/authenticate", &who, false)
 }
 
-/// Writes a key; where the condition does not hold, reads it instead.
+/// Writes a key. If the condition does not hold, reads the key instead.
 #[must_use]
 pub fn write(key: &[u8], value: &[u8], lease: Option<i64>, condition: &Condition) -> Request {
     let mut put = json!({"key": encode(key), "value": encode(value), "prev_kv": true});
@@ -156,7 +156,7 @@ pub fn write(key: &[u8], value: &[u8], lease: Option<i64>, condition: &Condition
     )
 }
 
-/// Removes all of `spans`; where the condition on `key` does not hold, reads it instead.
+/// Removes all of `spans`. If the condition on `key` does not hold, reads the key instead.
 #[must_use]
 pub fn delete(key: &[u8], spans: &[Span], condition: &Condition) -> Request {
     let deletes: Vec<Value> = spans
@@ -174,13 +174,13 @@ pub fn delete(key: &[u8], spans: &[Span], condition: &Condition) -> Request {
     )
 }
 
-/// Asks for a lease of so many seconds. One that is never used ends by itself.
+/// Requests a lease of this many seconds. An unused lease expires by itself.
 #[must_use]
 pub fn grant_lease(seconds: std::num::NonZeroU64) -> Request {
     post("lease/grant", &json!({"TTL": seconds.to_string()}), false)
 }
 
-/// Ends a lease.
+/// Revokes a lease.
 #[must_use]
 pub fn revoke_lease(lease: i64) -> Request {
     post("lease/revoke", &json!({"ID": lease.to_string()}), false)
@@ -191,24 +191,24 @@ fn transaction(compare: &[Value], success: &[Value], failure: &[Value]) -> Reque
     post("kv/txn", &body, true)
 }
 
-/// How a watch tells what happened.
+/// The options of a watch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[allow(
     clippy::struct_excessive_bools,
     reason = "each is a field of etcd's request, or a range"
 )]
 pub struct Watch {
-    /// The first revision; without it from now on.
+    /// The first revision; `None` is from now on.
     pub from: Option<Index>,
-    /// Events of the whole store come, in the order in which they happened.
+    /// Watch the whole store rather than the scope.
     pub whole_store: bool,
-    /// The values before come along. The server reads each of them.
+    /// Send the previous values. The server reads each of them.
     pub previous: bool,
-    /// A large message comes in fragments.
+    /// Send large messages in fragments.
     pub in_fragments: bool,
 }
 
-/// Watches what lies in a scope, and more.
+/// Watches a scope, or a span that contains it.
 #[must_use]
 pub fn watch(scope: &Scope, watch: Watch) -> Request {
     let span = if watch.whole_store {
@@ -218,7 +218,7 @@ pub fn watch(scope: &Scope, watch: Watch) -> Request {
     };
     let mut fields = span.fields();
     if let Some(from) = watch.from {
-        // 0 would be now.
+        // 0 would mean from now on.
         set(&mut fields, "start_revision", from.0.max(1).to_string());
     }
     set(&mut fields, "progress_notify", true);
@@ -234,8 +234,8 @@ pub fn watch(scope: &Scope, watch: Watch) -> Request {
     }
 }
 
-/// What one watch can tell of a scope: a key and all below it are one span with the names that
-/// lie between, such as `/app-x`. Two watches would take transactions apart.
+/// The span of one watch that covers a scope. A key and the keys below it need one span that includes
+/// the names in between, such as `/app-x`, because two watches would split transactions.
 fn watched(scope: &Scope) -> Span {
     let key = scope.key.as_str().as_bytes();
     match (scope.key.is_prefix(), scope.recursive) {

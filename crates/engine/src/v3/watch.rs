@@ -1,8 +1,8 @@
-//! What a v3 watch tells, put together from its messages.
+//! Assembles the events of a v3 watch from its messages.
 //!
-//! The server sends the past in messages of up to [`FULL`] revisions, each of which may come in
-//! several fragments; what happens now comes in a message a transaction. Events are passed on in
-//! whole revisions, so that a transaction is never halved by a connection that breaks.
+//! The server sends the past in messages of up to [`FULL`] revisions, each in one or more fragments,
+//! and a live transaction in a message of its own. Events are passed on in whole revisions, so that a
+//! broken connection can't split a transaction.
 
 use std::borrow::Cow;
 
@@ -15,77 +15,77 @@ use super::{cluster_name, fault};
 use crate::model::{Action, Batch, Index, Scope};
 use crate::protocol::{Fault, Malformed};
 
-/// The server puts so many revisions of the past into a message (etcd's `watchBatchMaxRevs`). A
+/// How many revisions of the past the server puts into a message (etcd's `watchBatchMaxRevs`). A
 /// message with as many may leave more for the next one.
 const FULL: u64 = 1000;
-/// So many bytes of events are passed on before their message is over.
+/// How many bytes of events are collected before they are passed on in the middle of a message.
 const PORTION: usize = 64 * 1024;
 
-/// What a watch tells.
+/// What the messages of a watch say.
 #[derive(Debug)]
 pub enum WatchItem {
-    /// The watch is registered.
+    /// The watch is created.
     Created {
-        /// The store's revision then.
+        /// The store's revision at that time.
         revision: Index,
-        /// The cluster.
+        /// The ID of the cluster.
         cluster: String,
     },
-    /// Events.
+    /// Events of the current message.
     Events(Portion),
-    /// A message has ended.
+    /// The current message has ended.
     MessageEnd(MessageEnd),
-    /// What was asked for was compacted up to this revision, and nothing more comes.
+    /// The watch is canceled, because its start is compacted up to this revision.
     Compacted(Index),
-    /// Nothing more comes, for this reason.
+    /// The watch is canceled for another reason.
     Refused(Fault),
 }
 
-/// What a message says of itself at its end.
+/// What the end of a message says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MessageEnd {
-    /// Everything up to here has been told: the revision of its last event. A progress notification
-    /// has no event, and tells it in its header. The header of a message with events does not tell
-    /// it, because the server may have left events for the next message.
+    /// All events up to this revision were sent. With events it is the revision of the last one,
+    /// because the header of such a message may be ahead of events that follow in the next one. A
+    /// progress notification has no events, and its header says it.
     pub told_upto: Index,
-    /// The store's revision when the server put the message together.
+    /// The store's revision when the server assembled the message.
     pub store_at: Index,
-    /// It has as many revisions as the server puts into a message.
+    /// The message has as many revisions as the server puts into one.
     pub is_full: bool,
-    /// It is a progress notification: it has no events.
+    /// The message is a progress notification, which has no events.
     pub is_progress: bool,
 }
 
 /// Events of whole revisions.
 #[derive(Debug)]
 pub struct Portion {
-    /// The events, in their order; there may be none in scope.
+    /// The events in order, without those that are out of scope.
     pub batch: Batch,
-    /// The first revision of their message, where they are the first of it.
+    /// The first revision of the message, if these are its first events.
     pub begins: Option<Index>,
-    /// The message has several revisions: it is about the past.
+    /// The message has more than one revision, so it is about the past.
     pub is_past: bool,
 }
 
-/// Puts the messages of a watch together.
+/// Assembles the messages of one watch.
 #[derive(Debug)]
 pub struct Assembler {
-    /// What is passed on: a watch is told of more ([`super::watch`]).
+    /// The keys whose events are passed on. The watch may cover more ([`super::watch`]).
     scope: Scope,
-    /// So many bytes of events are passed on before their message is over.
+    /// How many bytes of events are collected before they are passed on in the middle of a message.
     portion: usize,
     state: State,
 }
 
-/// What has come of a message.
+/// The current message so far.
 #[derive(Debug, Default)]
 struct State {
     events: Events,
-    /// The revision of the last of them, which may go on.
+    /// The revision of the last event. More events of it may follow.
     revision: Option<Index>,
-    /// The first of the message, where its events were not passed on yet.
+    /// The first revision of the message, if none of its events was passed on yet.
     first: Option<Index>,
-    /// How many revisions the message has up to here.
+    /// The number of revisions so far.
     revisions: u64,
 }
 
@@ -112,7 +112,7 @@ struct WireResult<'a> {
     cancel_reason: Cow<'a, str>,
     #[serde(default)]
     fragment: bool,
-    /// Those that stand in it were told before: what is left is none.
+    /// Empty, because the elements of the list were split off before.
     #[serde(default)]
     events: Vec<IgnoredAny>,
 }
@@ -125,7 +125,7 @@ struct WireHeader {
     revision: u64,
 }
 
-/// An error in the stream. Gateways before 3.6 say `grpc_code`.
+/// An error in the stream. Gateways before 3.6 name the code `grpc_code`.
 #[derive(Deserialize)]
 struct WireError {
     #[serde(alias = "grpc_code", default)]
@@ -135,7 +135,7 @@ struct WireError {
 }
 
 impl Assembler {
-    /// One for a watch on `scope`.
+    /// Assembles the messages of a watch on `scope`.
     #[must_use]
     pub fn new(scope: Scope) -> Self {
         Self {
@@ -145,7 +145,7 @@ impl Assembler {
         }
     }
 
-    /// One that passes on each revision as soon as the next one begins.
+    /// As [`Assembler::new`], but passes each revision on as soon as the next one begins.
     #[cfg(test)]
     pub(crate) fn eager(scope: Scope) -> Self {
         Self {
@@ -154,16 +154,16 @@ impl Assembler {
         }
     }
 
-    /// How many bytes of events are held: all of the last revision, which may go on.
+    /// How many bytes of events are held: at least all of the last revision.
     #[must_use]
     pub fn weight(&self) -> usize {
         self.state.events.weight()
     }
 
-    /// Takes an event of the message; what can be passed on.
+    /// Takes an event of the current message. Returns events that can be passed on.
     ///
     /// # Errors
-    /// Where it is no event, or goes back in history.
+    /// If it is not an event, or its revision is lower than that of the event before.
     pub fn event(&mut self, text: &[u8]) -> Result<Option<Portion>, Malformed> {
         let event = match element::read(text) {
             Some(event) => event,
@@ -177,7 +177,7 @@ impl Assembler {
                 let what = format!("an event at {revision} comes after others");
                 return Err(Malformed::Shape(what));
             }
-            // The revision before is whole, and this is not the only one of the message.
+            // The previous revision is complete, and the message has more than one.
             if state.events.weight() >= self.portion {
                 portion = state.pass_on(true);
             }
@@ -201,10 +201,10 @@ impl Assembler {
         Ok(portion)
     }
 
-    /// Takes a message, less the events that came before; what it tells, in order.
+    /// Takes a message without its events, and returns what it says.
     ///
     /// # Errors
-    /// Where it is none of a watch.
+    /// If it is not a message of a watch.
     pub fn message(&mut self, text: &[u8]) -> Result<Vec<WatchItem>, Malformed> {
         let message: WireMessage<'_> = shape(text)?;
         if let Some(WireError { code, message }) = message.error {
@@ -240,8 +240,8 @@ impl Assembler {
         let mut state = std::mem::take(&mut self.state);
         let rest = state.pass_on(state.revisions > 1);
         if state.revision.is_none() && result.watch_id < 0 {
-            // It answers a progress request, which nobody has made: 3.4.23 answers it before the
-            // events of a watcher that is behind.
+            // It answers a progress request that was not made here. 3.4.23 answers it before the events
+            // of an unsynced watcher.
             return Ok(Vec::new());
         }
         let end = WatchItem::MessageEnd(MessageEnd {
@@ -259,7 +259,7 @@ impl Assembler {
 }
 
 impl State {
-    /// All events so far.
+    /// Takes all events so far.
     fn pass_on(&mut self, is_past: bool) -> Option<Portion> {
         let begins = self.first.take();
         if self.events.is_empty() && begins.is_none() {

@@ -1,4 +1,4 @@
-//! The JSON shapes of v3 replies, and the reading of them.
+//! The JSON of v3 replies, and its parsing.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -12,10 +12,10 @@ use super::cluster_name;
 use crate::model::{Action, Batch, EventSpans, Index, NodeSpans, Span, StateNode, Tree};
 use crate::protocol::Malformed;
 
-/// Reads the reply to a transaction or a range.
+/// Parses the reply to a transaction or a range.
 ///
 /// # Errors
-/// Where it is no such reply.
+/// If it is not such a reply.
 pub fn parse_reply(body: &[u8]) -> Result<Reply, Malformed> {
     let wire: WireReply = shape(body)?;
     let mut reply = Reply {
@@ -35,10 +35,10 @@ pub fn parse_reply(body: &[u8]) -> Result<Reply, Malformed> {
     Ok(reply)
 }
 
-/// Reads the reply to a request for a lease: its id.
+/// Parses the reply to a request for a lease, and returns its ID.
 ///
 /// # Errors
-/// Where it is no such reply.
+/// If it is not such a reply.
 pub fn parse_lease(body: &[u8]) -> Result<i64, Malformed> {
     #[derive(serde::Deserialize)]
     struct Lease {
@@ -48,10 +48,10 @@ pub fn parse_lease(body: &[u8]) -> Result<i64, Malformed> {
     shape::<Lease>(body).map(|lease| lease.id)
 }
 
-/// Reads the reply to [`super::authenticate`]: the token.
+/// Parses the reply to [`super::authenticate`], and returns the token.
 ///
 /// # Errors
-/// Where it is no such reply.
+/// If it is not such a reply.
 pub fn parse_token(body: &[u8]) -> Result<String, Malformed> {
     #[derive(serde::Deserialize)]
     struct Authenticated {
@@ -59,7 +59,7 @@ pub fn parse_token(body: &[u8]) -> Result<String, Malformed> {
     }
     let Authenticated { token } = shape(body)?;
     if token.is_empty() || !token.bytes().all(|byte| byte.is_ascii_graphic()) {
-        // It is to be sent in a head.
+        // It must fit into a header.
         return Err(Malformed::Shape("a token that can't be sent".to_owned()));
     }
     Ok(token)
@@ -69,25 +69,25 @@ pub(super) fn shape<'b, T: Deserialize<'b>>(body: &'b [u8]) -> Result<T, Malform
     serde_json::from_slice(body).map_err(|error| Malformed::shape(body, error))
 }
 
-/// What a transaction brought.
+/// The reply to a transaction or a range.
 #[derive(Clone, Debug, Default)]
 pub struct Reply {
-    /// The cluster that answered.
+    /// The ID of the cluster.
     pub cluster: String,
-    /// The store's revision; that of the write, where something was written.
+    /// The store's revision; after a write, that of the write.
     pub revision: Index,
-    /// Whether its condition held.
+    /// Whether the condition held.
     pub succeeded: bool,
-    /// What was read, in the order of the requests and then of the keys.
+    /// The pairs that were read, in the order of the requests and then of the keys.
     pub pairs: Vec<Pair>,
-    /// What the key that was written held before.
+    /// The previous pair of the key that was written.
     pub previous: Option<Pair>,
-    /// What was removed.
+    /// The pairs that were removed.
     pub removed: Vec<Pair>,
 }
 
 impl Reply {
-    /// The event that the write of `value` to `key` made.
+    /// The event of the write of `value` to `key`.
     #[must_use]
     pub fn written(&self, key: &[u8], value: &[u8], lease: Option<i64>) -> Batch {
         let previous = self.previous.as_ref();
@@ -106,7 +106,7 @@ impl Reply {
         events.into_batch()
     }
 
-    /// The events that the removal made, one a key.
+    /// The events of the removal, one for each key.
     #[must_use]
     pub fn deleted(&self) -> Batch {
         let mut events = Events::default();
@@ -135,14 +135,14 @@ pub struct Pair {
     /// The revision of its creation.
     #[serde(default, rename = "create_revision", deserialize_with = "number")]
     pub created: u64,
-    /// The revision of its last change, which every key has: a text of a few bytes must not become
-    /// a pair that takes many.
+    /// The revision of its last change. It is required, so that a few bytes of a reply can't become a
+    /// pair of many.
     #[serde(rename = "mod_revision", deserialize_with = "number")]
     pub modified: u64,
-    /// How often it was written since it was created.
+    /// The number of writes since its creation.
     #[serde(default, deserialize_with = "number")]
     pub version: u64,
-    /// The lease it hangs on; 0 for none.
+    /// The ID of its lease; 0 is none.
     #[serde(default, deserialize_with = "number")]
     pub lease: i64,
 }
@@ -178,7 +178,7 @@ impl From<Pair> for Tree {
 #[derive(serde::Deserialize)]
 struct WireReply {
     header: Header,
-    /// Those of a range by itself.
+    /// The pairs of a reply to a range.
     #[serde(default, rename = "kvs")]
     pairs: Vec<Pair>,
     #[serde(default)]
@@ -236,7 +236,7 @@ fn bytes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error
     deserializer.deserialize_str(Read(|text: &str| STANDARD.decode(text)))
 }
 
-/// Reads a string where it stands: most need no copy of their own first.
+/// Parses a string in place; most need no copy.
 struct Read<F>(F);
 
 impl<F, T, E> Visitor<'_> for Read<F>
@@ -294,7 +294,7 @@ fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Cow<'de, [u8]>, D:
     })
 }
 
-/// Events on their way into a batch.
+/// The events of a batch that is being assembled.
 #[derive(Debug, Default)]
 pub(super) struct Events {
     arena: Vec<u8>,
@@ -307,15 +307,15 @@ impl Events {
         self.events.is_empty()
     }
 
-    /// How many bytes they hold.
+    /// Their size in bytes.
     pub fn weight(&self) -> usize {
         self.arena.len() + self.events.len() * size_of::<EventSpans>()
     }
 
-    /// Takes an event as the server writes it, if its key `is_wanted`.
+    /// Decodes an event and appends it if its key `is_wanted`.
     ///
     /// # Errors
-    /// Where a key or a value is not base64.
+    /// If a key or a value is not base64.
     pub fn decode(
         &mut self,
         action: Action,
@@ -401,9 +401,9 @@ impl Events {
         self.span_from(start)
     }
 
-    /// What was put into the arena since it was so long.
+    /// The span of what was appended to the arena since it had the length `start`.
     fn span_from(&self, start: usize) -> Span {
-        // A reply is never larger than the limit on one event, which is below 4 GiB.
+        // The limit on a reply is below 4 GiB.
         let offset = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
         Span {
             start: offset(start),

@@ -64,7 +64,7 @@ impl Budget {
         (self.limit / 2 / size.max(1)).clamp(1, most)
     }
 
-    /// If more than [`READ_AHEAD`] bytes wait to be printed, waits until a quarter of them is printed, for
+    /// If more than `READ_AHEAD` bytes wait to be printed, waits until a quarter of them is printed, for
     /// `limit` at most.
     pub fn wait_for_output(&self, limit: Duration) {
         let shared = &*self.shared;

@@ -1,7 +1,7 @@
 //! The watch engine.
 //!
 //! [`session`] decides and is pure; [`ledger`] knows what is proven, by [`evidence`] alone; [`endpoints`] knows which
-//! server to ask; [`questions`] what to ask; [`mirror`] keeps the last known state; [`budget`] how much
+//! server to ask; [`questions`] what to ask; [`mirror`] keeps the last known state; `budget` how much
 //! may wait to be printed. What goes in and out of a session is here.
 
 pub mod backoff;

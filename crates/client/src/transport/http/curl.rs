@@ -1,4 +1,4 @@
-//! A request as the curl command that reproduces it, for `--verbose`.
+//! Renders a request as the curl command that reproduces it, for `--verbose`.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -6,14 +6,14 @@ use std::path::Path;
 use crate::config::TlsConfig;
 use etcdwatch_engine::protocol::{Method, Request};
 
-/// What the command needs beside the request, credentials replaced.
+/// What the command contains beside the request, without credentials.
 pub(super) struct ShownRequest<'s> {
     pub url: &'s str,
     pub headers: &'s [(&'static str, &'s str)],
-    /// The user by v2.
+    /// The user, with the v2 API.
     pub user: Option<&'s str>,
     pub proxy: Option<&'s str>,
-    /// What was said of TLS, where it is spoken.
+    /// The configuration of TLS, if it is used.
     pub tls: Option<&'s TlsConfig>,
 }
 
@@ -38,7 +38,7 @@ pub(super) fn render(request: &Request, shown: &ShownRequest<'_>) -> String {
         let _ = write!(line, " -u {}", quote(&format!("{user}:PASSWORD")));
     }
     if let Some(body) = &request.body {
-        // Percent-encoded, or base64 in JSON, and so printable.
+        // Percent-encoded forms and base64 in JSON are printable.
         let _ = write!(
             line,
             " -d {}",

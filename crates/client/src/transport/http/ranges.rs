@@ -1,4 +1,4 @@
-//! Reads of keys over v3: one request for each range, on one connection.
+//! Reads of keys with the v3 API: one request for each range, on one connection.
 
 use std::time::{Duration, Instant};
 
@@ -10,24 +10,23 @@ use etcdwatch_engine::protocol::{Head, Malformed, Request};
 use etcdwatch_engine::v2::fault::{INDEX_CLEARED, UNAUTHORIZED};
 use etcdwatch_engine::v3::{self, Pair, Ranges};
 
-/// How often ranges of one moment are tried, before one is read that has all of them in it: history was
-/// compacted each time, up to where the store was a moment before.
+/// How often the ranges are tried at one revision, if that is compacted each time, before one larger
+/// range is read instead.
 const ATTEMPTS: usize = 3;
 
-/// What came of reading all ranges.
+/// The result of reading all ranges.
 enum RangesRead {
     All(Head, v3::Reply),
-    /// The remaining ranges can't be read at the moment of the first, for this reason.
+    /// The revision of the first reply is not available for the other ranges.
     Torn(Failure),
 }
 
 impl Connection {
-    /// Reads keys. The head is that of the first reply, with the revision and the cluster that the bodies
-    /// tell: all that was written up to that revision is seen. `most` is what the bodies of all
-    /// replies with keys may have together, in bytes.
+    /// Reads keys. The head is that of the first reply, with the revision and the cluster from its
+    /// body. `most` is the limit on the bodies of all replies with keys together, in bytes.
     ///
     /// # Errors
-    /// Where a range can't be read.
+    /// If a range can't be read.
     pub fn read(
         &self,
         endpoint: &Endpoint,
@@ -70,14 +69,14 @@ impl Connection {
     }
 }
 
-/// A read under way.
+/// A read in progress.
 struct RangesReader<'r> {
     connection: &'r Connection,
     endpoint: &'r Endpoint,
     limits: Limits,
-    /// How long heads may still be waited for.
+    /// The remaining time for heads.
     left: Option<Duration>,
-    /// How many bytes more the bodies with keys may have.
+    /// The remaining bytes for bodies with keys.
     room: usize,
     most: usize,
 }
@@ -96,7 +95,7 @@ impl RangesReader<'_> {
                 && number > 0
                 && std::mem::take(&mut may_try_again)
             {
-                // A server may close a connection after each reply.
+                // Some servers close the connection after each reply.
                 came = self.one(&request);
             }
             let Some((first_head, first)) = &mut whole else {
@@ -156,7 +155,7 @@ impl RangesReader<'_> {
         }
         let reply = v3::parse_reply(&body).map_err(Failure::Malformed)?;
         if reply.revision.0 == 0 {
-            // It would stand for now in the next request.
+            // In the next request, revision 0 would mean the present.
             let what = "a store without a revision".to_owned();
             return Err(Failure::Malformed(Malformed::Shape(what)));
         }
@@ -172,7 +171,7 @@ impl RangesReader<'_> {
     }
 }
 
-/// Whether the revision that was asked for is not to be had any more, or here.
+/// Whether a failure says that the requested revision is compacted, or not reached yet.
 fn is_about_moment(failure: &Failure) -> bool {
     let codes = [INDEX_CLEARED, v3::fault::FUTURE];
     matches!(failure, Failure::Refused(refusal) if codes.contains(&refusal.fault.code))

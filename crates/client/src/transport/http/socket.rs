@@ -72,7 +72,7 @@ pub(super) struct Socket {
 }
 
 impl Socket {
-    /// What is left of `timeout` for a connection, of which a part was spent on reaching it.
+    /// The remaining time to connect, after a part of `timeout` was spent.
     pub fn time_to_connect(&self, timeout: NextTimeout) -> NextTimeout {
         let deadline = *self.deadline.lock().unwrap_or_else(PoisonError::into_inner);
         match deadline {
@@ -84,8 +84,8 @@ impl Socket {
         }
     }
 
-    /// Whether what is to be sent goes with what comes next: by one packet, and to a server that is
-    /// woken once.
+    /// Whether output may wait for the next one, because it is the head of a request with a body. Both
+    /// then go out in one packet, and wake the server once.
     pub fn can_wait(&self) -> bool {
         self.ready.load(Ordering::Relaxed) && self.body_follows.swap(false, Ordering::Relaxed)
     }
