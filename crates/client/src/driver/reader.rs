@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use super::message::{UnparsedLines, WorkerMessage};
 use super::requests::{Job, Question, Reads};
-use crate::transport::http::{Body, Reply};
+use crate::transport::http::{Reply, ReplyBody};
 use etcdwatch_engine::decode::{Lines, Messages, Part, TooLong};
 use etcdwatch_engine::model::{Scope, StateNode};
 use etcdwatch_engine::protocol::Failure;
@@ -293,12 +293,12 @@ impl ReplyReader {
     }
 
     /// Passes on the event that ends a long poll.
-    fn pass_events(&self, ticket: Ticket, body: Body) -> Option<Result<(), Failure>> {
+    fn pass_events(&self, ticket: Ticket, body: ReplyBody) -> Option<Result<(), Failure>> {
         self.pass_lines(ticket, body, |block| self.pass_block(ticket, block))
     }
 
     /// Passes on the lines of a stream unparsed; the session's thread parses them.
-    fn pass_stream(&self, ticket: Ticket, body: Body) -> Option<Result<(), Failure>> {
+    fn pass_stream(&self, ticket: Ticket, body: ReplyBody) -> Option<Result<(), Failure>> {
         self.pass_lines(ticket, body, |block| {
             let permit = self.budget.take(block.capacity());
             let lines = UnparsedLines {
@@ -316,7 +316,7 @@ impl ReplyReader {
     fn pass_lines(
         &self,
         ticket: Ticket,
-        mut body: Body,
+        mut body: ReplyBody,
         pass: impl Fn(Vec<u8>) -> Option<Result<(), Failure>>,
     ) -> Option<Result<(), Failure>> {
         let mut lines = Lines::new(self.max_event);

@@ -111,7 +111,7 @@ pub(super) fn v3_question(scope: &Scope, previous: bool, ask: &Ask) -> (Question
         } => {
             let request = v3::watch(
                 scope,
-                v3::Watch {
+                v3::WatchOptions {
                     from: *from,
                     whole_store: *whole_store,
                     previous,

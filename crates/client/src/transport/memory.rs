@@ -32,10 +32,10 @@ pub trait Interrupt: Send + Sync {
 
 /// What all connections of a watch share.
 #[derive(Clone, Default)]
-pub struct Memory(Arc<Shared>);
+pub struct Memory(Arc<MemoryState>);
 
 #[derive(Default)]
-struct Shared {
+struct MemoryState {
     turn: Mutex<Option<Turn>>,
     released: Condvar,
 }
@@ -69,7 +69,7 @@ impl Memory {
     }
 }
 
-impl Shared {
+impl MemoryState {
     fn turn(&self) -> MutexGuard<'_, Option<Turn>> {
         self.turn.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -136,12 +136,12 @@ mod tests {
     use std::thread;
 
     #[derive(Default)]
-    struct Connection {
+    struct TestConnection {
         is_interrupted: AtomicBool,
         is_given_up: AtomicBool,
     }
 
-    impl Interrupt for Connection {
+    impl Interrupt for TestConnection {
         fn interrupt(&self) {
             self.is_interrupted.store(true, Ordering::SeqCst);
         }
@@ -151,9 +151,9 @@ mod tests {
         }
     }
 
-    fn two() -> (Hold, Hold, Arc<Connection>, Arc<Connection>) {
+    fn two() -> (Hold, Hold, Arc<TestConnection>, Arc<TestConnection>) {
         let memory = Memory::default();
-        let connections = [(); 2].map(|()| Arc::new(Connection::default()));
+        let connections = [(); 2].map(|()| Arc::new(TestConnection::default()));
         let [one, two] = &connections;
         let holds = (memory.hold(one.clone()), memory.hold(two.clone()));
         let [first, second] = connections;

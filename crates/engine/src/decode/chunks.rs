@@ -16,12 +16,12 @@ pub struct BadFrame(&'static str);
 /// Decodes one chunked body.
 #[derive(Clone, Debug)]
 pub struct Chunks {
-    state: State,
+    state: FrameState,
 }
 
 /// The part of the framing that the next byte belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
+enum FrameState {
     /// The size of a chunk, with the part that was read.
     Size { size: u64, digits: u32 },
     /// The extensions after a size, with their length so far.
@@ -42,14 +42,14 @@ enum State {
     Over,
 }
 
-impl State {
+impl FrameState {
     const START: Self = Self::Size { size: 0, digits: 0 };
 }
 
 impl Default for Chunks {
     fn default() -> Self {
         Self {
-            state: State::START,
+            state: FrameState::START,
         }
     }
 }
@@ -64,8 +64,8 @@ impl Chunks {
         let (mut rest, mut room) = (input, &mut *output);
         loop {
             match self.state {
-                State::Data { left: 0 } => self.state = State::End,
-                State::Data { left } => {
+                FrameState::Data { left: 0 } => self.state = FrameState::End,
+                FrameState::Data { left } => {
                     let count = rest.len().min(room.len());
                     let count = usize::try_from(left).map_or(count, |left| count.min(left));
                     if count == 0 {
@@ -75,16 +75,16 @@ impl Chunks {
                     let (filled, free) = room.split_at_mut(count);
                     filled.copy_from_slice(part);
                     (rest, room) = (after, free);
-                    self.state = State::Data {
+                    self.state = FrameState::Data {
                         left: left - count as u64,
                     };
                 }
-                State::Over => break,
-                State::End if rest.starts_with(b"\r\n") => {
+                FrameState::Over => break,
+                FrameState::End if rest.starts_with(b"\r\n") => {
                     rest = rest.get(2..).unwrap_or_default();
-                    self.state = State::START;
+                    self.state = FrameState::START;
                 }
-                State::START if let Some((size, length)) = whole_size(rest) => {
+                FrameState::START if let Some((size, length)) = whole_size(rest) => {
                     rest = rest.get(length..).unwrap_or_default();
                     self.state = begin(size);
                 }
@@ -104,7 +104,7 @@ impl Chunks {
     /// Whether the body has ended. A connection that closes before was cut.
     #[must_use]
     pub fn is_over(&self) -> bool {
-        self.state == State::Over
+        self.state == FrameState::Over
     }
 }
 
@@ -127,14 +127,14 @@ fn digit(byte: u8) -> Option<u64> {
 }
 
 /// The state at the start of a chunk of that size. A chunk of size 0 is the last.
-fn begin(size: u64) -> State {
+fn begin(size: u64) -> FrameState {
     match size {
-        0 => State::Trailer { line: 0, length: 0 },
-        left => State::Data { left },
+        0 => FrameState::Trailer { line: 0, length: 0 },
+        left => FrameState::Data { left },
     }
 }
 
-impl State {
+impl FrameState {
     /// The state after a byte that is not data.
     fn after(self, byte: u8) -> Result<Self, BadFrame> {
         match (self, byte) {

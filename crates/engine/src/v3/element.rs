@@ -10,11 +10,11 @@
 
 use std::borrow::Cow;
 
-use super::wire::{WireEvent, WirePair};
+use super::wire::{EncodedEvent, EncodedPair};
 use crate::decode::tokens::Tokens;
 
 /// Parses an event; `None` if it does not have this form.
-pub(super) fn read(text: &[u8]) -> Option<WireEvent<'_>> {
+pub(super) fn read(text: &[u8]) -> Option<EncodedEvent<'_>> {
     let mut tokens = Tokens::new(text);
     let kind = if tokens.skip(b"{\"kv\":") {
         ""
@@ -29,7 +29,7 @@ pub(super) fn read(text: &[u8]) -> Option<WireEvent<'_>> {
         None
     };
     tokens.expect(b"}")?;
-    tokens.is_at_end().then_some(WireEvent {
+    tokens.is_at_end().then_some(EncodedEvent {
         kind: Cow::Borrowed(kind),
         kv,
         prev_kv,
@@ -37,11 +37,11 @@ pub(super) fn read(text: &[u8]) -> Option<WireEvent<'_>> {
 }
 
 #[inline(always)]
-fn pair<'b>(tokens: &mut Tokens<'b>) -> Option<WirePair<'b>> {
+fn pair<'b>(tokens: &mut Tokens<'b>) -> Option<EncodedPair<'b>> {
     tokens.expect(b"{\"key\":\"")?;
-    let mut pair = WirePair {
+    let mut pair = EncodedPair {
         key: base64(tokens)?,
-        ..WirePair::default()
+        ..EncodedPair::default()
     };
     if tokens.skip(b",\"create_revision\":\"") {
         pair.created = number(tokens)?;

@@ -17,7 +17,7 @@ mod wire;
 
 pub use ranges::{Ranges, any, list, read_at, read_one, revision, since, state};
 pub use request::{
-    Condition, Span, Watch, authenticate, delete, grant_lease, revoke_lease, watch, write,
+    Condition, Span, WatchOptions, authenticate, delete, grant_lease, revoke_lease, watch, write,
 };
 pub use watch::{Assembler, MessageEnd, Portion, WatchItem};
 pub use wire::{Pair, Reply, parse_lease, parse_reply, parse_token};

@@ -197,7 +197,7 @@ fn transaction(compare: &[Value], success: &[Value], failure: &[Value]) -> Reque
     clippy::struct_excessive_bools,
     reason = "each is a field of etcd's request, or a range"
 )]
-pub struct Watch {
+pub struct WatchOptions {
     /// The first revision; `None` is from now on.
     pub from: Option<Index>,
     /// Watch the whole store rather than the scope.
@@ -210,7 +210,7 @@ pub struct Watch {
 
 /// Watches a scope, or a span that contains it.
 #[must_use]
-pub fn watch(scope: &Scope, watch: Watch) -> Request {
+pub fn watch(scope: &Scope, watch: WatchOptions) -> Request {
     let span = if watch.whole_store {
         Span::beginning_with(b"")
     } else {
@@ -369,7 +369,7 @@ mod tests {
     #[test]
     fn a_watch_names_where_it_begins_and_asks_for_a_leader() {
         let scope = Scope::new(Key::literal("/a").unwrap(), false);
-        let asked = Watch {
+        let asked = WatchOptions {
             from: Some(Index(0)),
             whole_store: false,
             previous: true,
@@ -385,7 +385,7 @@ mod tests {
                 "progress_notify": true, "prev_kv": true,
             }})
         );
-        let asked = Watch {
+        let asked = WatchOptions {
             from: Some(Index(7)),
             whole_store: true,
             previous: false,

@@ -74,12 +74,12 @@ pub struct Assembler {
     scope: Scope,
     /// How many bytes of events are collected before they are passed on in the middle of a message.
     portion: usize,
-    state: State,
+    pending: PendingMessage,
 }
 
 /// The current message so far.
 #[derive(Debug, Default)]
-struct State {
+struct PendingMessage {
     events: Events,
     /// The revision of the last event. More events of it may follow.
     revision: Option<Index>,
@@ -141,7 +141,7 @@ impl Assembler {
         Self {
             scope,
             portion: PORTION,
-            state: State::default(),
+            pending: PendingMessage::default(),
         }
     }
 
@@ -157,7 +157,7 @@ impl Assembler {
     /// How many bytes of events are held: at least all of the last revision.
     #[must_use]
     pub fn weight(&self) -> usize {
-        self.state.events.weight()
+        self.pending.events.weight()
     }
 
     /// Takes an event of the current message. Returns events that can be passed on.
@@ -170,22 +170,22 @@ impl Assembler {
             None => shape(text)?,
         };
         let revision = Index(event.kv.modified);
-        let state = &mut self.state;
+        let pending = &mut self.pending;
         let mut portion = None;
-        if state.revision != Some(revision) {
-            if state.revision > Some(revision) || revision == Index::ZERO {
+        if pending.revision != Some(revision) {
+            if pending.revision > Some(revision) || revision == Index::ZERO {
                 let what = format!("an event at {revision} comes after others");
                 return Err(Malformed::Shape(what));
             }
             // The previous revision is complete, and the message has more than one.
-            if state.events.weight() >= self.portion {
-                portion = state.pass_on(true);
+            if pending.events.weight() >= self.portion {
+                portion = pending.pass_on(true);
             }
-            if state.revision.is_none() {
-                state.first = Some(revision);
+            if pending.revision.is_none() {
+                pending.first = Some(revision);
             }
-            state.revision = Some(revision);
-            state.revisions += 1;
+            pending.revision = Some(revision);
+            pending.revisions += 1;
         }
         let action = match &*event.kind {
             "" | "PUT" => Action::Set,
@@ -193,7 +193,7 @@ impl Assembler {
             other => return Err(Malformed::Shape(format!("an event of the type {other}"))),
         };
         let scope = &self.scope;
-        state
+        pending
             .events
             .decode(action, &event.kv, event.prev_kv.as_ref(), |key| {
                 scope.covers(key, false)
@@ -237,18 +237,18 @@ impl Assembler {
         if result.fragment {
             return Ok(Vec::new());
         }
-        let mut state = std::mem::take(&mut self.state);
-        let rest = state.pass_on(state.revisions > 1);
-        if state.revision.is_none() && result.watch_id < 0 {
+        let mut pending = std::mem::take(&mut self.pending);
+        let rest = pending.pass_on(pending.revisions > 1);
+        if pending.revision.is_none() && result.watch_id < 0 {
             // It answers a progress request that was not made here. 3.4.23 answers it before the events
             // of an unsynced watcher.
             return Ok(Vec::new());
         }
         let end = WatchItem::MessageEnd(MessageEnd {
-            told_upto: state.revision.unwrap_or(revision),
+            told_upto: pending.revision.unwrap_or(revision),
             store_at: revision,
-            is_full: state.revisions >= FULL,
-            is_progress: state.revision.is_none(),
+            is_full: pending.revisions >= FULL,
+            is_progress: pending.revision.is_none(),
         });
         Ok(rest
             .map(WatchItem::Events)
@@ -258,7 +258,7 @@ impl Assembler {
     }
 }
 
-impl State {
+impl PendingMessage {
     /// Takes all events so far.
     fn pass_on(&mut self, is_past: bool) -> Option<Portion> {
         let begins = self.first.take();

@@ -257,18 +257,18 @@ where
 
 /// An event of a watch, not decoded yet.
 #[derive(Debug, PartialEq, Eq, serde::Deserialize)]
-pub(super) struct WireEvent<'a> {
+pub(super) struct EncodedEvent<'a> {
     #[serde(rename = "type", default, borrow)]
     pub kind: Cow<'a, str>,
     #[serde(borrow)]
-    pub kv: WirePair<'a>,
+    pub kv: EncodedPair<'a>,
     #[serde(borrow)]
-    pub prev_kv: Option<WirePair<'a>>,
+    pub prev_kv: Option<EncodedPair<'a>>,
 }
 
 /// A key with its value, not decoded yet.
 #[derive(Debug, Default, PartialEq, Eq, serde::Deserialize)]
-pub(super) struct WirePair<'a> {
+pub(super) struct EncodedPair<'a> {
     #[serde(borrow, default, deserialize_with = "text")]
     pub key: Cow<'a, [u8]>,
     #[serde(borrow, default, deserialize_with = "text")]
@@ -319,8 +319,8 @@ impl Events {
     pub fn decode(
         &mut self,
         action: Action,
-        now: &WirePair<'_>,
-        previous: Option<&WirePair<'_>>,
+        now: &EncodedPair<'_>,
+        previous: Option<&EncodedPair<'_>>,
         is_wanted: impl Fn(&[u8]) -> bool,
     ) -> Result<(), Malformed> {
         let start = self.arena.len();
@@ -347,7 +347,7 @@ impl Events {
 
     fn decode_node(
         &mut self,
-        pair: &WirePair<'_>,
+        pair: &EncodedPair<'_>,
         key: Span,
         has_value: bool,
     ) -> Result<NodeSpans, Malformed> {

@@ -12,12 +12,12 @@ pub const READ_AHEAD: usize = 1 << 20;
 /// Counts the bytes that were received and not printed yet, against a limit.
 #[derive(Clone, Debug)]
 pub struct Budget {
-    shared: Arc<Shared>,
+    shared: Arc<BudgetState>,
     limit: usize,
 }
 
 #[derive(Debug, Default)]
-struct Shared {
+struct BudgetState {
     used: AtomicUsize,
     /// A thread is in [`Budget::wait_for_output`].
     is_awaited: AtomicBool,
@@ -25,7 +25,7 @@ struct Shared {
     freed: Condvar,
 }
 
-impl Shared {
+impl BudgetState {
     fn used(&self) -> usize {
         self.used.load(Ordering::SeqCst)
     }
@@ -92,7 +92,7 @@ impl Budget {
 /// Counts bytes against a [`Budget`] until it is dropped.
 #[derive(Debug)]
 pub struct Permit {
-    shared: Arc<Shared>,
+    shared: Arc<BudgetState>,
     bytes: usize,
     /// A reader that waits continues once no more bytes than this are used.
     resume: usize,

@@ -23,5 +23,5 @@ mod trust;
 pub use self::client::{Http, Log};
 pub use self::connection::{Connection, TimeLimit};
 pub use self::limits::{AGREED, Limits, PATIENCE, PATIENT, QUORUM_PATIENCE};
-pub use self::reply::{Body, Reply};
+pub use self::reply::{Reply, ReplyBody};
 pub use self::tokens::AuthToken;

@@ -40,8 +40,8 @@ pub struct Reply {
 impl Reply {
     /// The body, with the chunks undone. The connection can be used again after it.
     #[must_use]
-    pub fn into_body(self) -> Body {
-        Body {
+    pub fn into_body(self) -> ReplyBody {
+        ReplyBody {
             reader: Box::new(self.body.into_reader()),
             hold: self.hold,
         }
@@ -49,7 +49,7 @@ impl Reply {
 
     /// The body of a reply that may go on for long, and after which the connection is not used again.
     #[must_use]
-    pub fn into_stream(self) -> Body {
+    pub fn into_stream(self) -> ReplyBody {
         let reader: Box<dyn Read> = match self.return_slot {
             Some(return_slot) => match return_slot.claim(self.body) {
                 Some(transport) => Box::new(ChunkedReader::new(transport, self.idle)),
@@ -57,7 +57,7 @@ impl Reply {
             },
             None => Box::new(self.body.into_reader()),
         };
-        Body {
+        ReplyBody {
             reader,
             hold: self.hold,
         }
@@ -94,12 +94,12 @@ impl Reply {
 }
 
 /// The body of a reply while it is read.
-pub struct Body {
+pub struct ReplyBody {
     reader: Box<dyn Read>,
     hold: Hold,
 }
 
-impl Body {
+impl ReplyBody {
     /// Reads the next bytes into `buffer`; 0 is the end of the body. `unfinished` is the number of
     /// bytes that the caller holds and cannot use before more has arrived. If they are many, this
     /// waits until the other connections hold few.
