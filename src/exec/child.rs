@@ -31,10 +31,10 @@ use etcdwatch_engine::model::{Index, Record};
 
 /// The largest value of a variable, in bytes. The kernel refuses longer ones (`MAX_ARG_STRLEN`, less
 /// the name).
-const LONGEST: usize = 128 * 1024 - 64;
+const MAX_VARIABLE: usize = 128 * 1024 - 64;
 
 /// How long a command may take to end before a notice says that etcdwatch waits.
-const MOMENT: Duration = Duration::from_millis(500);
+const NOTICE_AFTER: Duration = Duration::from_millis(500);
 
 /// How often the thread that writes to a command which does not read checks whether it has ended.
 const POLL: Timespec = Timespec {
@@ -87,7 +87,7 @@ impl Told {
         ] {
             if bytes.contains(&0) {
                 told.left_out.push((name, "it has a NUL"));
-            } else if bytes.len() > LONGEST {
+            } else if bytes.len() > MAX_VARIABLE {
                 told.left_out.push((name, "it is too long"));
             } else {
                 told.variables.push((name, bytes.to_vec()));
@@ -219,7 +219,7 @@ impl Running {
     ) -> io::Result<ExitStatus> {
         self.signal(signal);
         let until = Instant::now() + grace;
-        let moment = MOMENT.min(grace);
+        let moment = NOTICE_AFTER.min(grace);
         // If the sender is gone, the command has ended too.
         if let Err(RecvTimeoutError::Timeout) = self.end.recv_timeout(moment) {
             waits();

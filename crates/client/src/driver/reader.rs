@@ -17,10 +17,10 @@ use etcdwatch_engine::watch::{Budget, BufferPool, End, Input, Parcel, Ticket};
 use etcdwatch_engine::{v2, v3};
 
 /// The size of one read of a v3 watch, in bytes.
-const BUFFER: usize = 64 * 1024;
+const READ_SIZE: usize = 64 * 1024;
 
 /// How often the session hears that a long message is still arriving.
-const HEARD: Duration = Duration::from_millis(500);
+const HEARD_INTERVAL: Duration = Duration::from_millis(500);
 
 /// The limit on a state or a transaction, in bytes and in events of the largest size.
 const MAX_WHOLE: usize = 1 << 30;
@@ -181,7 +181,7 @@ impl ReplyReader {
         let mut body = reply.into_stream();
         let mut messages = Messages::new(self.max_event);
         let mut assembler = v3::Assembler::new(self.scope.clone());
-        let mut buffer = vec![0; BUFFER];
+        let mut buffer = vec![0; READ_SIZE];
         let mut heard_at = Instant::now();
         loop {
             let unfinished = messages.unfinished() + assembler.weight();
@@ -223,7 +223,7 @@ impl ReplyReader {
                     }
                 }
             }
-            if heard_at.elapsed() >= HEARD {
+            if heard_at.elapsed() >= HEARD_INTERVAL {
                 heard_at = Instant::now();
                 self.pass(Input::Heard { ticket: job.ticket })?;
             }

@@ -8,10 +8,10 @@ use super::plain::plain_length;
 use super::{TooLong, reserve};
 
 /// The depth of brackets inside the list of a message: `{"result":{"events":[…]}}`.
-const LIST: usize = 3;
+const LIST_DEPTH: usize = 3;
 
 /// How many bytes of capacity a buffer keeps from one part to the next.
-const KEPT: usize = 256 << 10;
+const KEPT_CAPACITY: usize = 256 << 10;
 
 /// A part of a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -134,11 +134,11 @@ impl Messages {
     }
 
     fn in_element(&self) -> bool {
-        self.is_list && self.depth > LIST
+        self.is_list && self.depth > LIST_DEPTH
     }
 
     fn in_list(&self) -> bool {
-        self.is_list && self.depth == LIST && !self.in_string
+        self.is_list && self.depth == LIST_DEPTH && !self.in_string
     }
 
     fn opens_element(&self, bytes: &[u8]) -> bool {
@@ -151,7 +151,7 @@ impl Messages {
         while at < bytes.len() {
             let rest = bytes.get(at..).unwrap_or_default();
             let read = self.read(rest);
-            let is_over = !self.in_string && self.depth <= LIST;
+            let is_over = !self.in_string && self.depth <= LIST_DEPTH;
             at += read;
             if is_over {
                 break;
@@ -192,13 +192,13 @@ impl Messages {
             Some(b'"') => self.in_string = true,
             Some(open @ (b'{' | b'[')) => {
                 self.depth += 1;
-                if self.depth == LIST {
+                if self.depth == LIST_DEPTH {
                     self.is_list = *open == b'[';
                 }
             }
             Some(b'}' | b']') => {
                 self.depth = self.depth.saturating_sub(1);
-                self.is_list &= self.depth >= LIST;
+                self.is_list &= self.depth >= LIST_DEPTH;
             }
             _ => {}
         }
@@ -223,7 +223,7 @@ impl Messages {
 /// Empties a buffer, and frees the memory that a long part took.
 fn clear(buffer: &mut Vec<u8>) {
     buffer.clear();
-    buffer.shrink_to(KEPT);
+    buffer.shrink_to(KEPT_CAPACITY);
 }
 
 #[cfg(test)]

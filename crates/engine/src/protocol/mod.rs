@@ -14,7 +14,7 @@ pub use self::failure::{Distrust, Failure};
 pub use crate::model::Api;
 
 /// How many bytes of an unexpected reply a message shows.
-const BEGIN: usize = 60;
+const SHOWN_BYTES: usize = 60;
 
 /// The method of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -160,7 +160,7 @@ impl Malformed {
             [0x1f, 0x8b, ..] => "it is compressed by gzip, which was not asked for".to_owned(),
             [b'{', ..] => why.to_string(),
             other => {
-                let begin = String::from_utf8_lossy(other.get(..BEGIN).unwrap_or(other));
+                let begin = String::from_utf8_lossy(other.get(..SHOWN_BYTES).unwrap_or(other));
                 let line = begin.lines().next().unwrap_or_default();
                 format!("it is no JSON object, but begins with {line:?}")
             }

@@ -13,13 +13,13 @@ use crate::protocol::Malformed;
 use super::line::EventReader;
 
 /// The actions of records that only etcdwatch makes (RECORDS in the man page).
-const OURS: [&str; 5] = ["gap", "reset", "synced", "status", "drift"];
+const RESERVED_ACTIONS: [&str; 5] = ["gap", "reset", "synced", "status", "drift"];
 
 /// A line with more brackets is parsed as a whole, because it may nest deeper than JSON parsers accept.
-const MANY: usize = 64;
+const MANY_BRACKETS: usize = 64;
 
 /// The assumed length of an event in bytes, from which the number of events in a block is estimated.
-const COMMON: usize = 200;
+const TYPICAL_EVENT: usize = 200;
 
 /// Parses a block of lines, one event a line, into a batch over the same block.
 ///
@@ -36,7 +36,7 @@ pub fn parse_events(block: Vec<u8>) -> Result<Batch, Malformed> {
 pub fn parse_events_into(mut events: Vec<EventSpans>, block: Vec<u8>) -> Result<Batch, Malformed> {
     let mut decoded = Decoded::new(&block);
     events.clear();
-    events.reserve(block.len() / COMMON + 1);
+    events.reserve(block.len() / TYPICAL_EVENT + 1);
     let mut reader = EventReader::new(&block);
     let mut is_as_written = true;
     while !reader.is_at_end() {
@@ -65,8 +65,9 @@ pub fn parse_events_into(mut events: Vec<EventSpans>, block: Vec<u8>) -> Result<
 /// surrogate pair, and no deep nesting.
 fn check_rest(line: &str) -> Result<(), Malformed> {
     let opens = |byte: &u8| matches!(byte, b'{' | b'[');
-    let is_suspect =
-        line.contains("\\ud") || line.contains("\\uD") || line.bytes().filter(opens).count() > MANY;
+    let is_suspect = line.contains("\\ud")
+        || line.contains("\\uD")
+        || line.bytes().filter(opens).count() > MANY_BRACKETS;
     if is_suspect {
         serde_json::from_str::<serde_json::Value>(line)
             .map_err(|error| Malformed::Shape(error.to_string()))?;
@@ -284,7 +285,8 @@ fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<IgnoredA
 impl<N> WireEvent<'_, N> {
     /// The name of a field that only etcdwatch writes, if there is one.
     fn imitates(&self) -> Option<&str> {
-        OURS.into_iter()
+        RESERVED_ACTIONS
+            .into_iter()
             .find(|name| *name == self.action.0)
             .or_else(|| self.origin.is_some().then_some("origin"))
             .or_else(|| self.index.is_some().then_some("index"))

@@ -1,6 +1,6 @@
 //! Assembles the events of a v3 watch from its messages.
 //!
-//! The server sends the past in messages of up to [`FULL`] revisions, each in one or more fragments,
+//! The server sends the past in messages of up to [`BATCH_REVISIONS`] revisions, each in one or more fragments,
 //! and a live transaction in a message of its own. Events are passed on in whole revisions, so that a
 //! broken connection can't split a transaction.
 
@@ -17,7 +17,7 @@ use crate::protocol::{Fault, Malformed};
 
 /// How many revisions of the past the server puts into a message (etcd's `watchBatchMaxRevs`). A
 /// message with as many may leave more for the next one.
-const FULL: u64 = 1000;
+const BATCH_REVISIONS: u64 = 1000;
 /// How many bytes of events are collected before they are passed on in the middle of a message.
 const PORTION: usize = 64 * 1024;
 
@@ -247,7 +247,7 @@ impl Assembler {
         let end = WatchItem::MessageEnd(MessageEnd {
             told_upto: pending.revision.unwrap_or(revision),
             store_at: revision,
-            is_full: pending.revisions >= FULL,
+            is_full: pending.revisions >= BATCH_REVISIONS,
             is_progress: pending.revision.is_none(),
         });
         Ok(rest
@@ -405,7 +405,7 @@ mod tests {
     #[test]
     fn a_full_message_proves_nothing_beyond_its_events() {
         let mut assembler = assembler();
-        for revision in 1..=FULL {
+        for revision in 1..=BATCH_REVISIONS {
             assembler
                 .event(put("/a", revision, "v").as_bytes())
                 .unwrap();

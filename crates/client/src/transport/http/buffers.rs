@@ -6,10 +6,10 @@
 use ureq::unversioned::transport::Buffers;
 
 /// The size of each buffer at most, as in ureq. The head of a reply must fit into it.
-const SIZE: usize = 128 * 1024;
+const MAX_SIZE: usize = 128 * 1024;
 /// The first size of the input buffer, which is enough for most replies. It doubles each time that a read
 /// fills it.
-const FIRST: usize = 8 * 1024;
+const FIRST_SIZE: usize = 8 * 1024;
 
 /// ureq's buffers. `consumed` and `filled` delimit the unread bytes of `input`.
 #[derive(Debug, Default)]
@@ -46,7 +46,7 @@ impl LazyBuffers {
 
 impl Buffers for LazyBuffers {
     fn output(&mut self) -> &mut [u8] {
-        make(&mut self.output, SIZE);
+        make(&mut self.output, MAX_SIZE);
         self.output.get_mut(self.kept..).unwrap_or_default()
     }
 
@@ -57,7 +57,7 @@ impl Buffers for LazyBuffers {
     }
 
     fn input_append_buf(&mut self) -> &mut [u8] {
-        make(&mut self.input, FIRST);
+        make(&mut self.input, FIRST_SIZE);
         let is_filled = self.filled == self.input.len();
         if self.consumed == self.filled {
             (self.consumed, self.filled) = (0, 0);
@@ -65,7 +65,7 @@ impl Buffers for LazyBuffers {
             self.input.copy_within(self.consumed..self.filled, 0);
             (self.consumed, self.filled) = (0, self.filled - self.consumed);
         }
-        if is_filled && self.input.len() < SIZE {
+        if is_filled && self.input.len() < MAX_SIZE {
             self.input.resize(self.input.len() * 2, 0);
         }
         self.input.get_mut(self.filled..).unwrap_or_default()
@@ -81,7 +81,7 @@ impl Buffers for LazyBuffers {
     }
 
     fn tmp_and_output(&mut self) -> (&mut [u8], &mut [u8]) {
-        make(&mut self.output, SIZE);
+        make(&mut self.output, MAX_SIZE);
         self.input_append_buf();
         let free = self.input.get_mut(self.filled..).unwrap_or_default();
         let output = self.output.get_mut(self.kept..).unwrap_or_default();
@@ -120,7 +120,7 @@ mod tests {
     #[test]
     fn there_is_room_for_more_once_something_was_consumed() {
         let mut room = LazyBuffers::default();
-        let all: Vec<u8> = (0..=250).cycle().take(10 * SIZE + 7).collect();
+        let all: Vec<u8> = (0..=250).cycle().take(10 * MAX_SIZE + 7).collect();
         let (mut given, mut taken) = (0, Vec::new());
         while taken.len() < all.len() {
             let free = room.input_append_buf();
@@ -160,7 +160,14 @@ mod tests {
     #[test]
     fn there_is_more_room_once_what_there_was_has_been_filled() {
         let mut room = LazyBuffers::default();
-        for size in [FIRST, FIRST * 2, FIRST * 4, FIRST * 8, SIZE, SIZE] {
+        for size in [
+            FIRST_SIZE,
+            FIRST_SIZE * 2,
+            FIRST_SIZE * 4,
+            FIRST_SIZE * 8,
+            MAX_SIZE,
+            MAX_SIZE,
+        ] {
             assert_eq!(room.input_append_buf().len(), size);
             receive(&mut room, &vec![b'x'; size]);
             room.input_consume(size);
@@ -170,8 +177,8 @@ mod tests {
     #[test]
     fn a_full_room_has_none_left() {
         let mut room = LazyBuffers::default();
-        receive(&mut room, &vec![b'x'; SIZE]);
+        receive(&mut room, &vec![b'x'; MAX_SIZE]);
         assert!(room.input_append_buf().is_empty());
-        assert_eq!(room.input().len(), SIZE);
+        assert_eq!(room.input().len(), MAX_SIZE);
     }
 }

@@ -31,7 +31,7 @@ pub(super) fn request_failure(
         let may_be_done = writes && is_sent;
         let lacks = trust.certificate().is_none() && socket.was_asked.load(Ordering::Relaxed);
         if lacks && !may_be_done {
-            return Failure::CertificateRefused(tls::ASKS.to_owned());
+            return Failure::CertificateRefused(tls::CERTIFICATE_REQUIRED.to_owned());
         }
     }
     if !is_sent {

@@ -18,7 +18,7 @@ use super::trust::{Trust, note_asking};
 use etcdwatch_engine::protocol::{Distrust, Failure};
 
 /// How long to wait for the alert that says why a server has closed a connection.
-const LAST_WORDS: Duration = Duration::from_millis(100);
+const ALERT_WAIT: Duration = Duration::from_millis(100);
 
 /// Encrypts connections to `https://` endpoints.
 #[derive(Debug)]
@@ -52,7 +52,7 @@ impl<In: Transport> Connector<In> for TlsConnector {
         let (done, was_asked) = note_asking(|| stream.conn.complete_io(&mut stream.sock));
         self.socket.was_asked.store(was_asked, Ordering::Relaxed);
         if let Err(error) = done {
-            let why = last_words(&mut stream, details.timeout);
+            let why = closing_alert(&mut stream, details.timeout);
             return Err(why.unwrap_or_else(|| error.into()));
         }
         let refuses_late = stream.conn.protocol_version() == Some(ProtocolVersion::TLSv1_3);
@@ -86,12 +86,12 @@ impl fmt::Debug for TlsTransport {
 
 /// The alert that says why a server has closed a connection, if it sent one. The error of a write does
 /// not say why.
-fn last_words(
+fn closing_alert(
     stream: &mut StreamOwned<ClientConnection, TransportAdapter>,
     timeout: NextTimeout,
 ) -> Option<ureq::Error> {
     let StreamOwned { conn, sock } = stream;
-    let after = LAST_WORDS.into();
+    let after = ALERT_WAIT.into();
     sock.set_timeout(NextTimeout { after, ..timeout });
     while matches!(conn.read_tls(sock), Ok(1..)) {
         if let Err(error) = conn.process_new_packets() {
@@ -114,8 +114,9 @@ impl Transport for TlsTransport {
         self.stream.get_mut().set_timeout(timeout);
         let written = self.stream.write_all(self.buffers.take(amount));
         let written = written.and_then(|()| self.stream.flush());
-        written
-            .map_err(|error| last_words(&mut self.stream, timeout).unwrap_or_else(|| error.into()))
+        written.map_err(|error| {
+            closing_alert(&mut self.stream, timeout).unwrap_or_else(|| error.into())
+        })
     }
 
     fn await_input(&mut self, timeout: NextTimeout) -> Result<bool, ureq::Error> {
@@ -162,7 +163,7 @@ impl Transport for TlsTransport {
 }
 
 /// The failure of a server that requires a client certificate when none is configured.
-pub(super) const ASKS: &str = "asks for a certificate of the client";
+pub(super) const CERTIFICATE_REQUIRED: &str = "asks for a certificate of the client";
 
 /// The TLS error inside an I/O error.
 pub(super) fn of_tls(error: &std::io::Error) -> Option<&rustls::Error> {
@@ -183,7 +184,7 @@ pub(super) fn explain(error: &rustls::Error, trust: &Trust) -> Option<Failure> {
                     "does not accept the client's certificate '{}': {why}",
                     file.display()
                 ),
-                None => ASKS.to_owned(),
+                None => CERTIFICATE_REQUIRED.to_owned(),
             }))
         }
         _ => None,
@@ -269,13 +270,16 @@ fn distrust(error: &CertificateError, trust: &Trust) -> Distrust {
             let why = "its certificate is one of an authority (CA:TRUE), and none of a server";
             (why.to_owned(), "have one issued for the server")
         }
-        error => (format!("its certificate is no good: {error}"), ADVICE),
+        error => (
+            format!("its certificate is no good: {error}"),
+            DEFAULT_ADVICE,
+        ),
     };
     Distrust { why, advice }
 }
 
 /// The advice if there is nothing more specific.
-const ADVICE: &str = "look at it with 'openssl s_client -showcerts -connect HOST:PORT'";
+const DEFAULT_ADVICE: &str = "look at it with 'openssl s_client -showcerts -connect HOST:PORT'";
 
 /// How many names of a certificate a message contains.
 const MAX_NAMES: usize = 10;
