@@ -11,7 +11,7 @@ use super::requests::{Question, by_v2, by_v3};
 use crate::endpoint::Endpoint;
 use crate::transport::http::{Connection, Limits};
 use etcdwatch_engine::model::Scope;
-use etcdwatch_engine::watch::{Ask, Budget, Plan, Spares, Ticket};
+use etcdwatch_engine::watch::{AnyRequest, Budget, Plan, Spares, Ticket};
 
 /// A request on its way to a lane's thread.
 pub(super) struct Order {
@@ -66,29 +66,16 @@ impl Lanes {
         }
     }
 
-    pub(super) fn open(&mut self, ticket: Ticket, endpoint: usize, ask: &Ask) {
+    pub(super) fn open(&mut self, ticket: Ticket, endpoint: usize, request: &AnyRequest) {
         let Some(address) = self.means.endpoints.get(endpoint).cloned() else {
             return;
         };
         // What will be answered soon goes where a connection is open already; what will spend
         // its connection, or keep it, leaves that alone.
-        let is_quick = match ask {
-            Ask::Wait { hangs, renews, .. } => !hangs && !renews,
-            Ask::Walk { hangs, .. } => !hangs,
-            Ask::Stream | Ask::Alarm | Ask::Revisions { .. } => false,
-            Ask::Index
-            | Ask::State
-            | Ask::Look(_)
-            | Ask::Next { .. }
-            | Ask::Kept { .. }
-            | Ask::Reach(_)
-            | Ask::Since { .. } => true,
-        };
-        let mut lane = self.lane(endpoint, is_quick);
-        let (question, limits) = if self.scope.key.is_path() {
-            by_v2(&self.scope, ask)
-        } else {
-            by_v3(&self.scope, self.previous, ask)
+        let mut lane = self.lane(endpoint, request.is_quick());
+        let (question, limits) = match request {
+            AnyRequest::V2(request) => by_v2(&self.scope, request),
+            AnyRequest::V3(request) => by_v3(&self.scope, self.previous, request),
         };
         lane.endpoint = endpoint;
         let order = Order {

@@ -143,14 +143,14 @@ impl Driver {
             let mut reports = Vec::new();
             for step in self.session.handle(input, Instant::now()) {
                 match step {
-                    Step::Open {
+                    Step::Send {
                         ticket,
                         endpoint,
-                        ask,
-                    } => self.lanes.open(ticket, endpoint, &ask),
+                        request,
+                    } => self.lanes.open(ticket, endpoint, &request),
                     Step::HalfClose(ticket) => self.lanes.half_close(ticket),
                     Step::Close(ticket) => self.lanes.close(ticket),
-                    Step::Tell(Update::Position(index)) => {
+                    Step::Report(Update::Position(index)) => {
                         if moved.as_ref().is_some_and(|moved| moved.replace(index)) {
                             continue;
                         }
@@ -158,7 +158,7 @@ impl Driver {
                         moved = Some(position.clone());
                         reports.push(Report::Moved(position));
                     }
-                    Step::Tell(update) => {
+                    Step::Report(update) => {
                         moved = None;
                         reports.push(Report::Update(update));
                     }

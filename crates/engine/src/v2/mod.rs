@@ -6,11 +6,13 @@ pub const ROOT: &str = "/v2/";
 pub mod fault;
 mod line;
 mod request;
+pub mod session;
 mod wire;
 
 pub use request::{
     Condition, Expiry, Read, Write, delete, read, stream, wait, wait_anywhere, write,
 };
+pub use session::{V2Request, V2Session};
 /// How many indexes the server's history holds, of all keys together (etcd-facts.md, fact 10).
 pub const HISTORY: u32 = 1000;
 /// A member whose raft index jumps by as much may have been sent a snapshot. etcd keeps 5,000

@@ -1,51 +1,56 @@
-//! Which holes are asked about next.
+//! Which unknown are asked about next.
 
 use std::collections::BTreeSet;
 
-use super::evidence::Testimony;
-use super::ledger::Hole;
 use crate::model::Index;
+use crate::watch::coverage::UnknownRange;
+use crate::watch::evidence::WaitSpan;
 
-/// How many are asked into holes, where nobody knows whether there is anything.
+/// How many are asked into unknown, where nobody knows whether there is anything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Spread {
     /// So many questions in all at most.
     pub most: usize,
-    /// A hole is worth another question where each gets at least this many indexes.
+    /// A range is worth another question where each gets at least this many indexes.
     pub worth: u64,
 }
 
-/// Chooses up to `free` positions to ask from, given the holes and the positions that are
-/// asked from already. First each hole at its start, in order, since that is what the cursor
+/// Chooses up to `free` positions to ask from, given the unknown and the positions that are
+/// asked from already. First each range at its start, in order, since that is what the cursor
 /// waits for, and what lies behind it answers; then the widest stretch in its middle, where nobody
 /// knows whether there is anything, as far as `spread` goes.
 #[must_use]
-pub fn choose(holes: &[Hole], asked: &BTreeSet<Index>, free: usize, spread: Spread) -> Vec<Index> {
+pub fn choose(
+    unknown: &[UnknownRange],
+    asked: &BTreeSet<Index>,
+    free: usize,
+    spread: Spread,
+) -> Vec<Index> {
     let mut chosen = Vec::new();
     let mut stretches = Vec::new();
-    for hole in holes {
+    for range in unknown {
         if chosen.len() == free {
             return chosen;
         }
-        if !asked.contains(&hole.after) {
-            chosen.push(hole.after);
+        if !asked.contains(&range.after) {
+            chosen.push(range.after);
         }
-        // Where questions are under way in the middle of a hole, it is that many stretches.
-        let mut after = hole.after;
-        for &middle in asked.range(hole.after.next()..hole.upto) {
-            stretches.push(Hole {
+        // Where questions are under way in the middle of a range, it is that many stretches.
+        let mut after = range.after;
+        for &middle in asked.range(range.after.next()..range.upto) {
+            stretches.push(UnknownRange {
                 after,
                 upto: middle,
             });
             after = middle;
         }
-        stretches.push(Hole {
+        stretches.push(UnknownRange {
             after,
-            upto: hole.upto,
+            upto: range.upto,
         });
     }
     while chosen.len() < free.min(spread.most) {
-        let Some(widest) = stretches.iter_mut().max_by_key(|hole| hole.width()) else {
+        let Some(widest) = stretches.iter_mut().max_by_key(|range| range.width()) else {
             break;
         };
         if widest.width() < 2 * spread.worth {
@@ -53,7 +58,7 @@ pub fn choose(holes: &[Hole], asked: &BTreeSet<Index>, free: usize, spread: Spre
         }
         let middle = Index(widest.after.0 + widest.width() / 2);
         chosen.push(middle);
-        let rest = Hole {
+        let rest = UnknownRange {
             after: middle,
             upto: widest.upto,
         };
@@ -63,12 +68,12 @@ pub fn choose(holes: &[Hole], asked: &BTreeSet<Index>, free: usize, spread: Spre
     chosen
 }
 
-/// How far from `cursor` on each index lies in two testimonies that prove it together.
+/// How far from `cursor` on each index lies in two spans that prove it together.
 #[must_use]
-pub fn covered_twice(cursor: Index, testimonies: &[Testimony]) -> Index {
+pub fn covered_twice(cursor: Index, spans: &[WaitSpan]) -> Index {
     let mut reached = cursor;
     loop {
-        let spans: Vec<Testimony> = testimonies
+        let spans: Vec<WaitSpan> = spans
             .iter()
             .filter(|one| one.after <= reached && one.upto > reached)
             .copied()
@@ -88,8 +93,8 @@ pub fn covered_twice(cursor: Index, testimonies: &[Testimony]) -> Index {
 mod tests {
     use super::*;
 
-    fn hole(after: u64, upto: u64) -> Hole {
-        Hole {
+    fn range(after: u64, upto: u64) -> UnknownRange {
+        UnknownRange {
             after: Index(after),
             upto: Index(upto),
         }
@@ -109,57 +114,57 @@ mod tests {
 
     #[test]
     fn what_the_cursor_waits_for_is_asked_first() {
-        let holes = [hole(10, 11), hole(20, 500)];
-        assert_eq!(positions(choose(&holes, &asked([]), 1, spread(1))), [10]);
+        let unknown = [range(10, 11), range(20, 500)];
+        assert_eq!(positions(choose(&unknown, &asked([]), 1, spread(1))), [10]);
         assert_eq!(
-            positions(choose(&holes, &asked([]), 2, spread(2))),
+            positions(choose(&unknown, &asked([]), 2, spread(2))),
             [10, 20]
         );
     }
 
     #[test]
     fn only_what_nobody_may_answer_is_asked_with_caution() {
-        let holes = [hole(10, 500), hole(600, 601), hole(700, 701)];
-        let chosen = choose(&holes, &asked([]), 8, spread(1));
+        let unknown = [range(10, 500), range(600, 601), range(700, 701)];
+        let chosen = choose(&unknown, &asked([]), 8, spread(1));
         assert_eq!(positions(chosen), [10, 600, 700]);
-        let chosen = choose(&holes, &asked([]), 8, spread(4));
+        let chosen = choose(&unknown, &asked([]), 8, spread(4));
         assert_eq!(positions(chosen), [10, 600, 700, 255]);
     }
 
     #[test]
     fn nothing_is_asked_twice() {
-        let holes = [hole(10, 12), hole(20, 22)];
+        let unknown = [range(10, 12), range(20, 22)];
         assert_eq!(
-            positions(choose(&holes, &asked([10, 20]), 4, spread(4))),
+            positions(choose(&unknown, &asked([10, 20]), 4, spread(4))),
             [0u64; 0]
         );
     }
 
     #[test]
     fn a_wide_hole_is_asked_in_parts() {
-        let holes = [hole(0, 1000)];
+        let unknown = [range(0, 1000)];
         assert_eq!(
-            positions(choose(&holes, &asked([]), 4, spread(4))),
+            positions(choose(&unknown, &asked([]), 4, spread(4))),
             [0, 500, 750, 250]
         );
         assert_eq!(
-            positions(choose(&holes, &asked([0, 500]), 1, spread(1))),
+            positions(choose(&unknown, &asked([0, 500]), 1, spread(1))),
             [750]
         );
     }
 
     #[test]
     fn what_is_asked_twice_is_known_from_the_testimonies() {
-        let testimony = |after, upto, asked| Testimony {
+        let span = |after, upto, asked| WaitSpan {
             after: Index(after),
             upto: Index(upto),
-            asked,
-            served: Some(asked),
+            sent: asked,
+            last_sent: Some(asked),
         };
         let reach = |spans: &[(u64, u64)]| {
             let asked = spans.iter().zip(1..);
-            let spans: Vec<Testimony> = asked
-                .map(|(&(after, upto), asked)| testimony(after, upto, asked))
+            let spans: Vec<WaitSpan> = asked
+                .map(|(&(after, upto), asked)| span(after, upto, asked))
                 .collect();
             covered_twice(Index(5), &spans).0
         };
@@ -169,13 +174,13 @@ mod tests {
         assert_eq!(reach(&[(5, 9), (5, 12), (9, 20)]), 12);
         assert_eq!(reach(&[(5, 9), (5, 9), (10, 12), (10, 12)]), 9);
         // Asked together.
-        let together = [testimony(5, 9, 1), testimony(5, 9, 1)];
+        let together = [span(5, 9, 1), span(5, 9, 1)];
         assert_eq!(covered_twice(Index(5), &together).0, 5);
     }
 
     #[test]
     fn a_narrow_hole_is_not() {
-        let chosen = choose(&[hole(0, 3)], &asked([0]), 4, spread(4));
+        let chosen = choose(&[range(0, 3)], &asked([0]), 4, spread(4));
         assert_eq!(positions(chosen), [0u64; 0]);
     }
 }

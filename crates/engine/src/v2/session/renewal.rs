@@ -3,23 +3,15 @@
 use std::time::{Duration, Instant};
 
 use crate::model::Index;
+use crate::watch::timing::{
+    RENEWAL, RENEWAL_AFTER_CALM, RENEWAL_CALM, RENEWAL_FIRST, RENEWAL_NEEDS_ALARM,
+};
 
-/// At the most and at the least so often.
-const LIMITS: (Duration, Duration) = (Duration::from_millis(5), Duration::from_secs(5));
-/// The first time: how fast the store is written to is not known yet.
-const FIRST: Duration = Duration::from_millis(30);
-/// So soon after the first write since a calm.
-const STARTLED: Duration = Duration::from_millis(15);
 /// So often that this part of the history is written in between: once all of it is, a quiet key
 /// can't be told from a lost event.
 const PART: u32 = 12;
 /// So many parts that nobody has been asked about are too many to wait.
 const URGENT: u32 = 3;
-/// Renewed this rarely, it needs an alarm: the fastest store writes its history over in between.
-const SLOW: Duration = Duration::from_millis(60);
-/// Where it need not be renewed more often, the store is calm.
-const CALM: Duration = Duration::from_millis(200);
-
 /// When the position of a quiet watch was renewed, and is again.
 #[derive(Clone, Copy, Debug)]
 pub struct Renewal {
@@ -37,7 +29,7 @@ impl Renewal {
     #[must_use]
     pub fn new(known: Index, now: Instant, history: u32) -> Self {
         Self {
-            every: FIRST,
+            every: RENEWAL_FIRST,
             known,
             at: now,
             asked: now,
@@ -49,7 +41,7 @@ impl Renewal {
     pub fn learn(&mut self, index: Index, now: Instant) {
         let elapsed = now.duration_since(self.at);
         let written = u32::try_from(index.since(self.known)).unwrap_or(u32::MAX);
-        if elapsed < LIMITS.0 && written < self.part {
+        if elapsed < RENEWAL.0 && written < self.part {
             // Several replies at once tell nothing of a rate.
             return;
         }
@@ -59,7 +51,7 @@ impl Renewal {
             written => elapsed * self.part / written,
         };
         // Who writes in bursts is back soon.
-        self.every = every.min(self.every * 2).clamp(LIMITS.0, LIMITS.1);
+        self.every = every.min(self.every * 2).clamp(RENEWAL.0, RENEWAL.1);
         self.known = self.known.max(index);
         self.at = now;
     }
@@ -79,11 +71,11 @@ impl Renewal {
     /// fastest writes 1,000 indexes in less than a tenth of a second.
     pub fn alarm(&mut self, index: Index, now: Instant) {
         let written = u32::try_from(index.since(self.known)).unwrap_or(u32::MAX);
-        if now.duration_since(self.at) * self.part < CALM * written {
+        if now.duration_since(self.at) * self.part < RENEWAL_CALM * written {
             self.learn(index, now);
             return;
         }
-        self.every = self.every.min(STARTLED);
+        self.every = self.every.min(RENEWAL_AFTER_CALM);
         self.known = self.known.max(index);
         self.at = now;
         self.asked = now;
@@ -113,7 +105,7 @@ impl Renewal {
     /// Whether an alarm is to tell when the store is written to faster.
     #[must_use]
     pub fn needs_alarm(&self) -> bool {
-        self.every >= SLOW
+        self.every >= RENEWAL_NEEDS_ALARM
     }
 }
 
@@ -157,7 +149,7 @@ mod tests {
             let mut renewal = Renewal::new(Index(9), start, 1000);
             let now = start + Duration::from_millis(calm);
             renewal.alarm(Index(10), now);
-            assert!(renewal.due() <= now + STARTLED, "{calm} ms");
+            assert!(renewal.due() <= now + RENEWAL_AFTER_CALM, "{calm} ms");
         }
     }
 
@@ -169,18 +161,25 @@ mod tests {
         for tick in 1..20 {
             renewal.alarm(Index(tick * 50), start + Duration::from_millis(tick * 50));
         }
-        assert!(renewal.every() > SLOW, "{:?}", renewal.every());
+        assert!(
+            renewal.every() > RENEWAL_NEEDS_ALARM,
+            "{:?}",
+            renewal.every()
+        );
     }
 
     #[test]
     fn a_cursor_that_is_far_behind_can_not_wait() {
         let start = Instant::now();
         let mut renewal = Renewal::new(Index(9), start, 1000);
-        let now = start + FIRST;
+        let now = start + RENEWAL_FIRST;
         renewal.learn(Index(300), now);
         assert_eq!(renewal.urgent_at(Index(9)), now);
         // 291 indexes in 30 ms.
         let later = renewal.urgent_at(Index(300)).duration_since(now);
-        assert!(later > FIRST / 2 && later < FIRST * 2, "{later:?}");
+        assert!(
+            later > RENEWAL_FIRST / 2 && later < RENEWAL_FIRST * 2,
+            "{later:?}"
+        );
     }
 }

@@ -1,15 +1,17 @@
 //! What a stream of revisions may have passed over without a word, and how that is found out.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use super::{Purpose, Session};
+use super::{V3Request, V3Session};
 use crate::model::Index;
 use crate::protocol::Head;
 use crate::v3::MessageEnd;
+use crate::watch::OnGap;
+use crate::watch::coverage::Held;
 use crate::watch::evidence::Skipped;
-use crate::watch::ledger::Held;
-use crate::watch::{OnGap, Ticket};
+use crate::watch::timers::Timer;
+use crate::watch::timing::BACKLOG_CALM;
 
 /// etcd puts a watch off where 128 messages wait to be sent (from 3.5 on; 1,024 before), and looks
 /// up later what it missed.
@@ -17,10 +19,6 @@ const NEAR: u64 = 64;
 const OFTEN: u32 = 60;
 /// It is looked after so many messages, which leaves time for the answer.
 const SOON: u32 = 20;
-/// So long after a watch may have been put off, and once its messages find room again, it is opened
-/// anew: nothing tells when the server has looked up all that it missed.
-const CALM: Duration = Duration::from_secs(2);
-
 /// What a stream may have passed over.
 #[derive(Clone, Debug, Default)]
 pub(super) struct PassedOver {
@@ -102,7 +100,7 @@ impl Suspicion {
     /// When it is looked again.
     fn due(self) -> Instant {
         let (Self::Behind(at) | Self::Calm(at)) = self;
-        at + CALM
+        at + BACKLOG_CALM
     }
 }
 
@@ -152,38 +150,41 @@ impl PassedOver {
     }
 }
 
-impl Session {
+impl V3Session {
     /// Looks from time to time how far the stream is behind the store.
     pub(super) fn look_for_backlog(&mut self) {
-        let passed = &self.past.passed;
+        let passed = &self.api.stream.passed;
         let (messages, backlog) = (passed.messages, passed.backlog);
         // Where it can't be opened anew, there is nothing to look for.
         let is_stuck = backlog.compacted_at.is_some() && backlog.compacted_at >= self.cursor();
         let due = backlog.suspicion.map(Suspicion::due).filter(|_| !is_stuck);
         let is_often = messages.saturating_sub(backlog.looked) >= SOON;
         let is_due = is_often || due.is_some_and(|due| due <= self.now);
-        self.wake_by(due.filter(|due| *due > self.now));
+        if let Some(due) = due.filter(|due| *due > self.now) {
+            self.wake(Timer::Backlog, due);
+        }
         let is_quiet = self
-            .past
+            .api
+            .stream
             .heard
-            .is_some_and(|heard| heard + CALM <= self.now);
+            .is_some_and(|heard| heard + BACKLOG_CALM <= self.now);
         if due.is_some_and(|due| due <= self.now) && is_quiet && self.can_open_anew() {
             // The store may go on elsewhere for ever.
             self.ask_whether_history_is_whole(About::Backlog);
         }
-        if is_due && !self.has(Purpose::Backlog) {
-            self.past.passed.backlog.asked = Some(Look {
+        if is_due && !self.requests.has(|one| *one == V3Request::Backlog) {
+            self.api.stream.passed.backlog.asked = Some(Look {
                 at: self.now,
                 messages,
-                reached: self.past.watcher.reached(),
+                reached: self.api.stream.watcher.reached(),
             });
-            self.request(Purpose::Backlog, None);
+            self.send(V3Request::Backlog);
         }
     }
 
     /// The store's revision, agreed upon by a majority after that was asked.
     pub(super) fn on_backlog(&mut self, index: Index) {
-        let backlog = &mut self.past.passed.backlog;
+        let backlog = &mut self.api.stream.passed.backlog;
         let Some(look) = backlog.asked else { return };
         backlog.looked = backlog.looked.max(look.messages);
         if index.since(look.reached) >= NEAR {
@@ -192,7 +193,7 @@ impl Session {
         }
         match backlog.suspicion {
             Some(Suspicion::Behind(_)) => backlog.suspicion = Some(Suspicion::Calm(self.now)),
-            Some(Suspicion::Calm(since)) if since + CALM <= look.at => {
+            Some(Suspicion::Calm(since)) if since + BACKLOG_CALM <= look.at => {
                 backlog.suspicion = Some(Suspicion::Calm(self.now));
                 self.ask_whether_history_is_whole(About::Backlog);
             }
@@ -203,15 +204,15 @@ impl Session {
     /// Whether the stream can be opened anew: it is not behind, as far as is known, and nothing waits
     /// for what it brings.
     fn can_open_anew(&self) -> bool {
-        let is_idle = self.staged.is_none() && self.stream.owes.is_none();
-        self.past.is_current && is_idle && !self.past.passed.is_open()
+        let is_idle = self.resync.staged.is_none() && self.api.owes.is_none();
+        self.api.stream.is_current && is_idle && !self.api.stream.passed.is_open()
     }
 
     /// Asks about what lies between two messages.
-    pub(super) fn ask_reach(&mut self) {
+    pub(super) fn ask_about_doubts(&mut self) {
         let cursor = self.cursor().unwrap_or_default();
         // A state may have told more than that.
-        let passed = &mut self.past.passed;
+        let passed = &mut self.api.stream.passed;
         passed.doubts.retain(|_, doubt| doubt.skipped.upto > cursor);
         let mut open = passed.doubts.iter();
         let Some((first, _)) = open.find(|(_, doubt)| doubt.refused_at.is_none()) else {
@@ -220,53 +221,60 @@ impl Session {
         let last = open.next_back().map_or(first, |(last, _)| last);
         let (first, last) = (*first, *last);
         // What a state has told need not be in history any more.
-        if !self.has(Purpose::Reach) && self.request(Purpose::Reach, Some(cursor.max(first))) {
-            self.past.passed.asked_about = About::Doubts(first, last);
+        if self.ask_whole(cursor.max(first)) {
+            self.api.stream.passed.asked_about = About::Doubts(first, last);
         }
+    }
+
+    /// Asks whether history is whole after a revision, unless that is being asked; whether it was asked.
+    fn ask_whole(&mut self, at: Index) -> bool {
+        let is_asked = self
+            .requests
+            .has(|one| matches!(one, V3Request::Whole { .. }));
+        !is_asked && self.send(V3Request::Whole { at })
     }
 
     /// Asks whether history is whole still after the cursor, though nothing is in doubt.
     pub(super) fn ask_whether_history_is_whole(&mut self, about: About) {
-        let cursor = self.cursor();
-        if !self.has(Purpose::Reach) && self.request(Purpose::Reach, cursor) {
-            self.past.passed.asked_about = about;
+        let cursor = self.cursor().unwrap_or_default();
+        if self.ask_whole(cursor) {
+            self.api.stream.passed.asked_about = about;
         }
     }
 
     /// The history after that is whole still: nothing was passed over, up to the last message that
     /// had come when it was asked.
-    pub(super) fn on_reached(&mut self, ticket: Ticket, head: &Head) {
-        let asked = self.open.get(&ticket).and_then(|open| open.after);
-        let about = std::mem::take(&mut self.past.passed.asked_about);
+    pub(super) fn on_whole(&mut self, read_at: Index, head: &Head) {
+        let about = std::mem::take(&mut self.api.stream.passed.asked_about);
         if about == About::Backlog && self.can_open_anew() {
             // What it may have missed comes first in the next one.
             self.end_stream();
-            self.wake_by(Some(self.now));
+            self.wake_now();
         }
-        let (About::Doubts(first, last), Some(read_at)) = (about, asked) else {
+        let About::Doubts(first, last) = about else {
             return;
         };
-        let doubts = &mut self.past.passed.doubts;
+        let doubts = &mut self.api.stream.passed.doubts;
         let settled: Vec<Index> = doubts
             .range(first..=last)
             .map(|(after, _)| *after)
             .collect();
         for after in settled {
-            let (Some(doubt), Some(ledger)) = (doubts.remove(&after), &mut self.ledger) else {
+            let (Some(doubt), Some(coverage)) = (doubts.remove(&after), &mut self.coverage) else {
                 return;
             };
             if let Some(held) = doubt.held {
-                ledger.hold(doubt.skipped.upto, held);
+                coverage.hold(doubt.skipped.upto, held);
             }
             if let Some(proof) = doubt.skipped.refuted_by(read_at, head) {
-                ledger.prove(proof);
+                coverage.prove(proof);
             }
         }
     }
 
     /// It is not, as of `read_at`. Where the state is read, that may tell it.
-    pub(super) fn on_passed_over(&mut self, read_at: Index) {
-        let passed = &mut self.past.passed;
+    pub(super) fn on_not_whole(&mut self, read_at: Index) {
+        let passed = &mut self.api.stream.passed;
         match std::mem::take(&mut passed.asked_about) {
             About::Doubts(first, _) => {
                 if let Some(doubt) = passed.doubts.get_mut(&first) {
@@ -275,8 +283,8 @@ impl Session {
             }
             // It may be on its way all the same. If not, the next stream is told so.
             About::End => {
-                let end = self.target.unwrap_or_default();
-                self.stream.owes.get_or_insert((end, self.now));
+                let end = self.last_index().unwrap_or_default();
+                self.api.owes.get_or_insert((end, self.now));
             }
             // Opened anew, the stream would begin with a gap.
             About::Backlog => passed.backlog.compacted_at = Some(read_at),
@@ -286,15 +294,15 @@ impl Session {
 
     /// Nobody says how much of history is gone: what is in doubt is.
     pub(super) fn on_no_compaction(&mut self) {
-        self.past.passed.compacted = Some(Index::ZERO);
-        self.wake_by(Some(self.now));
+        self.api.stream.passed.compacted = Some(Index::ZERO);
+        self.wake_now();
     }
 
     /// What comes next may have been passed over, and nobody can tell any more. How much else of
     /// history is gone is asked first.
     pub(super) fn lose_doubted(&mut self) {
         let cursor = self.cursor().unwrap_or_default();
-        while let Some(mut first) = self.past.passed.doubts.first_entry() {
+        while let Some(mut first) = self.api.stream.passed.doubts.first_entry() {
             let (upto, refused_at) = (first.get().skipped.upto, first.get().refused_at);
             if upto <= cursor {
                 first.remove();
@@ -308,8 +316,15 @@ impl Session {
                 first.get_mut().refused_at = None;
                 return;
             }
-            let Some(compacted) = self.past.passed.compacted.take() else {
-                self.ensure(Purpose::Compaction, Some(cursor));
+            let Some(compacted) = self.api.stream.passed.compacted.take() else {
+                let compaction = V3Request::Compaction {
+                    after: cursor,
+                    in_fragments: self.api.in_fragments,
+                };
+                self.ensure(
+                    |one| matches!(one, V3Request::Compaction { .. }),
+                    compaction,
+                );
                 return;
             };
             first.remove();
@@ -321,7 +336,7 @@ impl Session {
                 OnGap::Fail | OnGap::Resync | OnGap::Diff => compacted,
             });
             // It is told with the next input.
-            self.wake_by(Some(self.now));
+            self.wake_now();
         }
     }
 }

@@ -1,10 +1,10 @@
-//! What is known of history, and how far it is known without a hole.
+//! What is known of history, and how far it is known without a range.
 //!
 //! In scope: which indexes are *proven*, meaning that every event of the watch in them is
 //! held here or there was none, and the release of events in order once everything before
 //! them is proven. Out of scope: how a proof is had (`session`).
 //!
-//! What is proven takes a [`Proof`], or two that say [`Witness`] alike, and both are made of a
+//! What is proven takes a [`Proof`], or two that say [`EndedWait`] alike, and both are made of a
 //! server's messages alone ([`super::evidence`]). What is held proves its own index: an index names
 //! one event at most, and in v3 one transaction, all of which comes at once.
 
@@ -13,11 +13,11 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use super::Parcel;
-use super::evidence::{Proof, Testimony, Witness};
+use super::evidence::{EndedWait, Proof, WaitSpan};
 use crate::model::{Cause, Event, Index};
 
 /// What happened, held until everything before it is proven: in v2 an event, or several that follow
-/// each other without a hole between their indexes; in v3 all of a transaction.
+/// each other without a range between their indexes; in v3 all of a transaction.
 #[derive(Clone, Debug)]
 pub struct Held {
     /// The batch they lie in.
@@ -99,14 +99,14 @@ impl Passed {
 
 /// A part of history of which nothing is known: `(after, upto]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Hole {
+pub struct UnknownRange {
     /// The last index before it.
     pub after: Index,
     /// Its last index.
     pub upto: Index,
 }
 
-impl Hole {
+impl UnknownRange {
     /// How many indexes it has.
     #[must_use]
     pub const fn width(&self) -> u64 {
@@ -151,18 +151,18 @@ impl Spans {
 
 /// Proven intervals and held events beyond a cursor.
 #[derive(Clone, Debug)]
-pub struct Ledger {
+pub struct Coverage {
     cursor: Index,
     /// Up to here anything but the word of waits has settled what there was.
     floor: Index,
     /// All beyond the cursor.
     proven: Spans,
     /// The waits that have ended without an event, about what lies beyond the cursor.
-    witnesses: Vec<Witness>,
+    ended_waits: Vec<EndedWait>,
     passing: BTreeMap<Index, Passed>,
 }
 
-impl Ledger {
+impl Coverage {
     /// One in which everything up to `cursor` is settled.
     #[must_use]
     pub fn new(cursor: Index) -> Self {
@@ -170,7 +170,7 @@ impl Ledger {
             cursor,
             floor: cursor,
             proven: Spans::default(),
-            witnesses: Vec::new(),
+            ended_waits: Vec::new(),
             passing: BTreeMap::new(),
         }
     }
@@ -195,7 +195,7 @@ impl Ledger {
             self.passing.insert(cursor.next(), rest);
         }
         self.proven.pass(cursor);
-        self.forget_witnesses();
+        self.forget_ended_waits();
     }
 
     /// Forgets what is known beyond the cursor.
@@ -220,8 +220,8 @@ impl Ledger {
     /// Takes what happened at `index`; what is held, released or lost already changes nothing.
     pub fn hold(&mut self, index: Index, held: Held) {
         // A wait that has overlooked it proves nothing else either.
-        self.witnesses.retain(|witness| {
-            let said = witness.testimony();
+        self.ended_waits.retain(|wait| {
+            let said = wait.span();
             index <= said.after || index > said.upto
         });
         let before = self.passing.range(..=index).next_back();
@@ -251,7 +251,7 @@ impl Ledger {
     }
 
     /// Takes a run of events, with one at each index after the cursor up to `upto`: as
-    /// [`Ledger::hold`] of each of them. False where something is known beyond the cursor, and
+    /// [`Coverage::hold`] of each of them. False where something is known beyond the cursor, and
     /// nothing is taken.
     pub fn hold_run(&mut self, upto: Index, held: Held) -> bool {
         let is_next = self.passing.is_empty() && self.proven.0.is_empty();
@@ -268,23 +268,22 @@ impl Ledger {
         self.cover(proof.after(), proof.upto());
     }
 
-    /// Takes a witness that nothing is missing; where another one says so too, that is a proof.
-    pub fn witness(&mut self, witness: Witness) {
-        let earlier = self.witnesses.iter();
-        let proofs: Vec<Proof> = earlier.filter_map(|other| witness.agrees(*other)).collect();
+    /// Takes a wait that nothing is missing; where another one says so too, that is a proof.
+    pub fn add_ended_wait(&mut self, wait: EndedWait) {
+        let earlier = self.ended_waits.iter();
+        let proofs: Vec<Proof> = earlier.filter_map(|other| wait.agrees(*other)).collect();
         for proof in proofs {
             self.prove(proof);
         }
-        let said = witness.testimony();
+        let said = wait.span();
         if said.upto > said.after.max(self.cursor) {
-            self.witnesses.push(witness);
+            self.ended_waits.push(wait);
         }
     }
 
-    fn forget_witnesses(&mut self) {
+    fn forget_ended_waits(&mut self) {
         let cursor = self.cursor;
-        self.witnesses
-            .retain(|witness| witness.testimony().upto > cursor);
+        self.ended_waits.retain(|wait| wait.span().upto > cursor);
     }
 
     fn cover(&mut self, after: Index, upto: Index) {
@@ -292,31 +291,31 @@ impl Ledger {
     }
 
     /// What the waits say that have ended without an event.
-    pub fn testimonies(&self) -> impl Iterator<Item = Testimony> {
-        self.witnesses.iter().map(|witness| witness.testimony())
+    pub fn ended_waits(&self) -> impl Iterator<Item = WaitSpan> {
+        self.ended_waits.iter().map(|wait| wait.span())
     }
 
     /// What is not proven up to `upto` can't be known any more.
     pub fn lose(&mut self, upto: Index, cause: Cause) {
-        let lost: Vec<Hole> = self.holes(upto).collect();
-        for Hole { after, upto } in lost {
+        let lost: Vec<UnknownRange> = self.unknown(upto).collect();
+        for UnknownRange { after, upto } in lost {
             let passed = Passed::Lost { cause, after, upto };
             self.passing.insert(after.next(), passed);
             self.cover(after, upto);
         }
     }
 
-    /// The holes in `(cursor, upto]`, in order.
-    pub fn holes(&self, upto: Index) -> impl Iterator<Item = Hole> {
+    /// The unknown in `(cursor, upto]`, in order.
+    pub fn unknown(&self, upto: Index) -> impl Iterator<Item = UnknownRange> {
         let starts = std::iter::once(self.cursor).chain(self.proven.0.values().copied());
         let ends = self.proven.0.keys().copied().chain(std::iter::once(upto));
         starts
             .zip(ends)
-            .map(move |(after, end)| Hole {
+            .map(move |(after, end)| UnknownRange {
                 after,
                 upto: end.min(upto),
             })
-            .filter(|hole| hole.after < hole.upto)
+            .filter(|range| range.after < range.upto)
     }
 
     /// Whether the cursor would move.
@@ -326,7 +325,7 @@ impl Ledger {
         first.is_some_and(|start| *start <= self.cursor)
     }
 
-    /// Moves the cursor as far as history is known without a hole; what it passed, in order.
+    /// Moves the cursor as far as history is known without a range; what it passed, in order.
     pub fn advance(&mut self) -> Vec<Passed> {
         // Intervals never touch, so the first one is all that can begin at the cursor.
         let Some((&start, &end)) = self.proven.0.first_key_value() else {
@@ -337,7 +336,7 @@ impl Ledger {
         }
         self.proven.0.pop_first();
         self.cursor = end;
-        self.forget_witnesses();
+        self.forget_ended_waits();
         let beyond = match end {
             Index(u64::MAX) => BTreeMap::new(),
             end => self.passing.split_off(&end.next()),
@@ -360,11 +359,11 @@ mod tests {
     use proptest::prelude::*;
 
     /// Each is asked when the one before had ended.
-    fn witness(after: Index, upto: Index) -> Witness {
+    fn wait(after: Index, upto: Index) -> EndedWait {
         thread_local!(static ASKED: std::cell::Cell<u64> = const { std::cell::Cell::new(0) });
         let asked = ASKED.get() + 1;
         ASKED.set(asked);
-        Witness::made_up(after, upto, asked, asked)
+        EndedWait::made_up(after, upto, asked, asked)
     }
 
     fn held() -> Held {
@@ -402,10 +401,10 @@ mod tests {
 
     #[test]
     fn a_run_of_which_a_part_is_settled_goes_on_behind_that() {
-        let mut ledger = Ledger::new(Index(10));
-        assert!(ledger.hold_run(Index(13), sets("v", 11..14)));
-        ledger.settle(Index(11));
-        let passed = ledger.advance();
+        let mut coverage = Coverage::new(Index(10));
+        assert!(coverage.hold_run(Index(13), sets("v", 11..14)));
+        coverage.settle(Index(11));
+        let passed = coverage.advance();
         let [Passed::Event(upto, held)] = passed.as_slice() else {
             panic!("{passed:?}");
         };
@@ -415,71 +414,71 @@ mod tests {
 
     #[test]
     fn another_event_at_a_held_index_makes_what_is_held_that_of_another_store() {
-        let mut ledger = Ledger::new(Index(10));
-        ledger.hold(Index(15), set("old"));
-        ledger.heed_contradiction(&set("old").events().next().unwrap());
-        assert_eq!(holes(&ledger, 20), [(10, 14), (15, 20)]);
-        ledger.heed_contradiction(&set("new").events().next().unwrap());
-        assert_eq!(holes(&ledger, 20), [(10, 20)]);
+        let mut coverage = Coverage::new(Index(10));
+        coverage.hold(Index(15), set("old"));
+        coverage.heed_contradiction(&set("old").events().next().unwrap());
+        assert_eq!(unknown(&coverage, 20), [(10, 14), (15, 20)]);
+        coverage.heed_contradiction(&set("new").events().next().unwrap());
+        assert_eq!(unknown(&coverage, 20), [(10, 20)]);
     }
 
-    fn holes(ledger: &Ledger, upto: u64) -> Vec<(u64, u64)> {
-        ledger
-            .holes(Index(upto))
-            .map(|hole| (hole.after.0, hole.upto.0))
+    fn unknown(coverage: &Coverage, upto: u64) -> Vec<(u64, u64)> {
+        coverage
+            .unknown(Index(upto))
+            .map(|range| (range.after.0, range.upto.0))
             .collect()
     }
 
     #[test]
     fn an_event_is_released_only_when_all_before_it_is_proven() {
-        let mut ledger = Ledger::new(Index(10));
-        ledger.hold(Index(13), held());
-        assert!(!ledger.can_advance() && ledger.advance().is_empty());
-        assert_eq!(holes(&ledger, 13), [(10, 12)]);
-        ledger.prove(Proof::made_up(Index(10), Index(12)));
-        assert!(ledger.can_advance());
-        assert_eq!(ledger.advance().len(), 1);
-        assert_eq!(ledger.cursor(), Index(13));
+        let mut coverage = Coverage::new(Index(10));
+        coverage.hold(Index(13), held());
+        assert!(!coverage.can_advance() && coverage.advance().is_empty());
+        assert_eq!(unknown(&coverage, 13), [(10, 12)]);
+        coverage.prove(Proof::made_up(Index(10), Index(12)));
+        assert!(coverage.can_advance());
+        assert_eq!(coverage.advance().len(), 1);
+        assert_eq!(coverage.cursor(), Index(13));
     }
 
     #[test]
     fn the_event_that_follows_the_cursor_needs_no_other_proof() {
-        let mut ledger = Ledger::new(Index(10));
-        ledger.hold(Index(11), held());
-        ledger.hold(Index(12), held());
-        assert_eq!(ledger.advance().len(), 2);
+        let mut coverage = Coverage::new(Index(10));
+        coverage.hold(Index(11), held());
+        coverage.hold(Index(12), held());
+        assert_eq!(coverage.advance().len(), 2);
     }
 
     #[test]
     fn a_run_is_released_as_one_and_none_of_it_again() {
-        let mut ledger = Ledger::new(Index(10));
-        assert!(ledger.hold_run(Index(20), held()));
-        ledger.hold(Index(15), held());
-        ledger.hold(Index(21), held());
-        let ends: Vec<u64> = ledger.advance().iter().map(|one| one.upto().0).collect();
+        let mut coverage = Coverage::new(Index(10));
+        assert!(coverage.hold_run(Index(20), held()));
+        coverage.hold(Index(15), held());
+        coverage.hold(Index(21), held());
+        let ends: Vec<u64> = coverage.advance().iter().map(|one| one.upto().0).collect();
         assert_eq!(ends, [20, 21]);
-        assert!(!ledger.go_back(Index(15)), "it was released");
-        ledger.hold(Index(23), held());
-        assert!(!ledger.hold_run(Index(25), held()), "one of it is held");
-        assert_eq!(ledger.advance().len(), 0);
+        assert!(!coverage.go_back(Index(15)), "it was released");
+        coverage.hold(Index(23), held());
+        assert!(!coverage.hold_run(Index(25), held()), "one of it is held");
+        assert_eq!(coverage.advance().len(), 0);
     }
 
     #[test]
     fn an_event_that_comes_twice_is_released_once() {
-        let mut ledger = Ledger::new(Index(10));
-        ledger.hold(Index(11), held());
-        ledger.hold(Index(11), held());
-        assert_eq!(ledger.advance().len(), 1);
-        ledger.hold(Index(11), held());
-        assert!(ledger.advance().is_empty());
+        let mut coverage = Coverage::new(Index(10));
+        coverage.hold(Index(11), held());
+        coverage.hold(Index(11), held());
+        assert_eq!(coverage.advance().len(), 1);
+        coverage.hold(Index(11), held());
+        assert!(coverage.advance().is_empty());
     }
 
     #[test]
     fn only_what_is_not_proven_is_lost() {
-        let mut ledger = Ledger::new(Index(10));
-        ledger.hold(Index(15), held());
-        ledger.lose(Index(20), Cause::HistoryCleared);
-        let passed = ledger.advance();
+        let mut coverage = Coverage::new(Index(10));
+        coverage.hold(Index(15), held());
+        coverage.lose(Index(20), Cause::HistoryCleared);
+        let passed = coverage.advance();
         let ranges: Vec<_> = passed
             .iter()
             .filter_map(|passed| match passed {
@@ -493,13 +492,13 @@ mod tests {
 
     #[test]
     fn what_lies_beyond_a_settled_position_is_still_released() {
-        let mut ledger = Ledger::new(Index(10));
+        let mut coverage = Coverage::new(Index(10));
         for index in [12, 15, 16, 17] {
-            ledger.hold(Index(index), held());
+            coverage.hold(Index(index), held());
         }
-        ledger.settle(Index(15));
-        assert_eq!(ledger.cursor(), Index(15));
-        let indexes: Vec<u64> = ledger
+        coverage.settle(Index(15));
+        assert_eq!(coverage.cursor(), Index(15));
+        let indexes: Vec<u64> = coverage
             .advance()
             .iter()
             .map(|passed| match passed {
@@ -512,59 +511,59 @@ mod tests {
 
     #[test]
     fn one_wait_without_an_event_proves_nothing_and_two_prove_what_both_saw() {
-        let mut ledger = Ledger::new(Index(10));
-        ledger.witness(witness(Index(10), Index(15)));
-        assert!(ledger.advance().is_empty());
-        assert_eq!(ledger.cursor(), Index(10));
-        ledger.witness(witness(Index(10), Index(20)));
-        ledger.advance();
-        assert_eq!(ledger.cursor(), Index(15));
+        let mut coverage = Coverage::new(Index(10));
+        coverage.add_ended_wait(wait(Index(10), Index(15)));
+        assert!(coverage.advance().is_empty());
+        assert_eq!(coverage.cursor(), Index(10));
+        coverage.add_ended_wait(wait(Index(10), Index(20)));
+        coverage.advance();
+        assert_eq!(coverage.cursor(), Index(15));
         // The second of the first two was one of these.
-        ledger.witness(witness(Index(15), Index(25)));
-        ledger.advance();
-        assert_eq!(ledger.cursor(), Index(20));
-        assert_eq!(holes(&ledger, 25), [(20, 25)]);
+        coverage.add_ended_wait(wait(Index(15), Index(25)));
+        coverage.advance();
+        assert_eq!(coverage.cursor(), Index(20));
+        assert_eq!(unknown(&coverage, 25), [(20, 25)]);
     }
 
     #[test]
     fn an_event_that_was_overlooked_is_released_late() {
-        let mut ledger = Ledger::new(Index(10));
-        ledger.hold(Index(11), held());
-        ledger.prove(Proof::made_up(Index(11), Index(20)));
-        assert_eq!(ledger.advance().len(), 1);
-        assert!(!ledger.go_back(Index(11)), "it was released");
-        assert!(!ledger.go_back(Index(21)), "it lies beyond the cursor");
-        assert!(ledger.go_back(Index(15)));
-        ledger.hold(Index(15), held());
-        assert_eq!(ledger.advance().len(), 1);
-        assert_eq!(ledger.cursor(), Index(15), "all after it is asked anew");
+        let mut coverage = Coverage::new(Index(10));
+        coverage.hold(Index(11), held());
+        coverage.prove(Proof::made_up(Index(11), Index(20)));
+        assert_eq!(coverage.advance().len(), 1);
+        assert!(!coverage.go_back(Index(11)), "it was released");
+        assert!(!coverage.go_back(Index(21)), "it lies beyond the cursor");
+        assert!(coverage.go_back(Index(15)));
+        coverage.hold(Index(15), held());
+        assert_eq!(coverage.advance().len(), 1);
+        assert_eq!(coverage.cursor(), Index(15), "all after it is asked anew");
     }
 
     #[test]
     fn what_is_lost_is_not_told_after_all() {
-        let mut ledger = Ledger::new(Index(10));
-        ledger.lose(Index(20), Cause::Compacted);
-        ledger.hold(Index(15), held());
-        ledger.hold(Index(21), held());
-        let ends: Vec<u64> = ledger.advance().iter().map(|one| one.upto().0).collect();
+        let mut coverage = Coverage::new(Index(10));
+        coverage.lose(Index(20), Cause::Compacted);
+        coverage.hold(Index(15), held());
+        coverage.hold(Index(21), held());
+        let ends: Vec<u64> = coverage.advance().iter().map(|one| one.upto().0).collect();
         assert_eq!(ends, [20, 21]);
     }
 
     #[test]
     fn nothing_is_released_behind_what_was() {
-        let mut ledger = Ledger::new(Index(10));
-        ledger.prove(Proof::made_up(Index(10), Index(14)));
-        ledger.hold(Index(15), held());
-        ledger.advance();
-        assert!(!ledger.go_back(Index(12)));
-        ledger.prove(Proof::made_up(Index(15), Index(18)));
-        ledger.advance();
-        ledger.settle(Index(30));
-        assert!(!ledger.go_back(Index(17)));
-        ledger.prove(Proof::made_up(Index(30), Index(40)));
-        ledger.advance();
-        ledger.forget_beyond();
-        assert!(ledger.go_back(Index(35)));
+        let mut coverage = Coverage::new(Index(10));
+        coverage.prove(Proof::made_up(Index(10), Index(14)));
+        coverage.hold(Index(15), held());
+        coverage.advance();
+        assert!(!coverage.go_back(Index(12)));
+        coverage.prove(Proof::made_up(Index(15), Index(18)));
+        coverage.advance();
+        coverage.settle(Index(30));
+        assert!(!coverage.go_back(Index(17)));
+        coverage.prove(Proof::made_up(Index(30), Index(40)));
+        coverage.advance();
+        coverage.forget_beyond();
+        assert!(coverage.go_back(Index(35)));
     }
 
     #[derive(Clone, Debug)]
@@ -572,7 +571,7 @@ mod tests {
         Hold(u64),
         HoldRun(u64),
         Prove(u64, u64),
-        Witness(u64, u64),
+        EndedWait(u64, u64),
         Lose(u64),
         Settle(u64),
         GoBack(u64),
@@ -586,7 +585,7 @@ mod tests {
             3 => place.clone().prop_map(Act::Hold),
             1 => (0u64..5).prop_map(Act::HoldRun),
             2 => (place.clone(), place.clone()).prop_map(|(a, b)| Act::Prove(a, b)),
-            2 => (place.clone(), place.clone()).prop_map(|(a, b)| Act::Witness(a, b)),
+            2 => (place.clone(), place.clone()).prop_map(|(a, b)| Act::EndedWait(a, b)),
             1 => place.clone().prop_map(Act::Lose),
             1 => place.clone().prop_map(Act::Settle),
             1 => place.prop_map(Act::GoBack),
@@ -595,13 +594,13 @@ mod tests {
         ]
     }
 
-    /// The simplest ledger: what it knows of each index beyond the cursor by itself.
+    /// The simplest coverage: what it knows of each index beyond the cursor by itself.
     struct Model {
         cursor: u64,
         floor: u64,
         /// Whether something happened there, or it is lost (`Some(false)`), or nothing is to be told.
         proven: BTreeMap<u64, Option<bool>>,
-        witnesses: Vec<(u64, u64)>,
+        ended_waits: Vec<(u64, u64)>,
     }
 
     impl Model {
@@ -612,9 +611,9 @@ mod tests {
             }
         }
 
-        fn forget_witnesses(&mut self) {
+        fn forget_ended_waits(&mut self) {
             let cursor = self.cursor;
-            self.witnesses.retain(|(_, upto)| *upto > cursor);
+            self.ended_waits.retain(|(_, upto)| *upto > cursor);
         }
 
         fn unknown(&self, upto: u64) -> impl Iterator<Item = u64> {
@@ -625,19 +624,19 @@ mod tests {
         fn act(&mut self, act: &Act) -> Vec<(u64, bool)> {
             match *act {
                 Act::Hold(at) => {
-                    self.witnesses.retain(|(a, b)| at <= *a || at > *b);
+                    self.ended_waits.retain(|(a, b)| at <= *a || at > *b);
                     self.prove(at..=at, Some(true));
                 }
                 Act::HoldRun(count) if self.proven.is_empty() => {
                     self.prove(self.cursor + 1..=self.cursor + count, Some(true));
                 }
                 Act::Prove(a, b) => self.prove(a + 1..=b, None),
-                Act::Witness(a, b) => {
-                    let witnesses = self.witnesses.clone();
-                    let is_said = |at: &u64| witnesses.iter().any(|(a, b)| at > a && at <= b);
+                Act::EndedWait(a, b) => {
+                    let ended_waits = self.ended_waits.clone();
+                    let is_said = |at: &u64| ended_waits.iter().any(|(a, b)| at > a && at <= b);
                     self.prove((a + 1..=b).filter(is_said), None);
                     if b > a.max(self.cursor) {
-                        self.witnesses.push((a, b));
+                        self.ended_waits.push((a, b));
                     }
                 }
                 Act::Lose(upto) => {
@@ -647,7 +646,7 @@ mod tests {
                 Act::Settle(at) if at > self.cursor => {
                     (self.cursor, self.floor) = (at, at);
                     self.proven = self.proven.split_off(&(at + 1));
-                    self.forget_witnesses();
+                    self.forget_ended_waits();
                 }
                 Act::HoldRun(_) | Act::Settle(_) => {}
                 Act::GoBack(at) => {
@@ -657,7 +656,7 @@ mod tests {
                 }
                 Act::ForgetBeyond => {
                     self.proven.clear();
-                    self.witnesses.clear();
+                    self.ended_waits.clear();
                 }
                 Act::Advance => return self.advance(),
             }
@@ -670,28 +669,28 @@ mod tests {
                 self.cursor += 1;
                 released.extend(what.map(|happened| (self.cursor, happened)));
             }
-            self.forget_witnesses();
+            self.forget_ended_waits();
             self.floor = released.last().map_or(self.floor, |(index, _)| *index);
             released
         }
     }
 
-    fn act_on(ledger: &mut Ledger, act: &Act) -> Vec<(u64, bool)> {
+    fn act_on(coverage: &mut Coverage, act: &Act) -> Vec<(u64, bool)> {
         match *act {
-            Act::Hold(at) => ledger.hold(Index(at), sets("v", at..at + 1)),
+            Act::Hold(at) => coverage.hold(Index(at), sets("v", at..at + 1)),
             Act::HoldRun(count) => {
-                let Index(cursor) = ledger.cursor();
+                let Index(cursor) = coverage.cursor();
                 let run = sets("v", cursor + 1..cursor + count + 1);
-                ledger.hold_run(Index(cursor + count), run);
+                coverage.hold_run(Index(cursor + count), run);
             }
-            Act::Prove(a, b) => ledger.prove(Proof::made_up(Index(a), Index(b))),
-            Act::Witness(a, b) => ledger.witness(witness(Index(a), Index(b))),
-            Act::Lose(upto) => ledger.lose(Index(upto), Cause::HistoryCleared),
-            Act::Settle(at) => ledger.settle(Index(at)),
-            Act::GoBack(at) => drop(ledger.go_back(Index(at))),
-            Act::ForgetBeyond => ledger.forget_beyond(),
+            Act::Prove(a, b) => coverage.prove(Proof::made_up(Index(a), Index(b))),
+            Act::EndedWait(a, b) => coverage.add_ended_wait(wait(Index(a), Index(b))),
+            Act::Lose(upto) => coverage.lose(Index(upto), Cause::HistoryCleared),
+            Act::Settle(at) => coverage.settle(Index(at)),
+            Act::GoBack(at) => drop(coverage.go_back(Index(at))),
+            Act::ForgetBeyond => coverage.forget_beyond(),
             Act::Advance => {
-                let passed = ledger.advance();
+                let passed = coverage.advance();
                 let released = passed.iter().flat_map(|passed| match passed {
                     Passed::Event(_, held) => {
                         held.events().map(|event| (event.index().0, true)).collect()
@@ -712,20 +711,20 @@ mod tests {
         fn what_is_released_is_what_happened_and_what_is_lost_in_order(
             acts in proptest::collection::vec(act(), 0..60)
         ) {
-            let mut ledger = Ledger::new(Index(5));
+            let mut coverage = Coverage::new(Index(5));
             let mut model = Model {
                 cursor: 5,
                 floor: 5,
                 proven: BTreeMap::new(),
-                witnesses: Vec::new(),
+                ended_waits: Vec::new(),
             };
             for act in acts {
-                let released = act_on(&mut ledger, &act);
+                let released = act_on(&mut coverage, &act);
                 prop_assert_eq!(released, model.act(&act), "{:?}", act);
-                prop_assert_eq!(ledger.cursor(), Index(model.cursor));
-                let in_holes: Vec<u64> = ledger
-                    .holes(Index(45))
-                    .flat_map(|hole| hole.after.0 + 1..=hole.upto.0)
+                prop_assert_eq!(coverage.cursor(), Index(model.cursor));
+                let in_holes: Vec<u64> = coverage
+                    .unknown(Index(45))
+                    .flat_map(|range| range.after.0 + 1..=range.upto.0)
                     .collect();
                 let unknown: Vec<u64> = model.unknown(45).collect();
                 prop_assert_eq!(in_holes, unknown);
