@@ -150,8 +150,9 @@ impl Checks {
         let (from, before) = (gap.from.0, &truth.stores[self.era]);
         self.pass(from - 1, before);
         let is_rebuilt = matches!(gap.cause, Cause::ClusterChanged | Cause::IndexRewound);
-        // That nothing comes for a while is an answer, too, of whoever is asked now.
-        let silent = if is_rebuilt {
+        // Where nothing came in, the gap is about the store that is asked now: it did not answer. One
+        // that could not be told from the store before is declared up to its present.
+        let silent = if is_rebuilt || gap.cause == Cause::Unproven {
             truth.stores.len() - 1
         } else {
             self.era

@@ -179,10 +179,12 @@ impl Server {
         if !self.is_slow_to_look || !looks {
             return Duration::ZERO;
         }
-        // One stall of the server hits all that it is asked at that moment. No other one meets what was
+        // One stall of a member hits all that it is asked at that moment. No other one meets what was
         // overlooked: that would be too much for any client. A connection that breaks is no answer at
         // all.
-        let is_same = self.now <= self.stall.since + AT_ONCE && self.stall.until > self.now;
+        let is_same = self.stall.member == wire.member
+            && self.now <= self.stall.since + AT_ONCE
+            && self.stall.until > self.now;
         let mut overlooked = self.overlooked.range(span.clone());
         if is_same && overlooked.all(|index| self.stall.overlooked.contains(index)) {
             self.overlooked.extend(span.clone());
@@ -199,6 +201,7 @@ impl Server {
         wire.overlooks = Some(span.clone());
         let length = Duration::from_millis(self.luck.u64(20..1500));
         self.stall = Stall {
+            member: wire.member,
             since: self.now,
             until: self.now + length,
             overlooked: span.collect(),

@@ -41,6 +41,7 @@ pub(super) struct Member {
 
 /// When a server stalled last, and until when: it has not come back to what it was asked then.
 pub(super) struct Stall {
+    pub(super) member: usize,
     pub(super) since: Instant,
     pub(super) until: Instant,
     /// What those waits may end without, though history has it.
@@ -104,6 +105,7 @@ impl Server {
             batches: None,
             began: now,
             stall: Stall {
+                member: 0,
                 since: now,
                 until: now,
                 overlooked: BTreeSet::new(),
@@ -304,10 +306,6 @@ impl Server {
             .collect();
         for ticket in waits {
             if let Some(wire) = self.wires.get_mut(&ticket) {
-                // Whoever is told so without having asked for it knows nothing.
-                for index in wire.overlooks.clone().into_iter().flatten() {
-                    self.overlooked.remove(&index);
-                }
                 wire.forget(0);
             }
             self.end(ticket, End::Clean(Whole::received()));

@@ -74,8 +74,8 @@ impl<A: Api> Core<A> {
         if !one.request.reports_new_events() {
             return;
         }
-        if self.resync.is_reading_start() {
-            // The watch has not begun: what is written meanwhile may be in the state alone.
+        if self.resync.is_reading_start() || self.begins_anew() {
+            // Nothing of this store was reported yet, and the state or the gap comes first.
             return;
         }
         if self.freshness.is_stale {

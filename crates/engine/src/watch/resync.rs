@@ -93,6 +93,7 @@ impl<A: Api> Core<A> {
                 } else if self.cursor().is_some_and(|cursor| cursor < upto) {
                     self.resync.reading = Some(Reading::Gap(cause, Some(upto)));
                 }
+                A::note_loss(self);
             }
             OnGap::Continue | OnGap::Fail => {
                 if let Some(coverage) = &mut self.coverage {
@@ -100,7 +101,6 @@ impl<A: Api> Core<A> {
                 }
             }
         }
-        A::note_loss(self);
     }
 
     /// Ends a replay whose end could not be proven. Its position stays where the proof ends.
@@ -219,8 +219,8 @@ impl<A: Api> Core<A> {
             return;
         };
         let is_later = matches!(reading, Reading::Gap(_, Some(_)));
-        if index < one.cursor && is_later {
-            // A majority knows less than was reported: the store went back.
+        if index < one.cursor.max(one.wanted) && is_later {
+            // A majority knows less than was known when it was asked: the store went back.
             self.resync.reading = None;
             self.begin_anew(Cause::IndexRewound, index);
             return;
