@@ -13,8 +13,8 @@ use etcdwatch_engine::v2::V2Request;
 use etcdwatch_engine::v3::MessageEnd;
 use etcdwatch_engine::v3::V3Request;
 use etcdwatch_engine::watch::{
-    AnyRequest, Budget, End, Input, OnGap, Parcel, Plan, Session, Start, Step, Ticket, Until,
-    Update,
+    AnyRequest, Budget, End, Input, OnGap, Parcel, Plan, Position, Session, Start, Step, Ticket,
+    Until, Update,
 };
 
 use super::bytes::Bytes;
@@ -275,11 +275,11 @@ impl World {
                     self.closed.push(ticket);
                 }
                 Step::HalfClose(_) => {}
-                Step::Report(update) => self.hear(&update),
-                Step::Finish(_) => {
+                Step::Report(Update::Finished(_)) => {
                     self.is_over = true;
                     return;
                 }
+                Step::Report(update) => self.hear(&update),
             }
         }
     }
@@ -300,13 +300,16 @@ impl World {
                 }
             }
             Update::Gap(gap) => self.lose(gap),
-            Update::Position(index) => {
+            Update::Position(Position {
+                index: index @ Some(_),
+                ..
+            }) => {
                 assert!(
-                    Some(*index) >= self.position,
+                    *index >= self.position,
                     "{index:?} after {:?}",
                     self.position
                 );
-                self.position = Some(*index);
+                self.position = *index;
             }
             Update::Reset(index) | Update::Synced(index) => self.reach(*index),
             Update::State { index, .. }

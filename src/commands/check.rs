@@ -12,8 +12,9 @@ use crate::exit::Exit;
 use crate::render::{drift, json, text};
 use crate::run::api::Watched;
 use crate::run::inbox::{Inbox, Stop};
-use crate::run::watching::{self, Arrival, Flow, Viewer};
+use crate::run::watching;
 use crate::settings::{OutputFormat, Settings};
+use crate::sink::{Flow, Sink};
 use etcdwatch_engine::model::{Index, Scope};
 use etcdwatch_engine::watch::mirror::Mirror;
 use etcdwatch_engine::watch::{Held, Plan, Update};
@@ -78,19 +79,9 @@ fn refused(file: &Path, why: &impl std::fmt::Display) -> Error {
 
 /// What the file wants. A FIFO may have nobody who writes to it: that holds up neither signals nor
 /// the deadline.
-fn wait_for(
-    typed: &cli::Check,
-    settings: &Settings,
-    inbox: &mut Inbox<Arrival>,
-) -> Result<Desired, Stop> {
+fn wait_for(typed: &cli::Check, settings: &Settings, inbox: &mut Inbox) -> Result<Desired, Stop> {
     let (file, max) = (typed.file.clone(), settings.client.max_event);
-    let mut arrived = inbox.wait_for(move || Arrival::Desired(read(&file, max)))?;
-    loop {
-        match arrived {
-            Arrival::Desired(desired) => return Ok(desired?),
-            _ => arrived = inbox.receive()?,
-        }
-    }
+    Ok(inbox.wait_for(move || read(&file, max))??)
 }
 
 fn read(file: &Path, max: usize) -> Result<Desired, Error> {
@@ -129,7 +120,7 @@ struct Checker<'c> {
     out: Vec<u8>,
 }
 
-impl Viewer for Checker<'_> {
+impl Sink for Checker<'_> {
     fn begin(&mut self, scope: &Scope) {
         let wanted = self.wanted.iter().find(|(of, _)| of == scope);
         self.comparison = Comparison {
@@ -140,7 +131,7 @@ impl Viewer for Checker<'_> {
         self.scope = Some(scope.clone());
     }
 
-    fn take(&mut self, update: Update, inbox: &mut Inbox<Arrival>) -> Result<Flow, Stop> {
+    fn take(&mut self, update: Update, inbox: &mut Inbox) -> Result<Flow, Stop> {
         let mut is_over = false;
         match update {
             Update::State { index, nodes, .. } => {

@@ -12,8 +12,9 @@ use crate::exit::Exit;
 use crate::render::json;
 use crate::run::api::Watched;
 use crate::run::inbox::{Inbox, Stop};
-use crate::run::watching::{self, Arrival, Flow, Viewer};
+use crate::run::watching;
 use crate::settings::{ApiChoice, OutputFormat, Settings};
+use crate::sink::{Flow, Sink};
 use etcdwatch_client::endpoint::Endpoint;
 use etcdwatch_client::transport::http::Http;
 use etcdwatch_engine::model::{Api, Index, Key, Scope};
@@ -185,21 +186,14 @@ fn render(report: &Report, settings: &Settings) -> Vec<u8> {
     }
 }
 
-fn ask(inbox: &mut Inbox<Arrival>, http: &Http, settings: &Settings) -> Result<Vec<Facts>, Stop> {
+fn ask(inbox: &mut Inbox, http: &Http, settings: &Settings) -> Result<Vec<Facts>, Stop> {
     let (http, endpoints) = (http.clone(), settings.client.endpoints.clone());
-    let mut asked = inbox.wait_for(move || Arrival::Facts(facts::ask_all(&http, &endpoints)))?;
-    loop {
-        match asked {
-            Arrival::Facts(facts) => return Ok(facts),
-            // What a sample that is over still tells.
-            _ => asked = inbox.receive()?,
-        }
-    }
+    inbox.wait_for(move || facts::ask_all(&http, &endpoints))
 }
 
 /// How the histories stand: to find that out takes many questions.
 fn reach(
-    inbox: &mut Inbox<Arrival>,
+    inbox: &mut Inbox,
     http: &Http,
     settings: &Settings,
     (before, after): (&[Facts], &[Facts]),
@@ -207,14 +201,7 @@ fn reach(
 ) -> Result<Vec<History>, Stop> {
     let (http, endpoints) = (http.clone(), settings.client.endpoints.clone());
     let (before, after) = (before.to_vec(), after.to_vec());
-    let work = move || Arrival::Histories(histories(&before, &after, took, &http, &endpoints));
-    let mut asked = inbox.wait_for(work)?;
-    loop {
-        match asked {
-            Arrival::Histories(histories) => return Ok(histories),
-            _ => asked = inbox.receive()?,
-        }
-    }
+    inbox.wait_for(move || histories(&before, &after, took, &http, &endpoints))
 }
 
 /// What is watched for the sample: all there is, where no key was named.
@@ -303,12 +290,12 @@ impl Sampler {
     }
 }
 
-impl Viewer for Sampler {
+impl Sink for Sampler {
     fn begin(&mut self, scope: &Scope) {
         self.counted = Some(scope.api());
     }
 
-    fn take(&mut self, update: Update, _: &mut Inbox<Arrival>) -> Result<Flow, Stop> {
+    fn take(&mut self, update: Update, _: &mut Inbox) -> Result<Flow, Stop> {
         if let Update::Events(events) = update {
             for event in events.iter().flat_map(Held::events) {
                 self.writes += 1;
@@ -327,7 +314,7 @@ impl Viewer for Sampler {
         Some(self.end)
     }
 
-    fn wake(&mut self, _: &mut Inbox<Arrival>) -> Result<Flow, Stop> {
+    fn wake(&mut self, _: &mut Inbox) -> Result<Flow, Stop> {
         Ok(if self.end <= Instant::now() {
             Flow::Done
         } else {

@@ -210,6 +210,12 @@ impl Running {
         }
     }
 
+    /// Whether it has ended, the first time that this is called after it has.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        self.end.try_recv().is_ok()
+    }
+
     /// Once it has ended: how.
     ///
     /// # Errors

@@ -67,20 +67,20 @@ impl Watched {
     }
 }
 
-/// Where something is that may be had by either API.
+/// Which of two APIs has what is watched.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Place {
-    /// Where it is looked for first, as far as can be told.
-    Here,
-    /// By the other.
-    Elsewhere,
-    /// It is not here, and who is named may not look there, for this reason.
-    Hidden(String),
+pub enum Found {
+    /// The first one, as far as can be known.
+    First,
+    /// The other one alone.
+    Other,
+    /// Not the first one. The user may not read the other one, for this reason.
+    Unknown(String),
 }
 
 /// Whether v2 is on and has nothing in `scope`, while v3 has something in `other`.
 #[must_use]
-pub fn find(http: &Http, endpoints: &[Endpoint], scope: &Scope, other: &Scope) -> Place {
+pub fn find(http: &Http, endpoints: &[Endpoint], scope: &Scope, other: &Scope) -> Found {
     'endpoints: for endpoint in endpoints {
         let connection = http.connection();
         for part in scope.parts() {
@@ -89,33 +89,33 @@ pub fn find(http: &Http, endpoints: &[Endpoint], scope: &Scope, other: &Scope) -
                 .send(endpoint, &v2::read(&part.key, v2::Read::default()), LIMITS)
                 .and_then(|reply| reply.read_whole(MAX_REPLY));
             match patience.judge(read) {
-                Ok(body) if !is_empty(&body) => return Place::Here,
+                Ok(body) if !is_empty(&body) => return Found::First,
                 Ok(_) => {}
                 Err(Failure::Refused(refusal)) if fault::is_absent(refusal.fault.code) => {}
                 Err(Failure::Unreachable(_) | Failure::Cut(_) | Failure::Silent(_)) => {
                     continue 'endpoints;
                 }
-                Err(_) => return Place::Here,
+                Err(_) => return Found::First,
             }
         }
         let ranges = v3::any(other);
         let patience = connection.break_off_after(LIMITS.head_of(&ranges).unwrap_or(PATIENCE));
         let found = connection.read(endpoint, &ranges, LIMITS, MAX_REPLY);
         return match patience.judge(found) {
-            Ok((_, reply)) if !reply.pairs.is_empty() => Place::Elsewhere,
+            Ok((_, reply)) if !reply.pairs.is_empty() => Found::Other,
             // A long key.
-            Err(Failure::TooLong(_)) => Place::Elsewhere,
+            Err(Failure::TooLong(_)) => Found::Other,
             Err(Failure::Refused(refusal))
                 if refusal.fault.code == fault::UNAUTHORIZED && http.has_user() =>
             {
                 let failure = Failure::Refused(refusal);
-                Place::Hidden(format!("{} {failure}", endpoint.url()))
+                Found::Unknown(format!("{} {failure}", endpoint.url()))
             }
             Err(Failure::Unreachable(_) | Failure::Cut(_) | Failure::Silent(_)) => continue,
-            _ => Place::Here,
+            _ => Found::First,
         };
     }
-    Place::Here
+    Found::First
 }
 
 /// Whether it is a directory with nothing in it: the root is always there.

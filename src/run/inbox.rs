@@ -1,8 +1,8 @@
 //! The one consumer: everything that happens in a run arrives here, in one loop.
 //!
-//! In scope: the channel that reports, log lines and signals come by, the deadline, and the
+//! In scope: the channel that log lines, signals and calls to look for work come by, the deadline, and the
 //! screen, which is standard output and standard error with the spinner on it. Out of scope:
-//! what a command does with what comes.
+//! what a command does with what comes, which waits elsewhere: in a watch's queue, or a [`Task`].
 
 use std::cell::Cell;
 use std::fs::File;
@@ -40,11 +40,36 @@ const BLOCKED_POLL: Duration = Duration::from_millis(50);
 /// How long it may take to read what was received, once a signal has come.
 const STOPPED_GRACE: Duration = Duration::from_secs(1);
 
-/// What arrives: `T` is what the command works with.
-enum Message<T> {
-    Work(T),
+/// What arrives.
+enum Message {
+    /// There may be work.
+    Wake,
     Log(String),
     Signal(Exit),
+}
+
+/// Wakes the loop from another thread, so that it looks for work.
+#[derive(Clone, Debug)]
+pub struct Waker(Sender<Message>);
+
+impl Waker {
+    /// Wakes it. Returns false once nobody waits any more.
+    #[must_use]
+    pub fn wake(&self) -> bool {
+        self.0.send(Message::Wake).is_ok()
+    }
+}
+
+/// Work on a thread of its own, which wakes the loop when it is done.
+#[derive(Debug)]
+pub struct Task<T>(Receiver<T>);
+
+impl<T> Task<T> {
+    /// What came of it, the first time that this is called after it is done.
+    #[must_use]
+    pub fn result(&self) -> Option<T> {
+        self.0.try_recv().ok()
+    }
 }
 
 /// Why a run ends before its work does.
@@ -76,11 +101,11 @@ impl From<Error> for Stop {
 }
 
 /// The receiving end.
-pub struct Inbox<T> {
-    messages: Receiver<Message<T>>,
+pub struct Inbox {
+    messages: Receiver<Message>,
     /// What was looked at and not taken yet.
-    next: Option<Message<T>>,
-    sender: Sender<Message<T>>,
+    next: Option<Message>,
+    sender: Sender<Message>,
     deadline: Option<(Instant, Duration)>,
     /// Since when nothing was heard, and for how long that may last.
     idle: Option<(Instant, Duration)>,
@@ -95,7 +120,7 @@ pub struct Inbox<T> {
     pub screen: Screen,
 }
 
-impl<T: Send + 'static> Inbox<T> {
+impl Inbox {
     /// Begins to listen for signals, and the clock of `--timeout` begins to run. On the spinner
     /// stands what is done (`watching`), and to which key.
     ///
@@ -174,10 +199,18 @@ impl<T: Send + 'static> Inbox<T> {
         }
     }
 
-    /// A function that delivers work to this inbox; it returns false once nobody listens.
-    pub fn delivery(&self) -> impl Fn(T) -> bool + Send + 'static {
-        let sender = self.sender.clone();
-        move |work| sender.send(Message::Work(work)).is_ok()
+    /// What wakes [`Inbox::wait`].
+    #[must_use]
+    pub fn waker(&self) -> Waker {
+        Waker(self.sender.clone())
+    }
+
+    /// Runs `work` on a thread of its own.
+    pub fn start<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Task<T> {
+        let (done, result) = mpsc::channel();
+        let waker = self.waker();
+        thread::spawn(move || done.send(work()).is_ok() && waker.wake());
+        Task(result)
     }
 
     /// Where lines for `--verbose` go; none without it.
@@ -198,14 +231,22 @@ impl<T: Send + 'static> Inbox<T> {
     ///
     /// # Errors
     /// Where a signal or the deadline comes first.
-    pub fn wait_for(&mut self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Stop> {
-        let deliver = self.delivery();
-        thread::spawn(move || deliver(work()));
-        self.receive()
+    pub fn wait_for<T: Send + 'static>(
+        &mut self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Stop> {
+        let task = self.start(work);
+        loop {
+            self.wait(None)?;
+            if let Some(result) = task.result() {
+                self.write_log();
+                return Ok(result);
+            }
+        }
     }
 
-    /// Whether something has arrived that the next call of [`Inbox::receive_until`] returns. What is
-    /// only to be told is told.
+    /// Whether something has arrived for which the next call of [`Inbox::wait`] returns. Log lines are
+    /// written.
     pub fn has_next(&mut self) -> bool {
         while self.next.is_none() {
             match self.messages.try_recv() {
@@ -217,23 +258,23 @@ impl<T: Send + 'static> Inbox<T> {
         true
     }
 
-    /// The next piece of work.
-    ///
-    /// # Errors
-    /// Where a signal comes first, the deadline passes, or the reader of the output has gone.
-    pub fn receive(&mut self) -> Result<T, Stop> {
-        loop {
-            if let Some(work) = self.receive_until(None)? {
-                return Ok(work);
+    /// Writes the log lines that have arrived, where the run does not wait any more.
+    pub fn write_log(&mut self) {
+        while !matches!(self.next, Some(Message::Signal(_)))
+            && let Ok(message) = self.messages.try_recv()
+        {
+            match message {
+                Message::Log(line) => self.screen.say(&line),
+                message => self.next = Some(message),
             }
         }
     }
 
-    /// The next piece of work; none where there is none by then.
+    /// Waits until there may be work, or until that time.
     ///
     /// # Errors
-    /// As those of [`Inbox::receive`].
-    pub fn receive_until(&mut self, until: Option<Instant>) -> Result<Option<T>, Stop> {
+    /// Where a signal comes first, the deadline passes, or the reader of the output has gone.
+    pub fn wait(&mut self, until: Option<Instant>) -> Result<(), Stop> {
         loop {
             let now = Instant::now();
             if let Some((deadline, timeout)) = self.deadline
@@ -263,7 +304,7 @@ impl<T: Send + 'static> Inbox<T> {
                     .recv_timeout(wake.saturating_duration_since(now)),
             };
             match message {
-                Ok(Message::Work(work)) => return Ok(Some(work)),
+                Ok(Message::Wake) => return Ok(()),
                 Ok(Message::Log(line)) => self.screen.say(&line),
                 Ok(Message::Signal(exit)) => return Err(Stop::Quiet(exit)),
                 Err(RecvTimeoutError::Timeout) => {
@@ -275,7 +316,7 @@ impl<T: Send + 'static> Inbox<T> {
                         return Err(Error::Idle(timeout).into());
                     }
                     if until.is_some_and(|until| until <= Instant::now()) {
-                        return Ok(None);
+                        return Ok(());
                     }
                 }
                 // It holds a sender itself.

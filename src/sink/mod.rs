@@ -17,7 +17,7 @@ use crate::filter::Filter;
 use crate::render::{json, text};
 use crate::run::api::Watched;
 use crate::run::inbox::{Inbox, Stop};
-use crate::run::watching::{self, Arrival, Flow, Viewer};
+use crate::run::watching;
 use crate::settings::{OutputFormat, Settings};
 use crate::wait::{Condition, Wait};
 use etcdwatch_engine::model::{Index, Record, Scope, StateNode};
@@ -35,6 +35,40 @@ const WRITTEN_AT_ONCE: usize = 128 << 10;
 /// Lines of events that are as they came, and have so many bytes, are written from where they are; fewer
 /// are gathered.
 const NOT_GATHERED: usize = 32 << 10;
+
+/// Whether a watch goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flow {
+    /// It does.
+    GoesOn,
+    /// Nothing more is wanted.
+    Done,
+}
+
+/// Takes the updates of a watch.
+pub trait Sink {
+    /// The watch is on this scope, with the API that the scope is of.
+    fn begin(&mut self, scope: &Scope);
+
+    /// Takes an update.
+    ///
+    /// # Errors
+    /// What ends the run.
+    fn take(&mut self, update: Update, inbox: &mut Inbox) -> Result<Flow, Stop>;
+
+    /// When the sink wants to be woken though no update has come; `None` for never.
+    fn due(&self) -> Option<Instant> {
+        None
+    }
+
+    /// Updates have come, or the time is [`Sink::due`].
+    ///
+    /// # Errors
+    /// What ends the run.
+    fn wake(&mut self, _inbox: &mut Inbox) -> Result<Flow, Stop> {
+        Ok(Flow::GoesOn)
+    }
+}
 
 /// What is watched, and what of it is shown.
 #[derive(Clone, Debug)]
@@ -170,7 +204,7 @@ pub fn run(mut show: Show, settings: &Settings) -> Result<(), Stop> {
         budget: Budget::new(asked.watching.buffer),
         ..watching::plan(scope, settings)
     };
-    let mut viewer = Shown {
+    let mut shown = Shown {
         left: show.count,
         filter: Filter::from(&show.watching),
         wait: None,
@@ -188,20 +222,20 @@ pub fn run(mut show: Show, settings: &Settings) -> Result<(), Stop> {
         show,
         settings,
     };
-    let ended = watching::run(scopes, plan_of, settings, &mut inbox, &mut viewer);
+    let ended = watching::run(scopes, plan_of, settings, &mut inbox, &mut shown);
     // Whatever ended it: what was received before is written.
-    let ended = match (ended, viewer.flush(&inbox)) {
+    let ended = match (ended, shown.flush(&inbox)) {
         (Ok(()), Err(stop)) => Err(stop),
         (ended, _) => ended,
     };
     inbox.screen.clear();
-    if let Some(runner) = &mut viewer.runner
+    if let Some(runner) = &mut shown.runner
         && let reached @ Some(_) = runner.end(&ended, &inbox)
     {
-        viewer.reached.settle(reached);
+        shown.reached.settle(reached);
     }
     if let (Err(Stop::Error(Error::TimedOut(_) | Error::Idle(_))), Some(wait)) =
-        (&ended, &viewer.wait)
+        (&ended, &shown.wait)
     {
         let missing = wait.missing().join("; ");
         inbox
@@ -209,7 +243,7 @@ pub fn run(mut show: Show, settings: &Settings) -> Result<(), Stop> {
             .notice("until", &format!("it did not come to be so: {missing}"));
     }
     // What was printed counts, however the run ended.
-    let saved = viewer.save();
+    let saved = shown.save();
     match (ended, saved) {
         // Who stopped it is told nothing else.
         (Err(Stop::Quiet(_)), Err(unsaved)) => Err(unsaved),
@@ -245,7 +279,7 @@ struct Shown<'s> {
     reached: Reached,
 }
 
-impl Viewer for Shown<'_> {
+impl Sink for Shown<'_> {
     fn begin(&mut self, scope: &Scope) {
         let condition = self.show.condition.clone();
         self.wait = condition.map(|condition| Wait::new(condition, scope.clone()));
@@ -255,7 +289,7 @@ impl Viewer for Shown<'_> {
         self.scope = Some(scope.clone());
     }
 
-    fn take(&mut self, update: Update, inbox: &mut Inbox<Arrival>) -> Result<Flow, Stop> {
+    fn take(&mut self, update: Update, inbox: &mut Inbox) -> Result<Flow, Stop> {
         if self.is_over {
             return Ok(Flow::GoesOn);
         }
@@ -314,9 +348,7 @@ impl Viewer for Shown<'_> {
                 }
             }
             Update::Synced(index) => self.take_synced(index),
-            Update::Position(index) => self.reached.reach(index),
-            Update::Last(last) => self.reached.know(last),
-            Update::Cluster(cluster) => self.reached.belong(cluster),
+            Update::Position(position) => self.reached.reach(position),
             Update::Status(status) if self.show.watching.status && status.is_new => {
                 let (endpoint, cause) = watching::of_status(&status, self.settings);
                 let record = json::status(&status, &endpoint, &cause);
@@ -337,17 +369,11 @@ impl Viewer for Shown<'_> {
         Ok(self.flow())
     }
 
-    fn child_ended(&mut self, number: u64) {
-        if let Some(runner) = &mut self.runner {
-            runner.ended(number);
-        }
-    }
-
     fn due(&self) -> Option<Instant> {
         [self.reached.due(), self.due].into_iter().flatten().min()
     }
 
-    fn wake(&mut self, inbox: &mut Inbox<Arrival>) -> Result<Flow, Stop> {
+    fn wake(&mut self, inbox: &mut Inbox) -> Result<Flow, Stop> {
         // What has come meanwhile is written along; nothing waits for what has not come.
         if !inbox.has_next() {
             self.flush(inbox)?;
@@ -404,7 +430,7 @@ impl Shown<'_> {
         self.shows_all() && (self.show.snapshot || !is_first)
     }
 
-    fn take_events(&mut self, events: &[Held], inbox: &mut Inbox<Arrival>) -> Result<(), Stop> {
+    fn take_events(&mut self, events: &[Held], inbox: &mut Inbox) -> Result<(), Stop> {
         let mut shown = 0;
         // What is done after each event, or asked of it, takes one index after the other.
         let is_plain = self.runner.is_none() && self.wait.is_none() && !self.is_v3();
@@ -428,12 +454,7 @@ impl Shown<'_> {
 
     /// Shows events of v2, each of which is all that happened at its index, and counts them; whether
     /// more are wanted.
-    fn take_run(
-        &mut self,
-        held: &Held,
-        shown: &mut u64,
-        inbox: &Inbox<Arrival>,
-    ) -> Result<bool, Stop> {
+    fn take_run(&mut self, held: &Held, shown: &mut u64, inbox: &Inbox) -> Result<bool, Stop> {
         let left = self.left.map_or(u64::MAX, |left| left - *shown);
         let count = held
             .places
@@ -577,7 +598,7 @@ impl Shown<'_> {
 
     /// Writes what there is to be written. Then all that was taken is done with, unless commands run
     /// for it.
-    fn flush(&mut self, inbox: &Inbox<Arrival>) -> Result<(), Stop> {
+    fn flush(&mut self, inbox: &Inbox) -> Result<(), Stop> {
         if self.is_cut {
             return Ok(());
         }
@@ -595,7 +616,7 @@ impl Shown<'_> {
     }
 
     /// Writes lines as they are, or with what comes next.
-    fn pass_on(&mut self, lines: &[u8], inbox: &Inbox<Arrival>) -> Result<(), Stop> {
+    fn pass_on(&mut self, lines: &[u8], inbox: &Inbox) -> Result<(), Stop> {
         if lines.len() < NOT_GATHERED {
             self.out.extend_from_slice(lines);
             return Ok(());

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use crate::checkpoint::{Begun, Checkpoint, Store};
 use crate::error::Error;
 use etcdwatch_engine::model::{Event, Fingerprint, Index, Scope};
-use etcdwatch_engine::watch::Held;
+use etcdwatch_engine::watch::{Held, Position};
 
 /// A checkpoint is written at most this often, and at the end.
 const PACE: Duration = Duration::from_millis(200);
@@ -13,9 +13,7 @@ const PACE: Duration = Duration::from_millis(200);
 /// How far a watch has come.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct At {
-    cluster: Option<String>,
-    index: Option<Index>,
-    last: Option<Fingerprint>,
+    position: Position,
     /// A transaction after that, of which a part is done.
     begun: Option<Begun>,
 }
@@ -36,9 +34,11 @@ impl Reached {
     #[must_use]
     pub fn new(store: Option<Store>, earlier: Option<Checkpoint>) -> Self {
         let earlier = earlier.map(|earlier| At {
-            cluster: Some(earlier.cluster),
-            index: Some(earlier.index),
-            last: earlier.last,
+            position: Position {
+                cluster: Some(earlier.cluster),
+                index: Some(earlier.index),
+                last: earlier.last,
+            },
             begun: earlier.begun,
         });
         let at = earlier.unwrap_or_default();
@@ -53,13 +53,13 @@ impl Reached {
     /// The cluster, where it is known.
     #[must_use]
     pub fn cluster(&self) -> Option<&String> {
-        self.at.cluster.as_ref()
+        self.at.position.cluster.as_ref()
     }
 
     /// The last event.
     #[must_use]
     pub fn last(&self) -> Option<&Fingerprint> {
-        self.at.last.as_ref()
+        self.at.position.last.as_ref()
     }
 
     /// How far it has come.
@@ -87,42 +87,28 @@ impl Reached {
     }
 
     /// Nothing was missed up to here.
-    pub fn reach(&mut self, index: Index) {
-        self.at.index = Some(index);
+    pub fn reach(&mut self, position: Position) {
+        if self.at.position.cluster != position.cluster {
+            self.at.begun = None;
+        }
+        self.at.position = position;
     }
 
     /// All up to this event of v2 is done.
     pub fn pass(&mut self, event: &Event<'_>) {
-        self.at.last = Some(Fingerprint::of(event));
+        self.at.position.last = Some(Fingerprint::of(event));
+        self.at.position.index = Some(event.index());
         self.at.begun = None;
-        self.reach(event.index());
     }
 
     /// All of this transaction of v3 is done. What it tells of the store is added to what is known.
     pub fn pass_revision(&mut self, held: &Held) {
-        self.at.last = Fingerprint::of_revisions(self.at.last.take(), held.events());
-        self.at.begun = None;
+        let position = &mut self.at.position;
+        position.last = Fingerprint::of_revisions(position.last.take(), held.events());
         if let Some(event) = held.events().next() {
-            self.reach(event.index());
+            position.index = Some(event.index());
         }
-    }
-
-    /// What tells this store from another is this.
-    pub fn know(&mut self, last: Option<Fingerprint>) {
-        if last.is_none() {
-            // Only a position that comes after it is one of this store.
-            self.at.index = None;
-        }
-        self.at.last = last;
-    }
-
-    /// The cluster that answers is this.
-    pub fn belong(&mut self, cluster: String) {
-        if self.at.cluster.as_ref() != Some(&cluster) {
-            self.at.begun = None;
-        }
-        self.at.index = None;
-        self.at.cluster = Some(cluster);
+        self.at.begun = None;
     }
 
     /// All up to here is done with.
@@ -149,12 +135,12 @@ impl Reached {
     /// # Errors
     /// Where it can't be written.
     pub fn save(&mut self, scope: Option<&Scope>) -> Result<(), Error> {
-        let At {
+        let At { position, begun } = &self.settled;
+        let Position {
             cluster,
             index,
             last,
-            begun,
-        } = &self.settled;
+        } = position;
         let (Some(store), Some(scope), Some(cluster), Some(index), true) =
             (&self.store, scope, cluster, index, self.is_behind)
         else {

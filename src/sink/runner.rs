@@ -16,7 +16,6 @@ use crate::exec::queue::{Ended, Mode, Next, OnFailure, Outcome, Queue};
 use crate::exit::Exit;
 use crate::render::json;
 use crate::run::inbox::{Inbox, Stop};
-use crate::run::watching::Arrival;
 use etcdwatch_engine::model::Record;
 use etcdwatch_engine::watch::{Parcel, Permit};
 
@@ -64,8 +63,6 @@ pub struct Runner {
     running: Option<Running>,
     /// What it was told of.
     about: String,
-    /// The number of the command that runs, counted from 1.
-    number: u64,
     has_ended: bool,
     /// It was told to end, and is ended at once by then.
     kill_at: Option<Instant>,
@@ -84,7 +81,6 @@ impl Runner {
             plan,
             running: None,
             about: String::new(),
-            number: 0,
             has_ended: false,
             kill_at: None,
         })
@@ -120,18 +116,14 @@ impl Runner {
         self.queue.is_empty()
     }
 
-    /// The command of that number has ended.
-    pub fn ended(&mut self, number: u64) {
-        self.has_ended |= number == self.number;
-    }
-
     /// Does what is due; how far the watch has come with what was run, and when there is more to
     /// be done.
     ///
     /// # Errors
     /// Where a command failed and that ends the run.
-    pub fn step(&mut self, inbox: &Inbox<Arrival>) -> Result<(Option<At>, Option<Instant>), Stop> {
+    pub fn step(&mut self, inbox: &Inbox) -> Result<(Option<At>, Option<Instant>), Stop> {
         let mut reached = None;
+        self.has_ended |= self.running.as_ref().is_some_and(Running::has_ended);
         loop {
             let now = Instant::now();
             if let (Some(running), Some(at)) = (&self.running, self.kill_at) {
@@ -178,7 +170,7 @@ impl Runner {
         }
     }
 
-    fn start(&mut self, work: Work, inbox: &Inbox<Arrival>) -> Result<(), Stop> {
+    fn start(&mut self, work: Work, inbox: &Inbox) -> Result<(), Stop> {
         let told = match work {
             Work::State(told, _) | Work::Own(told) => told,
             Work::Event(parcel, place) => {
@@ -195,11 +187,9 @@ impl Runner {
             inbox.screen.notice("environment", &message);
         }
         self.about.clone_from(&told.about);
-        self.number += 1;
-        let number = self.number;
-        let deliver = inbox.delivery();
+        let waker = inbox.waker();
         let ended = move || {
-            deliver(Arrival::Child(number));
+            let _ = waker.wake();
         };
         let program = self.plan.command.first().cloned().unwrap_or_default();
         let running = Running::start(&self.plan.command, told, ended);
@@ -207,7 +197,7 @@ impl Runner {
         Ok(())
     }
 
-    fn take_end(&mut self, status: ExitStatus, inbox: &Inbox<Arrival>) -> Result<Option<At>, Stop> {
+    fn take_end(&mut self, status: ExitStatus, inbox: &Inbox) -> Result<Option<At>, Stop> {
         let how = if status.success() {
             Ended::Well
         } else {
@@ -237,7 +227,7 @@ impl Runner {
 
     /// The run ends: so does the command, by the signal that ends the run. How far the watch has come
     /// where it ended well all the same.
-    pub fn end(&mut self, stop: &Result<(), Stop>, inbox: &Inbox<Arrival>) -> Option<At> {
+    pub fn end(&mut self, stop: &Result<(), Stop>, inbox: &Inbox) -> Option<At> {
         let signal = match stop {
             Err(Stop::Quiet(Exit::Interrupted)) => Signal::INT,
             Err(Stop::Quiet(Exit::HungUp)) => Signal::HUP,

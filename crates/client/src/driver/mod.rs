@@ -12,16 +12,15 @@ mod lanes;
 mod reader;
 mod requests;
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Instant;
 
 use crate::endpoint::Endpoint;
 use crate::transport::http::Http;
-use etcdwatch_engine::model::Index;
-use etcdwatch_engine::watch::{Budget, Input, Outcome, Plan, Session, Spares, Step, Update};
+use etcdwatch_engine::watch::{Budget, Input, Plan, Session, Spares, Step, Update};
 
 use arrival::Arrival;
 use lanes::Lanes;
@@ -41,54 +40,46 @@ pub struct Means {
     pub max_event: usize,
 }
 
-/// What a watch sends to whoever shows it.
-#[derive(Debug)]
-pub enum Report {
-    /// Something to show.
-    Update(Update),
-    /// Nothing in scope happened up to here.
-    Moved(Moved),
-    /// It is over.
-    Finished(Outcome),
-}
+/// Updates on their way from a watch to whoever takes them. Of several positions in a row, while nobody
+/// takes any, only the last is kept, so that a reader who is slow costs no memory.
+#[derive(Clone, Debug, Default)]
+struct Queue(Arc<Mutex<Vec<Update>>>);
 
-/// A position on its way to whoever shows it. Of many in a row, while the reader of the output
-/// takes nothing, only the last is of interest: none is queued behind another.
-#[derive(Clone, Debug)]
-pub struct Moved(Arc<AtomicU64>);
-
-impl Moved {
-    /// No index of a store: it has been taken.
-    const TAKEN: u64 = u64::MAX;
-
-    fn to(index: Index) -> Self {
-        Self(Arc::new(AtomicU64::new(index.0)))
+impl Queue {
+    /// Adds updates. Returns whether there were none before.
+    fn push(&self, updates: impl IntoIterator<Item = Update>) -> bool {
+        let mut queued = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let was_empty = queued.is_empty();
+        for update in updates {
+            match (queued.last_mut(), update) {
+                (Some(Update::Position(last)), Update::Position(next)) => *last = next,
+                (_, update) => queued.push(update),
+            }
+        }
+        was_empty
     }
 
-    /// Puts a later position in its place; false where it was taken already.
-    fn replace(&self, index: Index) -> bool {
-        let replaced = |old| (old != Self::TAKEN).then_some(index.0);
-        self.0
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, replaced)
-            .is_ok()
-    }
-
-    /// The position as it is now.
-    #[must_use]
-    pub fn take(self) -> Index {
-        Index(self.0.swap(Self::TAKEN, Ordering::Relaxed))
+    fn take(&self) -> Vec<Update> {
+        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
 /// A watch that was started, and can be given up.
 #[derive(Debug)]
 pub struct Running {
+    updates: Queue,
     arrivals: SyncSender<Arrival>,
     is_given_up: Arc<AtomicBool>,
 }
 
 impl Running {
-    /// Ends it, with its connections. What it has reported by then stands.
+    /// Takes the updates that have come since the last call, in order.
+    #[must_use]
+    pub fn take(&self) -> Vec<Update> {
+        self.updates.take()
+    }
+
+    /// Ends it, with its connections.
     pub fn give_up(self) {
         self.is_given_up.store(true, Ordering::Relaxed);
         // Where its inbox is full it needs no waking.
@@ -96,16 +87,14 @@ impl Running {
     }
 }
 
-/// Runs a watch on a thread of its own until it ends by itself, or is given up. It reports at once
-/// all that it has to say at a time. It also ends, silently, when nobody takes its reports any more.
-pub fn start(
-    plan: Plan,
-    means: Means,
-    report: impl Fn(Vec<Report>) -> bool + Send + 'static,
-) -> Running {
+/// Runs a watch on a thread of its own until it ends by itself, or is given up. It calls `wake` when
+/// [`Running::take`] has updates again, and ends, silently, once `wake` returns false.
+pub fn start(plan: Plan, means: Means, wake: impl Fn() -> bool + Send + 'static) -> Running {
     let (arrivals, inbox) = mpsc::sync_channel(INBOX);
+    let updates = Queue::default();
     let is_given_up = Arc::new(AtomicBool::new(false));
     let running = Running {
+        updates: updates.clone(),
         arrivals: arrivals.clone(),
         is_given_up: Arc::clone(&is_given_up),
     };
@@ -118,8 +107,9 @@ pub fn start(
             session: Session::new(plan, Instant::now()),
             inbox,
             is_given_up,
+            updates,
         };
-        driver.run(&report);
+        driver.run(&wake);
         driver.lanes.close_all();
     });
     running
@@ -132,15 +122,14 @@ struct Driver {
     spares: Spares,
     inbox: Receiver<Arrival>,
     is_given_up: Arc<AtomicBool>,
+    updates: Queue,
 }
 
 impl Driver {
-    fn run(&mut self, report: &dyn Fn(Vec<Report>) -> bool) {
+    fn run(&mut self, wake: &dyn Fn() -> bool) {
         let mut input = Input::Tick;
-        // The last report, where that was a position.
-        let mut moved: Option<Moved> = None;
         loop {
-            let mut reports = Vec::new();
+            let mut updates = Vec::new();
             for step in self.session.handle(input, Instant::now()) {
                 match step {
                     Step::Send {
@@ -150,26 +139,11 @@ impl Driver {
                     } => self.lanes.open(ticket, endpoint, &request),
                     Step::HalfClose(ticket) => self.lanes.half_close(ticket),
                     Step::Close(ticket) => self.lanes.close(ticket),
-                    Step::Report(Update::Position(index)) => {
-                        if moved.as_ref().is_some_and(|moved| moved.replace(index)) {
-                            continue;
-                        }
-                        let position = Moved::to(index);
-                        moved = Some(position.clone());
-                        reports.push(Report::Moved(position));
-                    }
-                    Step::Report(update) => {
-                        moved = None;
-                        reports.push(Report::Update(update));
-                    }
-                    Step::Finish(outcome) => {
-                        reports.push(Report::Finished(outcome));
-                        report(reports);
-                        return;
-                    }
+                    Step::Report(update) => updates.push(update),
                 }
             }
-            if !reports.is_empty() && !report(reports) {
+            let is_over = matches!(updates.last(), Some(Update::Finished(_)));
+            if !updates.is_empty() && self.updates.push(updates) && !wake() || is_over {
                 return;
             }
             let Some(next) = self.next_arrival() else {
@@ -213,13 +187,23 @@ impl Driver {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use etcdwatch_engine::model::Index;
+    use etcdwatch_engine::watch::Position;
 
     #[test]
-    fn a_position_that_nobody_took_makes_place_for_the_next() {
-        let position = Moved::to(Index(1));
-        let queued = position.clone();
-        assert!(position.replace(Index(2)));
-        assert_eq!(queued.take(), Index(2));
-        assert!(!position.replace(Index(3)), "it is on its way already");
+    fn a_position_that_nobody_took_is_replaced_by_the_next() {
+        let position = |index| {
+            Update::Position(Position {
+                index: Some(Index(index)),
+                ..Position::default()
+            })
+        };
+        let queue = Queue::default();
+        assert!(queue.push([position(1)]));
+        assert!(!queue.push([position(2), Update::Following, position(3)]));
+        let shown = format!("{:?}", queue.take());
+        let expected = [position(2), Update::Following, position(3)];
+        assert_eq!(shown, format!("{expected:?}"));
+        assert!(queue.push([position(4)]), "it was emptied");
     }
 }

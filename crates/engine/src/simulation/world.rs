@@ -242,6 +242,7 @@ impl World {
                 Step::Close(ticket) => {
                     self.server.wires.remove(&ticket);
                 }
+                Step::Report(Update::Finished(outcome)) => self.finished = Some(outcome),
                 Step::Report(mut update) => {
                     if let (Update::State { unread, .. }, Some(unread_states)) =
                         (&mut update, &mut self.unread_states)
@@ -258,7 +259,6 @@ impl World {
                     };
                     self.checks.take(update, truth);
                 }
-                Step::Finish(outcome) => self.finished = Some(outcome),
             }
         }
     }

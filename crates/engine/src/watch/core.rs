@@ -15,7 +15,8 @@ use super::resync::{Reading, Resync};
 use super::timers::{Timer, Timers};
 use super::timing::UNWATCHED;
 use super::{
-    AnyRequest, Input, NoProof, Notice, OnGap, Outcome, Plan, Start, Step, Ticket, Until, Update,
+    AnyRequest, Input, NoProof, Notice, OnGap, Outcome, Plan, Position, Start, Step, Ticket, Until,
+    Update,
 };
 use crate::model::{Cause, Event, Index};
 use crate::protocol::{Failure, Head};
@@ -305,10 +306,25 @@ impl<A: Api> Core<A> {
             Update::Gap(gap) if gap.to.is_none() => self.resync.reported_from = gap.index,
             Update::Synced(index) => self.resync.reported_from = *index,
             // After a gap, the state may lie beyond where a replay ends.
-            Update::Position(index) if *index < self.resync.reported_from => return,
+            Update::Position(position)
+                if position
+                    .index
+                    .is_some_and(|index| index < self.resync.reported_from) =>
+            {
+                return;
+            }
             _ => {}
         }
         self.steps.push(Step::Report(update));
+    }
+
+    /// Reports how far the watch has come: to `index`, where an index of this store is known.
+    pub(crate) fn report_position(&mut self, index: Option<Index>) {
+        self.report(Update::Position(Position {
+            cluster: self.endpoints.cluster().cloned(),
+            index,
+            last: self.identity.last_fingerprint(),
+        }));
     }
 
     /// Ends the watch because an endpoint answered in a way that nothing can be done about.
@@ -319,7 +335,7 @@ impl<A: Api> Core<A> {
     /// Ends the watch.
     pub(crate) fn finish(&mut self, outcome: Outcome) {
         self.is_finished = true;
-        self.steps.push(Step::Finish(outcome));
+        self.steps.push(Step::Report(Update::Finished(outcome)));
     }
 
     /// Sets a timer.
@@ -364,15 +380,12 @@ impl<A: Api> Core<A> {
         let identity = self.endpoints.identify(endpoint, head.cluster.as_deref());
         let is_same = match identity {
             Identity::Same => {
-                if let Some(cluster) = head.cluster.clone().filter(|_| is_first) {
-                    self.report(Update::Cluster(cluster));
+                if is_first && head.cluster.is_some() {
+                    self.report_position(None);
                 }
                 true
             }
             Identity::Changed => {
-                if let Some(cluster) = head.cluster.clone() {
-                    self.report(Update::Cluster(cluster));
-                }
                 self.begin_anew(Cause::ClusterChanged, head.index.unwrap_or_default());
                 false
             }
@@ -477,7 +490,7 @@ impl<A: Api> Core<A> {
             let oldest = cursor.next();
             self.report(Update::Notice(Notice::BeforeOldest { oldest, to }));
             // What the next run misses from here on is a gap.
-            self.report(Update::Position(cursor));
+            self.report_position(Some(cursor));
         }
     }
 

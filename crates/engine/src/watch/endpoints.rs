@@ -266,6 +266,12 @@ impl Endpoints {
         self.last.clone()
     }
 
+    /// The id of the cluster that is watched, once it is known.
+    #[must_use]
+    pub fn cluster(&self) -> Option<&String> {
+        self.cluster.as_ref()
+    }
+
     /// Compares the id of the cluster that answered at `endpoint`.
     pub fn identify(&mut self, endpoint: usize, cluster: Option<&str>) -> Identity {
         let Some(cluster) = cluster else {

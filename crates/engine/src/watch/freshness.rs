@@ -9,7 +9,7 @@ use std::time::Instant;
 use super::core::{Api, Core};
 use super::in_flight::{InFlight, Request};
 use super::timers::Timer;
-use super::{StateOfWatch, Update};
+use super::StateOfWatch;
 use crate::model::Index;
 
 /// Whether what is known is fresh.
@@ -93,7 +93,7 @@ impl<A: Api> Core<A> {
             .reported()
             .filter(|cursor| *cursor <= index && is_known)
         {
-            self.report(Update::Position(cursor));
+            self.report_position(Some(cursor));
         }
         let notable = self.take_notable_rounds();
         if !self.freshness.is_stale {

@@ -323,8 +323,6 @@ pub enum Step {
     Close(Ticket),
     /// Pass on what is known.
     Report(Update),
-    /// The watch is over.
-    Finish(Outcome),
 }
 
 /// What a watch tells, in order.
@@ -363,14 +361,10 @@ pub enum Update {
         /// The keys, those below others first.
         nodes: Vec<StateNode>,
     },
-    /// The last event told has this fingerprint; none where no event is known.
-    Last(Option<Fingerprint>),
-    /// The cluster that answers.
-    Cluster(String),
+    /// How far the watch has come.
+    Position(Position),
     /// How the watch is.
     Status(Status),
-    /// Nothing in scope happened up to here.
-    Position(Index),
     /// A replay runs from here to there.
     Target {
         /// Before its first index.
@@ -382,6 +376,19 @@ pub enum Update {
     Following,
     /// Something that a person may want to know.
     Notice(Notice),
+    /// The watch is over. No update follows.
+    Finished(Outcome),
+}
+
+/// How far a watch has come, and what tells its store from another. All three are of one store.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Position {
+    /// The cluster that answers, once a reply has named it.
+    pub cluster: Option<String>,
+    /// Everything up to this index was reported. `None` while no index of this store is known to be.
+    pub index: Option<Index>,
+    /// The fingerprint of the last event that was reported; `None` where none is known.
+    pub last: Option<Fingerprint>,
 }
 
 /// What a person may want to know.

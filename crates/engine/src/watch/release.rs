@@ -63,7 +63,7 @@ impl<A: Api> Core<A> {
                     self.endpoints.heed_jumps();
                     // The key of the last event may have changed since.
                     self.identity.last = None;
-                    self.report(Update::Last(None));
+                    self.report_position(None);
                 }
             }
         }
@@ -77,7 +77,7 @@ impl<A: Api> Core<A> {
                 mirror.reach(cursor);
             }
             let position = end.map_or(cursor, |end| cursor.min(end));
-            self.report(Update::Position(position));
+            self.report_position(Some(position));
         }
         if was_staged {
             // What came while the state was read is reported by now.
@@ -122,9 +122,10 @@ impl<A: Api> Core<A> {
         }
         let reported = events.iter().flat_map(Held::events);
         self.identity.last = A::last_reported(self.identity.last.take(), reported);
+        let last = events.last().and_then(|held| held.events().next_back());
+        let index = last.map(|event| event.index());
         self.report(Update::Events(std::mem::take(events)));
-        let last = self.identity.last_fingerprint();
-        self.report(Update::Last(last));
+        self.report_position(index);
     }
 
     /// Waits for the reader of the output, who is behind.

@@ -142,7 +142,7 @@ impl<A: Api> Core<A> {
         self.api.forget_store();
         self.freshness.forget_reported();
         self.endpoints.forget();
-        self.report(Update::Last(None));
+        self.report_position(None);
         if let End::At(_) = self.end {
             self.end = End::Unknown;
         }
@@ -168,7 +168,7 @@ impl<A: Api> Core<A> {
                 self.report(Update::Gap(gap));
                 self.coverage = Some(Coverage::new(index));
                 self.has_begun = true;
-                self.report(Update::Position(index));
+                self.report_position(Some(index));
             }
             OnGap::Resync | OnGap::Diff => self.resync.reading = Some(Reading::Gap(cause, None)),
         }
@@ -313,8 +313,8 @@ impl<A: Api> Core<A> {
         if self.takes_over() {
             self.take_over(index, false);
             self.has_begun = true;
-            self.report_last(last);
-            self.report(Update::Position(index));
+            self.identity.last = last;
+            self.report_position(Some(index));
         } else if let Some(staged) = self.resync.staged.take() {
             self.resync.passed = Some(staged.passed);
         }
@@ -371,17 +371,8 @@ impl<A: Api> Core<A> {
         self.mirror = self.keeps_state().then_some(state);
         self.take_over(index, same_positions);
         self.has_begun = true;
-        self.report_last(last);
-        self.report(Update::Position(index));
-    }
-
-    /// A state was reported, and this is the last event in it. Its position comes next, and no
-    /// position that was reported before goes with it.
-    fn report_last(&mut self, last: Option<Last>) {
-        self.report(Update::Last(None));
         self.identity.last = last;
-        let last = self.identity.last_fingerprint();
-        self.report(Update::Last(last));
+        self.report_position(Some(index));
     }
 
     fn report_state(&mut self, index: Index, nodes: Vec<StateNode>) {

@@ -83,7 +83,7 @@ impl Stand {
                 Step::Report(Update::Events(held)) => {
                     self.events += held.iter().flat_map(Held::events).count();
                 }
-                Step::Finish(outcome) => self.outcome = Some(outcome),
+                Step::Report(Update::Finished(outcome)) => self.outcome = Some(outcome),
                 Step::HalfClose(_) | Step::Report(_) => {}
             }
         }

@@ -183,7 +183,11 @@ fn a_watch_that_does_not_begin_is_no_watch() {
                         inputs.push_back((now, Input::Ended { ticket, end }));
                     }
                     // Nothing was heard of the server, or it is there and can't be watched.
-                    Step::Finish(Outcome::Failed(_)) if until == Until::Forever => told = Some(()),
+                    Step::Report(Update::Finished(Outcome::Failed(_)))
+                        if until == Until::Forever =>
+                    {
+                        told = Some(());
+                    }
                     Step::Report(Update::Status(status)) if status.notable && until == present => {
                         told = Some(());
                     }

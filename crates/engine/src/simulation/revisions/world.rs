@@ -495,7 +495,6 @@ impl World {
                 }
                 Step::HalfClose(_) => panic!("v3 needs none"),
                 Step::Report(update) => self.take(update),
-                Step::Finish(outcome) => self.finished = Some(outcome),
             }
         }
     }
@@ -538,7 +537,12 @@ impl World {
                     }
                 }
             }
-            Update::Position(index) => checks.pass(store, index.0),
+            Update::Position(position) => {
+                if let Some(index) = position.index {
+                    checks.pass(store, index.0);
+                }
+            }
+            Update::Finished(outcome) => self.finished = Some(outcome),
             Update::Status(status) => {
                 let is_told = checks.position.is_none_or(|told| status.index.0 <= told);
                 assert!(is_told, "{status:?} names what was not told");
