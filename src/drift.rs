@@ -24,9 +24,9 @@ pub enum Drift {
 /// All keys that differ.
 pub type Drifts = BTreeMap<Vec<u8>, Drift>;
 
-/// What is compared, and how.
+/// What a subtree is to be like, and what of it does not matter.
 #[derive(Clone, Debug, Default)]
-pub struct Comparison {
+pub struct Expectation {
     /// The keys that are wanted.
     pub wanted: Keys,
     /// Keys that are of no interest.
@@ -35,10 +35,10 @@ pub struct Comparison {
     pub subset: bool,
 }
 
-impl Comparison {
+impl Expectation {
     /// How `key` differs, which has this value, or none.
     #[must_use]
-    pub fn of(&self, key: &[u8], value: Option<&[u8]>) -> Option<Drift> {
+    pub fn drift(&self, key: &[u8], value: Option<&[u8]>) -> Option<Drift> {
         if self
             .ignored
             .iter()
@@ -59,12 +59,12 @@ impl Comparison {
 
     /// All keys that differ, where these are there.
     #[must_use]
-    pub fn all<'k>(&self, there: impl Iterator<Item = (&'k [u8], &'k [u8])>) -> Drifts {
+    pub fn drifts<'k>(&self, there: impl Iterator<Item = (&'k [u8], &'k [u8])>) -> Drifts {
         let there: BTreeMap<&[u8], &[u8]> = there.collect();
         let wanted = self.wanted.keys().map(Vec::as_slice);
         let keys = wanted.chain(there.keys().copied());
         let drift = |key: &[u8]| {
-            let drift = self.of(key, there.get(key).copied())?;
+            let drift = self.drift(key, there.get(key).copied())?;
             Some((key.to_vec(), drift))
         };
         keys.filter_map(drift).collect()
@@ -75,16 +75,16 @@ impl Comparison {
 mod tests {
     use super::*;
 
-    fn comparison() -> Comparison {
+    fn expectation() -> Expectation {
         let wanted = [("/a", "1"), ("/b", "2"), ("/c", "3")];
         let bytes = |(key, value): (&str, &str)| (key.into(), value.into());
-        Comparison {
+        Expectation {
             wanted: wanted.map(bytes).into(),
-            ..Comparison::default()
+            ..Expectation::default()
         }
     }
 
-    fn drifts(comparison: &Comparison) -> String {
+    fn drifts(expectation: &Expectation) -> String {
         let there = [("/a", "1"), ("/b", "x"), ("/d", "4")];
         let there = there
             .iter()
@@ -97,29 +97,29 @@ mod tests {
             };
             format!("{sign}{} ", String::from_utf8(key).unwrap())
         };
-        comparison.all(there).into_iter().map(sign).collect()
+        expectation.drifts(there).into_iter().map(sign).collect()
     }
 
     #[test]
     fn what_is_missing_what_is_extra_and_what_is_another_differs() {
-        assert_eq!(drifts(&comparison()), "~/b -/c +/d ");
+        assert_eq!(drifts(&expectation()), "~/b -/c +/d ");
     }
 
     #[test]
     fn what_is_ignored_differs_neither_here_nor_there() {
-        let comparison = Comparison {
-            ignored: vec![Pattern::parse("/[cd]").unwrap()],
-            ..comparison()
+        let expectation = Expectation {
+            ignored: vec!["/[cd]".parse::<Pattern>().unwrap()],
+            ..expectation()
         };
-        assert_eq!(drifts(&comparison), "~/b ");
+        assert_eq!(drifts(&expectation), "~/b ");
     }
 
     #[test]
     fn of_a_subset_more_may_be_there() {
-        let comparison = Comparison {
+        let expectation = Expectation {
             subset: true,
-            ..comparison()
+            ..expectation()
         };
-        assert_eq!(drifts(&comparison), "~/b -/c ");
+        assert_eq!(drifts(&expectation), "~/b -/c ");
     }
 }

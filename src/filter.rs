@@ -1,11 +1,12 @@
 //! Which records are shown: `--only`, `--match` and `--changed`.
 //!
 //! In scope: the patterns as they are typed, and whether a record passes. Out of scope: what counts
-//! and how far the watch has come (`show`): a record that does not pass has happened all the same.
+//! and how far the watch has come (`sink`): a record that does not pass has happened all the same.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
+use std::str::FromStr;
 
 use globset::{ErrorKind, GlobBuilder, GlobMatcher};
 use regex::Regex;
@@ -24,12 +25,11 @@ pub struct Pattern {
     bytes: GlobMatcher,
 }
 
-impl Pattern {
-    /// Reads one.
-    ///
-    /// # Errors
-    /// What is wrong with it, and where.
-    pub fn parse(typed: &str) -> Result<Self, String> {
+impl FromStr for Pattern {
+    type Err = String;
+
+    /// Reads one. The error says what is wrong, and where.
+    fn from_str(typed: &str) -> Result<Self, String> {
         if typed.is_empty() {
             return Err("it is empty".to_owned());
         }
@@ -48,7 +48,9 @@ impl Pattern {
             bytes: glob.compile_matcher(),
         })
     }
+}
 
+impl Pattern {
     /// Whether it is about `key`.
     #[must_use]
     pub fn matches(&self, key: &[u8]) -> bool {
@@ -151,7 +153,7 @@ mod tests {
     use etcdwatch_engine::v2;
 
     fn matches(pattern: &str, key: &str) -> bool {
-        Pattern::parse(pattern).unwrap().matches(key.as_bytes())
+        Pattern::from_str(pattern).unwrap().matches(key.as_bytes())
     }
 
     #[test]
@@ -177,7 +179,7 @@ mod tests {
 
     #[test]
     fn what_lies_below_a_match_is_found_too() {
-        let locks = Pattern::parse("/app/locks").unwrap();
+        let locks = Pattern::from_str("/app/locks").unwrap();
         assert!(locks.matches_above(b"/app/locks/a/b") && locks.matches_above(b"/app/locks"));
         assert!(!locks.matches_above(b"/app/locksmith") && !locks.matches(b"/app/locks/a"));
     }
@@ -204,7 +206,7 @@ mod tests {
 
     #[test]
     fn a_key_that_is_not_utf_8_is_matched_by_its_bytes() {
-        let pattern = Pattern::parse("/a/*").unwrap();
+        let pattern = Pattern::from_str("/a/*").unwrap();
         assert!(pattern.matches(b"/a/\xff\xfe"));
     }
 
@@ -214,7 +216,7 @@ mod tests {
             ("/é/[a", "    /é/[a\n       ^"),
             ("a{b,c", "    a{b,c\n     ^"),
         ] {
-            let error = Pattern::parse(pattern).unwrap_err();
+            let error = Pattern::from_str(pattern).unwrap_err();
             assert!(error.ends_with(caret), "{error}");
         }
     }

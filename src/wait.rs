@@ -1,11 +1,13 @@
 //! `--until`: what is waited for, and whether it is so.
 //!
 //! In scope: the conditions as they are typed, and the state that they are held against, kept up by
-//! what the watch tells. Out of scope: what is printed then (`show`).
+//! what the watch tells. Out of scope: what is printed then (`sink::until`).
+
+use std::str::FromStr;
 
 use regex::bytes::Regex;
 
-use etcdwatch_engine::model::{Change, Scope, StateNode};
+use etcdwatch_engine::model::{Change, Index, Scope, StateNode};
 use etcdwatch_engine::watch::Held;
 use etcdwatch_engine::watch::mirror::Mirror;
 
@@ -24,12 +26,12 @@ pub enum Condition {
     Matches(Regex),
 }
 
-impl Condition {
-    /// Reads one: `exists`, `absent`, `value=V`, `value!=V` or `value~REGEX`.
-    ///
-    /// # Errors
-    /// What is wrong with it, and where.
-    pub fn parse(typed: &str) -> Result<Self, String> {
+impl FromStr for Condition {
+    type Err = String;
+
+    /// Reads one: `exists`, `absent`, `value=V`, `value!=V` or `value~REGEX`. The error says what is wrong,
+    /// and where.
+    fn from_str(typed: &str) -> Result<Self, String> {
         let value = |rest: &str| rest.as_bytes().to_vec();
         if let Some(rest) = typed.strip_prefix("value!=") {
             Ok(Self::IsNot(value(rest)))
@@ -49,7 +51,9 @@ impl Condition {
             }
         }
     }
+}
 
+impl Condition {
     /// Whether it is about one key's value.
     #[must_use]
     pub fn is_of_value(&self) -> bool {
@@ -98,9 +102,9 @@ impl Wait {
         }
     }
 
-    /// The state was read.
-    pub fn begin(&mut self, mirror: Mirror) {
-        self.mirror = Some(mirror);
+    /// The state at `index` was read.
+    pub fn begin(&mut self, nodes: Vec<StateNode>, index: Index) {
+        self.mirror = Some(Mirror::new(self.scope.clone(), nodes, index));
     }
 
     /// It became so between two states.
@@ -168,7 +172,7 @@ impl Wait {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use etcdwatch_engine::model::{Index, Key};
+    use etcdwatch_engine::model::Key;
 
     fn scope(key: &str, recursive: bool) -> Scope {
         Scope::new(Key::parse(key).unwrap(), recursive)
@@ -184,10 +188,10 @@ mod tests {
     }
 
     fn holds(condition: &str, scope: &Scope, nodes: &[StateNode]) -> bool {
-        let condition = Condition::parse(condition).unwrap();
+        let condition = Condition::from_str(condition).unwrap();
         let mut wait = Wait::new(condition, scope.clone());
         assert!(!wait.is_over(), "nothing is known yet");
-        wait.begin(Mirror::new(scope.clone(), nodes.to_vec(), Index(7)));
+        wait.begin(nodes.to_vec(), Index(7));
         wait.is_over()
     }
 
@@ -256,10 +260,10 @@ mod tests {
             scope("/a/z", false),
         ];
         let several = Scope::several(&parts).unwrap();
-        let mut wait = Wait::new(Condition::parse("value=1").unwrap(), several.clone());
+        let mut wait = Wait::new(Condition::from_str("value=1").unwrap(), several);
         assert_eq!(wait.missing(), ["its state could not be read"]);
         let nodes = vec![node("/a/x", Some("1")), node("/a/y", Some("2"))];
-        wait.begin(Mirror::new(several, nodes, Index(7)));
+        wait.begin(nodes, Index(7));
         assert_eq!(
             wait.missing(),
             ["/a/y has the value '2'", "/a/z is not there"]
@@ -268,8 +272,12 @@ mod tests {
 
     #[test]
     fn what_is_no_condition_is_told_with_its_place() {
-        assert!(Condition::parse("present").unwrap_err().contains("exists"));
-        let error = Condition::parse("value~a(b").unwrap_err();
+        assert!(
+            Condition::from_str("present")
+                .unwrap_err()
+                .contains("exists")
+        );
+        let error = Condition::from_str("value~a(b").unwrap_err();
         assert!(error.contains("a(b") && error.contains('^'), "{error}");
     }
 }

@@ -323,7 +323,7 @@ pub struct Check {
     ///
     /// And all below them. '*' and '?' stay within a segment, '**' does not. One that does not
     /// begin with a '/' may begin at any segment.
-    #[arg(long, value_hint = ValueHint::Other, value_name = "GLOB", value_parser = Pattern::parse)]
+    #[arg(long, value_hint = ValueHint::Other, value_name = "GLOB", value_parser = str::parse::<Pattern>)]
     pub ignore: Vec<Pattern>,
     /// More keys may be in etcd than in the file
     #[arg(long)]

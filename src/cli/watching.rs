@@ -49,7 +49,7 @@ pub struct Watch {
     /// --from-index, --checkpoint or a command.
     #[arg(
         long,
-        value_hint = ValueHint::Other, value_name = "CONDITION", value_parser = Condition::parse,
+        value_hint = ValueHint::Other, value_name = "CONDITION", value_parser = str::parse::<Condition>,
         conflicts_with_all = ["count", "from_index", "after_index", "checkpoint"]
     )]
     pub until: Option<Condition>,
@@ -157,7 +157,7 @@ pub struct Reading {
     ///
     /// '{{' and '}}' are braces; \t, \n, \r, \0 and \\ stand for what they do in printf. Fields
     /// are escaped, unless the template has a \0 and standard output is no terminal.
-    #[arg(long, value_hint = ValueHint::Other, value_name = "TEMPLATE", value_parser = Template::parse, conflicts_with_all = ["prev", "diff", "timestamps"])]
+    #[arg(long, value_hint = ValueHint::Other, value_name = "TEMPLATE", value_parser = str::parse::<Template>, conflicts_with_all = ["prev", "diff", "timestamps"])]
     pub format: Option<Template>,
 }
 
@@ -212,7 +212,7 @@ pub struct Watching {
     ///
     /// '*' and '?' stay within a segment, '**' does not. One that does not begin with a '/' may
     /// begin at any segment.
-    #[arg(long = "match", value_hint = ValueHint::Other, value_name = "GLOB", value_parser = Pattern::parse)]
+    #[arg(long = "match", value_hint = ValueHint::Other, value_name = "GLOB", value_parser = str::parse::<Pattern>)]
     pub patterns: Vec<Pattern>,
     /// Print only where the value is another than the one before
     #[arg(long)]

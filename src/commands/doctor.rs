@@ -1,30 +1,27 @@
 //! `doctor`.
 
-use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use crate::cli;
 use crate::doctor::facts::{self, Facts};
 use crate::doctor::findings::{self, Finding, History, Of, Weight, cluster, own_cluster};
-use crate::doctor::table::{self, Busy, Report};
+use crate::doctor::table::{self, Report};
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::render::json;
-use crate::run::api::Watched;
 use crate::run::inbox::{Inbox, Stop};
 use crate::run::watching;
-use crate::settings::{ApiChoice, OutputFormat, Settings};
-use crate::sink::{Flow, Sink};
+use crate::settings::{ApiChoice, OutputFormat, Settings, Watched};
+use crate::sink::sample::Sample;
 use etcdwatch_client::endpoint::Endpoint;
 use etcdwatch_client::transport::http::Http;
 use etcdwatch_engine::model::{Api, Index, Key, Scope};
 use etcdwatch_engine::v2;
-use etcdwatch_engine::watch::{Held, OnGap, Plan, Update};
+use etcdwatch_engine::watch::{OnGap, Plan};
 
 /// So many keys are shown.
 const SHOWN: usize = 5;
-/// So many are told apart.
-const MOST_KEYS: usize = 100_000;
+
 /// Tells what an operator wants to know before a watch is trusted.
 ///
 /// # Errors
@@ -37,12 +34,7 @@ pub fn run(typed: &cli::Doctor, settings: &Settings) -> Result<(), Stop> {
     let http = Http::new(&settings.client, inbox.log(settings)).map_err(Error::from)?;
     let before = ask(&mut inbox, &http, settings)?;
     let began = Instant::now();
-    let mut sampler = Sampler {
-        end: began + typed.sample,
-        keys: HashMap::new(),
-        writes: 0,
-        counted: None,
-    };
+    let mut sample = Sample::until(began + typed.sample);
     let is_anyone_there = before.iter().any(|facts| facts.known.is_ok());
     let watched = if is_anyone_there {
         let scopes = scopes(typed.key.as_ref(), settings)?;
@@ -50,7 +42,7 @@ pub fn run(typed: &cli::Doctor, settings: &Settings) -> Result<(), Stop> {
             on_gap: OnGap::Continue,
             ..watching::plan(scope, settings)
         };
-        watching::run(scopes, plan_of, settings, &mut inbox, &mut sampler)
+        watching::run(scopes, plan_of, settings, &mut inbox, &mut sample)
     } else {
         Ok(())
     };
@@ -74,7 +66,7 @@ pub fn run(typed: &cli::Doctor, settings: &Settings) -> Result<(), Stop> {
     };
     let mut findings = findings::of(&before, &after, &histories, asked);
     let uncounted = histories.iter().find(|history| {
-        let is_other = sampler.counted.is_some_and(|api| api != history.api);
+        let is_other = sample.counted.is_some_and(|api| api != history.api);
         is_other && history.rate > 0.0 && asked.contains(&history.api)
     });
     if let Some(history) = uncounted {
@@ -104,9 +96,9 @@ pub fn run(typed: &cli::Doctor, settings: &Settings) -> Result<(), Stop> {
         after,
         sampled: took,
         histories,
-        writes: sampler.writes,
-        counted: sampler.counted,
-        busiest: sampler.busiest(),
+        writes: sample.writes,
+        counted: sample.counted,
+        busiest: sample.busiest(SHOWN),
         user: settings
             .client
             .credentials
@@ -270,55 +262,4 @@ fn newest(facts: &[Facts], side: Of) -> Option<(usize, Index)> {
         (cluster(known) == own).then_some((place, index))
     });
     known.max_by_key(|(_, index)| *index)
-}
-
-/// Counts what is written while the sample is taken.
-struct Sampler {
-    end: Instant,
-    keys: HashMap<Vec<u8>, u64>,
-    writes: u64,
-    /// By which API.
-    counted: Option<Api>,
-}
-
-impl Sampler {
-    fn busiest(self) -> Vec<Busy> {
-        let mut keys: Vec<Busy> = self.keys.into_iter().collect();
-        keys.sort_by(|(one, often), (other, less)| less.cmp(often).then_with(|| one.cmp(other)));
-        keys.truncate(SHOWN);
-        keys
-    }
-}
-
-impl Sink for Sampler {
-    fn begin(&mut self, scope: &Scope) {
-        self.counted = Some(scope.api());
-    }
-
-    fn take(&mut self, update: Update, _: &mut Inbox) -> Result<Flow, Stop> {
-        if let Update::Events(events) = update {
-            for event in events.iter().flat_map(Held::events) {
-                self.writes += 1;
-                let key = event.node().key();
-                if let Some(count) = self.keys.get_mut(key) {
-                    *count += 1;
-                } else if self.keys.len() < MOST_KEYS {
-                    self.keys.insert(key.to_vec(), 1);
-                }
-            }
-        }
-        Ok(Flow::GoesOn)
-    }
-
-    fn due(&self) -> Option<Instant> {
-        Some(self.end)
-    }
-
-    fn wake(&mut self, _: &mut Inbox) -> Result<Flow, Stop> {
-        Ok(if self.end <= Instant::now() {
-            Flow::Done
-        } else {
-            Flow::GoesOn
-        })
-    }
 }

@@ -12,3 +12,4 @@ pub mod rm;
 pub mod set;
 pub mod transaction;
 pub mod watch;
+mod watching;

@@ -6,6 +6,7 @@
 mod credentials;
 pub mod prompt;
 mod surroundings;
+pub mod watching;
 
 use std::path::PathBuf;
 use std::time::Duration;

@@ -44,7 +44,7 @@ const POLL: Timespec = Timespec {
 
 /// What a command is told of a record.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Told {
+pub struct CommandInput {
     /// Variables of its environment.
     pub variables: Vec<(&'static str, Vec<u8>)>,
     /// What can't be in an environment: which, and why.
@@ -55,7 +55,7 @@ pub struct Told {
     pub about: String,
 }
 
-impl Told {
+impl CommandInput {
     /// What is told of a key.
     #[must_use]
     pub fn of(record: &Record<'_>, json: Vec<u8>) -> Self {
@@ -72,7 +72,7 @@ impl Told {
     /// What is told of anything.
     #[must_use]
     pub fn new(index: Index, action: &[u8], key: &[u8], value: &[u8], json: Vec<u8>) -> Self {
-        let mut told = Self {
+        let mut input = Self {
             variables: Vec::new(),
             left_out: Vec::new(),
             json,
@@ -86,14 +86,14 @@ impl Told {
             ("ETCD_WATCH_MODIFIED_INDEX", index.as_bytes()),
         ] {
             if bytes.contains(&0) {
-                told.left_out.push((name, "it has a NUL"));
+                input.left_out.push((name, "it has a NUL"));
             } else if bytes.len() > LONGEST {
-                told.left_out.push((name, "it is too long"));
+                input.left_out.push((name, "it is too long"));
             } else {
-                told.variables.push((name, bytes.to_vec()));
+                input.variables.push((name, bytes.to_vec()));
             }
         }
-        told
+        input
     }
 }
 
@@ -156,7 +156,7 @@ impl Running {
     /// Where it can't be run.
     pub fn start(
         command: &[OsString],
-        told: Told,
+        input: CommandInput,
         ended: impl FnOnce() + Send + 'static,
     ) -> io::Result<Self> {
         let (program, arguments) = command
@@ -167,17 +167,17 @@ impl Running {
             .args(arguments)
             .stdin(Stdio::piped())
             .process_group(0);
-        for (name, _) in &told.left_out {
+        for (name, _) in &input.left_out {
             command.env_remove(name);
         }
-        for (name, value) in &told.variables {
+        for (name, value) in &input.variables {
             command.env(name, OsStr::from_bytes(value));
         }
         let mut child = command.spawn()?;
         let is_over = Arc::new(AtomicBool::new(false));
         if let Some(stdin) = child.stdin.take() {
             let is_over = Arc::clone(&is_over);
-            thread::spawn(move || feed(stdin, &told.json, &is_over));
+            thread::spawn(move || feed(stdin, &input.json, &is_over));
         }
         let group = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
         CURRENT.store(group.map_or(0, Pid::as_raw_pid), Ordering::Relaxed);

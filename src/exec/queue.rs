@@ -35,7 +35,7 @@ const RETRY_AT_MOST: Duration = Duration::from_mins(1);
 
 /// How a command ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ended {
+pub enum ExitKind {
     /// Well.
     Well,
     /// In any other way.
@@ -55,7 +55,7 @@ pub enum Next<J> {
 
 /// What came of a job.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome<J> {
+pub enum Verdict<J> {
     /// It has been done.
     Done(J),
     /// It was ended for something newer.
@@ -157,21 +157,21 @@ impl<J: Clone> Queue<J> {
     }
 
     /// The command that ran has ended.
-    pub fn ended(&mut self, how: Ended, now: Instant) -> Outcome<J> {
+    pub fn ended(&mut self, how: ExitKind, now: Instant) -> Verdict<J> {
         let Some((job, is_told)) = self.running.take() else {
-            return Outcome::Superseded;
+            return Verdict::Superseded;
         };
-        if how == Ended::Well {
+        if how == ExitKind::Well {
             self.failures = 0;
             self.not_before = None;
-            return Outcome::Done(job);
+            return Verdict::Done(job);
         }
         if is_told {
-            return Outcome::Superseded;
+            return Verdict::Superseded;
         }
         match self.on_failure {
-            OnFailure::Stop => Outcome::Failed,
-            OnFailure::Continue => Outcome::Passed,
+            OnFailure::Stop => Verdict::Failed,
+            OnFailure::Continue => Verdict::Passed,
             OnFailure::Retry => {
                 let mut pause = Duration::ZERO;
                 if self.mode == Mode::Each || self.waiting.is_empty() {
@@ -180,7 +180,7 @@ impl<J: Clone> Queue<J> {
                     self.not_before = Some(now + pause);
                     self.failures += 1;
                 }
-                Outcome::Again(pause)
+                Verdict::Again(pause)
             }
         }
     }
@@ -205,7 +205,7 @@ mod tests {
         for job in 1..=3 {
             assert_eq!(queue.next(now), Next::Start(job));
             assert_eq!(queue.next(now), Next::Wait(None), "one at a time");
-            assert_eq!(queue.ended(Ended::Well, now), Outcome::Done(job));
+            assert_eq!(queue.ended(ExitKind::Well, now), Verdict::Done(job));
         }
         assert!(queue.is_empty());
     }
@@ -218,7 +218,7 @@ mod tests {
         queue.push(2, now);
         queue.push(3, now);
         assert_eq!(queue.next(now), Next::Wait(None));
-        assert_eq!(queue.ended(Ended::Well, now), Outcome::Done(1));
+        assert_eq!(queue.ended(ExitKind::Well, now), Verdict::Done(1));
         assert_eq!(queue.next(now), Next::Start(3));
     }
 
@@ -231,9 +231,9 @@ mod tests {
         assert_eq!(queue.next(now), Next::Stop);
         queue.push(3, now);
         assert_eq!(queue.next(now), Next::Wait(None));
-        assert_eq!(queue.ended(Ended::Failed, now), Outcome::Superseded);
+        assert_eq!(queue.ended(ExitKind::Failed, now), Verdict::Superseded);
         assert_eq!(queue.next(now), Next::Start(3));
-        assert_eq!(queue.ended(Ended::Failed, now), Outcome::Failed);
+        assert_eq!(queue.ended(ExitKind::Failed, now), Verdict::Failed);
     }
 
     #[test]
@@ -244,11 +244,11 @@ mod tests {
             assert_eq!(queue.next(now), Next::Start(1));
             queue.push_minor(2, now);
             assert_eq!(queue.next(now), Next::Wait(None));
-            assert_eq!(queue.ended(Ended::Well, now), Outcome::Done(1));
+            assert_eq!(queue.ended(ExitKind::Well, now), Verdict::Done(1));
             queue.push(3, now);
             queue.push_minor(4, now);
             assert_eq!(queue.next(now), Next::Start(3));
-            assert_eq!(queue.ended(Ended::Well, now), Outcome::Done(3));
+            assert_eq!(queue.ended(ExitKind::Well, now), Verdict::Done(3));
             assert!(queue.is_empty());
         }
     }
@@ -272,15 +272,15 @@ mod tests {
         for pause in [1, 2, 4, 8, 16, 32, 60, 60] {
             assert_eq!(queue.next(now), Next::Start(1));
             assert_eq!(
-                queue.ended(Ended::Failed, now),
-                Outcome::Again(pause * SECOND)
+                queue.ended(ExitKind::Failed, now),
+                Verdict::Again(pause * SECOND)
             );
             let due = now + pause * SECOND;
             assert_eq!(queue.next(now), Next::Wait(Some(due)));
             now = due;
         }
         assert_eq!(queue.next(now), Next::Start(1));
-        assert_eq!(queue.ended(Ended::Well, now), Outcome::Done(1));
+        assert_eq!(queue.ended(ExitKind::Well, now), Verdict::Done(1));
         assert_eq!(queue.next(now), Next::Start(2));
     }
 
@@ -291,11 +291,11 @@ mod tests {
         assert_eq!(queue.next(now), Next::Start(1));
         queue.push(2, now);
         assert_eq!(
-            queue.ended(Ended::Failed, now),
-            Outcome::Again(Duration::ZERO)
+            queue.ended(ExitKind::Failed, now),
+            Verdict::Again(Duration::ZERO)
         );
         assert_eq!(queue.next(now), Next::Start(2));
-        assert_eq!(queue.ended(Ended::Failed, now), Outcome::Again(SECOND));
+        assert_eq!(queue.ended(ExitKind::Failed, now), Verdict::Again(SECOND));
         assert_eq!(queue.next(now), Next::Wait(Some(now + SECOND)));
         queue.push(3, now);
         assert_eq!(queue.next(now), Next::Start(3));
@@ -307,7 +307,7 @@ mod tests {
         queue.push(1, now);
         queue.push(2, now);
         assert_eq!(queue.next(now), Next::Start(1));
-        assert_eq!(queue.ended(Ended::Failed, now), Outcome::Passed);
+        assert_eq!(queue.ended(ExitKind::Failed, now), Verdict::Passed);
         assert_eq!(queue.next(now), Next::Start(2));
     }
 }

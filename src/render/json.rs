@@ -8,20 +8,36 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value, json};
 
+use super::own::{Content, OwnRecord};
 use super::shape::Shape;
 use crate::error::Error;
 use etcdwatch_engine::escape;
-use etcdwatch_engine::model::{Gap, Index, Record, Tree};
-use etcdwatch_engine::watch::Status;
+use etcdwatch_engine::model::{Index, Record, Tree};
 
 /// Appends a record.
 pub fn record(record: &Record<'_>, is_terminal: bool, out: &mut Vec<u8>) {
+    stamped(record, None, is_terminal, out);
+}
+
+/// Appends a record, with the time at which it was received as its last field.
+pub fn stamped(
+    record: &Record<'_>,
+    received_at: Option<&str>,
+    is_terminal: bool,
+    out: &mut Vec<u8>,
+) {
     if let Record::Event(event) = record
         && let Some(raw) = event.raw()
     {
-        return push_line(raw, is_terminal, out);
+        return match received_at.zip(raw.strip_suffix(b"}")) {
+            None => push_line(raw, is_terminal, out),
+            Some((time, fields)) => {
+                let time = format!(",\"receivedAt\":\"{time}\"}}");
+                push_line(&[fields, time.as_bytes()].concat(), is_terminal, out);
+            }
+        };
     }
-    let shape = Shape::of(record);
+    let shape = Shape::of(record, received_at);
     // Writing to memory does not fail.
     if is_terminal {
         let mut json = Vec::new();
@@ -104,37 +120,35 @@ pub fn one_line(json: &[u8]) -> Vec<u8> {
         .collect()
 }
 
-/// A declared gap as a record.
+/// A record of etcdwatch itself, with the time at which it was received as its last field.
 #[must_use]
-pub fn gap(gap: &Gap) -> Value {
-    json!({
-        "action": "gap",
-        "lost": {"from": gap.from.0, "to": gap.to.map(|to| to.0)},
-        "certain": gap.certain,
-        "cause": gap.cause.name(),
-        "index": gap.index.0,
-    })
-}
-
-/// A record of our own that has an action and a position, and nothing else.
-#[must_use]
-pub fn own(action: &str, index: Index) -> Value {
-    json!({"action": action, "index": index.0})
-}
-
-/// How the watch is.
-#[must_use]
-pub fn status(status: &Status, endpoint: &str, cause: &str) -> Value {
-    let mut record = json!({
-        "action": "status",
-        "state": status.state.name(),
-        "endpoint": endpoint,
-        "index": status.index.0,
-    });
-    if let Some(record) = record.as_object_mut().filter(|_| !cause.is_empty()) {
-        record.insert("cause".to_owned(), cause.into());
+pub fn own(record: &OwnRecord<'_>, received_at: Option<&str>) -> Value {
+    let (action, index) = (record.action(), record.index().0);
+    let mut value = match record.content {
+        Content::Gap(gap) => json!({
+            "action": action,
+            "lost": {"from": gap.from.0, "to": gap.to.map(|to| to.0)},
+            "certain": gap.certain,
+            "cause": gap.cause.name(),
+            "index": index,
+        }),
+        Content::Reset(_) | Content::Synced(_) => json!({"action": action, "index": index}),
+        Content::Status(status, url) => json!({
+            "action": action,
+            "state": status.state.name(),
+            "endpoint": url,
+            "index": index,
+        }),
+    };
+    if let Some(fields) = value.as_object_mut() {
+        if let Some(cause) = record.cause() {
+            fields.insert("cause".to_owned(), cause.into());
+        }
+        if let Some(time) = received_at {
+            fields.insert("receivedAt".to_owned(), time.into());
+        }
     }
-    record
+    value
 }
 
 /// An error as one object.
@@ -174,7 +188,7 @@ pub fn notice(kind: &str, message: &str) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use etcdwatch_engine::model::{Cause, Index};
+    use etcdwatch_engine::model::{Cause, Gap, Index};
     use etcdwatch_engine::v2;
 
     #[test]
@@ -195,8 +209,12 @@ mod tests {
             cause: Cause::ClusterChanged,
             index: Index(4),
         };
+        let record = OwnRecord {
+            scope: "/a",
+            content: Content::Gap(&lost),
+        };
         assert_eq!(
-            gap(&lost).to_string(),
+            own(&record, None).to_string(),
             r#"{"action":"gap","lost":{"from":10,"to":null},"certain":false,"cause":"clusterChanged","index":4}"#
         );
     }

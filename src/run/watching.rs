@@ -1,11 +1,12 @@
 //! A watch as a command runs it: by whichever API has what is watched.
 //!
-//! In scope: from a key to the session's plan, what a person is told beside the records, and the
+//! In scope: from a key to the session's plan, when a person is told something beside the records, and the
 //! error that a watch ends with. Out of scope: what is done with its updates (a [`Sink`]).
 
 use std::time::Duration;
 
 use crate::error::{Error, none_answered};
+use crate::render::notice;
 use crate::run::api::{self, Found};
 use crate::run::inbox::{Inbox, Stop, Task};
 use crate::settings::Settings;
@@ -14,9 +15,7 @@ use etcdwatch_client::driver::{self, Means};
 use etcdwatch_client::transport::http::Http;
 use etcdwatch_engine::model::Scope;
 use etcdwatch_engine::v2;
-use etcdwatch_engine::watch::{
-    Budget, NoProof, Notice, OnGap, Outcome, Plan, Start, StateOfWatch, Status, Until, Update,
-};
+use etcdwatch_engine::watch::{Budget, OnGap, Outcome, Plan, Start, Until, Update};
 
 /// So many bytes of events may wait for a viewer, unless it is told otherwise.
 const BUFFER: usize = 64 << 20;
@@ -57,11 +56,22 @@ enum Ended {
 }
 
 /// Watches the first of `scopes`, each by another API, that has something, as `plan_of` it says, and
-/// passes its updates to `sink` until the end.
+/// passes its updates to `sink` until the end. The sink says how the run ends.
 ///
 /// # Errors
 /// Where it can't go on; what ends a run from outside.
 pub fn run(
+    scopes: Vec<Scope>,
+    plan_of: impl Fn(Scope) -> Plan,
+    settings: &Settings,
+    inbox: &mut Inbox,
+    sink: &mut dyn Sink,
+) -> Result<(), Stop> {
+    let ended = watch_each(scopes, plan_of, settings, inbox, sink);
+    sink.finish(ended, inbox)
+}
+
+fn watch_each(
     scopes: Vec<Scope>,
     plan_of: impl Fn(Scope) -> Plan,
     settings: &Settings,
@@ -201,31 +211,14 @@ impl Run<'_> {
             Update::Target { from, to } => progress.set_range(Some((*from, *to))),
             Update::Following => progress.set_range(None),
             Update::Notice(notice) => {
-                let (kind, message) = self.describe(notice);
+                let (kind, message) = notice::of_watch(notice, self.until, self.settings);
                 inbox.screen.notice(kind, &message);
             }
             Update::Status(status) if status.notable => {
-                let message = self.describe_status(status);
+                let message = notice::of_status(status, self.stale_after, self.settings);
                 inbox.screen.notice(status.state.name(), &message);
             }
             _ => {}
-        }
-    }
-
-    fn describe_status(&self, status: &Status) -> String {
-        let (endpoint, cause) = of_status(status, self.settings);
-        match (status.state, cause.as_str()) {
-            (StateOfWatch::Live, _) => format!("live again, with {endpoint}"),
-            (StateOfWatch::Stale, "") => format!(
-                "stale: it can't be told whether something happened; {endpoint} has not \
-                 confirmed anything for {}",
-                humantime::format_duration(self.stale_after)
-            ),
-            (StateOfWatch::Stale, cause) => {
-                format!("stale: it can't be told whether something happened; {endpoint} {cause}")
-            }
-            (StateOfWatch::Reconnecting, "") => format!("{endpoint} is gone; trying again"),
-            (StateOfWatch::Reconnecting, cause) => format!("{endpoint} {cause}; trying again"),
         }
     }
 
@@ -236,71 +229,10 @@ impl Run<'_> {
             Outcome::Failed(attempts) => {
                 let attempts = attempts
                     .into_iter()
-                    .map(|(endpoint, failure)| (url(self.settings, endpoint), failure))
+                    .map(|(endpoint, failure)| (self.settings.url(endpoint).to_owned(), failure))
                     .collect();
                 Err(none_answered(attempts).into())
             }
         }
     }
-
-    fn describe(&self, notice: &Notice) -> (&'static str, String) {
-        match notice {
-            Notice::Ahead { from, index } => {
-                let waits = match self.until {
-                    Until::Forever | Until::Present { follow: true, .. } => "waiting for it",
-                    Until::Present { .. } => "there is nothing to replay",
-                };
-                let message = format!("index {from} lies ahead: the store is at {index}; {waits}");
-                ("ahead", message)
-            }
-            Notice::BeforeOldest { oldest, to } => (
-                "beforeOldest",
-                format!("history begins at {oldest}: nothing up to {to} can be had"),
-            ),
-            Notice::HalfClose { endpoint } => (
-                "halfClose",
-                format!(
-                    "half-closing a connection to {} breaks it or does nothing; etcdwatch reads \
-                     the history of the whole store instead to prove that no event is missing",
-                    url(self.settings, *endpoint)
-                ),
-            ),
-            Notice::Unproven(why) => {
-                let why = match why {
-                    NoProof::WholeStoreRefused => {
-                        "this user may not read the whole store, whose next event would prove it"
-                    }
-                    NoProof::TooLong => {
-                        "an event elsewhere in the store, which would prove it, is larger than \
-                         --max-event"
-                    }
-                    NoProof::NoNextEvent => {
-                        "the store shows no event at the end of the replay or after it, and no wait \
-                         can be ended by half-closing its connection"
-                    }
-                };
-                let message = format!("the end of the replay can't be proven: {why}");
-                ("unproven", message)
-            }
-            Notice::OtherCluster { endpoint } => (
-                "otherCluster",
-                format!(
-                    "{} belongs to another cluster and is left out",
-                    url(self.settings, *endpoint)
-                ),
-            ),
-        }
-    }
-}
-
-/// The endpoint that a status speaks of, and its cause in words, empty where it has none.
-#[must_use]
-pub fn of_status(status: &Status, settings: &Settings) -> (String, String) {
-    let cause = status.cause.as_ref().map(ToString::to_string);
-    (url(settings, status.endpoint), cause.unwrap_or_default())
-}
-
-fn url(settings: &Settings, endpoint: usize) -> String {
-    let endpoint = settings.client.endpoints.get(endpoint);
-    endpoint.map_or_else(String::new, |endpoint| endpoint.url().to_owned())
 }

@@ -1,12 +1,17 @@
 //! What holds for a run, as plain values. [`crate::config`] resolves them.
 
 mod warning;
+mod watch;
+mod watched;
 
 use std::time::Duration;
 
 use etcdwatch_client::config::Config;
+use etcdwatch_client::endpoint::Endpoint;
 
 pub use self::warning::Warning;
+pub use self::watch::{Look, WatchSettings};
+pub use self::watched::Watched;
 
 /// Which of etcd's APIs may be used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,4 +62,13 @@ pub struct Settings {
     pub stdout_is_pipe: bool,
     /// What a person is told before anything is done.
     pub warnings: Vec<Warning>,
+}
+
+impl Settings {
+    /// The URL of the endpoint at this place; empty where there is none.
+    #[must_use]
+    pub fn url(&self, endpoint: usize) -> &str {
+        let endpoint = self.client.endpoints.get(endpoint);
+        endpoint.map_or("", Endpoint::url)
+    }
 }
