@@ -1,18 +1,18 @@
 //! A request that is answered once, by the first endpoint that can.
 
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt as _;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use super::transaction;
 use crate::error::{Error, none_answered};
 use crate::exit::Exit;
 use crate::run::inbox::{Inbox, Stop};
 use crate::settings::{ApiChoice, Settings};
 use etcdwatch_client::endpoint::Endpoint;
 use etcdwatch_client::transport::http::{Connection, Http, Limits, PATIENCE};
-use etcdwatch_engine::model::Key;
-use etcdwatch_engine::protocol::Failure;
-use etcdwatch_engine::protocol::{Api, Head, Malformed, Request};
+use etcdwatch_engine::model::{Index, Key};
+use etcdwatch_engine::protocol::{Api, Failure, Head, Malformed, Precondition, Request};
 use etcdwatch_engine::v2::fault;
 use etcdwatch_engine::{v2, v3};
 
@@ -255,8 +255,8 @@ impl Client {
         if key.is_empty() {
             return false;
         }
-        let found = transaction::read(self, &v3::read_one(key.as_bytes(), true));
-        found.is_ok_and(|found| !found.reply.pairs.is_empty())
+        let found = self.read(&v3::read_one(key.as_bytes(), true));
+        found.is_ok_and(|(_, reply)| !reply.pairs.is_empty())
     }
 
     fn read_by_v2(&self, key: &str) -> Result<Answer, Error> {
@@ -349,16 +349,30 @@ pub fn parse_literal(typed: &str) -> Result<&[u8], Error> {
         .map_err(|error| Error::Usage(format!("key '{typed}': {error}")))
 }
 
-/// What came of some work.
+/// The precondition that was typed, with the bytes of the value as they are.
+#[must_use]
+pub fn precondition(
+    exists: Option<bool>,
+    value: Option<OsString>,
+    index: Option<u64>,
+) -> Precondition {
+    Precondition {
+        exists,
+        value: value.map(OsString::into_vec),
+        index: index.map(Index),
+    }
+}
+
+/// What came of a request.
 #[derive(Debug)]
-pub struct Output {
+pub struct Printed {
     /// What is printed.
     pub records: Vec<u8>,
     /// What went wrong with other parts of it; the last decides the exit code.
     pub errors: Vec<Error>,
 }
 
-impl From<Vec<u8>> for Output {
+impl From<Vec<u8>> for Printed {
     fn from(records: Vec<u8>) -> Self {
         Self {
             records,
@@ -371,11 +385,11 @@ impl From<Vec<u8>> for Output {
 ///
 /// # Errors
 /// Those of `work`, and what ends a run before it.
-pub fn run<O: Into<Output> + Send + 'static>(
+pub fn run<P: Into<Printed> + Send + 'static>(
     settings: &Settings,
     doing: &'static str,
     key: &str,
-    work: impl FnOnce(&Client) -> Result<O, Error> + Send + 'static,
+    work: impl FnOnce(&Client) -> Result<P, Error> + Send + 'static,
 ) -> Result<(), Stop> {
     let mut inbox = Inbox::new(settings, doing, key)?;
     let http = Http::new(&settings.client, inbox.log(settings)).map_err(Error::from)?;
@@ -386,14 +400,14 @@ pub fn run<O: Into<Output> + Send + 'static>(
     for notice in client.notices() {
         inbox.screen.notice("api", &notice);
     }
-    let mut output: Output = match done {
-        Ok(output) => output?.into(),
+    let mut printed: Printed = match done {
+        Ok(printed) => printed?.into(),
         Err(Stop::Error(Error::TimedOut(timeout))) => return Err(client.timed_out(timeout).into()),
         Err(stop) => return Err(stop),
     };
-    inbox.screen.print(&mut output.records)?;
-    if output.errors.is_empty() {
+    inbox.screen.print(&mut printed.records)?;
+    if printed.errors.is_empty() {
         return Ok(());
     }
-    Err(Stop::Errors(output.errors))
+    Err(Stop::Errors(printed.errors))
 }

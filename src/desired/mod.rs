@@ -43,13 +43,15 @@ pub fn text(bytes: Vec<u8>) -> Result<String, Wrong> {
         let valid = error.utf8_error().valid_up_to();
         let before = error.as_bytes().get(..valid).unwrap_or_default();
         let before = String::from_utf8_lossy(before);
-        Place::Byte(valid).wrong("it is not UTF-8").in_text(&before)
+        Location::Byte(valid)
+            .wrong("it is not UTF-8")
+            .in_text(&before)
     })
 }
 
 /// Where something stands in a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Place {
+enum Location {
     /// At a byte. Which line that is in is counted where it matters alone: it takes as long as
     /// reading all before it.
     Byte(usize),
@@ -59,7 +61,7 @@ enum Place {
     },
 }
 
-impl Place {
+impl Location {
     const START: Self = Self::Byte(0);
 
     fn wrong(self, why: impl Into<String>) -> Fault {
@@ -86,7 +88,7 @@ impl Place {
 /// What is wrong with a text.
 #[derive(Clone, Debug)]
 struct Fault {
-    place: Place,
+    place: Location,
     why: String,
 }
 
@@ -105,7 +107,7 @@ impl Fault {
 #[derive(Clone, Debug)]
 enum Node {
     Value(String),
-    Names(Vec<(Place, String, Node)>),
+    Names(Vec<(Location, String, Node)>),
 }
 
 /// A file that was read.
@@ -118,7 +120,7 @@ pub struct Desired {
 #[derive(Clone, Debug)]
 enum Form {
     /// Names, which are below the key or whole keys.
-    Named(Vec<(Place, String, Node)>),
+    Named(Vec<(Location, String, Node)>),
     /// Keys, as `get -r -o json` printed them.
     Printed(Keys),
 }
@@ -162,12 +164,12 @@ fn of_printed(printed: &Keys, scope: &Scope) -> Result<Keys, Fault> {
         Some(key) => {
             let key = String::from_utf8_lossy(key);
             let why = format!("'{key}' does not lie below {}", scope.key);
-            Err(Place::START.wrong(why))
+            Err(Location::START.wrong(why))
         }
     }
 }
 
-fn of_named(names: &[(Place, String, Node)], scope: &Scope) -> Result<Keys, Fault> {
+fn of_named(names: &[(Location, String, Node)], scope: &Scope) -> Result<Keys, Fault> {
     let (mut keys, mut left) = (Keys::new(), MOST_OF_KEYS);
     for (place, name, node) in names {
         let is_value = matches!(node, Node::Value(_));
@@ -197,7 +199,7 @@ fn below(above: &str, name: &str) -> String {
 
 fn collect(
     key: &str,
-    place: Place,
+    place: Location,
     node: &Node,
     scope: &Scope,
     keys: &mut Keys,

@@ -3,7 +3,7 @@
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 
 use crate::model::{Index, Key, Scope};
-use crate::protocol::{Body, Method, Request};
+use crate::protocol::{Body, Method, Precondition, Request};
 
 /// What stays as it is in a query or a form.
 const QUERY: &AsciiSet = &NON_ALPHANUMERIC
@@ -14,17 +14,6 @@ const QUERY: &AsciiSet = &NON_ALPHANUMERIC
 
 /// What stays as it is in a path: the same, and `/`.
 const PATH: &AsciiSet = &QUERY.remove(b'/');
-
-/// A condition on a write or a removal.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Condition {
-    /// Whether the key must be there (`true`) or must not (`false`).
-    pub exists: Option<bool>,
-    /// The value it must have. Never empty: etcd refuses that (fact 21).
-    pub value: Option<Vec<u8>>,
-    /// The index it must have been changed at last.
-    pub index: Option<Index>,
-}
 
 /// How long a key lives, in seconds. Never 0: etcd would delete it at once (fact 21).
 pub type Expiry = std::num::NonZeroU64;
@@ -39,7 +28,7 @@ pub struct Write {
     /// How long it lives.
     pub ttl: Option<Expiry>,
     /// On what condition.
-    pub condition: Condition,
+    pub condition: Precondition,
     /// Under a name that etcd chooses, each later than the one before.
     pub in_order: bool,
 }
@@ -130,7 +119,7 @@ pub fn write(write: &Write) -> Request {
 
 /// Removes a key; a directory where `dir` says so, all below it where `recursive` does.
 #[must_use]
-pub fn delete(key: &Key, recursive: bool, dir: bool, condition: &Condition) -> Request {
+pub fn delete(key: &Key, recursive: bool, dir: bool, condition: &Precondition) -> Request {
     let mut query = conditions(condition);
     query.flag("recursive", recursive);
     query.flag("dir", dir);
@@ -153,7 +142,7 @@ fn get(key: &Key, query: &Query) -> Request {
     }
 }
 
-fn conditions(condition: &Condition) -> Query {
+fn conditions(condition: &Precondition) -> Query {
     let mut query = Query::default();
     if let Some(exists) = condition.exists {
         query.pair("prevExist", if exists { b"true" } else { b"false" });
@@ -245,9 +234,9 @@ mod tests {
             key: key("/a"),
             value: Some(b"a b&c=\xff\n+".to_vec()),
             ttl: Expiry::new(30),
-            condition: Condition {
+            condition: Precondition {
                 exists: Some(false),
-                ..Condition::default()
+                ..Precondition::default()
             },
             in_order: false,
         });
@@ -265,7 +254,7 @@ mod tests {
             key: key("/a"),
             value: Some(Vec::new()),
             ttl: None,
-            condition: Condition::default(),
+            condition: Precondition::default(),
             in_order: false,
         });
         assert_eq!(request.body.unwrap().bytes(), b"value=");
@@ -273,10 +262,10 @@ mod tests {
 
     #[test]
     fn a_removal_carries_its_conditions() {
-        let condition = Condition {
+        let condition = Precondition {
             value: Some(b"v&".to_vec()),
             index: Some(Index(9)),
-            ..Condition::default()
+            ..Precondition::default()
         };
         assert_eq!(
             delete(&key("/a"), true, false, &condition).target,

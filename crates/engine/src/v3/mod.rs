@@ -17,9 +17,7 @@ mod watch;
 mod wire;
 
 pub use ranges::{Ranges, any, list, read_at, read_one, revision, since, state};
-pub use request::{
-    Condition, Span, Watch, authenticate, delete, grant_lease, revoke_lease, watch, write,
-};
+pub use request::{Span, Watch, authenticate, delete, grant_lease, revoke_lease, watch, write};
 pub use session::{V3Request, V3Session};
 pub use watch::{Assembler, MessageEnd, Portion, Told};
 pub use wire::{Pair, Reply, parse_lease, parse_reply, parse_token};

@@ -6,10 +6,10 @@
 
 use std::time::Instant;
 
+use super::StateOfWatch;
 use super::core::{Api, Core};
 use super::in_flight::{InFlight, Request};
 use super::timers::Timer;
-use super::StateOfWatch;
 use crate::model::Index;
 
 /// Whether what is known is fresh.

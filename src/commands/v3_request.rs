@@ -1,13 +1,12 @@
-//! v3's requests on keys, with answers in the words of v2, so that a script needs to know one
-//! list of errors only.
+//! Reads and writes of keys with the v3 API. Their errors are those of the v2 API, so that a script needs to
+//! know one list only.
 
 use super::request::{Answer, Client};
 use crate::error::Error;
 use etcdwatch_engine::model::Index;
-use etcdwatch_engine::protocol::Failure;
-use etcdwatch_engine::protocol::{Fault, Refusal, Request};
+use etcdwatch_engine::protocol::{Failure, Fault, Precondition, Refusal, Request};
 use etcdwatch_engine::v2::fault;
-use etcdwatch_engine::v3::{self, Condition, Pair, Ranges, Reply};
+use etcdwatch_engine::v3::{self, Pair, Ranges, Reply};
 
 /// A reply, and who gave it.
 #[derive(Clone, Debug)]
@@ -17,11 +16,11 @@ pub struct Answered {
     answer: Answer,
 }
 
-/// Sends a transaction, which writes.
+/// Sends a transaction that writes.
 ///
 /// # Errors
 /// Where the request fails, or the reply is none: then nobody knows what became of it.
-pub fn send(client: &Client, request: &Request) -> Result<Answered, Error> {
+pub fn write(client: &Client, request: &Request) -> Result<Answered, Error> {
     let mut answer = client.send(request)?;
     let body = std::mem::take(&mut answer.body);
     let reply = v3::parse_reply(&body).map_err(|error| answer.malformed_after_write(error))?;
@@ -47,7 +46,7 @@ impl Answered {
 
     /// The error of a condition on `key` that did not hold.
     #[must_use]
-    pub fn failed(self, key: &[u8], condition: &Condition) -> Error {
+    pub fn failed(self, key: &[u8], condition: &Precondition) -> Error {
         let Some(pair) = self.reply.pairs.first() else {
             return self.not_found(key);
         };
@@ -75,7 +74,7 @@ impl Answered {
 }
 
 /// What was wanted, and what is there instead, as v2 says it.
-fn difference(pair: &Pair, condition: &Condition) -> String {
+fn difference(pair: &Pair, condition: &Precondition) -> String {
     let text = String::from_utf8_lossy;
     let value = condition
         .value

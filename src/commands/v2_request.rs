@@ -1,14 +1,12 @@
-//! Conditions on writes and removals, and the one that etcd can't check itself.
-
-use std::ffi::OsString;
-use std::os::unix::ffi::OsStringExt as _;
+//! Writes with the v2 API: their preconditions, and the one that etcd can't check itself; their records.
 
 use super::request::{Answer, Client};
 use crate::error::Error;
+use crate::render::json;
+use crate::render::renderer::Renderer;
 use etcdwatch_engine::model::{Index, Key};
-use etcdwatch_engine::protocol::Failure;
-use etcdwatch_engine::protocol::{Fault, Refusal, Request};
-use etcdwatch_engine::v2::{self, Condition};
+use etcdwatch_engine::protocol::{Failure, Fault, Malformed, Precondition, Refusal, Request};
+use etcdwatch_engine::v2;
 
 /// A value longer than this is too long for an URL, in which a removal has it.
 const MAX_IN_URL: usize = 8 << 10;
@@ -24,8 +22,8 @@ const TRIES: usize = 8;
 pub fn send(
     client: &Client,
     key: &Key,
-    condition: &Condition,
-    build: impl Fn(&Condition) -> Request,
+    condition: &Precondition,
+    build: impl Fn(&Precondition) -> Request,
 ) -> Result<Answer, Error> {
     let Some(wanted) = condition.value.as_ref() else {
         return client.send(&build(condition));
@@ -38,7 +36,7 @@ pub fn send(
     loop {
         tries += 1;
         let modified = index_of_value(client, key, wanted, condition.index)?;
-        let by_index = Condition {
+        let by_index = Precondition {
             value: None,
             index: Some(modified),
             ..condition.clone()
@@ -92,12 +90,15 @@ fn index_of_value(
     })
 }
 
-/// The condition that was typed, with the bytes of the value as they are.
-#[must_use]
-pub fn from_typed(exists: Option<bool>, value: Option<OsString>, index: Option<u64>) -> Condition {
-    Condition {
-        exists,
-        value: value.map(OsString::into_vec),
-        index: index.map(Index),
+/// The bytes to print for the answer to a write.
+///
+/// # Errors
+/// Where the answer can't be read: the write may have been carried out.
+pub fn render(mut answer: Answer, renderer: &Renderer) -> Result<Vec<u8>, Error> {
+    let body = json::one_line(&std::mem::take(&mut answer.body));
+    let batch = v2::parse_events(body).map_err(|error| answer.malformed_after_write(error))?;
+    if batch.is_empty() {
+        return Err(answer.malformed_after_write(Malformed::shape(b"", "")));
     }
+    Ok(renderer.batch(&batch))
 }
