@@ -1,4 +1,4 @@
-//! How a subtree differs from what it is to be like.
+//! How a subtree differs from what is expected of it.
 
 use std::collections::BTreeMap;
 
@@ -8,35 +8,35 @@ use crate::filter::Pattern;
 /// How a key differs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Drift {
-    /// It is there, and is not wanted.
+    /// It exists and is not wanted.
     Extra(Vec<u8>),
-    /// It is not there, and is wanted so.
+    /// It does not exist and is wanted with this value.
     Missing(Vec<u8>),
-    /// It has another value than is wanted.
+    /// It has another value than the one wanted.
     Different {
-        /// What is wanted.
+        /// The value wanted.
         wanted: Vec<u8>,
-        /// What it has.
+        /// The value that it has.
         value: Vec<u8>,
     },
 }
 
-/// All keys that differ.
+/// All keys that differ, and how.
 pub type Drifts = BTreeMap<Vec<u8>, Drift>;
 
-/// What a subtree is to be like, and what of it does not matter.
+/// What is expected of a subtree.
 #[derive(Clone, Debug, Default)]
 pub struct Expectation {
-    /// The keys that are wanted.
+    /// The keys that are wanted, with their values.
     pub wanted: Keys,
-    /// Keys that are of no interest.
+    /// Keys that are left out of the comparison, with all below them.
     pub ignored: Vec<Pattern>,
-    /// Keys that are not wanted are of no interest.
+    /// Whether keys that are not wanted may exist.
     pub subset: bool,
 }
 
 impl Expectation {
-    /// How `key` differs, which has this value, or none.
+    /// How `key` differs, if it has this value, or does not exist.
     #[must_use]
     pub fn drift(&self, key: &[u8], value: Option<&[u8]>) -> Option<Drift> {
         if self
@@ -57,7 +57,7 @@ impl Expectation {
         }
     }
 
-    /// All keys that differ, where these are there.
+    /// All keys that differ, if these exist.
     #[must_use]
     pub fn drifts<'k>(&self, there: impl Iterator<Item = (&'k [u8], &'k [u8])>) -> Drifts {
         let there: BTreeMap<&[u8], &[u8]> = there.collect();
@@ -101,12 +101,12 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_what_is_extra_and_what_is_another_differs() {
+    fn missing_keys_extra_keys_and_other_values_differ() {
         assert_eq!(drifts(&expectation()), "~/b -/c +/d ");
     }
 
     #[test]
-    fn what_is_ignored_differs_neither_here_nor_there() {
+    fn ignored_keys_never_differ() {
         let expectation = Expectation {
             ignored: vec!["/[cd]".parse::<Pattern>().unwrap()],
             ..expectation()
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn of_a_subset_more_may_be_there() {
+    fn extra_keys_do_not_differ_from_a_subset() {
         let expectation = Expectation {
             subset: true,
             ..expectation()

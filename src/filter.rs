@@ -1,7 +1,7 @@
 //! Which records are shown: `--only`, `--match` and `--changed`.
 //!
-//! In scope: the patterns as they are typed, and whether a record passes. Out of scope: what counts
-//! and how far the watch has come (`sink`): a record that does not pass has happened all the same.
+//! In scope: the patterns as they are typed, and whether a record passes. Out of scope: the count of events
+//! and the cursor (`sink`), which moves past records that do not pass.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
@@ -15,13 +15,13 @@ use etcdwatch_engine::model::{Action, Record};
 
 /// A pattern for keys.
 ///
-/// `*` and `?` stay within a segment, `**` does not, as in ripgrep; one that does not begin with a `/`
-/// may begin at any segment.
+/// `*` and `?` match within a segment, `**` matches across segments, as in ripgrep. A pattern that does not
+/// begin with `/` may match from any segment on.
 #[derive(Clone, Debug)]
 pub struct Pattern {
-    /// Of text, by its letters.
+    /// For keys that are UTF-8: matches characters.
     letters: Regex,
-    /// Of what is no text, by its bytes.
+    /// For keys that are not UTF-8: matches bytes.
     bytes: GlobMatcher,
 }
 
@@ -51,7 +51,7 @@ impl FromStr for Pattern {
 }
 
 impl Pattern {
-    /// Whether it is about `key`.
+    /// Whether it matches `key`.
     #[must_use]
     pub fn matches(&self, key: &[u8]) -> bool {
         match std::str::from_utf8(key) {
@@ -60,7 +60,7 @@ impl Pattern {
         }
     }
 
-    /// Whether it is about `key`, or about what lies above it.
+    /// Whether it matches `key`, or a key above it.
     #[must_use]
     pub fn matches_above(&self, key: &[u8]) -> bool {
         let mut ends = memchr::memchr_iter(b'/', key).chain([key.len()]);
@@ -71,8 +71,8 @@ impl Pattern {
     }
 }
 
-/// What globset makes of a pattern is about bytes: a `?` is one, and so is each of the two of an `é`.
-/// This makes it one about letters.
+/// Turns globset's regular expression, which matches bytes, into one that matches characters: there a `?`
+/// matches one of the two bytes of an `é`.
 fn by_letters(regex: &str) -> Result<Regex, regex::Error> {
     let mut out = String::new();
     let mut rest = regex.strip_prefix("(?-u)").unwrap_or(regex);
@@ -81,7 +81,7 @@ fn by_letters(regex: &str) -> Result<Regex, regex::Error> {
         out.push_str(before);
         rest = escapes;
         let mut bytes = Vec::new();
-        // Those of one letter, or of several, stand one after the other.
+        // The bytes of one character, or of several, follow each other.
         while let Some(byte) = rest
             .strip_prefix("\\x")
             .and_then(|rest| u8::from_str_radix(rest.get(..2)?, 16).ok())
@@ -90,7 +90,7 @@ fn by_letters(regex: &str) -> Result<Regex, regex::Error> {
             rest = rest.get(4..).unwrap_or_default();
         }
         if bytes.is_empty() {
-            // It escapes an ASCII letter.
+            // It escapes an ASCII character.
             let (escape, after) = rest.split_at_checked(2).unwrap_or((rest, ""));
             out.push_str(escape);
             rest = after;
@@ -101,7 +101,7 @@ fn by_letters(regex: &str) -> Result<Regex, regex::Error> {
     Regex::new(&out)
 }
 
-/// How many characters stand before what is wrong.
+/// How many characters precede what is wrong.
 fn place_of(kind: &ErrorKind, typed: &str) -> usize {
     let byte = match kind {
         ErrorKind::UnclosedClass => typed.rfind('['),
@@ -116,31 +116,31 @@ fn place_of(kind: &ErrorKind, typed: &str) -> usize {
         .map_or(0, |before| before.chars().count())
 }
 
-/// What is wanted of all records.
+/// Which records are passed on.
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
-    /// Only these actions; all where empty.
+    /// Only those with one of these actions; all where this is empty.
     pub only: Vec<Action>,
-    /// Only keys that one of these is about; all where empty.
+    /// Only those whose key one of these matches; all where this is empty.
     pub patterns: Vec<Pattern>,
-    /// Only where the value is another than the one before.
+    /// Only those whose value differs from the one before.
     pub changed: bool,
 }
 
 impl Filter {
-    /// Whether every record is shown.
+    /// Whether every record passes.
     #[must_use]
     pub fn passes_all(&self) -> bool {
         self.only.is_empty() && self.patterns.is_empty() && !self.changed
     }
 
-    /// Whether `record` is shown.
+    /// Whether `record` passes.
     #[must_use]
     pub fn passes(&self, record: &Record<'_>) -> bool {
         let is_wanted = || self.only.is_empty() || self.only.contains(&record.action());
         let mut patterns = self.patterns.iter();
         let mut is_named = || patterns.len() == 0 || patterns.any(|one| one.matches(record.key()));
-        // Where the value before is not known, it may be another.
+        // A previous value that is not known may differ.
         let is_same = || record.previous().is_some() && record.previous() == record.value();
         is_wanted() && is_named() && !(self.changed && is_same())
     }

@@ -1,7 +1,7 @@
-//! `--until`: what is waited for, and whether it is so.
+//! `--until`: what a watch waits for, and whether that holds.
 //!
-//! In scope: the conditions as they are typed, and the state that they are held against, kept up by
-//! what the watch tells. Out of scope: what is printed then (`sink::until`).
+//! In scope: the conditions as they are typed, and the state that they are tested on, which the updates of
+//! the watch keep current. Out of scope: what is printed then (`sink::until`).
 
 use std::str::FromStr;
 
@@ -11,18 +11,18 @@ use etcdwatch_engine::model::{Change, Index, Scope, StateNode};
 use etcdwatch_engine::watch::Held;
 use etcdwatch_engine::watch::mirror::Mirror;
 
-/// What a key is to be like.
+/// What must hold for a key.
 #[derive(Clone, Debug)]
 pub enum Condition {
-    /// It is there; a directory is, too.
+    /// It exists, as a key or a directory.
     Exists,
-    /// It is not there.
+    /// It does not exist.
     Absent,
     /// It has this value.
     Is(Vec<u8>),
-    /// It has a value, and another one.
+    /// It has a value, and not this one.
     IsNot(Vec<u8>),
-    /// It has a value that matches.
+    /// It has a value that matches this.
     Matches(Regex),
 }
 
@@ -54,7 +54,7 @@ impl FromStr for Condition {
 }
 
 impl Condition {
-    /// Whether it is about one key's value.
+    /// Whether it is a condition on the value of one key.
     #[must_use]
     pub fn is_of_value(&self) -> bool {
         !matches!(self, Self::Exists | Self::Absent)
@@ -64,7 +64,7 @@ impl Condition {
         match self {
             Self::Exists => mirror.first_of(part).is_some(),
             Self::Absent => mirror.first_of(part).is_none(),
-            // Of the key itself, whatever lies below it.
+            // The value of the key itself, whatever lies below it.
             Self::Is(_) | Self::IsNot(_) | Self::Matches(_) => mirror
                 .get(part.key.as_str().as_bytes())
                 .and_then(|node| node.value.as_deref())
@@ -87,12 +87,12 @@ impl Condition {
 pub struct Wait {
     condition: Condition,
     scope: Scope,
-    /// What is known of them; nothing before the state was read.
+    /// The last known state; `None` before it was read.
     mirror: Option<Mirror>,
 }
 
 impl Wait {
-    /// One on every key of `scope`.
+    /// Waits for `condition` on every key of `scope`.
     #[must_use]
     pub fn new(condition: Condition, scope: Scope) -> Self {
         Self {
@@ -107,7 +107,7 @@ impl Wait {
         self.mirror = Some(Mirror::new(self.scope.clone(), nodes, index));
     }
 
-    /// It became so between two states.
+    /// Takes the differences between two states.
     pub fn change(&mut self, changes: &[Change]) {
         if let Some(mirror) = &mut self.mirror {
             for change in changes {
@@ -116,14 +116,14 @@ impl Wait {
         }
     }
 
-    /// Something happened, all of it at once.
+    /// Takes events, which happened at once.
     pub fn apply(&mut self, held: &Held) {
         if let Some(mirror) = &mut self.mirror {
             mirror.apply(held);
         }
     }
 
-    /// Whether it holds for each of the keys.
+    /// Whether the condition holds for each key.
     #[must_use]
     pub fn is_over(&self) -> bool {
         self.mirror.as_ref().is_some_and(|mirror| {
@@ -132,7 +132,7 @@ impl Wait {
         })
     }
 
-    /// Of each key of which it is not so, how it is.
+    /// A phrase for each key for which the condition does not hold: how the key is instead.
     #[must_use]
     pub fn missing(&self) -> Vec<String> {
         let Some(mirror) = &self.mirror else {
@@ -156,7 +156,7 @@ impl Wait {
         parts.map(describe).collect()
     }
 
-    /// What tells of it: of each key what there is of it first.
+    /// What shows that the condition holds: for each key that exists, its first node.
     #[must_use]
     pub fn evidence(&self) -> Vec<&StateNode> {
         let parts = self.scope.parts().iter();
@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_is_what_it_is_and_one_that_is_not_there_is_none() {
+    fn conditions_on_a_value_hold_only_where_the_key_has_one() {
         let there = [node("/a", Some("v1"))];
         let empty = [node("/a", Some(""))];
         for (condition, at_v1, at_empty, at_nothing) in [
@@ -217,14 +217,14 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_is_there_and_has_no_value() {
+    fn a_directory_exists_and_has_no_value() {
         let directory = [node("/a", None)];
         assert!(holds("exists", &scope("/a", false), &directory));
         assert!(!holds("value!=x", &scope("/a", false), &directory));
     }
 
     #[test]
-    fn of_several_keys_it_is_to_hold_for_each() {
+    fn a_condition_on_several_keys_must_hold_for_each() {
         let parts = [scope("/a/x", false), scope("/a/y", false)];
         let several = Scope::several(&parts).unwrap();
         let (x, y) = (node("/a/x", Some("1")), node("/a/y", Some("2")));
@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn a_longer_name_is_another_key() {
+    fn a_key_that_only_begins_alike_does_not_count() {
         let longer = [node("/ab", Some("v")), node("/a-b/c", Some("v"))];
         let key = Scope::new(Key::literal("/a").unwrap(), true);
         assert!(holds("absent", &key, &longer));
@@ -247,13 +247,13 @@ mod tests {
     }
 
     #[test]
-    fn a_value_is_that_of_the_key_and_not_of_one_below_it() {
+    fn the_value_of_a_key_below_does_not_count() {
         let below = [node("/a/b", Some("v"))];
         assert!(!holds("value=v", &scope("/a", true), &below));
     }
 
     #[test]
-    fn what_is_missing_is_told_of_each_key() {
+    fn each_key_that_does_not_meet_the_condition_is_described() {
         let parts = [
             scope("/a/x", false),
             scope("/a/y", false),
@@ -271,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_condition_is_told_with_its_place() {
+    fn an_invalid_condition_is_an_error_that_shows_where() {
         assert!(
             Condition::from_str("present")
                 .unwrap_err()

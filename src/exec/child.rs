@@ -1,10 +1,10 @@
 //! A command that runs, with a record on its standard input.
 //!
-//! In scope: starting it directly, never through a shell; its environment; ending it and all that
-//! it has started. Out of scope: when (`queue`).
+//! In scope: starting the command directly, never through a shell; its environment; ending it with all the
+//! processes that it has started. Out of scope: when that is done (`queue`).
 //!
-//! It is the first of a process group of its own, so that what it starts can be ended with it, and
-//! it stays a zombie until that was done, so that the group's number is not another's by then.
+//! The command leads a process group of its own, so that what it starts can be ended with it. It stays a
+//! zombie until that is done, so that no other process can get the number of the group.
 
 use std::ffi::{OsStr, OsString};
 use std::io::{self, Write as _};
@@ -30,13 +30,13 @@ use rustix::process::{
 use etcdwatch_engine::escape::said;
 use etcdwatch_engine::model::{Index, Record};
 
-/// A longer one is refused by the kernel (`MAX_ARG_STRLEN`, less the name).
+/// The kernel refuses a longer variable (`MAX_ARG_STRLEN`, less the name).
 const LONGEST: usize = 128 * 1024 - 64;
 
-/// A command that takes longer to end is waited for, and a person told so.
+/// A notice says so when a command takes longer than this to end.
 const MOMENT: Duration = Duration::from_millis(500);
 
-/// How often it is looked whether a command that does not read has ended.
+/// How often etcdwatch checks whether a command that does not read has ended.
 const POLL: Timespec = Timespec {
     tv_sec: 0,
     tv_nsec: 100_000_000,
@@ -47,16 +47,16 @@ const POLL: Timespec = Timespec {
 pub struct CommandInput {
     /// Variables of its environment.
     pub variables: Vec<(&'static str, Vec<u8>)>,
-    /// What can't be in an environment: which, and why.
+    /// The variables that can't be in an environment, and why.
     pub left_out: Vec<(&'static str, &'static str)>,
     /// The record as JSON, on its standard input.
     pub json: Vec<u8>,
-    /// What it is about, for a person.
+    /// The key and the index, for messages.
     pub about: String,
 }
 
 impl CommandInput {
-    /// What is told of a key.
+    /// The input for a record of a key.
     #[must_use]
     pub fn of(record: &Record<'_>, json: Vec<u8>) -> Self {
         let value = record.value().unwrap_or_default();
@@ -69,7 +69,7 @@ impl CommandInput {
         )
     }
 
-    /// What is told of anything.
+    /// The input for any record.
     #[must_use]
     pub fn new(index: Index, action: &[u8], key: &[u8], value: &[u8], json: Vec<u8>) -> Self {
         let mut input = Self {
@@ -97,21 +97,22 @@ impl CommandInput {
     }
 }
 
-/// The group of the command that runs; 0 where none does.
+/// The process group of the command that runs; 0 while none does.
 static CURRENT: AtomicI32 = AtomicI32::new(0);
 
-/// Ends the command that runs at once, and all that it has started.
+/// Kills the command that runs, and all that it has started.
 pub fn kill_current() {
     if let Some(group) = Pid::from_raw(CURRENT.load(Ordering::Relaxed)) {
-        // That it is gone by itself is as good.
+        // It may have ended by itself.
         let _ = kill_process_group(group, Signal::KILL);
     }
 }
 
-/// Whether a command can be run: where it is not, why.
+/// Checks that a command can be run.
 ///
 /// # Errors
-/// As starting it would fail.
+/// With the error that starting it would fail with. A file that may not be executed is told apart from no
+/// file, which the `which` crate does not do.
 pub fn find(program: &OsStr) -> io::Result<()> {
     let runs = |path: &Path| {
         let metadata = std::fs::metadata(path)?;
@@ -129,7 +130,7 @@ pub fn find(program: &OsStr) -> io::Result<()> {
     for directory in std::env::split_paths(&path) {
         match runs(&directory.join(program)) {
             Ok(()) => return Ok(()),
-            // One that is there and can't be run is told where there is no other.
+            // A file that can't be executed is reported where there is no other.
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => found = Err(error),
             Err(_) => {}
         }
@@ -142,15 +143,15 @@ pub fn find(program: &OsStr) -> io::Result<()> {
 pub struct Running {
     child: Child,
     group: Option<Pid>,
-    /// Nobody needs its standard input any more.
+    /// Its standard input is needed no more.
     is_over: Arc<AtomicBool>,
-    /// Says when it has ended.
+    /// Receives one message when it has ended.
     end: Receiver<()>,
 }
 
 impl Running {
-    /// Starts `command` and tells it of a record. `ended` is called, on another thread, once it has
-    /// ended; [`Running::finish`] says how.
+    /// Starts `command` with its input. `ended` is called, on another thread, once it has ended;
+    /// [`Running::finish`] says how.
     ///
     /// # Errors
     /// Where it can't be run.
@@ -184,10 +185,10 @@ impl Running {
         let (say, end) = mpsc::channel();
         if let Some(pid) = group {
             thread::spawn(move || {
-                // It is left for `finish` to be taken off.
+                // It stays a zombie, for `finish` to wait for.
                 let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
                 while let Err(rustix::io::Errno::INTR) = waitid(WaitId::Pid(pid), options) {}
-                // Nobody may wait for it.
+                // The receiver may be gone.
                 let _ = say.send(());
                 ended();
             });
@@ -203,9 +204,9 @@ impl Running {
     /// Sends a signal to it and all that it has started.
     pub fn signal(&self, signal: Signal) {
         if let Some(group) = self.group {
-            // That nobody is there any more is as good.
+            // The group may be empty already.
             let _ = kill_process_group(group, signal);
-            // It may have left its group; the number is its own until it is finished with.
+            // It may have left its group. Its number is its own until `finish`.
             let _ = kill_process(group, signal);
         }
     }
@@ -216,7 +217,7 @@ impl Running {
         self.end.try_recv().is_ok()
     }
 
-    /// Once it has ended: how.
+    /// Waits for its end. Returns how it ended.
     ///
     /// # Errors
     /// Where that can't be known.
@@ -226,8 +227,8 @@ impl Running {
         self.child.wait()
     }
 
-    /// Ends it, and all that it has started, by `signal`, and what is left after `grace` at once; waits
-    /// until it has ended, and calls `waits` where that takes a moment. How it ended.
+    /// Ends it and all that it has started with `signal`, and kills what is left after `grace`. Calls `waits`
+    /// where that takes a moment. Returns how it ended.
     ///
     /// # Errors
     /// Where that can't be known.
@@ -240,7 +241,7 @@ impl Running {
         self.signal(signal);
         let until = Instant::now() + grace;
         let moment = MOMENT.min(grace);
-        // Where the sender is gone it has ended, too.
+        // It has also ended where the sender is gone.
         if let Err(RecvTimeoutError::Timeout) = self.end.recv_timeout(moment) {
             waits();
             let _ = self.end.recv_timeout(grace.saturating_sub(moment));
@@ -253,7 +254,7 @@ impl Running {
         self.finish()
     }
 
-    /// Whether anything in its group runs still. It itself is none of that once it has ended.
+    /// Whether a process of its group still runs. The command does not count once it has ended.
     #[must_use]
     pub fn is_anyone_left(&self) -> bool {
         self.group
@@ -261,7 +262,7 @@ impl Running {
     }
 }
 
-/// Whether a group has a member that is no zombie.
+/// Whether a group has a process that is no zombie.
 fn has_living_member(group: Pid) -> bool {
     let Ok(processes) = std::fs::read_dir("/proc") else {
         return false;
@@ -269,7 +270,7 @@ fn has_living_member(group: Pid) -> bool {
     let group = group.as_raw_nonzero().to_string();
     processes.flatten().any(|process| {
         let stat = std::fs::read_to_string(process.path().join("stat")).unwrap_or_default();
-        // The name may have anything in it; state, parent and group follow.
+        // The name may contain anything. State, parent and group follow it.
         let mut fields = stat
             .rsplit(')')
             .next()
@@ -280,7 +281,7 @@ fn has_living_member(group: Pid) -> bool {
     })
 }
 
-/// Writes a record to a command that may never read it.
+/// Writes a record to a command, which may never read it.
 fn feed(mut stdin: ChildStdin, json: &[u8], is_over: &AtomicBool) {
     if ioctl_fionbio(&stdin, true).is_err() {
         return;
@@ -294,7 +295,7 @@ fn feed(mut stdin: ChildStdin, json: &[u8], is_over: &AtomicBool) {
                 let _ = poll(&mut [PollFd::new(&fd, PollFlags::OUT)], Some(&POLL));
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            // It does not want to know more.
+            // It reads no more.
             Err(_) => return,
         }
     }

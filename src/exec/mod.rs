@@ -1,6 +1,6 @@
-//! A command that is run for what a watch tells: `watch --stream KEY -- CMD`.
+//! A command that is run for the records of a watch: `watch --stream KEY -- CMD`.
 //!
-//! [`queue`] decides what is run next and is pure; [`child`] runs it.
+//! [`queue`] decides which is run next and is pure; [`child`] runs it.
 
 pub mod child;
 pub mod queue;
@@ -15,12 +15,12 @@ use queue::{Mode, OnFailure};
 pub struct CommandOptions {
     /// The program and its arguments.
     pub command: Vec<OsString>,
-    /// What is done with what comes while it runs.
+    /// What is done with records that come while it runs.
     pub mode: Mode,
-    /// What is done where it fails.
+    /// What is done when it fails.
     pub on_failure: OnFailure,
-    /// So long nothing new may have come before it is run.
+    /// It is run once no record has come for this long.
     pub debounce: Duration,
-    /// So long it may take to end.
+    /// How long it may take to end before it is killed.
     pub grace: Duration,
 }

@@ -1,91 +1,92 @@
-//! What is run next.
+//! Which command is run next.
 //!
-//! In scope: the modes, the pause for what comes close together, and what a failure leads to. Out
-//! of scope: processes, and what a job is about: `J`.
+//! In scope: the modes, the pause for events that come close together, and what a failure leads to. Out
+//! of scope: processes, and what a job of type `J` is for.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-/// What is done with what comes while a command runs.
+/// What is done with events that come while a command runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
-    /// Each is run, one after the other.
+    /// The command is run for each, one after the other.
     Each,
-    /// The newest is run once the command that runs has ended.
+    /// The command is run for the newest once it has ended.
     Latest,
-    /// The command that runs is ended, and the newest run.
+    /// The command is ended, and run for the newest.
     Restart,
 }
 
-/// What is done where a command fails.
+/// What is done when a command fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnFailure {
     /// The run ends.
     Stop,
-    /// The next one is run.
+    /// The next job is run.
     Continue,
-    /// It is run again, later and later; in the modes that skip, what is newer instead.
+    /// The job is run again, each time after twice as long. In the modes that skip, a newer one is run
+    /// instead.
     Retry,
 }
 
-/// It is tried again after this time, and then after twice as long each time.
+/// The first retry comes after this time, each later one after twice as long.
 const RETRY: Duration = Duration::from_secs(1);
-/// But never later than this.
+/// No retry comes after more than this time.
 const RETRY_AT_MOST: Duration = Duration::from_mins(1);
 
 /// How a command ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ExitKind {
-    /// Well.
+    /// With exit code 0.
     Well,
-    /// In any other way.
+    /// With another exit code, or by a signal.
     Failed,
 }
 
-/// What is to be done now.
+/// What to do now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Next<J> {
-    /// Run this.
+    /// Run this job.
     Start(J),
-    /// End the command that runs: something newer is there.
+    /// End the command that runs, because a newer job waits.
     Stop,
-    /// Nothing, until something comes or it is this time.
+    /// Nothing, until a job comes or the time is this.
     Wait(Option<Instant>),
 }
 
-/// What came of a job.
+/// What becomes of a job whose command has ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Verdict<J> {
-    /// It has been done.
+    /// It is done.
     Done(J),
-    /// It was ended for something newer.
+    /// It was ended because of a newer one.
     Superseded,
-    /// It failed, and the next one is run all the same.
+    /// It failed, and the next one is run nevertheless.
     Passed,
-    /// It is run again after this time; at once where something newer is run instead.
+    /// It is run again after this time. Zero: a newer one is run instead, at once.
     Again(Duration),
-    /// It failed, and that ends the run.
+    /// It failed, which ends the run.
     Failed,
 }
 
-/// What waits to be run.
+/// The jobs that run or wait.
 #[derive(Debug)]
 pub struct Queue<J> {
     mode: Mode,
     on_failure: OnFailure,
-    /// So long nothing new may have come before a command is run.
+    /// A command is run once no job has come for this long.
     debounce: Duration,
     waiting: VecDeque<J>,
-    /// The job that runs, and whether it was told to end.
+    /// The job that runs, and whether its command was told to end.
     running: Option<(J, bool)>,
     heard: Option<Instant>,
-    /// How often the first one was tried, and when it is tried again.
+    /// How often the first job failed, and when it is tried again.
     failures: u32,
     not_before: Option<Instant>,
 }
 
 impl<J: Clone> Queue<J> {
-    /// An empty one.
+    /// An empty queue.
     #[must_use]
     pub fn new(mode: Mode, on_failure: OnFailure, debounce: Duration) -> Self {
         Self {
@@ -111,26 +112,26 @@ impl<J: Clone> Queue<J> {
         self.heard = Some(now);
     }
 
-    /// Takes one that matters less: in the modes that skip, only where nothing else runs or waits.
+    /// Takes a job that matters less. In the modes that skip, it is taken only where no other runs or waits.
     pub fn push_minor(&mut self, job: J, now: Instant) {
         if self.mode == Mode::Each || self.is_empty() {
             self.push(job, now);
         }
     }
 
-    /// The last job that came and is not done.
+    /// The newest job that is not done.
     pub fn last_mut(&mut self) -> Option<&mut J> {
         let running = self.running.as_mut().map(|(job, _)| job);
         self.waiting.back_mut().or(running)
     }
 
-    /// Whether nothing runs or waits.
+    /// Whether no job runs or waits.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.waiting.is_empty() && self.running.is_none()
     }
 
-    /// What is to be done now; what is told to start is taken to run.
+    /// What to do now. A job that is returned to be started counts as running.
     pub fn next(&mut self, now: Instant) -> Next<J> {
         if self.waiting.is_empty() {
             return Next::Wait(None);

@@ -1,8 +1,7 @@
 //! JSON Lines: one object a line, the same shape for every API.
 //!
-//! An event's own bytes are passed through where it has them: they were checked when they were
-//! read, and are what the contract asks for. What else there is of a key is written in its
-//! shape (`shape`).
+//! An event with the v2 API is printed as the server sent it: its bytes were checked when they were read.
+//! Any other record of a key is written by `shape`.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

@@ -1,4 +1,4 @@
-//! The shape of a record of one key in JSON, written as it is: nothing is built in between.
+//! The shape of a record of one key in JSON, serialized with no value built in between.
 
 use std::borrow::Cow;
 

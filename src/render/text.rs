@@ -17,7 +17,7 @@ const INDEX_WIDTH: usize = 7;
 const ACTION_WIDTH: usize = 7;
 const KEY_WIDTH: usize = 24;
 
-/// How lines look.
+/// How a line looks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Style {
     /// In columns, for a person.
@@ -34,9 +34,9 @@ pub enum Values {
     /// The one that it has now.
     #[default]
     Now,
-    /// That, and as a fifth field the one before.
+    /// That one, and as a fifth field the one before.
     Both,
-    /// None: they are told otherwise.
+    /// None, because a diff shows them.
     Neither,
 }
 

@@ -7,13 +7,13 @@ use etcdwatch_engine::protocol::Failure;
 use etcdwatch_engine::v2::fault;
 use etcdwatch_engine::{v2, v3};
 
-/// How long each answer may take that tells where something is: it is only a hint.
+/// How long each answer may take: it is only a hint.
 const LIMITS: Limits = Limits {
     head: Some(PATIENCE),
     idle: Some(PATIENCE),
 };
 
-/// A longer reply holds something, whatever it is.
+/// A reply that is longer holds something.
 const MAX_REPLY: usize = 4096;
 
 /// Which of two APIs has what is watched.

@@ -1,5 +1,6 @@
 //! What holds for a run, as plain values. [`crate::config`] resolves them.
 
+mod choices;
 mod warning;
 mod watch;
 mod watched;
@@ -9,29 +10,10 @@ use std::time::Duration;
 use etcdwatch_client::config::Config;
 use etcdwatch_client::endpoint::Endpoint;
 
+pub use self::choices::{ApiChoice, OutputFormat};
 pub use self::warning::Warning;
 pub use self::watch::{Look, WatchSettings};
 pub use self::watched::Watched;
-
-/// Which of etcd's APIs may be used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ApiChoice {
-    /// The one that the server has, and that has the key.
-    Auto,
-    /// The v2 API alone.
-    V2,
-    /// The v3 API alone.
-    V3,
-}
-
-/// How records and errors are printed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OutputFormat {
-    /// TAB-separated fields.
-    Text,
-    /// JSON Lines.
-    Json,
-}
 
 /// What holds for every command.
 #[derive(Clone, Debug)]

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::Watched;
+use super::watched::Watched;
 use crate::exec::CommandOptions;
 use crate::filter::Filter;
 use crate::render::template::Template;

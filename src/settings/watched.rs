@@ -1,6 +1,6 @@
 //! The keys to watch.
 
-use super::ApiChoice;
+use super::choices::ApiChoice;
 use crate::error::Error;
 use etcdwatch_engine::model::{Key, KeyError, Scope};
 

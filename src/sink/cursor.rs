@@ -20,7 +20,7 @@ pub struct Cursor {
     begun: Option<Begun>,
 }
 
-/// How far a watch has come, and how much of that is done with.
+/// How far a watch has come, how much of that was delivered, and the file that says so.
 #[derive(Debug, Default)]
 pub struct Delivery {
     store: Option<Store>,
@@ -31,12 +31,12 @@ pub struct Delivery {
     scope: Option<Scope>,
     is_v3: bool,
     written: Option<Instant>,
-    /// The file does not say it yet.
+    /// Whether the file says less than was delivered.
     is_behind: bool,
 }
 
 impl Delivery {
-    /// Nowhere yet, or where an earlier run was.
+    /// Begins with what an earlier run left, if there was one.
     #[must_use]
     pub fn new(store: Option<Store>, earlier: Option<Checkpoint>) -> Self {
         let earlier = earlier.map(|earlier| Cursor {
@@ -91,13 +91,13 @@ impl Delivery {
         }
     }
 
-    /// The cluster, where it is known.
+    /// The cluster, once it is known.
     #[must_use]
     pub fn cluster(&self) -> Option<&String> {
         self.cursor.position.cluster.as_ref()
     }
 
-    /// The last event.
+    /// The fingerprint of the last event.
     #[must_use]
     pub fn last(&self) -> Option<&Fingerprint> {
         self.cursor.position.last.as_ref()
@@ -109,20 +109,19 @@ impl Delivery {
         &self.cursor
     }
 
-    /// How many events at `index` were done with by an earlier run. What comes next is that, or it
-    /// was lost.
+    /// How many events at `index` an earlier run delivered. They come next, or are lost.
     pub fn take_begun(&mut self, index: Option<Index>) -> usize {
         let begun = self.cursor.begun.take();
         let begun = begun.filter(|begun| Some(begun.index) == index);
         begun.map_or(0, |begun| begun.events)
     }
 
-    /// Events were lost: what comes next is no part of what was begun.
+    /// Events were lost: what comes next is not the rest of a transaction.
     pub fn lose(&mut self) {
         self.cursor.begun = None;
     }
 
-    /// Nothing was missed up to here.
+    /// Everything up to this position was reported.
     pub fn reach(&mut self, position: Position) {
         if self.cursor.position.cluster != position.cluster {
             self.cursor.begun = None;
@@ -130,8 +129,8 @@ impl Delivery {
         self.cursor.position = position;
     }
 
-    /// The first `count` events of `held` are done. With the v3 API, what all events of a transaction tell
-    /// of the store is added to what is known.
+    /// Moves past the first `count` events of `held`. With the v3 API the fingerprint counts transactions as
+    /// a whole.
     pub fn advance(&mut self, held: &Held, count: usize) {
         let Cursor { position, begun } = &mut self.cursor;
         let last = count
@@ -157,7 +156,7 @@ impl Delivery {
         }
     }
 
-    /// All up to here is done with.
+    /// Everything up to `cursor` was delivered.
     pub fn settle(&mut self, cursor: Cursor) {
         if self.settled != cursor {
             self.settled = cursor;
@@ -165,14 +164,14 @@ impl Delivery {
         }
     }
 
-    /// All that the watch has come past is done with.
+    /// Everything up to the cursor was delivered.
     pub fn settle_all(&mut self) {
         if self.settled != self.cursor {
             self.settle(self.cursor.clone());
         }
     }
 
-    /// When the checkpoint is to be written.
+    /// When the checkpoint is due to be written.
     #[must_use]
     pub fn due(&self) -> Option<Instant> {
         if self.store.is_none() || !self.is_behind {
@@ -182,7 +181,7 @@ impl Delivery {
         Some(written.map_or_else(Instant::now, |written| written + PACE))
     }
 
-    /// Writes it, where there is one and something to say.
+    /// Writes the checkpoint, where there is one and it says something new.
     ///
     /// # Errors
     /// Where it can't be written.

@@ -20,7 +20,7 @@ use crate::run::inbox::{Inbox, Stop};
 use etcdwatch_engine::model::Record;
 use etcdwatch_engine::watch::{Parcel, Update};
 
-/// So often it is looked whether what a command has started has ended with it.
+/// How often etcdwatch checks whether what a command has started has ended.
 const POLL: Duration = Duration::from_millis(20);
 
 /// What a command is run for. Until then it counts against the budget.
@@ -48,29 +48,29 @@ impl Work {
     }
 }
 
-/// A record that a command is run for.
+/// A command that is to be run for a record.
 #[derive(Clone, Debug)]
 struct Job {
     work: Work,
-    /// How far the watch has come with it.
+    /// How far the watch has come once it is done.
     after: Cursor,
 }
 
-/// Runs a command for what comes.
+/// Runs a command for one job after the other.
 #[derive(Debug)]
 pub struct Runner {
     options: CommandOptions,
     queue: Queue<Job>,
     running: Option<Running>,
-    /// What it was told of.
+    /// The record that it runs for, for messages.
     about: String,
     has_ended: bool,
-    /// It was told to end, and is ended at once by then.
+    /// When it is killed; it was told to end.
     kill_at: Option<Instant>,
 }
 
 impl Runner {
-    /// Nothing runs yet.
+    /// Begins with no command running.
     ///
     /// # Errors
     /// Where there is no such command.
@@ -87,8 +87,8 @@ impl Runner {
         })
     }
 
-    /// A command is to be run for this; the watch has come so far with it. A record of our own takes
-    /// no other one's place.
+    /// Takes a job, and how far the watch has come with it. A record of etcdwatch itself takes the place of
+    /// no other job.
     pub fn push(&mut self, work: Work, after: Cursor) {
         let is_own = matches!(work, Work::Own(_));
         let job = Job { work, after };
@@ -99,8 +99,7 @@ impl Runner {
         }
     }
 
-    /// The watch has come so far without anything more to run; whether nothing is left to be run
-    /// before that is so.
+    /// Notes that the watch has come to `after` with nothing more to run. Returns whether no job is left.
     pub fn mark(&mut self, after: &Cursor) -> bool {
         match self.queue.last_mut() {
             Some(job) => {
@@ -111,14 +110,14 @@ impl Runner {
         }
     }
 
-    /// Whether nothing runs or waits.
+    /// Whether no command runs and no job waits.
     #[must_use]
     pub fn is_idle(&self) -> bool {
         self.queue.is_empty()
     }
 
-    /// Does what is due; how far the watch has come with what was run, and when there is more to
-    /// be done.
+    /// Does what is due. Returns how far the watch has come with jobs that are done, and when the next step
+    /// is due.
     ///
     /// # Errors
     /// Where a command failed and that ends the run.
@@ -220,8 +219,8 @@ impl Runner {
         Ok(None)
     }
 
-    /// The run ends: so does the command, by the signal that ends the run. How far the watch has come
-    /// where it ended well all the same.
+    /// Ends the command at the end of the run, with the signal that ends the run. Returns how far the watch
+    /// has come, where the command was successful nevertheless.
     pub fn end(&mut self, stop: &Result<(), Stop>, inbox: &Inbox) -> Option<Cursor> {
         let signal = match stop {
             Err(Stop::Quiet(Exit::Interrupted)) => Signal::INT,
@@ -248,7 +247,7 @@ fn input_of(record: &Record<'_>) -> CommandInput {
     CommandInput::of(record, line)
 }
 
-/// How a command ended that did not end well.
+/// How a command failed.
 fn describe(status: ExitStatus) -> String {
     match (status.code(), status.signal()) {
         (Some(code), _) => format!("ended with exit code {code}"),
