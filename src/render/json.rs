@@ -28,13 +28,14 @@ pub fn stamped(
     if let Record::Event(event) = record
         && let Some(raw) = event.raw()
     {
-        return match received_at.zip(raw.strip_suffix(b"}")) {
-            None => push_line(raw, is_terminal, out),
-            Some((time, fields)) => {
-                let time = format!(",\"receivedAt\":\"{time}\"}}");
-                push_line(&[fields, time.as_bytes()].concat(), is_terminal, out);
-            }
+        let Some((time, fields)) = received_at.zip(raw.strip_suffix(b"}")) else {
+            return push_line(raw, is_terminal, out);
         };
+        push(fields, is_terminal, out);
+        out.extend_from_slice(b",\"receivedAt\":\"");
+        out.extend_from_slice(time.as_bytes());
+        out.extend_from_slice(b"\"}\n");
+        return;
     }
     let shape = Shape::of(record, received_at);
     // Writing to memory does not fail.
@@ -97,6 +98,11 @@ fn numbers(tree: &Tree, fields: &mut Map<String, Value>) {
 
 /// Appends a line of JSON that is known to be valid.
 pub fn push_line(json: &[u8], is_terminal: bool, out: &mut Vec<u8>) {
+    push(json, is_terminal, out);
+    out.push(b'\n');
+}
+
+fn push(json: &[u8], is_terminal: bool, out: &mut Vec<u8>) {
     if is_terminal {
         let mut escaped = String::new();
         escape::json_for_terminal(&String::from_utf8_lossy(json), &mut escaped);
@@ -104,7 +110,6 @@ pub fn push_line(json: &[u8], is_terminal: bool, out: &mut Vec<u8>) {
     } else {
         out.extend_from_slice(json);
     }
-    out.push(b'\n');
 }
 
 /// A valid JSON text without line breaks: they can only stand between its tokens.

@@ -17,6 +17,8 @@ pub struct Renderer {
     is_terminal: bool,
     /// Renders when a record was received, where that may be shown.
     clock: Option<Clock>,
+    /// The time that was rendered last: records of one batch have the same.
+    time: Option<(Instant, String)>,
     /// The line that is being made.
     line: String,
 }
@@ -56,6 +58,7 @@ impl Renderer {
             format,
             is_terminal: settings.stdout_is_terminal,
             clock: (look.timestamps || look.template.is_some()).then(|| Clock::new(look.utc)),
+            time: None,
             line: String::new(),
         }
     }
@@ -78,9 +81,10 @@ impl Renderer {
 
     /// Appends a record that was received at that time.
     pub fn record(&mut self, record: &Record<'_>, received: Instant, out: &mut Vec<u8>) {
-        let time = || self.time(received);
+        self.note_time(received);
+        let time = self.time.as_ref().map(|(_, time)| time.as_str());
         match &self.format {
-            Format::Json => json::stamped(record, time().as_deref(), self.is_terminal, out),
+            Format::Json => json::stamped(record, time, self.is_terminal, out),
             Format::Text { style, diff } => {
                 let difference = diff
                     .then(|| difference::render(record.previous(), record.value()))
@@ -90,9 +94,8 @@ impl Renderer {
                     // The lines below tell them.
                     style.values = text::Values::Neither;
                 }
-                let time = time();
                 self.line.clear();
-                text::time(time.as_deref(), style, &mut self.line);
+                text::time(time, style, &mut self.line);
                 text::record(record, style, &mut self.line);
                 out.extend_from_slice(self.line.as_bytes());
                 out.extend(difference.into_iter().flat_map(String::into_bytes));
@@ -104,7 +107,7 @@ impl Renderer {
                     Field::Key => record.key().into(),
                     Field::Value => record.value().unwrap_or_default().into(),
                     Field::Previous => record.previous().unwrap_or_default().into(),
-                    Field::Time => time().unwrap_or_default().into_bytes().into(),
+                    Field::Time => time.unwrap_or_default().as_bytes().into(),
                 };
                 template.render(field, self.is_terminal, out);
             }
@@ -113,16 +116,16 @@ impl Renderer {
 
     /// Appends a record of etcdwatch itself.
     pub fn own(&mut self, record: &OwnRecord<'_>, received: Instant, out: &mut Vec<u8>) {
-        let time = || self.time(received);
+        self.note_time(received);
+        let time = self.time.as_ref().map(|(_, time)| time.as_str());
         match &self.format {
             Format::Json => {
-                let record = json::own(record, time().as_deref()).to_string();
+                let record = json::own(record, time).to_string();
                 json::push_line(record.as_bytes(), self.is_terminal, out);
             }
             Format::Text { style, .. } => {
-                let time = time();
                 self.line.clear();
-                text::time(time.as_deref(), *style, &mut self.line);
+                text::time(time, *style, &mut self.line);
                 text::own(record, *style, &mut self.line);
                 out.extend_from_slice(self.line.as_bytes());
             }
@@ -133,7 +136,7 @@ impl Renderer {
                     Field::Key => record.subject().as_bytes().into(),
                     Field::Value => record.details().join(" ").into_bytes().into(),
                     Field::Previous => Cow::default(),
-                    Field::Time => time().unwrap_or_default().into_bytes().into(),
+                    Field::Time => time.unwrap_or_default().as_bytes().into(),
                 };
                 template.render(field, self.is_terminal, out);
             }
@@ -152,10 +155,13 @@ impl Renderer {
         out
     }
 
-    /// When a record was received, where that may be shown.
-    fn time(&self, received: Instant) -> Option<String> {
-        let clock = self.clock.as_ref()?;
-        Some(clock.render(time_of(received)))
+    /// Renders when a record was received, where that may be shown.
+    fn note_time(&mut self, received: Instant) {
+        if let Some(clock) = &self.clock
+            && self.time.as_ref().is_none_or(|(at, _)| *at != received)
+        {
+            self.time = Some((received, clock.render(time_of(received))));
+        }
     }
 }
 
@@ -177,6 +183,7 @@ mod tests {
             format,
             is_terminal: false,
             clock: has_time.then(|| Clock::new(true)),
+            time: None,
             line: String::new(),
         }
     }

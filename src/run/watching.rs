@@ -17,7 +17,7 @@ use etcdwatch_engine::model::Scope;
 use etcdwatch_engine::v2;
 use etcdwatch_engine::watch::{Budget, OnGap, Outcome, Plan, Start, Until, Update};
 
-/// So many bytes of events may wait for a viewer, unless it is told otherwise.
+/// How many bytes of events may wait for a sink, unless it is told otherwise.
 const BUFFER: usize = 64 << 20;
 /// For so long it may be unknown whether what is known is fresh, unless told otherwise.
 const STALE_AFTER: Duration = Duration::from_secs(30);

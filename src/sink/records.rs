@@ -55,13 +55,14 @@ impl<'s> Records<'s> {
     /// Prints the events of one batch that are wanted. Returns how many there were.
     pub(super) fn events(&mut self, held: &Held, inbox: &Inbox) -> Result<u64, Stop> {
         let received = held.parcel.received();
-        let count = if let Some(lines) = self.lines(held) {
+        let count = if let Some((count, lines)) = self.lines(held) {
             if !Printer::gathers(lines) {
                 self.flush(inbox)?;
             }
             self.printer.lines(lines, inbox)?;
-            self.delivery.advance(held, held.places.len());
-            held.places.len() as u64
+            self.selector.pass_unseen(count);
+            self.delivery.advance(held, count);
+            count as u64
         } else {
             let printer = &mut self.printer;
             self.selector
@@ -75,12 +76,14 @@ impl<'s> Records<'s> {
         Ok(count)
     }
 
-    /// The events as they came, where they are all printed so.
-    fn lines<'h>(&self, held: &'h Held) -> Option<&'h [u8]> {
-        let is_as_sent = self.printer.is_as_sent() && self.selector.takes_all();
-        is_as_sent
-            .then(|| held.parcel.batch().lines(held.places.clone()))
-            .flatten()
+    /// The lines of the events as they came, and how many there are, where they are all printed so.
+    fn lines<'h>(&self, held: &'h Held) -> Option<(usize, &'h [u8])> {
+        let count = self.selector.unseen(held.places.len())?;
+        let places = held.places.start..held.places.start + count;
+        let lines = held.parcel.batch().lines(places);
+        lines
+            .filter(|_| self.printer.is_as_sent())
+            .map(|lines| (count, lines))
     }
 
     /// Prints events though they may not be wanted. Returns how many there were.

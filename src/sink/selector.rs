@@ -44,10 +44,18 @@ impl Selector {
         self.part = part;
     }
 
-    /// Whether every event is passed on.
+    /// How many of the first `count` events are passed on without a look at each; `None` where each has
+    /// to be looked at.
     #[must_use]
-    pub fn takes_all(&self) -> bool {
-        self.left.is_none() && self.part.is_none() && self.filter.passes_all()
+    pub fn unseen(&self, count: usize) -> Option<usize> {
+        let left = self.left.map(usize::try_from).and_then(Result::ok);
+        let is_any = self.part.is_none() && self.filter.passes_all();
+        is_any.then_some(left.map_or(count, |left| left.min(count)))
+    }
+
+    /// So many events were passed on without a look at each.
+    pub fn pass_unseen(&mut self, count: usize) {
+        self.left = self.left.map(|left| left.saturating_sub(count as u64));
     }
 
     /// Whether no more events are wanted.
