@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::Error;
 use etcdwatch_engine::model::{Fingerprint, Index, Scope};
 
-use files::Refusal;
+use files::FileRefusal;
 
 /// The version of the file's format.
 const VERSION: u32 = 1;
@@ -145,12 +145,12 @@ impl Store {
         let refused =
             |why: String| Error::Usage(format!("--checkpoint '{}': {why}", path.display()));
         let failed = |refusal| match refusal {
-            Refusal::Unfit(why) => refused(why),
-            Refusal::Unread(source) => Error::Input {
+            FileRefusal::Unfit(why) => refused(why),
+            FileRefusal::Unread(source) => Error::Input {
                 what: format!("the checkpoint '{}'", path.display()),
                 source,
             },
-            Refusal::Unwritten(source) => Error::Checkpoint {
+            FileRefusal::Unwritten(source) => Error::Checkpoint {
                 path: path.display().to_string(),
                 source,
             },

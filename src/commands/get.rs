@@ -1,6 +1,6 @@
 //! `get`.
 
-use super::request::{self, Client, Printed, parse_key, parse_literal};
+use super::request::{self, Client, Rendered, parse_key, parse_literal};
 use super::v3_request;
 use crate::cli;
 use crate::error::Error;
@@ -32,21 +32,21 @@ pub fn run(typed: &cli::Get, settings: &Settings) -> Result<(), Stop> {
     };
     let keys = typed.keys.join(" ");
     request::run(settings, "reading", &keys, move |client| {
-        let mut printed = Printed::from(Vec::new());
+        let mut rendered = Rendered::from(Vec::new());
         for key in &wanted.typed.keys {
             match wanted.one(key, client) {
-                Ok(records) => printed.records.extend(records),
+                Ok(records) => rendered.records.extend(records),
                 Err(error) => {
                     // The other keys are of interest all the same.
                     let goes_on = error.is_not_found();
-                    printed.errors.push(error);
+                    rendered.errors.push(error);
                     if !goes_on {
                         break;
                     }
                 }
             }
         }
-        Ok(printed)
+        Ok(rendered)
     })
 }
 

@@ -365,14 +365,14 @@ pub fn precondition(
 
 /// What came of a request.
 #[derive(Debug)]
-pub struct Printed {
-    /// What is printed.
+pub struct Rendered {
+    /// The bytes to print.
     pub records: Vec<u8>,
     /// What went wrong with other parts of it; the last decides the exit code.
     pub errors: Vec<Error>,
 }
 
-impl From<Vec<u8>> for Printed {
+impl From<Vec<u8>> for Rendered {
     fn from(records: Vec<u8>) -> Self {
         Self {
             records,
@@ -385,7 +385,7 @@ impl From<Vec<u8>> for Printed {
 ///
 /// # Errors
 /// Those of `work`, and what ends a run before it.
-pub fn run<P: Into<Printed> + Send + 'static>(
+pub fn run<P: Into<Rendered> + Send + 'static>(
     settings: &Settings,
     doing: &'static str,
     key: &str,
@@ -400,14 +400,14 @@ pub fn run<P: Into<Printed> + Send + 'static>(
     for notice in client.notices() {
         inbox.screen.notice("api", &notice);
     }
-    let mut printed: Printed = match done {
-        Ok(printed) => printed?.into(),
+    let mut rendered: Rendered = match done {
+        Ok(rendered) => rendered?.into(),
         Err(Stop::Error(Error::TimedOut(timeout))) => return Err(client.timed_out(timeout).into()),
         Err(stop) => return Err(stop),
     };
-    inbox.screen.print(&mut printed.records)?;
-    if printed.errors.is_empty() {
+    inbox.screen.print(&mut rendered.records)?;
+    if rendered.errors.is_empty() {
         return Ok(());
     }
-    Err(Stop::Errors(printed.errors))
+    Err(Stop::Errors(rendered.errors))
 }

@@ -6,7 +6,7 @@ use crate::cli;
 use crate::error::Error;
 use crate::render::renderer::Renderer;
 use crate::run::inbox::Stop;
-use crate::settings::{Look, Settings};
+use crate::settings::{Appearance, Settings};
 use etcdwatch_engine::v2;
 use etcdwatch_engine::v3::{self, Span};
 
@@ -16,7 +16,7 @@ use etcdwatch_engine::v3::{self, Span};
 /// Where a condition does not hold, or the request fails.
 pub fn run(typed: &cli::Rm, settings: &Settings) -> Result<(), Stop> {
     let typed = typed.clone();
-    let renderer = Renderer::new(&Look::default(), settings);
+    let renderer = Renderer::new(&Appearance::default(), settings);
     let key = typed.key.clone();
     request::run(settings, "removing", &key, move |client| {
         if typed.prefix {

@@ -10,7 +10,7 @@ use crate::cli;
 use crate::error::Error;
 use crate::render::renderer::Renderer;
 use crate::run::inbox::Stop;
-use crate::settings::{Look, Settings};
+use crate::settings::{Appearance, Settings};
 use etcdwatch_engine::v2::{self, Write};
 use etcdwatch_engine::v3;
 
@@ -21,7 +21,7 @@ use etcdwatch_engine::v3;
 pub fn run(typed: &cli::Set, settings: &Settings) -> Result<(), Stop> {
     let mut typed = typed.clone();
     let max = settings.client.max_event;
-    let renderer = Renderer::new(&Look::default(), settings);
+    let renderer = Renderer::new(&Appearance::default(), settings);
     let key = typed.key.clone();
     request::run(settings, "writing", &key, move |client| {
         let value = match typed.value.take() {

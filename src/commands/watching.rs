@@ -7,7 +7,7 @@ use crate::run::inbox::{Inbox, Stop};
 use crate::run::watching;
 use crate::settings::{OutputFormat, Settings, WatchSettings};
 use crate::sink::Sink;
-use crate::sink::command::Command;
+use crate::sink::command::CommandSink;
 use crate::sink::cursor::Delivery;
 use crate::sink::printer::Printer;
 use crate::sink::records::Records;
@@ -74,7 +74,7 @@ pub(super) fn run(watch: WatchSettings, settings: &Settings) -> Result<(), Stop>
     };
     let selector = Selector::new(watch.filter.clone(), watch.count);
     let mut sink: Box<dyn Sink + '_> = if let Some(runner) = runner {
-        Box::new(Command::new(
+        Box::new(CommandSink::new(
             selector,
             runner,
             delivery,

@@ -5,7 +5,7 @@ use crate::error::Error;
 use crate::exec::CommandOptions;
 use crate::exec::queue::{Mode, OnFailure};
 use crate::filter::Filter;
-use crate::settings::{Look, WatchSettings, Watched};
+use crate::settings::{Appearance, WatchSettings, Watched};
 use crate::wait::Condition;
 use etcdwatch_engine::model::Index;
 use etcdwatch_engine::watch::{OnGap, Start, Until};
@@ -103,7 +103,7 @@ fn shared_settings(
         count: None,
         condition: None,
         command: None,
-        look: Look {
+        look: Appearance {
             previous: reading.prev,
             diff: reading.diff,
             timestamps: reading.timestamps,

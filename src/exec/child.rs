@@ -140,7 +140,7 @@ pub fn find(program: &OsStr) -> io::Result<()> {
 
 /// A command that runs.
 #[derive(Debug)]
-pub struct Running {
+pub struct RunningCommand {
     child: Child,
     group: Option<Pid>,
     /// Its standard input is needed no more.
@@ -149,9 +149,9 @@ pub struct Running {
     end: Receiver<()>,
 }
 
-impl Running {
+impl RunningCommand {
     /// Starts `command` with its input. `ended` is called, on another thread, once it has ended;
-    /// [`Running::finish`] says how.
+    /// [`RunningCommand::finish`] says how.
     ///
     /// # Errors
     /// Where it can't be run.

@@ -56,7 +56,7 @@ pub enum Next<J> {
 
 /// What becomes of a job whose command has ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Verdict<J> {
+pub enum JobEnd<J> {
     /// It is done.
     Done(J),
     /// It was ended because of a newer one.
@@ -158,21 +158,21 @@ impl<J: Clone> Queue<J> {
     }
 
     /// The command that ran has ended.
-    pub fn ended(&mut self, how: ExitKind, now: Instant) -> Verdict<J> {
+    pub fn ended(&mut self, how: ExitKind, now: Instant) -> JobEnd<J> {
         let Some((job, is_told)) = self.running.take() else {
-            return Verdict::Superseded;
+            return JobEnd::Superseded;
         };
         if how == ExitKind::Well {
             self.failures = 0;
             self.not_before = None;
-            return Verdict::Done(job);
+            return JobEnd::Done(job);
         }
         if is_told {
-            return Verdict::Superseded;
+            return JobEnd::Superseded;
         }
         match self.on_failure {
-            OnFailure::Stop => Verdict::Failed,
-            OnFailure::Continue => Verdict::Passed,
+            OnFailure::Stop => JobEnd::Failed,
+            OnFailure::Continue => JobEnd::Passed,
             OnFailure::Retry => {
                 let mut pause = Duration::ZERO;
                 if self.mode == Mode::Each || self.waiting.is_empty() {
@@ -181,7 +181,7 @@ impl<J: Clone> Queue<J> {
                     self.not_before = Some(now + pause);
                     self.failures += 1;
                 }
-                Verdict::Again(pause)
+                JobEnd::Again(pause)
             }
         }
     }
@@ -206,7 +206,7 @@ mod tests {
         for job in 1..=3 {
             assert_eq!(queue.next(now), Next::Start(job));
             assert_eq!(queue.next(now), Next::Wait(None), "one at a time");
-            assert_eq!(queue.ended(ExitKind::Well, now), Verdict::Done(job));
+            assert_eq!(queue.ended(ExitKind::Well, now), JobEnd::Done(job));
         }
         assert!(queue.is_empty());
     }
@@ -219,7 +219,7 @@ mod tests {
         queue.push(2, now);
         queue.push(3, now);
         assert_eq!(queue.next(now), Next::Wait(None));
-        assert_eq!(queue.ended(ExitKind::Well, now), Verdict::Done(1));
+        assert_eq!(queue.ended(ExitKind::Well, now), JobEnd::Done(1));
         assert_eq!(queue.next(now), Next::Start(3));
     }
 
@@ -232,9 +232,9 @@ mod tests {
         assert_eq!(queue.next(now), Next::Stop);
         queue.push(3, now);
         assert_eq!(queue.next(now), Next::Wait(None));
-        assert_eq!(queue.ended(ExitKind::Failed, now), Verdict::Superseded);
+        assert_eq!(queue.ended(ExitKind::Failed, now), JobEnd::Superseded);
         assert_eq!(queue.next(now), Next::Start(3));
-        assert_eq!(queue.ended(ExitKind::Failed, now), Verdict::Failed);
+        assert_eq!(queue.ended(ExitKind::Failed, now), JobEnd::Failed);
     }
 
     #[test]
@@ -245,11 +245,11 @@ mod tests {
             assert_eq!(queue.next(now), Next::Start(1));
             queue.push_minor(2, now);
             assert_eq!(queue.next(now), Next::Wait(None));
-            assert_eq!(queue.ended(ExitKind::Well, now), Verdict::Done(1));
+            assert_eq!(queue.ended(ExitKind::Well, now), JobEnd::Done(1));
             queue.push(3, now);
             queue.push_minor(4, now);
             assert_eq!(queue.next(now), Next::Start(3));
-            assert_eq!(queue.ended(ExitKind::Well, now), Verdict::Done(3));
+            assert_eq!(queue.ended(ExitKind::Well, now), JobEnd::Done(3));
             assert!(queue.is_empty());
         }
     }
@@ -274,14 +274,14 @@ mod tests {
             assert_eq!(queue.next(now), Next::Start(1));
             assert_eq!(
                 queue.ended(ExitKind::Failed, now),
-                Verdict::Again(pause * SECOND)
+                JobEnd::Again(pause * SECOND)
             );
             let due = now + pause * SECOND;
             assert_eq!(queue.next(now), Next::Wait(Some(due)));
             now = due;
         }
         assert_eq!(queue.next(now), Next::Start(1));
-        assert_eq!(queue.ended(ExitKind::Well, now), Verdict::Done(1));
+        assert_eq!(queue.ended(ExitKind::Well, now), JobEnd::Done(1));
         assert_eq!(queue.next(now), Next::Start(2));
     }
 
@@ -293,10 +293,10 @@ mod tests {
         queue.push(2, now);
         assert_eq!(
             queue.ended(ExitKind::Failed, now),
-            Verdict::Again(Duration::ZERO)
+            JobEnd::Again(Duration::ZERO)
         );
         assert_eq!(queue.next(now), Next::Start(2));
-        assert_eq!(queue.ended(ExitKind::Failed, now), Verdict::Again(SECOND));
+        assert_eq!(queue.ended(ExitKind::Failed, now), JobEnd::Again(SECOND));
         assert_eq!(queue.next(now), Next::Wait(Some(now + SECOND)));
         queue.push(3, now);
         assert_eq!(queue.next(now), Next::Start(3));
@@ -308,7 +308,7 @@ mod tests {
         queue.push(1, now);
         queue.push(2, now);
         assert_eq!(queue.next(now), Next::Start(1));
-        assert_eq!(queue.ended(ExitKind::Failed, now), Verdict::Passed);
+        assert_eq!(queue.ended(ExitKind::Failed, now), JobEnd::Passed);
         assert_eq!(queue.next(now), Next::Start(2));
     }
 }

@@ -7,7 +7,7 @@ use super::clock::Clock;
 use super::own::OwnRecord;
 use super::template::{Field, Template};
 use super::{difference, json, text};
-use crate::settings::{Look, OutputFormat, Settings};
+use crate::settings::{Appearance, OutputFormat, Settings};
 use etcdwatch_engine::model::{Batch, Record};
 
 /// Turns records into bytes of output.
@@ -37,7 +37,7 @@ enum Format {
 impl Renderer {
     /// What the settings and `look` ask for.
     #[must_use]
-    pub fn new(look: &Look, settings: &Settings) -> Self {
+    pub fn new(look: &Appearance, settings: &Settings) -> Self {
         let format = match (&look.template, settings.output) {
             (Some(template), _) => Format::Template(template.clone()),
             (None, OutputFormat::Json) => Format::Json,

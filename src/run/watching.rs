@@ -142,7 +142,7 @@ impl Run<'_> {
     fn follow(
         &mut self,
         scope: &Scope,
-        running: &driver::Running,
+        running: &driver::RunningWatch,
         mut lookup: Option<Task<Found>>,
         inbox: &mut Inbox,
     ) -> Result<Ended, Stop> {

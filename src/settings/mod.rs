@@ -12,7 +12,7 @@ use etcdwatch_client::endpoint::Endpoint;
 
 pub use self::choices::{ApiChoice, OutputFormat};
 pub use self::warning::Warning;
-pub use self::watch::{Look, WatchSettings};
+pub use self::watch::{Appearance, WatchSettings};
 pub use self::watched::Watched;
 
 /// What holds for every command.

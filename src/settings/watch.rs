@@ -32,7 +32,7 @@ pub struct WatchSettings {
     /// The command that is run instead of printing.
     pub command: Option<CommandOptions>,
     /// How records look.
-    pub look: Look,
+    pub look: Appearance,
     /// Which records are passed on.
     pub filter: Filter,
     /// What is done when events were lost.
@@ -59,7 +59,7 @@ pub struct WatchSettings {
     clippy::struct_excessive_bools,
     reason = "each is an option of the command line"
 )]
-pub struct Look {
+pub struct Appearance {
     /// The previous value is shown.
     pub previous: bool,
     /// What became of a value is shown line by line.

@@ -18,7 +18,7 @@ use etcdwatch_engine::watch::Update;
 
 /// Runs a command for each record, and saves how far commands have ended well.
 #[derive(Debug)]
-pub struct Command<'s> {
+pub struct CommandSink<'s> {
     settings: &'s Settings,
     selector: Selector,
     runner: Runner,
@@ -29,7 +29,7 @@ pub struct Command<'s> {
     due: Option<Instant>,
 }
 
-impl<'s> Command<'s> {
+impl<'s> CommandSink<'s> {
     /// Runs a command for what `selector` passes on.
     #[must_use]
     pub fn new(
@@ -83,7 +83,7 @@ impl<'s> Command<'s> {
     }
 }
 
-impl Sink for Command<'_> {
+impl Sink for CommandSink<'_> {
     fn begin(&mut self, scope: &Scope) {
         self.delivery.begin(scope);
     }

@@ -2,7 +2,7 @@
 //!
 //! - [`records::Records`] prints records.
 //! - [`until::UntilHolds`] prints what makes the condition of `--until` hold, and ends the watch.
-//! - [`command::Command`] runs a command for each record.
+//! - [`command::CommandSink`] runs a command for each record.
 //! - [`drifts::DriftPrinter`] compares the state with a file, for `check`.
 //! - [`sample::Sample`] counts writes, for `doctor`.
 //!

@@ -12,8 +12,8 @@ use super::cursor::Cursor;
 use super::selector::records;
 use crate::error::Error;
 use crate::exec::CommandOptions;
-use crate::exec::child::{CommandInput, Running, find};
-use crate::exec::queue::{ExitKind, Mode, Next, Queue, Verdict};
+use crate::exec::child::{CommandInput, RunningCommand, find};
+use crate::exec::queue::{ExitKind, JobEnd, Mode, Next, Queue};
 use crate::exit::Exit;
 use crate::render::json;
 use crate::run::inbox::{Inbox, Stop};
@@ -61,7 +61,7 @@ struct Job {
 pub struct Runner {
     options: CommandOptions,
     queue: Queue<Job>,
-    running: Option<Running>,
+    running: Option<RunningCommand>,
     /// The record that it runs for, for messages.
     about: String,
     has_ended: bool,
@@ -123,7 +123,7 @@ impl Runner {
     /// Where a command failed and that ends the run.
     pub fn step(&mut self, inbox: &Inbox) -> Result<(Option<Cursor>, Option<Instant>), Stop> {
         let mut reached = None;
-        self.has_ended |= self.running.as_ref().is_some_and(Running::has_ended);
+        self.has_ended |= self.running.as_ref().is_some_and(RunningCommand::has_ended);
         loop {
             let now = Instant::now();
             if let (Some(running), Some(at)) = (&self.running, self.kill_at) {
@@ -186,7 +186,7 @@ impl Runner {
             let _ = waker.wake();
         };
         let program = self.options.command.first().cloned().unwrap_or_default();
-        let running = Running::start(&self.options.command, input, ended);
+        let running = RunningCommand::start(&self.options.command, input, ended);
         self.running = Some(running.map_err(|source| unrunnable(&program, source))?);
         Ok(())
     }
@@ -199,9 +199,9 @@ impl Runner {
         };
         let what = format!("for {} {}", self.about, describe(status));
         match self.queue.ended(how, Instant::now()) {
-            Verdict::Done(job) => return Ok(Some(job.after)),
-            Verdict::Failed => return Err(Error::CommandFailed(what).into()),
-            Verdict::Again(pause) => {
+            JobEnd::Done(job) => return Ok(Some(job.after)),
+            JobEnd::Failed => return Err(Error::CommandFailed(what).into()),
+            JobEnd::Again(pause) => {
                 let again = match pause {
                     Duration::ZERO => "what is newer is run instead".to_owned(),
                     pause => format!("it is run again in {}", humantime::format_duration(pause)),
@@ -209,12 +209,12 @@ impl Runner {
                 let message = format!("the command {what}; {again}");
                 inbox.screen.notice("commandFailed", &message);
             }
-            Verdict::Passed => {
+            JobEnd::Passed => {
                 inbox
                     .screen
                     .notice("commandFailed", &format!("the command {what}"));
             }
-            Verdict::Superseded => {}
+            JobEnd::Superseded => {}
         }
         Ok(None)
     }
@@ -234,7 +234,7 @@ impl Runner {
         };
         let status = running.end(signal, self.options.grace, waits).ok()?;
         match self.queue.ended(ExitKind::Well, Instant::now()) {
-            Verdict::Done(job) if status.success() => Some(job.after),
+            JobEnd::Done(job) if status.success() => Some(job.after),
             _ => None,
         }
     }

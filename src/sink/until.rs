@@ -13,7 +13,7 @@ use etcdwatch_engine::watch::{Held, Update};
 
 /// How far a wait has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Phase {
+enum WaitPhase {
     /// The state that the watch begins with is not complete.
     Beginning,
     /// The condition does not hold.
@@ -35,7 +35,7 @@ pub struct UntilHolds<'s> {
     shows_all: bool,
     /// Whether the state that the watch begins with is printed.
     shows_first_state: bool,
-    phase: Phase,
+    phase: WaitPhase,
 }
 
 impl<'s> UntilHolds<'s> {
@@ -56,13 +56,13 @@ impl<'s> UntilHolds<'s> {
             asked,
             shows_all,
             shows_first_state,
-            phase: Phase::Beginning,
+            phase: WaitPhase::Beginning,
         }
     }
 
     /// Whether the state that is read now is printed.
     fn shows_state(&self) -> bool {
-        self.shows_all && (self.shows_first_state || self.phase != Phase::Beginning)
+        self.shows_all && (self.shows_first_state || self.phase != WaitPhase::Beginning)
     }
 
     /// Takes events, all of one index at once. Returns how many were printed.
@@ -72,10 +72,10 @@ impl<'s> UntilHolds<'s> {
             if let Some(wait) = &mut self.wait {
                 wait.apply(&held);
                 if wait.is_over() {
-                    self.phase = Phase::Over;
+                    self.phase = WaitPhase::Over;
                 }
             }
-            if self.phase == Phase::Over {
+            if self.phase == WaitPhase::Over {
                 return Ok(printed + self.records.all_events(&held));
             }
             if self.shows_all {
@@ -88,14 +88,14 @@ impl<'s> UntilHolds<'s> {
     /// The state, or the differences to it, are complete.
     fn take_synced(&mut self, index: Index, inbox: &Inbox) -> Result<(), Stop> {
         let is_shown = self.shows_state();
-        self.phase = Phase::Waiting;
+        self.phase = WaitPhase::Waiting;
         if is_shown {
             self.records.show(&Update::Synced(index), inbox)?;
         }
         let Some(wait) = self.wait.as_ref().filter(|wait| wait.is_over()) else {
             return Ok(());
         };
-        self.phase = Phase::Over;
+        self.phase = WaitPhase::Over;
         if is_shown {
             return Ok(());
         }
@@ -151,7 +151,7 @@ impl Sink for UntilHolds<'_> {
             Update::Reset(_) | Update::Below { .. } if !self.shows_all => {}
             update => self.records.show(&update, inbox)?,
         }
-        Ok(Flow::done_if(self.phase == Phase::Over))
+        Ok(Flow::done_if(self.phase == WaitPhase::Over))
     }
 
     fn due(&self) -> Option<Instant> {
@@ -160,7 +160,7 @@ impl Sink for UntilHolds<'_> {
 
     fn wake(&mut self, inbox: &mut Inbox) -> Result<Flow, Stop> {
         self.records.wake(inbox)?;
-        Ok(Flow::done_if(self.phase == Phase::Over))
+        Ok(Flow::done_if(self.phase == WaitPhase::Over))
     }
 
     fn finish(&mut self, ended: Result<(), Stop>, inbox: &mut Inbox) -> Result<(), Stop> {

@@ -43,9 +43,9 @@ pub struct Means {
 /// Updates on their way from a watch to whoever takes them. Of several positions in a row, while nobody
 /// takes any, only the last is kept, so that a reader who is slow costs no memory.
 #[derive(Clone, Debug, Default)]
-struct Queue(Arc<Mutex<Vec<Update>>>);
+struct Updates(Arc<Mutex<Vec<Update>>>);
 
-impl Queue {
+impl Updates {
     /// Adds updates. Returns whether there were none before.
     fn push(&self, updates: impl IntoIterator<Item = Update>) -> bool {
         let mut queued = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -66,13 +66,13 @@ impl Queue {
 
 /// A watch that was started, and can be given up.
 #[derive(Debug)]
-pub struct Running {
-    updates: Queue,
+pub struct RunningWatch {
+    updates: Updates,
     arrivals: SyncSender<Arrival>,
     is_given_up: Arc<AtomicBool>,
 }
 
-impl Running {
+impl RunningWatch {
     /// Takes the updates that have come since the last call, in order.
     #[must_use]
     pub fn take(&self) -> Vec<Update> {
@@ -88,12 +88,12 @@ impl Running {
 }
 
 /// Runs a watch on a thread of its own until it ends by itself, or is given up. It calls `wake` when
-/// [`Running::take`] has updates again, and ends, silently, once `wake` returns false.
-pub fn start(plan: Plan, means: Means, wake: impl Fn() -> bool + Send + 'static) -> Running {
+/// [`RunningWatch::take`] has updates again, and ends, silently, once `wake` returns false.
+pub fn start(plan: Plan, means: Means, wake: impl Fn() -> bool + Send + 'static) -> RunningWatch {
     let (arrivals, inbox) = mpsc::sync_channel(INBOX);
-    let updates = Queue::default();
+    let updates = Updates::default();
     let is_given_up = Arc::new(AtomicBool::new(false));
-    let running = Running {
+    let running = RunningWatch {
         updates: updates.clone(),
         arrivals: arrivals.clone(),
         is_given_up: Arc::clone(&is_given_up),
@@ -122,7 +122,7 @@ struct Driver {
     spares: Spares,
     inbox: Receiver<Arrival>,
     is_given_up: Arc<AtomicBool>,
-    updates: Queue,
+    updates: Updates,
 }
 
 impl Driver {
@@ -198,7 +198,7 @@ mod tests {
                 ..Position::default()
             })
         };
-        let queue = Queue::default();
+        let queue = Updates::default();
         assert!(queue.push([position(1)]));
         assert!(!queue.push([position(2), Update::Following, position(3)]));
         let shown = format!("{:?}", queue.take());
