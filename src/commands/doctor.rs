@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use crate::cli;
 use crate::doctor::facts::{self, Facts};
-use crate::doctor::findings::{self, Finding, History, Of, Weight, cluster, own_cluster};
+use crate::doctor::findings::{self, Finding, History, Weight};
+use crate::doctor::history;
 use crate::doctor::table::{self, Report};
 use crate::error::Error;
 use crate::exit::Exit;
@@ -15,8 +16,7 @@ use crate::settings::{ApiChoice, OutputFormat, Settings, Watched};
 use crate::sink::sample::Sample;
 use etcdwatch_client::endpoint::Endpoint;
 use etcdwatch_client::transport::http::Http;
-use etcdwatch_engine::model::{Api, Index, Key, Scope};
-use etcdwatch_engine::v2;
+use etcdwatch_engine::model::{Api, Key, Scope};
 use etcdwatch_engine::watch::{OnGap, Plan};
 
 /// So many keys are shown.
@@ -80,7 +80,7 @@ pub fn run(typed: &cli::Doctor, settings: &Settings) -> Result<(), Stop> {
         });
     }
     if settings.client.credentials.is_none() {
-        findings.extend(who_is_asked_for(&after, asked));
+        findings.extend(findings::missing_user(&after, asked));
     }
     if let Some(error) = failed {
         findings.push(Finding {
@@ -115,31 +115,6 @@ pub fn run(typed: &cli::Doctor, settings: &Settings) -> Result<(), Stop> {
     } else {
         Err(Stop::Quiet(Exit::No))
     }
-}
-
-/// That nobody is named, where an API asks who one is.
-fn who_is_asked_for(facts: &[Facts], asked: &[Api]) -> Vec<Finding> {
-    let known = || facts.iter().filter_map(|facts| facts.known.as_ref().ok());
-    let asks = |api| match api {
-        Api::V2 => known().any(|known| known.v2_auth == Some(true)),
-        Api::V3 => known().any(|known| known.v3_auth == Some(true)),
-    };
-    let finding = |api: &Api| Finding {
-        weight: Weight::Advice,
-        kind: "noUser",
-        endpoint: None,
-        what: format!(
-            "{} asks who one is, and no user is named: {}",
-            api.name(),
-            match api {
-                Api::V2 => "what guests may not read is not seen",
-                Api::V3 => "nothing can be read",
-            }
-        ),
-        advice: "--user NAME, or ETCDCTL_USER".to_owned(),
-    };
-    let asked = asked.iter().filter(|api| asks(**api));
-    asked.map(finding).collect()
 }
 
 /// How the endpoints are spoken to.
@@ -193,7 +168,7 @@ fn reach(
 ) -> Result<Vec<History>, Stop> {
     let (http, endpoints) = (http.clone(), settings.client.endpoints.clone());
     let (before, after) = (before.to_vec(), after.to_vec());
-    inbox.wait_for(move || histories(&before, &after, took, &http, &endpoints))
+    inbox.wait_for(move || history::sampled(&before, &after, took, &http, &endpoints))
 }
 
 /// What is watched for the sample: all there is, where no key was named.
@@ -215,51 +190,4 @@ fn scopes(key: Option<&String>, settings: &Settings) -> Result<Vec<Scope>, Error
         ApiChoice::V3 => vec![v3],
         ApiChoice::Auto => vec![v2, v3],
     })
-}
-
-/// How far back the history of each API reaches that the cluster has on.
-fn histories(
-    before: &[Facts],
-    after: &[Facts],
-    took: Duration,
-    http: &Http,
-    endpoints: &[Endpoint],
-) -> Vec<History> {
-    let mut histories = Vec::new();
-    let sides: [(Api, Of); 2] = [(Api::V2, |known| &known.v2), (Api::V3, |known| &known.v3)];
-    for (api, side) in sides {
-        let (Some((_, first)), Some((place, last))) = (newest(before, side), newest(after, side))
-        else {
-            continue;
-        };
-        let (length, is_whole) = match api {
-            Api::V2 => (v2::HISTORY.into(), false),
-            Api::V3 => {
-                let endpoint = endpoints.get(place);
-                let oldest = endpoint.and_then(|one| facts::oldest_revision(http, one, last));
-                let Some(oldest) = oldest else { continue };
-                (last.since(oldest) + 1, oldest <= Index(1))
-            }
-        };
-        #[allow(clippy::cast_precision_loss, reason = "a rate needs no last digit")]
-        let rate = last.since(first) as f64 / took.as_secs_f64().max(0.001);
-        histories.push(History {
-            api,
-            length,
-            is_whole,
-            rate,
-        });
-    }
-    histories
-}
-
-/// The place of the endpoint of our cluster that knows the highest index, and that.
-fn newest(facts: &[Facts], side: Of) -> Option<(usize, Index)> {
-    let own = own_cluster(facts);
-    let known = facts.iter().enumerate().filter_map(|(place, facts)| {
-        let known = facts.known.as_ref().ok()?;
-        let index = side(known).side()?.index;
-        (cluster(known) == own).then_some((place, index))
-    });
-    known.max_by_key(|(_, index)| *index)
 }

@@ -275,6 +275,32 @@ fn of_versions(facts: &[Facts], found: &mut Vec<Finding>) {
     }
 }
 
+/// A finding for each API that has authentication enabled, where no user is named.
+#[must_use]
+pub fn missing_user(facts: &[Facts], asked: &[model::Api]) -> Vec<Finding> {
+    let known = || facts.iter().filter_map(|facts| facts.known.as_ref().ok());
+    let asks = |api| match api {
+        model::Api::V2 => known().any(|known| known.v2_auth == Some(true)),
+        model::Api::V3 => known().any(|known| known.v3_auth == Some(true)),
+    };
+    let finding = |api: &model::Api| Finding {
+        weight: Weight::Advice,
+        kind: "noUser",
+        endpoint: None,
+        what: format!(
+            "{} asks who one is, and no user is named: {}",
+            api.name(),
+            match api {
+                model::Api::V2 => "what guests may not read is not seen",
+                model::Api::V3 => "nothing can be read",
+            }
+        ),
+        advice: "--user NAME, or ETCDCTL_USER".to_owned(),
+    };
+    let asked = asked.iter().filter(|api| asks(**api));
+    asked.map(finding).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
