@@ -19,7 +19,7 @@ use etcdwatch_engine::{v2, v3};
 /// A whole answer.
 #[derive(Clone, Debug)]
 pub struct Answer {
-    /// Who gave it.
+    /// The endpoint that gave it.
     pub endpoint: Endpoint,
     /// Its head.
     pub head: Head,
@@ -28,7 +28,7 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// The error of an answer that could not be read.
+    /// The error of an answer that is malformed.
     #[must_use]
     pub fn malformed(&self, malformed: Malformed) -> Error {
         Error::Failed {
@@ -37,7 +37,7 @@ impl Answer {
         }
     }
 
-    /// The same of an answer to a write, which may have been carried out.
+    /// The error of a malformed answer to a write, which may have been carried out.
     #[must_use]
     pub fn malformed_after_write(&self, malformed: Malformed) -> Error {
         let why = Failure::Malformed(malformed);
@@ -48,18 +48,18 @@ impl Answer {
     }
 }
 
-/// Asks the endpoints in turn.
+/// Sends requests to the endpoints in turn.
 #[derive(Clone, Debug)]
 pub struct Client {
     http: Http,
     endpoints: Vec<Endpoint>,
-    /// How long an endpoint may be silent while there is another to ask.
+    /// How long an endpoint may be silent while there is another one.
     share: Limits,
     max_reply: usize,
     api: ApiChoice,
-    /// A user was named.
+    /// Whether a user was named.
     has_user: bool,
-    /// What a person may want to know.
+    /// Notices to print when all is done.
     notices: Arc<Mutex<Vec<String>>>,
     /// The connection in use for a write, so that it is known whether anything was sent when
     /// time runs out.
@@ -91,7 +91,7 @@ impl Client {
     /// better; a write only while nothing of it has been sent.
     ///
     /// # Errors
-    /// What the server said no with, or why no server could be asked.
+    /// The server's error, or why no server could be asked.
     pub fn send(&self, request: &Request) -> Result<Answer, Error> {
         self.try_each(request.writes, |connection, endpoint, limits| {
             let reply = connection.send(endpoint, request, limits)?;
@@ -267,7 +267,7 @@ impl Client {
         self.note("v2 does not have the key: v3 is spoken instead; --api v3 says so at once");
     }
 
-    /// Tells a person something, when all is done.
+    /// Prints a notice when all is done.
     pub fn note(&self, notice: &str) {
         let mut notices = self.notices.lock().unwrap_or_else(PoisonError::into_inner);
         notices.push(notice.to_owned());
@@ -296,7 +296,7 @@ impl Client {
     }
 }
 
-/// Whether another endpoint would say the same.
+/// Whether another endpoint would fail in the same way.
 fn is_final(failure: &Failure) -> bool {
     match failure {
         Failure::Refused(refusal) => {
@@ -307,7 +307,7 @@ fn is_final(failure: &Failure) -> bool {
     }
 }
 
-/// A write was sent, and no answer says that it was carried out.
+/// The error of a write that was sent, where no answer says that it was carried out.
 fn write_failure(endpoint: &Endpoint, failure: Failure) -> Error {
     let endpoint = endpoint.url().to_owned();
     let is_unknown = match &failure {
@@ -331,18 +331,18 @@ fn write_failure(endpoint: &Endpoint, failure: Failure) -> Error {
     }
 }
 
-/// Reads a key as typed.
+/// Reads a key of v2 as it was typed.
 ///
 /// # Errors
-/// Where it is none.
+/// Where it is no valid key.
 pub fn parse_key(typed: &str) -> Result<Key, Error> {
     Key::parse(typed).map_err(|error| Error::Usage(format!("key '{typed}': {error}")))
 }
 
-/// A key of v3 as it was typed, or what is wrong with it.
+/// Reads a key of v3 as it was typed.
 ///
 /// # Errors
-/// Where it is none.
+/// Where it is no valid key.
 pub fn parse_literal(typed: &str) -> Result<&[u8], Error> {
     Key::literal(typed)
         .map(|_| typed.as_bytes())
@@ -368,7 +368,7 @@ pub fn precondition(
 pub struct Rendered {
     /// The bytes to print.
     pub records: Vec<u8>,
-    /// What went wrong with other parts of it; the last decides the exit code.
+    /// The errors of its other parts; the last one decides the exit code.
     pub errors: Vec<Error>,
 }
 

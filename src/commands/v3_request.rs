@@ -8,10 +8,10 @@ use etcdwatch_engine::protocol::{Failure, Fault, Precondition, Refusal, Request}
 use etcdwatch_engine::v2::fault;
 use etcdwatch_engine::v3::{self, Pair, Ranges, Reply};
 
-/// A reply, and who gave it.
+/// A reply, and the endpoint that gave it.
 #[derive(Clone, Debug)]
 pub struct Answered {
-    /// What it says.
+    /// The reply.
     pub reply: Reply,
     answer: Answer,
 }
@@ -37,7 +37,7 @@ pub fn read(client: &Client, ranges: &Ranges) -> Result<Answered, Error> {
 }
 
 impl Answered {
-    /// The error of a key that is not there.
+    /// The error of a key that does not exist.
     #[must_use]
     pub fn not_found(self, key: &[u8]) -> Error {
         let cause = String::from_utf8_lossy(key).into_owned();
@@ -73,7 +73,7 @@ impl Answered {
     }
 }
 
-/// What was wanted, and what is there instead, as v2 says it.
+/// What was wanted, and what the key has instead, in the words of v2.
 fn difference(pair: &Pair, condition: &Precondition) -> String {
     let text = String::from_utf8_lossy;
     let value = condition
