@@ -30,9 +30,9 @@ v2\t'The v2 API, /v2/keys'
 v3\t'The v3 API, through the JSON gateway'"
 complete -c etcdwatch -n "__fish_etcdwatch_needs_command" -s o -l output -d 'Print records in this format' -r -f -a "text\t'TAB-separated fields: index, action, key, value'
 json\t'One JSON object per line'"
-complete -c etcdwatch -n "__fish_etcdwatch_needs_command" -l color -d 'Choose when to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
-always\t'Always'
-never\t'Never'"
+complete -c etcdwatch -n "__fish_etcdwatch_needs_command" -l color -d 'Choose when to use colours' -r -f -a "auto\t'Use colours on a terminal, unless NO_COLOR is set or TERM is \'dumb\''
+always\t'Use colours always'
+never\t'Use no colours'"
 complete -c etcdwatch -n "__fish_etcdwatch_needs_command" -l connect-timeout -d 'Limit the time to connect to an endpoint, with DNS, TCP and TLS' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_needs_command" -l timeout -d 'Limit the time of the whole command, and exit with 124 when it runs out' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_needs_command" -l user -d 'Authenticate as this user' -r -f
@@ -62,9 +62,9 @@ v2\t'The v2 API, /v2/keys'
 v3\t'The v3 API, through the JSON gateway'"
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand get" -s o -l output -d 'Print records in this format' -r -f -a "text\t'TAB-separated fields: index, action, key, value'
 json\t'One JSON object per line'"
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand get" -l color -d 'Choose when to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
-always\t'Always'
-never\t'Never'"
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand get" -l color -d 'Choose when to use colours' -r -f -a "auto\t'Use colours on a terminal, unless NO_COLOR is set or TERM is \'dumb\''
+always\t'Use colours always'
+never\t'Use no colours'"
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand get" -l connect-timeout -d 'Limit the time to connect to an endpoint, with DNS, TCP and TLS' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand get" -l timeout -d 'Limit the time of the whole command, and exit with 124 when it runs out' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand get" -l user -d 'Authenticate as this user' -r -f
@@ -88,9 +88,9 @@ v2\t'The v2 API, /v2/keys'
 v3\t'The v3 API, through the JSON gateway'"
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand set" -s o -l output -d 'Print records in this format' -r -f -a "text\t'TAB-separated fields: index, action, key, value'
 json\t'One JSON object per line'"
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand set" -l color -d 'Choose when to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
-always\t'Always'
-never\t'Never'"
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand set" -l color -d 'Choose when to use colours' -r -f -a "auto\t'Use colours on a terminal, unless NO_COLOR is set or TERM is \'dumb\''
+always\t'Use colours always'
+never\t'Use no colours'"
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand set" -l connect-timeout -d 'Limit the time to connect to an endpoint, with DNS, TCP and TLS' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand set" -l timeout -d 'Limit the time of the whole command, and exit with 124 when it runs out' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand set" -l user -d 'Authenticate as this user' -r -f
@@ -117,9 +117,9 @@ v2\t'The v2 API, /v2/keys'
 v3\t'The v3 API, through the JSON gateway'"
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand rm" -s o -l output -d 'Print records in this format' -r -f -a "text\t'TAB-separated fields: index, action, key, value'
 json\t'One JSON object per line'"
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand rm" -l color -d 'Choose when to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
-always\t'Always'
-never\t'Never'"
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand rm" -l color -d 'Choose when to use colours' -r -f -a "auto\t'Use colours on a terminal, unless NO_COLOR is set or TERM is \'dumb\''
+always\t'Use colours always'
+never\t'Use no colours'"
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand rm" -l connect-timeout -d 'Limit the time to connect to an endpoint, with DNS, TCP and TLS' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand rm" -l timeout -d 'Limit the time of the whole command, and exit with 124 when it runs out' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand rm" -l user -d 'Authenticate as this user' -r -f
@@ -144,9 +144,9 @@ v2\t'The v2 API, /v2/keys'
 v3\t'The v3 API, through the JSON gateway'"
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -s o -l output -d 'Print records in this format' -r -f -a "text\t'TAB-separated fields: index, action, key, value'
 json\t'One JSON object per line'"
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l color -d 'Choose when to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
-always\t'Always'
-never\t'Never'"
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l color -d 'Choose when to use colours' -r -f -a "auto\t'Use colours on a terminal, unless NO_COLOR is set or TERM is \'dumb\''
+always\t'Use colours always'
+never\t'Use no colours'"
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l connect-timeout -d 'Limit the time to connect to an endpoint, with DNS, TCP and TLS' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l timeout -d 'Limit the time of the whole command, and exit with 124 when it runs out' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l user -d 'Authenticate as this user' -r -f
@@ -207,9 +207,9 @@ v2\t'The v2 API, /v2/keys'
 v3\t'The v3 API, through the JSON gateway'"
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -s o -l output -d 'Print records in this format' -r -f -a "text\t'TAB-separated fields: index, action, key, value'
 json\t'One JSON object per line'"
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l color -d 'Choose when to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
-always\t'Always'
-never\t'Never'"
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l color -d 'Choose when to use colours' -r -f -a "auto\t'Use colours on a terminal, unless NO_COLOR is set or TERM is \'dumb\''
+always\t'Use colours always'
+never\t'Use no colours'"
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l connect-timeout -d 'Limit the time to connect to an endpoint, with DNS, TCP and TLS' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l timeout -d 'Limit the time of the whole command, and exit with 124 when it runs out' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l user -d 'Authenticate as this user' -r -f
@@ -261,9 +261,9 @@ v2\t'The v2 API, /v2/keys'
 v3\t'The v3 API, through the JSON gateway'"
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand check" -s o -l output -d 'Print records in this format' -r -f -a "text\t'TAB-separated fields: index, action, key, value'
 json\t'One JSON object per line'"
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand check" -l color -d 'Choose when to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
-always\t'Always'
-never\t'Never'"
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand check" -l color -d 'Choose when to use colours' -r -f -a "auto\t'Use colours on a terminal, unless NO_COLOR is set or TERM is \'dumb\''
+always\t'Use colours always'
+never\t'Use no colours'"
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand check" -l connect-timeout -d 'Limit the time to connect to an endpoint, with DNS, TCP and TLS' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand check" -l timeout -d 'Limit the time of the whole command, and exit with 124 when it runs out' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand check" -l user -d 'Authenticate as this user' -r -f
@@ -287,9 +287,9 @@ v2\t'The v2 API, /v2/keys'
 v3\t'The v3 API, through the JSON gateway'"
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand doctor" -s o -l output -d 'Print records in this format' -r -f -a "text\t'TAB-separated fields: index, action, key, value'
 json\t'One JSON object per line'"
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand doctor" -l color -d 'Choose when to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
-always\t'Always'
-never\t'Never'"
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand doctor" -l color -d 'Choose when to use colours' -r -f -a "auto\t'Use colours on a terminal, unless NO_COLOR is set or TERM is \'dumb\''
+always\t'Use colours always'
+never\t'Use no colours'"
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand doctor" -l connect-timeout -d 'Limit the time to connect to an endpoint, with DNS, TCP and TLS' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand doctor" -l timeout -d 'Limit the time of the whole command, and exit with 124 when it runs out' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand doctor" -l user -d 'Authenticate as this user' -r -f
@@ -310,9 +310,9 @@ v2\t'The v2 API, /v2/keys'
 v3\t'The v3 API, through the JSON gateway'"
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand completions" -s o -l output -d 'Print records in this format' -r -f -a "text\t'TAB-separated fields: index, action, key, value'
 json\t'One JSON object per line'"
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand completions" -l color -d 'Choose when to use colours' -r -f -a "auto\t'On a terminal, unless NO_COLOR is set'
-always\t'Always'
-never\t'Never'"
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand completions" -l color -d 'Choose when to use colours' -r -f -a "auto\t'Use colours on a terminal, unless NO_COLOR is set or TERM is \'dumb\''
+always\t'Use colours always'
+never\t'Use no colours'"
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand completions" -l connect-timeout -d 'Limit the time to connect to an endpoint, with DNS, TCP and TLS' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand completions" -l timeout -d 'Limit the time of the whole command, and exit with 124 when it runs out' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand completions" -l user -d 'Authenticate as this user' -r -f

@@ -88,9 +88,6 @@ pub struct Global {
     pub output: Output,
 
     /// Choose when to use colours
-    ///
-    /// With 'auto', etcdwatch uses colours on a terminal, unless NO_COLOR is set or TERM is
-    /// 'dumb'.
     #[arg(
         long,
         global = true,
@@ -118,7 +115,7 @@ pub struct Global {
 
     /// Limit the time of the whole command, and exit with 124 when it runs out
     ///
-    /// The default is 5s for get, set and rm, and for check without --wait and --watch. The other
+    /// The default is 5s for get, set and rm, and for check without --wait or --watch. The other
     /// commands have no limit by default. If a write was sent but not answered when the time runs
     /// out, the exit code is 7. [env: ETCDCTL_COMMAND_TIMEOUT, for get, set and rm]
     #[arg(long, global = true, value_hint = ValueHint::Other, value_name = "DURATION", value_parser = duration)]
@@ -391,11 +388,11 @@ pub enum Output {
 /// Values of `--color`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Color {
-    /// On a terminal, unless NO_COLOR is set
+    /// Use colours on a terminal, unless NO_COLOR is set or TERM is 'dumb'
     Auto,
-    /// Always
+    /// Use colours always
     Always,
-    /// Never
+    /// Use no colours
     Never,
 }
 

@@ -1,20 +1,20 @@
-//! Command lines as a shell takes them apart, as far as the examples need it.
+//! Splits the examples of the man pages into commands, as a shell does.
 //!
-//! In scope: quotes, variables set for one command, pipes, redirections and lines that are
-//! continued. Out of scope: substitutions, which no example has.
+//! In scope: quotes, variables set for one command, pipes, redirections and continued lines. Out of
+//! scope: substitutions, which no example has.
 
 use std::collections::BTreeMap;
 
-/// One command.
+/// One command of a script.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Command {
-    /// Variables set for it.
+    /// The variables that are set for this command alone.
     pub variables: BTreeMap<String, String>,
-    /// Its name and arguments.
+    /// The name of the command and its arguments.
     pub words: Vec<String>,
 }
 
-/// The commands of a script, without their redirections.
+/// Splits a script into its commands, and leaves out redirections.
 pub fn commands(script: &str) -> Vec<Command> {
     let mut commands = Vec::new();
     let mut command = Command::default();
@@ -40,7 +40,7 @@ pub fn commands(script: &str) -> Vec<Command> {
 #[derive(Debug)]
 enum Token {
     Word(String),
-    /// What follows is a file's name or number.
+    /// The next word is the name or number of a file.
     Redirection,
     /// The end of a command.
     End,
@@ -80,7 +80,7 @@ fn tokens(script: &str) -> Vec<Token> {
 }
 
 #[test]
-fn a_script_is_taken_apart_as_a_shell_does() {
+fn a_script_is_split_into_commands_and_words() {
     let script = "A=1 x 'b c' \"\" >> f 2>&1 | y -z \\\n  -w=1 && v\nu 7<e";
     let found = commands(script);
     let words: Vec<_> = found
