@@ -161,7 +161,7 @@ complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l after-inde
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l count -d 'Exit with 0 after N events (with --stream)' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l until -d 'Wait until KEY meets a condition: exists, absent, value=V, value!=V or value~REGEX' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l format -d 'Format records with a template: {index} {action} {key} {value} {prev} {time}' -r -f
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l on-gap -d 'Choose what to do when events are lost' -r -f -a "resync\t'Declare the gap and print the state again'
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l on-gap -d 'Choose what to do when events are lost (default: resync with --stream or --until, otherwise fail)' -r -f -a "resync\t'Declare the gap and print the state again'
 diff\t'Declare the gap and print what changed'
 continue\t'Declare the gap and continue'
 fail\t'Exit with 5'"
@@ -224,7 +224,7 @@ complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l after-ind
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l to-index -d 'Stop at index M; the default is the server\'s index at the start' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l count -d 'Exit with 0 after N events' -r -f
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l format -d 'Format records with a template: {index} {action} {key} {value} {prev} {time}' -r -f
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l on-gap -d 'Choose what to do when events are lost' -r -f -a "resync\t'Declare the gap and print the state again'
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l on-gap -d 'Choose what to do when events are lost (default: resync with --stream or --until, otherwise fail)' -r -f -a "resync\t'Declare the gap and print the state again'
 diff\t'Declare the gap and print what changed'
 continue\t'Declare the gap and continue'
 fail\t'Exit with 5'"

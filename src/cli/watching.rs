@@ -160,10 +160,10 @@ pub struct Reading {
 /// Options that `watch` and `replay` share.
 #[derive(Args, Clone, Debug)]
 pub struct Watching {
-    /// Choose what to do when events are lost
+    /// Choose what to do when events are lost (default: resync with --stream or --until,
+    /// otherwise fail)
     ///
-    /// The default is 'resync' with watch --stream and --until, and 'fail' otherwise. 'diff' keeps
-    /// all watched keys and values in memory.
+    /// 'diff' keeps all watched keys and values in memory.
     #[arg(long, value_enum, value_name = "WHAT")]
     pub on_gap: Option<OnGap>,
     /// Print a delete for every key below a removed directory
