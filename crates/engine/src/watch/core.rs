@@ -168,6 +168,7 @@ impl<A: Api> Core<A> {
     /// Takes one input at the time `now`; what is to be done about it.
     pub fn handle(&mut self, input: Input, now: Instant) -> Vec<Step> {
         self.now = now;
+        self.trace(&input);
         self.timers.clear();
         if !self.is_finished {
             A::take(self, input);
@@ -175,7 +176,50 @@ impl<A: Api> Core<A> {
         A::pump(self);
         let is_answered = self.requests.values().any(|one| one.head.is_some());
         self.identity.note_answered(is_answered, now);
+        self.check_invariants();
         std::mem::take(&mut self.steps)
+    }
+
+    /// Traces why the session was woken.
+    fn trace(&self, input: &Input) {
+        match (input, self.timers.next()) {
+            (Input::Tick, Some((at, timer))) if at <= self.now => tracing::trace!(?timer, "timer"),
+            (Input::Head { ticket, head }, _) => {
+                let request = self.requests.get(*ticket).map(|one| one.request.name());
+                let index = head.index.unwrap_or_default().0;
+                tracing::debug!(ticket = ticket.0, request, index, "head");
+            }
+            _ => {}
+        }
+    }
+
+    /// What holds after each input.
+    fn check_invariants(&self) {
+        if self.is_finished {
+            return;
+        }
+        debug_assert!(
+            self.timers.next().is_some() || self.requests.values().len() > 0,
+            "a session has a request in flight or a timer, or it would wait for ever"
+        );
+        debug_assert!(
+            self.requests
+                .values()
+                .all(|one| one.endpoint < self.plan.endpoints),
+            "a request is in flight to an endpoint of the plan"
+        );
+        debug_assert!(
+            !self.has_begun || self.coverage.is_some(),
+            "a watch that has begun has a cursor"
+        );
+        debug_assert!(
+            self.resync.staged.is_none() || self.resync.reading.is_some(),
+            "events are staged only while the state is read"
+        );
+        debug_assert!(
+            self.identity.comparison.is_none() || self.identity.is_unverified,
+            "a comparison ends when the store is verified"
+        );
     }
 
     /// When an [`Input::Tick`] is due though nothing else happens.
@@ -273,6 +317,8 @@ impl<A: Api> Core<A> {
             head: None,
             progress: <A::Request as Request>::Progress::default(),
         });
+        let (name, after) = (request.name(), self.cursor().unwrap_or_default().0);
+        tracing::debug!(ticket = ticket.0, request = name, endpoint, after, "send");
         self.steps.push(Step::Send {
             ticket,
             endpoint,
@@ -283,11 +329,13 @@ impl<A: Api> Core<A> {
 
     /// Half-closes the connection of a request.
     pub(crate) fn half_close(&mut self, ticket: Ticket) {
+        tracing::debug!(ticket = ticket.0, "half-close");
         self.steps.push(Step::HalfClose(ticket));
     }
 
     /// Gives a request up, with its connection.
     pub(crate) fn close(&mut self, ticket: Ticket) {
+        tracing::trace!(ticket = ticket.0, "close");
         self.requests.remove(ticket);
         self.steps.push(Step::Close(ticket));
     }

@@ -12,6 +12,7 @@ const NOTABLE_ROUNDS: u32 = 2;
 impl<A: Api> Core<A> {
     /// Notes that a request failed: another endpoint is asked, or this one later.
     pub(crate) fn note_failure(&mut self, one: &InFlight<A::Request>, failure: Failure) {
+        tracing::debug!(request = one.request.name(), endpoint = one.endpoint, %failure, "failed");
         if one.request.hangs() {
             self.slow_down(one);
         }

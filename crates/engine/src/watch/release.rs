@@ -20,6 +20,9 @@ impl<A: Api> Core<A> {
         let before = coverage.cursor();
         let mut passed = coverage.advance();
         let cursor = coverage.cursor();
+        if cursor > before {
+            tracing::trace!(from = before.0, to = cursor.0, "cursor");
+        }
         if let Some(staged) = &mut self.resync.staged {
             staged.passed.append(&mut passed);
             return;

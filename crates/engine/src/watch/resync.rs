@@ -86,6 +86,7 @@ impl Resync {
 impl<A: Api> Core<A> {
     /// Events after the cursor up to `upto` can no longer be known, for `cause`.
     pub(crate) fn lose(&mut self, upto: Index, cause: Cause) {
+        tracing::debug!(upto = upto.0, cause = cause.name(), "events are lost");
         match self.plan.on_gap {
             OnGap::Resync | OnGap::Diff => {
                 if let Some(staged) = &mut self.resync.staged {
@@ -134,6 +135,11 @@ impl<A: Api> Core<A> {
 
     /// The positions of a new store have nothing to do with those of the old one.
     pub(crate) fn begin_anew(&mut self, cause: Cause, index: Index) {
+        tracing::debug!(
+            index = index.0,
+            cause = cause.name(),
+            "the store was replaced"
+        );
         self.close_where(|_| true);
         self.wanted = Index::ZERO;
         self.high_water = index;

@@ -128,6 +128,8 @@ enum Phase {
 /// What a session with the v2 API knows beside [`Core`].
 #[derive(Debug)]
 pub struct V2 {
+    /// What was done last.
+    phase: Option<Phase>,
     stream: Stream,
     /// How many questions may be asked at once: more with each that history answers.
     width: usize,
@@ -171,6 +173,7 @@ impl V2Session {
     #[must_use]
     pub fn new(plan: Plan, now: Instant) -> Self {
         let api = V2 {
+            phase: None,
             stream: Stream::default(),
             width: 1,
             answer_size: 0,
@@ -218,6 +221,10 @@ impl Api for V2 {
         session.give_up_stalled_stream();
         session.watch_freshness();
         let phase = session.phase();
+        if session.api.phase != Some(phase) {
+            tracing::debug!(from = ?session.api.phase, to = ?phase, "phase");
+            session.api.phase = Some(phase);
+        }
         match phase {
             Phase::BackingOff => {
                 if let Some(at) = session.endpoints.retry_at() {
@@ -411,6 +418,7 @@ impl V2Session {
                 STREAM_CATCH_UP
             };
         if due <= self.now {
+            tracing::debug!(owes = index.0, "the stream is stalled");
             self.close_stream();
         } else {
             self.wake(Timer::StreamCatchUp, due);

@@ -122,6 +122,8 @@ enum Phase {
 /// What a session with the v3 API knows beside [`Core`].
 #[derive(Debug)]
 pub struct V3 {
+    /// What was done last.
+    phase: Option<Phase>,
     stream: Stream,
     /// An event that the stream is known to have to deliver, and since when it has brought nothing.
     owes: Option<(Index, Instant)>,
@@ -145,6 +147,7 @@ impl V3Session {
         // There are no directories: each key that is removed has an event of its own.
         plan.expand = false;
         let api = V3 {
+            phase: None,
             stream: Stream::default(),
             owes: None,
             undelivered: None,
@@ -191,6 +194,10 @@ impl Api for V3 {
         session.give_up_stalled_stream();
         session.watch_freshness();
         let phase = session.phase();
+        if session.api.phase != Some(phase) {
+            tracing::debug!(from = ?session.api.phase, to = ?phase, "phase");
+            session.api.phase = Some(phase);
+        }
         match phase {
             Phase::BackingOff => {
                 if let Some(at) = session.endpoints.retry_at() {

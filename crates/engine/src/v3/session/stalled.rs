@@ -114,6 +114,7 @@ impl V3Session {
             self.wake(Timer::StreamCatchUp, due);
             return;
         }
+        tracing::debug!("the stream is stalled");
         self.api.owes = None;
         if !self.api.stream.is_current {
             self.api.patience = (self.api.patience * 2).min(HISTORY_STALLED_LONGEST);
