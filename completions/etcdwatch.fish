@@ -24,152 +24,152 @@ function __fish_etcdwatch_using_subcommand
     contains -- $cmd[1] $argv
 end
 
-complete -c etcdwatch -n "__fish_etcdwatch_needs_command" -l endpoints -d 'The cluster\'s endpoints, tried in order' -r -f
-complete -c etcdwatch -n "__fish_etcdwatch_needs_command" -l api -d 'The API to use' -r -f -a "auto\t'What the server has'
-v2\t'/v2/keys'
-v3\t'The JSON gateway'"
-complete -c etcdwatch -n "__fish_etcdwatch_needs_command" -s o -l output -d 'How records are printed' -r -f -a "text\t'TAB-separated: index, action, key, value'
-json\t'One JSON object a line'"
-complete -c etcdwatch -n "__fish_etcdwatch_needs_command" -l color -d 'When to use colours' -r -f -a "auto\t'Colours on a terminal, unless NO_COLOR is set'
-always\t'Colours always'
-never\t'No colours'"
-complete -c etcdwatch -n "__fish_etcdwatch_needs_command" -l connect-timeout -d 'How long a connection may take: DNS, TCP and TLS, per endpoint' -r -f
-complete -c etcdwatch -n "__fish_etcdwatch_needs_command" -l timeout -d 'How long the whole command may take; past it, exit 124' -r -f
-complete -c etcdwatch -n "__fish_etcdwatch_needs_command" -l user -d 'The user to authenticate as' -r -f
-complete -c etcdwatch -n "__fish_etcdwatch_needs_command" -l password-file -d 'A file with the user\'s password, which only its owner may read' -r -F
-complete -c etcdwatch -n "__fish_etcdwatch_needs_command" -l cacert -d 'Certificates of the authorities to trust, instead of the system\'s' -r -F
-complete -c etcdwatch -n "__fish_etcdwatch_needs_command" -l cert -d 'The client\'s certificate, and those that lead to its authority' -r -F
-complete -c etcdwatch -n "__fish_etcdwatch_needs_command" -l key -d 'The key of the client\'s certificate; without it, it is in the certificate\'s file' -r -F
-complete -c etcdwatch -n "__fish_etcdwatch_needs_command" -l proxy -d 'An HTTP proxy' -r -f
-complete -c etcdwatch -n "__fish_etcdwatch_needs_command" -l max-event -d 'The largest event or reply that is taken' -r -f
-complete -c etcdwatch -n "__fish_etcdwatch_needs_command" -s q -l quiet -d 'No notices and no spinner on standard error; errors stay'
-complete -c etcdwatch -n "__fish_etcdwatch_needs_command" -s v -l verbose -d 'Show each request as a curl command, and each connection, on standard error'
-complete -c etcdwatch -n "__fish_etcdwatch_needs_command" -l insecure-skip-tls-verify -d 'Don\'t check the server\'s certificate'
+complete -c etcdwatch -n "__fish_etcdwatch_needs_command" -l endpoints -d 'Connect to these endpoints, trying them in order' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_needs_command" -l api -d 'Use this version of etcd\'s API' -r -f -a "auto\t'The API that the server has'
+v2\t'The v2 API, /v2/keys'
+v3\t'The v3 API, through the JSON gateway'"
+complete -c etcdwatch -n "__fish_etcdwatch_needs_command" -s o -l output -d 'Print records in this format' -r -f -a "text\t'TAB-separated fields: index, action, key, value'
+json\t'One JSON object per line'"
+complete -c etcdwatch -n "__fish_etcdwatch_needs_command" -l color -d 'Choose when to use colours' -r -f -a "auto\t'Use colours on a terminal, unless NO_COLOR is set or TERM is \'dumb\''
+always\t'Use colours always'
+never\t'Use no colours'"
+complete -c etcdwatch -n "__fish_etcdwatch_needs_command" -l connect-timeout -d 'Limit the time to connect to an endpoint, with DNS, TCP and TLS' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_needs_command" -l timeout -d 'Limit the time of the whole command, and exit with 124 when it runs out' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_needs_command" -l user -d 'Authenticate as this user' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_needs_command" -l password-file -d 'Read the user\'s password from this file, which only its owner may read' -r -F
+complete -c etcdwatch -n "__fish_etcdwatch_needs_command" -l cacert -d 'Trust the certificate authorities in this file instead of the system\'s' -r -F
+complete -c etcdwatch -n "__fish_etcdwatch_needs_command" -l cert -d 'Present the client certificate in this file to the server' -r -F
+complete -c etcdwatch -n "__fish_etcdwatch_needs_command" -l key -d 'Read the private key of the client certificate from this file' -r -F
+complete -c etcdwatch -n "__fish_etcdwatch_needs_command" -l proxy -d 'Connect through this HTTP proxy' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_needs_command" -l max-event -d 'Limit the size of an event or a reply' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_needs_command" -s q -l quiet -d 'Suppress the notices and the spinner on standard error, but not errors'
+complete -c etcdwatch -n "__fish_etcdwatch_needs_command" -s v -l verbose -d 'Print each request as a curl command, and each connection change, on standard error'
+complete -c etcdwatch -n "__fish_etcdwatch_needs_command" -l insecure-skip-tls-verify -d 'Skip the verification of the server\'s certificate'
 complete -c etcdwatch -n "__fish_etcdwatch_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c etcdwatch -n "__fish_etcdwatch_needs_command" -s V -l version -d 'Print version'
-complete -c etcdwatch -n "__fish_etcdwatch_needs_command" -f -a "get" -d 'Print a key\'s value, or what is in a directory'
-complete -c etcdwatch -n "__fish_etcdwatch_needs_command" -f -a "set" -d 'Write a value, or make a directory'
+complete -c etcdwatch -n "__fish_etcdwatch_needs_command" -f -a "get" -d 'Print the value of a key, or list a directory'
+complete -c etcdwatch -n "__fish_etcdwatch_needs_command" -f -a "set" -d 'Write a value, or create a directory'
 complete -c etcdwatch -n "__fish_etcdwatch_needs_command" -f -a "rm" -d 'Remove a key or a directory'
-complete -c etcdwatch -n "__fish_etcdwatch_needs_command" -f -a "watch" -d 'Wait for an event, or stream every event'
-complete -c etcdwatch -n "__fish_etcdwatch_needs_command" -f -a "replay" -d 'Print the events of history, up to now'
-complete -c etcdwatch -n "__fish_etcdwatch_needs_command" -f -a "check" -d 'Compare a subtree with a file, and print what differs'
-complete -c etcdwatch -n "__fish_etcdwatch_needs_command" -f -a "doctor" -d 'Tell whether a watch can be trusted, and what is wrong'
+complete -c etcdwatch -n "__fish_etcdwatch_needs_command" -f -a "watch" -d 'Wait for one event, or stream every event'
+complete -c etcdwatch -n "__fish_etcdwatch_needs_command" -f -a "replay" -d 'Print the events in the server\'s history'
+complete -c etcdwatch -n "__fish_etcdwatch_needs_command" -f -a "check" -d 'Compare a subtree with a file and print the differences'
+complete -c etcdwatch -n "__fish_etcdwatch_needs_command" -f -a "doctor" -d 'Check whether a cluster is fit to be watched'
 complete -c etcdwatch -n "__fish_etcdwatch_needs_command" -f -a "completions" -d 'Print a completion script for a shell'
 complete -c etcdwatch -n "__fish_etcdwatch_needs_command" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand get" -l endpoints -d 'The cluster\'s endpoints, tried in order' -r -f
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand get" -l api -d 'The API to use' -r -f -a "auto\t'What the server has'
-v2\t'/v2/keys'
-v3\t'The JSON gateway'"
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand get" -s o -l output -d 'How records are printed' -r -f -a "text\t'TAB-separated: index, action, key, value'
-json\t'One JSON object a line'"
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand get" -l color -d 'When to use colours' -r -f -a "auto\t'Colours on a terminal, unless NO_COLOR is set'
-always\t'Colours always'
-never\t'No colours'"
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand get" -l connect-timeout -d 'How long a connection may take: DNS, TCP and TLS, per endpoint' -r -f
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand get" -l timeout -d 'How long the whole command may take; past it, exit 124' -r -f
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand get" -l user -d 'The user to authenticate as' -r -f
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand get" -l password-file -d 'A file with the user\'s password, which only its owner may read' -r -F
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand get" -l cacert -d 'Certificates of the authorities to trust, instead of the system\'s' -r -F
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand get" -l cert -d 'The client\'s certificate, and those that lead to its authority' -r -F
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand get" -l key -d 'The key of the client\'s certificate; without it, it is in the certificate\'s file' -r -F
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand get" -l proxy -d 'An HTTP proxy' -r -f
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand get" -l max-event -d 'The largest event or reply that is taken' -r -f
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand get" -s q -l quiet -d 'No notices and no spinner on standard error; errors stay'
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand get" -s v -l verbose -d 'Show each request as a curl command, and each connection, on standard error'
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand get" -l insecure-skip-tls-verify -d 'Don\'t check the server\'s certificate'
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand get" -s r -l recursive -d 'Print all below a directory, as key TAB value'
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand get" -l endpoints -d 'Connect to these endpoints, trying them in order' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand get" -l api -d 'Use this version of etcd\'s API' -r -f -a "auto\t'The API that the server has'
+v2\t'The v2 API, /v2/keys'
+v3\t'The v3 API, through the JSON gateway'"
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand get" -s o -l output -d 'Print records in this format' -r -f -a "text\t'TAB-separated fields: index, action, key, value'
+json\t'One JSON object per line'"
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand get" -l color -d 'Choose when to use colours' -r -f -a "auto\t'Use colours on a terminal, unless NO_COLOR is set or TERM is \'dumb\''
+always\t'Use colours always'
+never\t'Use no colours'"
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand get" -l connect-timeout -d 'Limit the time to connect to an endpoint, with DNS, TCP and TLS' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand get" -l timeout -d 'Limit the time of the whole command, and exit with 124 when it runs out' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand get" -l user -d 'Authenticate as this user' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand get" -l password-file -d 'Read the user\'s password from this file, which only its owner may read' -r -F
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand get" -l cacert -d 'Trust the certificate authorities in this file instead of the system\'s' -r -F
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand get" -l cert -d 'Present the client certificate in this file to the server' -r -F
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand get" -l key -d 'Read the private key of the client certificate from this file' -r -F
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand get" -l proxy -d 'Connect through this HTTP proxy' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand get" -l max-event -d 'Limit the size of an event or a reply' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand get" -s q -l quiet -d 'Suppress the notices and the spinner on standard error, but not errors'
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand get" -s v -l verbose -d 'Print each request as a curl command, and each connection change, on standard error'
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand get" -l insecure-skip-tls-verify -d 'Skip the verification of the server\'s certificate'
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand get" -s r -l recursive -d 'Print everything below a directory, as key TAB value'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand get" -l sort -d 'Sort by key'
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand get" -l quorum -d 'Read what a majority agrees on, not only what this member knows; v3 always does'
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand get" -l prefix -d 'Print all that begins with KEY, as key TAB value (v3)'
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand get" -l quorum -d 'Read what a majority of the members agrees on, as v3 always does'
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand get" -l prefix -d 'Print every key that begins with KEY, as key TAB value (v3 only)'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand get" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand set" -l endpoints -d 'The cluster\'s endpoints, tried in order' -r -f
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand set" -l api -d 'The API to use' -r -f -a "auto\t'What the server has'
-v2\t'/v2/keys'
-v3\t'The JSON gateway'"
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand set" -s o -l output -d 'How records are printed' -r -f -a "text\t'TAB-separated: index, action, key, value'
-json\t'One JSON object a line'"
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand set" -l color -d 'When to use colours' -r -f -a "auto\t'Colours on a terminal, unless NO_COLOR is set'
-always\t'Colours always'
-never\t'No colours'"
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand set" -l connect-timeout -d 'How long a connection may take: DNS, TCP and TLS, per endpoint' -r -f
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand set" -l timeout -d 'How long the whole command may take; past it, exit 124' -r -f
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand set" -l user -d 'The user to authenticate as' -r -f
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand set" -l password-file -d 'A file with the user\'s password, which only its owner may read' -r -F
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand set" -l cacert -d 'Certificates of the authorities to trust, instead of the system\'s' -r -F
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand set" -l cert -d 'The client\'s certificate, and those that lead to its authority' -r -F
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand set" -l key -d 'The key of the client\'s certificate; without it, it is in the certificate\'s file' -r -F
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand set" -l proxy -d 'An HTTP proxy' -r -f
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand set" -l max-event -d 'The largest event or reply that is taken' -r -f
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand set" -l ttl -d 'How long the key lives: whole seconds, or a duration such as 90s or 5m' -r -f
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand set" -l prev-value -d 'Only if the value is V; may be empty' -r -f
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand set" -l prev-index -d 'Only if the last change was at index N' -r -f
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand set" -s q -l quiet -d 'No notices and no spinner on standard error; errors stay'
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand set" -s v -l verbose -d 'Show each request as a curl command, and each connection, on standard error'
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand set" -l insecure-skip-tls-verify -d 'Don\'t check the server\'s certificate'
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand set" -l dir -d 'Make a directory (v2)'
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand set" -l create -d 'Only if the key is absent'
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand set" -l update -d 'Only if the key is present'
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand set" -l in-order -d 'Write under KEY, to a new name that etcd chooses, each later than the one before (v2)'
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand set" -l endpoints -d 'Connect to these endpoints, trying them in order' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand set" -l api -d 'Use this version of etcd\'s API' -r -f -a "auto\t'The API that the server has'
+v2\t'The v2 API, /v2/keys'
+v3\t'The v3 API, through the JSON gateway'"
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand set" -s o -l output -d 'Print records in this format' -r -f -a "text\t'TAB-separated fields: index, action, key, value'
+json\t'One JSON object per line'"
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand set" -l color -d 'Choose when to use colours' -r -f -a "auto\t'Use colours on a terminal, unless NO_COLOR is set or TERM is \'dumb\''
+always\t'Use colours always'
+never\t'Use no colours'"
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand set" -l connect-timeout -d 'Limit the time to connect to an endpoint, with DNS, TCP and TLS' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand set" -l timeout -d 'Limit the time of the whole command, and exit with 124 when it runs out' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand set" -l user -d 'Authenticate as this user' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand set" -l password-file -d 'Read the user\'s password from this file, which only its owner may read' -r -F
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand set" -l cacert -d 'Trust the certificate authorities in this file instead of the system\'s' -r -F
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand set" -l cert -d 'Present the client certificate in this file to the server' -r -F
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand set" -l key -d 'Read the private key of the client certificate from this file' -r -F
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand set" -l proxy -d 'Connect through this HTTP proxy' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand set" -l max-event -d 'Limit the size of an event or a reply' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand set" -l ttl -d 'Expire the key after this time: whole seconds, or a duration such as 90s or 5m' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand set" -l prev-value -d 'Write only if the present value is V, which may be empty' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand set" -l prev-index -d 'Write only if the key was last changed at index N' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand set" -s q -l quiet -d 'Suppress the notices and the spinner on standard error, but not errors'
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand set" -s v -l verbose -d 'Print each request as a curl command, and each connection change, on standard error'
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand set" -l insecure-skip-tls-verify -d 'Skip the verification of the server\'s certificate'
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand set" -l dir -d 'Create a directory (v2 only)'
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand set" -l create -d 'Write only if the key does not exist'
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand set" -l update -d 'Write only if the key exists'
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand set" -l in-order -d 'Write to a new key below KEY; etcd chooses its name, in ascending order (v2 only)'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand set" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand rm" -l endpoints -d 'The cluster\'s endpoints, tried in order' -r -f
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand rm" -l api -d 'The API to use' -r -f -a "auto\t'What the server has'
-v2\t'/v2/keys'
-v3\t'The JSON gateway'"
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand rm" -s o -l output -d 'How records are printed' -r -f -a "text\t'TAB-separated: index, action, key, value'
-json\t'One JSON object a line'"
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand rm" -l color -d 'When to use colours' -r -f -a "auto\t'Colours on a terminal, unless NO_COLOR is set'
-always\t'Colours always'
-never\t'No colours'"
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand rm" -l connect-timeout -d 'How long a connection may take: DNS, TCP and TLS, per endpoint' -r -f
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand rm" -l timeout -d 'How long the whole command may take; past it, exit 124' -r -f
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand rm" -l user -d 'The user to authenticate as' -r -f
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand rm" -l password-file -d 'A file with the user\'s password, which only its owner may read' -r -F
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand rm" -l cacert -d 'Certificates of the authorities to trust, instead of the system\'s' -r -F
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand rm" -l cert -d 'The client\'s certificate, and those that lead to its authority' -r -F
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand rm" -l key -d 'The key of the client\'s certificate; without it, it is in the certificate\'s file' -r -F
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand rm" -l proxy -d 'An HTTP proxy' -r -f
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand rm" -l max-event -d 'The largest event or reply that is taken' -r -f
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand rm" -l prev-value -d 'Only if the value is V; may be empty' -r -f
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand rm" -l prev-index -d 'Only if the last change was at index N' -r -f
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand rm" -s q -l quiet -d 'No notices and no spinner on standard error; errors stay'
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand rm" -s v -l verbose -d 'Show each request as a curl command, and each connection, on standard error'
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand rm" -l insecure-skip-tls-verify -d 'Don\'t check the server\'s certificate'
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand rm" -s r -l recursive -d 'Remove a directory with all below it'
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand rm" -l dir -d 'Remove an empty directory (v2)'
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand rm" -l prefix -d 'Remove all that begins with KEY (v3)'
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand rm" -l endpoints -d 'Connect to these endpoints, trying them in order' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand rm" -l api -d 'Use this version of etcd\'s API' -r -f -a "auto\t'The API that the server has'
+v2\t'The v2 API, /v2/keys'
+v3\t'The v3 API, through the JSON gateway'"
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand rm" -s o -l output -d 'Print records in this format' -r -f -a "text\t'TAB-separated fields: index, action, key, value'
+json\t'One JSON object per line'"
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand rm" -l color -d 'Choose when to use colours' -r -f -a "auto\t'Use colours on a terminal, unless NO_COLOR is set or TERM is \'dumb\''
+always\t'Use colours always'
+never\t'Use no colours'"
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand rm" -l connect-timeout -d 'Limit the time to connect to an endpoint, with DNS, TCP and TLS' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand rm" -l timeout -d 'Limit the time of the whole command, and exit with 124 when it runs out' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand rm" -l user -d 'Authenticate as this user' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand rm" -l password-file -d 'Read the user\'s password from this file, which only its owner may read' -r -F
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand rm" -l cacert -d 'Trust the certificate authorities in this file instead of the system\'s' -r -F
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand rm" -l cert -d 'Present the client certificate in this file to the server' -r -F
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand rm" -l key -d 'Read the private key of the client certificate from this file' -r -F
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand rm" -l proxy -d 'Connect through this HTTP proxy' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand rm" -l max-event -d 'Limit the size of an event or a reply' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand rm" -l prev-value -d 'Remove only if the present value is V, which may be empty' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand rm" -l prev-index -d 'Remove only if the key was last changed at index N' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand rm" -s q -l quiet -d 'Suppress the notices and the spinner on standard error, but not errors'
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand rm" -s v -l verbose -d 'Print each request as a curl command, and each connection change, on standard error'
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand rm" -l insecure-skip-tls-verify -d 'Skip the verification of the server\'s certificate'
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand rm" -s r -l recursive -d 'Remove a directory and everything below it'
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand rm" -l dir -d 'Remove an empty directory (v2 only)'
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand rm" -l prefix -d 'Remove every key that begins with KEY (v3 only)'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand rm" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l endpoints -d 'The cluster\'s endpoints, tried in order' -r -f
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l api -d 'The API to use' -r -f -a "auto\t'What the server has'
-v2\t'/v2/keys'
-v3\t'The JSON gateway'"
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -s o -l output -d 'How records are printed' -r -f -a "text\t'TAB-separated: index, action, key, value'
-json\t'One JSON object a line'"
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l color -d 'When to use colours' -r -f -a "auto\t'Colours on a terminal, unless NO_COLOR is set'
-always\t'Colours always'
-never\t'No colours'"
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l connect-timeout -d 'How long a connection may take: DNS, TCP and TLS, per endpoint' -r -f
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l timeout -d 'How long the whole command may take; past it, exit 124' -r -f
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l user -d 'The user to authenticate as' -r -f
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l password-file -d 'A file with the user\'s password, which only its owner may read' -r -F
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l cacert -d 'Certificates of the authorities to trust, instead of the system\'s' -r -F
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l cert -d 'The client\'s certificate, and those that lead to its authority' -r -F
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l key -d 'The key of the client\'s certificate; without it, it is in the certificate\'s file' -r -F
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l proxy -d 'An HTTP proxy' -r -f
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l max-event -d 'The largest event or reply that is taken' -r -f
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l from-index -d 'Begin with the first event at or after index N, from history if it is there' -r -f
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l after-index -d 'The same as --from-index M+1' -r -f
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l count -d 'Stop after N events (with --stream)' -r -f
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l until -d 'Wait until KEY is so: exists, absent, value=V, value!=V or value~REGEX' -r -f
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l format -d 'Print records by a template: {index} {action} {key} {value} {prev} {time}' -r -f
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l on-gap -d 'What is done when events were lost; by default \'resync\' with --stream or --until, else \'fail\'' -r -f -a "resync\t'Declare the gap and print the state anew'
-diff\t'Declare the gap and print the differences'
-continue\t'Declare the gap and go on'
-fail\t'End with exit 5'"
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l checkpoint -d 'Resume where the last run stopped, and note there how far this one came' -r -F
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l buffer -d 'How many bytes of events may wait for a slow reader of the output' -r -f
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l stale-after -d 'After how long without confirmation a notice says that the watch is stale' -r -f
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l idle-timeout -d 'End with exit 124 after so long without an event' -r -f
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l only -d 'Print only these actions' -r -f -a "get\t''
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l endpoints -d 'Connect to these endpoints, trying them in order' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l api -d 'Use this version of etcd\'s API' -r -f -a "auto\t'The API that the server has'
+v2\t'The v2 API, /v2/keys'
+v3\t'The v3 API, through the JSON gateway'"
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -s o -l output -d 'Print records in this format' -r -f -a "text\t'TAB-separated fields: index, action, key, value'
+json\t'One JSON object per line'"
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l color -d 'Choose when to use colours' -r -f -a "auto\t'Use colours on a terminal, unless NO_COLOR is set or TERM is \'dumb\''
+always\t'Use colours always'
+never\t'Use no colours'"
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l connect-timeout -d 'Limit the time to connect to an endpoint, with DNS, TCP and TLS' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l timeout -d 'Limit the time of the whole command, and exit with 124 when it runs out' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l user -d 'Authenticate as this user' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l password-file -d 'Read the user\'s password from this file, which only its owner may read' -r -F
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l cacert -d 'Trust the certificate authorities in this file instead of the system\'s' -r -F
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l cert -d 'Present the client certificate in this file to the server' -r -F
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l key -d 'Read the private key of the client certificate from this file' -r -F
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l proxy -d 'Connect through this HTTP proxy' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l max-event -d 'Limit the size of an event or a reply' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l from-index -d 'Start with the first event at or after index N, from history if the server has it' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l after-index -d 'Start after index M, as --from-index M+1 does' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l count -d 'Exit with 0 after N events (with --stream)' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l until -d 'Wait until KEY meets a condition: exists, absent, value=V, value!=V or value~REGEX' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l format -d 'Format records with a template: {index} {action} {key} {value} {prev} {time}' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l on-gap -d 'Choose what to do when events are lost (default: resync with --stream or --until, otherwise fail)' -r -f -a "resync\t'Declare the gap and print the state again'
+diff\t'Declare the gap and print what changed'
+continue\t'Declare the gap and continue'
+fail\t'Exit with 5'"
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l checkpoint -d 'Resume where the last run stopped, and save the position of this run' -r -F
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l buffer -d 'Buffer up to this many bytes of events for a slow reader of the output' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l stale-after -d 'Report the watch as stale after this time without confirmation by a majority' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l idle-timeout -d 'Exit with 124 after this time without an event' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l only -d 'Print only events with these actions' -r -f -a "get\t''
 set\t''
 create\t''
 update\t''
@@ -177,62 +177,62 @@ delete\t''
 expire\t''
 compareAndSwap\t''
 compareAndDelete\t''"
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l match -d 'Print only keys that match; may be repeated' -r -f
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l exec-mode -d 'What is done with events that come while the command runs' -r -f -a "each\t'Run it for every event in turn'
-latest\t'Run it for the newest once it has ended'
-restart\t'End it and run it for the newest'"
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l on-exec-failure -d 'What is done where the command fails' -r -f -a "stop\t'End with exit 123'
-continue\t'Go on with the next event'
-retry\t'Run it again, later and later'"
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l debounce -d 'Run the command only once nothing new has come for so long' -r -f
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l grace -d 'How long the command may take to end when it is told to; then it is killed' -r -f
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -s q -l quiet -d 'No notices and no spinner on standard error; errors stay'
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -s v -l verbose -d 'Show each request as a curl command, and each connection, on standard error'
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l insecure-skip-tls-verify -d 'Don\'t check the server\'s certificate'
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -s r -l recursive -d 'Watch all below them too'
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l prefix -d 'Watch all that begins with KEY (v3)'
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l stream -d 'Every event, until stopped'
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l match -d 'Print only events on keys that match; may be repeated' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l exec-mode -d 'Choose what to do with events that arrive while the command runs' -r -f -a "each\t'Run the command for every event in turn'
+latest\t'Run the command for the newest event once it has ended'
+restart\t'Stop the command, with everything it started, and run it for the newest event'"
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l on-exec-failure -d 'Choose what to do when the command fails' -r -f -a "stop\t'Exit with 123'
+continue\t'Continue with the next event'
+retry\t'Run the command again after 1s, 2s, 4s and so on, up to a minute'"
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l debounce -d 'Run the command only after no event has arrived for this time' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l grace -d 'Wait this long for the command to end before killing it' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -s q -l quiet -d 'Suppress the notices and the spinner on standard error, but not errors'
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -s v -l verbose -d 'Print each request as a curl command, and each connection change, on standard error'
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l insecure-skip-tls-verify -d 'Skip the verification of the server\'s certificate'
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -s r -l recursive -d 'Watch everything below the keys as well'
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l prefix -d 'Watch every key that begins with KEY (v3 only)'
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l stream -d 'Print every event until stopped'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l snapshot -d 'Print the present state first, with no gap between it and the events'
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l prev -d 'Show the previous value'
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l timestamps -d 'Show when each record was received'
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l utc -d 'Show times in UTC'
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l diff -d 'Show what became of a value of several lines, or of JSON, line by line'
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l expand -d 'Print every key that a removed directory takes with it'
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l status -d 'Add records of the watch\'s own state: live, stale, reconnecting'
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l changed -d 'Print only where the value is another than the one before'
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l prev -d 'Print the previous value as well'
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l timestamps -d 'Print the time at which each record was received'
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l utc -d 'Print times in UTC'
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l diff -d 'Print a line-by-line diff of a value that is JSON or has several lines'
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l expand -d 'Print a delete for every key below a removed directory'
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l status -d 'Print records of the watch\'s own state: live, stale, reconnecting'
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -l changed -d 'Print only events that change the value'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand watch" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l endpoints -d 'The cluster\'s endpoints, tried in order' -r -f
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l api -d 'The API to use' -r -f -a "auto\t'What the server has'
-v2\t'/v2/keys'
-v3\t'The JSON gateway'"
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -s o -l output -d 'How records are printed' -r -f -a "text\t'TAB-separated: index, action, key, value'
-json\t'One JSON object a line'"
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l color -d 'When to use colours' -r -f -a "auto\t'Colours on a terminal, unless NO_COLOR is set'
-always\t'Colours always'
-never\t'No colours'"
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l connect-timeout -d 'How long a connection may take: DNS, TCP and TLS, per endpoint' -r -f
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l timeout -d 'How long the whole command may take; past it, exit 124' -r -f
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l user -d 'The user to authenticate as' -r -f
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l password-file -d 'A file with the user\'s password, which only its owner may read' -r -F
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l cacert -d 'Certificates of the authorities to trust, instead of the system\'s' -r -F
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l cert -d 'The client\'s certificate, and those that lead to its authority' -r -F
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l key -d 'The key of the client\'s certificate; without it, it is in the certificate\'s file' -r -F
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l proxy -d 'An HTTP proxy' -r -f
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l max-event -d 'The largest event or reply that is taken' -r -f
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l from-index -d 'The first index, or \'oldest\' for the oldest event that the server has' -r -f
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l after-index -d 'The same as --from-index M+1' -r -f
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l to-index -d 'The last index; without it, the server\'s at the start' -r -f
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l count -d 'Stop after N events' -r -f
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l format -d 'Print records by a template: {index} {action} {key} {value} {prev} {time}' -r -f
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l on-gap -d 'What is done when events were lost; by default \'resync\' with --stream or --until, else \'fail\'' -r -f -a "resync\t'Declare the gap and print the state anew'
-diff\t'Declare the gap and print the differences'
-continue\t'Declare the gap and go on'
-fail\t'End with exit 5'"
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l checkpoint -d 'Resume where the last run stopped, and note there how far this one came' -r -F
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l buffer -d 'How many bytes of events may wait for a slow reader of the output' -r -f
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l stale-after -d 'After how long without confirmation a notice says that the watch is stale' -r -f
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l idle-timeout -d 'End with exit 124 after so long without an event' -r -f
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l only -d 'Print only these actions' -r -f -a "get\t''
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l endpoints -d 'Connect to these endpoints, trying them in order' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l api -d 'Use this version of etcd\'s API' -r -f -a "auto\t'The API that the server has'
+v2\t'The v2 API, /v2/keys'
+v3\t'The v3 API, through the JSON gateway'"
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -s o -l output -d 'Print records in this format' -r -f -a "text\t'TAB-separated fields: index, action, key, value'
+json\t'One JSON object per line'"
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l color -d 'Choose when to use colours' -r -f -a "auto\t'Use colours on a terminal, unless NO_COLOR is set or TERM is \'dumb\''
+always\t'Use colours always'
+never\t'Use no colours'"
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l connect-timeout -d 'Limit the time to connect to an endpoint, with DNS, TCP and TLS' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l timeout -d 'Limit the time of the whole command, and exit with 124 when it runs out' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l user -d 'Authenticate as this user' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l password-file -d 'Read the user\'s password from this file, which only its owner may read' -r -F
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l cacert -d 'Trust the certificate authorities in this file instead of the system\'s' -r -F
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l cert -d 'Present the client certificate in this file to the server' -r -F
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l key -d 'Read the private key of the client certificate from this file' -r -F
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l proxy -d 'Connect through this HTTP proxy' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l max-event -d 'Limit the size of an event or a reply' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l from-index -d 'Start at index N, or at the oldest event that the server has' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l after-index -d 'Start after index M, as --from-index M+1 does' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l to-index -d 'Stop at index M; the default is the server\'s index at the start' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l count -d 'Exit with 0 after N events' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l format -d 'Format records with a template: {index} {action} {key} {value} {prev} {time}' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l on-gap -d 'Choose what to do when events are lost (default: resync with --stream or --until, otherwise fail)' -r -f -a "resync\t'Declare the gap and print the state again'
+diff\t'Declare the gap and print what changed'
+continue\t'Declare the gap and continue'
+fail\t'Exit with 5'"
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l checkpoint -d 'Resume where the last run stopped, and save the position of this run' -r -F
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l buffer -d 'Buffer up to this many bytes of events for a slow reader of the output' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l stale-after -d 'Report the watch as stale after this time without confirmation by a majority' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l idle-timeout -d 'Exit with 124 after this time without an event' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l only -d 'Print only events with these actions' -r -f -a "get\t''
 set\t''
 create\t''
 update\t''
@@ -240,99 +240,99 @@ delete\t''
 expire\t''
 compareAndSwap\t''
 compareAndDelete\t''"
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l match -d 'Print only keys that match; may be repeated' -r -f
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -s q -l quiet -d 'No notices and no spinner on standard error; errors stay'
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -s v -l verbose -d 'Show each request as a curl command, and each connection, on standard error'
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l insecure-skip-tls-verify -d 'Don\'t check the server\'s certificate'
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -s r -l recursive -d 'Replay all below them too'
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l prefix -d 'Replay all that begins with KEY (v3)'
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l follow -d 'Go on as a stream, with no gap between'
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l prev -d 'Show the previous value'
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l timestamps -d 'Show when each record was received'
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l utc -d 'Show times in UTC'
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l diff -d 'Show what became of a value of several lines, or of JSON, line by line'
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l expand -d 'Print every key that a removed directory takes with it'
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l status -d 'Add records of the watch\'s own state: live, stale, reconnecting'
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l changed -d 'Print only where the value is another than the one before'
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l match -d 'Print only events on keys that match; may be repeated' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -s q -l quiet -d 'Suppress the notices and the spinner on standard error, but not errors'
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -s v -l verbose -d 'Print each request as a curl command, and each connection change, on standard error'
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l insecure-skip-tls-verify -d 'Skip the verification of the server\'s certificate'
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -s r -l recursive -d 'Replay everything below the keys as well'
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l prefix -d 'Replay every key that begins with KEY (v3 only)'
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l follow -d 'Continue as a stream, with no gap between history and new events'
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l prev -d 'Print the previous value as well'
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l timestamps -d 'Print the time at which each record was received'
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l utc -d 'Print times in UTC'
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l diff -d 'Print a line-by-line diff of a value that is JSON or has several lines'
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l expand -d 'Print a delete for every key below a removed directory'
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l status -d 'Print records of the watch\'s own state: live, stale, reconnecting'
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -l changed -d 'Print only events that change the value'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand replay" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand check" -l endpoints -d 'The cluster\'s endpoints, tried in order' -r -f
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand check" -l api -d 'The API to use' -r -f -a "auto\t'What the server has'
-v2\t'/v2/keys'
-v3\t'The JSON gateway'"
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand check" -s o -l output -d 'How records are printed' -r -f -a "text\t'TAB-separated: index, action, key, value'
-json\t'One JSON object a line'"
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand check" -l color -d 'When to use colours' -r -f -a "auto\t'Colours on a terminal, unless NO_COLOR is set'
-always\t'Colours always'
-never\t'No colours'"
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand check" -l connect-timeout -d 'How long a connection may take: DNS, TCP and TLS, per endpoint' -r -f
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand check" -l timeout -d 'How long the whole command may take; past it, exit 124' -r -f
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand check" -l user -d 'The user to authenticate as' -r -f
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand check" -l password-file -d 'A file with the user\'s password, which only its owner may read' -r -F
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand check" -l cacert -d 'Certificates of the authorities to trust, instead of the system\'s' -r -F
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand check" -l cert -d 'The client\'s certificate, and those that lead to its authority' -r -F
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand check" -l key -d 'The key of the client\'s certificate; without it, it is in the certificate\'s file' -r -F
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand check" -l proxy -d 'An HTTP proxy' -r -f
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand check" -l max-event -d 'The largest event or reply that is taken' -r -f
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand check" -l ignore -d 'Leave out keys that match; may be repeated' -r -f
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand check" -s q -l quiet -d 'No notices and no spinner on standard error; errors stay'
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand check" -s v -l verbose -d 'Show each request as a curl command, and each connection, on standard error'
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand check" -l insecure-skip-tls-verify -d 'Don\'t check the server\'s certificate'
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand check" -l subset -d 'More keys may be in etcd than in the file'
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand check" -l wait -d 'Wait until nothing differs; past --timeout, exit 124'
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand check" -l watch -d 'Go on, and print whatever comes to differ, and \'=\' what does so no longer'
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand check" -l endpoints -d 'Connect to these endpoints, trying them in order' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand check" -l api -d 'Use this version of etcd\'s API' -r -f -a "auto\t'The API that the server has'
+v2\t'The v2 API, /v2/keys'
+v3\t'The v3 API, through the JSON gateway'"
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand check" -s o -l output -d 'Print records in this format' -r -f -a "text\t'TAB-separated fields: index, action, key, value'
+json\t'One JSON object per line'"
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand check" -l color -d 'Choose when to use colours' -r -f -a "auto\t'Use colours on a terminal, unless NO_COLOR is set or TERM is \'dumb\''
+always\t'Use colours always'
+never\t'Use no colours'"
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand check" -l connect-timeout -d 'Limit the time to connect to an endpoint, with DNS, TCP and TLS' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand check" -l timeout -d 'Limit the time of the whole command, and exit with 124 when it runs out' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand check" -l user -d 'Authenticate as this user' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand check" -l password-file -d 'Read the user\'s password from this file, which only its owner may read' -r -F
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand check" -l cacert -d 'Trust the certificate authorities in this file instead of the system\'s' -r -F
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand check" -l cert -d 'Present the client certificate in this file to the server' -r -F
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand check" -l key -d 'Read the private key of the client certificate from this file' -r -F
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand check" -l proxy -d 'Connect through this HTTP proxy' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand check" -l max-event -d 'Limit the size of an event or a reply' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand check" -l ignore -d 'Ignore keys that match, and everything below them; may be repeated' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand check" -s q -l quiet -d 'Suppress the notices and the spinner on standard error, but not errors'
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand check" -s v -l verbose -d 'Print each request as a curl command, and each connection change, on standard error'
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand check" -l insecure-skip-tls-verify -d 'Skip the verification of the server\'s certificate'
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand check" -l subset -d 'Allow keys in etcd that are not in the file'
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand check" -l wait -d 'Wait until there are no differences; after --timeout, exit with 124'
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand check" -l watch -d 'Keep watching: print each new difference, and \'=\' for a key that no longer differs'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand check" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand doctor" -l endpoints -d 'The cluster\'s endpoints, tried in order' -r -f
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand doctor" -l api -d 'The API to use' -r -f -a "auto\t'What the server has'
-v2\t'/v2/keys'
-v3\t'The JSON gateway'"
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand doctor" -s o -l output -d 'How records are printed' -r -f -a "text\t'TAB-separated: index, action, key, value'
-json\t'One JSON object a line'"
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand doctor" -l color -d 'When to use colours' -r -f -a "auto\t'Colours on a terminal, unless NO_COLOR is set'
-always\t'Colours always'
-never\t'No colours'"
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand doctor" -l connect-timeout -d 'How long a connection may take: DNS, TCP and TLS, per endpoint' -r -f
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand doctor" -l timeout -d 'How long the whole command may take; past it, exit 124' -r -f
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand doctor" -l user -d 'The user to authenticate as' -r -f
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand doctor" -l password-file -d 'A file with the user\'s password, which only its owner may read' -r -F
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand doctor" -l cacert -d 'Certificates of the authorities to trust, instead of the system\'s' -r -F
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand doctor" -l cert -d 'The client\'s certificate, and those that lead to its authority' -r -F
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand doctor" -l key -d 'The key of the client\'s certificate; without it, it is in the certificate\'s file' -r -F
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand doctor" -l proxy -d 'An HTTP proxy' -r -f
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand doctor" -l max-event -d 'The largest event or reply that is taken' -r -f
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand doctor" -l for -d 'For how long writes are counted' -r -f
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand doctor" -s q -l quiet -d 'No notices and no spinner on standard error; errors stay'
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand doctor" -s v -l verbose -d 'Show each request as a curl command, and each connection, on standard error'
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand doctor" -l insecure-skip-tls-verify -d 'Don\'t check the server\'s certificate'
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand doctor" -l endpoints -d 'Connect to these endpoints, trying them in order' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand doctor" -l api -d 'Use this version of etcd\'s API' -r -f -a "auto\t'The API that the server has'
+v2\t'The v2 API, /v2/keys'
+v3\t'The v3 API, through the JSON gateway'"
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand doctor" -s o -l output -d 'Print records in this format' -r -f -a "text\t'TAB-separated fields: index, action, key, value'
+json\t'One JSON object per line'"
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand doctor" -l color -d 'Choose when to use colours' -r -f -a "auto\t'Use colours on a terminal, unless NO_COLOR is set or TERM is \'dumb\''
+always\t'Use colours always'
+never\t'Use no colours'"
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand doctor" -l connect-timeout -d 'Limit the time to connect to an endpoint, with DNS, TCP and TLS' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand doctor" -l timeout -d 'Limit the time of the whole command, and exit with 124 when it runs out' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand doctor" -l user -d 'Authenticate as this user' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand doctor" -l password-file -d 'Read the user\'s password from this file, which only its owner may read' -r -F
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand doctor" -l cacert -d 'Trust the certificate authorities in this file instead of the system\'s' -r -F
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand doctor" -l cert -d 'Present the client certificate in this file to the server' -r -F
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand doctor" -l key -d 'Read the private key of the client certificate from this file' -r -F
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand doctor" -l proxy -d 'Connect through this HTTP proxy' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand doctor" -l max-event -d 'Limit the size of an event or a reply' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand doctor" -l for -d 'Count writes for this time' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand doctor" -s q -l quiet -d 'Suppress the notices and the spinner on standard error, but not errors'
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand doctor" -s v -l verbose -d 'Print each request as a curl command, and each connection change, on standard error'
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand doctor" -l insecure-skip-tls-verify -d 'Skip the verification of the server\'s certificate'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand doctor" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand completions" -l endpoints -d 'The cluster\'s endpoints, tried in order' -r -f
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand completions" -l api -d 'The API to use' -r -f -a "auto\t'What the server has'
-v2\t'/v2/keys'
-v3\t'The JSON gateway'"
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand completions" -s o -l output -d 'How records are printed' -r -f -a "text\t'TAB-separated: index, action, key, value'
-json\t'One JSON object a line'"
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand completions" -l color -d 'When to use colours' -r -f -a "auto\t'Colours on a terminal, unless NO_COLOR is set'
-always\t'Colours always'
-never\t'No colours'"
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand completions" -l connect-timeout -d 'How long a connection may take: DNS, TCP and TLS, per endpoint' -r -f
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand completions" -l timeout -d 'How long the whole command may take; past it, exit 124' -r -f
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand completions" -l user -d 'The user to authenticate as' -r -f
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand completions" -l password-file -d 'A file with the user\'s password, which only its owner may read' -r -F
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand completions" -l cacert -d 'Certificates of the authorities to trust, instead of the system\'s' -r -F
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand completions" -l cert -d 'The client\'s certificate, and those that lead to its authority' -r -F
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand completions" -l key -d 'The key of the client\'s certificate; without it, it is in the certificate\'s file' -r -F
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand completions" -l proxy -d 'An HTTP proxy' -r -f
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand completions" -l max-event -d 'The largest event or reply that is taken' -r -f
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand completions" -s q -l quiet -d 'No notices and no spinner on standard error; errors stay'
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand completions" -s v -l verbose -d 'Show each request as a curl command, and each connection, on standard error'
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand completions" -l insecure-skip-tls-verify -d 'Don\'t check the server\'s certificate'
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand completions" -l endpoints -d 'Connect to these endpoints, trying them in order' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand completions" -l api -d 'Use this version of etcd\'s API' -r -f -a "auto\t'The API that the server has'
+v2\t'The v2 API, /v2/keys'
+v3\t'The v3 API, through the JSON gateway'"
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand completions" -s o -l output -d 'Print records in this format' -r -f -a "text\t'TAB-separated fields: index, action, key, value'
+json\t'One JSON object per line'"
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand completions" -l color -d 'Choose when to use colours' -r -f -a "auto\t'Use colours on a terminal, unless NO_COLOR is set or TERM is \'dumb\''
+always\t'Use colours always'
+never\t'Use no colours'"
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand completions" -l connect-timeout -d 'Limit the time to connect to an endpoint, with DNS, TCP and TLS' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand completions" -l timeout -d 'Limit the time of the whole command, and exit with 124 when it runs out' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand completions" -l user -d 'Authenticate as this user' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand completions" -l password-file -d 'Read the user\'s password from this file, which only its owner may read' -r -F
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand completions" -l cacert -d 'Trust the certificate authorities in this file instead of the system\'s' -r -F
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand completions" -l cert -d 'Present the client certificate in this file to the server' -r -F
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand completions" -l key -d 'Read the private key of the client certificate from this file' -r -F
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand completions" -l proxy -d 'Connect through this HTTP proxy' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand completions" -l max-event -d 'Limit the size of an event or a reply' -r -f
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand completions" -s q -l quiet -d 'Suppress the notices and the spinner on standard error, but not errors'
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand completions" -s v -l verbose -d 'Print each request as a curl command, and each connection change, on standard error'
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand completions" -l insecure-skip-tls-verify -d 'Skip the verification of the server\'s certificate'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand completions" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand help; and not __fish_seen_subcommand_from get set rm watch replay check doctor completions help" -f -a "get" -d 'Print a key\'s value, or what is in a directory'
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand help; and not __fish_seen_subcommand_from get set rm watch replay check doctor completions help" -f -a "set" -d 'Write a value, or make a directory'
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand help; and not __fish_seen_subcommand_from get set rm watch replay check doctor completions help" -f -a "get" -d 'Print the value of a key, or list a directory'
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand help; and not __fish_seen_subcommand_from get set rm watch replay check doctor completions help" -f -a "set" -d 'Write a value, or create a directory'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand help; and not __fish_seen_subcommand_from get set rm watch replay check doctor completions help" -f -a "rm" -d 'Remove a key or a directory'
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand help; and not __fish_seen_subcommand_from get set rm watch replay check doctor completions help" -f -a "watch" -d 'Wait for an event, or stream every event'
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand help; and not __fish_seen_subcommand_from get set rm watch replay check doctor completions help" -f -a "replay" -d 'Print the events of history, up to now'
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand help; and not __fish_seen_subcommand_from get set rm watch replay check doctor completions help" -f -a "check" -d 'Compare a subtree with a file, and print what differs'
-complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand help; and not __fish_seen_subcommand_from get set rm watch replay check doctor completions help" -f -a "doctor" -d 'Tell whether a watch can be trusted, and what is wrong'
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand help; and not __fish_seen_subcommand_from get set rm watch replay check doctor completions help" -f -a "watch" -d 'Wait for one event, or stream every event'
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand help; and not __fish_seen_subcommand_from get set rm watch replay check doctor completions help" -f -a "replay" -d 'Print the events in the server\'s history'
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand help; and not __fish_seen_subcommand_from get set rm watch replay check doctor completions help" -f -a "check" -d 'Compare a subtree with a file and print the differences'
+complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand help; and not __fish_seen_subcommand_from get set rm watch replay check doctor completions help" -f -a "doctor" -d 'Check whether a cluster is fit to be watched'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand help; and not __fish_seen_subcommand_from get set rm watch replay check doctor completions help" -f -a "completions" -d 'Print a completion script for a shell'
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand help; and not __fish_seen_subcommand_from get set rm watch replay check doctor completions help" -f -a "help" -d 'Print this message or the help of the given subcommand(s)'
 complete -c etcdwatch -f

@@ -1,4 +1,4 @@
-//! How a subtree differs from what it is to be like.
+//! How a subtree differs from what is expected of it.
 
 use std::collections::BTreeMap;
 
@@ -8,37 +8,37 @@ use crate::filter::Pattern;
 /// How a key differs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Drift {
-    /// It is there, and is not wanted.
+    /// It exists and is not wanted.
     Extra(Vec<u8>),
-    /// It is not there, and is wanted so.
+    /// It does not exist and is wanted with this value.
     Missing(Vec<u8>),
-    /// It has another value than is wanted.
+    /// It has another value than the one wanted.
     Different {
-        /// What is wanted.
+        /// The value wanted.
         wanted: Vec<u8>,
-        /// What it has.
+        /// The value that it has.
         value: Vec<u8>,
     },
 }
 
-/// All keys that differ.
+/// All keys that differ, and how.
 pub type Drifts = BTreeMap<Vec<u8>, Drift>;
 
-/// What is compared, and how.
+/// What is expected of a subtree.
 #[derive(Clone, Debug, Default)]
-pub struct Comparison {
-    /// The keys that are wanted.
+pub struct Expectation {
+    /// The keys that are wanted, with their values.
     pub wanted: Keys,
-    /// Keys that are of no interest.
+    /// Keys that are left out of the comparison, with all below them.
     pub ignored: Vec<Pattern>,
-    /// Keys that are not wanted are of no interest.
+    /// Whether keys that are not wanted may exist.
     pub subset: bool,
 }
 
-impl Comparison {
-    /// How `key` differs, which has this value, or none.
+impl Expectation {
+    /// How `key` differs, if it has this value, or does not exist.
     #[must_use]
-    pub fn of(&self, key: &[u8], value: Option<&[u8]>) -> Option<Drift> {
+    pub fn drift(&self, key: &[u8], value: Option<&[u8]>) -> Option<Drift> {
         if self
             .ignored
             .iter()
@@ -57,14 +57,14 @@ impl Comparison {
         }
     }
 
-    /// All keys that differ, where these are there.
+    /// All keys that differ, if these exist.
     #[must_use]
-    pub fn all<'k>(&self, there: impl Iterator<Item = (&'k [u8], &'k [u8])>) -> Drifts {
+    pub fn drifts<'k>(&self, there: impl Iterator<Item = (&'k [u8], &'k [u8])>) -> Drifts {
         let there: BTreeMap<&[u8], &[u8]> = there.collect();
         let wanted = self.wanted.keys().map(Vec::as_slice);
         let keys = wanted.chain(there.keys().copied());
         let drift = |key: &[u8]| {
-            let drift = self.of(key, there.get(key).copied())?;
+            let drift = self.drift(key, there.get(key).copied())?;
             Some((key.to_vec(), drift))
         };
         keys.filter_map(drift).collect()
@@ -75,16 +75,16 @@ impl Comparison {
 mod tests {
     use super::*;
 
-    fn comparison() -> Comparison {
+    fn expectation() -> Expectation {
         let wanted = [("/a", "1"), ("/b", "2"), ("/c", "3")];
         let bytes = |(key, value): (&str, &str)| (key.into(), value.into());
-        Comparison {
+        Expectation {
             wanted: wanted.map(bytes).into(),
-            ..Comparison::default()
+            ..Expectation::default()
         }
     }
 
-    fn drifts(comparison: &Comparison) -> String {
+    fn drifts(expectation: &Expectation) -> String {
         let there = [("/a", "1"), ("/b", "x"), ("/d", "4")];
         let there = there
             .iter()
@@ -97,29 +97,29 @@ mod tests {
             };
             format!("{sign}{} ", String::from_utf8(key).unwrap())
         };
-        comparison.all(there).into_iter().map(sign).collect()
+        expectation.drifts(there).into_iter().map(sign).collect()
     }
 
     #[test]
-    fn what_is_missing_what_is_extra_and_what_is_another_differs() {
-        assert_eq!(drifts(&comparison()), "~/b -/c +/d ");
+    fn missing_keys_extra_keys_and_other_values_differ() {
+        assert_eq!(drifts(&expectation()), "~/b -/c +/d ");
     }
 
     #[test]
-    fn what_is_ignored_differs_neither_here_nor_there() {
-        let comparison = Comparison {
-            ignored: vec![Pattern::parse("/[cd]").unwrap()],
-            ..comparison()
+    fn ignored_keys_never_differ() {
+        let expectation = Expectation {
+            ignored: vec!["/[cd]".parse::<Pattern>().unwrap()],
+            ..expectation()
         };
-        assert_eq!(drifts(&comparison), "~/b ");
+        assert_eq!(drifts(&expectation), "~/b ");
     }
 
     #[test]
-    fn of_a_subset_more_may_be_there() {
-        let comparison = Comparison {
+    fn extra_keys_do_not_differ_from_a_subset() {
+        let expectation = Expectation {
             subset: true,
-            ..comparison()
+            ..expectation()
         };
-        assert_eq!(drifts(&comparison), "~/b -/c ");
+        assert_eq!(drifts(&expectation), "~/b -/c ");
     }
 }

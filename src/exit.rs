@@ -1,44 +1,44 @@
-//! The exit codes: one table, from which the man pages' EXIT STATUS is made.
+//! The exit codes. The EXIT STATUS sections of the man pages are generated from this table.
 
-/// How the process ends.
+/// The reason why the process ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Exit {
-    /// Done.
+    /// The command did what it was asked to do.
     Done,
-    /// The answer is no.
+    /// etcd answered, and the answer is negative.
     No,
-    /// Bad usage.
+    /// The command line is invalid.
     Usage,
-    /// Nobody there.
+    /// No endpoint could be reached.
     Unreachable,
-    /// The server refused.
+    /// The server refused the request.
     Refused,
-    /// Events were lost.
+    /// Events were lost, with `--on-gap fail`.
     Lost,
-    /// Not etcd's reply.
+    /// The reply is not one that etcd sends.
     NotEtcd,
-    /// A write whose outcome is unknown.
+    /// A write was sent, and its outcome is unknown.
     Unknown,
-    /// Output could not be written.
+    /// Standard output or the checkpoint could not be written.
     Output,
-    /// A command that was run failed.
+    /// The command that was run for an event failed.
     CommandFailed,
-    /// `--timeout` ran out.
+    /// `--timeout` or `--idle-timeout` ran out.
     TimedOut,
-    /// A command can't be run.
+    /// The command to run for an event is not executable.
     CommandUnrunnable,
-    /// There is no such command.
+    /// The command to run for an event was not found.
     CommandNotFound,
-    /// SIGHUP.
+    /// SIGHUP ended the process.
     HungUp,
-    /// SIGINT.
+    /// SIGINT ended the process.
     Interrupted,
-    /// SIGTERM.
+    /// SIGTERM ended the process.
     Terminated,
 }
 
 impl Exit {
-    /// Every way to end, in the order of the codes.
+    /// Every reason, in the order of the codes.
     pub const ALL: [Self; 16] = [
         Self::Done,
         Self::No,
@@ -81,47 +81,50 @@ impl Exit {
         }
     }
 
-    /// What the code means, as the man page says it.
+    /// The meaning of the code, as the man pages state it.
     #[must_use]
     pub const fn meaning(self) -> &'static str {
         match self {
-            Self::Done => "Done; also when the reader of standard output went away.",
+            Self::Done => "Success. Also if the reader of standard output closed the pipe.",
             Self::No => {
-                "The answer is no: key not found, compare failed, key already exists, or check or \
-                 doctor found something."
+                "The answer is negative: the key was not found, a condition did not hold, the key \
+                 already exists, check found a difference, or doctor found a problem."
             }
-            Self::Usage => "Usage: an option or argument that can't be used, and why.",
+            Self::Usage => {
+                "Usage error: an option or an argument is invalid. The message says why."
+            }
             Self::Unreachable => "No endpoint could be reached.",
             Self::Refused => {
-                "The server refused: authentication, permission, not a file, not a directory, no \
-                 quorum, the API off, any other etcd error."
+                "The server refused the request: authentication, permission, not a file, not a \
+                 directory, no quorum, the API is off, or any other etcd error."
             }
             Self::Lost => {
-                "Events were lost and --on-gap fail was in force: the lost range is in the message."
+                "Events were lost, or may have been, with --on-gap fail. The message gives the range."
             }
             Self::NotEtcd => {
-                "The reply was not etcd's: malformed, too large, a redirect; or no endpoint is of \
-                 the right cluster."
+                "The reply is not one that etcd sends: malformed, too large, or a redirect. Also if \
+                 no endpoint belongs to the right cluster."
             }
             Self::Unknown => {
-                "A write was sent and its outcome is unknown: no answer came, or one that is not \
-                 etcd's. Read the key before writing again."
+                "A write was sent, but its outcome is unknown, because the answer is missing or not \
+                 etcd's. Read the key before you write again."
             }
             Self::Output => {
-                "Standard output or the checkpoint could not be written, for example to a full disk."
+                "Standard output or the checkpoint could not be written, for example because the \
+                 disk is full."
             }
             Self::CommandFailed => {
-                "A command that was run for an event failed, and --on-exec-failure stop was in force."
+                "The command that was run for an event failed, with --on-exec-failure stop."
             }
             Self::TimedOut => "--timeout or --idle-timeout ran out.",
-            Self::CommandUnrunnable => "The command can't be run.",
-            Self::CommandNotFound => "There is no such command.",
-            Self::HungUp => "Ended by SIGHUP, after the records already received were written.",
+            Self::CommandUnrunnable => "The command to run for an event is not executable.",
+            Self::CommandNotFound => "The command to run for an event was not found.",
+            Self::HungUp => "SIGHUP ended the run. The records received before it were written.",
             Self::Interrupted => {
-                "Ended by Ctrl-C, after the records already received were written."
+                "Ctrl-C (SIGINT) ended the run. The records received before it were written."
             }
             Self::Terminated => {
-                "Ended by SIGTERM, after the records already received were written."
+                "SIGTERM ended the run. The records received before it were written."
             }
         }
     }
@@ -132,7 +135,7 @@ mod tests {
     use super::Exit;
 
     #[test]
-    fn every_code_is_there_once_and_in_order() {
+    fn the_codes_are_unique_and_in_ascending_order() {
         let codes: Vec<u8> = Exit::ALL.iter().map(|exit| exit.code()).collect();
         assert!(codes.windows(2).all(|pair| pair[0] < pair[1]), "{codes:?}");
     }

@@ -1,11 +1,12 @@
 //! Which records are shown: `--only`, `--match` and `--changed`.
 //!
-//! In scope: the patterns as they are typed, and whether a record passes. Out of scope: what counts
-//! and how far the watch has come (`show`): a record that does not pass has happened all the same.
+//! In scope: the patterns as they are typed, and whether a record passes. Out of scope: the count of events
+//! and the cursor (`sink`), which moves past records that do not pass.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
+use std::str::FromStr;
 
 use globset::{ErrorKind, GlobBuilder, GlobMatcher};
 use regex::Regex;
@@ -14,22 +15,21 @@ use etcdwatch_engine::model::{Action, Record};
 
 /// A pattern for keys.
 ///
-/// `*` and `?` stay within a segment, `**` does not, as in ripgrep; one that does not begin with a `/`
-/// may begin at any segment.
+/// `*` and `?` match within a segment, `**` matches across segments, as in ripgrep. A pattern that does not
+/// begin with `/` may match from any segment on.
 #[derive(Clone, Debug)]
 pub struct Pattern {
-    /// Of text, by its letters.
+    /// For keys that are UTF-8: matches characters.
     letters: Regex,
-    /// Of what is no text, by its bytes.
+    /// For keys that are not UTF-8: matches bytes.
     bytes: GlobMatcher,
 }
 
-impl Pattern {
-    /// Reads one.
-    ///
-    /// # Errors
-    /// What is wrong with it, and where.
-    pub fn parse(typed: &str) -> Result<Self, String> {
+impl FromStr for Pattern {
+    type Err = String;
+
+    /// Reads one. The error says what is wrong, and where.
+    fn from_str(typed: &str) -> Result<Self, String> {
         if typed.is_empty() {
             return Err("it is empty".to_owned());
         }
@@ -48,8 +48,10 @@ impl Pattern {
             bytes: glob.compile_matcher(),
         })
     }
+}
 
-    /// Whether it is about `key`.
+impl Pattern {
+    /// Whether it matches `key`.
     #[must_use]
     pub fn matches(&self, key: &[u8]) -> bool {
         match std::str::from_utf8(key) {
@@ -58,7 +60,7 @@ impl Pattern {
         }
     }
 
-    /// Whether it is about `key`, or about what lies above it.
+    /// Whether it matches `key`, or a key above it.
     #[must_use]
     pub fn matches_above(&self, key: &[u8]) -> bool {
         let mut ends = memchr::memchr_iter(b'/', key).chain([key.len()]);
@@ -69,8 +71,8 @@ impl Pattern {
     }
 }
 
-/// What globset makes of a pattern is about bytes: a `?` is one, and so is each of the two of an `é`.
-/// This makes it one about letters.
+/// Turns globset's regular expression, which matches bytes, into one that matches characters: there a `?`
+/// matches one of the two bytes of an `é`.
 fn by_letters(regex: &str) -> Result<Regex, regex::Error> {
     let mut out = String::new();
     let mut rest = regex.strip_prefix("(?-u)").unwrap_or(regex);
@@ -79,7 +81,7 @@ fn by_letters(regex: &str) -> Result<Regex, regex::Error> {
         out.push_str(before);
         rest = escapes;
         let mut bytes = Vec::new();
-        // Those of one letter, or of several, stand one after the other.
+        // The bytes of one character, or of several, follow each other.
         while let Some(byte) = rest
             .strip_prefix("\\x")
             .and_then(|rest| u8::from_str_radix(rest.get(..2)?, 16).ok())
@@ -88,7 +90,7 @@ fn by_letters(regex: &str) -> Result<Regex, regex::Error> {
             rest = rest.get(4..).unwrap_or_default();
         }
         if bytes.is_empty() {
-            // It escapes an ASCII letter.
+            // It escapes an ASCII character.
             let (escape, after) = rest.split_at_checked(2).unwrap_or((rest, ""));
             out.push_str(escape);
             rest = after;
@@ -99,7 +101,7 @@ fn by_letters(regex: &str) -> Result<Regex, regex::Error> {
     Regex::new(&out)
 }
 
-/// How many characters stand before what is wrong.
+/// How many characters precede what is wrong.
 fn place_of(kind: &ErrorKind, typed: &str) -> usize {
     let byte = match kind {
         ErrorKind::UnclosedClass => typed.rfind('['),
@@ -114,31 +116,31 @@ fn place_of(kind: &ErrorKind, typed: &str) -> usize {
         .map_or(0, |before| before.chars().count())
 }
 
-/// What is wanted of all records.
+/// Which records are passed on.
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
-    /// Only these actions; all where empty.
+    /// Only those with one of these actions; all where this is empty.
     pub only: Vec<Action>,
-    /// Only keys that one of these is about; all where empty.
+    /// Only those whose key one of these matches; all where this is empty.
     pub patterns: Vec<Pattern>,
-    /// Only where the value is another than the one before.
+    /// Only those whose value differs from the one before.
     pub changed: bool,
 }
 
 impl Filter {
-    /// Whether every record is shown.
+    /// Whether every record passes.
     #[must_use]
     pub fn passes_all(&self) -> bool {
         self.only.is_empty() && self.patterns.is_empty() && !self.changed
     }
 
-    /// Whether `record` is shown.
+    /// Whether `record` passes.
     #[must_use]
     pub fn passes(&self, record: &Record<'_>) -> bool {
         let is_wanted = || self.only.is_empty() || self.only.contains(&record.action());
         let mut patterns = self.patterns.iter();
         let mut is_named = || patterns.len() == 0 || patterns.any(|one| one.matches(record.key()));
-        // Where the value before is not known, it may be another.
+        // A previous value that is not known may differ.
         let is_same = || record.previous().is_some() && record.previous() == record.value();
         is_wanted() && is_named() && !(self.changed && is_same())
     }
@@ -151,7 +153,7 @@ mod tests {
     use etcdwatch_engine::v2;
 
     fn matches(pattern: &str, key: &str) -> bool {
-        Pattern::parse(pattern).unwrap().matches(key.as_bytes())
+        Pattern::from_str(pattern).unwrap().matches(key.as_bytes())
     }
 
     #[test]
@@ -177,7 +179,7 @@ mod tests {
 
     #[test]
     fn what_lies_below_a_match_is_found_too() {
-        let locks = Pattern::parse("/app/locks").unwrap();
+        let locks = Pattern::from_str("/app/locks").unwrap();
         assert!(locks.matches_above(b"/app/locks/a/b") && locks.matches_above(b"/app/locks"));
         assert!(!locks.matches_above(b"/app/locksmith") && !locks.matches(b"/app/locks/a"));
     }
@@ -204,7 +206,7 @@ mod tests {
 
     #[test]
     fn a_key_that_is_not_utf_8_is_matched_by_its_bytes() {
-        let pattern = Pattern::parse("/a/*").unwrap();
+        let pattern = Pattern::from_str("/a/*").unwrap();
         assert!(pattern.matches(b"/a/\xff\xfe"));
     }
 
@@ -214,7 +216,7 @@ mod tests {
             ("/é/[a", "    /é/[a\n       ^"),
             ("a{b,c", "    a{b,c\n     ^"),
         ] {
-            let error = Pattern::parse(pattern).unwrap_err();
+            let error = Pattern::from_str(pattern).unwrap_err();
             assert!(error.ends_with(caret), "{error}");
         }
     }

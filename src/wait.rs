@@ -1,35 +1,37 @@
-//! `--until`: what is waited for, and whether it is so.
+//! `--until`: what a watch waits for, and whether that holds.
 //!
-//! In scope: the conditions as they are typed, and the state that they are held against, kept up by
-//! what the watch tells. Out of scope: what is printed then (`show`).
+//! In scope: the conditions as they are typed, and the state that they are tested on, which the updates of
+//! the watch keep current. Out of scope: what is printed then (`sink::until`).
+
+use std::str::FromStr;
 
 use regex::bytes::Regex;
 
-use etcdwatch_engine::model::{Change, Scope, StateNode};
+use etcdwatch_engine::model::{Change, Index, Scope, StateNode};
 use etcdwatch_engine::watch::Held;
 use etcdwatch_engine::watch::mirror::Mirror;
 
-/// What a key is to be like.
+/// What must hold for a key.
 #[derive(Clone, Debug)]
 pub enum Condition {
-    /// It is there; a directory is, too.
+    /// It exists, as a key or a directory.
     Exists,
-    /// It is not there.
+    /// It does not exist.
     Absent,
     /// It has this value.
     Is(Vec<u8>),
-    /// It has a value, and another one.
+    /// It has a value, and not this one.
     IsNot(Vec<u8>),
-    /// It has a value that matches.
+    /// It has a value that matches this.
     Matches(Regex),
 }
 
-impl Condition {
-    /// Reads one: `exists`, `absent`, `value=V`, `value!=V` or `value~REGEX`.
-    ///
-    /// # Errors
-    /// What is wrong with it, and where.
-    pub fn parse(typed: &str) -> Result<Self, String> {
+impl FromStr for Condition {
+    type Err = String;
+
+    /// Reads one: `exists`, `absent`, `value=V`, `value!=V` or `value~REGEX`. The error says what is wrong,
+    /// and where.
+    fn from_str(typed: &str) -> Result<Self, String> {
         let value = |rest: &str| rest.as_bytes().to_vec();
         if let Some(rest) = typed.strip_prefix("value!=") {
             Ok(Self::IsNot(value(rest)))
@@ -49,8 +51,10 @@ impl Condition {
             }
         }
     }
+}
 
-    /// Whether it is about one key's value.
+impl Condition {
+    /// Whether it is a condition on the value of one key.
     #[must_use]
     pub fn is_of_value(&self) -> bool {
         !matches!(self, Self::Exists | Self::Absent)
@@ -60,7 +64,7 @@ impl Condition {
         match self {
             Self::Exists => mirror.first_of(part).is_some(),
             Self::Absent => mirror.first_of(part).is_none(),
-            // Of the key itself, whatever lies below it.
+            // The value of the key itself, whatever lies below it.
             Self::Is(_) | Self::IsNot(_) | Self::Matches(_) => mirror
                 .get(part.key.as_str().as_bytes())
                 .and_then(|node| node.value.as_deref())
@@ -83,12 +87,12 @@ impl Condition {
 pub struct Wait {
     condition: Condition,
     scope: Scope,
-    /// What is known of them; nothing before the state was read.
+    /// The last known state; `None` before it was read.
     mirror: Option<Mirror>,
 }
 
 impl Wait {
-    /// One on every key of `scope`.
+    /// Waits for `condition` on every key of `scope`.
     #[must_use]
     pub fn new(condition: Condition, scope: Scope) -> Self {
         Self {
@@ -98,12 +102,12 @@ impl Wait {
         }
     }
 
-    /// The state was read.
-    pub fn begin(&mut self, mirror: Mirror) {
-        self.mirror = Some(mirror);
+    /// The state at `index` was read.
+    pub fn begin(&mut self, nodes: Vec<StateNode>, index: Index) {
+        self.mirror = Some(Mirror::new(self.scope.clone(), nodes, index));
     }
 
-    /// It became so between two states.
+    /// Takes the differences between two states.
     pub fn change(&mut self, changes: &[Change]) {
         if let Some(mirror) = &mut self.mirror {
             for change in changes {
@@ -112,14 +116,14 @@ impl Wait {
         }
     }
 
-    /// Something happened, all of it at once.
+    /// Takes events, which happened at once.
     pub fn apply(&mut self, held: &Held) {
         if let Some(mirror) = &mut self.mirror {
             mirror.apply(held);
         }
     }
 
-    /// Whether it holds for each of the keys.
+    /// Whether the condition holds for each key.
     #[must_use]
     pub fn is_over(&self) -> bool {
         self.mirror.as_ref().is_some_and(|mirror| {
@@ -128,7 +132,7 @@ impl Wait {
         })
     }
 
-    /// Of each key of which it is not so, how it is.
+    /// A phrase for each key for which the condition does not hold: how the key is instead.
     #[must_use]
     pub fn missing(&self) -> Vec<String> {
         let Some(mirror) = &self.mirror else {
@@ -152,7 +156,7 @@ impl Wait {
         parts.map(describe).collect()
     }
 
-    /// What tells of it: of each key what there is of it first.
+    /// What shows that the condition holds: for each key that exists, its first node.
     #[must_use]
     pub fn evidence(&self) -> Vec<&StateNode> {
         let parts = self.scope.parts().iter();
@@ -168,7 +172,7 @@ impl Wait {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use etcdwatch_engine::model::{Index, Key};
+    use etcdwatch_engine::model::Key;
 
     fn scope(key: &str, recursive: bool) -> Scope {
         Scope::new(Key::parse(key).unwrap(), recursive)
@@ -184,15 +188,15 @@ mod tests {
     }
 
     fn holds(condition: &str, scope: &Scope, nodes: &[StateNode]) -> bool {
-        let condition = Condition::parse(condition).unwrap();
+        let condition = Condition::from_str(condition).unwrap();
         let mut wait = Wait::new(condition, scope.clone());
         assert!(!wait.is_over(), "nothing is known yet");
-        wait.begin(Mirror::new(scope.clone(), nodes.to_vec(), Index(7)));
+        wait.begin(nodes.to_vec(), Index(7));
         wait.is_over()
     }
 
     #[test]
-    fn a_value_is_what_it_is_and_one_that_is_not_there_is_none() {
+    fn conditions_on_a_value_hold_only_where_the_key_has_one() {
         let there = [node("/a", Some("v1"))];
         let empty = [node("/a", Some(""))];
         for (condition, at_v1, at_empty, at_nothing) in [
@@ -213,14 +217,14 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_is_there_and_has_no_value() {
+    fn a_directory_exists_and_has_no_value() {
         let directory = [node("/a", None)];
         assert!(holds("exists", &scope("/a", false), &directory));
         assert!(!holds("value!=x", &scope("/a", false), &directory));
     }
 
     #[test]
-    fn of_several_keys_it_is_to_hold_for_each() {
+    fn a_condition_on_several_keys_must_hold_for_each() {
         let parts = [scope("/a/x", false), scope("/a/y", false)];
         let several = Scope::several(&parts).unwrap();
         let (x, y) = (node("/a/x", Some("1")), node("/a/y", Some("2")));
@@ -231,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn a_longer_name_is_another_key() {
+    fn a_key_that_only_begins_alike_does_not_count() {
         let longer = [node("/ab", Some("v")), node("/a-b/c", Some("v"))];
         let key = Scope::new(Key::literal("/a").unwrap(), true);
         assert!(holds("absent", &key, &longer));
@@ -243,23 +247,23 @@ mod tests {
     }
 
     #[test]
-    fn a_value_is_that_of_the_key_and_not_of_one_below_it() {
+    fn the_value_of_a_key_below_does_not_count() {
         let below = [node("/a/b", Some("v"))];
         assert!(!holds("value=v", &scope("/a", true), &below));
     }
 
     #[test]
-    fn what_is_missing_is_told_of_each_key() {
+    fn each_key_that_does_not_meet_the_condition_is_described() {
         let parts = [
             scope("/a/x", false),
             scope("/a/y", false),
             scope("/a/z", false),
         ];
         let several = Scope::several(&parts).unwrap();
-        let mut wait = Wait::new(Condition::parse("value=1").unwrap(), several.clone());
+        let mut wait = Wait::new(Condition::from_str("value=1").unwrap(), several);
         assert_eq!(wait.missing(), ["its state could not be read"]);
         let nodes = vec![node("/a/x", Some("1")), node("/a/y", Some("2"))];
-        wait.begin(Mirror::new(several, nodes, Index(7)));
+        wait.begin(nodes, Index(7));
         assert_eq!(
             wait.missing(),
             ["/a/y has the value '2'", "/a/z is not there"]
@@ -267,9 +271,13 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_condition_is_told_with_its_place() {
-        assert!(Condition::parse("present").unwrap_err().contains("exists"));
-        let error = Condition::parse("value~a(b").unwrap_err();
+    fn an_invalid_condition_is_an_error_that_shows_where() {
+        assert!(
+            Condition::from_str("present")
+                .unwrap_err()
+                .contains("exists")
+        );
+        let error = Condition::from_str("value~a(b").unwrap_err();
         assert!(error.contains("a(b") && error.contains('^'), "{error}");
     }
 }

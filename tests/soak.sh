@@ -1,19 +1,24 @@
 #!/usr/bin/env bash
-# Faults on one node and on three, of both etcd versions, with curl and etcdctl beside the tool:
+# Injects faults into one server and three, of both etcd versions, with curl and etcdctl beside etcdwatch:
 #
-#   tests/soak.sh [MINUTES]           for so long (10): each fault alone, and all in turn
-#   tests/soak.sh --each N [ROW...]   each fault alone with N seeds; only these rows of the table
+#   tests/soak.sh [--results] [MINUTES]    for so many minutes (10): each fault alone, and all in turn
+#   tests/soak.sh [--results] --each N     each fault alone with N seeds
+#   tests/soak.sh --each N ROW...          only these rows of the table
 #
-# Prints a table of what came of each fault, and exits 1 where anything was wrong with what the
-# tool told. ETCDWATCH_SEED=N repeats a soak, as far as chance lets it: the seed is printed, and
-# that of each run. ETCDWATCH_SOAK_ALONE=1 leaves out curl and etcdctl, ETCDWATCH_SOAK_API=v2 or
-# v3 the other API.
+# Prints a table with one row for each fault, and fails if anything was wrong with what etcdwatch
+# printed. ETCDWATCH_SEED=N repeats a soak as far as timing allows: the seed is printed, and
+# that of each run. ETCDWATCH_SOAK_ALONE=1 leaves out curl and etcdctl. ETCDWATCH_SOAK_API=v2 or v3
+# tests that API only.
+#
+# --results also replaces the tables of that API in docs/fault-testing.md, and the summary in
+# README.md. It needs ETCDWATCH_SOAK_API. A soak that fails leaves both files as they are.
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 usage() {
-  echo "tests/soak.sh: $1; it is tests/soak.sh [MINUTES] or tests/soak.sh --each N [ROW...]" >&2
+  echo "tests/soak.sh: $1; use tests/soak.sh [--results] [MINUTES] or" \
+    "tests/soak.sh [--results] --each N [ROW...]" >&2
   exit 2
 }
 
@@ -23,8 +28,93 @@ is_count() {
   esac
 }
 
+# --- the tables in docs/fault-testing.md
+
+tables=docs/fault-testing.md
+api=${ETCDWATCH_SOAK_API-}
+
+# The lines between which the tables of an API are.
+begins() { echo "<!-- results of $1: begin -->"; }
+ends() { echo "<!-- results of $1: end -->"; }
+
+# table NUMBER FILE: the first or second table in the output of a soak.
+table() {
+  awk -v wanted="$1" '
+    !/^\|/ { number = 0 }
+    /^\| fault \| runs \| faults \|/ { number = 1 }
+    /^\| fault \| runs \| events \|/ { number = 2 }
+    number == wanted
+  ' "$2"
+}
+
+# provenance COMMAND OUTPUT: how, from what and on which machine class the figures were made.
+provenance() {
+  local commit changed='' etcds
+  commit=$(git rev-parse --short HEAD 2>/dev/null || echo unknown)
+  [ -z "$(git status --porcelain -- ":!$tables" ':!README.md' 2>/dev/null)" ] || changed=', with changes'
+  etcds=$(tests/get-etcd.sh all 2>/dev/null | while read -r etcd; do "$etcd" --version; done |
+    awk '/^etcd Version/ { versions = versions (versions ? " and " : "") $3 } END { print versions }')
+  cat <<END
+- Command: \`$1\`, with $(grep -m 1 -o 'ETCDWATCH_SEED=[0-9]*' "$2")
+- Commit: $commit$changed, $(date -u +%Y-%m-%d)
+- Machine class: $(nproc) cores, $(uname -m), Linux $(uname -r | cut -d. -f1-2)
+- etcd $etcds
+END
+  if [ -z "${ETCDWATCH_SOAK_ALONE-}" ]; then
+    echo "- etcdctl $(etcdctl version 2>/dev/null | awk 'NR == 1 { print $NF }'), $(curl --version |
+      awk 'NR == 1 { print $1, $2 }')"
+  fi
+}
+
+# results COMMAND OUTPUT: what is between the lines.
+results() {
+  provenance "$1" "$2"
+  echo
+  table 1 "$2"
+  if [ -n "$(table 2 "$2")" ]; then
+    printf '\nIn some of these runs curl and etcdctl watched too:\n\n'
+    table 2 "$2"
+  fi
+}
+
+# The sum of both APIs, as README.md has it.
+summary() {
+  awk -F' *[|] *' '
+    $2 == "**all**" && NF == 13 {
+      runs += $3; faults += $4; events += $5; lost += $6; duplicated += $7; disordered += $8
+      gaps += $10; missed += $11
+    }
+    END {
+      printf "| v2 and v3 | %d | %d | %d | %d | %d | %d | %d | %d |\n",
+        runs, faults, events, lost, duplicated, disordered, gaps, missed
+    }
+  ' "$tables"
+}
+
+# write_results COMMAND OUTPUT
+write_results() {
+  local content
+  content=$(results "$1" "$2")
+  begins=$(begins "$api") ends=$(ends "$api") content=$content awk '
+    $0 == ENVIRON["ends"] { inside = 0 }
+    !inside
+    $0 == ENVIRON["begins"] { inside = 1; print ENVIRON["content"] }
+  ' "$tables" >"$work/tables"
+  # Not mv, which would change the mode.
+  cat "$work/tables" >"$tables"
+  sed "s/^| v2 and v3 |.*/$(summary)/" README.md >"$work/readme"
+  cat "$work/readme" >README.md
+  echo "tests/soak.sh: the tables of $api in $tables and the summary in README.md are new" >&2
+}
+
+# --- what is asked for
+
+# So that $1 is the first argument of its own.
+[ "${1-}" != --results ] || { results=yes && shift; }
+command="tests/soak.sh${results:+ --results}${*:+ $*}"
 if [[ ${1-} == --each ]]; then
   is_count "${2-}" || usage "'${2-}' is no number of seeds"
+  [ -z "${results-}" ] || [ $# -eq 2 ] || usage "--results needs all rows"
   export ETCDWATCH_SOAK_EACH=$2
   shift 2
   ETCDWATCH_SOAK_ONLY=$(
@@ -33,8 +123,20 @@ if [[ ${1-} == --each ]]; then
   )
   export ETCDWATCH_SOAK_ONLY
 else
+  [ $# -le 1 ] || usage "'$2' is one argument too many"
   is_count "${1-10}" || usage "'$1' is no number of minutes"
   export ETCDWATCH_SOAK_SECONDS=$((${1-10} * 60))
+fi
+
+if [ -n "${results-}" ]; then
+  case $api in
+    v2 | v3) ;;
+    *) usage "--results needs ETCDWATCH_SOAK_API=v2 or v3" ;;
+  esac
+  for line in "$(begins "$api")" "$(ends "$api")"; do
+    grep -qxF "$line" "$tables" || usage "$tables has no line '$line'"
+  done
+  command="ETCDWATCH_SOAK_API=$api $command"
 fi
 
 tests/get-etcd.sh all >/dev/null || {
@@ -52,5 +154,17 @@ if [[ -z ${ETCDWATCH_SOAK_ALONE-} ]]; then
   done
 fi
 
-exec env --default-signal=INT,HUP,TERM cargo test --locked --test it -- \
-  --ignored --exact chaos::suite::soak --nocapture
+soak() {
+  env --default-signal=INT,HUP,TERM cargo test --locked --test it -- \
+    --ignored --exact chaos::suite::soak --nocapture
+}
+
+if [ -z "${results-}" ]; then
+  soak
+  exit
+fi
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+soak | tee "$work/output"
+write_results "$command" "$work/output"

@@ -1,5 +1,7 @@
 //! The little languages of the command line, and of the files that `check` reads.
 
+use std::str::FromStr as _;
+
 use clap::Parser as _;
 use etcdwatch::cli::{Cli, duration};
 use etcdwatch::desired::Desired;
@@ -22,7 +24,7 @@ pub fn run(data: &[u8]) {
     };
     match which {
         0 => {
-            let _ = Condition::parse(text);
+            let _ = Condition::from_str(text);
         }
         1 => glob(text),
         2 => template(text),
@@ -42,7 +44,7 @@ pub fn run(data: &[u8]) {
 
 fn glob(text: &str) {
     let (pattern, key) = text.split_once('\n').unwrap_or((text, "/a/b"));
-    if let Ok(pattern) = Pattern::parse(pattern) {
+    if let Ok(pattern) = Pattern::from_str(pattern) {
         let _ = pattern.matches_above(key.as_bytes());
         if !key.is_empty() && pattern.matches(key.as_bytes()) {
             assert!(pattern.matches_above(key.as_bytes()));
@@ -52,9 +54,9 @@ fn glob(text: &str) {
 
 fn template(text: &str) {
     let (template, field) = text.split_once('\n').unwrap_or((text, "\u{1b}[31m"));
-    if let Ok(template) = Template::parse(template) {
+    if let Ok(template) = Template::from_str(template) {
         let mut out = Vec::new();
-        template.render(|_| field.as_bytes().to_vec(), true, &mut out);
+        template.render(|_| field.as_bytes().into(), true, &mut out);
         let out = String::from_utf8(out).expect("UTF-8");
         let steers = |letter: char| letter.is_control() && letter != '\n';
         assert!(!out.contains(steers), "{out:?}");

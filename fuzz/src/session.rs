@@ -9,9 +9,12 @@ use etcdwatch_engine::protocol::Failure;
 use etcdwatch_engine::protocol::Whole;
 use etcdwatch_engine::protocol::{Fault, Head, Malformed, Refusal};
 use etcdwatch_engine::v2;
+use etcdwatch_engine::v2::V2Request;
 use etcdwatch_engine::v3::MessageEnd;
+use etcdwatch_engine::v3::V3Request;
 use etcdwatch_engine::watch::{
-    Ask, Budget, End, Input, OnGap, Parcel, Plan, Session, Start, Step, Ticket, Until, Update,
+    AnyRequest, Budget, End, Input, OnGap, Parcel, Plan, Position, Session, Start, Step, Ticket,
+    Until, Update,
 };
 
 use super::bytes::Bytes;
@@ -112,14 +115,22 @@ enum Brings {
 }
 
 impl Brings {
-    fn of(ask: &Ask) -> Self {
-        match ask {
-            Ask::Index | Ask::Reach(_) => Self::Nothing,
-            Ask::Stream | Ask::Wait { .. } | Ask::Next { .. } | Ask::Alarm | Ask::Walk { .. } => {
-                Self::Events
-            }
-            Ask::Revisions { .. } => Self::Messages,
-            Ask::State | Ask::Look(_) | Ask::Kept { .. } | Ask::Since { .. } => Self::State,
+    fn of(request: &AnyRequest) -> Self {
+        match request {
+            AnyRequest::V2(request) => match request {
+                V2Request::End | V2Request::Rewind | V2Request::Fresh => Self::Nothing,
+                V2Request::State | V2Request::Look { .. } => Self::State,
+                _ => Self::Events,
+            },
+            AnyRequest::V3(request) => match request {
+                V3Request::Stream { .. } | V3Request::Compaction { .. } => Self::Messages,
+                V3Request::End
+                | V3Request::Rewind
+                | V3Request::Backlog
+                | V3Request::Whole { .. }
+                | V3Request::Fresh { look_after: None } => Self::Nothing,
+                _ => Self::State,
+            },
         }
     }
 }
@@ -245,14 +256,14 @@ impl World {
         }
         for step in self.session.handle(input, self.now) {
             match step {
-                Step::Open {
+                Step::Send {
                     ticket,
                     endpoint,
-                    ask,
+                    request,
                 } => {
                     assert!(endpoint < self.endpoints);
                     let request = Request {
-                        brings: Brings::of(&ask),
+                        brings: Brings::of(&request),
                         has_head: false,
                         has_state: false,
                     };
@@ -264,11 +275,11 @@ impl World {
                     self.closed.push(ticket);
                 }
                 Step::HalfClose(_) => {}
-                Step::Tell(update) => self.hear(&update),
-                Step::Finish(_) => {
+                Step::Report(Update::Finished(_)) => {
                     self.is_over = true;
                     return;
                 }
+                Step::Report(update) => self.hear(&update),
             }
         }
     }
@@ -289,13 +300,16 @@ impl World {
                 }
             }
             Update::Gap(gap) => self.lose(gap),
-            Update::Position(index) => {
+            Update::Position(Position {
+                index: index @ Some(_),
+                ..
+            }) => {
                 assert!(
-                    Some(*index) >= self.position,
+                    *index >= self.position,
                     "{index:?} after {:?}",
                     self.position
                 );
-                self.position = Some(*index);
+                self.position = *index;
             }
             Update::Reset(index) | Update::Synced(index) => self.reach(*index),
             Update::State { index, .. }

@@ -29,7 +29,7 @@ const ANYONE_WRITES: u32 = 0o002;
 
 /// Why a file is of no use.
 #[derive(Debug)]
-pub enum Refusal {
+pub enum FileRefusal {
     /// What is there is not what it should be.
     Unfit(String),
     /// It can't be read.
@@ -47,7 +47,7 @@ pub enum Refusal {
 ///
 /// # Errors
 /// Where a link is of another user, or leads in a circle.
-pub fn follow_links(path: &Path) -> Result<PathBuf, Refusal> {
+pub fn follow_links(path: &Path) -> Result<PathBuf, FileRefusal> {
     let mut path = path.to_owned();
     for _ in 0..MAX_LINKS {
         // What is looked at is what is read, though another may take its place meanwhile.
@@ -56,55 +56,55 @@ pub fn follow_links(path: &Path) -> Result<PathBuf, Refusal> {
             // It isn't there, or opening it will tell.
             return Ok(path);
         };
-        let metadata = link.metadata().map_err(Refusal::Unread)?;
+        let metadata = link.metadata().map_err(FileRefusal::Unread)?;
         if !metadata.is_symlink() {
             return Ok(path);
         }
         let owner = metadata.uid();
         if ![us(), ROOT].contains(&owner) {
-            return Err(Refusal::Unfit(format!(
+            return Err(FileRefusal::Unfit(format!(
                 "'{}' is a symbolic link of another user (uid {owner}): name the file that it \
                  leads to",
                 path.display()
             )));
         }
         let target = rustix::fs::readlinkat(&link, "", Vec::new())
-            .map_err(|error| Refusal::Unread(error.into()))?;
+            .map_err(|error| FileRefusal::Unread(error.into()))?;
         // An absolute target takes the place of all before it.
         let target = OsString::from_vec(target.into_bytes());
         path = path.with_file_name("").join(target);
     }
-    Err(Refusal::Unfit("too many symbolic links".to_owned()))
+    Err(FileRefusal::Unfit("too many symbolic links".to_owned()))
 }
 
 /// Locks a checkpoint against other runs, and reads it where it exists.
 ///
 /// # Errors
 /// Where another run has it, it can't be trusted, or it can't be read or written.
-pub fn take(path: &Path) -> Result<(File, Option<Vec<u8>>), Refusal> {
+pub fn take(path: &Path) -> Result<(File, Option<Vec<u8>>), FileRefusal> {
     // Nothing is made beside what can be no checkpoint.
-    if_there(open(path, OFlags::RDONLY, Refusal::Unread))?;
+    if_there(open(path, OFlags::RDONLY, FileRefusal::Unread))?;
     let lock = lock(path)?;
     let own = Temporary::beside(path).and_then(|made| made.file.metadata());
-    let own = Looks::of(&own.map_err(Refusal::Unwritten)?);
+    let own = Looks::of(&own.map_err(FileRefusal::Unwritten)?);
     let trust = |file: &File, path: &Path| {
-        let metadata = file.metadata().map_err(Refusal::Unread)?;
-        let refuse = |why| Refusal::Unfit(format!("'{}' {why}", path.display()));
+        let metadata = file.metadata().map_err(FileRefusal::Unread)?;
+        let refuse = |why| FileRefusal::Unfit(format!("'{}' {why}", path.display()));
         let distrust = Looks::of(&metadata).distrust(own);
         distrust.map_or(Ok(()), |why| Err(refuse(why)))
     };
     trust(&lock, &beside(path, "lock"))?;
-    let Some(file) = if_there(open(path, OFlags::RDONLY, Refusal::Unread))? else {
+    let Some(file) = if_there(open(path, OFlags::RDONLY, FileRefusal::Unread))? else {
         return Ok((lock, None));
     };
     trust(&file, path)?;
     let mut text = Vec::new();
     file.take(MAX_SIZE as u64 + 1)
         .read_to_end(&mut text)
-        .map_err(Refusal::Unread)?;
+        .map_err(FileRefusal::Unread)?;
     if text.len() > MAX_SIZE {
         let why = format!("it is longer than {MAX_SIZE} bytes, and no checkpoint is");
-        return Err(Refusal::Unfit(why));
+        return Err(FileRefusal::Unfit(why));
     }
     Ok((lock, Some(text)))
 }
@@ -200,8 +200,8 @@ impl Looks {
 fn open(
     path: &Path,
     flags: OFlags,
-    failed: impl FnOnce(io::Error) -> Refusal,
-) -> Result<File, Refusal> {
+    failed: impl FnOnce(io::Error) -> FileRefusal,
+) -> Result<File, FileRefusal> {
     let flags = flags | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
     let mode = Mode::RUSR | Mode::WUSR;
     let opened = retry_on_intr(|| rustix::fs::open(path, flags, mode)).map(File::from);
@@ -211,7 +211,7 @@ fn open(
         Err(_) => fs::symlink_metadata(path),
     };
     match (opened, metadata) {
-        (_, Ok(metadata)) if !metadata.is_file() => Err(Refusal::Unfit(format!(
+        (_, Ok(metadata)) if !metadata.is_file() => Err(FileRefusal::Unfit(format!(
             "'{}' is {}, and no regular file",
             path.display(),
             kind(metadata.file_type())
@@ -228,21 +228,21 @@ fn open(
 }
 
 /// The file that was opened; none where it doesn't exist.
-fn if_there(opened: Result<File, Refusal>) -> Result<Option<File>, Refusal> {
+fn if_there(opened: Result<File, FileRefusal>) -> Result<Option<File>, FileRefusal> {
     match opened {
-        Err(Refusal::Unread(error)) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(FileRefusal::Unread(error)) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         opened => opened.map(Some),
     }
 }
 
-fn lock(checkpoint: &Path) -> Result<File, Refusal> {
+fn lock(checkpoint: &Path) -> Result<File, FileRefusal> {
     let path = beside(checkpoint, "lock");
-    let failed = |error| Refusal::Unwritten(of(&path, &error));
+    let failed = |error| FileRefusal::Unwritten(of(&path, &error));
     // NFS locks only what may be written.
     let lock = open(&path, OFlags::RDWR | OFlags::CREATE, failed)?;
     let metadata = lock.metadata().map_err(failed)?;
     if metadata.nlink() > 1 {
-        return Err(Refusal::Unfit(format!(
+        return Err(FileRefusal::Unfit(format!(
             "'{}' is another file too (a hard link), which is not locked for this: remove it",
             path.display()
         )));
@@ -254,7 +254,7 @@ fn lock(checkpoint: &Path) -> Result<File, Refusal> {
             if metadata.uid() != us() {
                 why = format!("{why}: '{}' is of uid {}", path.display(), metadata.uid());
             }
-            Err(Refusal::Unfit(why))
+            Err(FileRefusal::Unfit(why))
         }
         Err(TryLockError::Error(error)) => Err(failed(error)),
     }

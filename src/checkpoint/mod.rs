@@ -1,8 +1,8 @@
-//! Where a watch stood, in a file, so that the next run goes on from there.
+//! The file that says how far a watch has come, so that the next run resumes there.
 //!
-//! In scope: what the file says, whether it is of this watch, and keeping a second run away from it.
-//! Out of scope: whose files are trusted, and how one is replaced (`files`); when it is written
-//! (`show`).
+//! In scope: the contents of the file, whether it belongs to this watch, and keeping a second run away from
+//! it. Out of scope: which files are trusted, and how one is replaced (`files`); when it is written
+//! (`sink::cursor`).
 
 mod files;
 
@@ -14,12 +14,12 @@ use serde::{Deserialize, Serialize};
 use crate::error::Error;
 use etcdwatch_engine::model::{Fingerprint, Index, Scope};
 
-use files::Refusal;
+use files::FileRefusal;
 
-/// The form of the file.
+/// The version of the file's format.
 const VERSION: u32 = 1;
 
-/// Where a watch stood.
+/// How far a watch has come.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Checkpoint {
@@ -28,18 +28,18 @@ pub struct Checkpoint {
     /// The cluster's id.
     pub cluster: String,
     key: String,
-    /// Several, which lie below that one.
+    /// The keys where there are several: all lie below `key`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     keys: Vec<String>,
     recursive: bool,
-    /// The key stands for all that begins with it.
+    /// Whether all keys that begin with `key` are watched.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     prefix: bool,
     /// Everything up to here was printed.
     pub index: Index,
-    /// The last event that was.
+    /// The fingerprint of the last event that was printed.
     pub last: Option<Fingerprint>,
-    /// How many events of the transaction that comes next were, too.
+    /// The transaction that comes next, where some of its events were printed too.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub begun: Option<Begun>,
 }
@@ -49,12 +49,12 @@ pub struct Checkpoint {
 pub struct Begun {
     /// Its index.
     pub index: Index,
-    /// How many of its events were.
+    /// How many of its events were printed.
     pub events: usize,
 }
 
 impl Checkpoint {
-    /// Everything up to `index` was printed, of `scope` in that cluster.
+    /// Says that everything up to `index` was printed, of `scope` in that cluster.
     #[must_use]
     pub fn new(scope: &Scope, cluster: String, index: Index, last: Option<Fingerprint>) -> Self {
         Self {
@@ -71,10 +71,10 @@ impl Checkpoint {
         }
     }
 
-    /// Which of `scopes`, each by another API, it is of.
+    /// The place of its scope among `scopes`, each for another API.
     ///
     /// # Errors
-    /// Why it is of no use for any.
+    /// Why it does not belong to any of them.
     fn place(&self, scopes: &[Scope]) -> Result<usize, String> {
         let place = scopes
             .iter()
@@ -87,7 +87,7 @@ impl Checkpoint {
         self.mismatch(scope).map_or(Ok(place), Err)
     }
 
-    /// Why it is of no use for a watch on `scope`.
+    /// Why it does not belong to a watch on `scope`.
     fn mismatch(&self, scope: &Scope) -> Option<String> {
         let called = |(recursive, prefix)| match (recursive, prefix) {
             (_, true) => "with --prefix",
@@ -119,16 +119,16 @@ fn keys(scope: &Scope) -> Vec<String> {
     parts.map(|part| part.key.as_str().to_owned()).collect()
 }
 
-/// Whether all below is watched, and whether all that begins so; of several keys it is one for all.
+/// Whether `-r`, and whether `--prefix` was given; both are the same for all keys.
 fn mode(scope: &Scope) -> (bool, bool) {
     let first = scope.parts().first().unwrap_or(scope);
     (first.recursive, first.key.is_prefix())
 }
 
-/// Where an earlier run stood, and the place of what it watched.
+/// How far an earlier run came, and the place of its scope.
 pub type Earlier = (Checkpoint, usize);
 
-/// A checkpoint's file, kept from other runs while this lives.
+/// The file of a checkpoint, locked against other runs.
 #[derive(Debug)]
 pub struct Store {
     path: PathBuf,
@@ -136,21 +136,21 @@ pub struct Store {
 }
 
 impl Store {
-    /// Takes the file for this run, which watches one of `scopes`, each by another API; what an
-    /// earlier one left in it, and the place of that one's scope.
+    /// Locks the file for this run, which watches one of `scopes`, each for another API, and reads what an
+    /// earlier run left in it.
     ///
     /// # Errors
-    /// Where another run has it, it is not ours, or it is of another watch.
+    /// Where another run has the file, it can't be trusted, or it belongs to another watch.
     pub fn open(path: &Path, scopes: &[Scope]) -> Result<(Self, Option<Earlier>), Error> {
         let refused =
             |why: String| Error::Usage(format!("--checkpoint '{}': {why}", path.display()));
         let failed = |refusal| match refusal {
-            Refusal::Unfit(why) => refused(why),
-            Refusal::Unread(source) => Error::Input {
+            FileRefusal::Unfit(why) => refused(why),
+            FileRefusal::Unread(source) => Error::Input {
                 what: format!("the checkpoint '{}'", path.display()),
                 source,
             },
-            Refusal::Unwritten(source) => Error::Checkpoint {
+            FileRefusal::Unwritten(source) => Error::Checkpoint {
                 path: path.display().to_string(),
                 source,
             },
@@ -174,7 +174,7 @@ impl Store {
     /// new one.
     ///
     /// # Errors
-    /// Where it can't be written; the old one is still whole then.
+    /// Where it can't be written. The old one is still whole then.
     pub fn write(&self, checkpoint: &Checkpoint) -> Result<(), Error> {
         let text = serde_json::to_vec(checkpoint).map_err(std::io::Error::from);
         text.and_then(|text| files::replace(&self.path, &[&text, &b"\n"[..]].concat()))
@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn a_second_run_is_kept_away() {
+    fn a_second_run_is_refused() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("checkpoint");
         let first = Store::open(&path, &[scope("/a", true)]).unwrap();
@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn a_link_leads_to_the_file_and_stays_a_link() {
+    fn a_symbolic_link_is_followed_and_kept() {
         let directory = tempfile::tempdir().unwrap();
         let path = |name: &str| directory.path().join(name);
         let open = |name: &str| Store::open(&path(name), &[scope("/a", true)]);
@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn what_lies_at_the_temporary_name_is_replaced_and_nothing_behind_it() {
+    fn a_file_at_the_temporary_name_is_replaced_and_a_link_there_is_not_followed() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("checkpoint");
         let precious = directory.path().join("precious");
@@ -271,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn one_of_another_watch_is_refused_with_the_reason() {
+    fn the_checkpoint_of_another_watch_is_refused_with_the_reason() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("checkpoint");
         let (store, _) = Store::open(&path, &[scope("/a", true)]).unwrap();
@@ -284,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn it_says_by_which_api_it_goes_on() {
+    fn a_checkpoint_decides_the_api() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("checkpoint");
         let by_v3 = |key| Scope::new(key, true);
@@ -307,7 +307,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_not_ours_is_refused_and_left_as_it_is() {
+    fn a_file_that_is_no_checkpoint_is_refused_and_not_changed() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("notes.txt");
         for text in ["my notes", "{}", "", r#"{"index":1}"#] {

@@ -6,7 +6,7 @@ use std::ops::Deref;
 use clap::builder::Resettable;
 use clap::{ArgMatches, Args, Command, FromArgMatches};
 
-/// What is typed after one of the subcommands.
+/// The arguments of a subcommand, defined on first use.
 #[derive(Clone, Debug)]
 pub struct Deferred<T>(T);
 
@@ -38,8 +38,8 @@ impl<T: Args> Args for Deferred<T> {
     }
 }
 
-/// What the subcommand is about stands where the subcommands are listed, and not where its options
-/// are.
+/// Adds the arguments but keeps the subcommand's own help text: it is defined on the variant of
+/// `Command`, and `augment_args` would replace it by that of the struct.
 fn augment<T: Args>(command: Command) -> Command {
     let about = Resettable::from(command.get_about().cloned());
     let long_about = Resettable::from(command.get_long_about().cloned());

@@ -1,12 +1,13 @@
-//! What can be typed: clap types, nothing resolved.
+//! The command line as clap types: what the user typed, nothing resolved.
 //!
-//! The environment is not read here but in `settings`, where one place decides what wins.
+//! In scope: options, their value types and the help texts. Out of scope: the environment and the
+//! defaults that depend on it. [`crate::config`] resolves both, so that one place decides which wins.
 
 #![allow(
     clippy::doc_markdown,
     rustdoc::bare_urls,
     rustdoc::broken_intra_doc_links,
-    reason = "the comments on options are the help text, and help is no Markdown"
+    reason = "the comments on options are help texts, and help texts are not Markdown"
 )]
 #![allow(
     clippy::struct_excessive_bools,
@@ -32,7 +33,7 @@ pub use watching::{ExecMode, OnExecFailure, OnGap, Reading, Replay, Watch, Watch
 
 use values::{index, seconds, size};
 
-/// As cargo and ripgrep colour their help.
+/// The colours that cargo uses in its help.
 const STYLES: Styles = Styles::styled()
     .header(AnsiColor::Green.on_default().bold())
     .usage(AnsiColor::Green.on_default().bold())
@@ -41,42 +42,41 @@ const STYLES: Styles = Styles::styled()
 
 /// Watch etcd and lose nothing
 ///
-/// Reads, writes and watches the keys of an etcd cluster. A watch delivers every event once
-/// and in order, or declares the gap: through dropped connections, restarted servers, bursts
-/// and slow readers.
+/// Read, write and watch the keys of an etcd cluster. A watch prints every event once and in
+/// order, or it declares a gap. This holds through dropped connections, server restarts, bursts
+/// of writes and slow readers.
 #[derive(Debug, Parser)]
 #[command(name = "etcdwatch", version, styles = STYLES)]
 #[command(subcommand_required = true, arg_required_else_help = true)]
 pub struct Cli {
-    /// Options of every command.
+    /// Options that every command accepts.
     #[command(flatten)]
     pub global: Global,
-    /// The command.
+    /// The subcommand with its own options.
     #[command(subcommand)]
     pub command: Command,
 }
 
-/// Options that stand before or after the subcommand.
+/// Options that every command accepts, before or after the subcommand.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Global options")]
 pub struct Global {
-    /// The cluster's endpoints, tried in order
+    /// Connect to these endpoints, trying them in order
     ///
-    /// URLs or HOST:PORT, separated by commas. Without a port it is 2379. The default is
-    /// http://127.0.0.1:2379. [env: ETCDCTL_ENDPOINTS, else ETCDCTL_ENDPOINT, else
-    /// ETCDCTL_PEERS]
+    /// URLs or HOST:PORT, separated by commas. The default port is 2379. The default endpoint is
+    /// http://127.0.0.1:2379. [env: ETCDCTL_ENDPOINTS, ETCDCTL_ENDPOINT or ETCDCTL_PEERS]
     #[arg(long, global = true, value_hint = ValueHint::Url, value_name = "URL[,URL…]", value_delimiter = ',')]
     pub endpoints: Vec<String>,
 
-    /// The API to use
+    /// Use this version of etcd's API
     ///
-    /// 'auto' is v2 where the server has it on, else v3; and v3 where v2 does not have the key
-    /// and v3 does. '2' and '3' are accepted too.
+    /// With 'auto', etcdwatch uses v2 if the server has it on, and v3 otherwise. If v2 does not
+    /// have the key but v3 does, etcdwatch uses v3. '2' and '3' are accepted as well.
     /// [env: ETCDCTL_API]
     #[arg(long, global = true, value_enum, value_name = "VERSION")]
     pub api: Option<Api>,
 
-    /// How records are printed
+    /// Print records in this format
     #[arg(
         short,
         long,
@@ -87,9 +87,7 @@ pub struct Global {
     )]
     pub output: Output,
 
-    /// When to use colours
-    ///
-    /// 'auto' colours on a terminal, unless NO_COLOR is set.
+    /// Choose when to use colours
     #[arg(
         long,
         global = true,
@@ -99,176 +97,186 @@ pub struct Global {
     )]
     pub color: Color,
 
-    /// No notices and no spinner on standard error; errors stay
+    /// Suppress the notices and the spinner on standard error, but not errors
     #[arg(short, long, global = true)]
     pub quiet: bool,
 
-    /// Show each request as a curl command, and each connection, on standard error
+    /// Print each request as a curl command, and each connection change, on standard error
     ///
-    /// The commands reproduce the requests; credentials are replaced.
+    /// The commands reproduce the requests. Credentials are replaced.
     #[arg(short, long, global = true)]
     pub verbose: bool,
 
-    /// How long a connection may take: DNS, TCP and TLS, per endpoint
+    /// Limit the time to connect to an endpoint, with DNS, TCP and TLS
     ///
     /// The default is 2s. [env: ETCDCTL_DIAL_TIMEOUT]
     #[arg(long, global = true, value_hint = ValueHint::Other, value_name = "DURATION", value_parser = duration)]
     pub connect_timeout: Option<Duration>,
 
-    /// How long the whole command may take; past it, exit 124
+    /// Limit the time of the whole command, and exit with 124 when it runs out
     ///
-    /// The default is 5s for get, set, rm, and check without --wait and --watch, and none for
-    /// the others. A write that was sent by then and is not answered ends with exit 7.
-    /// [env: ETCDCTL_COMMAND_TIMEOUT, where there is a default]
+    /// The default is 5s for get, set and rm, and for check without --wait or --watch. The other
+    /// commands have no limit by default. If a write was sent but not answered when the time runs
+    /// out, the exit code is 7. [env: ETCDCTL_COMMAND_TIMEOUT, for get, set and rm]
     #[arg(long, global = true, value_hint = ValueHint::Other, value_name = "DURATION", value_parser = duration)]
     pub timeout: Option<Duration>,
 
-    /// The user to authenticate as
+    /// Authenticate as this user
     ///
-    /// Without a password it is taken from --password-file or ETCDCTL_PASSWORD, or asked for on
-    /// the terminal. One on the command line can be seen by other users of the machine.
-    /// [env: ETCDCTL_USER, or ETCDCTL_USERNAME and ETCDCTL_PASSWORD]
+    /// If the password is missing, etcdwatch takes it from --password-file or ETCDCTL_PASSWORD,
+    /// or asks for it on the terminal. Other users of the machine can see a password on the
+    /// command line. [env: ETCDCTL_USER, or ETCDCTL_USERNAME and ETCDCTL_PASSWORD]
     #[arg(long, global = true, value_hint = ValueHint::Other, value_name = "NAME[:PASSWORD]")]
     pub user: Option<String>,
 
-    /// A file with the user's password, which only its owner may read
+    /// Read the user's password from this file, which only its owner may read
     #[arg(long, global = true, value_hint = ValueHint::FilePath, value_name = "FILE")]
     pub password_file: Option<PathBuf>,
 
-    /// Certificates of the authorities to trust, instead of the system's
+    /// Trust the certificate authorities in this file instead of the system's
     ///
-    /// In PEM, as are the next two. With any of them, an endpoint without a scheme is https://.
-    /// Files that are replaced are read again. [env: ETCDCTL_CACERT, or ETCDCTL_CA_FILE]
+    /// The files of --cacert, --cert and --key are PEM. With any of these options, an endpoint
+    /// without a scheme uses https://. A file that is replaced is read again.
+    /// [env: ETCDCTL_CACERT or ETCDCTL_CA_FILE]
     #[arg(long, global = true, value_hint = ValueHint::FilePath, value_name = "FILE")]
     pub cacert: Option<PathBuf>,
 
-    /// The client's certificate, and those that lead to its authority
+    /// Present the client certificate in this file to the server
     ///
-    /// [env: ETCDCTL_CERT, or ETCDCTL_CERT_FILE]
+    /// Intermediate certificates follow the client certificate in the file.
+    /// [env: ETCDCTL_CERT or ETCDCTL_CERT_FILE]
     #[arg(long, global = true, value_hint = ValueHint::FilePath, value_name = "FILE")]
     pub cert: Option<PathBuf>,
 
-    /// The key of the client's certificate; without it, it is in the certificate's file
+    /// Read the private key of the client certificate from this file
     ///
-    /// [env: ETCDCTL_KEY, or ETCDCTL_KEY_FILE]
+    /// The default is the file of --cert. [env: ETCDCTL_KEY or ETCDCTL_KEY_FILE]
     #[arg(id = "client-key", long = "key", global = true, value_hint = ValueHint::FilePath, value_name = "FILE")]
     pub client_key: Option<PathBuf>,
 
-    /// Don't check the server's certificate
+    /// Skip the verification of the server's certificate
     ///
-    /// Whoever is in between can read and change everything; it is told every time.
+    /// Allows man-in-the-middle attacks. A warning is printed on every run.
     /// [env: ETCDCTL_INSECURE_SKIP_TLS_VERIFY]
     #[arg(long, global = true)]
     pub insecure_skip_tls_verify: bool,
 
-    /// An HTTP proxy
+    /// Connect through this HTTP proxy
     ///
-    /// Its URL begins with http://; others are refused. HTTP_PROXY and its kin are
-    /// ignored: etcd's traffic carries credentials and is usually local.
+    /// The URL must begin with http://. etcdwatch ignores HTTP_PROXY and similar variables,
+    /// because etcd's traffic carries credentials and is usually local.
     #[arg(long, global = true, value_hint = ValueHint::Url, value_name = "URL")]
     pub proxy: Option<String>,
 
-    /// The largest event or reply that is taken
+    /// Limit the size of an event or a reply
     ///
-    /// In bytes, or with KiB, MiB or GiB. One beyond it ends the run with exit 6. The state that a
-    /// watch reads, and what one transaction did, may be 16 times as large, 1GiB at most.
+    /// In bytes, or with the suffix KiB, MiB or GiB. A larger event or reply ends the run with
+    /// exit code 6. The state that a watch reads, and the events of one transaction, may be 16
+    /// times as large, but at most 1GiB.
     #[arg(long, global = true, value_hint = ValueHint::Other, value_name = "SIZE", default_value = "64MiB", value_parser = size)]
     pub max_event: usize,
 }
 
-/// The commands.
+/// The subcommands. Each holds its own options.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Print a key's value, or what is in a directory
+    /// Print the value of a key, or list a directory
     ///
-    /// Of a directory, its children are printed, one a line; directories end in '/'.
+    /// For a directory, etcdwatch prints its children, one per line. The keys of directories end
+    /// in '/'.
     Get(Deferred<Get>),
-    /// Write a value, or make a directory
+    /// Write a value, or create a directory
     ///
-    /// A write is tried on another endpoint only while nothing of it has been sent. One that
-    /// was sent and not answered ends with exit 7: read the key before writing again.
+    /// etcdwatch tries another endpoint only as long as nothing of the write was sent. If the
+    /// write was sent but not answered, the exit code is 7. Then read the key before you write
+    /// again.
     Set(Deferred<Set>),
     /// Remove a key or a directory
     ///
-    /// A removal is tried on another endpoint only while nothing of it has been sent. One that
-    /// was sent and not answered ends with exit 7.
+    /// etcdwatch tries another endpoint only as long as nothing of the removal was sent. If the
+    /// removal was sent but not answered, the exit code is 7.
     Rm(Deferred<Rm>),
-    /// Wait for an event, or stream every event
+    /// Wait for one event, or stream every event
     ///
-    /// Without --stream: one event, then exit 0. With it: every event once and in order, until
-    /// stopped, through dropped connections and restarted servers; where the server can no
-    /// longer tell what happened, a gap is declared.
+    /// Without --stream, etcdwatch prints one event and exits with 0. With --stream, it prints
+    /// every event once and in order until it is stopped, through dropped connections and server
+    /// restarts. If events may be lost, because the server no longer has them, etcdwatch declares
+    /// a gap.
     Watch(Deferred<Watch>),
-    /// Print the events of history, up to now
+    /// Print the events in the server's history
     ///
-    /// From index N to the server's index at the start, then exit 0. Exit 5 where events are lost, or
-    /// where it can't be proven that none is, as for a user who may read a part of the store only. With
-    /// the v2 API etcd keeps the last 1,000 indexes of the whole store, over v3 whatever was not compacted.
+    /// etcdwatch prints the events from index N to the server's index at the start, then exits
+    /// with 0. The exit code is 5 if events were lost, or if etcdwatch cannot prove that none
+    /// were, for example without read permission on the whole keyspace. With the v2 API, etcd
+    /// keeps the last 1,000 indexes of the whole store. Over v3, it keeps what was not compacted.
     #[command(
         override_usage = "etcdwatch replay [OPTIONS] <--from-index <N|oldest>|--after-index <M>> <KEY>..."
     )]
     Replay(Deferred<Replay>),
-    /// Compare a subtree with a file, and print what differs
+    /// Compare a subtree with a file and print the differences
     ///
-    /// A line a key: '+' is only in etcd, '-' only in the file, and '~' differs, with both
-    /// values. Exit 0 where nothing does, 1 where something does.
+    /// Each line shows one key: '+' if it is only in etcd, '-' if it is only in the file, and '~'
+    /// with both values if they differ. The exit code is 0 if there are no differences, and 1
+    /// otherwise.
     Check(Deferred<Check>),
-    /// Tell whether a watch can be trusted, and what is wrong
+    /// Check whether a cluster is fit to be watched
     ///
-    /// Asks each endpoint what it is and how it is, watches for a moment, and prints a table and
-    /// what is wrong, with what to do. Exit 0 where all is well, 1 where it is not.
+    /// etcdwatch asks each endpoint for its version and health and watches for a moment. Then it
+    /// prints a table of the endpoints, and the problems it found with their remedies. The exit
+    /// code is 0 if there are no problems, and 1 otherwise.
     Doctor(Deferred<Doctor>),
     /// Print a completion script for a shell
     Completions(Deferred<Completions>),
 }
 
-/// What is typed after `get`.
+/// Arguments of `get`.
 #[derive(Args, Clone, Debug)]
 pub struct Get {
-    /// The keys; in v2 a missing leading '/' is added
+    /// Read these keys
     ///
-    /// Of several, each is printed as key TAB value; with -o json one object a line.
+    /// With the v2 API, etcdwatch adds a missing leading '/'. If there are several keys, each is
+    /// printed as key TAB value, or with -o json as one object per line.
     #[arg(required = true, value_name = "KEY", value_hint = ValueHint::Other)]
     pub keys: Vec<String>,
-    /// Print all below a directory, as key TAB value
+    /// Print everything below a directory, as key TAB value
     #[arg(short, long)]
     pub recursive: bool,
     /// Sort by key
     #[arg(long)]
     pub sort: bool,
-    /// Read what a majority agrees on, not only what this member knows; v3 always does
+    /// Read what a majority of the members agrees on, as v3 always does
     #[arg(long)]
     pub quorum: bool,
-    /// Print all that begins with KEY, as key TAB value (v3)
+    /// Print every key that begins with KEY, as key TAB value (v3 only)
     #[arg(long)]
     pub prefix: bool,
 }
 
-/// What is typed after `set`.
+/// Arguments of `set`.
 #[derive(Args, Clone, Debug)]
 pub struct Set {
-    /// The key; in v2 a missing leading '/' is added
+    /// Write this key; with the v2 API, a missing leading '/' is added
     #[arg(value_hint = ValueHint::Other)]
     pub key: String,
-    /// The value; '-' reads it from standard input, bytes as they are
+    /// Write this value; '-' reads it unchanged from standard input
     #[arg(allow_hyphen_values = true, required_unless_present = "dir", value_hint = ValueHint::Other)]
     pub value: Option<OsString>,
-    /// How long the key lives: whole seconds, or a duration such as 90s or 5m
+    /// Expire the key after this time: whole seconds, or a duration such as 90s or 5m
     #[arg(long, value_hint = ValueHint::Other, value_name = "DURATION|SECONDS", value_parser = seconds, allow_hyphen_values = true)]
     pub ttl: Option<std::num::NonZeroU64>,
-    /// Make a directory (v2)
+    /// Create a directory (v2 only)
     #[arg(long, conflicts_with_all = ["value", "prev_value"])]
     pub dir: bool,
-    /// Only if the key is absent
+    /// Write only if the key does not exist
     #[arg(long, conflicts_with_all = ["update", "prev_value", "prev_index", "in_order"])]
     pub create: bool,
-    /// Only if the key is present
+    /// Write only if the key exists
     #[arg(long, conflicts_with = "in_order")]
     pub update: bool,
-    /// Write under KEY, to a new name that etcd chooses, each later than the one before (v2)
+    /// Write to a new key below KEY; etcd chooses its name, in ascending order (v2 only)
     #[arg(long, conflicts_with_all = ["prev_value", "prev_index"])]
     pub in_order: bool,
-    /// Only if the value is V; may be empty
+    /// Write only if the present value is V, which may be empty
     #[arg(
         long,
         value_hint = ValueHint::Other, value_name = "V",
@@ -276,27 +284,27 @@ pub struct Set {
         allow_hyphen_values = true
     )]
     pub prev_value: Option<OsString>,
-    /// Only if the last change was at index N
+    /// Write only if the key was last changed at index N
     #[arg(long, value_hint = ValueHint::Other, value_name = "N", alias = "swap-with-index", value_parser = index)]
     pub prev_index: Option<u64>,
 }
 
-/// What is typed after `rm`.
+/// Arguments of `rm`.
 #[derive(Args, Clone, Debug)]
 pub struct Rm {
-    /// The key; in v2 a missing leading '/' is added
+    /// Remove this key; with the v2 API, a missing leading '/' is added
     #[arg(value_hint = ValueHint::Other)]
     pub key: String,
-    /// Remove a directory with all below it
+    /// Remove a directory and everything below it
     #[arg(short, long)]
     pub recursive: bool,
-    /// Remove an empty directory (v2)
+    /// Remove an empty directory (v2 only)
     #[arg(long)]
     pub dir: bool,
-    /// Remove all that begins with KEY (v3)
+    /// Remove every key that begins with KEY (v3 only)
     #[arg(long, conflicts_with_all = ["prev_value", "prev_index", "dir"])]
     pub prefix: bool,
-    /// Only if the value is V; may be empty
+    /// Remove only if the present value is V, which may be empty
     #[arg(
         long,
         value_hint = ValueHint::Other, value_name = "V",
@@ -304,86 +312,87 @@ pub struct Rm {
         allow_hyphen_values = true
     )]
     pub prev_value: Option<OsString>,
-    /// Only if the last change was at index N
+    /// Remove only if the key was last changed at index N
     #[arg(long, value_hint = ValueHint::Other, value_name = "N", alias = "with-index", value_parser = index)]
     pub prev_index: Option<u64>,
 }
 
-/// What is typed after `check`.
+/// Arguments of `check`.
 #[derive(Args, Clone, Debug)]
 pub struct Check {
-    /// The file: nested JSON or YAML, flat JSON, or what 'get -r -o json' printed; '-' is
-    /// standard input
+    /// Read the desired state from this file; '-' is standard input
+    ///
+    /// The file is nested JSON or YAML, flat JSON, or the output of 'get -r -o json'.
     #[arg(value_hint = ValueHint::FilePath)]
     pub file: PathBuf,
-    /// The key that the names in the file lie below
+    /// Compare this key and everything below it; the names in the file are relative to it
     #[arg(value_hint = ValueHint::Other)]
     pub key: String,
-    /// Leave out keys that match; may be repeated
+    /// Ignore keys that match, and everything below them; may be repeated
     ///
-    /// And all below them. '*' and '?' stay within a segment, '**' does not. One that does not
-    /// begin with a '/' may begin at any segment.
-    #[arg(long, value_hint = ValueHint::Other, value_name = "GLOB", value_parser = Pattern::parse)]
+    /// '*' and '?' match within a segment, '**' matches across segments. A pattern without a
+    /// leading '/' may match from any segment on.
+    #[arg(long, value_hint = ValueHint::Other, value_name = "GLOB", value_parser = str::parse::<Pattern>)]
     pub ignore: Vec<Pattern>,
-    /// More keys may be in etcd than in the file
+    /// Allow keys in etcd that are not in the file
     #[arg(long)]
     pub subset: bool,
-    /// Wait until nothing differs; past --timeout, exit 124
+    /// Wait until there are no differences; after --timeout, exit with 124
     #[arg(long, conflicts_with = "watch")]
     pub wait: bool,
-    /// Go on, and print whatever comes to differ, and '=' what does so no longer
+    /// Keep watching: print each new difference, and '=' for a key that no longer differs
     #[arg(long)]
     pub watch: bool,
 }
 
-/// What is typed after `doctor`.
+/// Arguments of `doctor`.
 #[derive(Args, Clone, Debug)]
 pub struct Doctor {
-    /// Count the writes to this key and all below it; without it, to all keys
+    /// Count the writes to this key and everything below it; the default is all keys
     #[arg(value_hint = ValueHint::Other)]
     pub key: Option<String>,
-    /// For how long writes are counted
+    /// Count writes for this time
     #[arg(id = "for", long = "for", value_hint = ValueHint::Other, value_name = "DURATION", value_parser = duration, default_value = "2s")]
     pub sample: Duration,
 }
 
-/// What is typed after `completions`.
+/// Arguments of `completions`.
 #[derive(Args, Clone, Debug)]
 pub struct Completions {
-    /// The shell
+    /// Print the script for this shell
     pub shell: clap_complete::Shell,
 }
 
-/// `--api`.
+/// Values of `--api`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Api {
-    /// What the server has
+    /// The API that the server has
     Auto,
-    /// /v2/keys
+    /// The v2 API, /v2/keys
     #[value(alias = "2")]
     V2,
-    /// The JSON gateway
+    /// The v3 API, through the JSON gateway
     #[value(alias = "3")]
     V3,
 }
 
-/// `--output`.
+/// Values of `--output`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Output {
-    /// TAB-separated: index, action, key, value
+    /// TAB-separated fields: index, action, key, value
     Text,
-    /// One JSON object a line
+    /// One JSON object per line
     Json,
 }
 
-/// `--color`.
+/// Values of `--color`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Color {
-    /// Colours on a terminal, unless NO_COLOR is set
+    /// Use colours on a terminal, unless NO_COLOR is set or TERM is 'dumb'
     Auto,
-    /// Colours always
+    /// Use colours always
     Always,
-    /// No colours
+    /// Use no colours
     Never,
 }
 

@@ -5,18 +5,15 @@ use std::io::{self, Read as _};
 use std::path::Path;
 
 use crate::cli;
-use crate::desired::{self, Desired, Keys};
-use crate::drift::{Comparison, Drift, Drifts};
+use crate::desired::{self, Desired};
+use crate::drift::Expectation;
 use crate::error::Error;
-use crate::exit::Exit;
-use crate::render::{drift, json, text};
-use crate::run::api::Watched;
 use crate::run::inbox::{Inbox, Stop};
-use crate::run::watching::{self, Arrival, Flow, Viewer};
-use crate::settings::{OutputFormat, Settings};
-use etcdwatch_engine::model::{Index, Scope};
-use etcdwatch_engine::watch::mirror::Mirror;
-use etcdwatch_engine::watch::{Held, Plan, Update};
+use crate::run::watching;
+use crate::settings::{Settings, Watched};
+use crate::sink::drifts::{DriftPrinter, Duty};
+use etcdwatch_engine::model::Scope;
+use etcdwatch_engine::watch::Plan;
 
 /// Compares a subtree with a file and prints what differs.
 ///
@@ -31,14 +28,25 @@ pub fn run(typed: &cli::Check, settings: &Settings) -> Result<(), Stop> {
         prefix: false,
     };
     let scopes = watched.scopes(settings.api)?;
-    let wanted = |scope: &Scope| {
-        let keys = desired
-            .keys(scope)
-            .map_err(|wrong| refused(&typed.file, &wrong));
-        keys.map(|keys| (scope.clone(), keys))
+    let expectation = |scope: &Scope| {
+        let keys = desired.keys(scope);
+        let expected = Expectation {
+            wanted: keys.map_err(|wrong| refused(&typed.file, &wrong))?,
+            ignored: typed.ignore.clone(),
+            subset: typed.subset,
+        };
+        Ok((scope.clone(), expected))
     };
-    let wanted = scopes.iter().map(wanted).collect::<Result<_, Error>>()?;
-    let goes_on = typed.wait || typed.watch;
+    let expected = scopes
+        .iter()
+        .map(expectation)
+        .collect::<Result<_, Error>>()?;
+    let duty = match (typed.wait, typed.watch) {
+        (true, _) => Duty::UntilEqual,
+        (_, true) => Duty::Always,
+        _ => Duty::Once,
+    };
+    let goes_on = duty != Duty::Once;
     if goes_on {
         inbox.heed_reader();
     }
@@ -47,29 +55,8 @@ pub fn run(typed: &cli::Check, settings: &Settings) -> Result<(), Stop> {
         snapshot: true,
         ..watching::plan(scope, settings)
     };
-    let mut checker = Checker {
-        typed,
-        settings,
-        wanted,
-        comparison: Comparison::default(),
-        scope: None,
-        mirror: None,
-        drifts: Drifts::new(),
-        index: Index::ZERO,
-        out: Vec::new(),
-    };
-    let ended = watching::run(scopes, plan_of, settings, &mut inbox, &mut checker);
-    inbox.screen.clear();
-    match ended {
-        Ok(()) if !typed.wait && !checker.drifts.is_empty() => Err(Stop::Quiet(Exit::No)),
-        Err(Stop::Error(error @ Error::TimedOut(_))) if typed.wait => {
-            // What it was that did not come to be.
-            checker.print_all();
-            inbox.screen.print(&mut checker.out)?;
-            Err(error.into())
-        }
-        ended => ended,
-    }
+    let mut printer = DriftPrinter::new(expected, duty, settings);
+    watching::run(scopes, plan_of, settings, &mut inbox, &mut printer)
 }
 
 fn refused(file: &Path, why: &impl std::fmt::Display) -> Error {
@@ -78,19 +65,9 @@ fn refused(file: &Path, why: &impl std::fmt::Display) -> Error {
 
 /// What the file wants. A FIFO may have nobody who writes to it: that holds up neither signals nor
 /// the deadline.
-fn wait_for(
-    typed: &cli::Check,
-    settings: &Settings,
-    inbox: &mut Inbox<Arrival>,
-) -> Result<Desired, Stop> {
+fn wait_for(typed: &cli::Check, settings: &Settings, inbox: &mut Inbox) -> Result<Desired, Stop> {
     let (file, max) = (typed.file.clone(), settings.client.max_event);
-    let mut arrived = inbox.wait_for(move || Arrival::Desired(read(&file, max)))?;
-    loop {
-        match arrived {
-            Arrival::Desired(desired) => return Ok(desired?),
-            _ => arrived = inbox.receive()?,
-        }
-    }
+    Ok(inbox.wait_for(move || read(&file, max))??)
 }
 
 fn read(file: &Path, max: usize) -> Result<Desired, Error> {
@@ -112,146 +89,4 @@ fn read(file: &Path, max: usize) -> Result<Desired, Error> {
     let text = desired::text(bytes).map_err(|wrong| refused(file, &wrong))?;
     let extension = file.extension().and_then(|extension| extension.to_str());
     Desired::parse(&text, extension).map_err(|wrong| refused(file, &wrong))
-}
-
-struct Checker<'c> {
-    typed: &'c cli::Check,
-    settings: &'c Settings,
-    /// What is wanted, by each API that may be spoken.
-    wanted: Vec<(Scope, Keys)>,
-    comparison: Comparison,
-    scope: Option<Scope>,
-    /// What is there; nothing before the state was read.
-    mirror: Option<Mirror>,
-    /// What differs, as it was told.
-    drifts: Drifts,
-    index: Index,
-    out: Vec<u8>,
-}
-
-impl Viewer for Checker<'_> {
-    fn begin(&mut self, scope: &Scope) {
-        let wanted = self.wanted.iter().find(|(of, _)| of == scope);
-        self.comparison = Comparison {
-            wanted: wanted.map(|(_, keys)| keys.clone()).unwrap_or_default(),
-            ignored: self.typed.ignore.clone(),
-            subset: self.typed.subset,
-        };
-        self.scope = Some(scope.clone());
-    }
-
-    fn take(&mut self, update: Update, inbox: &mut Inbox<Arrival>) -> Result<Flow, Stop> {
-        let mut is_over = false;
-        match update {
-            Update::State { index, nodes, .. } => {
-                if let Some(scope) = &self.scope {
-                    self.mirror = Some(Mirror::new(scope.clone(), nodes, index));
-                }
-            }
-            Update::Synced(index) => {
-                self.index = index;
-                self.compare_all();
-                if self.typed.watch {
-                    let count = self.drifts.len();
-                    let plural = if count == 1 { " differs" } else { "s differ" };
-                    let message = format!("compared at index {index}: {count} key{plural}");
-                    inbox.screen.notice("compared", &message);
-                }
-                is_over = !self.typed.watch && (!self.typed.wait || self.drifts.is_empty());
-            }
-            Update::Events(events) => {
-                for held in events.iter().flat_map(Held::by_index) {
-                    self.compare(&held);
-                    is_over |= self.typed.wait && self.drifts.is_empty();
-                    if is_over {
-                        break;
-                    }
-                }
-                inbox.heard();
-            }
-            Update::Gap(gap) if self.typed.watch => {
-                // What differed in it, and does no longer, is not known.
-                let name = self.scope.as_ref().map_or_else(String::new, Scope::name);
-                let line = text::gap(&gap, &name, text::Style::default());
-                match self.settings.output {
-                    OutputFormat::Json => self.push(&json::gap(&gap)),
-                    OutputFormat::Text => self.out.extend_from_slice(line.as_bytes()),
-                }
-            }
-            _ => {}
-        }
-        if !self.out.is_empty() {
-            inbox.screen.print(&mut self.out)?;
-        }
-        Ok(if is_over { Flow::Done } else { Flow::GoesOn })
-    }
-}
-
-impl Checker<'_> {
-    /// Compares everything, and tells what differs now and did not, or the other way round.
-    fn compare_all(&mut self) {
-        let nodes = self.mirror.iter().flat_map(Mirror::nodes);
-        let there = nodes.filter_map(|node| Some((node.key.as_slice(), node.value.as_deref()?)));
-        let now = self.comparison.all(there);
-        let before = std::mem::take(&mut self.drifts);
-        let keys = before.keys().chain(now.keys()).cloned();
-        let keys: std::collections::BTreeSet<Vec<u8>> = keys.collect();
-        for key in keys {
-            if before.get(&key) != now.get(&key) {
-                self.tell(&key, now.get(&key));
-            }
-        }
-        self.drifts = now;
-    }
-
-    /// Compares what was touched.
-    fn compare(&mut self, held: &Held) {
-        let Some(mirror) = &mut self.mirror else {
-            return;
-        };
-        let gone = mirror.apply(held);
-        let mut touched: Vec<Vec<u8>> = gone.into_iter().map(|node| node.key).collect();
-        for event in held.events() {
-            touched.push(event.node().key().to_vec());
-            self.index = event.index();
-        }
-        for key in touched {
-            let node = self.mirror.as_ref().and_then(|mirror| mirror.get(&key));
-            let value = node.and_then(|node| node.value.as_deref());
-            let drift = self.comparison.of(&key, value);
-            if self.drifts.get(&key) == drift.as_ref() {
-                continue;
-            }
-            self.tell(&key, drift.as_ref());
-            match drift {
-                Some(drift) => self.drifts.insert(key, drift),
-                None => self.drifts.remove(&key),
-            };
-        }
-    }
-
-    /// Prints what differs, unless it is only waited for.
-    fn tell(&mut self, key: &[u8], drift: Option<&Drift>) {
-        if !self.typed.wait {
-            self.print(key, drift);
-        }
-    }
-
-    fn print_all(&mut self) {
-        for (key, drift) in std::mem::take(&mut self.drifts) {
-            self.print(&key, Some(&drift));
-        }
-    }
-
-    fn print(&mut self, key: &[u8], drift: Option<&Drift>) {
-        match self.settings.output {
-            OutputFormat::Json => self.push(&drift::record(self.index, key, drift)),
-            OutputFormat::Text => drift::line(key, drift, self.settings.color, &mut self.out),
-        }
-    }
-
-    fn push(&mut self, record: &serde_json::Value) {
-        let is_terminal = self.settings.stdout_is_terminal;
-        json::push_line(record.to_string().as_bytes(), is_terminal, &mut self.out);
-    }
 }

@@ -1,29 +1,27 @@
 //! `doctor`.
 
-use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use crate::cli;
 use crate::doctor::facts::{self, Facts};
-use crate::doctor::findings::{self, Finding, History, Of, Weight, cluster, own_cluster};
-use crate::doctor::table::{self, Busy, Report};
+use crate::doctor::findings::{self, Finding, History, Weight};
+use crate::doctor::history;
+use crate::doctor::table::{self, Report};
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::render::json;
-use crate::run::api::Watched;
 use crate::run::inbox::{Inbox, Stop};
-use crate::run::watching::{self, Arrival, Flow, Viewer};
-use crate::settings::{ApiChoice, OutputFormat, Settings};
+use crate::run::watching;
+use crate::settings::{ApiChoice, OutputFormat, Settings, Watched};
+use crate::sink::sample::Sample;
 use etcdwatch_client::endpoint::Endpoint;
 use etcdwatch_client::transport::http::Http;
-use etcdwatch_engine::model::{Api, Index, Key, Scope};
-use etcdwatch_engine::v2;
-use etcdwatch_engine::watch::{Held, OnGap, Plan, Update};
+use etcdwatch_engine::model::{Api, Key, Scope};
+use etcdwatch_engine::watch::{OnGap, Plan};
 
 /// So many keys are shown.
 const SHOWN: usize = 5;
-/// So many are told apart.
-const MOST_KEYS: usize = 100_000;
+
 /// Tells what an operator wants to know before a watch is trusted.
 ///
 /// # Errors
@@ -36,12 +34,7 @@ pub fn run(typed: &cli::Doctor, settings: &Settings) -> Result<(), Stop> {
     let http = Http::new(&settings.client, inbox.log(settings)).map_err(Error::from)?;
     let before = ask(&mut inbox, &http, settings)?;
     let began = Instant::now();
-    let mut sampler = Sampler {
-        end: began + typed.sample,
-        keys: HashMap::new(),
-        writes: 0,
-        counted: None,
-    };
+    let mut sample = Sample::until(began + typed.sample);
     let is_anyone_there = before.iter().any(|facts| facts.known.is_ok());
     let watched = if is_anyone_there {
         let scopes = scopes(typed.key.as_ref(), settings)?;
@@ -49,7 +42,7 @@ pub fn run(typed: &cli::Doctor, settings: &Settings) -> Result<(), Stop> {
             on_gap: OnGap::Continue,
             ..watching::plan(scope, settings)
         };
-        watching::run(scopes, plan_of, settings, &mut inbox, &mut sampler)
+        watching::run(scopes, plan_of, settings, &mut inbox, &mut sample)
     } else {
         Ok(())
     };
@@ -73,7 +66,7 @@ pub fn run(typed: &cli::Doctor, settings: &Settings) -> Result<(), Stop> {
     };
     let mut findings = findings::of(&before, &after, &histories, asked);
     let uncounted = histories.iter().find(|history| {
-        let is_other = sampler.counted.is_some_and(|api| api != history.api);
+        let is_other = sample.counted.is_some_and(|api| api != history.api);
         is_other && history.rate > 0.0 && asked.contains(&history.api)
     });
     if let Some(history) = uncounted {
@@ -87,7 +80,7 @@ pub fn run(typed: &cli::Doctor, settings: &Settings) -> Result<(), Stop> {
         });
     }
     if settings.client.credentials.is_none() {
-        findings.extend(who_is_asked_for(&after, asked));
+        findings.extend(findings::missing_user(&after, asked));
     }
     if let Some(error) = failed {
         findings.push(Finding {
@@ -103,9 +96,9 @@ pub fn run(typed: &cli::Doctor, settings: &Settings) -> Result<(), Stop> {
         after,
         sampled: took,
         histories,
-        writes: sampler.writes,
-        counted: sampler.counted,
-        busiest: sampler.busiest(),
+        writes: sample.writes,
+        counted: sample.counted,
+        busiest: sample.busiest(SHOWN),
         user: settings
             .client
             .credentials
@@ -122,31 +115,6 @@ pub fn run(typed: &cli::Doctor, settings: &Settings) -> Result<(), Stop> {
     } else {
         Err(Stop::Quiet(Exit::No))
     }
-}
-
-/// That nobody is named, where an API asks who one is.
-fn who_is_asked_for(facts: &[Facts], asked: &[Api]) -> Vec<Finding> {
-    let known = || facts.iter().filter_map(|facts| facts.known.as_ref().ok());
-    let asks = |api| match api {
-        Api::V2 => known().any(|known| known.v2_auth == Some(true)),
-        Api::V3 => known().any(|known| known.v3_auth == Some(true)),
-    };
-    let finding = |api: &Api| Finding {
-        weight: Weight::Advice,
-        kind: "noUser",
-        endpoint: None,
-        what: format!(
-            "{} asks who one is, and no user is named: {}",
-            api.name(),
-            match api {
-                Api::V2 => "what guests may not read is not seen",
-                Api::V3 => "nothing can be read",
-            }
-        ),
-        advice: "--user NAME, or ETCDCTL_USER".to_owned(),
-    };
-    let asked = asked.iter().filter(|api| asks(**api));
-    asked.map(finding).collect()
 }
 
 /// How the endpoints are spoken to.
@@ -185,21 +153,14 @@ fn render(report: &Report, settings: &Settings) -> Vec<u8> {
     }
 }
 
-fn ask(inbox: &mut Inbox<Arrival>, http: &Http, settings: &Settings) -> Result<Vec<Facts>, Stop> {
+fn ask(inbox: &mut Inbox, http: &Http, settings: &Settings) -> Result<Vec<Facts>, Stop> {
     let (http, endpoints) = (http.clone(), settings.client.endpoints.clone());
-    let mut asked = inbox.wait_for(move || Arrival::Facts(facts::ask_all(&http, &endpoints)))?;
-    loop {
-        match asked {
-            Arrival::Facts(facts) => return Ok(facts),
-            // What a sample that is over still tells.
-            _ => asked = inbox.receive()?,
-        }
-    }
+    inbox.wait_for(move || facts::ask_all(&http, &endpoints))
 }
 
 /// How the histories stand: to find that out takes many questions.
 fn reach(
-    inbox: &mut Inbox<Arrival>,
+    inbox: &mut Inbox,
     http: &Http,
     settings: &Settings,
     (before, after): (&[Facts], &[Facts]),
@@ -207,14 +168,7 @@ fn reach(
 ) -> Result<Vec<History>, Stop> {
     let (http, endpoints) = (http.clone(), settings.client.endpoints.clone());
     let (before, after) = (before.to_vec(), after.to_vec());
-    let work = move || Arrival::Histories(histories(&before, &after, took, &http, &endpoints));
-    let mut asked = inbox.wait_for(work)?;
-    loop {
-        match asked {
-            Arrival::Histories(histories) => return Ok(histories),
-            _ => asked = inbox.receive()?,
-        }
-    }
+    inbox.wait_for(move || history::sampled(&before, &after, took, &http, &endpoints))
 }
 
 /// What is watched for the sample: all there is, where no key was named.
@@ -236,102 +190,4 @@ fn scopes(key: Option<&String>, settings: &Settings) -> Result<Vec<Scope>, Error
         ApiChoice::V3 => vec![v3],
         ApiChoice::Auto => vec![v2, v3],
     })
-}
-
-/// How far back the history of each API reaches that the cluster has on.
-fn histories(
-    before: &[Facts],
-    after: &[Facts],
-    took: Duration,
-    http: &Http,
-    endpoints: &[Endpoint],
-) -> Vec<History> {
-    let mut histories = Vec::new();
-    let sides: [(Api, Of); 2] = [(Api::V2, |known| &known.v2), (Api::V3, |known| &known.v3)];
-    for (api, side) in sides {
-        let (Some((_, first)), Some((place, last))) = (newest(before, side), newest(after, side))
-        else {
-            continue;
-        };
-        let (length, is_whole) = match api {
-            Api::V2 => (v2::HISTORY.into(), false),
-            Api::V3 => {
-                let endpoint = endpoints.get(place);
-                let oldest = endpoint.and_then(|one| facts::oldest_revision(http, one, last));
-                let Some(oldest) = oldest else { continue };
-                (last.since(oldest) + 1, oldest <= Index(1))
-            }
-        };
-        #[allow(clippy::cast_precision_loss, reason = "a rate needs no last digit")]
-        let rate = last.since(first) as f64 / took.as_secs_f64().max(0.001);
-        histories.push(History {
-            api,
-            length,
-            is_whole,
-            rate,
-        });
-    }
-    histories
-}
-
-/// The place of the endpoint of our cluster that knows the highest index, and that.
-fn newest(facts: &[Facts], side: Of) -> Option<(usize, Index)> {
-    let own = own_cluster(facts);
-    let known = facts.iter().enumerate().filter_map(|(place, facts)| {
-        let known = facts.known.as_ref().ok()?;
-        let index = side(known).side()?.index;
-        (cluster(known) == own).then_some((place, index))
-    });
-    known.max_by_key(|(_, index)| *index)
-}
-
-/// Counts what is written while the sample is taken.
-struct Sampler {
-    end: Instant,
-    keys: HashMap<Vec<u8>, u64>,
-    writes: u64,
-    /// By which API.
-    counted: Option<Api>,
-}
-
-impl Sampler {
-    fn busiest(self) -> Vec<Busy> {
-        let mut keys: Vec<Busy> = self.keys.into_iter().collect();
-        keys.sort_by(|(one, often), (other, less)| less.cmp(often).then_with(|| one.cmp(other)));
-        keys.truncate(SHOWN);
-        keys
-    }
-}
-
-impl Viewer for Sampler {
-    fn begin(&mut self, scope: &Scope) {
-        self.counted = Some(scope.api());
-    }
-
-    fn take(&mut self, update: Update, _: &mut Inbox<Arrival>) -> Result<Flow, Stop> {
-        if let Update::Events(events) = update {
-            for event in events.iter().flat_map(Held::events) {
-                self.writes += 1;
-                let key = event.node().key();
-                if let Some(count) = self.keys.get_mut(key) {
-                    *count += 1;
-                } else if self.keys.len() < MOST_KEYS {
-                    self.keys.insert(key.to_vec(), 1);
-                }
-            }
-        }
-        Ok(Flow::GoesOn)
-    }
-
-    fn due(&self) -> Option<Instant> {
-        Some(self.end)
-    }
-
-    fn wake(&mut self, _: &mut Inbox<Arrival>) -> Result<Flow, Stop> {
-        Ok(if self.end <= Instant::now() {
-            Flow::Done
-        } else {
-            Flow::GoesOn
-        })
-    }
 }

@@ -1,7 +1,7 @@
 //! `get`.
 
-use super::request::{self, Client, Output, parse_key, parse_literal};
-use super::transaction;
+use super::request::{self, Client, Rendered, parse_key, parse_literal};
+use super::v3_request;
 use crate::cli;
 use crate::error::Error;
 use crate::render::json;
@@ -32,21 +32,21 @@ pub fn run(typed: &cli::Get, settings: &Settings) -> Result<(), Stop> {
     };
     let keys = typed.keys.join(" ");
     request::run(settings, "reading", &keys, move |client| {
-        let mut output = Output::from(Vec::new());
+        let mut rendered = Rendered::from(Vec::new());
         for key in &wanted.typed.keys {
             match wanted.one(key, client) {
-                Ok(records) => output.records.extend(records),
+                Ok(records) => rendered.records.extend(records),
                 Err(error) => {
                     // The other keys are of interest all the same.
                     let goes_on = error.is_not_found();
-                    output.errors.push(error);
+                    rendered.errors.push(error);
                     if !goes_on {
                         break;
                     }
                 }
             }
         }
-        Ok(output)
+        Ok(rendered)
     })
 }
 
@@ -91,7 +91,7 @@ impl Wanted {
             // Names are enough where only they are shown.
             (false, false) => v3::read_one(key, !self.is_json),
         };
-        let mut answered = transaction::read(client, &ranges)?;
+        let mut answered = v3_request::read(client, &ranges)?;
         let pairs = std::mem::take(&mut answered.reply.pairs);
         if pairs.is_empty() {
             return Err(answered.not_found(key));

@@ -2,13 +2,13 @@
 
 pub mod check;
 pub mod completions;
-pub mod condition;
 pub mod doctor;
 pub mod get;
-pub mod record;
 pub mod replay;
 pub mod request;
 pub mod rm;
 pub mod set;
-pub mod transaction;
+pub mod v2_request;
+pub mod v3_request;
 pub mod watch;
+mod watching;

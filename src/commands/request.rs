@@ -1,25 +1,25 @@
 //! A request that is answered once, by the first endpoint that can.
 
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt as _;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use super::transaction;
 use crate::error::{Error, none_answered};
 use crate::exit::Exit;
 use crate::run::inbox::{Inbox, Stop};
 use crate::settings::{ApiChoice, Settings};
 use etcdwatch_client::endpoint::Endpoint;
 use etcdwatch_client::transport::http::{Connection, Http, Limits, PATIENCE};
-use etcdwatch_engine::model::Key;
-use etcdwatch_engine::protocol::Failure;
-use etcdwatch_engine::protocol::{Api, Head, Malformed, Request};
+use etcdwatch_engine::model::{Index, Key};
+use etcdwatch_engine::protocol::{Api, Failure, Head, Malformed, Precondition, Request};
 use etcdwatch_engine::v2::fault;
 use etcdwatch_engine::{v2, v3};
 
 /// A whole answer.
 #[derive(Clone, Debug)]
 pub struct Answer {
-    /// Who gave it.
+    /// The endpoint that gave it.
     pub endpoint: Endpoint,
     /// Its head.
     pub head: Head,
@@ -28,7 +28,7 @@ pub struct Answer {
 }
 
 impl Answer {
-    /// The error of an answer that could not be read.
+    /// The error of an answer that is malformed.
     #[must_use]
     pub fn malformed(&self, malformed: Malformed) -> Error {
         Error::Failed {
@@ -37,7 +37,7 @@ impl Answer {
         }
     }
 
-    /// The same of an answer to a write, which may have been carried out.
+    /// The error of a malformed answer to a write, which may have been carried out.
     #[must_use]
     pub fn malformed_after_write(&self, malformed: Malformed) -> Error {
         let why = Failure::Malformed(malformed);
@@ -48,18 +48,18 @@ impl Answer {
     }
 }
 
-/// Asks the endpoints in turn.
+/// Sends requests to the endpoints in turn.
 #[derive(Clone, Debug)]
 pub struct Client {
     http: Http,
     endpoints: Vec<Endpoint>,
-    /// How long an endpoint may be silent while there is another to ask.
+    /// How long an endpoint may be silent while there is another one.
     share: Limits,
     max_reply: usize,
     api: ApiChoice,
-    /// A user was named.
+    /// Whether a user was named.
     has_user: bool,
-    /// What a person may want to know.
+    /// Notices to print when all is done.
     notices: Arc<Mutex<Vec<String>>>,
     /// The connection in use for a write, so that it is known whether anything was sent when
     /// time runs out.
@@ -91,7 +91,7 @@ impl Client {
     /// better; a write only while nothing of it has been sent.
     ///
     /// # Errors
-    /// What the server said no with, or why no server could be asked.
+    /// The server's error, or why no server could be asked.
     pub fn send(&self, request: &Request) -> Result<Answer, Error> {
         self.try_each(request.writes, |connection, endpoint, limits| {
             let reply = connection.send(endpoint, request, limits)?;
@@ -255,8 +255,8 @@ impl Client {
         if key.is_empty() {
             return false;
         }
-        let found = transaction::read(self, &v3::read_one(key.as_bytes(), true));
-        found.is_ok_and(|found| !found.reply.pairs.is_empty())
+        let found = self.read(&v3::read_one(key.as_bytes(), true));
+        found.is_ok_and(|(_, reply)| !reply.pairs.is_empty())
     }
 
     fn read_by_v2(&self, key: &str) -> Result<Answer, Error> {
@@ -267,7 +267,7 @@ impl Client {
         self.note("v2 does not have the key: v3 is spoken instead; --api v3 says so at once");
     }
 
-    /// Tells a person something, when all is done.
+    /// Prints a notice when all is done.
     pub fn note(&self, notice: &str) {
         let mut notices = self.notices.lock().unwrap_or_else(PoisonError::into_inner);
         notices.push(notice.to_owned());
@@ -296,7 +296,7 @@ impl Client {
     }
 }
 
-/// Whether another endpoint would say the same.
+/// Whether another endpoint would fail in the same way.
 fn is_final(failure: &Failure) -> bool {
     match failure {
         Failure::Refused(refusal) => {
@@ -307,7 +307,7 @@ fn is_final(failure: &Failure) -> bool {
     }
 }
 
-/// A write was sent, and no answer says that it was carried out.
+/// The error of a write that was sent, where no answer says that it was carried out.
 fn write_failure(endpoint: &Endpoint, failure: Failure) -> Error {
     let endpoint = endpoint.url().to_owned();
     let is_unknown = match &failure {
@@ -331,34 +331,48 @@ fn write_failure(endpoint: &Endpoint, failure: Failure) -> Error {
     }
 }
 
-/// Reads a key as typed.
+/// Reads a key of v2 as it was typed.
 ///
 /// # Errors
-/// Where it is none.
+/// Where it is no valid key.
 pub fn parse_key(typed: &str) -> Result<Key, Error> {
     Key::parse(typed).map_err(|error| Error::Usage(format!("key '{typed}': {error}")))
 }
 
-/// A key of v3 as it was typed, or what is wrong with it.
+/// Reads a key of v3 as it was typed.
 ///
 /// # Errors
-/// Where it is none.
+/// Where it is no valid key.
 pub fn parse_literal(typed: &str) -> Result<&[u8], Error> {
     Key::literal(typed)
         .map(|_| typed.as_bytes())
         .map_err(|error| Error::Usage(format!("key '{typed}': {error}")))
 }
 
-/// What came of some work.
+/// The precondition that was typed, with the bytes of the value as they are.
+#[must_use]
+pub fn precondition(
+    exists: Option<bool>,
+    value: Option<OsString>,
+    index: Option<u64>,
+) -> Precondition {
+    Precondition {
+        exists,
+        value: value.map(OsString::into_vec),
+        index: index.map(Index),
+    }
+}
+
+/// What came of a request.
 #[derive(Debug)]
-pub struct Output {
-    /// What is printed.
+pub struct Rendered {
+    /// The bytes to print.
     pub records: Vec<u8>,
-    /// What went wrong with other parts of it; the last decides the exit code.
+    /// The errors of its other parts; the last one decides the exit code.
     pub errors: Vec<Error>,
 }
 
-impl From<Vec<u8>> for Output {
+impl From<Vec<u8>> for Rendered {
     fn from(records: Vec<u8>) -> Self {
         Self {
             records,
@@ -371,11 +385,11 @@ impl From<Vec<u8>> for Output {
 ///
 /// # Errors
 /// Those of `work`, and what ends a run before it.
-pub fn run<O: Into<Output> + Send + 'static>(
+pub fn run<P: Into<Rendered> + Send + 'static>(
     settings: &Settings,
     doing: &'static str,
     key: &str,
-    work: impl FnOnce(&Client) -> Result<O, Error> + Send + 'static,
+    work: impl FnOnce(&Client) -> Result<P, Error> + Send + 'static,
 ) -> Result<(), Stop> {
     let mut inbox = Inbox::new(settings, doing, key)?;
     let http = Http::new(&settings.client, inbox.log(settings)).map_err(Error::from)?;
@@ -386,14 +400,14 @@ pub fn run<O: Into<Output> + Send + 'static>(
     for notice in client.notices() {
         inbox.screen.notice("api", &notice);
     }
-    let mut output: Output = match done {
-        Ok(output) => output?.into(),
+    let mut rendered: Rendered = match done {
+        Ok(rendered) => rendered?.into(),
         Err(Stop::Error(Error::TimedOut(timeout))) => return Err(client.timed_out(timeout).into()),
         Err(stop) => return Err(stop),
     };
-    inbox.screen.print(&mut output.records)?;
-    if output.errors.is_empty() {
+    inbox.screen.print(&mut rendered.records)?;
+    if rendered.errors.is_empty() {
         return Ok(());
     }
-    Err(Stop::Errors(output.errors))
+    Err(Stop::Errors(rendered.errors))
 }

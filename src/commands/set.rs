@@ -4,13 +4,13 @@ use std::ffi::OsString;
 use std::io::{self, Read as _};
 use std::os::unix::ffi::OsStringExt as _;
 
-use super::request::{self, Client, parse_key, parse_literal};
-use super::{condition, record, transaction};
+use super::request::{self, Client, parse_key, parse_literal, precondition};
+use super::{v2_request, v3_request};
 use crate::cli;
 use crate::error::Error;
+use crate::render::renderer::Renderer;
 use crate::run::inbox::Stop;
-use crate::settings::Settings;
-use etcdwatch_engine::model::Index;
+use crate::settings::{Appearance, Settings};
 use etcdwatch_engine::v2::{self, Write};
 use etcdwatch_engine::v3;
 
@@ -21,15 +21,15 @@ use etcdwatch_engine::v3;
 pub fn run(typed: &cli::Set, settings: &Settings) -> Result<(), Stop> {
     let mut typed = typed.clone();
     let max = settings.client.max_event;
-    let look = record::Look::of(settings);
+    let renderer = Renderer::new(&Appearance::default(), settings);
     let key = typed.key.clone();
     request::run(settings, "writing", &key, move |client| {
         let value = match typed.value.take() {
             Some(value) if value == "-" => Some(read_stdin(max)?),
             other => other.map(OsString::into_vec),
         };
-        let v2 = || by_v2(&typed, value.as_deref(), client, look);
-        let v3 = || by_v3(&typed, value.as_deref(), client, look);
+        let v2 = || by_v2(&typed, value.as_deref(), client, &renderer);
+        let v3 = || by_v3(&typed, value.as_deref(), client, &renderer);
         if typed.create {
             // Two that take a lock must not get it from one API each.
             client.create_by_either(&typed.key, v2, v3)
@@ -43,11 +43,11 @@ fn by_v2(
     typed: &cli::Set,
     value: Option<&[u8]>,
     client: &Client,
-    look: record::Look,
+    renderer: &Renderer,
 ) -> Result<Vec<u8>, Error> {
     let key = parse_key(&typed.key)?;
-    let wanted = condition::from_typed(exists(typed), typed.prev_value.clone(), typed.prev_index);
-    let answer = condition::send(client, &key, &wanted, |condition| {
+    let wanted = precondition(exists(typed), typed.prev_value.clone(), typed.prev_index);
+    let answer = v2_request::send(client, &key, &wanted, |condition| {
         v2::write(&Write {
             key: key.clone(),
             value: value.map(<[u8]>::to_vec),
@@ -56,14 +56,14 @@ fn by_v2(
             in_order: typed.in_order,
         })
     })?;
-    record::render(answer, look)
+    v2_request::render(answer, renderer)
 }
 
 fn by_v3(
     typed: &cli::Set,
     value: Option<&[u8]>,
     client: &Client,
-    look: record::Look,
+    renderer: &Renderer,
 ) -> Result<Vec<u8>, Error> {
     let Some(value) = value else {
         return Err(Error::Usage("--dir: v3 has no directories".to_owned()));
@@ -74,20 +74,16 @@ fn by_v3(
         ));
     }
     let key = parse_literal(&typed.key)?;
-    let condition = v3::Condition {
-        exists: exists(typed),
-        value: typed.prev_value.clone().map(OsString::into_vec),
-        index: typed.prev_index.map(Index),
-    };
+    let condition = precondition(exists(typed), typed.prev_value.clone(), typed.prev_index);
     let lease = typed
         .ttl
         .map(|seconds| grant(client, seconds))
         .transpose()?;
     let request = v3::write(key, value, lease, &condition);
-    let answered = transaction::send(client, &request)?;
+    let answered = v3_request::write(client, &request)?;
     if answered.reply.succeeded {
         let batch = answered.reply.written(key, value, lease);
-        return Ok(record::render_batch(&batch, look));
+        return Ok(renderer.batch(&batch));
     }
     if let Some(lease) = lease {
         // Else it ends by itself.

@@ -6,6 +6,7 @@
 mod credentials;
 pub mod prompt;
 mod surroundings;
+pub mod watching;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -17,7 +18,7 @@ use crate::cli::{self, Cli, Command, Global};
 use crate::error::Error;
 use crate::settings::{ApiChoice, OutputFormat, Settings, Warning};
 
-pub use self::surroundings::Surroundings;
+pub use self::surroundings::{Surroundings, VARIABLES};
 
 /// How long a command that asks once may take, unless told otherwise.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);

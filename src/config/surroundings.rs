@@ -10,8 +10,8 @@ use crate::cli;
 use crate::config::prompt;
 use crate::error::Error;
 
-/// Every variable that counts.
-const VARIABLES: [&str; 18] = [
+/// Every environment variable that etcdwatch reads.
+pub const VARIABLES: [&str; 18] = [
     "ETCDCTL_ENDPOINTS",
     "ETCDCTL_ENDPOINT",
     "ETCDCTL_PEERS",
@@ -68,6 +68,8 @@ impl Surroundings<'_> {
 
     /// A variable that is set and not empty.
     pub(super) fn get(&self, name: &str) -> Option<String> {
+        // The man page lists VARIABLES, and `check` refuses those of them that are not UTF-8.
+        debug_assert!(VARIABLES.contains(&name), "{name} is not in VARIABLES");
         (self.variable)(name)
             .and_then(|value| value.into_string().ok())
             .filter(|value| !value.is_empty())

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer, Error as _, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::{DEEPEST, EMPTY, Fault, Form, Keys, LIST, NULL, Node, Place};
+use super::{DEEPEST, EMPTY, Fault, Form, Keys, LIST, Location, NULL, Node};
 
 /// The names of an object with the text of their values, in order.
 struct Object<'t>(Vec<(String, &'t RawValue)>);
@@ -42,7 +42,7 @@ impl<'de> Deserialize<'de> for Object<'de> {
 pub(super) fn read(text: &str) -> Result<Form, Fault> {
     let mut objects = serde_json::Deserializer::from_str(text).into_iter::<Object<'_>>();
     let first = match objects.next() {
-        None => return Err(Place::START.wrong(EMPTY)),
+        None => return Err(Location::START.wrong(EMPTY)),
         Some(first) => first.map_err(|error| of_json(&error, text, 0))?,
     };
     // Names of a file may be the same; what `get` prints has the key that was read.
@@ -60,7 +60,7 @@ pub(super) fn read(text: &str) -> Result<Form, Fault> {
     let rest = text.get(end..).unwrap_or_default();
     if !rest.trim().is_empty() {
         let space = rest.len() - rest.trim_start().len();
-        return Err(Place::Byte(end + space).wrong("something follows the object"));
+        return Err(Location::Byte(end + space).wrong("something follows the object"));
     }
     Ok(Form::Named(names_of(first, text, 1)?))
 }
@@ -69,12 +69,12 @@ fn names_of(
     object: Object<'_>,
     text: &str,
     depth: usize,
-) -> Result<Vec<(Place, String, Node)>, Fault> {
+) -> Result<Vec<(Location, String, Node)>, Fault> {
     let mut names = Vec::new();
     for (name, raw) in object.0 {
         // It is a part of the text.
         let offset = (raw.get().as_ptr() as usize).saturating_sub(text.as_ptr() as usize);
-        let place = Place::Byte(offset);
+        let place = Location::Byte(offset);
         let node = match raw.get().as_bytes().first() {
             Some(b'{') if depth >= DEEPEST => return Err(place.wrong("it is too deep")),
             Some(b'{') => {
@@ -96,13 +96,13 @@ fn names_of(
 
 /// What is wrong with the JSON that begins at `offset`.
 fn of_json(error: &serde_json::Error, text: &str, offset: usize) -> Fault {
-    let (line, column) = Place::Byte(offset).in_text(text);
+    let (line, column) = Location::Byte(offset).in_text(text);
     let message = error.to_string();
     let why = message
         .rsplit_once(" at line ")
         .map_or(message.as_str(), |(why, _)| why);
     let is_first = error.line() <= 1;
-    let place = Place::At {
+    let place = Location::At {
         line: line + error.line().saturating_sub(1),
         column: error.column().max(1) + if is_first { column - 1 } else { 0 },
     };
@@ -135,7 +135,7 @@ fn printed(text: &str) -> Result<Form, Fault> {
             let decode = |text: &String| {
                 STANDARD
                     .decode(text)
-                    .map_err(|_| Place::START.wrong(format!("'{text}' is no base64")))
+                    .map_err(|_| Location::START.wrong(format!("'{text}' is no base64")))
             };
             let key = match &node.key_base64 {
                 Some(text) => decode(text)?,

@@ -1,10 +1,10 @@
-//! What a subtree is to be like, as a file says it.
+//! What a file says a subtree should be.
 //!
 //! In scope: nested JSON or YAML, whose names are below the key; flat JSON or YAML, whose names are
 //! whole keys; and what `get -r -o json` printed. Out of scope: what it is compared with (`drift`).
 //!
-//! A number, `true` and `false` are what is written in the file, to the letter. A list and a `null`
-//! are refused: etcd has neither.
+//! Numbers, `true` and `false` are taken as they are written in the file. Lists and `null` are refused,
+//! because etcd has neither.
 
 mod json;
 mod yaml;
@@ -16,21 +16,21 @@ use etcdwatch_engine::model::{Key, Scope};
 /// Keys and their values.
 pub type Keys = BTreeMap<Vec<u8>, Vec<u8>>;
 
-/// Deeper is refused, rather than to run out of stack.
+/// Deeper nesting is refused, before the stack runs out.
 const DEEPEST: usize = 128;
-/// So many bytes the keys may have in all: a name is in every key below it, so that a file of some
-/// MB could stand for more than there is memory.
+/// The most bytes that all keys may have. A name is in every key below it, so that a file of some MB could
+/// stand for more keys than fit in memory.
 const MOST_OF_KEYS: usize = 256 << 20;
 
 /// What is wrong with a file, and where.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}, column {column}: {why}")]
 pub struct Wrong {
-    /// Counted from 1.
+    /// The line, counted from 1.
     pub line: usize,
-    /// In characters, counted from 1.
+    /// The column in characters, counted from 1.
     pub column: usize,
-    /// What.
+    /// What is wrong.
     pub why: String,
 }
 
@@ -43,15 +43,17 @@ pub fn text(bytes: Vec<u8>) -> Result<String, Wrong> {
         let valid = error.utf8_error().valid_up_to();
         let before = error.as_bytes().get(..valid).unwrap_or_default();
         let before = String::from_utf8_lossy(before);
-        Place::Byte(valid).wrong("it is not UTF-8").in_text(&before)
+        Location::Byte(valid)
+            .wrong("it is not UTF-8")
+            .in_text(&before)
     })
 }
 
 /// Where something stands in a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Place {
-    /// At a byte. Which line that is in is counted where it matters alone: it takes as long as
-    /// reading all before it.
+enum Location {
+    /// At a byte. Its line is counted only when it is needed, because that takes as long as reading all before
+    /// it.
     Byte(usize),
     At {
         line: usize,
@@ -59,7 +61,7 @@ enum Place {
     },
 }
 
-impl Place {
+impl Location {
     const START: Self = Self::Byte(0);
 
     fn wrong(self, why: impl Into<String>) -> Fault {
@@ -86,7 +88,7 @@ impl Place {
 /// What is wrong with a text.
 #[derive(Clone, Debug)]
 struct Fault {
-    place: Place,
+    place: Location,
     why: String,
 }
 
@@ -105,10 +107,10 @@ impl Fault {
 #[derive(Clone, Debug)]
 enum Node {
     Value(String),
-    Names(Vec<(Place, String, Node)>),
+    Names(Vec<(Location, String, Node)>),
 }
 
-/// A file that was read.
+/// The contents of a file.
 #[derive(Clone, Debug)]
 pub struct Desired {
     text: String,
@@ -117,9 +119,9 @@ pub struct Desired {
 
 #[derive(Clone, Debug)]
 enum Form {
-    /// Names, which are below the key or whole keys.
-    Named(Vec<(Place, String, Node)>),
-    /// Keys, as `get -r -o json` printed them.
+    /// Names, which lie below the key or are whole keys.
+    Named(Vec<(Location, String, Node)>),
+    /// Keys as `get -r -o json` prints them.
     Printed(Keys),
 }
 
@@ -143,10 +145,10 @@ impl Desired {
         })
     }
 
-    /// The keys in `scope` that it stands for.
+    /// The keys in `scope` that the file stands for.
     ///
     /// # Errors
-    /// Where a name is none, or lies elsewhere.
+    /// Where a name is no valid key, or lies outside of `scope`.
     pub fn keys(&self, scope: &Scope) -> Result<Keys, Wrong> {
         let keys = match &self.form {
             Form::Printed(printed) => of_printed(printed, scope),
@@ -162,12 +164,12 @@ fn of_printed(printed: &Keys, scope: &Scope) -> Result<Keys, Fault> {
         Some(key) => {
             let key = String::from_utf8_lossy(key);
             let why = format!("'{key}' does not lie below {}", scope.key);
-            Err(Place::START.wrong(why))
+            Err(Location::START.wrong(why))
         }
     }
 }
 
-fn of_named(names: &[(Place, String, Node)], scope: &Scope) -> Result<Keys, Fault> {
+fn of_named(names: &[(Location, String, Node)], scope: &Scope) -> Result<Keys, Fault> {
     let (mut keys, mut left) = (Keys::new(), MOST_OF_KEYS);
     for (place, name, node) in names {
         let is_value = matches!(node, Node::Value(_));
@@ -181,7 +183,7 @@ fn of_named(names: &[(Place, String, Node)], scope: &Scope) -> Result<Keys, Faul
     Ok(keys)
 }
 
-/// Whether a name at the top is a whole key, and not below the one that is compared.
+/// Whether a name at the top is a whole key, and not a name below the key that is compared.
 fn is_whole(name: &str, scope: &Scope, is_value: bool) -> bool {
     let own = scope.key.as_str();
     name.starts_with('/') || (!own.starts_with('/') && is_value && scope.holds(name.as_bytes()))
@@ -197,7 +199,7 @@ fn below(above: &str, name: &str) -> String {
 
 fn collect(
     key: &str,
-    place: Place,
+    place: Location,
     node: &Node,
     scope: &Scope,
     keys: &mut Keys,
@@ -258,7 +260,7 @@ mod tests {
     const ALL: [&str; 4] = ["/app/a=1", "/app/b/c=x y", "/app/b/d=", "/app/b/e/f=true"];
 
     #[test]
-    fn nested_and_flat_json_and_yaml_and_what_get_prints_say_the_same() {
+    fn nested_and_flat_json_and_yaml_and_what_get_prints_mean_the_same_keys() {
         let nested = r#"{"a": 1, "b": {"c": "x y", "d": "", "e": {"f": true}}}"#;
         let flat = r#"{"/app/a": "1", "/app/b/c": "x y", "/app/b/d": "", "/app/b/e/f": "true"}"#;
         let paths = r#"{"a": "1", "b/c": "x y", "b/d": "", "b/e/f": "true"}"#;
@@ -286,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn a_number_is_what_is_written() {
+    fn a_number_is_taken_as_it_is_written() {
         let text = r#"{"a":1.0,"b":1e3,"c":123456789012345678901234567890,"d":"\u00e9"}"#;
         let expected = [
             "/a=1.0",
@@ -308,7 +310,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_of_v3_are_what_they_are() {
+    fn keys_of_v3_are_literal() {
         let app = Scope::new(Key::literal("app").unwrap(), true);
         for text in [r#"{"a":"1"}"#, r#"{"app/a":"1"}"#] {
             assert_eq!(keys(text, None, &app).unwrap(), ["app/a=1"]);
@@ -320,7 +322,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_told_with_line_and_column() {
+    fn an_error_names_line_and_column() {
         for (text, line, column, part) in [
             ("{\"a\": 1,\n \"b\": }", 2, 7, "expected value"),
             ("{\"a\": {\n\"b\": [1]}}", 2, 6, "list"),
@@ -346,13 +348,13 @@ mod tests {
     }
 
     #[test]
-    fn bytes_that_are_no_text_are_told_with_their_place() {
+    fn bytes_that_are_not_utf_8_are_an_error_that_names_their_place() {
         let wrong = super::text(b"a: 1\nb: \xc3\xa9\xff".to_vec()).unwrap_err();
         assert_eq!((wrong.line, wrong.column), (2, 5));
     }
 
     #[test]
-    fn nothing_runs_out_of_stack_or_memory() {
+    fn deep_or_large_files_are_refused() {
         let deep = "{\"a\":".repeat(100_000);
         assert!(keys(&deep, None, &scope("/")).is_err());
         let deep = "{a: ".repeat(10_000);
@@ -372,7 +374,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_file_is_no_wish_and_an_empty_object_is_one_for_nothing() {
+    fn an_empty_file_is_refused_and_an_empty_object_means_no_keys() {
         for text in ["", " \n", "---\n", "# nothing\n"] {
             let wrong = keys(text, None, &scope("/app")).unwrap_err();
             assert!(wrong.why.contains("empty"), "{text:?}: {wrong}");
@@ -383,7 +385,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_v2_hides_is_refused_and_one_of_v3_is_not_hidden() {
+    fn hidden_keys_are_refused_with_v2_and_do_not_exist_with_v3() {
         let wrong = keys("_h: 1\n", None, &scope("/app")).unwrap_err();
         assert!(wrong.why.contains("hidden"), "{wrong}");
         let v3 = Scope::new(Key::literal("/app").unwrap(), true);
@@ -391,14 +393,14 @@ mod tests {
     }
 
     #[test]
-    fn names_that_only_look_like_what_get_prints_are_names() {
+    fn names_that_resemble_the_output_of_get_are_names() {
         let text = r#"{"node":{"a":"1"},"action":"x"}"#;
         let expected = ["/app/action=x", "/app/node/a=1"];
         assert_eq!(keys(text, None, &scope("/app")).unwrap(), expected);
     }
 
     #[test]
-    fn aliases_of_long_values_are_counted_by_their_bytes() {
+    fn aliases_of_long_values_count_with_all_their_bytes() {
         let mut text = format!("k: &a '{}'\n", "x".repeat(500_000));
         for number in 0..5000 {
             text += "k";

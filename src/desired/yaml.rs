@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle};
 
-use super::{DEEPEST, EMPTY, Fault, Form, LIST, NULL, Node, Place};
+use super::{DEEPEST, EMPTY, Fault, Form, LIST, Location, NULL, Node};
 
 /// So many bytes the aliases of YAML may lead to in all.
 const MOST: usize = 64 << 20;
@@ -15,7 +15,7 @@ pub(super) fn read(text: &str) -> Result<Form, Fault> {
     match Yaml::read(text)? {
         Some((_, Node::Names(names))) => Ok(Form::Named(names)),
         Some((place, Node::Value(_))) => Err(place.wrong("it has one value and no names")),
-        None => Err(Place::START.wrong(EMPTY)),
+        None => Err(Location::START.wrong(EMPTY)),
     }
 }
 
@@ -29,7 +29,7 @@ struct Yaml<'t> {
 }
 
 impl<'t> Yaml<'t> {
-    fn read(text: &'t str) -> Result<Option<(Place, Node)>, Fault> {
+    fn read(text: &'t str) -> Result<Option<(Location, Node)>, Fault> {
         let mut yaml = Self {
             events: Parser::new_from_str(text),
             anchors: HashMap::new(),
@@ -51,15 +51,15 @@ impl<'t> Yaml<'t> {
         }
     }
 
-    fn next(&mut self) -> Result<(Event<'t>, Place), Fault> {
+    fn next(&mut self) -> Result<(Event<'t>, Location), Fault> {
         match self.events.next() {
             Some(Ok((event, span))) => Ok((event, of_marker(span.start))),
             Some(Err(error)) => Err(of_marker(*error.marker()).wrong(error.info())),
-            None => Ok((Event::StreamEnd, Place::START)),
+            None => Ok((Event::StreamEnd, Location::START)),
         }
     }
 
-    fn node(&mut self, event: Event<'t>, place: Place, depth: usize) -> Result<Node, Fault> {
+    fn node(&mut self, event: Event<'t>, place: Location, depth: usize) -> Result<Node, Fault> {
         if depth > DEEPEST {
             return Err(place.wrong("it is too deep"));
         }
@@ -116,8 +116,8 @@ fn is_null(plain: &str) -> bool {
     matches!(plain, "" | "~" | "null" | "Null" | "NULL")
 }
 
-fn of_marker(marker: Marker) -> Place {
-    Place::At {
+fn of_marker(marker: Marker) -> Location {
+    Location::At {
         line: marker.line(),
         column: marker.col() + 1,
     }

@@ -28,7 +28,7 @@ const TRIPS: usize = 3;
 
 /// What an API says.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Api {
+pub enum ApiFacts {
     /// It is served.
     On(Side),
     /// It is not.
@@ -37,7 +37,7 @@ pub enum Api {
     Failed(String),
 }
 
-impl Api {
+impl ApiFacts {
     /// What it says, where it is served.
     #[must_use]
     pub fn side(&self) -> Option<&Side> {
@@ -73,9 +73,9 @@ pub struct Known {
     /// How long an answer takes.
     pub round_trip: Duration,
     /// v2.
-    pub v2: Api,
+    pub v2: ApiFacts,
     /// v3.
-    pub v3: Api,
+    pub v3: ApiFacts,
     /// How long it takes to read what a majority agrees on, or why that can't be had.
     pub quorum: Result<Duration, String>,
     /// Whether v2 asks who one is, where that is known.
@@ -135,7 +135,7 @@ fn ask(http: &Http, endpoint: &Endpoint) -> Result<Known, String> {
     let quorum = asked.quorum(v3.side().is_some());
     let took = began.elapsed();
     let v2_auth = match &v2 {
-        Api::On(_) => asked
+        ApiFacts::On(_) => asked
             .read(&member::auth_of_v2(), LIMITS)
             .ok()
             .and_then(|(_, body)| member::parse_auth(&body)),
@@ -181,7 +181,7 @@ impl Asked<'_> {
         patience.judge(read).map(drop)
     }
 
-    fn v2(&self) -> Api {
+    fn v2(&self) -> ApiFacts {
         let root = Key::root();
         let _patience = self.connection.break_off_after(PATIENCE);
         let head =
@@ -196,16 +196,16 @@ impl Asked<'_> {
                     head
                 }
                 Err(Failure::Refused(refusal)) => refusal.head,
-                Err(Failure::ApiOff { .. }) => return Api::Off,
-                Err(failure) => return Api::Failed(failure.to_string()),
+                Err(Failure::ApiOff { .. }) => return ApiFacts::Off,
+                Err(failure) => return ApiFacts::Failed(failure.to_string()),
             };
         if head.index.is_none() && head.cluster.is_none() {
-            return Api::Failed("what answers is not etcd".to_owned());
+            return ApiFacts::Failed("what answers is not etcd".to_owned());
         }
         let status = self.read(&member::of_v2(), LIMITS).ok();
         let status = status.and_then(|(_, body)| member::parse_v2(&body));
         let status = status.unwrap_or_default();
-        Api::On(Side {
+        ApiFacts::On(Side {
             cluster: head.cluster,
             member: Some(status.member).filter(|id| !id.is_empty()),
             leader: status.leader,
@@ -214,10 +214,10 @@ impl Asked<'_> {
         })
     }
 
-    fn v3(&self) -> Api {
+    fn v3(&self) -> ApiFacts {
         match self.read(&member::of_v3(), LIMITS) {
             Ok((_, body)) => match member::parse_v3(&body) {
-                Some(status) => Api::On(Side {
+                Some(status) => ApiFacts::On(Side {
                     cluster: status.cluster,
                     member: Some(status.member),
                     leader: status.leader,
@@ -225,10 +225,10 @@ impl Asked<'_> {
                     is_learner: status.is_learner,
                     alarms: status.alarms,
                 }),
-                None => Api::Failed("its status is not what etcd sends".to_owned()),
+                None => ApiFacts::Failed("its status is not what etcd sends".to_owned()),
             },
-            Err(Failure::ApiOff { .. }) => Api::Off,
-            Err(failure) => Api::Failed(failure.to_string()),
+            Err(Failure::ApiOff { .. }) => ApiFacts::Off,
+            Err(failure) => ApiFacts::Failed(failure.to_string()),
         }
     }
 

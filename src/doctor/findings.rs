@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::facts::{Api, Facts, Known, Side};
+use super::facts::{ApiFacts, Facts, Known, Side};
 use etcdwatch_engine::model::{self, Index};
 
 /// History that reaches back less than this is soon outlived by an outage.
@@ -61,7 +61,7 @@ impl History {
 }
 
 /// What is known by one of the APIs.
-pub type Of = fn(&Known) -> &Api;
+pub type Of = fn(&Known) -> &ApiFacts;
 
 /// The cluster that an endpoint is of.
 #[must_use]
@@ -113,8 +113,8 @@ pub fn of(
         known.filter(|known| is_own(known)).any(is_so)
     };
     let is_asked = |api| asked.contains(&api);
-    let has_v2 = is_asked(model::Api::V2) && any(&|known| matches!(known.v2, Api::On(_)));
-    let has_v3 = is_asked(model::Api::V3) && any(&|known| matches!(known.v3, Api::On(_)));
+    let has_v2 = is_asked(model::Api::V2) && any(&|known| matches!(known.v2, ApiFacts::On(_)));
+    let has_v3 = is_asked(model::Api::V3) && any(&|known| matches!(known.v3, ApiFacts::On(_)));
     for facts in after {
         let mut tell = |weight, kind, what: String, advice: &str| {
             found.push(Finding {
@@ -152,23 +152,23 @@ pub fn of(
             );
             continue;
         }
-        if known.v2 == Api::Off && has_v2 {
+        if known.v2 == ApiFacts::Off && has_v2 {
             let what = "v2 is off here and on elsewhere: a watch by v2 can't go on here".to_owned();
             let advice = "start it with --enable-v2=true, or use --api v3";
             tell(Weight::Problem, "v2Off", what, advice);
         }
-        if known.v3 == Api::Off && has_v3 {
+        if known.v3 == ApiFacts::Off && has_v3 {
             let what = "v3's gateway is off here and on elsewhere: a watch by v3 can't go on here";
             let advice = "start it without --enable-grpc-gateway=false";
             tell(Weight::Problem, "v3Off", what.to_owned(), advice);
         }
-        if known.v2 == Api::Off && known.v3 == Api::Off {
+        if known.v2 == ApiFacts::Off && known.v3 == ApiFacts::Off {
             let what = "neither v2 nor v3's gateway is on".to_owned();
             let advice = "start it without --enable-grpc-gateway=false";
             tell(Weight::Problem, "noApi", what, advice);
         }
         for (api, side) in [("v2", &known.v2), ("v3", &known.v3)] {
-            if let Api::Failed(why) = side {
+            if let ApiFacts::Failed(why) = side {
                 let advice = "see its log";
                 tell(Weight::Problem, "failed", format!("{api}: {why}"), advice);
             }
@@ -275,6 +275,32 @@ fn of_versions(facts: &[Facts], found: &mut Vec<Finding>) {
     }
 }
 
+/// A finding for each API that has authentication enabled, where no user is named.
+#[must_use]
+pub fn missing_user(facts: &[Facts], asked: &[model::Api]) -> Vec<Finding> {
+    let known = || facts.iter().filter_map(|facts| facts.known.as_ref().ok());
+    let asks = |api| match api {
+        model::Api::V2 => known().any(|known| known.v2_auth == Some(true)),
+        model::Api::V3 => known().any(|known| known.v3_auth == Some(true)),
+    };
+    let finding = |api: &model::Api| Finding {
+        weight: Weight::Advice,
+        kind: "noUser",
+        endpoint: None,
+        what: format!(
+            "{} asks who one is, and no user is named: {}",
+            api.name(),
+            match api {
+                model::Api::V2 => "what guests may not read is not seen",
+                model::Api::V3 => "nothing can be read",
+            }
+        ),
+        advice: "--user NAME, or ETCDCTL_USER".to_owned(),
+    };
+    let asked = asked.iter().filter(|api| asks(**api));
+    asked.map(finding).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -291,7 +317,7 @@ mod tests {
         }
     }
 
-    fn facts(endpoint: &str, v2: Api, v3: Api) -> Facts {
+    fn facts(endpoint: &str, v2: ApiFacts, v3: ApiFacts) -> Facts {
         Facts {
             endpoint: endpoint.to_owned(),
             known: Ok(Known {
@@ -318,15 +344,15 @@ mod tests {
 
     #[test]
     fn a_cluster_that_is_well_has_no_findings() {
-        let all = ["a", "b"].map(|name| facts(name, Api::On(side(7)), Api::On(side(3))));
+        let all = ["a", "b"].map(|name| facts(name, ApiFacts::On(side(7)), ApiFacts::On(side(3))));
         assert_eq!(kinds(&all, &all), []);
-        let v3 = ["a", "b"].map(|name| facts(name, Api::Off, Api::On(side(3))));
+        let v3 = ["a", "b"].map(|name| facts(name, ApiFacts::Off, ApiFacts::On(side(3))));
         assert_eq!(kinds(&v3, &v3), []);
     }
 
     #[test]
     fn each_fault_is_named_with_its_endpoint() {
-        let well = facts("a", Api::On(side(7)), Api::On(side(3)));
+        let well = facts("a", ApiFacts::On(side(7)), ApiFacts::On(side(3)));
         let gone = Facts {
             endpoint: "b".to_owned(),
             known: Err("could not be reached".to_owned()),
@@ -336,15 +362,15 @@ mod tests {
             kinds(&all, &all)
         };
         assert_eq!(found(gone), one("unreachable", "b"));
-        let off = facts("b", Api::Off, Api::On(side(3)));
+        let off = facts("b", ApiFacts::Off, ApiFacts::On(side(3)));
         assert_eq!(found(off), one("v2Off", "b"));
-        let off = facts("b", Api::On(side(7)), Api::Off);
+        let off = facts("b", ApiFacts::On(side(7)), ApiFacts::Off);
         assert_eq!(found(off), one("v3Off", "b"));
         let other = Side {
             cluster: Some("d".to_owned()),
             ..side(900)
         };
-        let foreign = facts("b", Api::Off, Api::On(other));
+        let foreign = facts("b", ApiFacts::Off, ApiFacts::On(other));
         assert_eq!(found(foreign), one("otherCluster", "b"));
         let lost = Side {
             leader: None,
@@ -352,8 +378,8 @@ mod tests {
         };
         let lost = facts(
             "b",
-            Api::On(lost.clone()),
-            Api::On(Side {
+            ApiFacts::On(lost.clone()),
+            ApiFacts::On(Side {
                 index: Index(3),
                 ..lost
             }),
@@ -365,9 +391,10 @@ mod tests {
     fn one_that_catches_up_while_the_sample_is_taken_does_not_lag() {
         let before = ["a", "b"].map(|name| {
             let index = if name == "a" { 100 } else { 90 };
-            facts(name, Api::On(side(index)), Api::Off)
+            facts(name, ApiFacts::On(side(index)), ApiFacts::Off)
         });
-        let after = |index| [110, index].map(|index| facts("b", Api::On(side(index)), Api::Off));
+        let after =
+            |index| [110, index].map(|index| facts("b", ApiFacts::On(side(index)), ApiFacts::Off));
         assert_eq!(kinds(&before, &after(100)), []);
         assert_eq!(kinds(&before, &after(99)), one("lagging", "b"));
     }

@@ -7,7 +7,7 @@ use colored::Colorize as _;
 use serde_json::{Value, json};
 use unicode_width::UnicodeWidthStr as _;
 
-use super::facts::{Api, Facts, Known};
+use super::facts::{ApiFacts, Facts, Known};
 use super::findings::{Finding, History, Weight, cluster, lag};
 use crate::render::json as printed;
 use etcdwatch_engine::escape;
@@ -149,11 +149,11 @@ fn row(report: &Report, facts: &Facts) -> Vec<String> {
         return vec![endpoint, "unreachable".to_owned()];
     };
     let dash = || "-".to_owned();
-    let state = |api: &Api| {
+    let state = |api: &ApiFacts| {
         match api {
-            Api::On(_) => "on",
-            Api::Off => "off",
-            Api::Failed(_) => "?",
+            ApiFacts::On(_) => "on",
+            ApiFacts::Off => "off",
+            ApiFacts::Failed(_) => "?",
         }
         .to_owned()
     };
@@ -170,7 +170,7 @@ fn row(report: &Report, facts: &Facts) -> Vec<String> {
         (_, None) => " no leader",
         _ => "",
     };
-    let index = |api: &Api| api.side().map_or_else(dash, |side| side.index.to_string());
+    let index = |api: &ApiFacts| api.side().map_or_else(dash, |side| side.index.to_string());
     vec![
         endpoint,
         known
@@ -276,13 +276,13 @@ pub fn record(report: &Report) -> Value {
 }
 
 fn of_known(report: &Report, facts: &Facts, known: &Known) -> Value {
-    let api = |api: &Api| match api {
-        Api::On(side) => json!({
+    let api = |api: &ApiFacts| match api {
+        ApiFacts::On(side) => json!({
             "state": "on", "cluster": side.cluster, "member": side.member,
             "leader": side.leader, "index": side.index.0,
         }),
-        Api::Off => json!({"state": "off"}),
-        Api::Failed(why) => json!({"state": "failed", "error": why}),
+        ApiFacts::Off => json!({"state": "off"}),
+        ApiFacts::Failed(why) => json!({"state": "failed", "error": why}),
     };
     json!({
         "endpoint": facts.endpoint,

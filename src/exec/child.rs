@@ -1,15 +1,16 @@
-//! Runs a command with a record on its standard input.
+//! A command that runs, with a record on its standard input.
 //!
-//! In scope: starting it directly, never through a shell; its environment; ending it and all processes
-//! that it has started. Out of scope: when it runs (`queue`).
+//! In scope: starting the command directly, never through a shell; its environment; ending it with all the
+//! processes that it has started. Out of scope: when that is done (`queue`).
 //!
-//! The command leads a process group of its own, so that its descendants can be signalled with it. It
-//! stays a zombie until they have ended, so that the ID of the group is not reused before.
+//! The command leads a process group of its own, so that what it starts can be ended with it. It stays a
+//! zombie until that is done, so that no other process can get the number of the group.
 
 use std::ffi::{OsStr, OsString};
 use std::io::{self, Write as _};
 use std::os::fd::AsFd as _;
 use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
@@ -29,34 +30,33 @@ use rustix::process::{
 use etcdwatch_engine::escape::said;
 use etcdwatch_engine::model::{Index, Record};
 
-/// The largest value of a variable, in bytes. The kernel refuses longer ones (`MAX_ARG_STRLEN`, less
-/// the name).
-const MAX_VARIABLE: usize = 128 * 1024 - 64;
+/// The kernel refuses a longer variable (`MAX_ARG_STRLEN`, less the name).
+const LONGEST: usize = 128 * 1024 - 64;
 
-/// How long a command may take to end before a notice says that etcdwatch waits.
-const NOTICE_AFTER: Duration = Duration::from_millis(500);
+/// A notice says so when a command takes longer than this to end.
+const MOMENT: Duration = Duration::from_millis(500);
 
-/// How often the thread that writes to a command which does not read checks whether it has ended.
+/// How often etcdwatch checks whether a command that does not read has ended.
 const POLL: Timespec = Timespec {
     tv_sec: 0,
     tv_nsec: 100_000_000,
 };
 
-/// What a command gets: variables and its standard input.
+/// What a command is told of a record.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Told {
-    /// The variables of its environment.
+pub struct CommandInput {
+    /// Variables of its environment.
     pub variables: Vec<(&'static str, Vec<u8>)>,
-    /// The variables that can't be set, and why.
+    /// The variables that can't be in an environment, and why.
     pub left_out: Vec<(&'static str, &'static str)>,
-    /// The record as JSON, for its standard input.
+    /// The record as JSON, on its standard input.
     pub json: Vec<u8>,
-    /// The key and index, for messages.
+    /// The key and the index, for messages.
     pub about: String,
 }
 
-impl Told {
-    /// The input for a record.
+impl CommandInput {
+    /// The input for a record of a key.
     #[must_use]
     pub fn of(record: &Record<'_>, json: Vec<u8>) -> Self {
         let value = record.value().unwrap_or_default();
@@ -69,10 +69,10 @@ impl Told {
         )
     }
 
-    /// The input for anything with an index, an action, a key and a value.
+    /// The input for any record.
     #[must_use]
     pub fn new(index: Index, action: &[u8], key: &[u8], value: &[u8], json: Vec<u8>) -> Self {
-        let mut told = Self {
+        let mut input = Self {
             variables: Vec::new(),
             left_out: Vec::new(),
             json,
@@ -86,24 +86,24 @@ impl Told {
             ("ETCD_WATCH_MODIFIED_INDEX", index.as_bytes()),
         ] {
             if bytes.contains(&0) {
-                told.left_out.push((name, "it has a NUL"));
-            } else if bytes.len() > MAX_VARIABLE {
-                told.left_out.push((name, "it is too long"));
+                input.left_out.push((name, "it has a NUL"));
+            } else if bytes.len() > LONGEST {
+                input.left_out.push((name, "it is too long"));
             } else {
-                told.variables.push((name, bytes.to_vec()));
+                input.variables.push((name, bytes.to_vec()));
             }
         }
-        told
+        input
     }
 }
 
-/// The process group of the running command; 0 if none runs.
+/// The process group of the command that runs; 0 while none does.
 static CURRENT: AtomicI32 = AtomicI32::new(0);
 
-/// Kills the running command and its descendants.
+/// Kills the command that runs, and all that it has started.
 pub fn kill_current() {
     if let Some(group) = Pid::from_raw(CURRENT.load(Ordering::Relaxed)) {
-        // It may have ended already.
+        // It may have ended by itself.
         let _ = kill_process_group(group, Signal::KILL);
     }
 }
@@ -111,38 +111,53 @@ pub fn kill_current() {
 /// Checks that a command can be run.
 ///
 /// # Errors
-/// `NotFound`, or `PermissionDenied` if a path names a file that is not executable.
+/// With the error that starting it would fail with. A file that may not be executed is told apart from no
+/// file, which the `which` crate does not do.
 pub fn find(program: &OsStr) -> io::Result<()> {
-    let is_path = program.as_bytes().contains(&b'/');
-    match which::which(program) {
-        Ok(_) => Ok(()),
-        Err(_) if is_path && Path::new(program).exists() => {
-            Err(io::ErrorKind::PermissionDenied.into())
+    let runs = |path: &Path| {
+        let metadata = std::fs::metadata(path)?;
+        if metadata.is_file() && metadata.permissions().mode() & 0o111 != 0 {
+            Ok(())
+        } else {
+            Err(io::Error::from(io::ErrorKind::PermissionDenied))
         }
-        Err(_) => Err(io::ErrorKind::NotFound.into()),
+    };
+    if program.as_bytes().contains(&b'/') {
+        return runs(Path::new(program));
     }
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let mut found = Err(io::Error::from(io::ErrorKind::NotFound));
+    for directory in std::env::split_paths(&path) {
+        match runs(&directory.join(program)) {
+            Ok(()) => return Ok(()),
+            // A file that can't be executed is reported where there is no other.
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => found = Err(error),
+            Err(_) => {}
+        }
+    }
+    found
 }
 
-/// A running command.
+/// A command that runs.
 #[derive(Debug)]
-pub struct Running {
+pub struct RunningCommand {
     child: Child,
     group: Option<Pid>,
-    /// Its standard input is no longer written.
+    /// Its standard input is needed no more.
     is_over: Arc<AtomicBool>,
-    /// Receives a message when it has ended.
+    /// Receives one message when it has ended.
     end: Receiver<()>,
 }
 
-impl Running {
-    /// Starts `command` with the input `told`. Another thread calls `ended` when it has ended, and
-    /// [`Running::finish`] returns how.
+impl RunningCommand {
+    /// Starts `command` with its input. `ended` is called, on another thread, once it has ended;
+    /// [`RunningCommand::finish`] says how.
     ///
     /// # Errors
-    /// If it can't be run.
+    /// Where it can't be run.
     pub fn start(
         command: &[OsString],
-        told: Told,
+        input: CommandInput,
         ended: impl FnOnce() + Send + 'static,
     ) -> io::Result<Self> {
         let (program, arguments) = command
@@ -153,24 +168,24 @@ impl Running {
             .args(arguments)
             .stdin(Stdio::piped())
             .process_group(0);
-        for (name, _) in &told.left_out {
+        for (name, _) in &input.left_out {
             command.env_remove(name);
         }
-        for (name, value) in &told.variables {
+        for (name, value) in &input.variables {
             command.env(name, OsStr::from_bytes(value));
         }
         let mut child = command.spawn()?;
         let is_over = Arc::new(AtomicBool::new(false));
         if let Some(stdin) = child.stdin.take() {
             let is_over = Arc::clone(&is_over);
-            thread::spawn(move || feed(stdin, &told.json, &is_over));
+            thread::spawn(move || feed(stdin, &input.json, &is_over));
         }
         let group = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
         CURRENT.store(group.map_or(0, Pid::as_raw_pid), Ordering::Relaxed);
         let (say, end) = mpsc::channel();
         if let Some(pid) = group {
             thread::spawn(move || {
-                // `finish` reaps it.
+                // It stays a zombie, for `finish` to wait for.
                 let options = WaitIdOptions::EXITED | WaitIdOptions::NOWAIT;
                 while let Err(rustix::io::Errno::INTR) = waitid(WaitId::Pid(pid), options) {}
                 // The receiver may be gone.
@@ -186,31 +201,37 @@ impl Running {
         })
     }
 
-    /// Sends a signal to the command and its descendants.
+    /// Sends a signal to it and all that it has started.
     pub fn signal(&self, signal: Signal) {
         if let Some(group) = self.group {
-            // The group may have ended already.
+            // The group may be empty already.
             let _ = kill_process_group(group, signal);
-            // The command may have left its group. Its process ID is valid until it is reaped.
+            // It may have left its group. Its number is its own until `finish`.
             let _ = kill_process(group, signal);
         }
     }
 
-    /// Reaps a command that has ended, and returns its status.
+    /// Whether it has ended, the first time that this is called after it has.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        self.end.try_recv().is_ok()
+    }
+
+    /// Waits for its end. Returns how it ended.
     ///
     /// # Errors
-    /// If the status is not available.
+    /// Where that can't be known.
     pub fn finish(mut self) -> io::Result<ExitStatus> {
         self.is_over.store(true, Ordering::Relaxed);
         CURRENT.store(0, Ordering::Relaxed);
         self.child.wait()
     }
 
-    /// Ends the command and its descendants by `signal`, and kills those left after `grace`. Calls
-    /// `waits` if the command takes more than a moment. Returns its status.
+    /// Ends it and all that it has started with `signal`, and kills what is left after `grace`. Calls `waits`
+    /// where that takes a moment. Returns how it ended.
     ///
     /// # Errors
-    /// If the status is not available.
+    /// Where that can't be known.
     pub fn end(
         self,
         signal: Signal,
@@ -219,8 +240,8 @@ impl Running {
     ) -> io::Result<ExitStatus> {
         self.signal(signal);
         let until = Instant::now() + grace;
-        let moment = NOTICE_AFTER.min(grace);
-        // If the sender is gone, the command has ended too.
+        let moment = MOMENT.min(grace);
+        // It has also ended where the sender is gone.
         if let Err(RecvTimeoutError::Timeout) = self.end.recv_timeout(moment) {
             waits();
             let _ = self.end.recv_timeout(grace.saturating_sub(moment));
@@ -233,8 +254,7 @@ impl Running {
         self.finish()
     }
 
-    /// Whether a process of its group still runs. The command itself no longer counts once it has
-    /// ended.
+    /// Whether a process of its group still runs. The command does not count once it has ended.
     #[must_use]
     pub fn is_anyone_left(&self) -> bool {
         self.group
@@ -242,9 +262,7 @@ impl Running {
     }
 }
 
-/// Whether a group has a member that is not a zombie. The command itself stays a zombie until it is
-/// reaped, so a signal to the group always finds it; without `/proc` every restart would last for the
-/// whole `--grace`, or kill what the command has started without any.
+/// Whether a group has a process that is no zombie.
 fn has_living_member(group: Pid) -> bool {
     let Ok(processes) = std::fs::read_dir("/proc") else {
         return false;
@@ -252,7 +270,7 @@ fn has_living_member(group: Pid) -> bool {
     let group = group.as_raw_nonzero().to_string();
     processes.flatten().any(|process| {
         let stat = std::fs::read_to_string(process.path().join("stat")).unwrap_or_default();
-        // The name may contain anything; the state, the parent and the group follow it.
+        // The name may contain anything. State, parent and group follow it.
         let mut fields = stat
             .rsplit(')')
             .next()
@@ -263,7 +281,7 @@ fn has_living_member(group: Pid) -> bool {
     })
 }
 
-/// Writes a record to a command that may never read it.
+/// Writes a record to a command, which may never read it.
 fn feed(mut stdin: ChildStdin, json: &[u8], is_over: &AtomicBool) {
     if ioctl_fionbio(&stdin, true).is_err() {
         return;
@@ -277,7 +295,7 @@ fn feed(mut stdin: ChildStdin, json: &[u8], is_over: &AtomicBool) {
                 let _ = poll(&mut [PollFd::new(&fd, PollFlags::OUT)], Some(&POLL));
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            // The command has closed its standard input.
+            // It reads no more.
             Err(_) => return,
         }
     }

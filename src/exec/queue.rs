@@ -1,85 +1,86 @@
-//! Decides which command runs next.
+//! Which command is run next.
 //!
-//! In scope: the modes, the debounce time, and the reaction to failures. Out of scope: processes, and
-//! the content `J` of a job.
+//! In scope: the modes, the pause for events that come close together, and what a failure leads to. Out
+//! of scope: processes, and what a job of type `J` is for.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-/// What happens to jobs that arrive while a command runs.
+/// What is done with events that come while a command runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
-    /// Every job runs, one after the other.
+    /// The command is run for each, one after the other.
     Each,
-    /// Only the newest runs, once the current command has ended.
+    /// The command is run for the newest once it has ended.
     Latest,
-    /// The current command is ended, and the newest job runs.
+    /// The command is ended, and run for the newest.
     Restart,
 }
 
-/// What happens when a command fails.
+/// What is done when a command fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnFailure {
     /// The run ends.
     Stop,
-    /// The next job runs.
+    /// The next job is run.
     Continue,
-    /// The job runs again, with growing delays. In the modes that skip jobs, a newer one replaces it.
+    /// The job is run again, each time after twice as long. In the modes that skip, a newer one is run
+    /// instead.
     Retry,
 }
 
-/// The delay before the first retry. It doubles with each further one.
+/// The first retry comes after this time, each later one after twice as long.
 const RETRY: Duration = Duration::from_secs(1);
-/// The longest delay before a retry.
+/// No retry comes after more than this time.
 const RETRY_AT_MOST: Duration = Duration::from_mins(1);
 
 /// How a command ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ended {
+pub enum ExitKind {
     /// With exit code 0.
     Well,
-    /// In any other way.
+    /// With another exit code, or by a signal.
     Failed,
 }
 
-/// The next step.
+/// What to do now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Next<J> {
     /// Run this job.
     Start(J),
-    /// End the running command, because a newer job replaces it.
+    /// End the command that runs, because a newer job waits.
     Stop,
-    /// Wait for another job, or until this time.
+    /// Nothing, until a job comes or the time is this.
     Wait(Option<Instant>),
 }
 
-/// The result of a job.
+/// What becomes of a job whose command has ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Outcome<J> {
-    /// The command succeeded.
+pub enum JobEnd<J> {
+    /// It is done.
     Done(J),
-    /// The command was ended for a newer job.
+    /// It was ended because of a newer one.
     Superseded,
-    /// The command failed, and the next job runs.
+    /// It failed, and the next one is run nevertheless.
     Passed,
-    /// The command failed, and runs again after this delay; 0 if a newer job replaces it.
+    /// It is run again after this time. Zero: a newer one is run instead, at once.
     Again(Duration),
-    /// The command failed, and the run ends.
+    /// It failed, which ends the run.
     Failed,
 }
 
-/// The jobs that wait, and the one that runs.
+/// The jobs that run or wait.
 #[derive(Debug)]
 pub struct Queue<J> {
     mode: Mode,
     on_failure: OnFailure,
-    /// How long no new job may have arrived before a command runs.
+    /// A command is run once no job has come for this long.
     debounce: Duration,
     waiting: VecDeque<J>,
-    /// The running job, and whether its command was asked to end.
+    /// The job that runs, and whether its command was told to end.
     running: Option<(J, bool)>,
     heard: Option<Instant>,
-    /// How often the first job was tried, and when it is tried again.
+    /// How often the first job failed, and when it is tried again.
     failures: u32,
     not_before: Option<Instant>,
 }
@@ -100,7 +101,7 @@ impl<J: Clone> Queue<J> {
         }
     }
 
-    /// Adds a job.
+    /// Takes a job.
     pub fn push(&mut self, job: J, now: Instant) {
         if self.mode != Mode::Each {
             self.waiting.clear();
@@ -111,14 +112,14 @@ impl<J: Clone> Queue<J> {
         self.heard = Some(now);
     }
 
-    /// Adds a less important job. The modes that skip jobs take it only if no other one runs or waits.
+    /// Takes a job that matters less. In the modes that skip, it is taken only where no other runs or waits.
     pub fn push_minor(&mut self, job: J, now: Instant) {
         if self.mode == Mode::Each || self.is_empty() {
             self.push(job, now);
         }
     }
 
-    /// The last job that arrived and is not done.
+    /// The newest job that is not done.
     pub fn last_mut(&mut self) -> Option<&mut J> {
         let running = self.running.as_mut().map(|(job, _)| job);
         self.waiting.back_mut().or(running)
@@ -130,7 +131,7 @@ impl<J: Clone> Queue<J> {
         self.waiting.is_empty() && self.running.is_none()
     }
 
-    /// The next step. A job that it returns counts as running.
+    /// What to do now. A job that is returned to be started counts as running.
     pub fn next(&mut self, now: Instant) -> Next<J> {
         if self.waiting.is_empty() {
             return Next::Wait(None);
@@ -156,22 +157,22 @@ impl<J: Clone> Queue<J> {
         }
     }
 
-    /// Notes that the running command has ended.
-    pub fn ended(&mut self, how: Ended, now: Instant) -> Outcome<J> {
+    /// The command that ran has ended.
+    pub fn ended(&mut self, how: ExitKind, now: Instant) -> JobEnd<J> {
         let Some((job, is_told)) = self.running.take() else {
-            return Outcome::Superseded;
+            return JobEnd::Superseded;
         };
-        if how == Ended::Well {
+        if how == ExitKind::Well {
             self.failures = 0;
             self.not_before = None;
-            return Outcome::Done(job);
+            return JobEnd::Done(job);
         }
         if is_told {
-            return Outcome::Superseded;
+            return JobEnd::Superseded;
         }
         match self.on_failure {
-            OnFailure::Stop => Outcome::Failed,
-            OnFailure::Continue => Outcome::Passed,
+            OnFailure::Stop => JobEnd::Failed,
+            OnFailure::Continue => JobEnd::Passed,
             OnFailure::Retry => {
                 let mut pause = Duration::ZERO;
                 if self.mode == Mode::Each || self.waiting.is_empty() {
@@ -180,7 +181,7 @@ impl<J: Clone> Queue<J> {
                     self.not_before = Some(now + pause);
                     self.failures += 1;
                 }
-                Outcome::Again(pause)
+                JobEnd::Again(pause)
             }
         }
     }
@@ -205,7 +206,7 @@ mod tests {
         for job in 1..=3 {
             assert_eq!(queue.next(now), Next::Start(job));
             assert_eq!(queue.next(now), Next::Wait(None), "one at a time");
-            assert_eq!(queue.ended(Ended::Well, now), Outcome::Done(job));
+            assert_eq!(queue.ended(ExitKind::Well, now), JobEnd::Done(job));
         }
         assert!(queue.is_empty());
     }
@@ -218,7 +219,7 @@ mod tests {
         queue.push(2, now);
         queue.push(3, now);
         assert_eq!(queue.next(now), Next::Wait(None));
-        assert_eq!(queue.ended(Ended::Well, now), Outcome::Done(1));
+        assert_eq!(queue.ended(ExitKind::Well, now), JobEnd::Done(1));
         assert_eq!(queue.next(now), Next::Start(3));
     }
 
@@ -231,9 +232,9 @@ mod tests {
         assert_eq!(queue.next(now), Next::Stop);
         queue.push(3, now);
         assert_eq!(queue.next(now), Next::Wait(None));
-        assert_eq!(queue.ended(Ended::Failed, now), Outcome::Superseded);
+        assert_eq!(queue.ended(ExitKind::Failed, now), JobEnd::Superseded);
         assert_eq!(queue.next(now), Next::Start(3));
-        assert_eq!(queue.ended(Ended::Failed, now), Outcome::Failed);
+        assert_eq!(queue.ended(ExitKind::Failed, now), JobEnd::Failed);
     }
 
     #[test]
@@ -244,11 +245,11 @@ mod tests {
             assert_eq!(queue.next(now), Next::Start(1));
             queue.push_minor(2, now);
             assert_eq!(queue.next(now), Next::Wait(None));
-            assert_eq!(queue.ended(Ended::Well, now), Outcome::Done(1));
+            assert_eq!(queue.ended(ExitKind::Well, now), JobEnd::Done(1));
             queue.push(3, now);
             queue.push_minor(4, now);
             assert_eq!(queue.next(now), Next::Start(3));
-            assert_eq!(queue.ended(Ended::Well, now), Outcome::Done(3));
+            assert_eq!(queue.ended(ExitKind::Well, now), JobEnd::Done(3));
             assert!(queue.is_empty());
         }
     }
@@ -272,15 +273,15 @@ mod tests {
         for pause in [1, 2, 4, 8, 16, 32, 60, 60] {
             assert_eq!(queue.next(now), Next::Start(1));
             assert_eq!(
-                queue.ended(Ended::Failed, now),
-                Outcome::Again(pause * SECOND)
+                queue.ended(ExitKind::Failed, now),
+                JobEnd::Again(pause * SECOND)
             );
             let due = now + pause * SECOND;
             assert_eq!(queue.next(now), Next::Wait(Some(due)));
             now = due;
         }
         assert_eq!(queue.next(now), Next::Start(1));
-        assert_eq!(queue.ended(Ended::Well, now), Outcome::Done(1));
+        assert_eq!(queue.ended(ExitKind::Well, now), JobEnd::Done(1));
         assert_eq!(queue.next(now), Next::Start(2));
     }
 
@@ -291,11 +292,11 @@ mod tests {
         assert_eq!(queue.next(now), Next::Start(1));
         queue.push(2, now);
         assert_eq!(
-            queue.ended(Ended::Failed, now),
-            Outcome::Again(Duration::ZERO)
+            queue.ended(ExitKind::Failed, now),
+            JobEnd::Again(Duration::ZERO)
         );
         assert_eq!(queue.next(now), Next::Start(2));
-        assert_eq!(queue.ended(Ended::Failed, now), Outcome::Again(SECOND));
+        assert_eq!(queue.ended(ExitKind::Failed, now), JobEnd::Again(SECOND));
         assert_eq!(queue.next(now), Next::Wait(Some(now + SECOND)));
         queue.push(3, now);
         assert_eq!(queue.next(now), Next::Start(3));
@@ -307,7 +308,7 @@ mod tests {
         queue.push(1, now);
         queue.push(2, now);
         assert_eq!(queue.next(now), Next::Start(1));
-        assert_eq!(queue.ended(Ended::Failed, now), Outcome::Passed);
+        assert_eq!(queue.ended(ExitKind::Failed, now), JobEnd::Passed);
         assert_eq!(queue.next(now), Next::Start(2));
     }
 }

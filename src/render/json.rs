@@ -1,27 +1,43 @@
 //! JSON Lines: one object a line, the same shape for every API.
 //!
-//! An event's own bytes are passed through where it has them: they were checked when they were
-//! read, and are what the contract asks for. What else there is of a key is written in its
-//! shape (`shape`).
+//! An event with the v2 API is printed as the server sent it: its bytes were checked when they were read.
+//! Any other record of a key is written by `shape`.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value, json};
 
+use super::own::{Content, OwnRecord};
 use super::shape::Shape;
 use crate::error::Error;
 use etcdwatch_engine::escape;
-use etcdwatch_engine::model::{Gap, Index, Record, Tree};
-use etcdwatch_engine::watch::Status;
+use etcdwatch_engine::model::{Index, Record, Tree};
 
 /// Appends a record.
 pub fn record(record: &Record<'_>, is_terminal: bool, out: &mut Vec<u8>) {
+    stamped(record, None, is_terminal, out);
+}
+
+/// Appends a record, with the time at which it was received as its last field.
+pub fn stamped(
+    record: &Record<'_>,
+    received_at: Option<&str>,
+    is_terminal: bool,
+    out: &mut Vec<u8>,
+) {
     if let Record::Event(event) = record
         && let Some(raw) = event.raw()
     {
-        return push_line(raw, is_terminal, out);
+        let Some((time, fields)) = received_at.zip(raw.strip_suffix(b"}")) else {
+            return push_line(raw, is_terminal, out);
+        };
+        push(fields, is_terminal, out);
+        out.extend_from_slice(b",\"receivedAt\":\"");
+        out.extend_from_slice(time.as_bytes());
+        out.extend_from_slice(b"\"}\n");
+        return;
     }
-    let shape = Shape::of(record);
+    let shape = Shape::of(record, received_at);
     // Writing to memory does not fail.
     if is_terminal {
         let mut json = Vec::new();
@@ -82,6 +98,11 @@ fn numbers(tree: &Tree, fields: &mut Map<String, Value>) {
 
 /// Appends a line of JSON that is known to be valid.
 pub fn push_line(json: &[u8], is_terminal: bool, out: &mut Vec<u8>) {
+    push(json, is_terminal, out);
+    out.push(b'\n');
+}
+
+fn push(json: &[u8], is_terminal: bool, out: &mut Vec<u8>) {
     if is_terminal {
         let mut escaped = String::new();
         escape::json_for_terminal(&String::from_utf8_lossy(json), &mut escaped);
@@ -89,7 +110,6 @@ pub fn push_line(json: &[u8], is_terminal: bool, out: &mut Vec<u8>) {
     } else {
         out.extend_from_slice(json);
     }
-    out.push(b'\n');
 }
 
 /// A valid JSON text without line breaks: they can only stand between its tokens.
@@ -104,37 +124,35 @@ pub fn one_line(json: &[u8]) -> Vec<u8> {
         .collect()
 }
 
-/// A declared gap as a record.
+/// A record of etcdwatch itself, with the time at which it was received as its last field.
 #[must_use]
-pub fn gap(gap: &Gap) -> Value {
-    json!({
-        "action": "gap",
-        "lost": {"from": gap.from.0, "to": gap.to.map(|to| to.0)},
-        "certain": gap.certain,
-        "cause": gap.cause.name(),
-        "index": gap.index.0,
-    })
-}
-
-/// A record of our own that has an action and a position, and nothing else.
-#[must_use]
-pub fn own(action: &str, index: Index) -> Value {
-    json!({"action": action, "index": index.0})
-}
-
-/// How the watch is.
-#[must_use]
-pub fn status(status: &Status, endpoint: &str, cause: &str) -> Value {
-    let mut record = json!({
-        "action": "status",
-        "state": status.state.name(),
-        "endpoint": endpoint,
-        "index": status.index.0,
-    });
-    if let Some(record) = record.as_object_mut().filter(|_| !cause.is_empty()) {
-        record.insert("cause".to_owned(), cause.into());
+pub fn own(record: &OwnRecord<'_>, received_at: Option<&str>) -> Value {
+    let (action, index) = (record.action(), record.index().0);
+    let mut value = match record.content {
+        Content::Gap(gap) => json!({
+            "action": action,
+            "lost": {"from": gap.from.0, "to": gap.to.map(|to| to.0)},
+            "certain": gap.certain,
+            "cause": gap.cause.name(),
+            "index": index,
+        }),
+        Content::Reset(_) | Content::Synced(_) => json!({"action": action, "index": index}),
+        Content::Status(status, url) => json!({
+            "action": action,
+            "state": status.state.name(),
+            "endpoint": url,
+            "index": index,
+        }),
+    };
+    if let Some(fields) = value.as_object_mut() {
+        if let Some(cause) = record.cause() {
+            fields.insert("cause".to_owned(), cause.into());
+        }
+        if let Some(time) = received_at {
+            fields.insert("receivedAt".to_owned(), time.into());
+        }
     }
-    record
+    value
 }
 
 /// An error as one object.
@@ -174,7 +192,7 @@ pub fn notice(kind: &str, message: &str) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use etcdwatch_engine::model::{Cause, Index};
+    use etcdwatch_engine::model::{Cause, Gap, Index};
     use etcdwatch_engine::v2;
 
     #[test]
@@ -195,8 +213,12 @@ mod tests {
             cause: Cause::ClusterChanged,
             index: Index(4),
         };
+        let record = OwnRecord {
+            scope: "/a",
+            content: Content::Gap(&lost),
+        };
         assert_eq!(
-            gap(&lost).to_string(),
+            own(&record, None).to_string(),
             r#"{"action":"gap","lost":{"from":10,"to":null},"certain":false,"cause":"clusterChanged","index":4}"#
         );
     }

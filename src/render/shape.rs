@@ -1,4 +1,4 @@
-//! The shape of a record of one key in JSON, written as it is: nothing is built in between.
+//! The shape of a record of one key in JSON, serialized with no value built in between.
 
 use std::borrow::Cow;
 
@@ -20,6 +20,8 @@ pub(super) struct Shape<'r> {
     node: Fields<'r>,
     #[serde(rename = "prevNode", skip_serializing_if = "Option::is_none")]
     previous: Option<Fields<'r>>,
+    #[serde(rename = "receivedAt", skip_serializing_if = "Option::is_none")]
+    received_at: Option<&'r str>,
 }
 
 /// What is known of a key. Any bytes stand as they are where they are UTF-8, else as base64 under
@@ -60,10 +62,10 @@ impl Serialize for Base64<'_> {
 }
 
 impl<'r> Shape<'r> {
-    /// That of a record. An event of v2 has a text of its own.
-    pub(super) fn of(record: &Record<'r>) -> Self {
+    /// That of a record, received at that time where it is shown. An event of v2 has a text of its own.
+    pub(super) fn of(record: &Record<'r>, received_at: Option<&'r str>) -> Self {
         let (origin, node, previous) = match *record {
-            Record::Event(event) => return Self::of_event(&event),
+            Record::Event(event) => return Self::of_event(&event, received_at),
             Record::State(_, node) => ("snapshot", Fields::of_state(node), None),
             Record::Change(_, Change::Set { node, previous }) => {
                 ("resync", Fields::of_state(node), previous.as_ref())
@@ -79,16 +81,18 @@ impl<'r> Shape<'r> {
             index: Some(record.index().0),
             node,
             previous: previous.map(Fields::of_state),
+            received_at,
         }
     }
 
-    fn of_event(event: &Event<'r>) -> Self {
+    fn of_event(event: &Event<'r>, received_at: Option<&'r str>) -> Self {
         Self {
             action: String::from_utf8_lossy(event.action_name()),
             origin: None,
             index: None,
             node: Fields::of_event(&event.node()),
             previous: event.previous().as_ref().map(Fields::of_event),
+            received_at,
         }
     }
 }

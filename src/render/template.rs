@@ -7,6 +7,9 @@
 //! A field is escaped as in any text, so that a line stays one. Where the template has a `\0`, fields
 //! are as they are: it is for programs then, that tell records apart by it.
 
+use std::borrow::Cow;
+use std::str::FromStr;
+
 use etcdwatch_engine::escape;
 
 /// A part of a template.
@@ -53,12 +56,12 @@ pub struct Template {
     is_raw: bool,
 }
 
-impl Template {
-    /// Reads one. A line break is added at its end, unless it ends in one or in a `\0`.
-    ///
-    /// # Errors
-    /// What is wrong with it, and where.
-    pub fn parse(typed: &str) -> Result<Self, String> {
+impl FromStr for Template {
+    type Err = String;
+
+    /// Reads one. A line break is added at its end, unless it ends in one or in a `\0`. The error says
+    /// what is wrong, and where.
+    fn from_str(typed: &str) -> Result<Self, String> {
         let wrong = |place: usize, why: &str| {
             let before = typed.get(..place).unwrap_or_default();
             let caret = " ".repeat(before.chars().count());
@@ -110,7 +113,9 @@ impl Template {
         parts.push(Part::Text(text));
         Ok(Self { parts, is_raw })
     }
+}
 
+impl Template {
     /// Whether it shows the value before.
     #[must_use]
     pub fn shows_previous(&self) -> bool {
@@ -118,7 +123,12 @@ impl Template {
     }
 
     /// Appends a record, whose fields are what `field` says.
-    pub fn render(&self, field: impl Fn(Field) -> Vec<u8>, is_terminal: bool, out: &mut Vec<u8>) {
+    pub fn render<'f>(
+        &self,
+        field: impl Fn(Field) -> Cow<'f, [u8]>,
+        is_terminal: bool,
+        out: &mut Vec<u8>,
+    ) {
         for part in &self.parts {
             match part {
                 Part::Text(text) if is_terminal => {
@@ -126,7 +136,9 @@ impl Template {
                     out.extend_from_slice(escape::message(text).as_bytes());
                 }
                 Part::Text(text) => out.extend_from_slice(text.as_bytes()),
-                Part::Field(name) if self.is_raw && !is_terminal => out.extend(field(*name)),
+                Part::Field(name) if self.is_raw && !is_terminal => {
+                    out.extend_from_slice(&field(*name));
+                }
                 Part::Field(name) => {
                     let mut text = String::new();
                     escape::text(&field(*name), &mut text);
@@ -141,20 +153,21 @@ impl Template {
 mod tests {
     use super::*;
 
-    fn field(field: Field) -> Vec<u8> {
-        match field {
-            Field::Index => b"7".to_vec(),
-            Field::Action => b"set".to_vec(),
-            Field::Key => b"/a b".to_vec(),
-            Field::Value => b"x\ny\xff".to_vec(),
-            Field::Previous => b"p".to_vec(),
-            Field::Time => b"noon".to_vec(),
-        }
+    fn field(field: Field) -> Cow<'static, [u8]> {
+        let bytes: &[u8] = match field {
+            Field::Index => b"7",
+            Field::Action => b"set",
+            Field::Key => b"/a b",
+            Field::Value => b"x\ny\xff",
+            Field::Previous => b"p",
+            Field::Time => b"noon",
+        };
+        bytes.into()
     }
 
     fn rendered(template: &str, is_terminal: bool) -> Vec<u8> {
         let mut out = Vec::new();
-        let template = Template::parse(template).unwrap();
+        let template = Template::from_str(template).unwrap();
         template.render(field, is_terminal, &mut out);
         out
     }
@@ -167,7 +180,7 @@ mod tests {
         );
         assert_eq!(all, b"{7}\tset:/a b=x\\ny\\xff was p at noon\\\n");
         assert_eq!(rendered("{index}\\n", false), b"7\n");
-        assert!(Template::parse("").is_err());
+        assert!(Template::from_str("").is_err());
     }
 
     #[test]
@@ -185,7 +198,7 @@ mod tests {
             ("{key}\\x", 5),
             ("{key}\\", 5),
         ] {
-            let error = Template::parse(typed).unwrap_err();
+            let error = Template::from_str(typed).unwrap_err();
             let expected = format!("\n    {typed}\n    {}^", " ".repeat(caret));
             assert!(error.ends_with(&expected), "{error}");
         }

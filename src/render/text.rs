@@ -8,16 +8,16 @@ use std::fmt::Write as _;
 use colored::{Color, Colorize as _};
 use unicode_width::UnicodeWidthStr as _;
 
+use super::own::OwnRecord;
 use etcdwatch_engine::escape;
-use etcdwatch_engine::model::{Action, Gap, Index, Record};
-use etcdwatch_engine::watch::Status;
+use etcdwatch_engine::model::{Action, Index, Record};
 
 /// Columns on a terminal: wide enough for most, so that lines rarely shift.
 const INDEX_WIDTH: usize = 7;
 const ACTION_WIDTH: usize = 7;
 const KEY_WIDTH: usize = 24;
 
-/// How lines look.
+/// How a line looks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Style {
     /// In columns, for a person.
@@ -34,9 +34,9 @@ pub enum Values {
     /// The one that it has now.
     #[default]
     Now,
-    /// That, and as a fifth field the one before.
+    /// That one, and as a fifth field the one before.
     Both,
-    /// None: they are told otherwise.
+    /// None, because a diff shows them.
     Neither,
 }
 
@@ -86,51 +86,39 @@ fn key(record: &Record<'_>, out: &mut String) {
     }
 }
 
-/// A declared gap.
-#[must_use]
-pub fn gap(gap: &Gap, scope: &str, style: Style) -> String {
-    let to = gap.to.map_or_else(String::new, |to| to.to_string());
-    let certain = if gap.certain { "certain" } else { "possible" };
-    let rest = [&format!("{}-{to}", gap.from), certain, gap.cause.name()];
-    ours(gap.index, "gap", scope, &rest, style)
-}
-
-/// A record of our own that has an action, a position and the key watched.
-#[must_use]
-pub fn own(index: Index, action: &str, scope: &str, style: Style) -> String {
-    ours(index, action, scope, &[], style)
-}
-
-/// How the watch is.
-#[must_use]
-pub fn status(status: &Status, endpoint: &str, cause: &str, style: Style) -> String {
-    let rest: &[&str] = match cause {
-        "" => &[endpoint],
-        cause => &[endpoint, cause],
-    };
-    ours(status.index, "status", status.state.name(), rest, style)
-}
-
-fn ours(index: Index, action: &str, key: &str, rest: &[&str], style: Style) -> String {
-    let mut fields = Vec::new();
-    for field in [key].iter().chain(rest) {
-        let mut escaped = String::new();
-        escape::text(field.as_bytes(), &mut escaped);
-        fields.push(escaped);
+/// Appends the time of the record that follows.
+pub fn time(time: Option<&str>, style: Style, out: &mut String) {
+    if let Some(time) = time {
+        out.push_str(time);
+        out.push_str(if style.aligned { "  " } else { "\t" });
     }
+}
+
+/// Appends a record of etcdwatch itself.
+pub fn own(record: &OwnRecord<'_>, style: Style, out: &mut String) {
+    let details = record.details();
+    let escaped = |field: &str| {
+        let mut text = String::new();
+        escape::text(field.as_bytes(), &mut text);
+        text
+    };
+    let (index, action) = (record.index(), record.action());
+    let mut subject = escaped(record.subject());
+    if style.aligned && !details.is_empty() {
+        subject = pad(&subject, KEY_WIDTH);
+    }
+    let details = details.iter().map(|field| escaped(field));
+    let fields: Vec<String> = [subject].into_iter().chain(details).collect();
     let line = if style.aligned {
-        if let (Some(key), [_, ..]) = (fields.first_mut(), rest) {
-            *key = pad(key, KEY_WIDTH);
-        }
         let action = pad(action, ACTION_WIDTH);
         format!("{index:>INDEX_WIDTH$}  {action}  {}", fields.join("  "))
     } else {
         format!("{index}\t{action}\t{}", fields.join("\t"))
     };
     if style.colored {
-        format!("{}\n", line.yellow().bold())
+        let _ = writeln!(out, "{}", line.yellow().bold());
     } else {
-        format!("{line}\n")
+        let _ = writeln!(out, "{line}");
     }
 }
 
@@ -200,8 +188,9 @@ fn pad(text: &str, width: usize) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::own::Content;
     use super::*;
-    use etcdwatch_engine::model::Cause;
+    use etcdwatch_engine::model::{Cause, Gap};
     use etcdwatch_engine::v2;
 
     fn line(json: &str, style: Style) -> String {
@@ -244,7 +233,14 @@ mod tests {
             cause: Cause::HistoryCleared,
             index: Index(1108),
         };
-        let out = gap(&lost, "/app", Style::default());
+        let line = |style| {
+            let mut out = String::new();
+            let content = Content::Gap(&lost);
+            let scope = "/app";
+            own(&OwnRecord { scope, content }, style, &mut out);
+            out
+        };
+        let out = line(Style::default());
         assert_eq!(out, "1108\tgap\t/app\t10-1108\tpossible\thistoryCleared\n");
         let aligned = Style {
             aligned: true,
@@ -252,7 +248,7 @@ mod tests {
         };
         let expected =
             "   1108  gap      /app                      10-1108  possible  historyCleared\n";
-        assert_eq!(gap(&lost, "/app", aligned), expected);
+        assert_eq!(line(aligned), expected);
     }
 
     #[test]

@@ -1,86 +1,35 @@
-//! By which of etcd's APIs something is watched.
+//! Which of etcd's APIs has what is watched.
 
-use crate::error::Error;
-use crate::settings::ApiChoice;
 use etcdwatch_client::endpoint::Endpoint;
 use etcdwatch_client::transport::http::{Http, Limits, PATIENCE};
-use etcdwatch_engine::model::{Key, KeyError, Scope};
+use etcdwatch_engine::model::Scope;
 use etcdwatch_engine::protocol::Failure;
 use etcdwatch_engine::v2::fault;
 use etcdwatch_engine::{v2, v3};
 
-/// How long each answer may take that tells where something is: it is only a hint.
+/// How long each answer may take: it is only a hint.
 const LIMITS: Limits = Limits {
     head: Some(PATIENCE),
     idle: Some(PATIENCE),
 };
 
-/// A longer reply holds something, whatever it is.
+/// A reply that is longer holds something.
 const MAX_REPLY: usize = 4096;
 
-/// What is watched, as it was typed.
-#[derive(Clone, Debug)]
-pub struct Watched {
-    /// The keys, at least one.
-    pub keys: Vec<String>,
-    /// With all below them.
-    pub recursive: bool,
-    /// With all that begins so (v3).
-    pub prefix: bool,
-}
-
-impl Watched {
-    /// The keys as they are named to a person.
-    #[must_use]
-    pub fn name(&self) -> String {
-        self.keys.join(" ")
-    }
-
-    /// What that is by each API that may be spoken, in the order in which they are tried.
-    ///
-    /// # Errors
-    /// Where it is nothing.
-    pub fn scopes(&self, asked: ApiChoice) -> Result<Vec<Scope>, Error> {
-        let scope = |parse: &dyn Fn(&str) -> Result<Key, KeyError>| {
-            let parts = self.keys.iter().map(|key| {
-                let parsed = parse(key);
-                let parsed = parsed.map_err(|error| Error::Usage(format!("key '{key}': {error}")));
-                Ok(Scope::new(parsed?, self.recursive))
-            });
-            let parts: Vec<Scope> = parts.collect::<Result<_, Error>>()?;
-            Scope::several(&parts).map_err(|error| Error::Usage(error.to_string()))
-        };
-        let v2 = || scope(&Key::parse);
-        let v3 = || {
-            if self.prefix {
-                scope(&|key| Ok(Key::prefix(key)))
-            } else {
-                scope(&Key::literal)
-            }
-        };
-        match (asked, self.prefix) {
-            (ApiChoice::V2, true) => Err(Error::Usage("--prefix needs --api v3".to_owned())),
-            (ApiChoice::V2, false) => Ok(vec![v2()?]),
-            (ApiChoice::V3, _) | (ApiChoice::Auto, true) => Ok(vec![v3()?]),
-            (ApiChoice::Auto, false) => Ok(vec![v2()?, v3()?]),
-        }
-    }
-}
-
-/// Where something is that may be had by either API.
+/// Which of two APIs has what is watched.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Place {
-    /// Where it is looked for first, as far as can be told.
-    Here,
-    /// By the other.
-    Elsewhere,
-    /// It is not here, and who is named may not look there, for this reason.
-    Hidden(String),
+pub enum Found {
+    /// The first one, as far as can be known.
+    First,
+    /// The other one alone.
+    Other,
+    /// Not the first one. The user may not read the other one, for this reason.
+    Unknown(String),
 }
 
 /// Whether v2 is on and has nothing in `scope`, while v3 has something in `other`.
 #[must_use]
-pub fn find(http: &Http, endpoints: &[Endpoint], scope: &Scope, other: &Scope) -> Place {
+pub fn find(http: &Http, endpoints: &[Endpoint], scope: &Scope, other: &Scope) -> Found {
     'endpoints: for endpoint in endpoints {
         let connection = http.connection();
         for part in scope.parts() {
@@ -89,62 +38,36 @@ pub fn find(http: &Http, endpoints: &[Endpoint], scope: &Scope, other: &Scope) -
                 .send(endpoint, &v2::read(&part.key, v2::Read::default()), LIMITS)
                 .and_then(|reply| reply.read_whole(MAX_REPLY));
             match patience.judge(read) {
-                Ok(body) if !is_empty(&body) => return Place::Here,
+                Ok(body) if !is_empty(&body) => return Found::First,
                 Ok(_) => {}
                 Err(Failure::Refused(refusal)) if fault::is_absent(refusal.fault.code) => {}
                 Err(Failure::Unreachable(_) | Failure::Cut(_) | Failure::Silent(_)) => {
                     continue 'endpoints;
                 }
-                Err(_) => return Place::Here,
+                Err(_) => return Found::First,
             }
         }
         let ranges = v3::any(other);
         let patience = connection.break_off_after(LIMITS.head_of(&ranges).unwrap_or(PATIENCE));
         let found = connection.read(endpoint, &ranges, LIMITS, MAX_REPLY);
         return match patience.judge(found) {
-            Ok((_, reply)) if !reply.pairs.is_empty() => Place::Elsewhere,
+            Ok((_, reply)) if !reply.pairs.is_empty() => Found::Other,
             // A long key.
-            Err(Failure::TooLong(_)) => Place::Elsewhere,
+            Err(Failure::TooLong(_)) => Found::Other,
             Err(Failure::Refused(refusal))
                 if refusal.fault.code == fault::UNAUTHORIZED && http.has_user() =>
             {
                 let failure = Failure::Refused(refusal);
-                Place::Hidden(format!("{} {failure}", endpoint.url()))
+                Found::Unknown(format!("{} {failure}", endpoint.url()))
             }
             Err(Failure::Unreachable(_) | Failure::Cut(_) | Failure::Silent(_)) => continue,
-            _ => Place::Here,
+            _ => Found::First,
         };
     }
-    Place::Here
+    Found::First
 }
 
 /// Whether it is a directory with nothing in it: the root is always there.
 fn is_empty(body: &[u8]) -> bool {
     v2::parse_state(body).is_ok_and(|state| state.node.dir && state.node.nodes.is_empty())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn watched(prefix: bool) -> Watched {
-        Watched {
-            keys: vec!["a".to_owned()],
-            recursive: !prefix,
-            prefix,
-        }
-    }
-
-    #[test]
-    fn each_api_has_its_own_idea_of_a_key() {
-        let keys = |watched: Watched, asked| -> Vec<String> {
-            let scopes = watched.scopes(asked).unwrap();
-            let render = |scope: &Scope| format!("{} {}", scope.api().name(), scope.key);
-            scopes.iter().map(render).collect()
-        };
-        assert_eq!(keys(watched(false), ApiChoice::Auto), ["v2 /a", "v3 a"]);
-        assert_eq!(keys(watched(false), ApiChoice::V2), ["v2 /a"]);
-        assert_eq!(keys(watched(true), ApiChoice::Auto), ["v3 a"]);
-        assert!(watched(true).scopes(ApiChoice::V2).is_err());
-    }
 }

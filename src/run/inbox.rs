@@ -1,8 +1,8 @@
 //! The event loop's queue: everything that happens in a run arrives here.
 //!
-//! In scope: the channel of reports, log lines and signals; the deadline; and the screen, which is
-//! standard output and standard error with the spinner. Out of scope: what a command does with its
-//! reports.
+//! In scope: the channel that log lines, signals and calls to look for work come by, the deadline, and the
+//! screen, which is standard output and standard error with the spinner on it. Out of scope:
+//! what a command does with what comes, which waits elsewhere: in a watch's queue, or a [`Task`].
 
 use std::cell::Cell;
 use std::fs::File;
@@ -39,14 +39,39 @@ const BLOCKED_POLL: Duration = Duration::from_millis(50);
 /// How long writing may continue after a signal.
 const STOPPED_GRACE: Duration = Duration::from_secs(1);
 
-/// A message to the loop. `T` is the work of the command.
-enum Message<T> {
-    Work(T),
+/// What arrives.
+enum Message {
+    /// There may be work.
+    Wake,
     Log(String),
     Signal(Exit),
 }
 
-/// Why a run ends before its work is done.
+/// Wakes the loop from another thread, so that it looks for work.
+#[derive(Clone, Debug)]
+pub struct Waker(Sender<Message>);
+
+impl Waker {
+    /// Wakes it. Returns false once nobody waits any more.
+    #[must_use]
+    pub fn wake(&self) -> bool {
+        self.0.send(Message::Wake).is_ok()
+    }
+}
+
+/// Work on a thread of its own, which wakes the loop when it is done.
+#[derive(Debug)]
+pub struct Task<T>(Receiver<T>);
+
+impl<T> Task<T> {
+    /// What came of it, the first time that this is called after it is done.
+    #[must_use]
+    pub fn result(&self) -> Option<T> {
+        self.0.try_recv().ok()
+    }
+}
+
+/// Why a run ends before its work does.
 #[derive(Debug)]
 pub enum Stop {
     /// With this exit code and no message: after a signal, or when the reader of standard output is
@@ -75,12 +100,12 @@ impl From<Error> for Stop {
     }
 }
 
-/// The receiving end of the queue.
-pub struct Inbox<T> {
-    messages: Receiver<Message<T>>,
-    /// A message that [`Inbox::has_next`] has found.
-    next: Option<Message<T>>,
-    sender: Sender<Message<T>>,
+/// The receiving end.
+pub struct Inbox {
+    messages: Receiver<Message>,
+    /// What was looked at and not taken yet.
+    next: Option<Message>,
+    sender: Sender<Message>,
     deadline: Option<(Instant, Duration)>,
     /// When something last happened, and how long nothing may happen.
     idle: Option<(Instant, Duration)>,
@@ -95,9 +120,9 @@ pub struct Inbox<T> {
     pub screen: Screen,
 }
 
-impl<T: Send + 'static> Inbox<T> {
-    /// Installs the signal handlers, and starts the clock of `--timeout`. The spinner shows `doing`
-    /// (such as `watching`) and `key`.
+impl Inbox {
+    /// Begins to listen for signals, and the clock of `--timeout` begins to run. On the spinner
+    /// stands what is done (`watching`), and to which key.
     ///
     /// # Errors
     /// If the signal handlers can't be installed.
@@ -174,10 +199,18 @@ impl<T: Send + 'static> Inbox<T> {
         }
     }
 
-    /// A function that sends work to this inbox. It returns false once the inbox is gone.
-    pub fn delivery(&self) -> impl Fn(T) -> bool + Send + 'static {
-        let sender = self.sender.clone();
-        move |work| sender.send(Message::Work(work)).is_ok()
+    /// What wakes [`Inbox::wait`].
+    #[must_use]
+    pub fn waker(&self) -> Waker {
+        Waker(self.sender.clone())
+    }
+
+    /// Runs `work` on a thread of its own.
+    pub fn start<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Task<T> {
+        let (done, result) = mpsc::channel();
+        let waker = self.waker();
+        thread::spawn(move || done.send(work()).is_ok() && waker.wake());
+        Task(result)
     }
 
     /// Takes the lines of `--verbose`; `None` without that option.
@@ -197,15 +230,23 @@ impl<T: Send + 'static> Inbox<T> {
     /// Runs `work` on a thread, and waits for its result.
     ///
     /// # Errors
-    /// If a signal or the deadline comes first.
-    pub fn wait_for(&mut self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Stop> {
-        let deliver = self.delivery();
-        thread::spawn(move || deliver(work()));
-        self.receive()
+    /// Where a signal or the deadline comes first.
+    pub fn wait_for<T: Send + 'static>(
+        &mut self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Stop> {
+        let task = self.start(work);
+        loop {
+            self.wait(None)?;
+            if let Some(result) = task.result() {
+                self.write_log();
+                return Ok(result);
+            }
+        }
     }
 
-    /// Whether the next call of [`Inbox::receive_until`] returns work at once. Log lines are printed
-    /// meanwhile.
+    /// Whether something has arrived for which the next call of [`Inbox::wait`] returns. Log lines are
+    /// written.
     pub fn has_next(&mut self) -> bool {
         while self.next.is_none() {
             match self.messages.try_recv() {
@@ -217,23 +258,23 @@ impl<T: Send + 'static> Inbox<T> {
         true
     }
 
-    /// The next work.
-    ///
-    /// # Errors
-    /// If a signal or the deadline comes first, or the reader of standard output is gone.
-    pub fn receive(&mut self) -> Result<T, Stop> {
-        loop {
-            if let Some(work) = self.receive_until(None)? {
-                return Ok(work);
+    /// Writes the log lines that have arrived, where the run does not wait any more.
+    pub fn write_log(&mut self) {
+        while !matches!(self.next, Some(Message::Signal(_)))
+            && let Ok(message) = self.messages.try_recv()
+        {
+            match message {
+                Message::Log(line) => self.screen.say(&line),
+                message => self.next = Some(message),
             }
         }
     }
 
-    /// The next work; `None` if there is none by `until`.
+    /// Waits until there may be work, or until that time.
     ///
     /// # Errors
-    /// Those of [`Inbox::receive`].
-    pub fn receive_until(&mut self, until: Option<Instant>) -> Result<Option<T>, Stop> {
+    /// Where a signal comes first, the deadline passes, or the reader of the output has gone.
+    pub fn wait(&mut self, until: Option<Instant>) -> Result<(), Stop> {
         loop {
             let now = Instant::now();
             if let Some((deadline, timeout)) = self.deadline
@@ -263,7 +304,7 @@ impl<T: Send + 'static> Inbox<T> {
                     .recv_timeout(wake.saturating_duration_since(now)),
             };
             match message {
-                Ok(Message::Work(work)) => return Ok(Some(work)),
+                Ok(Message::Wake) => return Ok(()),
                 Ok(Message::Log(line)) => self.screen.say(&line),
                 Ok(Message::Signal(exit)) => return Err(Stop::Quiet(exit)),
                 Err(RecvTimeoutError::Timeout) => {
@@ -275,7 +316,7 @@ impl<T: Send + 'static> Inbox<T> {
                         return Err(Error::Idle(timeout).into());
                     }
                     if until.is_some_and(|until| until <= Instant::now()) {
-                        return Ok(None);
+                        return Ok(());
                     }
                 }
                 // The inbox holds a sender itself.

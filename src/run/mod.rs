@@ -2,7 +2,7 @@
 //!
 //! - [`api`]: which of etcd's APIs a watch uses.
 //! - [`watching`]: a watch from its first request to its last update.
-//! - [`inbox`]: the loop: updates, signals, the deadline, standard output and standard error.
+//! - [`inbox`]: what the loop waits for, the deadline, standard output and standard error.
 //! - [`signal`]: signals as messages.
 
 pub mod api;

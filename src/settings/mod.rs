@@ -1,32 +1,19 @@
 //! What holds for a run, as plain values. [`crate::config`] resolves them.
 
+mod choices;
 mod warning;
+mod watch;
+mod watched;
 
 use std::time::Duration;
 
 use etcdwatch_client::config::Config;
+use etcdwatch_client::endpoint::Endpoint;
 
+pub use self::choices::{ApiChoice, OutputFormat};
 pub use self::warning::Warning;
-
-/// Which of etcd's APIs may be used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ApiChoice {
-    /// The one that the server has, and that has the key.
-    Auto,
-    /// The v2 API alone.
-    V2,
-    /// The v3 API alone.
-    V3,
-}
-
-/// How records and errors are printed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OutputFormat {
-    /// TAB-separated fields.
-    Text,
-    /// JSON Lines.
-    Json,
-}
+pub use self::watch::{Appearance, WatchSettings};
+pub use self::watched::Watched;
 
 /// What holds for every command.
 #[derive(Clone, Debug)]
@@ -57,4 +44,13 @@ pub struct Settings {
     pub stdout_is_pipe: bool,
     /// What a person is told before anything is done.
     pub warnings: Vec<Warning>,
+}
+
+impl Settings {
+    /// The URL of the endpoint at this place; empty where there is none.
+    #[must_use]
+    pub fn url(&self, endpoint: usize) -> &str {
+        let endpoint = self.client.endpoints.get(endpoint);
+        endpoint.map_or("", Endpoint::url)
+    }
 }

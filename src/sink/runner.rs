@@ -1,6 +1,5 @@
-//! Where a command is run for each record, instead of printing it.
+//! Runs a command for one record after the other.
 
-use std::ffi::OsString;
 use std::io;
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::ExitStatus;
@@ -9,90 +8,88 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
-use super::reached::At;
+use super::cursor::Cursor;
+use super::selector::records;
 use crate::error::Error;
-use crate::exec::child::{Running, Told, find};
-use crate::exec::queue::{Ended, Mode, Next, OnFailure, Outcome, Queue};
+use crate::exec::CommandOptions;
+use crate::exec::child::{CommandInput, RunningCommand, find};
+use crate::exec::queue::{ExitKind, JobEnd, Mode, Next, Queue};
 use crate::exit::Exit;
 use crate::render::json;
 use crate::run::inbox::{Inbox, Stop};
-use crate::run::watching::Arrival;
 use etcdwatch_engine::model::Record;
-use etcdwatch_engine::watch::{Parcel, Permit};
+use etcdwatch_engine::watch::{Parcel, Update};
 
-/// So often it is looked whether what a command has started has ended with it.
+/// How often etcdwatch checks whether what a command has started has ended.
 const POLL: Duration = Duration::from_millis(20);
-
-/// How a command is run.
-#[derive(Clone, Debug)]
-pub struct Plan {
-    /// The program and its arguments.
-    pub command: Vec<OsString>,
-    /// What is done with what comes while it runs.
-    pub mode: Mode,
-    /// What is done where it fails.
-    pub on_failure: OnFailure,
-    /// So long nothing new may have come before it is run.
-    pub debounce: Duration,
-    /// So long it may take to end.
-    pub grace: Duration,
-}
 
 /// What a command is run for. Until then it counts against the budget.
 #[derive(Clone, Debug)]
 pub enum Work {
-    /// The event at this place of a batch, which is made into what is told only when it is run.
+    /// The event at this place of a batch.
     Event(Arc<Parcel>, usize),
-    /// A key of a state.
-    State(Told, Option<Arc<Permit>>),
-    /// A record of our own.
-    Own(Told),
+    /// The record at this place of an update.
+    Record(Arc<Update>, usize),
+    /// A record of etcdwatch itself.
+    Own(CommandInput),
 }
 
-/// A record that a command is run for.
+impl Work {
+    /// What the command is told; `None` where there is nothing.
+    fn into_input(self) -> Option<CommandInput> {
+        match self {
+            Self::Event(parcel, place) => {
+                let event = parcel.batch().event(place)?;
+                Some(input_of(&Record::Event(event)))
+            }
+            Self::Record(update, place) => records(&update).nth(place).as_ref().map(input_of),
+            Self::Own(input) => Some(input),
+        }
+    }
+}
+
+/// A command that is to be run for a record.
 #[derive(Clone, Debug)]
 struct Job {
     work: Work,
-    /// How far the watch has come with it.
-    after: At,
+    /// How far the watch has come once it is done.
+    after: Cursor,
 }
 
-/// Runs a command for what comes.
+/// Runs a command for one job after the other.
+#[derive(Debug)]
 pub struct Runner {
-    plan: Plan,
+    options: CommandOptions,
     queue: Queue<Job>,
-    running: Option<Running>,
-    /// What it was told of.
+    running: Option<RunningCommand>,
+    /// The record that it runs for, for messages.
     about: String,
-    /// The number of the command that runs, counted from 1.
-    number: u64,
     has_ended: bool,
-    /// It was told to end, and is ended at once by then.
+    /// When it is killed; it was told to end.
     kill_at: Option<Instant>,
 }
 
 impl Runner {
-    /// Nothing runs yet.
+    /// Begins with no command running.
     ///
     /// # Errors
     /// Where there is no such command.
-    pub fn new(plan: Plan) -> Result<Self, Error> {
-        let program = plan.command.first().cloned().unwrap_or_default();
+    pub fn new(options: CommandOptions) -> Result<Self, Error> {
+        let program = options.command.first().cloned().unwrap_or_default();
         find(&program).map_err(|source| unrunnable(&program, source))?;
         Ok(Self {
-            queue: Queue::new(plan.mode, plan.on_failure, plan.debounce),
-            plan,
+            queue: Queue::new(options.mode, options.on_failure, options.debounce),
+            options,
             running: None,
             about: String::new(),
-            number: 0,
             has_ended: false,
             kill_at: None,
         })
     }
 
-    /// A command is to be run for this; the watch has come so far with it. A record of our own takes
-    /// no other one's place.
-    pub fn push(&mut self, work: Work, after: At) {
+    /// Takes a job, and how far the watch has come with it. A record of etcdwatch itself takes the place of
+    /// no other job.
+    pub fn push(&mut self, work: Work, after: Cursor) {
         let is_own = matches!(work, Work::Own(_));
         let job = Job { work, after };
         if is_own {
@@ -102,9 +99,8 @@ impl Runner {
         }
     }
 
-    /// The watch has come so far without anything more to run; whether nothing is left to be run
-    /// before that is so.
-    pub fn mark(&mut self, after: &At) -> bool {
+    /// Notes that the watch has come to `after` with nothing more to run. Returns whether no job is left.
+    pub fn mark(&mut self, after: &Cursor) -> bool {
         match self.queue.last_mut() {
             Some(job) => {
                 job.after = after.clone();
@@ -114,24 +110,20 @@ impl Runner {
         }
     }
 
-    /// Whether nothing runs or waits.
+    /// Whether no command runs and no job waits.
     #[must_use]
     pub fn is_idle(&self) -> bool {
         self.queue.is_empty()
     }
 
-    /// The command of that number has ended.
-    pub fn ended(&mut self, number: u64) {
-        self.has_ended |= number == self.number;
-    }
-
-    /// Does what is due; how far the watch has come with what was run, and when there is more to
-    /// be done.
+    /// Does what is due. Returns how far the watch has come with jobs that are done, and when the next step
+    /// is due.
     ///
     /// # Errors
     /// Where a command failed and that ends the run.
-    pub fn step(&mut self, inbox: &Inbox<Arrival>) -> Result<(Option<At>, Option<Instant>), Stop> {
+    pub fn step(&mut self, inbox: &Inbox) -> Result<(Option<Cursor>, Option<Instant>), Stop> {
         let mut reached = None;
+        self.has_ended |= self.running.as_ref().is_some_and(RunningCommand::has_ended);
         loop {
             let now = Instant::now();
             if let (Some(running), Some(at)) = (&self.running, self.kill_at) {
@@ -144,12 +136,12 @@ impl Runner {
                 }
             }
             if self.has_ended
-                && self.plan.mode == Mode::Restart
+                && self.options.mode == Mode::Restart
                 && let Some(running) = self.running.as_ref().filter(|one| one.is_anyone_left())
             {
                 // What it has left behind would be there beside the next one.
                 running.signal(Signal::TERM);
-                self.kill_at = Some(now + self.plan.grace);
+                self.kill_at = Some(now + self.options.grace);
                 continue;
             }
             if self.has_ended
@@ -171,53 +163,45 @@ impl Runner {
                     if let Some(running) = &self.running {
                         running.signal(Signal::TERM);
                     }
-                    self.kill_at = Some(now + self.plan.grace);
+                    self.kill_at = Some(now + self.options.grace);
                 }
                 Next::Wait(due) => return Ok((reached, due)),
             }
         }
     }
 
-    fn start(&mut self, work: Work, inbox: &Inbox<Arrival>) -> Result<(), Stop> {
-        let told = match work {
-            Work::State(told, _) | Work::Own(told) => told,
-            Work::Event(parcel, place) => {
-                let Some(event) = parcel.batch().event(place) else {
-                    // There is nothing to be run.
-                    self.queue.ended(Ended::Well, Instant::now());
-                    return Ok(());
-                };
-                tell(&Record::Event(event))
-            }
+    fn start(&mut self, work: Work, inbox: &Inbox) -> Result<(), Stop> {
+        let Some(input) = work.into_input() else {
+            // There is nothing to be run.
+            self.queue.ended(ExitKind::Well, Instant::now());
+            return Ok(());
         };
-        for (name, why) in &told.left_out {
+        for (name, why) in &input.left_out {
             let message = format!("{name} is left out of the command's environment: {why}");
             inbox.screen.notice("environment", &message);
         }
-        self.about.clone_from(&told.about);
-        self.number += 1;
-        let number = self.number;
-        let deliver = inbox.delivery();
+        self.about.clone_from(&input.about);
+        let waker = inbox.waker();
         let ended = move || {
-            deliver(Arrival::Child(number));
+            let _ = waker.wake();
         };
-        let program = self.plan.command.first().cloned().unwrap_or_default();
-        let running = Running::start(&self.plan.command, told, ended);
+        let program = self.options.command.first().cloned().unwrap_or_default();
+        let running = RunningCommand::start(&self.options.command, input, ended);
         self.running = Some(running.map_err(|source| unrunnable(&program, source))?);
         Ok(())
     }
 
-    fn take_end(&mut self, status: ExitStatus, inbox: &Inbox<Arrival>) -> Result<Option<At>, Stop> {
+    fn take_end(&mut self, status: ExitStatus, inbox: &Inbox) -> Result<Option<Cursor>, Stop> {
         let how = if status.success() {
-            Ended::Well
+            ExitKind::Well
         } else {
-            Ended::Failed
+            ExitKind::Failed
         };
         let what = format!("for {} {}", self.about, describe(status));
         match self.queue.ended(how, Instant::now()) {
-            Outcome::Done(job) => return Ok(Some(job.after)),
-            Outcome::Failed => return Err(Error::CommandFailed(what).into()),
-            Outcome::Again(pause) => {
+            JobEnd::Done(job) => return Ok(Some(job.after)),
+            JobEnd::Failed => return Err(Error::CommandFailed(what).into()),
+            JobEnd::Again(pause) => {
                 let again = match pause {
                     Duration::ZERO => "what is newer is run instead".to_owned(),
                     pause => format!("it is run again in {}", humantime::format_duration(pause)),
@@ -225,19 +209,19 @@ impl Runner {
                 let message = format!("the command {what}; {again}");
                 inbox.screen.notice("commandFailed", &message);
             }
-            Outcome::Passed => {
+            JobEnd::Passed => {
                 inbox
                     .screen
                     .notice("commandFailed", &format!("the command {what}"));
             }
-            Outcome::Superseded => {}
+            JobEnd::Superseded => {}
         }
         Ok(None)
     }
 
-    /// The run ends: so does the command, by the signal that ends the run. How far the watch has come
-    /// where it ended well all the same.
-    pub fn end(&mut self, stop: &Result<(), Stop>, inbox: &Inbox<Arrival>) -> Option<At> {
+    /// Ends the command at the end of the run, with the signal that ends the run. Returns how far the watch
+    /// has come, where the command was successful nevertheless.
+    pub fn end(&mut self, stop: &Result<(), Stop>, inbox: &Inbox) -> Option<Cursor> {
         let signal = match stop {
             Err(Stop::Quiet(Exit::Interrupted)) => Signal::INT,
             Err(Stop::Quiet(Exit::HungUp)) => Signal::HUP,
@@ -248,23 +232,22 @@ impl Runner {
             let message = "waiting for the command to end; a second signal kills it";
             inbox.screen.notice("waiting", message);
         };
-        let status = running.end(signal, self.plan.grace, waits).ok()?;
-        match self.queue.ended(Ended::Well, Instant::now()) {
-            Outcome::Done(job) if status.success() => Some(job.after),
+        let status = running.end(signal, self.options.grace, waits).ok()?;
+        match self.queue.ended(ExitKind::Well, Instant::now()) {
+            JobEnd::Done(job) if status.success() => Some(job.after),
             _ => None,
         }
     }
 }
 
-/// What a command is told of a record.
-#[must_use]
-pub fn tell(record: &Record<'_>) -> Told {
+/// What a command is told of a record of a key.
+fn input_of(record: &Record<'_>) -> CommandInput {
     let mut line = Vec::new();
     json::record(record, false, &mut line);
-    Told::of(record, line)
+    CommandInput::of(record, line)
 }
 
-/// How a command ended that did not end well.
+/// How a command failed.
 fn describe(status: ExitStatus) -> String {
     match (status.code(), status.signal()) {
         (Some(code), _) => format!("ended with exit code {code}"),

@@ -279,9 +279,9 @@ fn without_arguments_each_says_what_it_wants() {
     }
 }
 
-/// A recipe of the README: the lines of its code that follow a comment.
-fn of_readme(comment: &str) -> String {
-    let text = include_str!("../../README.md");
+/// Returns a recipe of `docs/json.md`: the lines of code that follow `comment`.
+fn recipe_in_docs(comment: &str) -> String {
+    let text = include_str!("../../docs/json.md");
     let (_, rest) = text.split_once(comment).unwrap();
     let (_, lines) = rest.split_once('\n').unwrap();
     let lines = lines.lines();
@@ -290,7 +290,7 @@ fn of_readme(comment: &str) -> String {
 }
 
 #[test]
-fn the_recipes_of_the_readme_know_a_subtree_by_both_apis() {
+fn the_jq_recipes_in_the_docs_mirror_a_subtree_with_both_apis() {
     let nowhere = tempfile::tempdir().unwrap();
     for (ground, api) in shared::each()
         .iter()
@@ -298,7 +298,7 @@ fn the_recipes_of_the_readme_know_a_subtree_by_both_apis() {
     {
         let app = ground.key(&format!("app{api}"));
         let key = |name: &str| format!("{app}/{name}");
-        let script = |comment: &str| of_readme(comment).replace(" /app", &format!(" {app}"));
+        let script = |comment: &str| recipe_in_docs(comment).replace(" /app", &format!(" {app}"));
         let run = |script: &str| {
             let bash = ["-c", script];
             let path = recipe(ground, api, "none", nowhere.path(), &[]);

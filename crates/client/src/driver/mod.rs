@@ -13,14 +13,13 @@ mod reader;
 mod requests;
 mod workers;
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, SyncSender};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Instant;
 
-use etcdwatch_engine::model::Index;
-use etcdwatch_engine::watch::{Budget, BufferPool, Input, Outcome, Plan, Session, Step, Update};
+use etcdwatch_engine::watch::{Budget, BufferPool, Input, Plan, Session, Step, Update};
 
 use message::WorkerMessage;
 use workers::Workers;
@@ -31,54 +30,46 @@ pub use means::Means;
 /// workers down soon when it is behind.
 const INBOX: usize = 64;
 
-/// What a watch sends to whoever shows it.
-#[derive(Debug)]
-pub enum Report {
-    /// Something to show.
-    Update(Update),
-    /// Nothing in scope happened up to here.
-    Moved(Moved),
-    /// It is over.
-    Finished(Outcome),
-}
+/// Updates on their way from a watch to whoever takes them. Of several positions in a row, while nobody
+/// takes any, only the last is kept, so that a reader who is slow costs no memory.
+#[derive(Clone, Debug, Default)]
+struct Updates(Arc<Mutex<Vec<Update>>>);
 
-/// A position on its way to whoever shows it. Of many in a row, while the reader of the output
-/// takes nothing, only the last is of interest: none is queued behind another.
-#[derive(Clone, Debug)]
-pub struct Moved(Arc<AtomicU64>);
-
-impl Moved {
-    /// No index of a store: it has been taken.
-    const TAKEN: u64 = u64::MAX;
-
-    fn to(index: Index) -> Self {
-        Self(Arc::new(AtomicU64::new(index.0)))
+impl Updates {
+    /// Adds updates. Returns whether there were none before.
+    fn push(&self, updates: impl IntoIterator<Item = Update>) -> bool {
+        let mut queued = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let was_empty = queued.is_empty();
+        for update in updates {
+            match (queued.last_mut(), update) {
+                (Some(Update::Position(last)), Update::Position(next)) => *last = next,
+                (_, update) => queued.push(update),
+            }
+        }
+        was_empty
     }
 
-    /// Puts a later position in its place; false where it was taken already.
-    fn replace(&self, index: Index) -> bool {
-        let replaced = |old| (old != Self::TAKEN).then_some(index.0);
-        self.0
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, replaced)
-            .is_ok()
-    }
-
-    /// The position as it is now.
-    #[must_use]
-    pub fn take(self) -> Index {
-        Index(self.0.swap(Self::TAKEN, Ordering::Relaxed))
+    fn take(&self) -> Vec<Update> {
+        std::mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
 /// A watch that was started, and can be given up.
 #[derive(Debug)]
-pub struct Running {
+pub struct RunningWatch {
+    updates: Updates,
     messages: SyncSender<WorkerMessage>,
     is_given_up: Arc<AtomicBool>,
 }
 
-impl Running {
-    /// Ends it, with its connections. What it has reported by then stands.
+impl RunningWatch {
+    /// Takes the updates that have come since the last call, in order.
+    #[must_use]
+    pub fn take(&self) -> Vec<Update> {
+        self.updates.take()
+    }
+
+    /// Ends it, with its connections.
     pub fn give_up(self) {
         self.is_given_up.store(true, Ordering::Relaxed);
         // Where its inbox is full it needs no waking.
@@ -86,16 +77,14 @@ impl Running {
     }
 }
 
-/// Runs a watch on a thread of its own until it ends by itself, or is given up. It reports at once
-/// all that it has to say at a time. It also ends, silently, when nobody takes its reports any more.
-pub fn start(
-    plan: Plan,
-    means: Means,
-    report: impl Fn(Vec<Report>) -> bool + Send + 'static,
-) -> Running {
+/// Runs a watch on a thread of its own until it ends by itself, or is given up. It calls `wake` when
+/// [`RunningWatch::take`] has updates again, and ends, silently, once `wake` returns false.
+pub fn start(plan: Plan, means: Means, wake: impl Fn() -> bool + Send + 'static) -> RunningWatch {
     let (messages, inbox) = mpsc::sync_channel(INBOX);
+    let updates = Updates::default();
     let is_given_up = Arc::new(AtomicBool::new(false));
-    let running = Running {
+    let running = RunningWatch {
+        updates: updates.clone(),
         messages: messages.clone(),
         is_given_up: Arc::clone(&is_given_up),
     };
@@ -108,8 +97,9 @@ pub fn start(
             session: Session::new(plan, Instant::now()),
             inbox,
             is_given_up,
+            updates,
         };
-        driver.run(&report);
+        driver.run(&wake);
         driver.workers.close_all();
     });
     running
@@ -122,44 +112,28 @@ struct Driver {
     buffers: BufferPool,
     inbox: Receiver<WorkerMessage>,
     is_given_up: Arc<AtomicBool>,
+    updates: Updates,
 }
 
 impl Driver {
-    fn run(&mut self, report: &dyn Fn(Vec<Report>) -> bool) {
+    fn run(&mut self, wake: &dyn Fn() -> bool) {
         let mut input = Input::Tick;
-        // The last report, where that was a position.
-        let mut moved: Option<Moved> = None;
         loop {
-            let mut reports = Vec::new();
+            let mut updates = Vec::new();
             for step in self.session.handle(input, Instant::now()) {
                 match step {
-                    Step::Open {
+                    Step::Send {
                         ticket,
                         endpoint,
-                        ask,
-                    } => self.workers.open(ticket, endpoint, &ask),
+                        request,
+                    } => self.workers.open(ticket, endpoint, &request),
                     Step::HalfClose(ticket) => self.workers.half_close(ticket),
                     Step::Close(ticket) => self.workers.close(ticket),
-                    Step::Tell(Update::Position(index)) => {
-                        if moved.as_ref().is_some_and(|moved| moved.replace(index)) {
-                            continue;
-                        }
-                        let position = Moved::to(index);
-                        moved = Some(position.clone());
-                        reports.push(Report::Moved(position));
-                    }
-                    Step::Tell(update) => {
-                        moved = None;
-                        reports.push(Report::Update(update));
-                    }
-                    Step::Finish(outcome) => {
-                        reports.push(Report::Finished(outcome));
-                        report(reports);
-                        return;
-                    }
+                    Step::Report(update) => updates.push(update),
                 }
             }
-            if !reports.is_empty() && !report(reports) {
+            let is_over = matches!(updates.last(), Some(Update::Finished(_)));
+            if !updates.is_empty() && self.updates.push(updates) && !wake() || is_over {
                 return;
             }
             let Some(next) = self.next_message() else {
@@ -203,13 +177,23 @@ impl Driver {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use etcdwatch_engine::model::Index;
+    use etcdwatch_engine::watch::Position;
 
     #[test]
-    fn a_position_that_nobody_took_makes_place_for_the_next() {
-        let position = Moved::to(Index(1));
-        let queued = position.clone();
-        assert!(position.replace(Index(2)));
-        assert_eq!(queued.take(), Index(2));
-        assert!(!position.replace(Index(3)), "it is on its way already");
+    fn a_position_that_nobody_took_is_replaced_by_the_next() {
+        let position = |index| {
+            Update::Position(Position {
+                index: Some(Index(index)),
+                ..Position::default()
+            })
+        };
+        let queue = Updates::default();
+        assert!(queue.push([position(1)]));
+        assert!(!queue.push([position(2), Update::Following, position(3)]));
+        let shown = format!("{:?}", queue.take());
+        let expected = [position(2), Update::Following, position(3)];
+        assert_eq!(shown, format!("{expected:?}"));
+        assert!(queue.push([position(4)]), "it was emptied");
     }
 }

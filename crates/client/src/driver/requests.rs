@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use crate::endpoint::Endpoint;
 use crate::transport::http::{AGREED, Connection, Limits, PATIENCE, PATIENT};
-use etcdwatch_engine::model::{Key, Scope};
+use etcdwatch_engine::model::{Index, Key, Scope};
 use etcdwatch_engine::protocol::Request;
+use etcdwatch_engine::v2::V2Request;
 use etcdwatch_engine::v3::Ranges;
-use etcdwatch_engine::watch::{Ask, Ticket};
+use etcdwatch_engine::v3::V3Request;
+use etcdwatch_engine::watch::Ticket;
 use etcdwatch_engine::{v2, v3};
 
 /// How a reply is read.
@@ -55,90 +57,107 @@ const fn patient(idle: Option<Duration>) -> Limits {
     }
 }
 
-pub(super) fn v2_question(scope: &Scope, ask: &Ask) -> (Question, Limits) {
-    let (request, reads, limits) = match ask {
-        Ask::Stream => (v2::stream(scope), Reads::Stream, patient(None)),
-        Ask::Wait { from, hangs, .. } => {
-            let idle = (!hangs).then_some(PATIENCE);
-            (v2::wait(scope, *from), Reads::Events, patient(idle))
+pub(super) fn v2_question(scope: &Scope, request: &V2Request) -> (Question, Limits) {
+    let wait = |request, may_hang: bool| {
+        let idle = (!may_hang).then_some(PATIENCE);
+        (request, Reads::Events, patient(idle))
+    };
+    let (request, reads, limits) = match request {
+        V2Request::Stream => (v2::stream(scope), Reads::Stream, patient(None)),
+        V2Request::Probe { after } => wait(v2::wait(scope, after.map(Index::next)), true),
+        V2Request::Question {
+            after,
+            whole_store: true,
+            ..
         }
-        // A session of the v2 API asks none of the last four.
-        Ask::Index
-        | Ask::Revisions { .. }
-        | Ask::Kept { .. }
-        | Ask::Reach(_)
-        | Ask::Since { .. } => (read_index(scope), Reads::Index, AGREED),
-        Ask::State => {
+        | V2Request::Verify {
+            after,
+            whole_store: true,
+            ..
+        } => wait(v2::wait_anywhere(Some(after.next())), true),
+        V2Request::Question {
+            after, may_hang, ..
+        }
+        | V2Request::Verify {
+            after, may_hang, ..
+        } => wait(v2::wait(scope, Some(after.next())), *may_hang),
+        V2Request::Walk { after, may_hang } => {
+            wait(v2::wait_anywhere(Some(after.next())), *may_hang)
+        }
+        V2Request::Alarm => wait(v2::wait_anywhere(None), true),
+        V2Request::Next {
+            key,
+            after,
+            may_hang,
+        } => {
+            let scope = Scope::new(event_key(key, scope), false);
+            wait(v2::wait(&scope, Some(after.next())), *may_hang)
+        }
+        V2Request::End | V2Request::Rewind | V2Request::Fresh => {
+            (read_index(scope), Reads::Index, AGREED)
+        }
+        V2Request::State => {
+            let recursive = scope.recursive;
             let how = v2::Read {
-                recursive: scope.recursive,
+                recursive,
                 sorted: false,
                 quorum: true,
             };
-            let recursive = scope.recursive;
-            (
-                v2::read(&scope.key, how),
-                Reads::State { recursive },
-                AGREED,
-            )
+            let reads = Reads::State { recursive };
+            (v2::read(&scope.key, how), reads, AGREED)
         }
-        Ask::Look(key) => {
-            let key = event_key(key, scope);
+        V2Request::Look { key } => {
             let reads = Reads::State { recursive: false };
-            (read_agreed(&key), reads, AGREED)
-        }
-        Ask::Next { key, from, hangs } => {
-            let idle = (!hangs).then_some(PATIENCE);
-            let scope = Scope::new(event_key(key, scope), false);
-            let request = v2::wait(&scope, Some(*from));
-            (request, Reads::Events, patient(idle))
-        }
-        Ask::Alarm => (v2::wait_anywhere(None), Reads::Events, patient(None)),
-        Ask::Walk { from, hangs } => {
-            let idle = (!hangs).then_some(PATIENCE);
-            let request = v2::wait_anywhere(Some(*from));
-            (request, Reads::Events, patient(idle))
+            (read_agreed(&event_key(key, scope)), reads, AGREED)
         }
     };
     (Question::Request(request, reads), limits)
 }
 
-pub(super) fn v3_question(scope: &Scope, previous: bool, ask: &Ask) -> (Question, Limits) {
-    match ask {
-        Ask::Revisions {
+pub(super) fn v3_question(
+    scope: &Scope,
+    previous: bool,
+    request: &V3Request,
+) -> (Question, Limits) {
+    let watch = |from: Option<Index>, whole_store, in_fragments| {
+        let watch = v3::WatchOptions {
             from,
             whole_store,
+            previous,
             in_fragments,
-        } => {
-            let request = v3::watch(
-                scope,
-                v3::WatchOptions {
-                    from: *from,
-                    whole_store: *whole_store,
-                    previous,
-                    in_fragments: *in_fragments,
-                },
-            );
-            let question = Question::Request(request, Reads::Messages);
-            (question, patient(None))
+        };
+        let question = Question::Request(v3::watch(scope, watch), Reads::Messages);
+        (question, patient(None))
+    };
+    match request {
+        V3Request::Stream {
+            after,
+            whole_store,
+            in_fragments,
+        } => watch(*after, *whole_store, *in_fragments),
+        V3Request::Compaction {
+            after,
+            in_fragments,
+        } => watch(Some(*after), false, *in_fragments),
+        V3Request::State => (Question::Pairs(v3::state(scope)), AGREED),
+        V3Request::Fresh {
+            look_after: Some(after),
+        } => (Question::Pairs(v3::since(scope, *after)), AGREED),
+        V3Request::Owed { after } => (Question::Pairs(v3::since(scope, *after)), PATIENT),
+        V3Request::Look { key } => (Question::Pairs(v3::read_at(key, None)), AGREED),
+        V3Request::Verify { key, at } | V3Request::Unchanged { key, at } => {
+            (Question::Pairs(v3::read_at(key, Some(*at))), AGREED)
         }
-        Ask::State => (Question::Pairs(v3::state(scope)), AGREED),
-        Ask::Since { after, is_awaited } => {
-            let limits = if *is_awaited { PATIENT } else { AGREED };
-            (Question::Pairs(v3::since(scope, *after)), limits)
-        }
-        Ask::Look(key) => (Question::Pairs(v3::read_at(key, None)), AGREED),
-        Ask::Kept { key, at } => (Question::Pairs(v3::read_at(key, Some(*at))), AGREED),
-        Ask::Reach(at) => {
+        V3Request::Whole { at } => {
             let key = scope.key.as_str().as_bytes();
             (Question::Revision(v3::read_at(key, Some(*at))), AGREED)
         }
-        // A session of the v3 API asks none of the others.
-        Ask::Index
-        | Ask::Stream
-        | Ask::Wait { .. }
-        | Ask::Next { .. }
-        | Ask::Alarm
-        | Ask::Walk { .. } => (Question::Revision(v3::revision(scope)), AGREED),
+        V3Request::End
+        | V3Request::Rewind
+        | V3Request::Backlog
+        | V3Request::Fresh { look_after: None } => {
+            (Question::Revision(v3::revision(scope)), AGREED)
+        }
     }
 }
 

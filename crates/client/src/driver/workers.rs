@@ -10,7 +10,7 @@ use super::reader::ReplyReader;
 use super::requests::{Job, v2_question, v3_question};
 use crate::transport::http::Connection;
 use etcdwatch_engine::model::Scope;
-use etcdwatch_engine::watch::{Ask, Budget, BufferPool, Plan, Ticket};
+use etcdwatch_engine::watch::{AnyRequest, Budget, BufferPool, Plan, Ticket};
 
 /// A thread with a connection, which it keeps between requests.
 struct Worker {
@@ -58,29 +58,16 @@ impl Workers {
     }
 
     /// Sends a request on a worker's connection.
-    pub(super) fn open(&mut self, ticket: Ticket, endpoint: usize, ask: &Ask) {
+    pub(super) fn open(&mut self, ticket: Ticket, endpoint: usize, request: &AnyRequest) {
         let Some(address) = self.means.endpoints.get(endpoint).cloned() else {
             return;
         };
         // A quick request goes where a connection is open already. One that lasts, or after which its
         // connection is closed, leaves open connections to the quick ones.
-        let is_quick = match ask {
-            Ask::Wait { hangs, renews, .. } => !hangs && !renews,
-            Ask::Walk { hangs, .. } => !hangs,
-            Ask::Stream | Ask::Alarm | Ask::Revisions { .. } => false,
-            Ask::Index
-            | Ask::State
-            | Ask::Look(_)
-            | Ask::Next { .. }
-            | Ask::Kept { .. }
-            | Ask::Reach(_)
-            | Ask::Since { .. } => true,
-        };
-        let mut worker = self.worker(endpoint, is_quick);
-        let (question, limits) = if self.scope.key.is_path() {
-            v2_question(&self.scope, ask)
-        } else {
-            v3_question(&self.scope, self.previous, ask)
+        let mut worker = self.worker(endpoint, request.is_quick());
+        let (question, limits) = match request {
+            AnyRequest::V2(request) => v2_question(&self.scope, request),
+            AnyRequest::V3(request) => v3_question(&self.scope, self.previous, request),
         };
         worker.endpoint = endpoint;
         let job = Job {

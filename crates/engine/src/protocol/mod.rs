@@ -168,6 +168,17 @@ impl Malformed {
     }
 }
 
+/// What must hold for a write or a removal of one key, which is refused where it does not.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Precondition {
+    /// Whether the key must be there (`true`) or must not (`false`).
+    pub exists: Option<bool>,
+    /// The value that the key must have. With the v2 API it is never empty: etcd refuses that (fact 21).
+    pub value: Option<Vec<u8>>,
+    /// The index of the last change that the key must have.
+    pub index: Option<Index>,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

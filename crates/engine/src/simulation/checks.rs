@@ -83,15 +83,12 @@ impl Checks {
                     }
                 }
             }
-            Update::Position(index) if self.position.is_none() => {
-                self.move_to(index.0, truth);
-                self.consumer = values(&truth.stores[self.era].state(index.0));
+            Update::Position(position) => {
+                self.last = position.last;
+                if let Some(index) = position.index {
+                    self.reach(index.0, truth);
+                }
             }
-            Update::Position(index) if self.position < Some(index.0) => {
-                self.pass(index.0, &truth.stores[self.era]);
-                self.move_to(index.0, truth);
-            }
-            Update::Last(last) => self.last = last,
             Update::Status(Status {
                 state,
                 notable,
@@ -107,6 +104,16 @@ impl Checks {
                 }
             }
             _ => {}
+        }
+    }
+
+    fn reach(&mut self, index: u64, truth: Truth<'_>) {
+        if self.position.is_none() {
+            self.move_to(index, truth);
+            self.consumer = values(&truth.stores[self.era].state(index));
+        } else if self.position < Some(index) {
+            self.pass(index, &truth.stores[self.era]);
+            self.move_to(index, truth);
         }
     }
 
@@ -150,8 +157,9 @@ impl Checks {
         let (from, before) = (gap.from.0, &truth.stores[self.era]);
         self.pass(from - 1, before);
         let is_rebuilt = matches!(gap.cause, Cause::ClusterChanged | Cause::IndexRewound);
-        // That nothing comes for a while is an answer, too, of whoever is asked now.
-        let silent = if is_rebuilt {
+        // Where nothing came in, the gap is about the store that is asked now: it did not answer. One
+        // that could not be told from the store before is declared up to its present.
+        let silent = if is_rebuilt || gap.cause == Cause::Unproven {
             truth.stores.len() - 1
         } else {
             self.era

@@ -7,12 +7,12 @@ use std::ops::Range;
 use std::time::Duration;
 
 use super::server::{Damage, HISTORY, HalfClose, LATENCY, Server, Stall};
-use super::wire::{Loss, Wire};
+use super::wire::{Call, Loss, Wire};
 use crate::model::{Index, StateNode};
 use crate::protocol::Failure;
 use crate::protocol::{Fault, Head, Refusal};
 use crate::v2;
-use crate::watch::{Ask, Budget, Input, Parcel, Ticket};
+use crate::watch::{Budget, Input, Parcel, Ticket};
 
 /// After which a read that needs a majority fails (fact 12).
 const NO_QUORUM: Duration = Duration::from_secs(7);
@@ -23,7 +23,7 @@ const REMEMBERED: Duration = Duration::from_secs(55);
 const AT_ONCE: Duration = Duration::from_millis(1);
 
 impl Server {
-    pub fn open(&mut self, ticket: Ticket, endpoint: usize, ask: Ask) {
+    pub fn open(&mut self, ticket: Ticket, endpoint: usize, call: Call) {
         self.opened.push(self.now);
         let endpoints = self.refuses_until.len();
         let behind = (self.members.len() - endpoint).div_ceil(endpoints);
@@ -31,7 +31,7 @@ impl Server {
             endpoint,
             member: endpoint + endpoints * self.luck.usize(..behind),
             era: self.era(),
-            ask,
+            call,
             has_head: false,
             registered: false,
             overlooks: None,
@@ -73,7 +73,7 @@ impl Server {
             member.damage.retain(|_, damage| *damage == Damage::Mixed);
         }
         let (index, stopped) = (member.applied, member.stopped);
-        let needs_majority = matches!(wire.ask, Ask::Index | Ask::State | Ask::Look(_));
+        let needs_majority = matches!(wire.call, Call::Index | Call::State | Call::Look(_));
         if needs_majority && stopped.is_some() {
             wire.fail(ticket, now + NO_QUORUM, self.no_quorum());
             return;
@@ -86,39 +86,36 @@ impl Server {
             cluster: Some(self.store().cluster.to_string()),
             raft: Some(stopped.unwrap_or(self.store().raft)),
         };
-        let mut nodes = match &wire.ask {
-            Ask::Wait {
+        let mut nodes = match &wire.call {
+            Call::Wait {
                 from: Some(Index(from)),
                 ..
             }
-            | Ask::Next {
+            | Call::Next {
                 from: Index(from), ..
             }
-            | Ask::Walk {
+            | Call::Walk {
                 from: Index(from), ..
             } => {
                 let from = *from;
                 self.search(ticket, wire, head, from..index + 1);
                 return;
             }
-            Ask::Stream | Ask::Alarm | Ask::Wait { .. } => {
+            Call::Stream | Call::Alarm | Call::Wait { .. } => {
                 wire.say(at, Input::Head { ticket, head });
                 wire.registered = true;
                 return;
             }
-            Ask::Revisions { .. } | Ask::Kept { .. } | Ask::Reach(_) | Ask::Since { .. } => {
-                panic!("this model speaks v2")
-            }
-            Ask::Index => Vec::new(),
-            Ask::State | Ask::Look(_) => self.nodes(index),
+            Call::Index => Vec::new(),
+            Call::State | Call::Look(_) => self.nodes(index),
         };
-        if let Ask::Look(key) = &wire.ask {
+        if let Call::Look(key) = &wire.call {
             nodes.retain(|node| node.key == *key);
         }
         wire.say(at, Input::Head { ticket, head });
         let mut at = at;
-        if wire.ask != Ask::Index {
-            if wire.ask == Ask::State {
+        if wire.call != Call::Index {
+            if wire.call == Call::State {
                 at += self.state_takes;
             }
             wire.say(at, Input::State { ticket, nodes });
@@ -146,10 +143,10 @@ impl Server {
         }
         wire.say(at, Input::Head { ticket, head });
         let (store, damage) = (self.store(), &self.members[wire.member].damage);
-        let is_found = |index: &u64| match &wire.ask {
+        let is_found = |index: &u64| match &wire.call {
             _ if damage.get(index) == Some(&Damage::Hidden) => false,
-            Ask::Walk { .. } => store.is_event(*index),
-            Ask::Next { key, .. } => {
+            Call::Walk { .. } => store.is_event(*index),
+            Call::Next { key, .. } => {
                 let key = std::str::from_utf8(key).expect("keys are text here");
                 store.in_history_of(key, false, *index)
             }
@@ -175,14 +172,19 @@ impl Server {
             // No answer is overlooked for a half-close there, however long it takes.
             return Duration::from_millis(self.luck.u64(..4000));
         }
-        let looks = matches!(wire.ask, Ask::Wait { hangs: false, .. } | Ask::Next { .. });
+        let looks = matches!(
+            wire.call,
+            Call::Wait { hangs: false, .. } | Call::Next { .. }
+        );
         if !self.is_slow_to_look || !looks {
             return Duration::ZERO;
         }
-        // One stall of the server hits all that it is asked at that moment. No other one meets what was
+        // One stall of a member hits all that it is asked at that moment. No other one meets what was
         // overlooked: that would be too much for any client. A connection that breaks is no answer at
         // all.
-        let is_same = self.now <= self.stall.since + AT_ONCE && self.stall.until > self.now;
+        let is_same = self.stall.member == wire.member
+            && self.now <= self.stall.since + AT_ONCE
+            && self.stall.until > self.now;
         let mut overlooked = self.overlooked.range(span.clone());
         if is_same && overlooked.all(|index| self.stall.overlooked.contains(index)) {
             self.overlooked.extend(span.clone());
@@ -199,6 +201,7 @@ impl Server {
         wire.overlooks = Some(span.clone());
         let length = Duration::from_millis(self.luck.u64(20..1500));
         self.stall = Stall {
+            member: wire.member,
             since: self.now,
             until: self.now + length,
             overlooked: span.collect(),

@@ -6,17 +6,17 @@ use std::time::Duration;
 use super::acts::{Act, Rebuild};
 use super::server::{HalfClose, LATENCY};
 use super::store::{Watched, Write};
-use super::wire::Loss;
+use super::wire::{Call, Loss};
 use super::world::{FIRST, World, plan};
 use super::{Begin, SNAPSHOT_BEHIND, Setup, follow};
 use crate::model::{Cause, Index};
-use crate::watch::{Ask, Budget, OnGap, Start, Until};
+use crate::watch::{Budget, OnGap, Start, Until};
 
 #[test]
 fn a_stream_that_goes_mute_is_found_out_by_the_probe() {
     let mut world = World::quiet(10);
     for wire in world.server.wires.values_mut() {
-        if wire.ask == Ask::Stream {
+        if wire.call == Call::Stream {
             wire.registered = false;
         }
     }
@@ -33,7 +33,7 @@ fn a_stream_that_goes_mute_in_a_burst_is_soon_found_out() {
     let mut world = World::quiet(10);
     world.run_for(Duration::from_secs(2));
     for wire in world.server.wires.values_mut() {
-        if wire.ask == Ask::Stream {
+        if wire.call == Call::Stream {
             wire.registered = false;
         }
     }
@@ -561,7 +561,7 @@ fn a_store_rebuilt_after_another_failure_is_declared() {
     world.burst(&set(4));
     world.run_for(Duration::from_secs(2));
     let mut wires = world.server.wires.values();
-    let alarm = wires.position(|wire| wire.ask == Ask::Alarm).unwrap();
+    let alarm = wires.position(|wire| wire.call == Call::Alarm).unwrap();
     world.server.cut_one(u8::try_from(alarm).unwrap());
     world.run_for(Duration::from_millis(300));
     // The stream and the probe are older than that failure.

@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 
 use super::replies::events;
 use super::store::{Store, Write};
-use super::wire::{Loss, Wire};
+use super::wire::{Call, Loss, Wire};
 use crate::protocol::Failure;
 use crate::protocol::Whole;
-use crate::watch::{Ask, Budget, End, Input, Plan, Ticket};
+use crate::watch::{Budget, End, Input, Plan, Ticket};
 
 /// How many indexes the model's history holds.
 pub const HISTORY: u32 = 60;
@@ -41,6 +41,7 @@ pub(super) struct Member {
 
 /// When a server stalled last, and until when: it has not come back to what it was asked then.
 pub(super) struct Stall {
+    pub(super) member: usize,
     pub(super) since: Instant,
     pub(super) until: Instant,
     /// What those waits may end without, though history has it.
@@ -104,6 +105,7 @@ impl Server {
             batches: None,
             began: now,
             stall: Stall {
+                member: 0,
                 since: now,
                 until: now,
                 overlooked: BTreeSet::new(),
@@ -304,10 +306,6 @@ impl Server {
             .collect();
         for ticket in waits {
             if let Some(wire) = self.wires.get_mut(&ticket) {
-                // Whoever is told so without having asked for it knows nothing.
-                for index in wire.overlooks.clone().into_iter().flatten() {
-                    self.overlooked.remove(&index);
-                }
                 wire.forget(0);
             }
             self.end(ticket, End::Clean(Whole::received()));
@@ -350,11 +348,11 @@ impl Server {
             if wire.member != member || !wire.registered {
                 continue;
             }
-            let copies = match &wire.ask {
-                Ask::Stream => copies,
-                Ask::Wait { from, .. } if from.is_none_or(|from| from.0 <= index) => copies.min(1),
-                Ask::Alarm => usize::from(is_heard_anywhere),
-                Ask::Walk { from, .. } if from.0 <= index => usize::from(is_heard_anywhere),
+            let copies = match &wire.call {
+                Call::Stream => copies,
+                Call::Wait { from, .. } if from.is_none_or(|from| from.0 <= index) => copies.min(1),
+                Call::Alarm => usize::from(is_heard_anywhere),
+                Call::Walk { from, .. } if from.0 <= index => usize::from(is_heard_anywhere),
                 _ => 0,
             };
             for _ in 0..copies {
@@ -364,10 +362,10 @@ impl Server {
                     break;
                 }
                 let event = events(*ticket, &line, &self.budget);
-                let is_stream = wire.ask == Ask::Stream;
+                let is_stream = wire.call == Call::Stream;
                 wire.queue
                     .push_back((if is_stream { in_batch } else { at }, event));
-                if wire.ask != Ask::Stream {
+                if wire.call != Call::Stream {
                     // A long poll has its event.
                     wire.registered = false;
                     let (ticket, end) = (*ticket, End::Clean(Whole::received()));
@@ -432,7 +430,7 @@ impl Server {
         let ready = |wire: &Wire| wire.arrival().is_some_and(|at| at <= now);
         let wire = self.wires.values_mut().find(|wire| ready(wire))?;
         let (_, mut input) = wire.queue.pop_front()?;
-        if wire.ask == Ask::Stream {
+        if wire.call == Call::Stream {
             while let (
                 Input::Events { ticket, parcel },
                 Some((at, Input::Events { parcel: more, .. })),

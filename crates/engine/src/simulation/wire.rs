@@ -4,9 +4,88 @@ use std::collections::VecDeque;
 use std::ops::Range;
 use std::time::{Duration, Instant};
 
+use crate::model::Index;
 use crate::protocol::Failure;
 use crate::protocol::Whole;
-use crate::watch::{Ask, End, Input, Ticket};
+use crate::v2::V2Request;
+use crate::watch::{AnyRequest, End, Input, Ticket};
+
+/// A request as the model of a server receives it: what it was sent for does not matter there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Call {
+    Stream,
+    Wait {
+        from: Option<Index>,
+        hangs: bool,
+    },
+    Index,
+    State,
+    Look(Vec<u8>),
+    Next {
+        key: Vec<u8>,
+        from: Index,
+        hangs: bool,
+    },
+    Alarm,
+    Walk {
+        from: Index,
+        hangs: bool,
+    },
+}
+
+impl From<AnyRequest> for Call {
+    fn from(request: AnyRequest) -> Self {
+        let AnyRequest::V2(request) = request else {
+            panic!("a session of the v2 API sends {request:?}");
+        };
+        match request {
+            V2Request::Stream => Self::Stream,
+            V2Request::Probe { after } => Self::Wait {
+                from: after.map(Index::next),
+                hangs: true,
+            },
+            V2Request::Question {
+                after,
+                whole_store: true,
+                ..
+            }
+            | V2Request::Verify {
+                after,
+                whole_store: true,
+                ..
+            } => Self::Walk {
+                from: after.next(),
+                hangs: true,
+            },
+            V2Request::Question {
+                after, may_hang, ..
+            }
+            | V2Request::Verify {
+                after, may_hang, ..
+            } => Self::Wait {
+                from: Some(after.next()),
+                hangs: may_hang,
+            },
+            V2Request::Alarm => Self::Alarm,
+            V2Request::Walk { after, may_hang } => Self::Walk {
+                from: after.next(),
+                hangs: may_hang,
+            },
+            V2Request::End | V2Request::Rewind | V2Request::Fresh => Self::Index,
+            V2Request::State => Self::State,
+            V2Request::Look { key } => Self::Look(key),
+            V2Request::Next {
+                key,
+                after,
+                may_hang,
+            } => Self::Next {
+                key,
+                from: after.next(),
+                hangs: may_hang,
+            },
+        }
+    }
+}
 
 /// For so long the driver waits for what is due: the rest of a reply, and the head of a read
 /// that needs a majority.
@@ -30,7 +109,7 @@ pub struct Wire {
     pub member: usize,
     /// The store that it was opened to.
     pub era: usize,
-    pub ask: Ask,
+    pub call: Call,
     /// Its head has arrived.
     pub has_head: bool,
     /// Whether it is told of what happens: not once it was answered, or went mute.
@@ -49,34 +128,23 @@ impl Wire {
     /// When the driver gives it up where nothing comes after `since`; never where it is meant
     /// to hang.
     pub fn silence(&self, since: Instant) -> Option<(Instant, Failure)> {
-        let hangs = match self.ask {
-            Ask::Stream | Ask::Alarm | Ask::Revisions { .. } => true,
-            Ask::Wait { hangs, .. } | Ask::Next { hangs, .. } | Ask::Walk { hangs, .. } => hangs,
-            Ask::Index
-            | Ask::State
-            | Ask::Look(_)
-            | Ask::Kept { .. }
-            | Ask::Reach(_)
-            | Ask::Since { .. } => false,
+        let hangs = match self.call {
+            Call::Stream | Call::Alarm => true,
+            Call::Wait { hangs, .. } | Call::Next { hangs, .. } | Call::Walk { hangs, .. } => hangs,
+            Call::Index | Call::State | Call::Look(_) => false,
         };
         (!hangs).then(|| (since + PATIENCE, Failure::Silent("idle".to_owned())))
     }
 
     /// Likewise where not even its head came.
     pub fn silence_before_head(&self, since: Instant) -> (Instant, Failure) {
-        let patience = match self.ask {
-            Ask::Index
-            | Ask::State
-            | Ask::Look(_)
-            | Ask::Kept { .. }
-            | Ask::Reach(_)
-            | Ask::Since { .. } => QUORUM_PATIENCE,
-            Ask::Stream
-            | Ask::Alarm
-            | Ask::Wait { .. }
-            | Ask::Next { .. }
-            | Ask::Walk { .. }
-            | Ask::Revisions { .. } => PATIENCE,
+        let patience = match self.call {
+            Call::Index | Call::State | Call::Look(_) => QUORUM_PATIENCE,
+            Call::Stream
+            | Call::Alarm
+            | Call::Wait { .. }
+            | Call::Next { .. }
+            | Call::Walk { .. } => PATIENCE,
         };
         (since + patience, Failure::Silent("no head".to_owned()))
     }
@@ -98,7 +166,7 @@ impl Wire {
                 *at = until.max(*at);
             }
         }
-        if is_late && matches!(self.ask, Ask::Wait { hangs: false, .. }) {
+        if is_late && matches!(self.call, Call::Wait { hangs: false, .. }) {
             self.overlooks = Some(0..0);
         }
     }

@@ -7,9 +7,10 @@ use super::checks::{Checks, Truth};
 use super::replies::oldest;
 use super::server::{HISTORY, Server};
 use super::store::{DIRECTORY, Node, Shown, Store, Watched, Write, text};
+use super::wire::Call;
 use crate::model::{Fingerprint, Index, Key, Scope};
 use crate::watch::{
-    Ask, Budget, Input, OnGap, Outcome, Permit, Plan, Session, Start, Step, Until, Update,
+    Budget, Input, OnGap, Outcome, Permit, Plan, Session, Start, Step, Until, Update,
 };
 
 /// Between two writes of a burst.
@@ -232,16 +233,17 @@ impl World {
                 eprintln!("    {step:?}");
             }
             match step {
-                Step::Open {
+                Step::Send {
                     ticket,
                     endpoint,
-                    ask,
-                } => self.server.open(ticket, endpoint, ask),
+                    request,
+                } => self.server.open(ticket, endpoint, request.into()),
                 Step::HalfClose(ticket) => self.server.half_close(ticket),
                 Step::Close(ticket) => {
                     self.server.wires.remove(&ticket);
                 }
-                Step::Tell(mut update) => {
+                Step::Report(Update::Finished(outcome)) => self.finished = Some(outcome),
+                Step::Report(mut update) => {
                     if let (Update::State { unread, .. }, Some(unread_states)) =
                         (&mut update, &mut self.unread_states)
                     {
@@ -257,7 +259,6 @@ impl World {
                     };
                     self.checks.take(update, truth);
                 }
-                Step::Finish(outcome) => self.finished = Some(outcome),
             }
         }
     }
@@ -278,7 +279,7 @@ impl World {
     /// Whether a stream is open that is told of what happens.
     pub fn has_stream(&self) -> bool {
         let mut wires = self.server.wires.values();
-        wires.any(|wire| wire.ask == Ask::Stream && wire.registered)
+        wires.any(|wire| wire.call == Call::Stream && wire.registered)
     }
 }
 

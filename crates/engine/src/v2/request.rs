@@ -3,7 +3,7 @@
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_encode};
 
 use crate::model::{Index, Key, Scope};
-use crate::protocol::{Body, Method, Request};
+use crate::protocol::{Body, Method, Precondition, Request};
 
 /// The characters that are not escaped in a query or a form.
 const QUERY: &AsciiSet = &NON_ALPHANUMERIC
@@ -15,18 +15,7 @@ const QUERY: &AsciiSet = &NON_ALPHANUMERIC
 /// The characters that are not escaped in a path: those of a query, and `/`.
 const PATH: &AsciiSet = &QUERY.remove(b'/');
 
-/// A condition on a write or a removal.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Condition {
-    /// Whether the key must exist (`true`) or must not (`false`).
-    pub exists: Option<bool>,
-    /// The value that it must have. Never empty, because etcd refuses that (fact 21).
-    pub value: Option<Vec<u8>>,
-    /// The index of its last change.
-    pub index: Option<Index>,
-}
-
-/// The time to live of a key, in seconds. Never 0, because etcd would delete the key at once (fact 21).
+/// How long a key lives, in seconds. Never 0: etcd would delete it at once (fact 21).
 pub type Expiry = std::num::NonZeroU64;
 
 /// A write.
@@ -38,9 +27,9 @@ pub struct Write {
     pub value: Option<Vec<u8>>,
     /// The time to live.
     pub ttl: Option<Expiry>,
-    /// The condition.
-    pub condition: Condition,
-    /// etcd chooses the name of the key, in ascending order.
+    /// On what condition.
+    pub condition: Precondition,
+    /// Under a name that etcd chooses, each later than the one before.
     pub in_order: bool,
 }
 
@@ -129,7 +118,7 @@ pub fn write(write: &Write) -> Request {
 
 /// Removes a key; a directory if `dir` is set, with its descendants if `recursive` is set.
 #[must_use]
-pub fn delete(key: &Key, recursive: bool, dir: bool, condition: &Condition) -> Request {
+pub fn delete(key: &Key, recursive: bool, dir: bool, condition: &Precondition) -> Request {
     let mut query = conditions(condition);
     query.flag("recursive", recursive);
     query.flag("dir", dir);
@@ -152,7 +141,7 @@ fn get(key: &Key, query: &Query) -> Request {
     }
 }
 
-fn conditions(condition: &Condition) -> Query {
+fn conditions(condition: &Precondition) -> Query {
     let mut query = Query::default();
     if let Some(exists) = condition.exists {
         query.pair("prevExist", if exists { b"true" } else { b"false" });
@@ -244,9 +233,9 @@ mod tests {
             key: key("/a"),
             value: Some(b"a b&c=\xff\n+".to_vec()),
             ttl: Expiry::new(30),
-            condition: Condition {
+            condition: Precondition {
                 exists: Some(false),
-                ..Condition::default()
+                ..Precondition::default()
             },
             in_order: false,
         });
@@ -264,7 +253,7 @@ mod tests {
             key: key("/a"),
             value: Some(Vec::new()),
             ttl: None,
-            condition: Condition::default(),
+            condition: Precondition::default(),
             in_order: false,
         });
         assert_eq!(request.body.unwrap().bytes(), b"value=");
@@ -272,10 +261,10 @@ mod tests {
 
     #[test]
     fn a_removal_carries_its_conditions() {
-        let condition = Condition {
+        let condition = Precondition {
             value: Some(b"v&".to_vec()),
             index: Some(Index(9)),
-            ..Condition::default()
+            ..Precondition::default()
         };
         assert_eq!(
             delete(&key("/a"), true, false, &condition).target,

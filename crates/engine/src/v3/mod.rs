@@ -12,13 +12,15 @@ mod element;
 pub mod fault;
 mod ranges;
 mod request;
+pub mod session;
 mod watch;
 mod wire;
 
 pub use ranges::{Ranges, any, list, read_at, read_one, revision, since, state};
 pub use request::{
-    Condition, Span, WatchOptions, authenticate, delete, grant_lease, revoke_lease, watch, write,
+    Span, WatchOptions, authenticate, delete, grant_lease, revoke_lease, watch, write,
 };
+pub use session::{V3Request, V3Session};
 pub use watch::{Assembler, MessageEnd, Portion, WatchItem};
 pub use wire::{Pair, Reply, parse_lease, parse_reply, parse_token};
 

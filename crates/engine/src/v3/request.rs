@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::ROOT;
 use crate::model::{Index, Scope};
-use crate::protocol::{Body, Method, Request};
+use crate::protocol::{Body, Method, Precondition, Request};
 
 /// The keys from `start` up to `end`, which is excluded.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -96,43 +96,33 @@ impl Span {
     }
 }
 
-/// A condition on a write or a removal of one key.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Condition {
-    /// Whether the key must exist (`true`) or must not (`false`).
-    pub exists: Option<bool>,
-    /// The value that it must have, which may be empty.
-    pub value: Option<Vec<u8>>,
-    /// The revision of its last change.
-    pub index: Option<Index>,
-}
-
-impl Condition {
-    fn compares(&self, key: &[u8]) -> Vec<Value> {
-        let key = encode(key);
-        let mut compares = Vec::new();
-        // A key that does not exist has creation revision 0, and no value to compare.
-        let exists = self.exists.or(self.value.is_some().then_some(true));
-        if let Some(exists) = exists {
-            compares.push(json!({
-                "key": key,
-                "target": "CREATE",
-                "result": if exists { "GREATER" } else { "EQUAL" },
-                "create_revision": "0",
-            }));
-        }
-        if let Some(value) = &self.value {
-            compares.push(json!({
-                "key": key, "target": "VALUE", "result": "EQUAL", "value": encode(value),
-            }));
-        }
-        if let Some(index) = self.index {
-            compares.push(json!({
-                "key": key, "target": "MOD", "result": "EQUAL", "mod_revision": index.to_string(),
-            }));
-        }
-        compares
+/// What a transaction compares for a precondition on `key`.
+fn compares(key: &[u8], condition: &Precondition) -> Vec<Value> {
+    let key = encode(key);
+    let mut compares = Vec::new();
+    // A key that is not there was created at 0, and has no value to compare.
+    let exists = condition
+        .exists
+        .or(condition.value.is_some().then_some(true));
+    if let Some(exists) = exists {
+        compares.push(json!({
+            "key": key,
+            "target": "CREATE",
+            "result": if exists { "GREATER" } else { "EQUAL" },
+            "create_revision": "0",
+        }));
     }
+    if let Some(value) = &condition.value {
+        compares.push(json!({
+            "key": key, "target": "VALUE", "result": "EQUAL", "value": encode(value),
+        }));
+    }
+    if let Some(index) = condition.index {
+        compares.push(json!({
+            "key": key, "target": "MOD", "result": "EQUAL", "mod_revision": index.to_string(),
+        }));
+    }
+    compares
 }
 
 /// Requests a token for a user.
@@ -144,13 +134,13 @@ pub fn authenticate(user: &str, password: &str) -> Request {
 
 /// Writes a key. If the condition does not hold, reads the key instead.
 #[must_use]
-pub fn write(key: &[u8], value: &[u8], lease: Option<i64>, condition: &Condition) -> Request {
+pub fn write(key: &[u8], value: &[u8], lease: Option<i64>, condition: &Precondition) -> Request {
     let mut put = json!({"key": encode(key), "value": encode(value), "prev_kv": true});
     if let Some(lease) = lease {
         set(&mut put, "lease", lease.to_string());
     }
     transaction(
-        &condition.compares(key),
+        &compares(key, condition),
         &[json!({"request_put": put})],
         &[json!({"request_range": Span::of(key).fields()})],
     )
@@ -158,7 +148,7 @@ pub fn write(key: &[u8], value: &[u8], lease: Option<i64>, condition: &Condition
 
 /// Removes all of `spans`. If the condition on `key` does not hold, reads the key instead.
 #[must_use]
-pub fn delete(key: &[u8], spans: &[Span], condition: &Condition) -> Request {
+pub fn delete(key: &[u8], spans: &[Span], condition: &Precondition) -> Request {
     let deletes: Vec<Value> = spans
         .iter()
         .map(|span| {
@@ -168,7 +158,7 @@ pub fn delete(key: &[u8], spans: &[Span], condition: &Condition) -> Request {
         })
         .collect();
     transaction(
-        &condition.compares(key),
+        &compares(key, condition),
         &deletes,
         &[json!({"request_range": Span::of(key).fields()})],
     )
@@ -311,10 +301,10 @@ mod tests {
 
     #[test]
     fn an_empty_value_is_a_condition_that_a_key_which_is_not_there_does_not_meet() {
-        let condition = Condition {
+        let condition = Precondition {
             value: Some(Vec::new()),
             index: Some(Index(7)),
-            ..Condition::default()
+            ..Precondition::default()
         };
         let request = write(b"/a", b"\xff", Some(-5), &condition);
         assert!(request.writes);
@@ -338,7 +328,7 @@ mod tests {
     #[test]
     fn every_transaction_has_a_write() {
         let key = b"/k";
-        let condition = Condition::default();
+        let condition = Precondition::default();
         for request in [
             write(key, b"v", None, &condition),
             delete(key, &[Span::of(key)], &condition),
@@ -403,7 +393,7 @@ mod tests {
     #[test]
     fn a_removal_of_all_below_a_key_leaves_longer_names_alone() {
         let spans = [Span::of(b"/a"), Span::below(b"/a")];
-        let body = body(&delete(b"/a", &spans, &Condition::default()));
+        let body = body(&delete(b"/a", &spans, &Precondition::default()));
         assert_eq!(
             body["success"],
             json!([

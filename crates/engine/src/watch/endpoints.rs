@@ -4,14 +4,12 @@
 //! asked (`session`).
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use super::Failure;
 use super::backoff::Backoff;
+use super::timing::RAFT_INDEX_REMEMBERED;
 use crate::model::Index;
-
-/// What an endpoint told of itself counts for so long after it was left.
-const REMEMBERED: Duration = Duration::from_mins(1);
+use crate::protocol::Failure;
 
 /// By so much a member's raft index may go back when it is restarted.
 const RESTART: u64 = 100;
@@ -50,12 +48,12 @@ struct Raft {
     is_old: bool,
 }
 
-/// The requests among which a member tells of itself, by their numbers.
+/// When a member told its raft index, by the numbers of requests.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Requests {
-    /// The last one that was sent.
-    pub last: u64,
-    /// The one that is answered, where a majority agreed on the answer.
+pub struct Observed {
+    /// The last request that was sent.
+    pub last_sent: u64,
+    /// The request that is answered, where a majority agreed on the answer.
     pub agreed: Option<u64>,
 }
 
@@ -163,7 +161,7 @@ impl Endpoints {
         raft: u64,
         index: Index,
         behind: u64,
-        requests: Requests,
+        observed: Observed,
         now: Instant,
     ) -> Option<Index> {
         let told = Raft {
@@ -183,19 +181,19 @@ impl Endpoints {
         if self.back.contains(&endpoint) {
             return None;
         }
-        let is_known = |left: Instant| now.duration_since(left) <= REMEMBERED;
+        let is_known = |left: Instant| now.duration_since(left) <= RAFT_INDEX_REMEMBERED;
         let jump = before
             .filter(|before| before.left.is_none_or(is_known))
             .map_or(0, |before| raft.saturating_sub(before.index));
         if jump >= behind {
-            self.jumps.insert(endpoint, (index, requests.last));
+            self.jumps.insert(endpoint, (index, observed.last_sent));
             return Some(index);
         }
         // Entries are committed before the store has taken the snapshot in, however long that takes:
         // then its index moves. A read that a majority agreed on, and that was asked since, tells
         // that nothing is left to take in.
         let &(at, since) = self.jumps.get(&endpoint)?;
-        let is_settled = requests.agreed.is_some_and(|asked| asked > since);
+        let is_settled = observed.agreed.is_some_and(|asked| asked > since);
         if index > at || is_settled {
             self.jumps.remove(&endpoint);
         }
@@ -266,6 +264,12 @@ impl Endpoints {
     #[must_use]
     pub fn last_failure(&self) -> Option<Failure> {
         self.last.clone()
+    }
+
+    /// The id of the cluster that is watched, once it is known.
+    #[must_use]
+    pub fn cluster(&self) -> Option<&String> {
+        self.cluster.as_ref()
     }
 
     /// Compares the id of the cluster that answered at `endpoint`.
@@ -393,26 +397,26 @@ mod tests {
         let now = Instant::now();
         let mut endpoints = Endpoints::new(1, 1, None);
         assert_eq!(
-            endpoints.observe(0, 10, Index(5), BEHIND, Requests::default(), now),
+            endpoints.observe(0, 10, Index(5), BEHIND, Observed::default(), now),
             None
         );
         assert_eq!(
-            endpoints.observe(0, 200, Index(9), BEHIND, Requests::default(), now),
+            endpoints.observe(0, 200, Index(9), BEHIND, Observed::default(), now),
             None
         );
-        let jump = endpoints.observe(0, 500, Index(20), BEHIND, Requests::default(), now);
+        let jump = endpoints.observe(0, 500, Index(20), BEHIND, Observed::default(), now);
         assert_eq!(jump, Some(Index(20)));
         // Behind one address there are several members, of which one lags behind.
         assert_eq!(
-            endpoints.observe(0, 100, Index(5), BEHIND, Requests::default(), now),
+            endpoints.observe(0, 100, Index(5), BEHIND, Observed::default(), now),
             None
         );
         assert_eq!(
-            endpoints.observe(0, 501, Index(20), BEHIND, Requests::default(), now),
+            endpoints.observe(0, 501, Index(20), BEHIND, Observed::default(), now),
             None
         );
         endpoints.heed_jumps();
-        let jump = endpoints.observe(0, 900, Index(30), BEHIND, Requests::default(), now);
+        let jump = endpoints.observe(0, 900, Index(30), BEHIND, Observed::default(), now);
         assert_eq!(jump, Some(Index(30)));
     }
 
@@ -422,15 +426,15 @@ mod tests {
         let now = Instant::now();
         let mut endpoints = Endpoints::new(1, 1, None);
         assert_eq!(
-            endpoints.observe(0, 900, Index(5), BEHIND, Requests::default(), now),
+            endpoints.observe(0, 900, Index(5), BEHIND, Observed::default(), now),
             None
         );
         endpoints.forget();
         assert_eq!(
-            endpoints.observe(0, 2, Index(1), BEHIND, Requests::default(), now),
+            endpoints.observe(0, 2, Index(1), BEHIND, Observed::default(), now),
             None
         );
-        let jump = endpoints.observe(0, 500, Index(20), BEHIND, Requests::default(), now);
+        let jump = endpoints.observe(0, 500, Index(20), BEHIND, Observed::default(), now);
         assert_eq!(jump, Some(Index(20)));
     }
 
@@ -438,12 +442,15 @@ mod tests {
     fn a_jump_counts_for_a_while_after_the_endpoint_was_left() {
         const BEHIND: u64 = 300;
         let now = Instant::now();
-        for (later, jump) in [(REMEMBERED, Some(Index(20))), (REMEMBERED * 2, None)] {
+        for (later, jump) in [
+            (RAFT_INDEX_REMEMBERED, Some(Index(20))),
+            (RAFT_INDEX_REMEMBERED * 2, None),
+        ] {
             let mut endpoints = Endpoints::new(2, 1, None);
-            endpoints.observe(0, 10, Index(5), BEHIND, Requests::default(), now);
+            endpoints.observe(0, 10, Index(5), BEHIND, Observed::default(), now);
             endpoints.failed(0, 0, cut(), now);
             assert_eq!(
-                endpoints.observe(0, 500, Index(20), BEHIND, Requests::default(), now + later),
+                endpoints.observe(0, 500, Index(20), BEHIND, Observed::default(), now + later),
                 jump
             );
         }

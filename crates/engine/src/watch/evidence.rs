@@ -3,9 +3,9 @@
 //! The cursor moves by the values of this module alone, and each of them is made from a message of
 //! a server: an event in its place, an answer from history, a wait that the server ended, the
 //! order of one watcher, a read at a revision. That time has passed proves nothing. No clock
-//! reaches this module, and `tests/floors.rs` keeps it so.
+//! reaches this module, and `tests/layers.rs` keeps it so.
 //!
-//! In scope: what each message proves. Out of scope: what is known altogether ([`super::ledger`]),
+//! In scope: what each message proves. Out of scope: what is known altogether ([`super::coverage`]),
 //! and what is asked next (`session`).
 
 use crate::model::{Event, Index, StateNode};
@@ -67,19 +67,19 @@ impl Proof {
 pub struct RegisteredWait {
     after: Index,
     at: Index,
-    asked: u64,
+    sent: u64,
 }
 
 impl RegisteredWait {
     /// The wait for what comes after `after`, or without it for whatever comes, which was the request
-    /// of the number `asked`. None where the head tells no index.
+    /// of the number `sent`. None where the head tells no index.
     #[must_use]
-    pub fn new(after: Option<Index>, head: &Head, asked: u64) -> Option<Self> {
+    pub fn new(after: Option<Index>, head: &Head, sent: u64) -> Option<Self> {
         let at = head.index?;
         Some(Self {
             after: after.unwrap_or(at),
             at,
-            asked,
+            sent,
         })
     }
 
@@ -92,13 +92,13 @@ impl RegisteredWait {
         (index > self.after).then(|| Proof::between(self.after, index.min(self.at)))
     }
 
-    /// The server ended it without an event. Requests of a higher number than `served` were sent when
-    /// it had ended, or when the server had answered something that was asked after its head.
-    pub fn ended(self, _: &Whole, served: u64) -> Witness {
-        Witness {
+    /// The server ended it without an event. Requests of a higher number than `last_sent` were sent when
+    /// it had ended, or when the server had answered something that was sent after its head.
+    pub fn ended(self, _: &Whole, last_sent: u64) -> EndedWait {
+        EndedWait {
             span: Proof::between(self.after, self.at),
-            asked: self.asked,
-            served,
+            sent: self.sent,
+            last_sent,
         }
     }
 }
@@ -108,61 +108,62 @@ impl RegisteredWait {
 /// must not have hit both.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
-pub struct Witness {
+pub struct EndedWait {
     span: Proof,
-    asked: u64,
-    served: u64,
+    sent: u64,
+    last_sent: u64,
 }
 
-impl Witness {
+impl EndedWait {
     /// What it speaks of, and what tells it from others.
     #[must_use]
-    pub const fn testimony(self) -> Testimony {
-        Testimony {
+    pub const fn span(self) -> WaitSpan {
+        WaitSpan {
             after: self.span.after,
             upto: self.span.upto,
-            asked: self.asked,
-            served: Some(self.served),
+            sent: self.sent,
+            last_sent: Some(self.last_sent),
         }
     }
 
     /// What this one and another one prove together.
     pub(super) fn agrees(self, other: Self) -> Option<Proof> {
-        let (after, upto) = self.testimony().overlap(other.testimony())?;
+        let (after, upto) = self.span().overlap(other.span())?;
         Some(Proof::between(after, upto))
     }
 
-    /// A witness that a test makes up.
+    /// One that a test makes up.
     #[cfg(test)]
-    pub(super) const fn made_up(after: Index, upto: Index, asked: u64, served: u64) -> Self {
+    pub(super) const fn made_up(after: Index, upto: Index, sent: u64, last_sent: u64) -> Self {
         Self {
             span: Proof::between(after, upto),
-            asked,
-            served,
+            sent,
+            last_sent,
         }
     }
 }
 
 /// What a wait says, or may come to say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Testimony {
+pub struct WaitSpan {
     /// The last index before what it speaks of.
     pub after: Index,
     /// The last index that it speaks of.
     pub upto: Index,
     /// The number of its request.
-    pub asked: u64,
+    pub sent: u64,
     /// Requests of a higher number were sent when the server was at work after its head; none are
     /// known yet.
-    pub served: Option<u64>,
+    pub last_sent: Option<u64>,
 }
 
-impl Testimony {
-    /// What both speak of, where no stall of the server can have hit both: one of them was asked
+impl WaitSpan {
+    /// What both speak of, where no stall of the server can have hit both: one of them was sent
     /// when the server was at work after the head of the other.
     #[must_use]
     pub fn overlap(self, other: Self) -> Option<(Index, Index)> {
-        let precedes = |one: Self, next: Self| one.served.is_some_and(|served| next.asked > served);
+        let precedes =
+            |one: Self, next: Self| one.last_sent.is_some_and(|last_sent| next.sent > last_sent);
         let (after, upto) = (self.after.max(other.after), self.upto.min(other.upto));
         let is_independent = precedes(self, other) || precedes(other, self);
         (is_independent && after < upto).then_some((after, upto))
@@ -293,8 +294,9 @@ mod tests {
 
     #[test]
     fn two_waits_that_one_stall_can_have_hit_prove_nothing() {
-        let wait = |after, asked, served| Witness::made_up(Index(after), Index(20), asked, served);
-        // Asked together, and the second before the first was served.
+        let wait =
+            |after, sent, last_sent| EndedWait::made_up(Index(after), Index(20), sent, last_sent);
+        // Asked together, and the second before the first was answered.
         assert_eq!(wait(3, 1, 9).agrees(wait(5, 2, 9)), None);
         let proof = wait(3, 1, 9).agrees(wait(5, 10, 12)).unwrap();
         assert_eq!(range(proof), (5, 20));

@@ -1,28 +1,39 @@
-//! The watch engine.
+//! A watch: what both sessions share, and what goes in and out of them.
 //!
-//! [`session`] decides and is pure; [`ledger`] knows what is proven, by [`evidence`] alone; [`endpoints`] knows which
-//! server to ask; [`questions`] what to ask; [`mirror`] keeps the last known state; `budget` how much
-//! may wait to be printed. What goes in and out of a session is here.
+//! [`crate::v2::V2Session`] and [`crate::v3::V3Session`] decide. Both are a [`core::Core`], which is made of parts
+//! of their own: [`coverage`] knows what is proven, by [`evidence`] alone; [`endpoints`] which server
+//! is asked; [`in_flight`] what was asked; [`identity`] whether the store is still the same;
+//! [`resync`] what is done about a gap; [`freshness`] whether silence means that nothing happened;
+//! [`mirror`] keeps the last known state; `budget` limits what waits to be printed. Every duration is
+//! in [`timing`].
 
 pub mod backoff;
 mod budget;
 pub mod buffer_pool;
+pub mod core;
+pub mod coverage;
 pub mod endpoints;
 pub mod evidence;
-pub mod ledger;
+mod failure;
+pub mod freshness;
+pub mod identity;
+pub mod in_flight;
 pub mod mirror;
-pub mod questions;
-pub mod session;
-pub use std::time::{Duration, Instant};
+mod release;
+pub mod resync;
+pub mod timers;
+pub mod timing;
 
-use crate::model::{Batch, Change, Fingerprint, Gap, Index, Scope, StateNode};
+use std::time::{Duration, Instant};
+
+use crate::model::{Api, Batch, Change, Fingerprint, Gap, Index, Scope, StateNode};
 use crate::protocol::{Failure, Head, Whole};
-use crate::v3::MessageEnd;
+use crate::v2::{V2Request, V2Session};
+use crate::v3::{MessageEnd, V3Request, V3Session};
 
 pub use budget::{Budget, Permit};
 pub use buffer_pool::BufferPool;
-pub use ledger::Held;
-pub use session::Session;
+pub use coverage::Held;
 
 /// Where a watch begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -157,73 +168,74 @@ impl Drop for Parcel {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Ticket(pub u64);
 
-/// What is asked of a server.
+/// What is asked of a server, by the session of either API.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Ask {
-    /// Every event from now on.
-    Stream,
-    /// One event at or after an index, or the next one. `hangs`: it is expected to wait, so
-    /// that silence is no failure.
-    Wait {
-        /// The first index that will do.
-        from: Option<Index>,
-        /// Whether it may wait for ever.
-        hangs: bool,
-        /// Whether nothing is expected, so that its connection will be spent on it.
-        renews: bool,
-    },
-    /// The store's index, agreed upon by a majority.
-    Index,
-    /// The state of what is watched, agreed upon by a majority.
-    State,
-    /// How one key is, agreed upon by a majority.
-    Look(Vec<u8>),
-    /// The next event at one key, from history. `hangs`: there may be none, so that silence is no
-    /// failure.
-    Next {
-        /// The key.
-        key: Vec<u8>,
-        /// The first index that will do.
-        from: Index,
-        /// Whether it may wait for ever.
-        hangs: bool,
-    },
-    /// Whatever happens next anywhere in the store.
-    Alarm,
-    /// The next event anywhere in the store, from history. `hangs`: there may be none yet, so that
-    /// silence is no failure.
-    Walk {
-        /// The first index that will do.
-        from: Index,
-        /// Whether it may wait for ever.
-        hangs: bool,
-    },
-    /// Every event at or after a revision, or from now on (v3).
-    Revisions {
-        /// The first revision.
-        from: Option<Index>,
-        /// Whether those of the whole store come, to prove that nothing in scope is missing.
-        whole_store: bool,
-        /// Whether messages come in fragments.
-        in_fragments: bool,
-    },
-    /// How one key was at a revision, agreed upon by a majority (v3).
-    Kept {
-        /// The key.
-        key: Vec<u8>,
-        /// The revision.
-        at: Index,
-    },
-    /// Whether the history after a revision is whole still (v3).
-    Reach(Index),
-    /// What was written last in scope after a revision, agreed upon by a majority (v3). A server may
-    /// have to go through all keys for that.
-    Since {
-        /// The revision.
-        after: Index,
-        /// Nothing can be done without the answer: it is waited for much longer.
-        is_awaited: bool,
-    },
+pub enum AnyRequest {
+    /// With the v2 API.
+    V2(V2Request),
+    /// With the v3 API.
+    V3(V3Request),
+}
+
+impl AnyRequest {
+    /// Whether it is answered soon, and leaves its connection to the next request.
+    #[must_use]
+    pub fn is_quick(&self) -> bool {
+        match self {
+            Self::V2(request) => request.is_quick(),
+            Self::V3(request) => !request.is_watch(),
+        }
+    }
+}
+
+impl From<V2Request> for AnyRequest {
+    fn from(request: V2Request) -> Self {
+        Self::V2(request)
+    }
+}
+
+impl From<V3Request> for AnyRequest {
+    fn from(request: V3Request) -> Self {
+        Self::V3(request)
+    }
+}
+
+/// A watch under way, with either API.
+#[derive(Debug)]
+pub enum Session {
+    /// With the v2 API.
+    V2(Box<V2Session>),
+    /// With the v3 API.
+    V3(Box<V3Session>),
+}
+
+impl Session {
+    /// A watch of what the plan's scope names, at the time `now`. Its first request comes with the
+    /// first [`Session::handle`].
+    #[must_use]
+    pub fn new(plan: Plan, now: Instant) -> Self {
+        match plan.scope.api() {
+            Api::V2 => Self::V2(Box::new(V2Session::new(plan, now))),
+            Api::V3 => Self::V3(Box::new(V3Session::new(plan, now))),
+        }
+    }
+
+    /// Takes one input at the time `now`; what is to be done about it.
+    pub fn handle(&mut self, input: Input, now: Instant) -> Vec<Step> {
+        match self {
+            Self::V2(session) => session.handle(input, now),
+            Self::V3(session) => session.handle(input, now),
+        }
+    }
+
+    /// When an [`Input::Tick`] is due though nothing else happens.
+    #[must_use]
+    pub fn wake_at(&self) -> Option<Instant> {
+        match self {
+            Self::V2(session) => session.wake_at(),
+            Self::V3(session) => session.wake_at(),
+        }
+    }
 }
 
 /// What happened.
@@ -297,22 +309,20 @@ pub enum End {
 #[derive(Debug)]
 pub enum Step {
     /// Send a request.
-    Open {
-        /// Its name.
+    Send {
+        /// The name of the request.
         ticket: Ticket,
-        /// To which endpoint.
+        /// The endpoint that it goes to.
         endpoint: usize,
-        /// What is asked.
-        ask: Ask,
+        /// The request.
+        request: AnyRequest,
     },
     /// Tell the server that nothing more comes, so that it ends the wait.
     HalfClose(Ticket),
     /// Break the connection off.
     Close(Ticket),
     /// Pass on what is known.
-    Tell(Update),
-    /// The watch is over.
-    Finish(Outcome),
+    Report(Update),
 }
 
 /// What a watch tells, in order.
@@ -351,14 +361,10 @@ pub enum Update {
         /// The keys, those below others first.
         nodes: Vec<StateNode>,
     },
-    /// The last event told has this fingerprint; none where no event is known.
-    Last(Option<Fingerprint>),
-    /// The cluster that answers.
-    Cluster(String),
+    /// How far the watch has come.
+    Position(Position),
     /// How the watch is.
     Status(Status),
-    /// Nothing in scope happened up to here.
-    Position(Index),
     /// A replay runs from here to there.
     Target {
         /// Before its first index.
@@ -370,6 +376,19 @@ pub enum Update {
     Following,
     /// Something that a person may want to know.
     Notice(Notice),
+    /// The watch is over. No update follows.
+    Finished(Outcome),
+}
+
+/// How far a watch has come, and what tells its store from another. All three are of one store.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Position {
+    /// The cluster that answers, once a reply has named it.
+    pub cluster: Option<String>,
+    /// Everything up to this index was reported. `None` while no index of this store is known to be.
+    pub index: Option<Index>,
+    /// The fingerprint of the last event that was reported; `None` where none is known.
+    pub last: Option<Fingerprint>,
 }
 
 /// What a person may want to know.

@@ -4,13 +4,13 @@
 use std::time::{Duration, Instant};
 
 use super::store::Store;
-use super::world::{Sent, Watcher, World, clean, message};
+use super::world::{Call, Sent, Watcher, World, clean, message};
 use super::{Operation, plan};
 use crate::model::Index;
 use crate::protocol::Failure;
 use crate::watch::{
-    Ask, Budget, End, Held, Input, OnGap, Outcome, Session, Start, StateOfWatch, Step, Ticket,
-    Until, Update,
+    Budget, End, Held, Input, OnGap, Outcome, Session, Start, StateOfWatch, Step, Ticket, Until,
+    Update,
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -75,14 +75,16 @@ impl Stand {
     fn feed(&mut self, input: Input) {
         for step in self.session.handle(input, self.now) {
             match step {
-                Step::Open { ticket, ask, .. } => self.open(ticket, &ask),
+                Step::Send {
+                    ticket, request, ..
+                } => self.open(ticket, &request.into()),
                 Step::Close(ticket) => self.arriving.retain(|(_, of, _)| *of != ticket),
-                Step::Tell(Update::Status(status)) => self.states.push(status.state),
-                Step::Tell(Update::Events(held)) => {
+                Step::Report(Update::Status(status)) => self.states.push(status.state),
+                Step::Report(Update::Events(held)) => {
                     self.events += held.iter().flat_map(Held::events).count();
                 }
-                Step::Finish(outcome) => self.outcome = Some(outcome),
-                Step::HalfClose(_) | Step::Tell(_) => {}
+                Step::Report(Update::Finished(outcome)) => self.outcome = Some(outcome),
+                Step::HalfClose(_) | Step::Report(_) => {}
             }
         }
     }
@@ -91,14 +93,14 @@ impl Stand {
         self.arriving.push((self.now + after, ticket, input));
     }
 
-    fn open(&mut self, ticket: Ticket, ask: &Ask) {
+    fn open(&mut self, ticket: Ticket, call: &Call) {
         let head = World::head(Some(self.store.latest()));
         let head = Input::Head { ticket, head };
         let mut end = clean();
         let mut takes = Duration::ZERO;
         let mut nodes = None;
-        match ask {
-            Ask::Revisions { from, .. } => {
+        match call {
+            Call::Revisions { from, .. } => {
                 self.streams += 1;
                 self.say(Duration::ZERO, ticket, head);
                 if let (Some(Index(from)), Some(past)) = (from, self.past) {
@@ -108,7 +110,7 @@ impl Stand {
                 }
                 return;
             }
-            Ask::Since { after, is_awaited } => {
+            Call::Since { after, is_awaited } => {
                 takes = self.look;
                 nodes = Some(self.store.last_written(*after).into_iter().collect());
                 if takes > PATIENCE && !is_awaited {

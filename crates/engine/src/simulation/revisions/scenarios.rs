@@ -4,10 +4,13 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use super::store::Store;
-use super::world::{Quirks, Sent, Watcher, Wire, World, clean, message};
+use super::world::{Call, Quirks, Sent, Watcher, Wire, World, clean, message};
 use super::{Act, Begin, FULL, Operation, check_end, follow, plan};
 use crate::model::Index;
-use crate::watch::{Ask, Budget, Input, OnGap, Outcome, Plan, Session, Start, Step, Until, Update};
+use crate::v3::V3Request;
+use crate::watch::{
+    AnyRequest, Budget, Input, OnGap, Outcome, Plan, Session, Start, Step, Until, Update,
+};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -108,7 +111,7 @@ fn a_status_names_nothing_that_is_told_only_later() {
 /// All streams stand still from now on.
 fn freeze(world: &mut World) {
     for wire in world.wires.values_mut() {
-        if matches!(wire.ask, Ask::Revisions { .. }) {
+        if matches!(wire.call, Call::Revisions { .. }) {
             wire.watchers.clear();
             wire.queue.clear();
         }
@@ -138,7 +141,7 @@ fn however_often_a_stream_stood_still_the_next_one_is_not_waited_for_much_longer
         world.act(&Act::Cut);
         world.write(&put(0));
         let is_begun =
-            |wire: &Wire| matches!(wire.ask, Ask::Revisions { .. }) && wire.queue.is_empty();
+            |wire: &Wire| matches!(wire.call, Call::Revisions { .. }) && wire.queue.is_empty();
         while !world.wires.values().any(is_begun) {
             world.run_for(Duration::from_millis(1));
         }
@@ -169,9 +172,9 @@ fn a_watch_that_does_not_begin_is_no_watch() {
             for step in session.handle(input, now) {
                 match step {
                     // The store answers, and the watch does not begin.
-                    Step::Open {
+                    Step::Send {
                         ticket,
-                        ask: Ask::Index,
+                        request: AnyRequest::V3(V3Request::End),
                         ..
                     } => {
                         let head = World::head(Some(7));
@@ -180,8 +183,12 @@ fn a_watch_that_does_not_begin_is_no_watch() {
                         inputs.push_back((now, Input::Ended { ticket, end }));
                     }
                     // Nothing was heard of the server, or it is there and can't be watched.
-                    Step::Finish(Outcome::Failed(_)) if until == Until::Forever => told = Some(()),
-                    Step::Tell(Update::Status(status)) if status.notable && until == present => {
+                    Step::Report(Update::Finished(Outcome::Failed(_)))
+                        if until == Until::Forever =>
+                    {
+                        told = Some(());
+                    }
+                    Step::Report(Update::Status(status)) if status.notable && until == present => {
                         told = Some(());
                     }
                     _ => {}
@@ -226,22 +233,26 @@ fn what_a_slow_reader_missed_is_asked_about_however_slow_it_is() {
         for revision in 1000..=latest {
             while let Some(input) = inputs.pop_front() {
                 for step in session.handle(input, now) {
-                    let Step::Open { ticket, ask, .. } = step else {
+                    let Step::Send {
+                        ticket, request, ..
+                    } = step
+                    else {
                         continue;
                     };
-                    if let Ask::Revisions { .. } = ask {
+                    let call = Call::from(request);
+                    if let Call::Revisions { .. } = call {
                         // The next one is told what was compacted.
                         is_asked |= stream.is_some();
                         stream = Some(ticket);
                         let head = World::head(Some(1000));
                         inputs.push_back(Input::Head { ticket, head });
-                    } else if let Ask::Index | Ask::Since { .. } = ask {
+                    } else if let Call::Index | Call::Since { .. } = call {
                         let head = World::head(Some(latest));
                         inputs.push_back(Input::Head { ticket, head });
                         let end = clean();
                         inputs.push_back(Input::Ended { ticket, end });
                     }
-                    is_asked |= matches!(ask, Ask::Reach(_));
+                    is_asked |= matches!(call, Call::Reach(_));
                 }
             }
             now += pace;
@@ -261,8 +272,8 @@ fn what_a_slow_reader_missed_is_asked_about_however_slow_it_is() {
             let asks = |step: &Step| {
                 matches!(
                     step,
-                    Step::Open {
-                        ask: Ask::Reach(_),
+                    Step::Send {
+                        request: AnyRequest::V3(V3Request::Whole { .. }),
                         ..
                     }
                 )

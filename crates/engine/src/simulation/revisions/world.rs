@@ -15,9 +15,10 @@ use crate::model::{Change, Index};
 use crate::protocol::Failure;
 use crate::protocol::{Fault, Head, Refusal, Whole};
 use crate::v2::fault;
+use crate::v3::V3Request;
 use crate::v3::{self, Assembler, MessageEnd, WatchItem};
 use crate::watch::{
-    Ask, Budget, End, Input, Outcome, Parcel, Plan, Session, Start, Step, Ticket, Update,
+    AnyRequest, Budget, End, Input, Outcome, Parcel, Plan, Session, Start, Step, Ticket, Update,
 };
 
 /// The watcher of a stream.
@@ -59,8 +60,77 @@ pub(super) struct Quirks {
     pub(super) splits_messages: bool,
 }
 
+/// A request as the model of a server receives it: what it was sent for does not matter there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Call {
+    Revisions {
+        from: Option<Index>,
+        whole_store: bool,
+        in_fragments: bool,
+    },
+    Index,
+    State,
+    Look(Vec<u8>),
+    Kept {
+        key: Vec<u8>,
+        at: Index,
+    },
+    Reach(Index),
+    Since {
+        after: Index,
+        is_awaited: bool,
+    },
+}
+
+impl From<AnyRequest> for Call {
+    fn from(request: AnyRequest) -> Self {
+        let AnyRequest::V3(request) = request else {
+            panic!("a session of the v3 API sends {request:?}");
+        };
+        match request {
+            V3Request::Stream {
+                after,
+                whole_store,
+                in_fragments,
+            } => Self::Revisions {
+                from: after,
+                whole_store,
+                in_fragments,
+            },
+            V3Request::Compaction {
+                after,
+                in_fragments,
+            } => Self::Revisions {
+                from: Some(after),
+                whole_store: false,
+                in_fragments,
+            },
+            V3Request::End
+            | V3Request::Rewind
+            | V3Request::Backlog
+            | V3Request::Fresh { look_after: None } => Self::Index,
+            V3Request::Fresh {
+                look_after: Some(after),
+            } => Self::Since {
+                after,
+                is_awaited: false,
+            },
+            V3Request::Owed { after } => Self::Since {
+                after,
+                is_awaited: true,
+            },
+            V3Request::State => Self::State,
+            V3Request::Look { key } => Self::Look(key),
+            V3Request::Verify { key, at } | V3Request::Unchanged { key, at } => {
+                Self::Kept { key, at }
+            }
+            V3Request::Whole { at } => Self::Reach(at),
+        }
+    }
+}
+
 pub(super) struct Wire {
-    pub(super) ask: Ask,
+    pub(super) call: Call,
     pub(super) era: usize,
     pub(super) watchers: Vec<Watcher>,
     pub(super) queue: VecDeque<(Instant, Input)>,
@@ -300,10 +370,10 @@ impl World {
         }
     }
 
-    pub(super) fn open(&mut self, ticket: Ticket, ask: &Ask) {
+    pub(super) fn open(&mut self, ticket: Ticket, call: &Call) {
         self.opened.push(self.now);
         let mut wire = Wire {
-            ask: ask.clone(),
+            call: call.clone(),
             era: self.stores.len() - 1,
             watchers: Vec::new(),
             queue: VecDeque::new(),
@@ -332,24 +402,24 @@ impl World {
             self.wires.insert(ticket, wire);
             return;
         }
-        match ask {
-            Ask::Revisions {
+        match call {
+            Call::Revisions {
                 whole_store: true, ..
             } if self.quirks.refuses_whole_store => {
                 let failure = refused(fault::UNAUTHORIZED, Self::head(None));
                 wire.end(ticket, at, End::Failed(failure));
             }
-            Ask::Revisions {
+            Call::Revisions {
                 from, whole_store, ..
             } => {
                 wire.watchers.push(watcher(*from, *whole_store));
                 wire.say(at, head);
             }
-            Ask::Kept {
+            Call::Kept {
                 at: Index(revision),
                 ..
             }
-            | Ask::Reach(Index(revision))
+            | Call::Reach(Index(revision))
                 if *revision < store.compacted || *revision > latest =>
             {
                 let code = if *revision > latest {
@@ -363,7 +433,7 @@ impl World {
                 };
                 wire.end(ticket, at, End::Failed(refused(code, head)));
             }
-            Ask::Kept {
+            Call::Kept {
                 key,
                 at: Index(revision),
             } => {
@@ -372,29 +442,28 @@ impl World {
                 wire.say(at, Input::State { ticket, nodes });
                 wire.end(ticket, at, clean());
             }
-            Ask::Look(key) => {
+            Call::Look(key) => {
                 let nodes = store.nodes(latest, |one| name(one).as_bytes() == key);
                 wire.say(at, head);
                 wire.say(at, Input::State { ticket, nodes });
                 wire.end(ticket, at, clean());
             }
-            Ask::Since { after, is_awaited } => {
+            Call::Since { after, is_awaited } => {
                 let nodes = store.last_written(*after).into_iter().collect();
                 let state = Input::State { ticket, nodes };
                 let patience = Duration::from_secs(if *is_awaited { 600 } else { 9 });
                 wire.find(ticket, at, self.quirks.look, patience, [head, state]);
             }
-            Ask::State => {
+            Call::State => {
                 let nodes = store.nodes(latest, |one| one < KEYS);
                 wire.say(state_at, head);
                 wire.say(state_at, Input::State { ticket, nodes });
                 wire.end(ticket, state_at, clean());
             }
-            Ask::Index | Ask::Reach(_) => {
+            Call::Index | Call::Reach(_) => {
                 wire.say(at, head);
                 wire.end(ticket, at, clean());
             }
-            other => panic!("v3 has no {other:?}"),
         }
         self.wires.insert(ticket, wire);
     }
@@ -418,13 +487,14 @@ impl World {
                 println!("    {step:?}");
             }
             match step {
-                Step::Open { ticket, ask, .. } => self.open(ticket, &ask),
+                Step::Send {
+                    ticket, request, ..
+                } => self.open(ticket, &request.into()),
                 Step::Close(ticket) => {
                     self.wires.remove(&ticket);
                 }
                 Step::HalfClose(_) => panic!("v3 needs none"),
-                Step::Tell(update) => self.take(update),
-                Step::Finish(outcome) => self.finished = Some(outcome),
+                Step::Report(update) => self.take(update),
             }
         }
     }
@@ -467,7 +537,12 @@ impl World {
                     }
                 }
             }
-            Update::Position(index) => checks.pass(store, index.0),
+            Update::Position(position) => {
+                if let Some(index) = position.index {
+                    checks.pass(store, index.0);
+                }
+            }
+            Update::Finished(outcome) => self.finished = Some(outcome),
             Update::Status(status) => {
                 let is_told = checks.position.is_none_or(|told| status.index.0 <= told);
                 assert!(is_told, "{status:?} names what was not told");

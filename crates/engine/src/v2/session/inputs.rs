@@ -1,0 +1,428 @@
+//! What a session with the v2 API makes of heads, events, ends and failures.
+
+use std::sync::Arc;
+
+use super::questions::QUESTIONS;
+use super::snapshot::contradicts_itself;
+use super::{Stream, V2Request, V2Session};
+use crate::model::{Cause, Event, Index, Scope, StateNode};
+use crate::protocol::{Failure, Fault, Head, Refusal};
+use crate::v2::fault;
+use crate::watch::coverage::{Coverage, Held};
+use crate::watch::evidence::{Proof, RegisteredWait};
+use crate::watch::in_flight::{InFlight, Request as _};
+use crate::watch::{End, NoProof, Notice, Parcel, Start, Ticket, Update};
+
+impl V2Session {
+    pub(super) fn on_head(&mut self, ticket: Ticket, head: &Head) {
+        let Some(index) = self.take_head(ticket, head) else {
+            return;
+        };
+        if let Some(one) = self.requests.get(ticket).cloned()
+            && self.has_jumped(ticket, &one, head)
+        {
+            return;
+        }
+        let (last_sent, now) = (self.requests.last(), self.now);
+        let Some(one) = self.requests.get_mut(ticket) else {
+            return;
+        };
+        let after = one.request.after();
+        one.head = Some((index, now));
+        one.progress.registered = RegisteredWait::new(after, head, ticket.0);
+        one.progress.last_sent = last_sent;
+        one.progress.after = after.or(Some(index));
+        let one = one.clone();
+        for other in self.requests.values_mut() {
+            let is_later = other.head.is_some() && ticket.0 > other.progress.last_sent;
+            if other.endpoint == one.endpoint && is_later {
+                other.progress.last_sent_at_answer.get_or_insert(last_sent);
+            }
+        }
+        let latest = self.api.latest_answered;
+        if latest.is_none_or(|(of, sent_at)| of != one.endpoint || sent_at < one.sent_at) {
+            self.api.latest_answered = Some((one.endpoint, one.sent_at));
+        }
+        match one.request {
+            V2Request::End => {
+                self.on_end(index);
+                self.refresh(one.sent_at);
+            }
+            V2Request::Rewind => self.on_rewind(&one, index, head),
+            V2Request::State => {
+                self.refresh(one.sent_at);
+                self.stage(ticket, index);
+            }
+            V2Request::Fresh | V2Request::Look { .. } => self.refresh(one.sent_at),
+            V2Request::Stream => {
+                self.api.stream = Stream {
+                    reached: index,
+                    owes: None,
+                };
+                self.on_registered(ticket, &one, index);
+            }
+            V2Request::Probe { .. }
+            | V2Request::Question { .. }
+            | V2Request::Walk { .. }
+            | V2Request::Verify { .. }
+            | V2Request::Next { .. } => self.on_registered(ticket, &one, index),
+            V2Request::Alarm => {}
+        }
+    }
+
+    /// A wait is registered at `index`, or history answers it.
+    fn on_registered(&mut self, ticket: Ticket, one: &InFlight<V2Request>, index: Index) {
+        if self.coverage.is_none() {
+            match self.plan.start {
+                Start::Now => self.coverage = Some(Coverage::new(index)),
+                // History was not cleared after 0: it reaches back to the beginning.
+                Start::Oldest => self.begin_at_oldest(Index::ZERO),
+                Start::At(_) => {}
+            }
+            self.on_live(one, index);
+            return;
+        }
+        self.compare_index(one, index);
+        self.on_live(one, index);
+        let is_behind = one
+            .after()
+            .is_some_and(|after| index <= after && after < one.wanted);
+        let asks = matches!(
+            one.request,
+            V2Request::Question { .. } | V2Request::Walk { .. }
+        );
+        if asks && is_behind {
+            self.close(ticket);
+            let wanted = one.wanted;
+            self.note_failure(one, Failure::Behind { index, wanted });
+        }
+    }
+
+    pub(super) fn on_events(&mut self, ticket: Ticket, parcel: Parcel) {
+        let Some(one) = self.requests.get_mut(ticket) else {
+            return;
+        };
+        one.progress.is_answered = true;
+        let one = one.clone();
+        let (Some(after), Some(registered)) = (one.progress.after, one.progress.registered) else {
+            return;
+        };
+        match one.request {
+            V2Request::Alarm => self.on_alarm(&parcel),
+            V2Request::Verify { .. } | V2Request::Next { .. } => self.on_compared(ticket, &parcel),
+            V2Request::Walk { .. } => self.on_walked(&one, after, parcel),
+            V2Request::Stream => self.on_streamed(parcel),
+            _ => {
+                if !self.is_no_answer(ticket, &one, &parcel) {
+                    self.on_answer(&one, registered, parcel);
+                }
+            }
+        }
+    }
+
+    /// Something was written somewhere in the store.
+    fn on_alarm(&mut self, parcel: &Parcel) {
+        let highest = parcel.batch().iter().map(|event| event.index()).max();
+        self.high_water = self.high_water.max(highest.unwrap_or_default());
+        let (known, now) = (self.high_water, self.now);
+        self.renewal().alarm(known, now);
+    }
+
+    /// Events of the stream.
+    fn on_streamed(&mut self, parcel: Parcel) {
+        let Some(coverage) = &mut self.coverage else {
+            return;
+        };
+        let parcel = Arc::new(parcel);
+        let run = if self.mirror.is_none() {
+            hold_run(&parcel, &self.plan.scope, coverage)
+        } else {
+            Run::default()
+        };
+        self.wanted = self.wanted.max(run.upto);
+        self.api.stream.reached = self.api.stream.reached.max(run.upto);
+        for (place, event) in parcel.batch().iter().enumerate().skip(run.count) {
+            let index = event.index();
+            self.wanted = self.wanted.max(index);
+            if !is_in_scope(&self.plan.scope, &event) {
+                // An index names one event: no other event happened there.
+                coverage.prove(Proof::of_event(&event));
+                continue;
+            }
+            let places = place..place + 1;
+            let parcel = Arc::clone(&parcel);
+            coverage.hold(index, Held { parcel, places });
+            self.api.stream.reached = self.api.stream.reached.max(index);
+        }
+        self.api.stream.delivered(self.now);
+        // An event that cannot be reported yet proves nothing of the connection: it may come again.
+        if coverage.can_advance() {
+            self.endpoints.proved();
+            self.requests.reset_pace(V2Request::Stream.name());
+        }
+        self.refresh(self.now);
+    }
+
+    /// The answer to a probe or a question: an event from history, or a new one.
+    fn on_answer(&mut self, one: &InFlight<V2Request>, registered: RegisteredWait, parcel: Parcel) {
+        let (Some((head, head_at)), Some(coverage)) = (one.head, &mut self.coverage) else {
+            return;
+        };
+        self.api.answer_size = parcel.batch().weight().max(self.api.answer_size / 2);
+        let parcel = Arc::new(parcel);
+        let mut is_live = false;
+        for (place, event) in parcel.batch().iter().enumerate() {
+            let index = event.index();
+            coverage.heed_contradiction(&event);
+            // Found in history; or the wait was registered at the head, so that history had nothing.
+            if let Some(proof) = registered.answered(&event) {
+                coverage.prove(proof);
+            }
+            if index <= head {
+                let took = self.now.duration_since(head_at);
+                self.api.slowest = self.api.slowest.max(took);
+                self.api.half_closes.heard();
+                self.wanted = self.wanted.max(head);
+                self.api.width = (self.api.width + 1).min(QUESTIONS);
+            } else {
+                is_live = true;
+            }
+            self.wanted = self.wanted.max(index);
+            if !is_in_scope(&self.plan.scope, &event) {
+                coverage.prove(Proof::of_event(&event));
+                continue;
+            }
+            let cursor = coverage.cursor();
+            if coverage.go_back(index) {
+                self.wanted = self.wanted.max(cursor);
+            }
+            let places = place..place + 1;
+            let parcel = Arc::clone(&parcel);
+            coverage.hold(index, Held { parcel, places });
+            if index > self.api.stream.reached && self.api.stream.owes.is_none() {
+                self.api.stream.owes = Some((index, self.now));
+            }
+        }
+        self.endpoints.proved();
+        self.requests.reset_pace(one.request.name());
+        if is_live {
+            self.refresh(self.now);
+        }
+    }
+
+    /// Whether the answer to a wait is of no use: from a damaged history, or not what was asked for.
+    fn is_no_answer(&mut self, ticket: Ticket, one: &InFlight<V2Request>, parcel: &Parcel) -> bool {
+        let (Some((head, _)), Some(after)) = (one.head, one.after()) else {
+            return true;
+        };
+        let is_damaged = |event: Event| event.index() <= head && contradicts_itself(&event);
+        if parcel.batch().iter().any(is_damaged) {
+            self.doubt(one, head);
+            return true;
+        }
+        let is_early = parcel.batch().iter().any(|event| event.index() <= after);
+        if is_early {
+            // Asked again at once, it would go on for ever.
+            self.close(ticket);
+            let why = "it answered with an event before the index asked for".to_owned();
+            self.note_failure(one, Failure::Cut(why));
+        }
+        is_early
+    }
+
+    pub(super) fn on_state(&mut self, ticket: Ticket, nodes: Vec<StateNode>) {
+        let Some(one) = self.requests.get(ticket).cloned() else {
+            return;
+        };
+        match (&one.request, one.head) {
+            (V2Request::Look { .. }, Some((index, _))) => self.on_looked(&one, index, &nodes),
+            (V2Request::State, _) => self.on_state_read(ticket, nodes),
+            _ => {}
+        }
+    }
+
+    pub(super) fn on_ended(&mut self, ticket: Ticket, end: End) {
+        let Some(one) = self.requests.get(ticket).cloned() else {
+            return;
+        };
+        let is_half_closed = one.progress.half_closed.is_some();
+        match end {
+            // A wait that brought its event may end as it likes.
+            _ if one.progress.is_answered && one.request != V2Request::Stream => {}
+            End::Failed(Failure::Cut(_) | Failure::Silent(_)) if is_half_closed => {
+                self.on_half_close_broke(ticket, &one);
+            }
+            End::Clean(whole) if one.is_done() => {
+                if let (true, Some(registered), Some(coverage)) = (
+                    one.request.is_question(),
+                    one.progress.registered,
+                    &mut self.coverage,
+                ) {
+                    let last_sent = one.progress.last_sent_at_answer;
+                    let last_sent = last_sent.unwrap_or(self.requests.last());
+                    coverage.add_ended_wait(registered.ended(&whole, last_sent));
+                }
+                match one.request {
+                    V2Request::Walk { .. } => self.on_hidden(&one),
+                    V2Request::Verify { .. } | V2Request::Next { .. } => {
+                        self.on_nothing(ticket, &one);
+                    }
+                    // A read says nothing of waits, which a proxy may end.
+                    V2Request::Question { .. } => {
+                        self.endpoints.proved();
+                        self.api.half_closes.worked();
+                    }
+                    _ => {}
+                }
+            }
+            End::Clean(_) => {
+                self.requests.remove(ticket);
+                self.note_failure(&one, Failure::Cut("it ended the reply".to_owned()));
+            }
+            End::Failed(Failure::Refused(refusal)) => self.on_refusal(ticket, &one, refusal),
+            // Events out of scope may be larger than those that are watched.
+            End::Failed(Failure::TooLong(_)) if one.request.is_of_whole_store() => {
+                self.requests.remove(ticket);
+                self.on_too_long_elsewhere(&one);
+            }
+            End::Failed(failure @ (Failure::Malformed(_) | Failure::TooLong(_))) => {
+                self.fail(one.endpoint, failure);
+            }
+            End::Failed(failure) => {
+                self.requests.remove(ticket);
+                self.note_failure(&one, failure);
+            }
+        }
+        self.requests.remove(ticket);
+    }
+
+    /// A half-closed wait broke: some proxies take a half-close for a close, and others do not pass
+    /// it on.
+    fn on_half_close_broke(&mut self, ticket: Ticket, one: &InFlight<V2Request>) {
+        if self.api.half_closes.are_broken() {
+            self.on_no_end(ticket, one);
+            return;
+        }
+        self.mistrust();
+        if self.api.half_closes.broke(self.now) {
+            let endpoint = one.endpoint;
+            self.report(Update::Notice(Notice::HalfClose { endpoint }));
+            // From now on, these questions are about the whole store.
+            self.close_where(|one| one.request.is_question());
+        }
+    }
+
+    /// An event that was asked of the whole store is larger than the limit.
+    fn on_too_long_elsewhere(&mut self, one: &InFlight<V2Request>) {
+        match one.request {
+            // That there is an event is all that it has to tell.
+            V2Request::Alarm => {
+                let (known, now) = (self.high_water.next(), self.now);
+                self.renewal().alarm(known, now);
+            }
+            V2Request::Walk { .. } => self.on_hidden(one),
+            _ => self.no_whole_store = Some(NoProof::TooLong),
+        }
+    }
+
+    fn on_refusal(&mut self, ticket: Ticket, one: &InFlight<V2Request>, refusal: Box<Refusal>) {
+        let endpoint = one.endpoint;
+        let Refusal { fault, head } = &*refusal;
+        if !self.identify(ticket, endpoint, head) {
+            return;
+        }
+        self.identity.heard();
+        if let (fault::INDEX_CLEARED, Some(after)) = (fault.code, one.after()) {
+            self.endpoints.answered();
+            self.learn(fault.index);
+            if let Some(why) = contradiction_of(fault, after) {
+                // Asked again at once, it would go on for ever.
+                self.requests.remove(ticket);
+                self.note_failure(one, Failure::Cut(why.to_owned()));
+            } else if one.request.compares() {
+                self.on_comparison_cleared();
+            } else {
+                self.on_cleared(fault);
+            }
+            return;
+        }
+        let passes = fault::is_passing(fault.code) || head.status == 503;
+        let failure = Failure::Refused(refusal);
+        self.requests.remove(ticket);
+        match one.request {
+            _ if passes => self.note_failure(one, failure),
+            // Some users may read only a part of the store.
+            V2Request::Alarm => self.no_whole_store = Some(NoProof::WholeStoreRefused),
+            V2Request::Question { whole_store, .. } | V2Request::Verify { whole_store, .. }
+                if whole_store =>
+            {
+                self.no_whole_store = Some(NoProof::WholeStoreRefused);
+            }
+            V2Request::Walk { .. } => self.on_hidden(one),
+            V2Request::Look { .. } | V2Request::Next { .. } => self.trust_store(),
+            _ => self.fail(endpoint, failure),
+        }
+    }
+
+    /// History no longer holds the events that were asked for.
+    fn on_cleared(&mut self, fault: &Fault) {
+        // Without the text of its cause: the last 1,000 indexes are kept (fact 10).
+        let oldest =
+            fault::oldest_kept(fault).unwrap_or_else(|| Index(fault.index.0.saturating_sub(999)));
+        self.oldest = Some(oldest);
+        let lost = oldest.previous();
+        if self.plan.start == Start::Oldest && !self.has_begun {
+            // Nothing was promised yet: the oldest is what the server has now.
+            self.begin_at_oldest(lost);
+            return;
+        }
+        let lost = self.last_index().map_or(lost, |end| lost.min(end));
+        self.lose(lost, Cause::HistoryCleared);
+    }
+}
+
+/// What is impossible in the answer that history was cleared after `after`.
+fn contradiction_of(fault: &Fault, after: Index) -> Option<&'static str> {
+    let oldest = fault::oldest_kept(fault)?;
+    if oldest <= after.next() {
+        return Some("it says that it has what it does not give");
+    }
+    let is_ahead = oldest > fault.index.next();
+    is_ahead.then_some("it says that it has cleared what has not happened yet")
+}
+
+fn is_in_scope(scope: &Scope, event: &Event) -> bool {
+    scope.covers(event.node().key(), event.removes_directory())
+}
+
+/// The events that a stream begins with and that follow each other without a gap.
+#[derive(Clone, Copy, Debug, Default)]
+struct Run {
+    /// How many they are.
+    count: usize,
+    /// The index of the last one.
+    upto: Index,
+}
+
+/// Holds the events at the beginning of a batch as long as each has the index after the one before
+/// it. In a burst of writes in scope these are all.
+fn hold_run(parcel: &Arc<Parcel>, scope: &Scope, coverage: &mut Coverage) -> Run {
+    let cursor = coverage.cursor();
+    let is_next =
+        |(index, event): &(Index, Event<'_>)| event.index() == *index && is_in_scope(scope, event);
+    let indexes = std::iter::successors(Some(cursor.next()), |index| Some(index.next()));
+    let count = indexes
+        .zip(parcel.batch().iter())
+        .take_while(is_next)
+        .count();
+    let upto = Index(cursor.0 + count as u64);
+    let held = Held {
+        parcel: Arc::clone(parcel),
+        places: 0..count,
+    };
+    if count > 0 && coverage.hold_run(upto, held) {
+        Run { count, upto }
+    } else {
+        Run::default()
+    }
+}

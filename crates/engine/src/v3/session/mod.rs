@@ -1,0 +1,358 @@
+//! A watch with the v3 API.
+//!
+//! One stream is in flight, from the revision that was reported in full last. It brings events in
+//! order and without a gap, and says when history was compacted before it came to it. With three
+//! exceptions:
+//!
+//! - where the stream is *behind*, at its beginning or because its reader was slow, the server looks
+//!   history up a thousand revisions at a time. If the first of the next thousand removes a key and is
+//!   compacted just then, etcd passes over it without a sign (upstream #19179), and delivers what else
+//!   the transaction did. A session therefore asks about what lies between two messages, and about the
+//!   first revision of the second: where the history after the first message is whole still, nothing
+//!   was passed over (`passed_over`);
+//! - silence does not prove that nothing will come. Looking history up takes as long as it takes, over
+//!   a minute with previous values. Where a replay ends is proven by a later event in the same stream
+//!   (`replay_end`);
+//! - where history was compacted for a watch on one key, nothing is lost if that key is still as it was
+//!   (`compacted`).
+//!
+//! A message of fewer revisions than the server puts into one is not necessarily the last one of
+//! history, so that the header of a message with events proves nothing. A stream whose connection
+//! stands still is found out by what a majority says was written (`stalled`).
+//!
+//! A session asks for whole messages. A server that cuts a message into fragments counts its bytes anew
+//! with each event: 100,000 small events took 3.5.1 40 s instead of one. It asks for fragments where a
+//! gateway refuses a message for its size (old ones take 4 MiB).
+//!
+//! While the state is read for a gap or a snapshot, the stream is open already, so that nothing is
+//! compacted in the meantime, however long that takes.
+//!
+//! # States
+//!
+//! ```text
+//!      +-------------+ connections lost  +-----------+
+//!  +-->| BackingOff  |<------------------| any phase |
+//!  |   +-------------+                   +-----------+
+//!  |          | the backoff is over
+//!  |          v
+//!  |   +-------------+ another store: a gap, then ReadingState
+//!  |   |  Comparing  |
+//!  |   +-------------+
+//!  |          | the same store, or nothing to compare
+//!  |          v
+//!  |   +-------------+ a replay whose end is not known
+//!  |   | FindingEnd  |
+//!  |   +-------------+
+//!  |          | known
+//!  |          v
+//!  |   +--------------+ --snapshot, or a gap with --on-gap resync or diff
+//!  |   | ReadingState |<-------------------------------------------+
+//!  |   +--------------+                                            |
+//!  |          | the state was reported                             | the key has changed, or
+//!  |          v                                                    | other keys are watched too
+//!  |   +-------------+  history was compacted   +---------------+  |
+//!  +---|  Streaming  |------------------------->|  CheckingKey  |--+
+//!      +-------------+<-------------------------+---------------+
+//!             |            the key is as it was
+//!             v
+//!         Finished: the end of a replay
+//! ```
+//!
+//! # What each input does
+//!
+//! | input | in which phase | effect |
+//! |---|---|---|
+//! | head of the stream | `Streaming` | the watch is live; one without a cursor begins there |
+//! | head of the stream | `ReadingState` | what follows is staged, and the state is read |
+//! | head below the cursor | any | a majority is asked whether the store went back |
+//! | events | `Streaming` | proven up to the last one, unless the message may have passed over some |
+//! | end of a message | any | a progress notification moves the cursor |
+//! | history is whole | `Streaming` | what may have been passed over was not |
+//! | compacted | `Streaming` | `CheckingKey`, or a gap: [`OnGap`] decides what follows |
+//! | state | `ReadingState` | gap, reset, state, synced; then what was staged |
+//! | failure | any | the next endpoint, or `BackingOff`; then `Comparing` |
+//!
+//! [`OnGap`]: crate::watch::OnGap
+
+mod compacted;
+mod compare;
+mod inputs;
+mod passed_over;
+mod replay_end;
+mod request;
+mod stalled;
+mod stream;
+
+use std::time::{Duration, Instant};
+
+pub use self::compare::Stage;
+pub use self::request::V3Request;
+
+use self::stream::Stream;
+use crate::model::{Event, Index};
+use crate::watch::core::{Api, Core, End};
+use crate::watch::evidence::Proof;
+use crate::watch::identity::Last;
+use crate::watch::timers::Timer;
+use crate::watch::timing::HISTORY_STALLED;
+use crate::watch::{Input, Plan, Start};
+
+/// A watch with the v3 API.
+pub type V3Session = Core<V3>;
+
+/// What a session does next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    /// Every endpoint failed. Leads out: the backoff is over.
+    BackingOff,
+    /// Connections were lost, and another store may answer. Leads out: the key of the last event is as
+    /// that event left it; or the store was replaced, and the watch begins anew.
+    Comparing,
+    /// A replay has still to be told its end. Leads out: a majority tells the store's revision.
+    FindingEnd,
+    /// The state is read, with a stream open. Leads out: the state, at a revision that is not behind.
+    ReadingState,
+    /// History was compacted, and the one key that is watched is read there. Leads out: it is as it
+    /// was; or events were lost.
+    CheckingKey(Index),
+    /// The stream brings events. Leads out: the end of a replay, a gap, or a failure.
+    Streaming,
+}
+
+/// What a session with the v3 API knows beside [`Core`].
+#[derive(Debug)]
+pub struct V3 {
+    /// What was done last.
+    phase: Option<Phase>,
+    stream: Stream,
+    /// An event that the stream is known to have to deliver, and since when it has brought nothing.
+    owes: Option<(Index, Instant)>,
+    /// An event that a linearizable read reported and no stream has delivered, and since when nothing
+    /// was heard of it.
+    undelivered: Option<(Index, Instant)>,
+    /// Whether messages may come in fragments: a gateway refused a whole one.
+    in_fragments: bool,
+    /// How long a stream that still delivers history may bring nothing of what it owes.
+    patience: Duration,
+    /// When it was last asked what was written in scope, and how long that took.
+    looked: Option<(Instant, Duration)>,
+    /// Whether the stream brings the events of the whole store, to prove where a replay ends.
+    reads_whole_store: bool,
+}
+
+impl V3Session {
+    /// A watch at the time `now`.
+    #[must_use]
+    pub fn new(mut plan: Plan, now: Instant) -> Self {
+        // There are no directories: each key that is removed has an event of its own.
+        plan.expand = false;
+        let api = V3 {
+            phase: None,
+            stream: Stream::default(),
+            owes: None,
+            undelivered: None,
+            in_fragments: false,
+            patience: HISTORY_STALLED,
+            looked: None,
+            reads_whole_store: false,
+        };
+        Self::with(api, plan, now)
+    }
+}
+
+impl Api for V3 {
+    type Request = V3Request;
+    type Stage = Stage;
+
+    const KEEPS_HELD_EVENTS: bool = true;
+    const FINDS_OLDEST_LATE: bool = true;
+    const FOLLOWS_BY_ITSELF: bool = true;
+    const HAS_SILENT_WRITES: bool = false;
+
+    fn take(session: &mut V3Session, input: Input) {
+        match input {
+            Input::Head { ticket, head } => session.on_head(ticket, &head),
+            Input::Revisions {
+                ticket,
+                parcel,
+                begins,
+                is_past,
+            } => session.on_revisions(ticket, parcel, begins, is_past),
+            Input::MessageEnd { ticket, end } => session.on_message_end(ticket, end),
+            Input::Heard { ticket } => session.on_heard(ticket),
+            Input::State { ticket, nodes } => session.on_state(ticket, nodes),
+            Input::Ended { ticket, end } => session.on_ended(ticket, end),
+            Input::Tick | Input::Events { .. } => {}
+        }
+    }
+
+    fn pump(session: &mut V3Session) {
+        session.release();
+        if session.is_finished {
+            return;
+        }
+        session.give_up_stalled_stream();
+        session.watch_freshness();
+        let phase = session.phase();
+        if session.api.phase != Some(phase) {
+            tracing::debug!(from = ?session.api.phase, to = ?phase, "phase");
+            session.api.phase = Some(phase);
+        }
+        match phase {
+            Phase::BackingOff => {
+                if let Some(at) = session.endpoints.retry_at() {
+                    session.wake(Timer::Backoff, at);
+                }
+                return;
+            }
+            Phase::Comparing => return session.compare_store(),
+            Phase::FindingEnd => {
+                return session.ensure(|one| *one == V3Request::End, V3Request::End);
+            }
+            Phase::ReadingState => session.read_state(),
+            Phase::CheckingKey(at) => {
+                let key = session.plan.scope.key.as_str().as_bytes().to_owned();
+                session.ensure(
+                    |one| matches!(one, V3Request::Unchanged { .. }),
+                    V3Request::Unchanged { key, at },
+                );
+            }
+            Phase::Streaming => session.follow_stream(),
+        }
+        session.give_up_unregistered();
+        session.give_up_compaction();
+    }
+
+    fn forget_store(&mut self) {
+        self.stream = Stream::default();
+        self.owes = None;
+        self.undelivered = None;
+        self.reads_whole_store = false;
+    }
+
+    fn note_loss(session: &mut V3Session) {
+        if session.resync.reading.is_some() {
+            // The next stream begins before the state, and the state is read with that one open.
+            session.end_stream();
+            session.close_state();
+        }
+    }
+
+    fn last_reported<'b>(
+        before: Option<Last>,
+        events: impl DoubleEndedIterator<Item = Event<'b>>,
+    ) -> Option<Last> {
+        Last::of_revisions(before, events)
+    }
+
+    fn first_stage(_: &Last) -> Stage {
+        Stage::Event
+    }
+
+    fn compare(session: &V3Session, stage: Stage, last: &Last) -> V3Request {
+        let key = last.event.key.clone();
+        match stage {
+            Stage::Event => V3Request::Verify {
+                key,
+                at: session.reported().unwrap_or_default(),
+            },
+            Stage::Key => V3Request::Look { key },
+        }
+    }
+
+    fn confirm_freshness(session: &V3Session) -> V3Request {
+        // Where a replay ends hangs on what the server says, and not on such a look.
+        let looks = session.is_following() && session.may_look();
+        V3Request::Fresh {
+            look_after: looks.then(|| session.cursor().unwrap_or_default()),
+        }
+    }
+
+    fn undelivered(&self, cursor: Option<Index>) -> Option<(Index, Instant)> {
+        self.undelivered.filter(|(index, _)| Some(*index) > cursor)
+    }
+}
+
+impl V3Session {
+    /// What is done next. A state that is no longer needed is not read.
+    fn phase(&mut self) -> Phase {
+        if !self.endpoints.is_open(self.now) {
+            return Phase::BackingOff;
+        }
+        if self.was_unwatched() {
+            self.doubt_store();
+        }
+        if self.is_comparing() {
+            return Phase::Comparing;
+        }
+        if self.end == End::Unknown {
+            return Phase::FindingEnd;
+        }
+        if self.is_reading() {
+            return Phase::ReadingState;
+        }
+        self.begin();
+        match self.api.stream.compacted_to {
+            Some(at) => Phase::CheckingKey(at),
+            None => Phase::Streaming,
+        }
+    }
+
+    /// Begins where no request has to say where that is.
+    fn begin(&mut self) {
+        if self.coverage.is_none() && self.plan.start == Start::Oldest {
+            self.begin_at_oldest(Index::ZERO);
+        }
+        if let (Some(coverage), End::At(Index(..=1)) | End::Through(Index(..=1))) =
+            (&mut self.coverage, self.end)
+        {
+            coverage.prove(Proof::of_first_revision());
+        }
+    }
+
+    /// Keeps the stream open, and asks about what it may have passed over.
+    fn follow_stream(&mut self) {
+        self.lose_doubted();
+        if self.is_reading() {
+            self.read_state();
+            return;
+        }
+        let cursor = self.cursor();
+        self.open_stream(cursor);
+        self.look_for_backlog();
+        self.ask_about_doubts();
+        if let Some(cursor) = cursor.filter(|_| !self.is_following()) {
+            self.prove_end(cursor);
+        }
+    }
+
+    fn open_stream(&mut self, after: Option<Index>) {
+        let stream = V3Request::Stream {
+            after,
+            whole_store: self.api.reads_whole_store,
+            in_fragments: self.api.in_fragments,
+        };
+        self.ensure(V3Request::is_stream, stream);
+    }
+
+    /// Reads the state, with a stream open that brings what happens in the meantime.
+    fn read_state(&mut self) {
+        if self.resync.states.is_spent() {
+            // One state at a time waits for the reader of the output.
+            self.wait_for_reader();
+            return;
+        }
+        if self.resync.is_reading_start() && !self.takes_over() {
+            // The watch begins elsewhere, and finds there what happens in the meantime.
+            self.ask_for_state();
+            return;
+        }
+        let is_staged = self.resync.is_staged();
+        self.open_stream(self.cursor().filter(|_| is_staged));
+        if is_staged && self.has_stream() {
+            self.ask_for_state();
+            self.look_for_backlog();
+            self.ask_about_doubts();
+        }
+    }
+}

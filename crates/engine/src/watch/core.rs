@@ -1,0 +1,558 @@
+//! What a session is made of with either API.
+//!
+//! [`Core`] holds the parts that [`crate::v2::V2Session`] and [`crate::v3::V3Session`] share, and
+//! what they do alike. What differs is in [`Api`], which each of them implements.
+
+use std::time::Instant;
+
+use super::coverage::{Coverage, Passed};
+use super::endpoints::{Endpoints, Identity, Observed};
+use super::freshness::Freshness;
+use super::identity::{Last, StoreIdentity};
+use super::in_flight::{InFlight, Request, Requests};
+use super::mirror::Mirror;
+use super::resync::{Reading, Resync};
+use super::timers::{Timer, Timers};
+use super::timing::UNWATCHED;
+use super::{
+    AnyRequest, Input, NoProof, Notice, OnGap, Outcome, Plan, Position, Start, Step, Ticket, Until,
+    Update,
+};
+use crate::model::{Cause, Event, Index};
+use crate::protocol::{Failure, Head};
+
+/// What differs between the APIs.
+pub trait Api: std::fmt::Debug + Sized {
+    /// What is asked of a server.
+    type Request: Request + Into<AnyRequest>;
+    /// How far a comparison of the store has come.
+    type Stage: Clone + Copy + std::fmt::Debug + PartialEq + Eq;
+
+    /// Whether events beyond the cursor stay valid when the store is in doubt: they came from one
+    /// stream that has not broken since.
+    const KEEPS_HELD_EVENTS: bool;
+    /// Whether the oldest index is known only once the stream has come to it.
+    const FINDS_OLDEST_LATE: bool;
+    /// Whether a replay that follows goes on with the same stream, so that its end changes nothing.
+    const FOLLOWS_BY_ITSELF: bool;
+    /// Whether a key's index may change without an event, as where a time to live is refreshed.
+    const HAS_SILENT_WRITES: bool;
+
+    /// Takes one input.
+    fn take(session: &mut Core<Self>, input: Input);
+    /// Does what is due now, and sets the timers for what is due later.
+    fn pump(session: &mut Core<Self>);
+    /// Forgets all that was learnt of a store that another one has replaced.
+    fn forget_store(&mut self);
+    /// A request failed.
+    fn note_broken(&mut self, _request: &InFlight<Self::Request>, _now: Instant) {}
+    /// The store has said that its index is at least `index`.
+    fn learn_index(&mut self, _index: Index, _now: Instant) {}
+    /// Events were lost: where a state is read for that, the stream begins anew.
+    fn note_loss(_session: &mut Core<Self>) {}
+    /// The last event that was reported, after these were.
+    fn last_reported<'b>(
+        before: Option<Last>,
+        events: impl DoubleEndedIterator<Item = Event<'b>>,
+    ) -> Option<Last>;
+    /// Where a comparison with that event begins.
+    fn first_stage(last: &Last) -> Self::Stage;
+    /// The request of a comparison at this stage.
+    fn compare(session: &Core<Self>, stage: Self::Stage, last: &Last) -> Self::Request;
+    /// The request that confirms that what is known is fresh.
+    fn confirm_freshness(session: &Core<Self>) -> Self::Request;
+    /// An event that a linearizable read reported and no stream has delivered yet, and since when
+    /// nothing was heard of it.
+    fn undelivered(&self, _cursor: Option<Index>) -> Option<(Index, Instant)> {
+        None
+    }
+}
+
+/// Where a watch ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// At an index that the store has still to be asked for.
+    Unknown,
+    /// At this index.
+    At(Index),
+    /// Nowhere: that it has come to this index is reported, and the stream goes on.
+    Through(Index),
+    /// Nowhere.
+    Never,
+}
+
+/// Whether a start lies ahead of the store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum StartAhead {
+    /// It does not, or the store has come to it: an index below it is a rewind.
+    No,
+    /// It may.
+    Maybe,
+    /// It does, and a notice has said so.
+    Told,
+}
+
+/// What both sessions are made of.
+#[derive(Debug)]
+pub struct Core<A: Api> {
+    pub(crate) plan: Plan,
+    pub(crate) now: Instant,
+    steps: Vec<Step>,
+    timers: Timers,
+    pub(crate) endpoints: Endpoints,
+    pub(crate) requests: Requests<A::Request>,
+    /// None until a head says where "now" is, or where the oldest event is, or a state was read.
+    pub(crate) coverage: Option<Coverage>,
+    /// Whether the cursor has moved: from then on the start is settled.
+    pub(crate) has_begun: bool,
+    /// Unknown ranges up to here are asked about; beyond, a wait reports what happens.
+    pub(crate) wanted: Index,
+    /// The high-water mark: the newest index that the store is known to have.
+    pub(crate) high_water: Index,
+    pub(crate) start_ahead: StartAhead,
+    pub(crate) end: End,
+    pub(crate) resync: Resync,
+    pub(crate) mirror: Option<Mirror>,
+    pub(crate) identity: StoreIdentity<A>,
+    pub(crate) freshness: Freshness,
+    /// Whether nothing was asked because the reader of the output is behind.
+    pub(crate) waits_for_reader: bool,
+    /// The oldest index that history was said to hold.
+    pub(crate) oldest: Option<Index>,
+    /// Why the whole store cannot be read, where it cannot.
+    pub(crate) no_whole_store: Option<NoProof>,
+    pub(crate) is_finished: bool,
+    pub(crate) api: A,
+}
+
+impl<A: Api> Core<A> {
+    /// A session at the time `now`; its first request comes with the first [`Core::handle`].
+    #[must_use]
+    pub(crate) fn with(api: A, plan: Plan, now: Instant) -> Self {
+        let first = match plan.start {
+            Start::At(first) => Some(first),
+            Start::Now | Start::Oldest => None,
+        };
+        let reads_state = plan.snapshot || plan.on_gap == OnGap::Diff || plan.expand;
+        Self {
+            now,
+            steps: Vec::new(),
+            timers: Timers::default(),
+            endpoints: Endpoints::new(plan.endpoints, plan.seed, plan.cluster.clone()),
+            requests: Requests::default(),
+            coverage: first.map(|first| Coverage::new(first.previous())),
+            has_begun: false,
+            wanted: Index::ZERO,
+            high_water: Index::ZERO,
+            start_ahead: match first {
+                Some(_) if plan.cluster.is_none() => StartAhead::Maybe,
+                _ => StartAhead::No,
+            },
+            end: match plan.until {
+                Until::Forever => End::Never,
+                Until::Present { .. } => End::Unknown,
+            },
+            resync: Resync::new(reads_state.then_some(Reading::Start)),
+            mirror: None,
+            identity: StoreIdentity::new(plan.last.clone()),
+            freshness: Freshness::new(now),
+            waits_for_reader: false,
+            oldest: None,
+            no_whole_store: None,
+            is_finished: false,
+            api,
+            plan,
+        }
+    }
+
+    /// Takes one input at the time `now`; what is to be done about it.
+    pub fn handle(&mut self, input: Input, now: Instant) -> Vec<Step> {
+        self.now = now;
+        self.trace(&input);
+        self.timers.clear();
+        if !self.is_finished {
+            A::take(self, input);
+        }
+        A::pump(self);
+        let is_answered = self.requests.values().any(|one| one.head.is_some());
+        self.identity.note_answered(is_answered, now);
+        self.check_invariants();
+        std::mem::take(&mut self.steps)
+    }
+
+    /// Traces why the session was woken.
+    fn trace(&self, input: &Input) {
+        match (input, self.timers.next()) {
+            (Input::Tick, Some((at, timer))) if at <= self.now => tracing::trace!(?timer, "timer"),
+            (Input::Head { ticket, head }, _) => {
+                let request = self.requests.get(*ticket).map(|one| one.request.name());
+                let index = head.index.unwrap_or_default().0;
+                tracing::debug!(ticket = ticket.0, request, index, "head");
+            }
+            _ => {}
+        }
+    }
+
+    /// What holds after each input.
+    fn check_invariants(&self) {
+        if self.is_finished {
+            return;
+        }
+        debug_assert!(
+            self.timers.next().is_some() || self.requests.values().len() > 0,
+            "a session has a request in flight or a timer, or it would wait for ever"
+        );
+        debug_assert!(
+            self.requests
+                .values()
+                .all(|one| one.endpoint < self.plan.endpoints),
+            "a request is in flight to an endpoint of the plan"
+        );
+        debug_assert!(
+            !self.has_begun || self.coverage.is_some(),
+            "a watch that has begun has a cursor"
+        );
+        debug_assert!(
+            self.resync.staged.is_none() || self.resync.reading.is_some(),
+            "events are staged only while the state is read"
+        );
+        debug_assert!(
+            self.identity.comparison.is_none() || self.identity.is_unverified,
+            "a comparison ends when the store is verified"
+        );
+    }
+
+    /// When an [`Input::Tick`] is due though nothing else happens.
+    #[must_use]
+    pub fn wake_at(&self) -> Option<Instant> {
+        self.timers.next().map(|(at, _)| at)
+    }
+
+    pub(crate) fn cursor(&self) -> Option<Index> {
+        self.coverage.as_ref().map(Coverage::cursor)
+    }
+
+    /// Everything up to here was reported.
+    pub(crate) fn reported(&self) -> Option<Index> {
+        match &self.resync.staged {
+            Some(staged) => staged.reported,
+            None => self.cursor(),
+        }
+    }
+
+    /// Whether it is certain where the watch begins.
+    pub(crate) fn knows_start(&self) -> bool {
+        self.has_begun || self.plan.start != Start::Oldest || !A::FINDS_OLDEST_LATE
+    }
+
+    /// Unknown ranges up to here are asked about.
+    pub(crate) fn asked_upto(&self) -> Index {
+        match self.end {
+            End::At(end) => end,
+            End::Unknown | End::Through(_) | End::Never => self.wanted,
+        }
+    }
+
+    /// Whether the watch goes on as a stream.
+    pub(crate) fn is_following(&self) -> bool {
+        matches!(self.end, End::Through(_) | End::Never)
+    }
+
+    /// Whether the watch goes on once the end of the replay is reached.
+    pub(crate) fn follows(&self) -> bool {
+        matches!(self.plan.until, Until::Present { follow: true, .. })
+    }
+
+    /// The index at which the watch ends by itself, once that is known.
+    pub(crate) fn last_index(&self) -> Option<Index> {
+        match self.end {
+            End::At(end) => Some(end),
+            End::Unknown | End::Through(_) | End::Never => None,
+        }
+    }
+
+    /// Whether the last known state is kept.
+    pub(crate) fn keeps_state(&self) -> bool {
+        self.plan.on_gap == OnGap::Diff || self.plan.expand
+    }
+
+    /// Whether a server would report what is written now.
+    pub(crate) fn is_registered(&self) -> bool {
+        let mut requests = self.requests.values();
+        requests.any(|one| one.request.reports_new_events() && one.head.is_some())
+    }
+
+    /// Sends a request unless one that `is_meant` is in flight.
+    pub(crate) fn ensure(&mut self, is_meant: impl Fn(&A::Request) -> bool, request: A::Request) {
+        if !self.requests.has(is_meant) {
+            self.send(request);
+        }
+    }
+
+    /// Sends a request if that may be done now; whether it was sent.
+    pub(crate) fn send(&mut self, request: A::Request) -> bool {
+        let (endpoint, epoch) = self.endpoints.current();
+        let is_unheard = |one: &InFlight<_>| one.head.is_none() && one.epoch == epoch;
+        if self.endpoints.is_shaky() && self.requests.values().any(is_unheard) {
+            return false;
+        }
+        if let Some(at) = self.requests.not_before(request.name())
+            && at > self.now
+        {
+            self.wake(Timer::Pace, at);
+            return false;
+        }
+        let cursor = if request.is_about_reported() {
+            self.reported()
+        } else {
+            self.cursor()
+        };
+        let ticket = self.requests.add(InFlight {
+            request: request.clone(),
+            endpoint,
+            epoch,
+            sent_at: self.now,
+            cursor: cursor.unwrap_or_default(),
+            wanted: self.asked_upto(),
+            head: None,
+            progress: <A::Request as Request>::Progress::default(),
+        });
+        let (name, after) = (request.name(), self.cursor().unwrap_or_default().0);
+        tracing::debug!(ticket = ticket.0, request = name, endpoint, after, "send");
+        self.steps.push(Step::Send {
+            ticket,
+            endpoint,
+            request: request.into(),
+        });
+        true
+    }
+
+    /// Half-closes the connection of a request.
+    pub(crate) fn half_close(&mut self, ticket: Ticket) {
+        tracing::debug!(ticket = ticket.0, "half-close");
+        self.steps.push(Step::HalfClose(ticket));
+    }
+
+    /// Gives a request up, with its connection.
+    pub(crate) fn close(&mut self, ticket: Ticket) {
+        tracing::trace!(ticket = ticket.0, "close");
+        self.requests.remove(ticket);
+        self.steps.push(Step::Close(ticket));
+    }
+
+    /// Gives up all requests for which a condition holds.
+    pub(crate) fn close_where(&mut self, condition: impl Fn(&InFlight<A::Request>) -> bool) {
+        let chosen = self.requests.iter().filter(|(_, one)| condition(one));
+        for ticket in chosen.map(|(ticket, _)| ticket).collect::<Vec<_>>() {
+            self.close(ticket);
+        }
+    }
+
+    /// Passes something on to the consumer of the watch.
+    pub(crate) fn report(&mut self, update: Update) {
+        match &update {
+            Update::Gap(gap) if gap.to.is_none() => self.resync.reported_from = gap.index,
+            Update::Synced(index) => self.resync.reported_from = *index,
+            // After a gap, the state may lie beyond where a replay ends.
+            Update::Position(position)
+                if position
+                    .index
+                    .is_some_and(|index| index < self.resync.reported_from) =>
+            {
+                return;
+            }
+            _ => {}
+        }
+        self.steps.push(Step::Report(update));
+    }
+
+    /// Reports how far the watch has come: to `index`, where an index of this store is known.
+    pub(crate) fn report_position(&mut self, index: Option<Index>) {
+        self.report(Update::Position(Position {
+            cluster: self.endpoints.cluster().cloned(),
+            index,
+            last: self.identity.last_fingerprint(),
+        }));
+    }
+
+    /// Ends the watch because an endpoint answered in a way that nothing can be done about.
+    pub(crate) fn fail(&mut self, endpoint: usize, failure: Failure) {
+        self.finish(Outcome::Failed(vec![(endpoint, failure)]));
+    }
+
+    /// Ends the watch.
+    pub(crate) fn finish(&mut self, outcome: Outcome) {
+        self.is_finished = true;
+        self.steps.push(Step::Report(Update::Finished(outcome)));
+    }
+
+    /// Sets a timer.
+    pub(crate) fn wake(&mut self, timer: Timer, at: Instant) {
+        self.timers.set(timer, at);
+    }
+
+    /// The session is to look again at once, with the next input.
+    pub(crate) fn wake_now(&mut self) {
+        self.wake(Timer::Now, self.now);
+    }
+
+    /// Takes the head of a reply; the store's index, where the reply is of use.
+    pub(crate) fn take_head(&mut self, ticket: Ticket, head: &Head) -> Option<Index> {
+        let endpoint = self.requests.get(ticket)?.endpoint;
+        if !self.identify(ticket, endpoint, head) {
+            return None;
+        }
+        let Some(index) = head.index else {
+            let failure = Failure::NotEtcd("the reply has no X-Etcd-Index".to_owned());
+            if let Some(one) = self.requests.get(ticket).cloned() {
+                self.close(ticket);
+                self.note_failure(&one, failure);
+            }
+            return None;
+        };
+        self.endpoints.answered();
+        self.identity.heard();
+        self.learn(index);
+        Some(index)
+    }
+
+    /// The store has said that its index is at least `index`.
+    pub(crate) fn learn(&mut self, index: Index) {
+        self.high_water = self.high_water.max(index);
+        self.api.learn_index(index, self.now);
+    }
+
+    /// Compares the cluster's id; false where the reply is of no use.
+    pub(crate) fn identify(&mut self, ticket: Ticket, endpoint: usize, head: &Head) -> bool {
+        let is_first = !self.endpoints.has_cluster();
+        let identity = self.endpoints.identify(endpoint, head.cluster.as_deref());
+        let is_same = match identity {
+            Identity::Same => {
+                if is_first && head.cluster.is_some() {
+                    self.report_position(None);
+                }
+                true
+            }
+            Identity::Changed => {
+                self.begin_anew(Cause::ClusterChanged, head.index.unwrap_or_default());
+                false
+            }
+            Identity::Foreign => {
+                self.report(Update::Notice(Notice::OtherCluster { endpoint }));
+                self.close(ticket);
+                false
+            }
+            Identity::NoneLeft => {
+                self.fail(endpoint, Failure::OtherCluster);
+                false
+            }
+        };
+        if !is_same {
+            // It counts once this is the cluster that is watched.
+            self.observe(endpoint, head, None);
+        }
+        is_same
+    }
+
+    /// Notes the raft index of a member; up to where its history may lie, where the index jumped.
+    pub(crate) fn observe(
+        &mut self,
+        endpoint: usize,
+        head: &Head,
+        agreed: Option<Ticket>,
+    ) -> Option<Index> {
+        let index = head.index.unwrap_or_default();
+        let (behind, now) = (self.plan.snapshot_behind, self.now);
+        let observed = Observed {
+            last_sent: self.requests.last(),
+            agreed: agreed.map(|ticket| ticket.0),
+        };
+        self.endpoints
+            .observe(endpoint, head.raft?, index, behind, observed, now)
+    }
+
+    /// A request that waits for events, or asks for history, is registered at `index`.
+    pub(crate) fn compare_index(&mut self, one: &InFlight<A::Request>, index: Index) {
+        if index >= one.cursor {
+            self.start_ahead = StartAhead::No;
+        } else if self.start_ahead != StartAhead::No {
+            self.tell_ahead(one.cursor, index);
+        } else if !self.begins_anew() {
+            // A member that lags behind, or a store that went back: a majority can tell.
+            let rewind = A::Request::rewind();
+            let name = rewind.name();
+            self.ensure(|request| request.name() == name, rewind);
+        }
+    }
+
+    /// The answer to the question whether the store's index went back.
+    pub(crate) fn on_rewind(&mut self, one: &InFlight<A::Request>, index: Index, head: &Head) {
+        if index < one.cursor {
+            self.begin_anew(Cause::IndexRewound, index);
+            self.observe(one.endpoint, head, None);
+        }
+    }
+
+    fn tell_ahead(&mut self, cursor: Index, index: Index) {
+        if self.start_ahead != StartAhead::Told {
+            self.start_ahead = StartAhead::Told;
+            let from = cursor.next();
+            self.report(Update::Notice(Notice::Ahead { from, index }));
+        }
+    }
+
+    /// The store's index at the start is known: there a replay ends.
+    pub(crate) fn on_end(&mut self, index: Index) {
+        let Until::Present { to, .. } = self.plan.until else {
+            return;
+        };
+        let end = to.map_or(index, |to| to.min(index));
+        let goes_on = A::FOLLOWS_BY_ITSELF && self.follows();
+        if let Some(from) = self.cursor() {
+            if from >= index && self.start_ahead != StartAhead::No {
+                self.tell_ahead(from, index);
+            }
+            // A stream that goes on may not know for long that it has come there.
+            if !goes_on {
+                self.report(Update::Target { from, to: end });
+            }
+        }
+        self.end = if goes_on {
+            End::Through(end)
+        } else {
+            End::At(end)
+        };
+    }
+
+    /// Begins at the oldest event that history has: the first after `cursor`.
+    pub(crate) fn begin_at_oldest(&mut self, cursor: Index) {
+        self.coverage = Some(Coverage::new(cursor));
+        if let Some(mirror) = &mut self.mirror {
+            mirror.skip(cursor);
+        }
+        let (End::At(to) | End::Through(to)) = self.end else {
+            return;
+        };
+        self.report(Update::Target { from: cursor, to });
+        if to <= cursor {
+            let oldest = cursor.next();
+            self.report(Update::Notice(Notice::BeforeOldest { oldest, to }));
+            // What the next run misses from here on is a gap.
+            self.report_position(Some(cursor));
+        }
+    }
+
+    /// Whether nothing was in flight for a while that would break with a store that is replaced.
+    pub(crate) fn was_unwatched(&mut self) -> bool {
+        if self.plan.budget.is_spent() {
+            return false;
+        }
+        let is_unwatched = self.identity.is_unheard_since(self.now, UNWATCHED);
+        std::mem::take(&mut self.waits_for_reader) || is_unwatched && !self.identity.is_unverified
+    }
+
+    /// What was staged for a state that has been reported since.
+    pub(crate) fn take_passed(&mut self) -> Option<Vec<Passed>> {
+        self.resync.passed.take()
+    }
+}

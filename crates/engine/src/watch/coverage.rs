@@ -1,0 +1,734 @@
+//! What is known of history, and how far it is known without a range.
+//!
+//! In scope: which indexes are *proven*, meaning that every event of the watch in them is
+//! held here or there was none, and the release of events in order once everything before
+//! them is proven. Out of scope: how a proof is had (`session`).
+//!
+//! What is proven takes a [`Proof`], or two that say [`EndedWait`] alike, and both are made of a
+//! server's messages alone ([`super::evidence`]). What is held proves its own index: an index names
+//! one event at most, and in v3 one transaction, all of which comes at once.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::Arc;
+
+use super::Parcel;
+use super::evidence::{EndedWait, Proof, WaitSpan};
+use crate::model::{Cause, Event, Index};
+
+/// What happened, held until everything before it is proven: in v2 an event, or several that follow
+/// each other without a range between their indexes; in v3 all of a transaction.
+#[derive(Clone, Debug)]
+pub struct Held {
+    /// The batch they lie in.
+    pub parcel: Arc<Parcel>,
+    /// Their places there, counted from 0.
+    pub places: Range<usize>,
+}
+
+impl Held {
+    /// The events themselves.
+    #[must_use]
+    pub fn events(&self) -> impl DoubleEndedIterator<Item = Event<'_>> {
+        let batch = self.parcel.batch();
+        self.places.clone().filter_map(|place| batch.event(place))
+    }
+
+    /// What happened at each of its indexes, by itself.
+    pub fn by_index(&self) -> impl Iterator<Item = Self> {
+        let mut left = self.places.clone();
+        let index_at = |place| self.parcel.batch().event(place).map(|event| event.index());
+        std::iter::from_fn(move || {
+            let start = left.next()?;
+            while left.start < left.end && index_at(left.start) == index_at(start) {
+                left.start += 1;
+            }
+            Some(Self {
+                parcel: Arc::clone(&self.parcel),
+                places: start..left.start,
+            })
+        })
+    }
+}
+
+/// What the cursor passed.
+#[derive(Clone, Debug)]
+pub enum Passed {
+    /// What happened, the last of it at this index.
+    Event(Index, Held),
+    /// `(after, upto]` can't be known any more.
+    Lost {
+        /// Why.
+        cause: Cause,
+        /// The last index before it.
+        after: Index,
+        /// Its last index.
+        upto: Index,
+    },
+}
+
+impl Passed {
+    /// The last index that it is about.
+    #[must_use]
+    pub const fn upto(&self) -> Index {
+        match self {
+            Self::Event(upto, _) | Self::Lost { upto, .. } => *upto,
+        }
+    }
+
+    /// What of it lies beyond `index`.
+    #[must_use]
+    pub fn beyond(self, index: Index) -> Option<Self> {
+        if self.upto() <= index {
+            return None;
+        }
+        Some(match self {
+            Self::Event(upto, mut held) => {
+                let before = held.events().take_while(|event| event.index() <= index);
+                held.places.start += before.count();
+                Self::Event(upto, held)
+            }
+            Self::Lost { cause, after, upto } => Self::Lost {
+                cause,
+                after: after.max(index),
+                upto,
+            },
+        })
+    }
+}
+
+/// A part of history of which nothing is known: `(after, upto]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UnknownRange {
+    /// The last index before it.
+    pub after: Index,
+    /// Its last index.
+    pub upto: Index,
+}
+
+impl UnknownRange {
+    /// How many indexes it has.
+    #[must_use]
+    pub const fn width(&self) -> u64 {
+        self.upto.since(self.after)
+    }
+}
+
+/// Parts of history, `(start, end]` each: disjoint, never touching, in order.
+#[derive(Clone, Debug, Default)]
+struct Spans(BTreeMap<Index, Index>);
+
+impl Spans {
+    fn insert(&mut self, mut start: Index, mut end: Index) {
+        if start >= end {
+            return;
+        }
+        if let Some((&earlier, &earlier_end)) = self.0.range(..=start).next_back()
+            && earlier_end >= start
+        {
+            start = earlier;
+            end = end.max(earlier_end);
+        }
+        while let Some((&later, &later_end)) = self.0.range(start..=end).next() {
+            end = end.max(later_end);
+            self.0.remove(&later);
+        }
+        self.0.insert(start, end);
+    }
+
+    /// Forgets what lies up to `cursor`.
+    fn pass(&mut self, cursor: Index) {
+        while let Some((&start, &end)) = self.0.first_key_value()
+            && start < cursor
+        {
+            self.0.remove(&start);
+            if end > cursor {
+                self.0.insert(cursor, end);
+            }
+        }
+    }
+}
+
+/// Proven intervals and held events beyond a cursor.
+#[derive(Clone, Debug)]
+pub struct Coverage {
+    cursor: Index,
+    /// Up to here anything but the word of waits has settled what there was.
+    floor: Index,
+    /// All beyond the cursor.
+    proven: Spans,
+    /// The waits that have ended without an event, about what lies beyond the cursor.
+    ended_waits: Vec<EndedWait>,
+    passing: BTreeMap<Index, Passed>,
+}
+
+impl Coverage {
+    /// One in which everything up to `cursor` is settled.
+    #[must_use]
+    pub fn new(cursor: Index) -> Self {
+        Self {
+            cursor,
+            floor: cursor,
+            proven: Spans::default(),
+            ended_waits: Vec::new(),
+            passing: BTreeMap::new(),
+        }
+    }
+
+    /// Everything up to here was released.
+    #[must_use]
+    pub fn cursor(&self) -> Index {
+        self.cursor
+    }
+
+    /// Everything up to `cursor` is settled, by other means. What is held beyond it stays.
+    pub fn settle(&mut self, cursor: Index) {
+        if cursor <= self.cursor {
+            return;
+        }
+        self.cursor = cursor;
+        self.floor = cursor;
+        let beyond = self.passing.split_off(&cursor.next());
+        let before = std::mem::replace(&mut self.passing, beyond);
+        let straddling = before.into_values().next_back();
+        if let Some(rest) = straddling.and_then(|passed| passed.beyond(cursor)) {
+            self.passing.insert(cursor.next(), rest);
+        }
+        self.proven.pass(cursor);
+        self.forget_ended_waits();
+    }
+
+    /// Forgets what is known beyond the cursor.
+    pub fn forget_beyond(&mut self) {
+        *self = Self {
+            floor: self.floor,
+            ..Self::new(self.cursor)
+        };
+    }
+
+    /// Goes back to before `index`: an event has turned up there that two waits overlooked. False
+    /// where the cursor is not beyond, or something was released from there on, which has to be
+    /// the last of it.
+    pub fn go_back(&mut self, index: Index) -> bool {
+        let is_overlooked = index <= self.cursor && index > self.floor;
+        if is_overlooked {
+            self.cursor = index.previous();
+        }
+        is_overlooked
+    }
+
+    /// Takes what happened at `index`; what is held, released or lost already changes nothing.
+    pub fn hold(&mut self, index: Index, held: Held) {
+        // A wait that has overlooked it proves nothing else either.
+        self.ended_waits.retain(|wait| {
+            let said = wait.span();
+            index <= said.after || index > said.upto
+        });
+        let before = self.passing.range(..=index).next_back();
+        let is_known = before.is_some_and(|(_, passed)| passed.upto() >= index);
+        if index > self.cursor && !is_known {
+            self.passing.insert(index, Passed::Event(index, held));
+            self.cover(index.previous(), index);
+        }
+    }
+
+    /// Where something else is held at the index of an answer, one of the two is of another store: what
+    /// is known beyond the cursor is forgotten.
+    pub fn heed_contradiction(&mut self, event: &Event) {
+        if self.contradicts(event) {
+            self.forget_beyond();
+        }
+    }
+
+    fn contradicts(&self, event: &Event) -> bool {
+        let before = self.passing.range(..=event.index()).next_back();
+        let Some((_, Passed::Event(_, held))) = before else {
+            return false;
+        };
+        let mut held = held.events();
+        let at_index = held.find(|held| held.index() == event.index());
+        at_index.is_some_and(|held| !held.may_be(event))
+    }
+
+    /// Takes a run of events, with one at each index after the cursor up to `upto`: as
+    /// [`Coverage::hold`] of each of them. False where something is known beyond the cursor, and
+    /// nothing is taken.
+    pub fn hold_run(&mut self, upto: Index, held: Held) -> bool {
+        let is_next = self.passing.is_empty() && self.proven.0.is_empty();
+        if is_next && upto > self.cursor {
+            self.passing
+                .insert(self.cursor.next(), Passed::Event(upto, held));
+            self.cover(self.cursor, upto);
+        }
+        is_next
+    }
+
+    /// Takes a proof that nothing is missing.
+    pub fn prove(&mut self, proof: Proof) {
+        self.cover(proof.after(), proof.upto());
+    }
+
+    /// Takes a wait that nothing is missing; where another one says so too, that is a proof.
+    pub fn add_ended_wait(&mut self, wait: EndedWait) {
+        let earlier = self.ended_waits.iter();
+        let proofs: Vec<Proof> = earlier.filter_map(|other| wait.agrees(*other)).collect();
+        for proof in proofs {
+            self.prove(proof);
+        }
+        let said = wait.span();
+        if said.upto > said.after.max(self.cursor) {
+            self.ended_waits.push(wait);
+        }
+    }
+
+    fn forget_ended_waits(&mut self) {
+        let cursor = self.cursor;
+        self.ended_waits.retain(|wait| wait.span().upto > cursor);
+    }
+
+    fn cover(&mut self, after: Index, upto: Index) {
+        self.proven.insert(after.max(self.cursor), upto);
+    }
+
+    /// What the waits say that have ended without an event.
+    pub fn ended_waits(&self) -> impl Iterator<Item = WaitSpan> {
+        self.ended_waits.iter().map(|wait| wait.span())
+    }
+
+    /// What is not proven up to `upto` can't be known any more.
+    pub fn lose(&mut self, upto: Index, cause: Cause) {
+        let lost: Vec<UnknownRange> = self.unknown(upto).collect();
+        for UnknownRange { after, upto } in lost {
+            let passed = Passed::Lost { cause, after, upto };
+            self.passing.insert(after.next(), passed);
+            self.cover(after, upto);
+        }
+    }
+
+    /// The unknown in `(cursor, upto]`, in order.
+    pub fn unknown(&self, upto: Index) -> impl Iterator<Item = UnknownRange> {
+        let starts = std::iter::once(self.cursor).chain(self.proven.0.values().copied());
+        let ends = self.proven.0.keys().copied().chain(std::iter::once(upto));
+        starts
+            .zip(ends)
+            .map(move |(after, end)| UnknownRange {
+                after,
+                upto: end.min(upto),
+            })
+            .filter(|range| range.after < range.upto)
+    }
+
+    /// Whether the cursor would move.
+    #[must_use]
+    pub fn can_advance(&self) -> bool {
+        let first = self.proven.0.keys().next();
+        first.is_some_and(|start| *start <= self.cursor)
+    }
+
+    /// Moves the cursor as far as history is known without a range; what it passed, in order.
+    pub fn advance(&mut self) -> Vec<Passed> {
+        // Intervals never touch, so the first one is all that can begin at the cursor.
+        let Some((&start, &end)) = self.proven.0.first_key_value() else {
+            return Vec::new();
+        };
+        if start > self.cursor {
+            return Vec::new();
+        }
+        self.proven.0.pop_first();
+        self.cursor = end;
+        self.forget_ended_waits();
+        let beyond = match end {
+            Index(u64::MAX) => BTreeMap::new(),
+            end => self.passing.split_off(&end.next()),
+        };
+        let passed: Vec<Passed> = std::mem::replace(&mut self.passing, beyond)
+            .into_values()
+            .collect();
+        if let Some(last) = passed.last() {
+            self.floor = last.upto();
+        }
+        passed
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Batch;
+    use crate::watch::Budget;
+    use proptest::prelude::*;
+
+    /// Each is asked when the one before had ended.
+    fn wait(after: Index, upto: Index) -> EndedWait {
+        thread_local!(static ASKED: std::cell::Cell<u64> = const { std::cell::Cell::new(0) });
+        let asked = ASKED.get() + 1;
+        ASKED.set(asked);
+        EndedWait::made_up(after, upto, asked, asked)
+    }
+
+    fn held() -> Held {
+        Held {
+            parcel: Arc::new(Parcel::new(
+                Batch::default(),
+                std::time::Instant::now(),
+                &Budget::new(1),
+            )),
+            places: 0..1,
+        }
+    }
+
+    /// Sets of that value, one at each index.
+    fn sets(value: &str, indexes: Range<u64>) -> Held {
+        let line = |index: u64| {
+            format!(
+                "{{\"action\":\"set\",\"node\":{{\"key\":\"/a\",\"value\":\"{value}\",\
+                 \"modifiedIndex\":{index},\"createdIndex\":{index}}}}}\n"
+            )
+        };
+        let lines: Vec<String> = indexes.clone().map(line).collect();
+        let batch = crate::v2::parse_events(lines.concat().into_bytes()).unwrap();
+        let now = std::time::Instant::now();
+        Held {
+            parcel: Arc::new(Parcel::new(batch, now, &Budget::new(1))),
+            places: 0..indexes.count(),
+        }
+    }
+
+    /// A set of that value at index 15.
+    fn set(value: &str) -> Held {
+        sets(value, 15..16)
+    }
+
+    #[test]
+    fn a_run_of_which_a_part_is_settled_goes_on_behind_that() {
+        let mut coverage = Coverage::new(Index(10));
+        assert!(coverage.hold_run(Index(13), sets("v", 11..14)));
+        coverage.settle(Index(11));
+        let passed = coverage.advance();
+        let [Passed::Event(upto, held)] = passed.as_slice() else {
+            panic!("{passed:?}");
+        };
+        let indexes: Vec<u64> = held.events().map(|event| event.index().0).collect();
+        assert_eq!((upto.0, indexes), (13, vec![12, 13]));
+    }
+
+    #[test]
+    fn another_event_at_a_held_index_makes_what_is_held_that_of_another_store() {
+        let mut coverage = Coverage::new(Index(10));
+        coverage.hold(Index(15), set("old"));
+        coverage.heed_contradiction(&set("old").events().next().unwrap());
+        assert_eq!(unknown(&coverage, 20), [(10, 14), (15, 20)]);
+        coverage.heed_contradiction(&set("new").events().next().unwrap());
+        assert_eq!(unknown(&coverage, 20), [(10, 20)]);
+    }
+
+    fn unknown(coverage: &Coverage, upto: u64) -> Vec<(u64, u64)> {
+        coverage
+            .unknown(Index(upto))
+            .map(|range| (range.after.0, range.upto.0))
+            .collect()
+    }
+
+    #[test]
+    fn an_event_is_released_only_when_all_before_it_is_proven() {
+        let mut coverage = Coverage::new(Index(10));
+        coverage.hold(Index(13), held());
+        assert!(!coverage.can_advance() && coverage.advance().is_empty());
+        assert_eq!(unknown(&coverage, 13), [(10, 12)]);
+        coverage.prove(Proof::made_up(Index(10), Index(12)));
+        assert!(coverage.can_advance());
+        assert_eq!(coverage.advance().len(), 1);
+        assert_eq!(coverage.cursor(), Index(13));
+    }
+
+    #[test]
+    fn the_event_that_follows_the_cursor_needs_no_other_proof() {
+        let mut coverage = Coverage::new(Index(10));
+        coverage.hold(Index(11), held());
+        coverage.hold(Index(12), held());
+        assert_eq!(coverage.advance().len(), 2);
+    }
+
+    #[test]
+    fn a_run_is_released_as_one_and_none_of_it_again() {
+        let mut coverage = Coverage::new(Index(10));
+        assert!(coverage.hold_run(Index(20), held()));
+        coverage.hold(Index(15), held());
+        coverage.hold(Index(21), held());
+        let ends: Vec<u64> = coverage.advance().iter().map(|one| one.upto().0).collect();
+        assert_eq!(ends, [20, 21]);
+        assert!(!coverage.go_back(Index(15)), "it was released");
+        coverage.hold(Index(23), held());
+        assert!(!coverage.hold_run(Index(25), held()), "one of it is held");
+        assert_eq!(coverage.advance().len(), 0);
+    }
+
+    #[test]
+    fn an_event_that_comes_twice_is_released_once() {
+        let mut coverage = Coverage::new(Index(10));
+        coverage.hold(Index(11), held());
+        coverage.hold(Index(11), held());
+        assert_eq!(coverage.advance().len(), 1);
+        coverage.hold(Index(11), held());
+        assert!(coverage.advance().is_empty());
+    }
+
+    #[test]
+    fn only_what_is_not_proven_is_lost() {
+        let mut coverage = Coverage::new(Index(10));
+        coverage.hold(Index(15), held());
+        coverage.lose(Index(20), Cause::HistoryCleared);
+        let passed = coverage.advance();
+        let ranges: Vec<_> = passed
+            .iter()
+            .filter_map(|passed| match passed {
+                Passed::Lost { after, upto, .. } => Some((after.0, upto.0)),
+                Passed::Event(..) => None,
+            })
+            .collect();
+        assert_eq!(ranges, [(10, 14), (15, 20)]);
+        assert!(matches!(passed[1], Passed::Event(..)), "in its order");
+    }
+
+    #[test]
+    fn what_lies_beyond_a_settled_position_is_still_released() {
+        let mut coverage = Coverage::new(Index(10));
+        for index in [12, 15, 16, 17] {
+            coverage.hold(Index(index), held());
+        }
+        coverage.settle(Index(15));
+        assert_eq!(coverage.cursor(), Index(15));
+        let indexes: Vec<u64> = coverage
+            .advance()
+            .iter()
+            .map(|passed| match passed {
+                Passed::Event(index, _) => index.0,
+                Passed::Lost { .. } => 0,
+            })
+            .collect();
+        assert_eq!(indexes, [16, 17]);
+    }
+
+    #[test]
+    fn one_wait_without_an_event_proves_nothing_and_two_prove_what_both_saw() {
+        let mut coverage = Coverage::new(Index(10));
+        coverage.add_ended_wait(wait(Index(10), Index(15)));
+        assert!(coverage.advance().is_empty());
+        assert_eq!(coverage.cursor(), Index(10));
+        coverage.add_ended_wait(wait(Index(10), Index(20)));
+        coverage.advance();
+        assert_eq!(coverage.cursor(), Index(15));
+        // The second of the first two was one of these.
+        coverage.add_ended_wait(wait(Index(15), Index(25)));
+        coverage.advance();
+        assert_eq!(coverage.cursor(), Index(20));
+        assert_eq!(unknown(&coverage, 25), [(20, 25)]);
+    }
+
+    #[test]
+    fn an_event_that_was_overlooked_is_released_late() {
+        let mut coverage = Coverage::new(Index(10));
+        coverage.hold(Index(11), held());
+        coverage.prove(Proof::made_up(Index(11), Index(20)));
+        assert_eq!(coverage.advance().len(), 1);
+        assert!(!coverage.go_back(Index(11)), "it was released");
+        assert!(!coverage.go_back(Index(21)), "it lies beyond the cursor");
+        assert!(coverage.go_back(Index(15)));
+        coverage.hold(Index(15), held());
+        assert_eq!(coverage.advance().len(), 1);
+        assert_eq!(coverage.cursor(), Index(15), "all after it is asked anew");
+    }
+
+    #[test]
+    fn what_is_lost_is_not_told_after_all() {
+        let mut coverage = Coverage::new(Index(10));
+        coverage.lose(Index(20), Cause::Compacted);
+        coverage.hold(Index(15), held());
+        coverage.hold(Index(21), held());
+        let ends: Vec<u64> = coverage.advance().iter().map(|one| one.upto().0).collect();
+        assert_eq!(ends, [20, 21]);
+    }
+
+    #[test]
+    fn nothing_is_released_behind_what_was() {
+        let mut coverage = Coverage::new(Index(10));
+        coverage.prove(Proof::made_up(Index(10), Index(14)));
+        coverage.hold(Index(15), held());
+        coverage.advance();
+        assert!(!coverage.go_back(Index(12)));
+        coverage.prove(Proof::made_up(Index(15), Index(18)));
+        coverage.advance();
+        coverage.settle(Index(30));
+        assert!(!coverage.go_back(Index(17)));
+        coverage.prove(Proof::made_up(Index(30), Index(40)));
+        coverage.advance();
+        coverage.forget_beyond();
+        assert!(coverage.go_back(Index(35)));
+    }
+
+    #[derive(Clone, Debug)]
+    enum Act {
+        Hold(u64),
+        HoldRun(u64),
+        Prove(u64, u64),
+        EndedWait(u64, u64),
+        Lose(u64),
+        Settle(u64),
+        GoBack(u64),
+        ForgetBeyond,
+        Advance,
+    }
+
+    fn act() -> impl Strategy<Value = Act> {
+        let place = 0u64..40;
+        prop_oneof![
+            3 => place.clone().prop_map(Act::Hold),
+            1 => (0u64..5).prop_map(Act::HoldRun),
+            2 => (place.clone(), place.clone()).prop_map(|(a, b)| Act::Prove(a, b)),
+            2 => (place.clone(), place.clone()).prop_map(|(a, b)| Act::EndedWait(a, b)),
+            1 => place.clone().prop_map(Act::Lose),
+            1 => place.clone().prop_map(Act::Settle),
+            1 => place.prop_map(Act::GoBack),
+            1 => Just(Act::ForgetBeyond),
+            3 => Just(Act::Advance),
+        ]
+    }
+
+    /// The simplest coverage: what it knows of each index beyond the cursor by itself.
+    struct Model {
+        cursor: u64,
+        floor: u64,
+        /// Whether something happened there, or it is lost (`Some(false)`), or nothing is to be told.
+        proven: BTreeMap<u64, Option<bool>>,
+        ended_waits: Vec<(u64, u64)>,
+    }
+
+    impl Model {
+        fn prove(&mut self, indexes: impl Iterator<Item = u64>, what: Option<bool>) {
+            for index in indexes.filter(|index| *index > self.cursor) {
+                let known = self.proven.entry(index).or_insert(what);
+                *known = known.or(what);
+            }
+        }
+
+        fn forget_ended_waits(&mut self) {
+            let cursor = self.cursor;
+            self.ended_waits.retain(|(_, upto)| *upto > cursor);
+        }
+
+        fn unknown(&self, upto: u64) -> impl Iterator<Item = u64> {
+            (self.cursor + 1..=upto).filter(|index| !self.proven.contains_key(index))
+        }
+
+        /// What is released, in order.
+        fn act(&mut self, act: &Act) -> Vec<(u64, bool)> {
+            match *act {
+                Act::Hold(at) => {
+                    self.ended_waits.retain(|(a, b)| at <= *a || at > *b);
+                    self.prove(at..=at, Some(true));
+                }
+                Act::HoldRun(count) if self.proven.is_empty() => {
+                    self.prove(self.cursor + 1..=self.cursor + count, Some(true));
+                }
+                Act::Prove(a, b) => self.prove(a + 1..=b, None),
+                Act::EndedWait(a, b) => {
+                    let ended_waits = self.ended_waits.clone();
+                    let is_said = |at: &u64| ended_waits.iter().any(|(a, b)| at > a && at <= b);
+                    self.prove((a + 1..=b).filter(is_said), None);
+                    if b > a.max(self.cursor) {
+                        self.ended_waits.push((a, b));
+                    }
+                }
+                Act::Lose(upto) => {
+                    let unknown: Vec<u64> = self.unknown(upto).collect();
+                    self.prove(unknown.into_iter(), Some(false));
+                }
+                Act::Settle(at) if at > self.cursor => {
+                    (self.cursor, self.floor) = (at, at);
+                    self.proven = self.proven.split_off(&(at + 1));
+                    self.forget_ended_waits();
+                }
+                Act::HoldRun(_) | Act::Settle(_) => {}
+                Act::GoBack(at) => {
+                    if at > self.floor && at <= self.cursor {
+                        self.cursor = at - 1;
+                    }
+                }
+                Act::ForgetBeyond => {
+                    self.proven.clear();
+                    self.ended_waits.clear();
+                }
+                Act::Advance => return self.advance(),
+            }
+            Vec::new()
+        }
+
+        fn advance(&mut self) -> Vec<(u64, bool)> {
+            let mut released = Vec::new();
+            while let Some(what) = self.proven.remove(&(self.cursor + 1)) {
+                self.cursor += 1;
+                released.extend(what.map(|happened| (self.cursor, happened)));
+            }
+            self.forget_ended_waits();
+            self.floor = released.last().map_or(self.floor, |(index, _)| *index);
+            released
+        }
+    }
+
+    fn act_on(coverage: &mut Coverage, act: &Act) -> Vec<(u64, bool)> {
+        match *act {
+            Act::Hold(at) => coverage.hold(Index(at), sets("v", at..at + 1)),
+            Act::HoldRun(count) => {
+                let Index(cursor) = coverage.cursor();
+                let run = sets("v", cursor + 1..cursor + count + 1);
+                coverage.hold_run(Index(cursor + count), run);
+            }
+            Act::Prove(a, b) => coverage.prove(Proof::made_up(Index(a), Index(b))),
+            Act::EndedWait(a, b) => coverage.add_ended_wait(wait(Index(a), Index(b))),
+            Act::Lose(upto) => coverage.lose(Index(upto), Cause::HistoryCleared),
+            Act::Settle(at) => coverage.settle(Index(at)),
+            Act::GoBack(at) => drop(coverage.go_back(Index(at))),
+            Act::ForgetBeyond => coverage.forget_beyond(),
+            Act::Advance => {
+                let passed = coverage.advance();
+                let released = passed.iter().flat_map(|passed| match passed {
+                    Passed::Event(_, held) => {
+                        held.events().map(|event| (event.index().0, true)).collect()
+                    }
+                    Passed::Lost { after, upto, .. } => (after.0 + 1..=upto.0)
+                        .map(|index| (index, false))
+                        .collect::<Vec<_>>(),
+                });
+                return released.collect();
+            }
+        }
+        Vec::new()
+    }
+
+    proptest! {
+        /// Against the simplest model: the same is released, and the same is unknown.
+        #[test]
+        fn what_is_released_is_what_happened_and_what_is_lost_in_order(
+            acts in proptest::collection::vec(act(), 0..60)
+        ) {
+            let mut coverage = Coverage::new(Index(5));
+            let mut model = Model {
+                cursor: 5,
+                floor: 5,
+                proven: BTreeMap::new(),
+                ended_waits: Vec::new(),
+            };
+            for act in acts {
+                let released = act_on(&mut coverage, &act);
+                prop_assert_eq!(released, model.act(&act), "{:?}", act);
+                prop_assert_eq!(coverage.cursor(), Index(model.cursor));
+                let in_holes: Vec<u64> = coverage
+                    .unknown(Index(45))
+                    .flat_map(|range| range.after.0 + 1..=range.upto.0)
+                    .collect();
+                let unknown: Vec<u64> = model.unknown(45).collect();
+                prop_assert_eq!(in_holes, unknown);
+            }
+        }
+    }
+}

@@ -1,0 +1,194 @@
+//! Whether the store is still the one that was watched.
+//!
+//! After each failure another store may answer with the same cluster id: one that was wiped and
+//! rebuilt, or restored from a backup. It has another event where the last reported one was. That
+//! event is compared before anything else is asked. How, each API knows for itself
+//! ([`crate::v2::session`], [`crate::v3::session`]).
+
+use std::time::{Duration, Instant};
+
+use super::core::{Api, Core};
+use super::in_flight::Request;
+use crate::model::{Event, Fingerprint, StateNode};
+
+/// The last event that was reported, or a key of the state that was reported since.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Last {
+    /// What identifies it.
+    pub(crate) event: Fingerprint,
+    /// Whether its key was there afterwards; none where that is not known.
+    pub(crate) stays: Option<bool>,
+}
+
+impl Last {
+    /// That event of the v2 API.
+    pub(crate) fn of(event: &Event) -> Self {
+        Self {
+            event: Fingerprint::of(event),
+            stays: Some(!event.action().removes()),
+        }
+    }
+
+    /// The event of the v3 API that identifies most of what was reported
+    /// ([`Fingerprint::of_revisions`]).
+    pub(crate) fn of_revisions<'b>(
+        before: Option<Self>,
+        events: impl Iterator<Item = Event<'b>>,
+    ) -> Option<Self> {
+        let event = Fingerprint::of_revisions(before.map(|before| before.event), events)?;
+        Some(Self { event, stays: None })
+    }
+
+    /// The key of a state that was changed last.
+    pub(crate) fn of_state(nodes: &[StateNode]) -> Option<Self> {
+        Fingerprint::of_state(nodes).map(Self::earlier)
+    }
+
+    /// The event of an earlier run, of which less is known.
+    pub(crate) fn earlier(event: Fingerprint) -> Self {
+        // A key that is removed was created before, and is in no state.
+        let is_there = event.created == event.index || event.of_state;
+        Self {
+            stays: is_there.then_some(true),
+            event,
+        }
+    }
+}
+
+/// A comparison under way.
+#[derive(Clone, Debug)]
+pub(crate) struct Comparison<S> {
+    /// The event that is compared.
+    pub(crate) last: Last,
+    /// What is asked for next.
+    pub(crate) stage: S,
+    /// How often another event was found.
+    pub(crate) mismatches: u32,
+}
+
+/// What is known of the store's identity.
+#[derive(Debug)]
+pub(crate) struct StoreIdentity<A: Api> {
+    /// The last event that was reported.
+    pub(crate) last: Option<Last>,
+    /// Whether connections were lost since the last event was compared.
+    pub(crate) is_unverified: bool,
+    pub(crate) comparison: Option<Comparison<A::Stage>>,
+    /// Since when no request is answered that would break with the store.
+    unheard_since: Option<Instant>,
+}
+
+impl<A: Api> StoreIdentity<A> {
+    /// That of a watch that goes on after the last event of an earlier run.
+    pub(crate) fn new(last: Option<Fingerprint>) -> Self {
+        Self {
+            is_unverified: last.is_some(),
+            last: last.map(Last::earlier),
+            comparison: None,
+            unheard_since: None,
+        }
+    }
+
+    /// Another store has taken the place of the one that was watched.
+    pub(crate) fn forget(&mut self) {
+        self.last = None;
+        self.is_unverified = false;
+        self.comparison = None;
+    }
+
+    /// What identifies the last event.
+    pub(crate) fn last_fingerprint(&self) -> Option<Fingerprint> {
+        self.last.as_ref().map(|last| last.event.clone())
+    }
+
+    /// The store has answered.
+    pub(crate) fn heard(&mut self) {
+        self.unheard_since = None;
+    }
+
+    /// Notes whether a request in flight is answered already.
+    pub(crate) fn note_answered(&mut self, is_answered: bool, now: Instant) {
+        self.unheard_since = (!is_answered).then_some(self.unheard_since.unwrap_or(now));
+    }
+
+    /// Whether no request was answered for so long.
+    pub(crate) fn is_unheard_since(&self, now: Instant, duration: Duration) -> bool {
+        self.unheard_since.is_some_and(|at| at + duration <= now)
+    }
+}
+
+impl<A: Api> Core<A> {
+    /// The next reply may come from another store: requests that are not answered yet are sent again
+    /// after a comparison.
+    pub(crate) fn mistrust(&mut self) {
+        self.doubt_store();
+        let rewind = A::Request::rewind().name();
+        self.close_where(|one| {
+            let compares = one.request.compares() || one.request.name() == rewind;
+            one.head.is_none() && !compares
+        });
+    }
+
+    /// The last event is to be compared before anything else is asked.
+    pub(crate) fn doubt_store(&mut self) {
+        self.identity.is_unverified = self.identity.last.is_some();
+        if !A::KEEPS_HELD_EVENTS && self.identity.last.is_none() {
+            // No event was reported that could be compared: what is held may be of another store.
+            self.forget_beyond_cursor();
+        }
+        if let Some(comparison) = &mut self.identity.comparison {
+            comparison.stage = A::first_stage(&comparison.last);
+        }
+    }
+
+    /// Whether the last event is to be compared before anything else is asked.
+    pub(crate) fn is_comparing(&mut self) -> bool {
+        self.identity.is_unverified &= self.identity.last.is_some();
+        self.identity.is_unverified
+    }
+
+    /// Asks the next question of a comparison.
+    pub(crate) fn compare_store(&mut self) {
+        let Some(last) = self.identity.last.clone() else {
+            return;
+        };
+        if self.requests.has(Request::compares) {
+            return;
+        }
+        let comparison = match self.identity.comparison.take() {
+            Some(comparison) if comparison.last == last => comparison,
+            _ => Comparison {
+                stage: A::first_stage(&last),
+                last,
+                mismatches: 0,
+            },
+        };
+        let request = A::compare(self, comparison.stage, &comparison.last);
+        self.identity.comparison = Some(comparison);
+        self.send(request);
+    }
+
+    /// Ends the comparison. A watch that waited for it is live now.
+    pub(crate) fn end_comparison(&mut self) {
+        self.identity.is_unverified = false;
+        self.identity.comparison = None;
+        if !self.freshness.is_reported_live {
+            self.begin_live();
+        }
+    }
+
+    /// Nothing speaks against the store.
+    pub(crate) fn trust_store(&mut self) {
+        self.end_comparison();
+        if !A::KEEPS_HELD_EVENTS {
+            // What is held may be of another store all the same.
+            self.forget_beyond_cursor();
+        }
+    }
+
+    pub(crate) fn forget_beyond_cursor(&mut self) {
+        if let Some(coverage) = &mut self.coverage {
+            coverage.forget_beyond();
+        }
+    }
+}

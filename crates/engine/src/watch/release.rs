@@ -1,0 +1,159 @@
+//! What a session reports: events in order, gaps before them, and where a replay ends.
+
+use std::time::Instant;
+
+use super::core::{Api, Core, End};
+use super::coverage::{Held, Passed};
+use super::timers::Timer;
+use super::timing::READER_POLL;
+use super::{OnGap, Outcome, StateOfWatch, Status, Update};
+use crate::model::{Gap, Index};
+use crate::protocol::Failure;
+
+impl<A: Api> Core<A> {
+    /// Reports what is proven, and ends the watch where that was all.
+    pub(crate) fn release(&mut self) {
+        let end = self.last_index().filter(|_| !self.follows());
+        let Some(coverage) = &mut self.coverage else {
+            return;
+        };
+        let before = coverage.cursor();
+        let mut passed = coverage.advance();
+        let cursor = coverage.cursor();
+        if cursor > before {
+            tracing::trace!(from = before.0, to = cursor.0, "cursor");
+        }
+        if let Some(staged) = &mut self.resync.staged {
+            staged.passed.append(&mut passed);
+            return;
+        }
+        self.has_begun |= cursor > before;
+        let staged = self.take_passed();
+        let was_staged = staged.is_some();
+        let passed = staged.into_iter().flatten().chain(passed);
+        let mut events = Vec::new();
+        for passed in passed {
+            match passed {
+                Passed::Event(index, held) => {
+                    if end.is_some_and(|end| index > end) {
+                        continue;
+                    }
+                    let removed = self.mirror.as_mut().map(|mirror| mirror.apply(&held));
+                    if let Some(nodes) =
+                        removed.filter(|nodes| self.plan.expand && !nodes.is_empty())
+                    {
+                        self.report_events(&mut events);
+                        self.report(Update::Below { index, nodes });
+                    }
+                    events.push(held);
+                }
+                Passed::Lost { cause, after, upto } => {
+                    self.report_events(&mut events);
+                    let upto = self.end_of_loss(upto);
+                    let gap = Gap {
+                        from: after.next(),
+                        to: Some(upto),
+                        certain: false,
+                        cause,
+                        index: upto,
+                    };
+                    if self.plan.on_gap == OnGap::Fail {
+                        let oldest = self.oldest;
+                        self.finish(Outcome::Lost { gap, oldest });
+                        return;
+                    }
+                    self.report(Update::Gap(gap));
+                    self.endpoints.heed_jumps();
+                    // The key of the last event may have changed since.
+                    self.identity.last = None;
+                    self.report_position(None);
+                }
+            }
+        }
+        self.report_events(&mut events);
+        if was_staged {
+            // Connections may have been lost since these events were received.
+            self.doubt_store();
+        }
+        if cursor > before || was_staged && self.knows_start() {
+            if let Some(mirror) = &mut self.mirror {
+                mirror.reach(cursor);
+            }
+            let position = end.map_or(cursor, |end| cursor.min(end));
+            self.report_position(Some(position));
+        }
+        if was_staged {
+            // What came while the state was read is reported by now.
+            self.begin_live();
+        }
+        self.end_replay();
+    }
+
+    /// Ends a replay, or goes on as a stream, where the end is reached.
+    fn end_replay(&mut self) {
+        let (End::At(end) | End::Through(end)) = self.end else {
+            return;
+        };
+        let is_reached = self.cursor().is_some_and(|cursor| cursor >= end);
+        if self.resync.reading.is_some() || !is_reached {
+            return;
+        }
+        if self.follows() {
+            self.follow_on();
+        } else {
+            self.finish(Outcome::Done);
+        }
+    }
+
+    /// A replay goes on as a stream.
+    pub(crate) fn follow_on(&mut self) {
+        self.end = End::Never;
+        self.report(Update::Following);
+    }
+
+    /// The last index that is lost: where the loss ends the watch, the last one before the oldest
+    /// that history still has.
+    fn end_of_loss(&self, upto: Index) -> Index {
+        let gone = self.oldest.filter(|_| self.plan.on_gap == OnGap::Fail);
+        let gone = gone.map_or(upto, Index::previous);
+        upto.max(self.last_index().map_or(gone, |end| gone.min(end)))
+    }
+
+    fn report_events(&mut self, events: &mut Vec<Held>) {
+        if events.is_empty() {
+            return;
+        }
+        let reported = events.iter().flat_map(Held::events);
+        self.identity.last = A::last_reported(self.identity.last.take(), reported);
+        let last = events.last().and_then(|held| held.events().next_back());
+        let index = last.map(|event| event.index());
+        self.report(Update::Events(std::mem::take(events)));
+        self.report_position(index);
+    }
+
+    /// Waits for the reader of the output, who is behind.
+    pub(crate) fn wait_for_reader(&mut self) {
+        let due: Instant = self.now + READER_POLL;
+        self.wake(Timer::Reader, due);
+    }
+
+    /// Reports how the watch is.
+    pub(crate) fn report_status(
+        &mut self,
+        state: StateOfWatch,
+        endpoint: usize,
+        cause: Option<Failure>,
+        notable: bool,
+    ) {
+        let index = self.reported().unwrap_or_default();
+        let is_new = self.freshness.is_new_state(state, endpoint);
+        self.report(Update::Status(Status {
+            state,
+            endpoint,
+            index,
+            cause,
+            is_new,
+            notable,
+        }));
+    }
+}

@@ -1,0 +1,88 @@
+//! Reads and writes of keys with the v3 API. Their errors are those of the v2 API, so that a script needs to
+//! know one list only.
+
+use super::request::{Answer, Client};
+use crate::error::Error;
+use etcdwatch_engine::model::Index;
+use etcdwatch_engine::protocol::{Failure, Fault, Precondition, Refusal, Request};
+use etcdwatch_engine::v2::fault;
+use etcdwatch_engine::v3::{self, Pair, Ranges, Reply};
+
+/// A reply, and the endpoint that gave it.
+#[derive(Clone, Debug)]
+pub struct Answered {
+    /// The reply.
+    pub reply: Reply,
+    answer: Answer,
+}
+
+/// Sends a transaction that writes.
+///
+/// # Errors
+/// Where the request fails, or the reply is none: then nobody knows what became of it.
+pub fn write(client: &Client, request: &Request) -> Result<Answered, Error> {
+    let mut answer = client.send(request)?;
+    let body = std::mem::take(&mut answer.body);
+    let reply = v3::parse_reply(&body).map_err(|error| answer.malformed_after_write(error))?;
+    Ok(Answered { reply, answer })
+}
+
+/// Reads ranges of keys.
+///
+/// # Errors
+/// The error of the endpoint that refused, or of all endpoints if none answered.
+pub fn read(client: &Client, ranges: &Ranges) -> Result<Answered, Error> {
+    let (answer, reply) = client.read(ranges)?;
+    Ok(Answered { reply, answer })
+}
+
+impl Answered {
+    /// The error of a key that does not exist.
+    #[must_use]
+    pub fn not_found(self, key: &[u8]) -> Error {
+        let cause = String::from_utf8_lossy(key).into_owned();
+        self.refused(fault::KEY_NOT_FOUND, "Key not found", cause)
+    }
+
+    /// The error of a condition on `key` that did not hold.
+    #[must_use]
+    pub fn failed(self, key: &[u8], condition: &Precondition) -> Error {
+        let Some(pair) = self.reply.pairs.first() else {
+            return self.not_found(key);
+        };
+        if condition.exists == Some(false) {
+            let cause = String::from_utf8_lossy(key).into_owned();
+            return self.refused(fault::KEY_EXISTS, "Key already exists", cause);
+        }
+        let cause = difference(pair, condition);
+        self.refused(fault::COMPARE_FAILED, "Compare failed", cause)
+    }
+
+    fn refused(self, code: u32, message: &str, cause: String) -> Error {
+        let fault = Fault {
+            code,
+            message: message.to_owned(),
+            cause,
+            index: self.reply.revision,
+        };
+        let head = self.answer.head;
+        Error::Failed {
+            endpoint: self.answer.endpoint.url().to_owned(),
+            failure: Failure::Refused(Box::new(Refusal { fault, head })),
+        }
+    }
+}
+
+/// What was wanted, and what the key has instead, in the words of v2.
+fn difference(pair: &Pair, condition: &Precondition) -> String {
+    let text = String::from_utf8_lossy;
+    let value = condition
+        .value
+        .as_ref()
+        .filter(|value| **value != pair.value);
+    let value = value.map(|value| format!("[{} != {}]", text(value), text(&pair.value)));
+    let modified = Index(pair.modified);
+    let index = condition.index.filter(|index| *index != modified);
+    let index = index.map(|index| format!("[{index} != {modified}]"));
+    value.into_iter().chain(index).collect::<Vec<_>>().join(" ")
+}

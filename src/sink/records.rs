@@ -1,0 +1,186 @@
+//! Prints the records of a watch.
+
+use std::time::Instant;
+
+use super::cursor::Delivery;
+use super::printer::Printer;
+use super::selector::{Selector, records};
+use super::{Flow, Sink};
+use crate::render::own::OwnRecord;
+use crate::run::inbox::{Inbox, Stop};
+use crate::settings::Settings;
+use etcdwatch_engine::model::{Record, Scope};
+use etcdwatch_engine::watch::{Held, Update};
+
+/// Prints records as they come, and saves how far they were printed.
+#[derive(Debug)]
+pub struct Records<'s> {
+    settings: &'s Settings,
+    selector: Selector,
+    printer: Printer,
+    delivery: Delivery,
+    /// Whether the state of the watch is printed when it changes.
+    shows_status: bool,
+}
+
+impl<'s> Records<'s> {
+    /// Prints what `selector` passes on.
+    #[must_use]
+    pub fn new(
+        selector: Selector,
+        printer: Printer,
+        delivery: Delivery,
+        shows_status: bool,
+        settings: &'s Settings,
+    ) -> Self {
+        Self {
+            settings,
+            selector,
+            printer,
+            delivery,
+            shows_status,
+        }
+    }
+
+    /// Prints only what lies in `part`.
+    pub(super) fn narrow(&mut self, part: Option<Scope>) {
+        self.selector.narrow(part);
+    }
+
+    /// The keys that are watched.
+    pub(super) fn name(&self) -> String {
+        self.delivery.name()
+    }
+
+    /// Prints the events of one batch that are wanted. Returns how many there were.
+    pub(super) fn events(&mut self, held: &Held, inbox: &Inbox) -> Result<u64, Stop> {
+        let received = held.parcel.received();
+        let count = if let Some((count, lines)) = self.lines(held) {
+            if !Printer::gathers(lines) {
+                self.flush(inbox)?;
+            }
+            self.printer.lines(lines, inbox)?;
+            self.selector.pass_unseen(count);
+            self.delivery.advance(held, count);
+            count as u64
+        } else {
+            let printer = &mut self.printer;
+            self.selector
+                .events(held, &mut self.delivery, |event, _, _| {
+                    printer.record(&Record::Event(event), received);
+                })
+        };
+        if self.printer.is_full() {
+            self.flush(inbox)?;
+        }
+        Ok(count)
+    }
+
+    /// The lines of the events as they came, and how many there are, where they are all printed so.
+    fn lines<'h>(&self, held: &'h Held) -> Option<(usize, &'h [u8])> {
+        let count = self.selector.unseen(held.places.len())?;
+        let places = held.places.start..held.places.start + count;
+        let lines = held.parcel.batch().lines(places);
+        lines
+            .filter(|_| self.printer.is_as_sent())
+            .map(|lines| (count, lines))
+    }
+
+    /// Prints events though they may not be wanted. Returns how many there were.
+    pub(super) fn all_events(&mut self, held: &Held) -> u64 {
+        for event in held.events() {
+            self.printer
+                .record(&Record::Event(event), held.parcel.received());
+        }
+        held.places.len() as u64
+    }
+
+    /// Prints a key of a state though it may not be wanted.
+    pub(super) fn node(&mut self, record: &Record<'_>) {
+        self.printer.record(record, Instant::now());
+    }
+
+    /// Prints what an update has beside events, and notes how far the watch has come.
+    pub(super) fn show(&mut self, update: &Update, inbox: &Inbox) -> Result<(), Stop> {
+        match update {
+            Update::Position(position) => self.delivery.reach(position.clone()),
+            Update::Status(status) if !self.shows_status || !status.is_new => {}
+            update => {
+                if let Update::Gap(_) = update {
+                    self.delivery.lose();
+                }
+                for record in records(update).filter(|record| self.selector.wants(record)) {
+                    self.printer.record(&record, Instant::now());
+                }
+                let name = self.delivery.name();
+                let url = |endpoint| self.settings.url(endpoint);
+                if let Some(own) = OwnRecord::of(update, &name, url) {
+                    self.printer.own(&own);
+                }
+            }
+        }
+        // Of a state there is one at a time.
+        let is_state = matches!(update, Update::State { .. } | Update::Changes { .. });
+        if is_state || self.printer.is_full() {
+            self.flush(inbox)?;
+        }
+        Ok(())
+    }
+
+    fn flush(&mut self, inbox: &Inbox) -> Result<(), Stop> {
+        if self.printer.flush(inbox)? {
+            self.delivery.settle_all();
+        }
+        Ok(())
+    }
+}
+
+/// Tells the spinner and the idle timeout of events that were passed on.
+pub(super) fn count(events: u64, inbox: &mut Inbox) {
+    if events > 0 {
+        inbox.screen.progress.count(events);
+        inbox.heard();
+    }
+}
+
+impl Sink for Records<'_> {
+    fn begin(&mut self, scope: &Scope) {
+        self.delivery.begin(scope);
+    }
+
+    fn take(&mut self, update: Update, inbox: &mut Inbox) -> Result<Flow, Stop> {
+        if let Update::Events(events) = update {
+            let mut shown = 0;
+            for held in &events {
+                shown += self.events(held, inbox)?;
+                if self.selector.is_done() {
+                    break;
+                }
+            }
+            count(shown, inbox);
+        } else {
+            self.show(&update, inbox)?;
+        }
+        Ok(Flow::done_if(self.selector.is_done()))
+    }
+
+    fn due(&self) -> Option<Instant> {
+        self.delivery.due()
+    }
+
+    fn wake(&mut self, inbox: &mut Inbox) -> Result<Flow, Stop> {
+        // What has come meanwhile is written along; nothing waits for what has not come.
+        if !inbox.has_next() {
+            self.flush(inbox)?;
+        }
+        self.delivery.save_if_due()?;
+        Ok(Flow::done_if(self.selector.is_done()))
+    }
+
+    fn finish(&mut self, ended: Result<(), Stop>, inbox: &mut Inbox) -> Result<(), Stop> {
+        // Whatever ended it: what was received before is written.
+        let flushed = self.flush(inbox);
+        inbox.screen.clear();
+        self.delivery.save_at_end(ended.and(flushed))
+    }
+}

@@ -1,0 +1,74 @@
+//! `doctor`: which keys are written while a sample is taken, and how often.
+
+use std::collections::HashMap;
+use std::time::Instant;
+
+use super::{Flow, Sink};
+use crate::run::inbox::{Inbox, Stop};
+use etcdwatch_engine::model::{Api, Scope};
+use etcdwatch_engine::watch::{Held, Update};
+
+/// So many keys are told apart.
+const MOST_KEYS: usize = 100_000;
+
+/// Counts what is written until the sample ends.
+#[derive(Debug)]
+pub struct Sample {
+    end: Instant,
+    keys: HashMap<Vec<u8>, u64>,
+    /// How many events there were.
+    pub writes: u64,
+    /// The API that was watched with.
+    pub counted: Option<Api>,
+}
+
+impl Sample {
+    /// A sample that ends at that time.
+    #[must_use]
+    pub fn until(end: Instant) -> Self {
+        Self {
+            end,
+            keys: HashMap::new(),
+            writes: 0,
+            counted: None,
+        }
+    }
+
+    /// The `count` keys that were written most, with how often, the most often first.
+    #[must_use]
+    pub fn busiest(self, count: usize) -> Vec<(Vec<u8>, u64)> {
+        let mut keys: Vec<(Vec<u8>, u64)> = self.keys.into_iter().collect();
+        keys.sort_by(|(one, often), (other, less)| less.cmp(often).then_with(|| one.cmp(other)));
+        keys.truncate(count);
+        keys
+    }
+}
+
+impl Sink for Sample {
+    fn begin(&mut self, scope: &Scope) {
+        self.counted = Some(scope.api());
+    }
+
+    fn take(&mut self, update: Update, _: &mut Inbox) -> Result<Flow, Stop> {
+        if let Update::Events(events) = update {
+            for event in events.iter().flat_map(Held::events) {
+                self.writes += 1;
+                let key = event.node().key();
+                if let Some(count) = self.keys.get_mut(key) {
+                    *count += 1;
+                } else if self.keys.len() < MOST_KEYS {
+                    self.keys.insert(key.to_vec(), 1);
+                }
+            }
+        }
+        Ok(Flow::GoesOn)
+    }
+
+    fn due(&self) -> Option<Instant> {
+        Some(self.end)
+    }
+
+    fn wake(&mut self, _: &mut Inbox) -> Result<Flow, Stop> {
+        Ok(Flow::done_if(self.end <= Instant::now()))
+    }
+}
