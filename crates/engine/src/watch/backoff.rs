@@ -1,10 +1,10 @@
-//! How long to wait before trying again.
+//! The delay before a retry.
 
 use std::time::Duration;
 
 /// The first delay, before jitter.
 const FIRST: Duration = Duration::from_millis(4);
-/// No delay is longer.
+/// The longest delay, before jitter.
 const LONGEST: Duration = Duration::from_secs(10);
 
 /// Exponential backoff with jitter, from a given seed.
@@ -15,7 +15,7 @@ pub struct Backoff {
 }
 
 impl Backoff {
-    /// One that draws its jitter from `seed`.
+    /// A backoff whose jitter depends on `seed`.
     #[must_use]
     pub fn new(seed: u64) -> Self {
         Self {
@@ -24,8 +24,8 @@ impl Backoff {
         }
     }
 
-    /// The next delay: doubled each time up to 10 s, then cut by up to a half, so that many
-    /// clients of one server don't come back together.
+    /// The next delay. It doubles each time up to 10 s, and the jitter shortens it by up to a half, so that
+    /// many clients of one server don't retry together.
     pub fn next_delay(&mut self) -> Duration {
         let full = FIRST
             .saturating_mul(1 << self.attempts.min(16))
@@ -34,13 +34,13 @@ impl Backoff {
         full.mul_f64(0.5 + self.jitter.f64() / 2.0)
     }
 
-    /// Whether nothing has proved itself since the last delay.
+    /// Whether there was a delay since the last reset.
     #[must_use]
     pub fn is_backing_off(&self) -> bool {
         self.attempts > 0
     }
 
-    /// The connection has proved itself: the next delay is short again.
+    /// A connection has proved itself: the next delay is the first one again.
     pub fn reset(&mut self) {
         self.attempts = 0;
     }
@@ -51,7 +51,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn delays_double_up_to_the_longest_and_never_vanish() {
+    fn delays_double_up_to_the_longest_and_are_never_zero() {
         let mut backoff = Backoff::new(1);
         let mut full = FIRST;
         for _ in 0..40 {
@@ -62,7 +62,7 @@ mod tests {
     }
 
     #[test]
-    fn a_connection_that_proved_itself_makes_the_next_delay_short() {
+    fn a_reset_makes_the_next_delay_the_first_one() {
         let mut backoff = Backoff::new(1);
         for _ in 0..10 {
             backoff.next_delay();
@@ -72,7 +72,7 @@ mod tests {
     }
 
     #[test]
-    fn seeds_differ_and_one_seed_repeats() {
+    fn the_same_seed_gives_the_same_delays() {
         let delays = |seed| {
             let mut backoff = Backoff::new(seed);
             (0..8).map(|_| backoff.next_delay()).collect::<Vec<_>>()

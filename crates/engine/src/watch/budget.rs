@@ -123,18 +123,18 @@ mod tests {
     fn a_reader_that_is_ahead_continues_once_enough_is_printed() {
         let budget = Budget::new(4 * READ_AHEAD);
         let (first, second) = (budget.take(READ_AHEAD / 2), budget.take(READ_AHEAD / 2));
-        let (tell, told) = mpsc::channel();
+        let (sender, receiver) = mpsc::channel();
         let ahead = budget.clone();
         thread::spawn(move || {
             ahead.wait_for_output(EVER);
-            tell.send(()).unwrap();
+            sender.send(()).unwrap();
         });
         while !budget.shared.is_awaited.load(Ordering::SeqCst) {
             thread::yield_now();
         }
-        assert!(told.try_recv().is_err());
+        assert!(receiver.try_recv().is_err());
         drop(first);
-        told.recv_timeout(EVER).unwrap();
+        receiver.recv_timeout(EVER).unwrap();
         drop(second);
     }
 

@@ -6,7 +6,7 @@
 use std::time::Instant;
 
 use super::coverage::{Coverage, Passed};
-use super::endpoints::{Endpoints, Identity, Observed};
+use super::endpoints::{ClusterMatch, Endpoints, Observed};
 use super::freshness::Freshness;
 use super::identity::{Last, StoreIdentity};
 use super::in_flight::{InFlight, Request, Requests};
@@ -427,22 +427,22 @@ impl<A: Api> Core<A> {
         let is_first = !self.endpoints.has_cluster();
         let identity = self.endpoints.identify(endpoint, head.cluster.as_deref());
         let is_same = match identity {
-            Identity::Same => {
+            ClusterMatch::Same => {
                 if is_first && head.cluster.is_some() {
                     self.report_position(None);
                 }
                 true
             }
-            Identity::Changed => {
+            ClusterMatch::Changed => {
                 self.begin_anew(Cause::ClusterChanged, head.index.unwrap_or_default());
                 false
             }
-            Identity::Foreign => {
+            ClusterMatch::Foreign => {
                 self.report(Update::Notice(Notice::OtherCluster { endpoint }));
                 self.close(ticket);
                 false
             }
-            Identity::NoneLeft => {
+            ClusterMatch::NoneLeft => {
                 self.fail(endpoint, Failure::OtherCluster);
                 false
             }

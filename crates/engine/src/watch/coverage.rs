@@ -1,12 +1,12 @@
-//! What is known of history, and how far it is known without a range.
+//! Which indexes beyond the cursor are proven, and which are unknown.
 //!
-//! In scope: which indexes are *proven*, meaning that every event of the watch in them is
-//! held here or there was none, and the release of events in order once everything before
-//! them is proven. Out of scope: how a proof is had (`session`).
+//! In scope: the *proven* ranges, in which every event of the watch is held here or nothing happened;
+//! and the release of events in order, once everything before them is proven. Out of scope: how a
+//! session obtains a proof (`session`).
 //!
-//! What is proven takes a [`Proof`], or two that say [`EndedWait`] alike, and both are made of a
-//! server's messages alone ([`super::evidence`]). What is held proves its own index: an index names
-//! one event at most, and in v3 one transaction, all of which comes at once.
+//! A range is proven by a [`Proof`], or by two independent [`EndedWait`]s. Both are made from a
+//! server's messages alone ([`super::evidence`]). A held event proves its own index, because an index
+//! names at most one event (v2) or one transaction, whose events arrive together (v3).
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -16,25 +16,25 @@ use super::Parcel;
 use super::evidence::{EndedWait, Proof, WaitSpan};
 use crate::model::{Cause, Event, Index};
 
-/// What happened, held until everything before it is proven: in v2 an event, or several that follow
-/// each other without a range between their indexes; in v3 all of a transaction.
+/// Events that are held until everything before them is proven. With the v2 API these are one event,
+/// or several with consecutive indexes; with the v3 API all events of one transaction.
 #[derive(Clone, Debug)]
 pub struct Held {
-    /// The batch they lie in.
+    /// The batch with the events.
     pub parcel: Arc<Parcel>,
-    /// Their places there, counted from 0.
+    /// The positions of the events in the batch, counted from 0.
     pub places: Range<usize>,
 }
 
 impl Held {
-    /// The events themselves.
+    /// The events in order.
     #[must_use]
     pub fn events(&self) -> impl DoubleEndedIterator<Item = Event<'_>> {
         let batch = self.parcel.batch();
         self.places.clone().filter_map(|place| batch.event(place))
     }
 
-    /// What happened at each of its indexes, by itself.
+    /// Splits these events by index.
     pub fn by_index(&self) -> impl Iterator<Item = Self> {
         let mut left = self.places.clone();
         let index_at = |place| self.parcel.batch().event(place).map(|event| event.index());
@@ -51,24 +51,24 @@ impl Held {
     }
 }
 
-/// What the cursor passed.
+/// What the cursor has passed: events, or a range that is lost.
 #[derive(Clone, Debug)]
 pub enum Passed {
-    /// What happened, the last of it at this index.
+    /// Events, the last of which has this index.
     Event(Index, Held),
-    /// `(after, upto]` can't be known any more.
+    /// The events in `(after, upto]` are lost.
     Lost {
-        /// Why.
+        /// The reason.
         cause: Cause,
-        /// The last index before it.
+        /// The last index before the range.
         after: Index,
-        /// Its last index.
+        /// The last index of the range.
         upto: Index,
     },
 }
 
 impl Passed {
-    /// The last index that it is about.
+    /// The last index of the events or of the range.
     #[must_use]
     pub const fn upto(&self) -> Index {
         match self {
@@ -76,7 +76,7 @@ impl Passed {
         }
     }
 
-    /// What of it lies beyond `index`.
+    /// The part beyond `index`; `None` if there is none.
     #[must_use]
     pub fn beyond(self, index: Index) -> Option<Self> {
         if self.upto() <= index {
@@ -97,24 +97,24 @@ impl Passed {
     }
 }
 
-/// A part of history of which nothing is known: `(after, upto]`.
+/// A range of indexes nothing is known about yet: `(after, upto]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UnknownRange {
-    /// The last index before it.
+    /// The last index before the range.
     pub after: Index,
-    /// Its last index.
+    /// The last index of the range.
     pub upto: Index,
 }
 
 impl UnknownRange {
-    /// How many indexes it has.
+    /// The number of indexes in the range.
     #[must_use]
     pub const fn width(&self) -> u64 {
         self.upto.since(self.after)
     }
 }
 
-/// Parts of history, `(start, end]` each: disjoint, never touching, in order.
+/// Ranges of indexes, each `(start, end]`: disjoint, never adjacent, in order.
 #[derive(Clone, Debug, Default)]
 struct Spans(BTreeMap<Index, Index>);
 
@@ -136,7 +136,7 @@ impl Spans {
         self.0.insert(start, end);
     }
 
-    /// Forgets what lies up to `cursor`.
+    /// Removes everything up to `cursor`.
     fn pass(&mut self, cursor: Index) {
         while let Some((&start, &end)) = self.0.first_key_value()
             && start < cursor
@@ -149,21 +149,22 @@ impl Spans {
     }
 }
 
-/// Proven intervals and held events beyond a cursor.
+/// The proven ranges and the held events beyond a cursor.
 #[derive(Clone, Debug)]
 pub struct Coverage {
     cursor: Index,
-    /// Up to here anything but the word of waits has settled what there was.
+    /// Up to here the cursor moved for another reason than ended waits, and cannot go back.
     floor: Index,
-    /// All beyond the cursor.
+    /// The proven ranges beyond the cursor.
     proven: Spans,
-    /// The waits that have ended without an event, about what lies beyond the cursor.
+    /// The waits that ended without an event and speak about indexes beyond the cursor.
     ended_waits: Vec<EndedWait>,
+    /// The held events and lost ranges beyond the cursor, by an index of each.
     passing: BTreeMap<Index, Passed>,
 }
 
 impl Coverage {
-    /// One in which everything up to `cursor` is settled.
+    /// Begins after `cursor`, with nothing known beyond it.
     #[must_use]
     pub fn new(cursor: Index) -> Self {
         Self {
@@ -175,13 +176,14 @@ impl Coverage {
         }
     }
 
-    /// Everything up to here was released.
+    /// The cursor: everything up to here was released.
     #[must_use]
     pub fn cursor(&self) -> Index {
         self.cursor
     }
 
-    /// Everything up to `cursor` is settled, by other means. What is held beyond it stays.
+    /// Moves the cursor forward, because a state at `cursor` replaces the events before it. Events that
+    /// are held beyond `cursor` stay.
     pub fn settle(&mut self, cursor: Index) {
         if cursor <= self.cursor {
             return;
@@ -198,7 +200,7 @@ impl Coverage {
         self.forget_ended_waits();
     }
 
-    /// Forgets what is known beyond the cursor.
+    /// Forgets everything beyond the cursor.
     pub fn forget_beyond(&mut self) {
         *self = Self {
             floor: self.floor,
@@ -206,9 +208,9 @@ impl Coverage {
         };
     }
 
-    /// Goes back to before `index`: an event has turned up there that two waits overlooked. False
-    /// where the cursor is not beyond, or something was released from there on, which has to be
-    /// the last of it.
+    /// Moves the cursor back to before `index`, where two ended waits have overlooked an event. Returns
+    /// false, and changes nothing, if the cursor is not beyond `index`, or if something at or after
+    /// `index` was released.
     pub fn go_back(&mut self, index: Index) -> bool {
         let is_overlooked = index <= self.cursor && index > self.floor;
         if is_overlooked {
@@ -217,9 +219,9 @@ impl Coverage {
         is_overlooked
     }
 
-    /// Takes what happened at `index`; what is held, released or lost already changes nothing.
+    /// Holds events at `index`. Nothing changes if that index is held, released or lost already.
     pub fn hold(&mut self, index: Index, held: Held) {
-        // A wait that has overlooked it proves nothing else either.
+        // A wait that overlooked this event proves nothing else either.
         self.ended_waits.retain(|wait| {
             let said = wait.span();
             index <= said.after || index > said.upto
@@ -232,9 +234,9 @@ impl Coverage {
         }
     }
 
-    /// Where something else is held at the index of an answer, one of the two is of another store: what
-    /// is known beyond the cursor is forgotten.
-    pub fn heed_contradiction(&mut self, event: &Event) {
+    /// Forgets everything beyond the cursor if another event is held at this event's index: one of the
+    /// two comes from another store.
+    pub fn forget_if_contradicted(&mut self, event: &Event) {
         if self.contradicts(event) {
             self.forget_beyond();
         }
@@ -250,9 +252,8 @@ impl Coverage {
         at_index.is_some_and(|held| !held.may_be(event))
     }
 
-    /// Takes a run of events, with one at each index after the cursor up to `upto`: as
-    /// [`Coverage::hold`] of each of them. False where something is known beyond the cursor, and
-    /// nothing is taken.
+    /// Holds events with one at each index from the cursor up to `upto`, as [`Coverage::hold`] of each
+    /// would. Returns false, and holds nothing, if something beyond the cursor is known already.
     pub fn hold_run(&mut self, upto: Index, held: Held) -> bool {
         let is_next = self.passing.is_empty() && self.proven.0.is_empty();
         if is_next && upto > self.cursor {
@@ -263,12 +264,12 @@ impl Coverage {
         is_next
     }
 
-    /// Takes a proof that nothing is missing.
+    /// Adds a proof that nothing is missing in a range.
     pub fn prove(&mut self, proof: Proof) {
         self.cover(proof.after(), proof.upto());
     }
 
-    /// Takes a wait that nothing is missing; where another one says so too, that is a proof.
+    /// Adds a wait that ended without an event. Where an earlier one agrees with it, both are a proof.
     pub fn add_ended_wait(&mut self, wait: EndedWait) {
         let earlier = self.ended_waits.iter();
         let proofs: Vec<Proof> = earlier.filter_map(|other| wait.agrees(*other)).collect();
@@ -290,12 +291,12 @@ impl Coverage {
         self.proven.insert(after.max(self.cursor), upto);
     }
 
-    /// What the waits say that have ended without an event.
+    /// The ranges of the waits that ended without an event.
     pub fn ended_waits(&self) -> impl Iterator<Item = WaitSpan> {
         self.ended_waits.iter().map(|wait| wait.span())
     }
 
-    /// What is not proven up to `upto` can't be known any more.
+    /// Declares every unknown range up to `upto` lost.
     pub fn lose(&mut self, upto: Index, cause: Cause) {
         let lost: Vec<UnknownRange> = self.unknown(upto).collect();
         for UnknownRange { after, upto } in lost {
@@ -305,7 +306,7 @@ impl Coverage {
         }
     }
 
-    /// The unknown in `(cursor, upto]`, in order.
+    /// The unknown ranges in `(cursor, upto]`, in order.
     pub fn unknown(&self, upto: Index) -> impl Iterator<Item = UnknownRange> {
         let starts = std::iter::once(self.cursor).chain(self.proven.0.values().copied());
         let ends = self.proven.0.keys().copied().chain(std::iter::once(upto));
@@ -318,14 +319,14 @@ impl Coverage {
             .filter(|range| range.after < range.upto)
     }
 
-    /// Whether the cursor would move.
+    /// Whether [`Coverage::advance`] would move the cursor.
     #[must_use]
     pub fn can_advance(&self) -> bool {
         let first = self.proven.0.keys().next();
         first.is_some_and(|start| *start <= self.cursor)
     }
 
-    /// Moves the cursor as far as history is known without a range; what it passed, in order.
+    /// Moves the cursor up to the first unknown range, and returns what it passed, in order.
     pub fn advance(&mut self) -> Vec<Passed> {
         // Intervals never touch, so the first one is all that can begin at the cursor.
         let Some((&start, &end)) = self.proven.0.first_key_value() else {
@@ -400,7 +401,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_of_which_a_part_is_settled_goes_on_behind_that() {
+    fn a_run_that_is_passed_in_part_keeps_its_other_events() {
         let mut coverage = Coverage::new(Index(10));
         assert!(coverage.hold_run(Index(13), sets("v", 11..14)));
         coverage.settle(Index(11));
@@ -413,12 +414,12 @@ mod tests {
     }
 
     #[test]
-    fn another_event_at_a_held_index_makes_what_is_held_that_of_another_store() {
+    fn a_contradiction_at_a_held_index_forgets_all_held_events() {
         let mut coverage = Coverage::new(Index(10));
         coverage.hold(Index(15), set("old"));
-        coverage.heed_contradiction(&set("old").events().next().unwrap());
+        coverage.forget_if_contradicted(&set("old").events().next().unwrap());
         assert_eq!(unknown(&coverage, 20), [(10, 14), (15, 20)]);
-        coverage.heed_contradiction(&set("new").events().next().unwrap());
+        coverage.forget_if_contradicted(&set("new").events().next().unwrap());
         assert_eq!(unknown(&coverage, 20), [(10, 20)]);
     }
 
@@ -722,12 +723,12 @@ mod tests {
                 let released = act_on(&mut coverage, &act);
                 prop_assert_eq!(released, model.act(&act), "{:?}", act);
                 prop_assert_eq!(coverage.cursor(), Index(model.cursor));
-                let in_holes: Vec<u64> = coverage
+                let unknown_indexes: Vec<u64> = coverage
                     .unknown(Index(45))
                     .flat_map(|range| range.after.0 + 1..=range.upto.0)
                     .collect();
                 let unknown: Vec<u64> = model.unknown(45).collect();
-                prop_assert_eq!(in_holes, unknown);
+                prop_assert_eq!(unknown_indexes, unknown);
             }
         }
     }

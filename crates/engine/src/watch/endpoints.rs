@@ -1,7 +1,7 @@
-//! Which endpoint is asked, and when.
+//! The choice of the endpoint for the next request.
 //!
-//! In scope: failing over, backing off, and telling clusters apart. Out of scope: what is
-//! asked (`session`).
+//! In scope: failover, backoff, cluster IDs, and members whose history may be damaged. Out of scope:
+//! the choice of the request (`session`).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
@@ -11,49 +11,49 @@ use super::timing::RAFT_INDEX_REMEMBERED;
 use crate::model::Index;
 use crate::protocol::Failure;
 
-/// By so much a member's raft index may go back when it is restarted.
+/// A member's raft index may go back by this much when the member restarts.
 const RESTART: u64 = 100;
 
-/// What the id of the cluster that answered tells.
+/// What the cluster ID of a reply means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Identity {
-    /// The same as ever.
+pub enum ClusterMatch {
+    /// The endpoint belongs to the watched cluster.
     Same,
-    /// The endpoint answered for another cluster before: it was replaced.
+    /// The endpoint belonged to the watched cluster before, so that cluster was replaced.
     Changed,
     /// The endpoint belongs to another cluster, and is left out from now on.
     Foreign,
-    /// Likewise, and it was the last one.
+    /// The endpoint belongs to another cluster, and no endpoint is left.
     NoneLeft,
 }
 
-/// What a failure leads to.
+/// What a session does after a failure.
 #[derive(Debug)]
 pub enum Verdict {
-    /// Another endpoint, or this one later.
+    /// It retries at another endpoint, or later at this one.
     Retry,
-    /// All have failed one after the other; later again.
+    /// All endpoints failed one after the other. It retries after the backoff.
     AllFailed,
-    /// All have failed, and none ever answered.
+    /// All endpoints failed, and none of them ever answered.
     Hopeless(Vec<(usize, Failure)>),
 }
 
-/// The raft index that an endpoint told last.
+/// The raft index that an endpoint reported last.
 #[derive(Clone, Copy, Debug)]
-struct Raft {
+struct RaftIndex {
     index: u64,
-    /// When the endpoint was left since.
+    /// When the session switched to another endpoint since.
     left: Option<Instant>,
-    /// It may be that of another store, whose place this one took.
+    /// The index may be that of an earlier store.
     is_old: bool,
 }
 
-/// When a member told its raft index, by the numbers of requests.
+/// The place of a reply among the requests, by their numbers.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Observed {
-    /// The last request that was sent.
+    /// The last request that was sent before this reply arrived.
     pub last_sent: u64,
-    /// The request that is answered, where a majority agreed on the answer.
+    /// The request of this reply, if a majority confirmed the reply.
     pub agreed: Option<u64>,
 }
 
@@ -65,30 +65,31 @@ pub struct Endpoints {
     epoch: u64,
     excluded: BTreeSet<usize>,
     cluster: Option<String>,
-    /// The endpoints that answered for that cluster.
+    /// The endpoints that answered with that cluster's ID.
     members: BTreeSet<usize>,
-    /// Those that failed in this round.
+    /// The endpoints that failed in this round.
     failed: BTreeMap<usize, Failure>,
     last: Option<Failure>,
     backoff: Backoff,
     retry_at: Option<Instant>,
+    /// Whether an endpoint ever answered.
     live: bool,
-    /// What each told of itself last.
-    raft: BTreeMap<usize, Raft>,
-    /// Those whose raft index has gone back: its jumps tell nothing.
+    raft: BTreeMap<usize, RaftIndex>,
+    /// The endpoints whose raft index has gone back, so that its jumps mean nothing.
     back: BTreeSet<usize>,
-    /// Those whose raft index has jumped: the store's index then, and the last request that was sent
-    /// by then.
+    /// For each endpoint whose raft index has jumped, the store's index at that time, and the last
+    /// request that was sent before.
     jumps: BTreeMap<usize, (Index, u64)>,
-    /// Everything up to here is settled.
-    settled: Index,
-    /// Those whose history may lie, up to where, and since when that is known.
+    /// The cursor of the watch. A doubt about earlier indexes does not matter.
+    cursor: Index,
+    /// For each endpoint whose history may be damaged, the last index of the damage, and when it was
+    /// found.
     doubts: BTreeMap<usize, (Index, Instant)>,
 }
 
 impl Endpoints {
-    /// `count` endpoints, the first of which is asked first. They are of `cluster` where that is
-    /// known.
+    /// `count` endpoints, of which the first one is used first. `cluster` is the ID of their cluster, if
+    /// it is known.
     #[must_use]
     pub fn new(count: usize, seed: u64, cluster: Option<String>) -> Self {
         Self {
@@ -106,25 +107,25 @@ impl Endpoints {
             raft: BTreeMap::new(),
             back: BTreeSet::new(),
             jumps: BTreeMap::new(),
-            settled: Index::ZERO,
+            cursor: Index::ZERO,
             doubts: BTreeMap::new(),
         }
     }
 
-    /// The endpoint to ask now, and the epoch: what was opened in an earlier one tells nothing
-    /// of this one's health.
+    /// The endpoint for the next request, and the epoch. A failure of a request from an earlier epoch
+    /// says nothing about the current endpoint.
     #[must_use]
     pub fn current(&self) -> (usize, u64) {
         (self.current, self.epoch)
     }
 
-    /// When something may be asked again, where that is not now.
+    /// When the backoff ends; `None` if there is none.
     #[must_use]
     pub fn retry_at(&self) -> Option<Instant> {
         self.retry_at
     }
 
-    /// Whether something may be asked at `now`.
+    /// Whether a request may be sent at `now`.
     pub fn is_open(&mut self, now: Instant) -> bool {
         if self.retry_at.is_some_and(|at| at <= now) {
             self.retry_at = None;
@@ -132,29 +133,29 @@ impl Endpoints {
         self.retry_at.is_none()
     }
 
-    /// etcd answered. That alone does not make up for a failure: a proxy can answer each
-    /// request and end it at once.
+    /// etcd answered. That alone does not reset the backoff, because a proxy can answer each request and
+    /// end it at once.
     pub fn answered(&mut self) {
         self.live = true;
     }
 
-    /// Whether all failed lately and nothing has been of use since: one request at a time then
-    /// speaks for all.
+    /// Whether all endpoints have failed, and no connection has proved itself since. Only one request at
+    /// a time is sent then.
     #[must_use]
     pub fn is_shaky(&self) -> bool {
         self.backoff.is_backing_off()
     }
 
-    /// A connection was of use: the next delay is short again.
+    /// A connection brought something useful: the backoff begins anew.
     pub fn proved(&mut self) {
         self.backoff.reset();
         self.failed.clear();
         self.last = None;
     }
 
-    /// Notes the raft index that `endpoint` tells with its store's `index`. Up to which index its
-    /// history may lie, where `behind` entries or more went by since it told one last, not long
-    /// ago: it may have been sent a snapshot.
+    /// Notes the raft index that `endpoint` reports with its store's `index`. If the raft index jumped by
+    /// `behind` or more since the last report, the member may have installed a raft snapshot. Then
+    /// this returns the index up to which its history may be damaged.
     pub fn observe(
         &mut self,
         endpoint: usize,
@@ -164,15 +165,15 @@ impl Endpoints {
         observed: Observed,
         now: Instant,
     ) -> Option<Index> {
-        let told = Raft {
+        let reported = RaftIndex {
             index: raft,
             left: None,
             is_old: false,
         };
-        let before = self.raft.insert(endpoint, told);
+        let before = self.raft.insert(endpoint, reported);
         if let Some(before) = before.filter(|before| raft.saturating_add(RESTART) < before.index) {
             if !before.is_old {
-                // Several members behind one address, or another store: no jump tells anything.
+                // Several members share one address, or the store was replaced.
                 self.back.insert(endpoint);
             }
             self.jumps.remove(&endpoint);
@@ -189,18 +190,18 @@ impl Endpoints {
             self.jumps.insert(endpoint, (index, observed.last_sent));
             return Some(index);
         }
-        // Entries are committed before the store has taken the snapshot in, however long that takes:
-        // then its index moves. A read that a majority agreed on, and that was asked since, tells
-        // that nothing is left to take in.
+        // The raft index jumps before the store has loaded the snapshot, and the store's index moves
+        // after that. A linearizable read that was sent since the jump shows that the snapshot is
+        // loaded.
         let &(at, since) = self.jumps.get(&endpoint)?;
-        let is_settled = observed.agreed.is_some_and(|asked| asked > since);
-        if index > at || is_settled {
+        let is_loaded = observed.agreed.is_some_and(|asked| asked > since);
+        if index > at || is_loaded {
             self.jumps.remove(&endpoint);
         }
         (index > at).then_some(index)
     }
 
-    /// The history of `endpoint` up to `upto` may lie.
+    /// The history of `endpoint` may be damaged up to `upto`.
     pub fn doubt(&mut self, endpoint: usize, upto: Index, now: Instant) {
         let doubt = self.doubts.entry(endpoint).or_insert((upto, now));
         if doubt.0 < upto {
@@ -208,92 +209,92 @@ impl Endpoints {
         }
     }
 
-    /// Everything up to `cursor` is settled: nobody is asked about it any more.
-    pub fn settle(&mut self, cursor: Index) {
-        self.settled = cursor;
+    /// The watch has passed `cursor`: doubts about earlier indexes no longer matter.
+    pub fn set_cursor(&mut self, cursor: Index) {
+        self.cursor = cursor;
     }
 
-    /// The store is another one: what was doubted of its members is of no interest.
+    /// The store was replaced: doubts about the old one no longer matter.
     pub fn forget(&mut self) {
         self.doubts.clear();
         self.jumps.clear();
-        self.heed_jumps();
-        self.settled = Index::ZERO;
+        self.mark_raft_indexes_old();
+        self.cursor = Index::ZERO;
     }
 
-    /// A gap was declared: a raft index that was told, or went back, before it may be that of a
-    /// store before.
-    pub fn heed_jumps(&mut self) {
+    /// A gap was declared: raft indexes from before may be those of an earlier store.
+    pub fn mark_raft_indexes_old(&mut self) {
         self.back.clear();
         for raft in self.raft.values_mut() {
             raft.is_old = true;
         }
     }
 
-    /// Up to where the history of the current endpoint may lie, and since when that is known.
+    /// The index up to which the history of the current endpoint may be damaged beyond the cursor, and
+    /// when that was found.
     #[must_use]
     pub fn doubted(&self) -> Option<(Index, Instant)> {
         let doubt = self.doubts.get(&self.current).copied();
-        doubt.filter(|(upto, _)| *upto > self.settled)
+        doubt.filter(|(upto, _)| *upto > self.cursor)
     }
 
-    /// Whether the history of `endpoint` may lie about what it has at `index`.
+    /// Whether the history of `endpoint` may be damaged at `index`.
     #[must_use]
     pub fn may_hide(&self, endpoint: usize, index: Index) -> bool {
         let doubt = self.doubts.get(&endpoint);
         doubt.is_some_and(|(upto, _)| index <= *upto)
     }
 
-    /// Whether there is an endpoint whose history is not doubted.
+    /// Whether the history of any endpoint is sound.
     #[must_use]
     pub fn has_trusted(&self) -> bool {
         (0..self.count).any(|endpoint| self.is_trusted(endpoint))
     }
 
     fn is_trusted(&self, endpoint: usize) -> bool {
-        !self.excluded.contains(&endpoint) && !self.may_hide(endpoint, self.settled.next())
+        !self.excluded.contains(&endpoint) && !self.may_hide(endpoint, self.cursor.next())
     }
 
-    /// Whether an endpoint has said which cluster it is.
+    /// Whether a reply has named the cluster.
     #[must_use]
     pub fn has_cluster(&self) -> bool {
         !self.members.is_empty()
     }
 
-    /// Why the last request failed, while nothing has been of use since.
+    /// The last failure; `None` if a connection has proved itself since.
     #[must_use]
     pub fn last_failure(&self) -> Option<Failure> {
         self.last.clone()
     }
 
-    /// The id of the cluster that is watched, once it is known.
+    /// The ID of the watched cluster, once it is known.
     #[must_use]
     pub fn cluster(&self) -> Option<&String> {
         self.cluster.as_ref()
     }
 
-    /// Compares the id of the cluster that answered at `endpoint`.
-    pub fn identify(&mut self, endpoint: usize, cluster: Option<&str>) -> Identity {
+    /// Compares the cluster ID in a reply of `endpoint` with that of the watched cluster.
+    pub fn identify(&mut self, endpoint: usize, cluster: Option<&str>) -> ClusterMatch {
         let Some(cluster) = cluster else {
-            return Identity::Same;
+            return ClusterMatch::Same;
         };
         let identity = match &self.cluster {
-            Some(known) if known == cluster => Identity::Same,
-            None => Identity::Same,
+            Some(known) if known == cluster => ClusterMatch::Same,
+            None => ClusterMatch::Same,
             Some(_) if self.members.contains(&endpoint) => {
                 self.members.clear();
                 self.excluded.clear();
-                Identity::Changed
+                ClusterMatch::Changed
             }
             Some(_) => {
                 self.excluded.insert(endpoint);
                 if self.excluded.len() >= self.count {
-                    return Identity::NoneLeft;
+                    return ClusterMatch::NoneLeft;
                 }
                 if endpoint == self.current {
                     self.move_on();
                 }
-                return Identity::Foreign;
+                return ClusterMatch::Foreign;
             }
         };
         self.members.insert(endpoint);
@@ -301,7 +302,7 @@ impl Endpoints {
         identity
     }
 
-    /// A request to `endpoint`, opened in `epoch`, failed.
+    /// A request to `endpoint` that was sent in `epoch` failed.
     pub fn failed(
         &mut self,
         endpoint: usize,
@@ -309,7 +310,7 @@ impl Endpoints {
         failure: Failure,
         now: Instant,
     ) -> Verdict {
-        // One server that goes away breaks several connections: it counts once.
+        // A server that goes away breaks several connections, which count as one failure.
         if epoch != self.epoch || endpoint != self.current {
             return Verdict::Retry;
         }
@@ -330,9 +331,9 @@ impl Endpoints {
         }
         self.failed.clear();
         self.retry_at = Some(now + self.backoff.next_delay());
-        let doubted = |endpoint: &usize| self.may_hide(*endpoint, self.settled.next());
+        let doubted = |endpoint: &usize| self.may_hide(*endpoint, self.cursor.next());
         if let Some(doubted) = (0..self.count).find(doubted) {
-            // Better than none.
+            // No other endpoint is left.
             self.current = doubted;
         }
         Verdict::AllFailed
@@ -356,7 +357,7 @@ mod tests {
     }
 
     #[test]
-    fn the_next_endpoint_is_asked_at_once_and_a_full_round_backs_off() {
+    fn failover_is_immediate_and_a_round_of_failures_backs_off() {
         let now = Instant::now();
         let mut endpoints = Endpoints::new(2, 1, None);
         endpoints.answered();
@@ -373,7 +374,7 @@ mod tests {
     }
 
     #[test]
-    fn several_connections_that_break_at_once_count_once() {
+    fn several_connections_that_break_together_count_as_one_failure() {
         let now = Instant::now();
         let mut endpoints = Endpoints::new(3, 1, None);
         for _ in 0..5 {
@@ -383,7 +384,7 @@ mod tests {
     }
 
     #[test]
-    fn endpoints_that_never_answered_are_hopeless() {
+    fn endpoints_that_never_answered_end_the_watch() {
         let now = Instant::now();
         let mut endpoints = Endpoints::new(2, 1, None);
         endpoints.failed(0, 0, cut(), now);
@@ -392,7 +393,7 @@ mod tests {
     }
 
     #[test]
-    fn a_raft_index_that_jumps_makes_a_doubt_and_one_that_went_back_none() {
+    fn a_raft_index_that_jumps_is_reported_and_one_that_went_back_is_not() {
         const BEHIND: u64 = 300;
         let now = Instant::now();
         let mut endpoints = Endpoints::new(1, 1, None);
@@ -406,7 +407,7 @@ mod tests {
         );
         let jump = endpoints.observe(0, 500, Index(20), BEHIND, Observed::default(), now);
         assert_eq!(jump, Some(Index(20)));
-        // Behind one address there are several members, of which one lags behind.
+        // Several members share one address, and one of them lags.
         assert_eq!(
             endpoints.observe(0, 100, Index(5), BEHIND, Observed::default(), now),
             None
@@ -415,13 +416,13 @@ mod tests {
             endpoints.observe(0, 501, Index(20), BEHIND, Observed::default(), now),
             None
         );
-        endpoints.heed_jumps();
+        endpoints.mark_raft_indexes_old();
         let jump = endpoints.observe(0, 900, Index(30), BEHIND, Observed::default(), now);
         assert_eq!(jump, Some(Index(30)));
     }
 
     #[test]
-    fn what_was_told_of_the_store_before_makes_no_raft_index_that_went_back() {
+    fn a_raft_index_of_a_replaced_store_does_not_count_as_going_back() {
         const BEHIND: u64 = 300;
         let now = Instant::now();
         let mut endpoints = Endpoints::new(1, 1, None);
@@ -439,7 +440,7 @@ mod tests {
     }
 
     #[test]
-    fn a_jump_counts_for_a_while_after_the_endpoint_was_left() {
+    fn a_jump_counts_for_a_while_after_a_failover() {
         const BEHIND: u64 = 300;
         let now = Instant::now();
         for (later, jump) in [
@@ -457,13 +458,13 @@ mod tests {
     }
 
     #[test]
-    fn another_cluster_is_left_out_and_a_replaced_one_is_a_change() {
+    fn another_cluster_is_left_out_and_a_replaced_cluster_is_detected() {
         let mut endpoints = Endpoints::new(2, 1, None);
-        assert_eq!(endpoints.identify(0, Some("a")), Identity::Same);
-        assert_eq!(endpoints.identify(0, None), Identity::Same);
-        assert_eq!(endpoints.identify(1, Some("b")), Identity::Foreign);
+        assert_eq!(endpoints.identify(0, Some("a")), ClusterMatch::Same);
+        assert_eq!(endpoints.identify(0, None), ClusterMatch::Same);
+        assert_eq!(endpoints.identify(1, Some("b")), ClusterMatch::Foreign);
         assert_eq!(endpoints.current().0, 0);
-        assert_eq!(endpoints.identify(0, Some("c")), Identity::Changed);
-        assert_eq!(endpoints.identify(0, Some("c")), Identity::Same);
+        assert_eq!(endpoints.identify(0, Some("c")), ClusterMatch::Changed);
+        assert_eq!(endpoints.identify(0, Some("c")), ClusterMatch::Same);
     }
 }

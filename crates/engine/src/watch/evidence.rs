@@ -1,17 +1,17 @@
-//! What proves that nothing was missed.
+//! Proofs that no event was missed.
 //!
-//! The cursor moves by the values of this module alone, and each of them is made from a message of
-//! a server: an event in its place, an answer from history, a wait that the server ended, the
-//! order of one watcher, a read at a revision. That time has passed proves nothing. No clock
-//! reaches this module, and `tests/layers.rs` keeps it so.
+//! Only the values of this module move a cursor, and each is made from a server's message: an event at
+//! its index, an answer from history, a wait that the server ended, the order of one watcher, or a
+//! read at a revision. Elapsed time proves nothing: no clock reaches this module, and
+//! `tests/layers.rs` checks that.
 //!
-//! In scope: what each message proves. Out of scope: what is known altogether ([`super::coverage`]),
-//! and what is asked next (`session`).
+//! In scope: what each message proves. Out of scope: what all proofs cover together
+//! ([`super::coverage`]), and the choice of the next request (`session`).
 
 use crate::model::{Event, Index, StateNode};
 use crate::protocol::{Head, Whole};
 
-/// Everything that happened in scope in `(after, upto]` is held, or nothing did.
+/// A proof that every event in scope in `(after, upto]` is held, or that there is none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub struct Proof {
@@ -20,31 +20,31 @@ pub struct Proof {
 }
 
 impl Proof {
-    /// With the v2 API an index names one event at most, so an event speaks for its own index.
+    /// An event of the v2 API proves its own index, which names at most one event.
     pub fn of_event(event: &Event<'_>) -> Self {
         let index = event.index();
         Self::between(index.previous(), index)
     }
 
-    /// Revision 1 of the v3 API is the empty store. Nothing happens at it.
+    /// Revision 1 of the v3 API is the empty store, and has no events.
     pub fn of_first_revision() -> Self {
         Self::between(Index::ZERO, Index(1))
     }
 
-    /// A key as it was at the revision `upto` was written last at or before `after`: it was left
-    /// alone in between.
+    /// A key that was read at revision `upto`, and was last written at or before `after`, did not change
+    /// in between. `None` if it was written later.
     #[must_use]
     pub fn of_unchanged_key(after: Index, upto: Index, node: &StateNode) -> Option<Self> {
         (node.modified <= after).then(|| Self::between(after, upto))
     }
 
-    /// The last index before it.
+    /// The last index before the range.
     #[must_use]
     pub const fn after(self) -> Index {
         self.after
     }
 
-    /// The last index that it speaks for.
+    /// The last index of the range.
     #[must_use]
     pub const fn upto(self) -> Index {
         self.upto
@@ -54,15 +54,15 @@ impl Proof {
         Self { after, upto }
     }
 
-    /// A proof that a test makes up.
+    /// A proof for a test, without evidence.
     #[cfg(test)]
     pub(super) const fn made_up(after: Index, upto: Index) -> Self {
         Self::between(after, upto)
     }
 }
 
-/// A wait of the v2 API whose head has come: etcd found an answer in history, or registered the
-/// wait at the index of the head (etcd-facts.md, fact 1).
+/// A wait of the v2 API whose head has arrived. etcd has either found an answer in history, or
+/// registered the wait at the index of the head (etcd-facts.md, fact 1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RegisteredWait {
     after: Index,
@@ -71,8 +71,8 @@ pub struct RegisteredWait {
 }
 
 impl RegisteredWait {
-    /// The wait for what comes after `after`, or without it for whatever comes, which was the request
-    /// of the number `sent`. None where the head tells no index.
+    /// A wait for the next event after `after`, or without it for the next event of all. The wait was
+    /// request number `sent`. `None` if the head has no index.
     #[must_use]
     pub fn new(after: Option<Index>, head: &Head, sent: u64) -> Option<Self> {
         let at = head.index?;
@@ -83,17 +83,17 @@ impl RegisteredWait {
         })
     }
 
-    /// It was answered with `event`. Up to the index of its head, and no further, history had
-    /// nothing before that: a wait that lives on through a snapshot skips events (fact 5).
-    /// None where the event is not one that was asked for.
+    /// The proof of an answer with `event`: there is no event before it, up to the index of the head. It
+    /// does not reach further, because a wait that survives a snapshot install skips events (fact 5).
+    /// `None` if the event is not after the requested index.
     #[must_use]
     pub fn answered(self, event: &Event<'_>) -> Option<Proof> {
         let index = event.index();
         (index > self.after).then(|| Proof::between(self.after, index.min(self.at)))
     }
 
-    /// The server ended it without an event. Requests of a higher number than `last_sent` were sent when
-    /// it had ended, or when the server had answered something that was sent after its head.
+    /// The server ended the wait without an event. Every request with a number above `last_sent` was sent
+    /// after that end, or after the server answered a request that was sent after the wait's head.
     pub fn ended(self, _: &Whole, last_sent: u64) -> EndedWait {
         EndedWait {
             span: Proof::between(self.after, self.at),
@@ -103,9 +103,9 @@ impl RegisteredWait {
     }
 }
 
-/// A wait that the server ended without an event. A server that was stopped between the head and
-/// the event can end one so by mistake (fact 17): it takes two to prove something, and one stall
-/// must not have hit both.
+/// A wait that the server ended without an event. A server that stalls between the head and the event
+/// can end a wait by mistake (fact 17). So a proof takes two ended waits that one stall cannot have
+/// affected together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub struct EndedWait {
@@ -115,7 +115,7 @@ pub struct EndedWait {
 }
 
 impl EndedWait {
-    /// What it speaks of, and what tells it from others.
+    /// The range of the wait, and the numbers that show whether it is independent of another one.
     #[must_use]
     pub const fn span(self) -> WaitSpan {
         WaitSpan {
@@ -126,13 +126,13 @@ impl EndedWait {
         }
     }
 
-    /// What this one and another one prove together.
+    /// The proof of two ended waits; `None` if they are not independent, or do not overlap.
     pub(super) fn agrees(self, other: Self) -> Option<Proof> {
         let (after, upto) = self.span().overlap(other.span())?;
         Some(Proof::between(after, upto))
     }
 
-    /// One that a test makes up.
+    /// An ended wait for a test, without evidence.
     #[cfg(test)]
     pub(super) const fn made_up(after: Index, upto: Index, sent: u64, last_sent: u64) -> Self {
         Self {
@@ -143,23 +143,23 @@ impl EndedWait {
     }
 }
 
-/// What a wait says, or may come to say.
+/// The range of a wait that has ended, or may still end, without an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WaitSpan {
-    /// The last index before what it speaks of.
+    /// The last index before the range.
     pub after: Index,
-    /// The last index that it speaks of.
+    /// The last index of the range.
     pub upto: Index,
-    /// The number of its request.
+    /// The number of the request.
     pub sent: u64,
-    /// Requests of a higher number were sent when the server was at work after its head; none are
-    /// known yet.
+    /// Every request with a higher number was sent after the server did something that follows this
+    /// wait's head. `None` until it has done so.
     pub last_sent: Option<u64>,
 }
 
 impl WaitSpan {
-    /// What both speak of, where no stall of the server can have hit both: one of them was sent
-    /// when the server was at work after the head of the other.
+    /// The common range of two waits, if no stall of the server can have affected both: one of them was
+    /// sent after the server had done something that follows the head of the other.
     #[must_use]
     pub fn overlap(self, other: Self) -> Option<(Index, Index)> {
         let precedes =
@@ -170,16 +170,15 @@ impl WaitSpan {
     }
 }
 
-/// One watcher of the v3 API, which tells what happened in order. Two watchers prove nothing about
-/// each other: a server that catches several up serves them in random order.
+/// One watcher of the v3 API. etcd sends the events of a watcher in order. Two watchers prove nothing
+/// about each other, because etcd serves unsynced watchers in random order.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Watcher {
     reached: Index,
 }
 
 impl Watcher {
-    /// A watcher that begins after `after`, or without it at the revision at which the server says
-    /// that it was created.
+    /// A watcher that begins after `after`, or without it at the revision at which the server created it.
     #[must_use]
     pub fn new(after: Option<Index>, created_at: Index) -> Self {
         Self {
@@ -187,24 +186,24 @@ impl Watcher {
         }
     }
 
-    /// Everything up to here has been told, or lies in [`Skipped`] revisions.
+    /// The last revision whose events have all arrived, apart from those in [`Skipped`] revisions.
     #[must_use]
     pub const fn reached(self) -> Index {
         self.reached
     }
 
-    /// It tells an event: it has told everything before. A revision is one transaction, all of which
-    /// must be at hand.
-    pub fn tells(&mut self, event: &Event<'_>) -> Proof {
+    /// An event of the watcher arrived, which proves that all events before it did. All events of its
+    /// revision must be at hand, because a revision is one transaction.
+    pub fn on_event(&mut self, event: &Event<'_>) -> Proof {
         self.advance(event.index())
     }
 
-    /// It ends a message, which tells how far it has come.
-    pub fn ends_message(&mut self, message: &crate::v3::MessageEnd) -> Proof {
+    /// A message of the watcher ended, which says how far the watcher has come.
+    pub fn on_message_end(&mut self, message: &crate::v3::MessageEnd) -> Proof {
         self.advance(message.told_upto)
     }
 
-    /// It may have skipped something up to here: that is no proof, and is asked about.
+    /// The watcher may have skipped events up to `upto`. That proves nothing, so the session has to ask.
     pub fn may_have_skipped(&mut self, upto: Index) -> Skipped {
         let after = self.reached;
         self.reached = after.max(upto);
@@ -221,20 +220,19 @@ impl Watcher {
     }
 }
 
-/// Revisions that a watcher may have skipped, because they were compacted when it came to them
+/// Revisions that a watcher may have skipped, because they were compacted before it reached them
 /// (etcd issue 19179).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Skipped {
-    /// The last revision before them.
+    /// The last revision before the range.
     pub after: Index,
-    /// The last of them.
+    /// The last revision of the range.
     pub upto: Index,
 }
 
 impl Skipped {
-    /// A read at the revision `read_at`, which was asked for later, was answered: what lies after
-    /// that revision was not compacted when the watcher came to it, so that it skipped nothing of
-    /// that.
+    /// The proof of a later read at revision `read_at` that the server answered: revisions after
+    /// `read_at` were not compacted when the watcher reached them, so it skipped none of them.
     #[must_use]
     pub fn refuted_by(self, read_at: Index, _answer: &Head) -> Option<Proof> {
         let after = self.after.max(read_at);
@@ -286,17 +284,17 @@ mod tests {
     }
 
     #[test]
-    fn an_event_that_was_not_asked_for_proves_nothing() {
+    fn an_event_before_the_requested_index_proves_nothing() {
         let wait = RegisteredWait::new(Some(Index(9)), &head(20), 1).unwrap();
         let batch = event_at(9);
         assert_eq!(wait.answered(&batch.event(0).unwrap()), None);
     }
 
     #[test]
-    fn two_waits_that_one_stall_can_have_hit_prove_nothing() {
+    fn two_ended_waits_that_are_not_independent_prove_nothing() {
         let wait =
             |after, sent, last_sent| EndedWait::made_up(Index(after), Index(20), sent, last_sent);
-        // Asked together, and the second before the first was answered.
+        // The second was sent before the first was answered.
         assert_eq!(wait(3, 1, 9).agrees(wait(5, 2, 9)), None);
         let proof = wait(3, 1, 9).agrees(wait(5, 10, 12)).unwrap();
         assert_eq!(range(proof), (5, 20));
@@ -304,18 +302,18 @@ mod tests {
     }
 
     #[test]
-    fn a_watcher_proves_what_lies_between_two_of_its_events() {
+    fn a_watcher_proves_the_range_between_two_of_its_events() {
         let mut watcher = Watcher::new(Some(Index(3)), Index(50));
         let batch = event_at(9);
-        assert_eq!(range(watcher.tells(&batch.event(0).unwrap())), (3, 9));
+        assert_eq!(range(watcher.on_event(&batch.event(0).unwrap())), (3, 9));
         let skipped = watcher.may_have_skipped(Index(12));
         assert_eq!((skipped.after, skipped.upto), (Index(9), Index(12)));
         let batch = event_at(14);
-        assert_eq!(range(watcher.tells(&batch.event(0).unwrap())), (12, 14));
+        assert_eq!(range(watcher.on_event(&batch.event(0).unwrap())), (12, 14));
     }
 
     #[test]
-    fn a_read_at_a_revision_says_nothing_of_what_was_skipped_before_it() {
+    fn a_read_at_a_revision_proves_nothing_about_earlier_revisions() {
         let skipped = Watcher::new(Some(Index(9)), Index(50)).may_have_skipped(Index(12));
         let proof = |read_at| skipped.refuted_by(Index(read_at), &head(60)).map(range);
         assert_eq!(proof(9), Some((9, 12)));
@@ -324,7 +322,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_was_written_since_was_not_left_alone() {
+    fn an_unchanged_key_is_a_proof_and_a_later_write_is_not() {
         let node = |modified| StateNode {
             modified: Index(modified),
             ..StateNode::default()

@@ -1,22 +1,22 @@
-//! The last known state of what is watched, kept up by its events.
+//! The last known state of the watched keys, to which events are applied.
 //!
-//! In scope: applying events to a state, the differences between two states, and what a
-//! directory took with it. Out of scope: when a state is read (`session`). It costs the memory
-//! of all keys and values in scope; only `--on-gap diff` and `--expand` keep one.
+//! In scope: applying events to a state, the differences between two states, and the keys below a
+//! removed directory. Out of scope: when a state is read (`session`). A mirror holds all keys and
+//! values in scope in memory, so only `--on-gap diff` and `--expand` keep one.
 
 use std::collections::BTreeMap;
 
 use super::Held;
 use crate::model::{Change, Event, Index, Scope, StateNode};
 
-/// Keys with their values at one index.
+/// The keys and values in scope at one index.
 #[derive(Clone, Debug)]
 pub struct Mirror {
-    /// What is watched.
+    /// The watched keys.
     scope: Scope,
     nodes: BTreeMap<Vec<u8>, StateNode>,
     index: Index,
-    /// It has taken in all that happened since it was read.
+    /// Every event since the state was read was applied.
     is_whole: bool,
 }
 
@@ -35,25 +35,25 @@ impl Mirror {
         }
     }
 
-    /// Whether its differences to a newer state are what has changed after `index`: not where it
-    /// was read later, nor where something happened in between that it was not told.
+    /// Whether the differences from this state to a newer one are the changes after `index`. They are not
+    /// if this state was read later, or if an event in between was not applied.
     #[must_use]
-    pub fn tells_since(&self, index: Index) -> bool {
+    pub fn has_changes_since(&self, index: Index) -> bool {
         self.is_whole && self.index <= index
     }
 
-    /// What happened up to `index` it is not told.
+    /// Events up to `index` are not applied.
     pub fn skip(&mut self, index: Index) {
         self.is_whole &= index <= self.index;
     }
 
-    /// Nothing in scope happened up to here.
-    pub fn reach(&mut self, index: Index) {
+    /// There is no event in scope up to `index` that was not applied.
+    pub fn advance(&mut self, index: Index) {
         self.index = self.index.max(index);
     }
 
-    /// Applies what happened at one index; the keys that went with a directory that it removed,
-    /// those below others first. What the state has already taken in changes nothing.
+    /// Applies events, and returns the keys below a directory that they removed, the deepest first.
+    /// Events up to the index of this state change nothing.
     pub fn apply(&mut self, held: &Held) -> Vec<StateNode> {
         let mut gone = Vec::new();
         let index = self.index;
@@ -92,7 +92,7 @@ impl Mirror {
         Vec::new()
     }
 
-    /// Takes in what became of a key between two states.
+    /// Applies a difference between two states.
     pub fn change(&mut self, change: &Change) {
         match change {
             Change::Set { node, .. } => self.nodes.insert(node.key.clone(), node.clone()),
@@ -100,7 +100,7 @@ impl Mirror {
         };
     }
 
-    /// Of what `part` holds, the first in the order of the keys.
+    /// The first key in `part`, in the order of the keys.
     #[must_use]
     pub fn first_of(&self, part: &Scope) -> Option<&StateNode> {
         let own = part.key.as_str().as_bytes();
@@ -110,7 +110,7 @@ impl Mirror {
         if part.is_one_key() {
             return None;
         }
-        // Longer names may lie between a key and what is below it.
+        // `/a-b` comes between `/a` and `/a/x`.
         let first = if part.key.is_prefix() || own.ends_with(b"/") {
             own.to_vec()
         } else {
@@ -120,19 +120,19 @@ impl Mirror {
         part.holds(&node.key).then_some(node)
     }
 
-    /// A key.
+    /// The key with this name, if it exists.
     #[must_use]
     pub fn get(&self, key: &[u8]) -> Option<&StateNode> {
         self.nodes.get(key)
     }
 
-    /// All keys, in order.
+    /// All keys in order.
     pub fn nodes(&self) -> impl Iterator<Item = &StateNode> {
         self.nodes.values()
     }
 
-    /// What became of this state in `newer`: what is gone, those below others first, then what
-    /// is new or another, in the order of the keys. A refreshed time to live is no difference.
+    /// The differences from this state to `newer`: removed keys, the deepest first, then new and changed
+    /// keys in order. A refreshed TTL is not a difference.
     #[must_use]
     pub fn changes(&self, newer: &Self) -> Vec<Change> {
         let gone = self
@@ -147,7 +147,7 @@ impl Mirror {
             let previous = self.nodes.get(&node.key);
             let is_same = previous.is_some_and(|previous| {
                 (previous.dir, &previous.value) == (node.dir, &node.value)
-                    // A directory that came to be with a key below it has no event of its own.
+                    // A directory that was created with a key below it has no event of its own.
                     && (node.dir || previous.created == node.created)
             });
             (!is_same).then(|| Change::Set {
@@ -176,7 +176,7 @@ impl Mirror {
             .collect()
     }
 
-    /// A key brings the directories on the way to it along, without events of their own.
+    /// Adds the directories above a new key, which have no events of their own.
     fn make_directories(&mut self, key: &[u8], index: Index) {
         for end in memchr::memchr_iter(b'/', key).skip(1) {
             let directory = key.get(..end).unwrap_or_default();
@@ -232,7 +232,7 @@ mod tests {
     }
 
     #[test]
-    fn a_directory_takes_all_below_it_along_and_no_longer_name() {
+    fn removing_a_directory_removes_the_keys_below_it_and_no_others() {
         let nodes = vec![
             node("/a", "", 1),
             node("/a/d", "", 2),
@@ -248,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn an_event_that_the_state_has_taken_in_already_changes_nothing() {
+    fn an_event_before_the_index_of_the_state_changes_nothing() {
         let mut mirror = state(vec![node("/a", "new", 1)], Index(9));
         let json = r#"{"action":"set","node":{"key":"/a","value":"old","modifiedIndex":5,"createdIndex":1}}"#;
         apply(&mut mirror, json);
@@ -256,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn differences_are_what_is_gone_then_what_is_new_or_another() {
+    fn differences_are_removed_keys_then_new_and_changed_keys() {
         let old = state(
             vec![
                 node("/a", "", 1),
@@ -292,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn directories_that_come_with_a_key_are_no_difference() {
+    fn directories_created_with_a_key_are_not_differences() {
         let mut mirror = state(Vec::new(), Index(1));
         let json = r#"{"action":"set","node":{"key":"/a/b/c","value":"v","modifiedIndex":5,"createdIndex":5}}"#;
         apply(&mut mirror, json);

@@ -1,11 +1,17 @@
-//! A watch: what both sessions share, and what goes in and out of them.
+//! The parts of a watch that both sessions share, and the values that go in and out of a session.
 //!
-//! [`crate::v2::V2Session`] and [`crate::v3::V3Session`] decide. Both are a [`core::Core`], which is made of parts
-//! of their own: [`coverage`] knows what is proven, by [`evidence`] alone; [`endpoints`] which server
-//! is asked; [`in_flight`] what was asked; [`identity`] whether the store is still the same;
-//! [`resync`] what is done about a gap; [`freshness`] whether silence means that nothing happened;
-//! [`mirror`] keeps the last known state; `budget` limits what waits to be printed. Every duration is
-//! in [`timing`].
+//! [`crate::v2::V2Session`] and [`crate::v3::V3Session`] decide what a watch does. Both are a
+//! [`core::Core`], which has one part for each concern:
+//!
+//! - [`coverage`] holds the proven ranges of indexes, by [`evidence`] alone;
+//! - [`endpoints`] chooses the server for the next request;
+//! - [`in_flight`] holds the requests that were sent;
+//! - [`identity`] finds out whether the store was replaced;
+//! - [`resync`] reads the state again after a gap;
+//! - [`freshness`] confirms that silence means that nothing happened;
+//! - [`mirror`] keeps the last known state;
+//! - `budget` limits the bytes that wait to be printed;
+//! - [`timing`] has every duration.
 
 pub mod backoff;
 mod budget;
@@ -38,84 +44,84 @@ pub use coverage::Held;
 /// Where a watch begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Start {
-    /// With what happens next.
+    /// At the next event.
     Now,
-    /// With the first event at or after this index.
+    /// At the first event with this index or a later one.
     At(Index),
-    /// With the oldest event that the server still has.
+    /// At the oldest event that the server still has.
     Oldest,
 }
 
 /// Where a watch ends by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Until {
-    /// Nowhere.
+    /// The watch never ends by itself.
     Forever,
-    /// At the store's index at the start, agreed upon by a majority, or at `to` where that is
-    /// earlier. With `follow` it goes on from there.
+    /// A replay. It ends at the store's index at the start, which a majority has confirmed, or at `to`
+    /// if that is earlier. With `follow` the watch goes on from there.
     Present {
-        /// The last index wanted.
+        /// The last index to replay.
         to: Option<Index>,
-        /// Whether it goes on as a stream.
+        /// Whether the watch goes on as a stream.
         follow: bool,
     },
 }
 
-/// What is done when events were lost.
+/// How a watch reacts to lost events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnGap {
-    /// The gap is declared, and the state told anew.
+    /// Declare the gap, and report the whole state.
     Resync,
-    /// The gap is declared, and the differences to the last known state are told.
+    /// Declare the gap, and report the differences from the last known state.
     Diff,
-    /// The gap is declared, and the watch goes on after it.
+    /// Declare the gap, and go on after it.
     Continue,
-    /// The watch ends.
+    /// End the watch.
     Fail,
 }
 
-/// What a watch is to do.
+/// The options of a watch.
 #[derive(Clone, Debug)]
 #[allow(
     clippy::struct_excessive_bools,
     reason = "each is an option of the command line"
 )]
 pub struct Plan {
-    /// What it looks at.
+    /// The keys that are watched.
     pub scope: Scope,
-    /// Where it begins.
+    /// Where the watch begins.
     pub start: Start,
-    /// Where it ends.
+    /// Where the watch ends.
     pub until: Until,
-    /// Whether a stream is opened: not worth it for a single event.
+    /// Whether to open a stream. A long poll is enough for a single event.
     pub stream: bool,
-    /// Whether the values before are shown: v3 need not look for them else.
+    /// Whether to request previous values (v3). A server has to look them up.
     pub previous: bool,
-    /// What is done when events were lost.
+    /// How to react to lost events.
     pub on_gap: OnGap,
-    /// Whether the present state is told first.
+    /// Whether to report the present state first.
     pub snapshot: bool,
-    /// Whether the keys that a removed directory took with it are told.
+    /// Whether to report the keys below a removed directory (v2).
     pub expand: bool,
-    /// For how long it may be unknown whether what is known is fresh.
+    /// The watch is stale when freshness could not be confirmed for this long.
     pub stale_after: Duration,
-    /// The cluster that it must be, where an earlier run knew it.
+    /// The ID of the cluster that an earlier run watched. Other clusters are left out.
     pub cluster: Option<String>,
-    /// The last event of an earlier run.
+    /// The fingerprint of the last event that an earlier run reported.
     pub last: Option<Fingerprint>,
-    /// How many endpoints there are.
+    /// The number of endpoints.
     pub endpoints: usize,
-    /// How many indexes the server's history holds.
+    /// How many indexes the server's history holds (v2).
     pub history: u32,
-    /// A member whose raft index jumps by as much may have been sent a snapshot.
+    /// A member whose raft index jumps by this much may have installed a raft snapshot.
     pub snapshot_behind: u64,
-    /// For the jitter of the backoff.
+    /// The seed of the backoff's jitter.
     pub seed: u64,
-    /// How many bytes of events may wait for the reader of the output.
+    /// How many bytes of events may wait to be printed.
     pub budget: Budget,
 }
 
-/// A batch, counted against the budget while any of its events is held or unprinted.
+/// A batch as it was received. It counts against the budget until its last event is printed.
 #[derive(Debug)]
 pub struct Parcel {
     batch: Batch,
@@ -125,7 +131,7 @@ pub struct Parcel {
 }
 
 impl Parcel {
-    /// Counts `batch`, which was received at that time, against `budget`.
+    /// Counts `batch` against `budget`.
     #[must_use]
     pub fn new(batch: Batch, received: Instant, budget: &Budget) -> Self {
         Self {
@@ -136,20 +142,20 @@ impl Parcel {
         }
     }
 
-    /// Returns its buffers to the pool when it is dropped.
+    /// Returns the buffers of the batch to this pool when the batch is dropped.
     #[must_use]
     pub fn returned_to(mut self, buffers: &BufferPool) -> Self {
         self.buffers = Some(buffers.clone());
         self
     }
 
-    /// When it was received.
+    /// When the batch was received.
     #[must_use]
     pub fn received(&self) -> Instant {
         self.received
     }
 
-    /// The events.
+    /// The events of the batch.
     #[must_use]
     pub fn batch(&self) -> &Batch {
         &self.batch
@@ -164,21 +170,22 @@ impl Drop for Parcel {
     }
 }
 
-/// Names one request, so that what comes late is told apart.
+/// Identifies a request, so that a late reply to an earlier one is not taken for the reply to a later
+/// one. IDs ascend in the order of sending.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Ticket(pub u64);
 
-/// What is asked of a server, by the session of either API.
+/// A request of either session.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AnyRequest {
-    /// With the v2 API.
+    /// A request with the v2 API.
     V2(V2Request),
-    /// With the v3 API.
+    /// A request with the v3 API.
     V3(V3Request),
 }
 
 impl AnyRequest {
-    /// Whether it is answered soon, and leaves its connection to the next request.
+    /// Whether the reply comes soon, so that the next request can use the same connection.
     #[must_use]
     pub fn is_quick(&self) -> bool {
         match self {
@@ -200,18 +207,17 @@ impl From<V3Request> for AnyRequest {
     }
 }
 
-/// A watch under way, with either API.
+/// The session of a watch, with either API.
 #[derive(Debug)]
 pub enum Session {
-    /// With the v2 API.
+    /// A session with the v2 API.
     V2(Box<V2Session>),
-    /// With the v3 API.
+    /// A session with the v3 API.
     V3(Box<V3Session>),
 }
 
 impl Session {
-    /// A watch of what the plan's scope names, at the time `now`. Its first request comes with the
-    /// first [`Session::handle`].
+    /// Creates a session at the time `now`. The first [`Session::handle`] returns its first request.
     #[must_use]
     pub fn new(plan: Plan, now: Instant) -> Self {
         match plan.scope.api() {
@@ -220,7 +226,7 @@ impl Session {
         }
     }
 
-    /// Takes one input at the time `now`; what is to be done about it.
+    /// Handles one input at the time `now`, and returns the steps for the driver.
     pub fn handle(&mut self, input: Input, now: Instant) -> Vec<Step> {
         match self {
             Self::V2(session) => session.handle(input, now),
@@ -228,7 +234,7 @@ impl Session {
         }
     }
 
-    /// When an [`Input::Tick`] is due though nothing else happens.
+    /// When an [`Input::Tick`] is due if no other input comes before.
     #[must_use]
     pub fn wake_at(&self) -> Option<Instant> {
         match self {
@@ -238,60 +244,60 @@ impl Session {
     }
 }
 
-/// What happened.
+/// What a session reacts to.
 #[derive(Debug)]
 pub enum Input {
     /// Time passed.
     Tick,
-    /// The head of a reply that is no error.
+    /// The head of a reply that is not an error.
     Head {
-        /// Whose.
+        /// The request that this head belongs to.
         ticket: Ticket,
-        /// The head.
+        /// The head of the reply.
         head: Head,
     },
-    /// Events of a reply.
+    /// Events in the reply to a wait, or in a stream (v2).
     Events {
-        /// Whose.
+        /// The request that these events belong to.
         ticket: Ticket,
-        /// The events.
+        /// The events in the order of their indexes.
         parcel: Parcel,
     },
-    /// Events of a watch by revisions: all of those at their indexes.
+    /// Events of a watch (v3), complete for each revision in the batch.
     Revisions {
-        /// Whose.
+        /// The watch that these events belong to.
         ticket: Ticket,
-        /// The events in scope.
+        /// The events in scope, in the order of their revisions.
         parcel: Parcel,
-        /// The first revision of the message, where they are the first of it.
+        /// The first revision of the message, if these are its first events.
         begins: Option<Index>,
-        /// The message is about the past, and not about what happens now.
+        /// Whether the message is about the past: an unsynced watcher received it.
         is_past: bool,
     },
-    /// A message of a watch by revisions has ended.
+    /// A message of a watch is complete (v3).
     MessageEnd {
-        /// Whose.
+        /// The watch that this message belongs to.
         ticket: Ticket,
-        /// What it says of itself.
+        /// What the message says beside its events.
         end: MessageEnd,
     },
-    /// A part of a long message of a watch by revisions.
+    /// A part of a long message of a watch arrived (v3), so the stream is not stalled.
     Heard {
-        /// Whose.
+        /// The watch that this message belongs to.
         ticket: Ticket,
     },
-    /// The state that was asked for.
+    /// The state in the reply to a read.
     State {
-        /// Whose.
+        /// The request that this state belongs to.
         ticket: Ticket,
-        /// Keys and directories, in the order of the keys.
+        /// Keys and directories, sorted by key.
         nodes: Vec<StateNode>,
     },
-    /// A reply is over.
+    /// A reply ended. No input for this request follows.
     Ended {
-        /// Whose.
+        /// The request that this reply belongs to.
         ticket: Ticket,
-        /// How.
+        /// Whether the reply is complete.
         end: End,
     },
 }
@@ -299,167 +305,167 @@ pub enum Input {
 /// How a reply ended.
 #[derive(Debug)]
 pub enum End {
-    /// As HTTP says that it ends.
+    /// The reply ended where HTTP says that it ends.
     Clean(Whole),
-    /// In any other way.
+    /// The request failed, or the reply broke off.
     Failed(Failure),
 }
 
-/// What is to be done.
+/// What the driver has to do.
 #[derive(Debug)]
 pub enum Step {
     /// Send a request.
     Send {
-        /// The name of the request.
+        /// The ID of the request.
         ticket: Ticket,
-        /// The endpoint that it goes to.
+        /// The endpoint to send it to.
         endpoint: usize,
-        /// The request.
+        /// The request to send.
         request: AnyRequest,
     },
-    /// Tell the server that nothing more comes, so that it ends the wait.
+    /// Half-close the connection of this request, so that the server ends the wait.
     HalfClose(Ticket),
-    /// Break the connection off.
+    /// Close the connection of this request.
     Close(Ticket),
-    /// Pass on what is known.
+    /// Pass this update on to the consumer of the watch.
     Report(Update),
 }
 
-/// What a watch tells, in order.
+/// What a watch reports, in order.
 #[derive(Debug)]
 pub enum Update {
     /// Events, each once and in order.
     Events(Vec<Held>),
-    /// Events were lost, all before what comes next.
+    /// Events may be lost. Every later update is about what happened after the gap.
     Gap(Gap),
-    /// What was told up to now is to be forgotten; the state follows.
+    /// Everything reported so far is void. The state at this index follows.
     Reset(Index),
     /// The state at an index.
     State {
-        /// The index.
+        /// The index at which the state was read.
         index: Index,
-        /// Keys and directories, in the order of the keys.
+        /// Keys and directories, sorted by key.
         nodes: Vec<StateNode>,
-        /// Until it is dropped, they are not printed, and no other state is read.
+        /// Dropped when the state is printed. Until then no other state is read.
         unread: Permit,
     },
-    /// What became of the last known state.
+    /// The differences from the last known state.
     Changes {
-        /// At this index.
+        /// The index of the newer state.
         index: Index,
-        /// In an order in which they can be applied.
+        /// The differences, in an order in which they can be applied.
         changes: Vec<Change>,
-        /// Until it is dropped, they are not printed, and no other state is read.
+        /// Dropped when the differences are printed. Until then no other state is read.
         unread: Permit,
     },
-    /// The state, or the differences, are complete.
+    /// The state, or the list of differences, is complete.
     Synced(Index),
-    /// Keys that a directory will take with it: it is removed by the event that comes next.
+    /// The keys below a directory that the next event removes.
     Below {
         /// The index of that event.
         index: Index,
-        /// The keys, those below others first.
+        /// The removed keys, the deepest first.
         nodes: Vec<StateNode>,
     },
-    /// How far the watch has come.
+    /// The position to write into a checkpoint.
     Position(Position),
-    /// How the watch is.
+    /// The watch is live, stale or reconnecting.
     Status(Status),
-    /// A replay runs from here to there.
+    /// The range of a replay is known.
     Target {
-        /// Before its first index.
+        /// The last index before the replay.
         from: Index,
-        /// Its last.
+        /// The last index of the replay.
         to: Index,
     },
-    /// The replay's end was reached, and it goes on as a stream.
+    /// The replay is complete, and the watch goes on as a stream.
     Following,
     /// Something that a person may want to know.
     Notice(Notice),
-    /// The watch is over. No update follows.
+    /// The watch ended. No update follows.
     Finished(Outcome),
 }
 
-/// How far a watch has come, and what tells its store from another. All three are of one store.
+/// How far a watch has come, and what identifies its store. All fields are about the same store.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Position {
-    /// The cluster that answers, once a reply has named it.
+    /// The ID of the cluster, once a reply has named it.
     pub cluster: Option<String>,
-    /// Everything up to this index was reported. `None` while no index of this store is known to be.
+    /// Everything up to this index was reported. `None` until an index of this store is known.
     pub index: Option<Index>,
-    /// The fingerprint of the last event that was reported; `None` where none is known.
+    /// The fingerprint of the last reported event; `None` if there is none.
     pub last: Option<Fingerprint>,
 }
 
-/// What a person may want to know.
+/// What a person may want to know about a watch.
 #[derive(Clone, Debug)]
 pub enum Notice {
-    /// The index asked for lies ahead of the store's.
+    /// The requested index lies ahead of the store's index.
     Ahead {
-        /// The first index wanted.
+        /// The first requested index.
         from: Index,
-        /// The store's.
+        /// The store's index.
         index: Index,
     },
-    /// All that was asked for lies before the oldest index.
+    /// The whole requested range lies before the oldest index in history.
     BeforeOldest {
-        /// The oldest.
+        /// The oldest index in history.
         oldest: Index,
-        /// The last one asked for.
+        /// The last requested index.
         to: Index,
     },
-    /// Something before an endpoint breaks connections that are half-closed. That nothing happened
-    /// can't be asked there: the history of the whole store is read instead.
+    /// A proxy before this endpoint closes half-closed connections, so no wait can be ended with a
+    /// proof. The history of the whole store is read instead.
     HalfClose {
-        /// Which.
+        /// The number of the endpoint.
         endpoint: usize,
     },
-    /// The end of a replay can't be proven, for this reason.
+    /// The end of a replay cannot be proven, for this reason.
     Unproven(NoProof),
-    /// An endpoint belongs to another cluster and is left out.
+    /// This endpoint belongs to another cluster and is left out.
     OtherCluster {
-        /// Which.
+        /// The number of the endpoint.
         endpoint: usize,
     },
 }
 
-/// Why the end of a replay can't be proven.
+/// Why the end of a replay cannot be proven.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NoProof {
-    /// The user may not read the whole store, of which some event comes next in any case.
+    /// The user has no read permission on the whole store, whose next event would be the proof.
     WholeStoreRefused,
     /// An event elsewhere in the store is larger than the limit.
     TooLong,
-    /// The store shows no event at the end or after it, and connections break when they are
-    /// half-closed.
+    /// The store has no event at the end or after it, and no wait can be ended, because half-closed
+    /// connections break.
     NoNextEvent,
 }
 
-/// How a watch is.
+/// The status of a watch.
 #[derive(Clone, Debug)]
 pub struct Status {
-    /// In a word.
+    /// Whether the watch is live, stale or reconnecting.
     pub state: StateOfWatch,
-    /// The endpoint that it speaks of.
+    /// The endpoint that this status is about.
     pub endpoint: usize,
-    /// Everything up to here was told.
+    /// Everything up to this index was reported.
     pub index: Index,
-    /// Why, where it is not live.
+    /// The last failure, if the watch is not live.
     pub cause: Option<Failure>,
-    /// Whether it differs from the one before.
+    /// Whether the state or the endpoint differs from the status before.
     pub is_new: bool,
-    /// Whether a person is told: a connection that is simply opened anew is not worth it.
+    /// Whether a notice is printed. A single reconnect is not worth one.
     pub notable: bool,
 }
 
-/// How a watch is, in a word.
+/// Whether a watch is live.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StateOfWatch {
-    /// Registered: what is written from now on is seen.
+    /// The watch is registered: the server reports every later write.
     Live,
-    /// It can't be told whether something happened.
+    /// No server confirmed within `stale_after` that nothing is missing.
     Stale,
-    /// No endpoint answers just now.
+    /// Every endpoint failed.
     Reconnecting,
 }
 
@@ -478,15 +484,15 @@ impl StateOfWatch {
 /// How a watch ended by itself.
 #[derive(Debug)]
 pub enum Outcome {
-    /// It came to its end.
+    /// The watch reached its end.
     Done,
-    /// Events were lost, and [`OnGap::Fail`] was in force.
+    /// Events were lost, and the plan says [`OnGap::Fail`].
     Lost {
-        /// What.
+        /// The range of lost events.
         gap: Gap,
-        /// The oldest index that is to be had, where the history was cleared.
+        /// The oldest index that history still has, if history was cleared or compacted.
         oldest: Option<Index>,
     },
-    /// It could not go on: which endpoint failed, and why.
+    /// Every endpoint failed: the endpoints and their failures.
     Failed(Vec<(usize, Failure)>),
 }

@@ -63,7 +63,7 @@ impl<A: Api> Core<A> {
                         return;
                     }
                     self.report(Update::Gap(gap));
-                    self.endpoints.heed_jumps();
+                    self.endpoints.mark_raft_indexes_old();
                     // The key of the last event may have changed since.
                     self.identity.last = None;
                     self.report_position(None);
@@ -77,7 +77,7 @@ impl<A: Api> Core<A> {
         }
         if cursor > before || was_staged && self.knows_start() {
             if let Some(mirror) = &mut self.mirror {
-                mirror.reach(cursor);
+                mirror.advance(cursor);
             }
             let position = end.map_or(cursor, |end| cursor.min(end));
             self.report_position(Some(position));

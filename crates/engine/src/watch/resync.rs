@@ -339,7 +339,7 @@ impl<A: Api> Core<A> {
         let changes = self
             .mirror
             .take()
-            .filter(|mirror| mirror.tells_since(cursor))
+            .filter(|mirror| mirror.has_changes_since(cursor))
             .map(|mirror| mirror.changes(&state));
         // With the v2 API a refreshed time to live changes the index of a key, and is no event.
         let is_written = |node: &StateNode| {
@@ -373,7 +373,7 @@ impl<A: Api> Core<A> {
             }
         }
         self.report(Update::Synced(index));
-        self.endpoints.heed_jumps();
+        self.endpoints.mark_raft_indexes_old();
         self.mirror = self.keeps_state().then_some(state);
         self.take_over(index, same_positions);
         self.has_begun = true;

@@ -173,7 +173,7 @@ impl V2Session {
         let mut is_live = false;
         for (place, event) in parcel.batch().iter().enumerate() {
             let index = event.index();
-            coverage.heed_contradiction(&event);
+            coverage.forget_if_contradicted(&event);
             // Found in history; or the wait was registered at the head, so that history had nothing.
             if let Some(proof) = registered.answered(&event) {
                 coverage.prove(proof);

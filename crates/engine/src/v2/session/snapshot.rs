@@ -43,7 +43,7 @@ impl V2Session {
         let Some(cursor) = self.cursor().filter(|cursor| *cursor < upto) else {
             return false;
         };
-        self.endpoints.settle(cursor);
+        self.endpoints.set_cursor(cursor);
         self.close_where(|other| other.endpoint == one.endpoint);
         if self.endpoints.has_trusted() {
             self.note_failure(one, Failure::Doubtful(upto));
@@ -56,7 +56,7 @@ impl V2Session {
         let Some(cursor) = self.cursor() else {
             return false;
         };
-        self.endpoints.settle(cursor);
+        self.endpoints.set_cursor(cursor);
         self.endpoints.doubted().is_some()
     }
 

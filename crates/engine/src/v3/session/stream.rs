@@ -127,7 +127,7 @@ impl V3Session {
                 continue;
             }
             coverage.hold(index, held);
-            coverage.prove(stream.watcher.tells(&event));
+            coverage.prove(stream.watcher.on_event(&event));
         }
         if let Some(skipped) = skipped {
             stream.passed.doubt(skipped, set_aside);
@@ -170,7 +170,7 @@ impl V3Session {
         if stream.is_current {
             self.api.patience = HISTORY_STALLED;
         }
-        let proof = stream.watcher.ends_message(&end);
+        let proof = stream.watcher.on_message_end(&end);
         if let Some(coverage) = &mut self.coverage {
             coverage.prove(proof);
         }
