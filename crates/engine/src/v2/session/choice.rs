@@ -1,4 +1,4 @@
-//! Which unknown are asked about next.
+//! The choice of the indexes after which the next questions ask.
 
 use std::collections::BTreeSet;
 
@@ -6,19 +6,21 @@ use crate::model::Index;
 use crate::watch::coverage::UnknownRange;
 use crate::watch::evidence::WaitSpan;
 
-/// How many are asked into unknown, where nobody knows whether there is anything.
+/// How many questions a wide unknown range is split into.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Spread {
-    /// So many questions in all at most.
+    /// The largest number of questions in all.
     pub most: usize,
-    /// A range is worth another question where each gets at least this many indexes.
+    /// A range is split if each part has at least this many indexes.
     pub worth: u64,
 }
 
-/// Chooses up to `free` positions to ask from, given the unknown and the positions that are
-/// asked from already. First each range at its start, in order, since that is what the cursor
-/// waits for, and what lies behind it answers; then the widest stretch in its middle, where nobody
-/// knows whether there is anything, as far as `spread` goes.
+/// Chooses up to `free` indexes after which to ask, given the unknown ranges and the indexes of the
+/// questions in flight.
+///
+/// The start of each range comes first, in order, because the cursor waits for it and the event behind
+/// the range answers it. Then come the middles of the widest ranges, as far as `spread` allows: there
+/// may be no event to answer those.
 #[must_use]
 pub fn choose(
     unknown: &[UnknownRange],
@@ -27,7 +29,7 @@ pub fn choose(
     spread: Spread,
 ) -> Vec<Index> {
     let mut chosen = Vec::new();
-    let mut stretches = Vec::new();
+    let mut parts = Vec::new();
     for range in unknown {
         if chosen.len() == free {
             return chosen;
@@ -35,22 +37,22 @@ pub fn choose(
         if !asked.contains(&range.after) {
             chosen.push(range.after);
         }
-        // Where questions are under way in the middle of a range, it is that many stretches.
+        // Questions in flight in the middle of a range split it.
         let mut after = range.after;
         for &middle in asked.range(range.after.next()..range.upto) {
-            stretches.push(UnknownRange {
+            parts.push(UnknownRange {
                 after,
                 upto: middle,
             });
             after = middle;
         }
-        stretches.push(UnknownRange {
+        parts.push(UnknownRange {
             after,
             upto: range.upto,
         });
     }
     while chosen.len() < free.min(spread.most) {
-        let Some(widest) = stretches.iter_mut().max_by_key(|range| range.width()) else {
+        let Some(widest) = parts.iter_mut().max_by_key(|range| range.width()) else {
             break;
         };
         if widest.width() < 2 * spread.worth {
@@ -63,12 +65,12 @@ pub fn choose(
             upto: widest.upto,
         };
         widest.upto = middle;
-        stretches.push(rest);
+        parts.push(rest);
     }
     chosen
 }
 
-/// How far from `cursor` on each index lies in two spans that prove it together.
+/// The index up to which every index after `cursor` lies in two independent waits.
 #[must_use]
 pub fn covered_twice(cursor: Index, spans: &[WaitSpan]) -> Index {
     let mut reached = cursor;
@@ -113,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_cursor_waits_for_is_asked_first() {
+    fn the_range_at_the_cursor_is_asked_about_first() {
         let unknown = [range(10, 11), range(20, 500)];
         assert_eq!(positions(choose(&unknown, &asked([]), 1, spread(1))), [10]);
         assert_eq!(
@@ -123,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_nobody_may_answer_is_asked_with_caution() {
+    fn only_questions_in_the_middle_of_a_range_are_limited() {
         let unknown = [range(10, 500), range(600, 601), range(700, 701)];
         let chosen = choose(&unknown, &asked([]), 8, spread(1));
         assert_eq!(positions(chosen), [10, 600, 700]);
@@ -132,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_asked_twice() {
+    fn a_question_in_flight_is_not_repeated() {
         let unknown = [range(10, 12), range(20, 22)];
         assert_eq!(
             positions(choose(&unknown, &asked([10, 20]), 4, spread(4))),
@@ -141,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn a_wide_hole_is_asked_in_parts() {
+    fn a_wide_range_is_asked_about_in_parts() {
         let unknown = [range(0, 1000)];
         assert_eq!(
             positions(choose(&unknown, &asked([]), 4, spread(4))),
@@ -154,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_asked_twice_is_known_from_the_testimonies() {
+    fn two_independent_waits_cover_an_index() {
         let span = |after, upto, asked| WaitSpan {
             after: Index(after),
             upto: Index(upto),
@@ -173,13 +175,13 @@ mod tests {
         assert_eq!(reach(&[(5, 9), (5, 12)]), 9);
         assert_eq!(reach(&[(5, 9), (5, 12), (9, 20)]), 12);
         assert_eq!(reach(&[(5, 9), (5, 9), (10, 12), (10, 12)]), 9);
-        // Asked together.
+        // Two waits that were sent together are not independent.
         let together = [span(5, 9, 1), span(5, 9, 1)];
         assert_eq!(covered_twice(Index(5), &together).0, 5);
     }
 
     #[test]
-    fn a_narrow_hole_is_not() {
+    fn a_narrow_range_is_not_split() {
         let chosen = choose(&[range(0, 3)], &asked([0]), 4, spread(4));
         assert_eq!(positions(chosen), [0u64; 0]);
     }

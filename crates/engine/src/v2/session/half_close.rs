@@ -1,9 +1,12 @@
-//! The proof of nothing: when a wait is half-closed, and whether half-closing works here.
+//! Half-closing waits, to prove that there was no event.
 //!
-//! etcd puts an event from history before a wait, sends the head, and comes back to look for the
-//! event, or for the client's end, whichever it sees first. A wait that is half-closed after it
-//! has come back therefore ends with the event, or with nothing because nothing was there
-//! (fact 17). How long it takes to come back is what the grace is about.
+//! etcd looks a wait up in history, sends the head of the reply, and then waits for an event or for the
+//! end of the client's connection. A wait that is half-closed after that point ends with the event from
+//! history, or without one because there was none (fact 17). The grace between the head and the
+//! half-close gives etcd the time to get there.
+//!
+//! Some proxies close a half-closed connection. The session finds that out, and then asks for the next
+//! event anywhere in the store instead.
 
 use std::time::{Duration, Instant};
 
@@ -18,37 +21,38 @@ use crate::watch::timing::{
     ONE_REASON, SILENT_WAIT, SILENT_WAIT_LONGEST,
 };
 
-/// After so many half-closes in a row that broke the connection, it is a proxy's doing.
+/// After this many half-closes in a row that broke the connection, a proxy is the reason.
 const BROKEN: u32 = 3;
-/// What became of the connections that were half-closed.
+
+/// How half-closed connections ended.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct HalfCloses {
-    /// How often in a row one of them broke, and no other connection.
+    /// How many half-closed connections in a row broke while no other connection did.
     broken: u32,
-    /// When that was last, or others broke.
+    /// When a connection broke last.
     at: Option<Instant>,
-    /// How many waits in a row were silent, where they can't be ended.
+    /// How many waits in a row were silent, where waits cannot be ended.
     silent: u32,
 }
 
 impl HalfCloses {
-    /// Whether they break connections here.
+    /// Whether half-closing breaks connections.
     pub fn are_broken(self) -> bool {
         self.broken >= BROKEN
     }
 
-    /// One did what it was for.
+    /// The server ended a half-closed wait as it should.
     pub fn worked(&mut self) {
         self.broken = 0;
     }
 
-    /// History answered: what is silent now has nothing to say.
-    pub fn heard(&mut self) {
+    /// History answered a wait, so waits that are silent now have no event.
+    pub fn answered(&mut self) {
         self.silent = 0;
     }
 
-    /// A wait was silent until it was given up; whether others had been before. Those that are
-    /// given up at once count as one.
+    /// Notes a wait that was silent until it was given up, and returns whether another one was silent
+    /// before. Waits that are given up together count as one.
     fn is_silent_again(&mut self, now: Instant) -> bool {
         let is_another = self.at.is_none_or(|at| at + ONE_REASON < now);
         self.at = Some(now);
@@ -56,15 +60,14 @@ impl HalfCloses {
         self.silent > 1
     }
 
-    /// For how long a wait may be silent where it can't be ended: longer each time, since an answer
-    /// may be on its way.
+    /// How long a wait may be silent where it cannot be ended. The time grows with each silent wait,
+    /// because an answer may still be on its way.
     fn silence(self, slow: Duration) -> Duration {
         let silence = SILENT_WAIT.saturating_mul(1 << self.silent.min(4));
         silence.max(slow).min(SILENT_WAIT_LONGEST)
     }
 
-    /// One broke the connection, or the connection broke; whether it is certain from now on that
-    /// it is the half-closing.
+    /// A half-closed connection broke. Returns true the first time that half-closing must be the reason.
     pub fn broke(&mut self, now: Instant) -> bool {
         let is_another = self.at.is_none_or(|at| at + ONE_REASON < now);
         if self.are_broken() || !is_another {
@@ -75,7 +78,7 @@ impl HalfCloses {
         self.are_broken()
     }
 
-    /// Others break just as well.
+    /// A connection broke that was not half-closed, so half-closing need not be the reason.
     pub fn others_broke(&mut self, now: Instant) {
         if !self.are_broken() {
             self.broken = 0;
@@ -85,7 +88,7 @@ impl HalfCloses {
 }
 
 impl V2Session {
-    /// Half-closes the waits that are due.
+    /// Half-closes the waits whose grace is over.
     pub(super) fn half_close_waits(&mut self) {
         let is_broken = self.api.half_closes.are_broken();
         let slow = self.api.slowest.saturating_mul(HALF_CLOSE_FACTOR);
@@ -129,8 +132,7 @@ impl V2Session {
         }
     }
 
-    /// Gives up the waits that were half-closed and did not end. Where they may wait for ever, no
-    /// limit of the transport does.
+    /// Gives up half-closed waits that did not end. The transport has no limit for requests that may hang.
     fn give_up_half_closed(&mut self) {
         let half_closed = self.requests.iter();
         let due: Vec<(Ticket, Instant)> = half_closed
@@ -148,17 +150,16 @@ impl V2Session {
         }
     }
 
-    /// Whether questions are about the whole store: its next event, whichever that is, proves that
-    /// no event in scope lies before it.
+    /// Whether questions are about the whole store. The next event anywhere proves that there is no event
+    /// in scope before it.
     pub(super) fn asks_whole_store(&self) -> bool {
         self.api.half_closes.are_broken() && self.no_whole_store.is_none()
     }
 
-    /// A wait was silent for long, and broke when it was half-closed, as waits do here. It proves
-    /// nothing.
+    /// A wait was silent for long, and its connection broke when it was half-closed. That proves nothing.
     pub(super) fn on_no_end(&mut self, ticket: Ticket, one: &InFlight<V2Request>) {
         let was_silent = self.api.half_closes.is_silent_again(self.now);
-        // Its connection has lasted until then.
+        // The connection was open until then.
         self.endpoints.proved();
         match one.request {
             // An answer may have been on its way.
@@ -167,7 +168,7 @@ impl V2Session {
                 whole_store: false, ..
             } if self.no_whole_store.is_none() => {}
             V2Request::Question { after, .. } => {
-                // What is left lies behind the last event that history shows.
+                // The only unknown range is the one after the last event in history.
                 let unknown = self
                     .coverage
                     .iter()
@@ -192,7 +193,7 @@ impl V2Session {
         }
     }
 
-    /// Whether the server has answered a request that was sent after that head.
+    /// Whether the server has answered a request that was sent after the head of this one.
     pub(super) fn is_answered_since(&self, one: &InFlight<V2Request>) -> bool {
         let latest = self.api.latest_answered;
         let latest = latest.filter(|(endpoint, _)| *endpoint == one.endpoint);
@@ -208,19 +209,19 @@ mod tests {
     const LATER: Duration = Duration::from_secs(1);
 
     #[test]
-    fn half_closes_that_break_alone_and_in_a_row_are_a_proxys_doing() {
+    fn half_closes_that_break_in_a_row_are_the_work_of_a_proxy() {
         let mut half_closes = HalfCloses::default();
         let now = Instant::now();
-        let told: Vec<bool> = (0..5).map(|n| half_closes.broke(now + LATER * n)).collect();
-        assert_eq!(told, [false, false, true, false, false]);
+        let certain: Vec<bool> = (0..5).map(|n| half_closes.broke(now + LATER * n)).collect();
+        assert_eq!(certain, [false, false, true, false, false]);
         half_closes.others_broke(now + LATER * 6);
-        assert!(half_closes.are_broken(), "it stays so");
+        assert!(half_closes.are_broken(), "the verdict stays");
         half_closes.worked();
         assert!(!half_closes.are_broken(), "until one works");
     }
 
     #[test]
-    fn many_that_break_one_after_the_other_do_not_hide_it() {
+    fn many_breaks_in_quick_succession_are_still_recognised() {
         let mut half_closes = HalfCloses::default();
         let now = Instant::now();
         let mut breaks = (0..1000).map(|n| half_closes.broke(now + ONE_REASON / 10 * n));
@@ -228,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cut_that_breaks_several_at_once_is_not() {
+    fn one_cut_that_breaks_several_half_closes_counts_once() {
         let mut half_closes = HalfCloses::default();
         let now = Instant::now();
         for _ in 0..5 {
@@ -238,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn cuts_that_break_others_too_are_not_whichever_is_noticed_first() {
+    fn cuts_that_break_other_connections_too_are_not_the_work_of_a_proxy() {
         for half_closed_first in [false, true] {
             let mut half_closes = HalfCloses::default();
             for n in 0..5 {
@@ -256,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn a_half_close_that_worked_in_between_speaks_for_them_all() {
+    fn a_half_close_that_works_resets_the_count() {
         let mut half_closes = HalfCloses::default();
         for n in 0..5 {
             half_closes.broke(Instant::now() + LATER * n);

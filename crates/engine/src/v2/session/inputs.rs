@@ -125,7 +125,7 @@ impl V2Session {
         let highest = parcel.batch().iter().map(|event| event.index()).max();
         self.high_water = self.high_water.max(highest.unwrap_or_default());
         let (known, now) = (self.high_water, self.now);
-        self.renewal().alarm(known, now);
+        self.renewal().on_write(known, now);
     }
 
     /// Events of the stream.
@@ -181,7 +181,7 @@ impl V2Session {
             if index <= head {
                 let took = self.now.duration_since(head_at);
                 self.api.slowest = self.api.slowest.max(took);
-                self.api.half_closes.heard();
+                self.api.half_closes.answered();
                 self.wanted = self.wanted.max(head);
                 self.api.width = (self.api.width + 1).min(QUESTIONS);
             } else {
@@ -318,7 +318,7 @@ impl V2Session {
             // That there is an event is all that it has to tell.
             V2Request::Alarm => {
                 let (known, now) = (self.high_water.next(), self.now);
-                self.renewal().alarm(known, now);
+                self.renewal().on_write(known, now);
             }
             V2Request::Walk { .. } => self.on_hidden(one),
             _ => self.no_whole_store = Some(NoProof::TooLong),

@@ -1,5 +1,5 @@
-//! What is asked about history, and how many questions at a time; and how the position of a quiet
-//! watch is renewed.
+//! Questions about history: how many are in flight, and after which indexes they ask; and the renewal
+//! of a quiet watch's position.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use crate::watch::timing::{
     HISTORY_ANSWERS, PROBE_STEADY, RENEWAL_WITHOUT_ALARM, SECOND_QUESTION, SECOND_QUESTION_UNENDED,
 };
 
-/// How many questions are in flight at most.
+/// The largest number of questions in flight.
 pub(super) const QUESTIONS: usize = 15;
 /// How a replay spreads its questions over unknown ranges: all that it reads is history.
 const OF_REPLAY: Spread = Spread {
@@ -25,14 +25,14 @@ const OF_REPLAY: Spread = Spread {
 /// The same for a watch, for which most of what happens is out of scope: a question that finds
 /// nothing transfers the event behind the unknown range once more, however large it is.
 const OF_WATCH: Spread = Spread { most: 8, worth: 8 };
-/// How many questions ask about the same at most, while none of them is answered.
+/// The largest number of unanswered questions after the same index.
 const SAME_QUESTIONS: usize = 3;
 
 impl V2Session {
-    /// Asks about the holes, or where there are none, renews the position of a quiet watch.
-    /// Whether there are none.
+    /// Asks about the unknown ranges, or renews the position of a quiet watch if there are none. Returns
+    /// whether there are none.
     pub(super) fn ask_questions(&mut self, cursor: Index) -> bool {
-        // What was asked about what is known by now is of no use any more.
+        // Questions about indexes that are known by now are of no use.
         self.close_where(|one| {
             let is_known = one.head.is_some_and(|(head, _)| head < cursor);
             one.request.is_question()
@@ -54,11 +54,10 @@ impl V2Session {
             }
             return true;
         }
-        // A question that will bring nothing is no work for the server.
+        // A question without an event is no work for the server.
         let now = self.now;
         let second = self.second();
-        // One that will be ended; and one that can't be, where more is known to have happened: its
-        // connection may be dead.
+        // Where waits cannot be ended, a question without an answer may have a dead connection.
         let second = if self.api.half_closes.are_broken() {
             SECOND_QUESTION_UNENDED.max(self.api.slowest * 2)
         } else {
@@ -85,7 +84,7 @@ impl V2Session {
                 self.unanswered()
                     .filter(|one| one.after() == Some(range.after))
             };
-            // The last of them proves nothing soon unless something is answered after it.
+            // Two waits are a proof only if a reply separates them.
             let is_enough = self.covered(range.after) > range.after
                 && (at().count() >= SAME_QUESTIONS || at().all(|one| self.is_answered_since(one)));
             if !is_enough && at().all(brings_nothing) {
@@ -104,7 +103,7 @@ impl V2Session {
         false
     }
 
-    /// The question what comes next after an index.
+    /// The question for the next event after an index.
     pub(super) fn question(&self, after: Index) -> V2Request {
         V2Request::Question {
             after,
@@ -114,7 +113,7 @@ impl V2Session {
         }
     }
 
-    /// How old a question is that brings nothing: in a busy store there is less time.
+    /// How old a question is when it counts as having no event. In a busy store there is less time.
     fn second(&self) -> Duration {
         self.api
             .renewal
@@ -130,8 +129,8 @@ impl V2Session {
         self.questions().filter(|one| !one.progress.is_answered)
     }
 
-    /// How far from `after` on everything has two witnesses, or will have, where what is under
-    /// way brings nothing.
+    /// The index up to which every index after `after` lies in two independent waits, or will, if the
+    /// waits in flight end without an event.
     pub(super) fn covered(&self, after: Index) -> Index {
         let asked = self.requests.iter().filter_map(|(ticket, one)| {
             let is_waiting = one.request.is_question() && !one.progress.is_answered;
@@ -151,15 +150,14 @@ impl V2Session {
         if self.api.half_closes.are_broken()
             && (self.no_whole_store.is_some() || self.unanswered().next().is_some())
         {
-            // Nothing proves that nothing happened but what happens next.
+            // Only the next event proves that nothing happened before it.
             return;
         }
         let renewal = *self.renewal();
-        // Where earlier questions still wait for their end, this one goes on behind them; where
-        // one of them is lost, from there.
+        // The question begins after the range of the earlier ones, or where one of those was lost.
         let covered = self.covered(cursor);
         let due = if self.endpoints.is_shaky() {
-            // Not before the probe has lasted for a while.
+            // After a failure, the probe has to last for a while first.
             self.probe_since()
                 .map(|since| renewal.due().max(since + PROBE_STEADY))
         } else {
@@ -181,8 +179,8 @@ impl V2Session {
         }
     }
 
-    /// Whether a question at the cursor has been registered for so long that nothing seems to be
-    /// there.
+    /// Whether a question at the cursor has been registered for long enough that history would have
+    /// answered it.
     pub(super) fn is_registered_at(&mut self, cursor: Index) -> bool {
         let at_cursor = self.questions().filter(|one| one.after() == Some(cursor));
         let Some(since) = at_cursor.filter_map(InFlight::waits_since).min() else {

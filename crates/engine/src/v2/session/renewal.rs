@@ -1,4 +1,5 @@
-//! How often the position of a quiet watch is renewed.
+//! How often a quiet watch renews its position: it asks for a proof that nothing happened up to the
+//! store's present index. A position that falls out of history is a gap.
 
 use std::time::{Duration, Instant};
 
@@ -7,20 +8,22 @@ use crate::watch::timing::{
     RENEWAL, RENEWAL_AFTER_CALM, RENEWAL_CALM, RENEWAL_FIRST, RENEWAL_NEEDS_ALARM,
 };
 
-/// So often that this part of the history is written in between: once all of it is, a quiet key
-/// can't be told from a lost event.
+/// A position is renewed each time this part of history (one twelfth) is written. Once all of it is, a
+/// quiet key looks the same as a lost event.
 const PART: u32 = 12;
-/// So many parts that nobody has been asked about are too many to wait.
+/// A position with this many unproven parts of history is renewed without delay.
 const URGENT: u32 = 3;
-/// When the position of a quiet watch was renewed, and is again.
+
+/// The rate at which the store is written to, and the time of the next renewal.
 #[derive(Clone, Copy, Debug)]
 pub struct Renewal {
     every: Duration,
-    /// The store's index, and when it told it.
+    /// The store's index, and when a reply reported it.
     known: Index,
     at: Instant,
-    /// When it was renewed last.
+    /// The time of the last renewal.
     asked: Instant,
+    /// A twelfth of history, in indexes.
     part: u32,
 }
 
@@ -37,12 +40,12 @@ impl Renewal {
         }
     }
 
-    /// The store's index at `now` tells how fast it is written to.
+    /// Learns the store's index, from which the rate of writes is estimated.
     pub fn learn(&mut self, index: Index, now: Instant) {
         let elapsed = now.duration_since(self.at);
         let written = u32::try_from(index.since(self.known)).unwrap_or(u32::MAX);
         if elapsed < RENEWAL.0 && written < self.part {
-            // Several replies at once tell nothing of a rate.
+            // Replies that arrive together give no rate.
             return;
         }
         let every = match written {
@@ -50,26 +53,26 @@ impl Renewal {
             0 => self.every * 2,
             written => elapsed * self.part / written,
         };
-        // Who writes in bursts is back soon.
+        // The next burst of writes may come soon, so the interval grows slowly.
         self.every = every.min(self.every * 2).clamp(RENEWAL.0, RENEWAL.1);
         self.known = self.known.max(index);
         self.at = now;
     }
 
-    /// It is renewed at `now`.
+    /// Notes a renewal at `now`.
     pub fn ask(&mut self, now: Instant) {
         self.asked = now;
     }
 
-    /// When it was renewed last.
+    /// The time of the last renewal.
     #[must_use]
     pub fn asked(&self) -> Instant {
         self.asked
     }
 
-    /// The store was written to at `index`. After a calm, how fast is not known yet, and the
-    /// fastest writes 1,000 indexes in less than a tenth of a second.
-    pub fn alarm(&mut self, index: Index, now: Instant) {
+    /// The long poll on the whole store reported a write at `index`. After a calm the rate is not known
+    /// yet, and a fast store writes 1,000 indexes in less than 100 ms.
+    pub fn on_write(&mut self, index: Index, now: Instant) {
         let written = u32::try_from(index.since(self.known)).unwrap_or(u32::MAX);
         if now.duration_since(self.at) * self.part < RENEWAL_CALM * written {
             self.learn(index, now);
@@ -81,20 +84,19 @@ impl Renewal {
         self.asked = now;
     }
 
-    /// How often it is renewed at the rate known last.
+    /// The interval between renewals at the last known rate.
     #[must_use]
     pub fn every(&self) -> Duration {
         self.every
     }
 
-    /// When it is due.
+    /// The time of the next renewal.
     #[must_use]
     pub fn due(&self) -> Instant {
         self.asked + self.every
     }
 
-    /// When so much will have been written beyond `covered` that it can't wait, at the rate
-    /// known last.
+    /// The time at which too much will have been written beyond `covered`, at the last known rate.
     #[must_use]
     pub fn urgent_at(&self, covered: Index) -> Instant {
         let allowed = URGENT * self.part;
@@ -102,7 +104,7 @@ impl Renewal {
         self.at + self.every * allowed.saturating_sub(written) / self.part.max(1)
     }
 
-    /// Whether an alarm is to tell when the store is written to faster.
+    /// Whether a long poll on the whole store has to report when the rate rises.
     #[must_use]
     pub fn needs_alarm(&self) -> bool {
         self.every >= RENEWAL_NEEDS_ALARM
@@ -131,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn a_store_that_nobody_writes_to_has_an_alarm_soon() {
+    fn a_quiet_store_soon_needs_a_long_poll_on_the_whole_store() {
         let start = Instant::now();
         let mut renewal = Renewal::new(Index(9), start, 1000);
         for _ in 0..2 {
@@ -143,23 +145,23 @@ mod tests {
     }
 
     #[test]
-    fn the_first_write_after_a_calm_has_it_renewed_soon() {
+    fn the_first_write_after_a_calm_causes_a_renewal_soon() {
         let start = Instant::now();
         for calm in [40, 100, 60_000] {
             let mut renewal = Renewal::new(Index(9), start, 1000);
             let now = start + Duration::from_millis(calm);
-            renewal.alarm(Index(10), now);
+            renewal.on_write(Index(10), now);
             assert!(renewal.due() <= now + RENEWAL_AFTER_CALM, "{calm} ms");
         }
     }
 
     #[test]
-    fn a_store_that_is_written_to_steadily_is_not_startling() {
+    fn steady_writes_do_not_shorten_the_interval() {
         let start = Instant::now();
         let mut renewal = Renewal::new(Index(0), start, 1000);
         // 1,000 writes a second.
         for tick in 1..20 {
-            renewal.alarm(Index(tick * 50), start + Duration::from_millis(tick * 50));
+            renewal.on_write(Index(tick * 50), start + Duration::from_millis(tick * 50));
         }
         assert!(
             renewal.every() > RENEWAL_NEEDS_ALARM,
@@ -169,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cursor_that_is_far_behind_can_not_wait() {
+    fn a_position_far_behind_the_store_is_renewed_at_once() {
         let start = Instant::now();
         let mut renewal = Renewal::new(Index(9), start, 1000);
         let now = start + RENEWAL_FIRST;

@@ -1,4 +1,8 @@
-//! What a stream of revisions may have passed over without a word, and how that is found out.
+//! Revisions that the stream may have passed over without a sign, and the questions about them.
+//!
+//! etcd passes over a removal if it is the first revision of a lookup and was compacted before
+//! (upstream #19179). A *doubt* is a range in which that may have happened. A read at the revision
+//! before the range resolves it: if that revision is not compacted, nothing was passed over.
 
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -13,91 +17,94 @@ use crate::watch::evidence::Skipped;
 use crate::watch::timers::Timer;
 use crate::watch::timing::BACKLOG_CALM;
 
-/// etcd puts a watch off where 128 messages wait to be sent (from 3.5 on; 1,024 before), and looks
-/// up later what it missed.
+/// A stream that lags the store by fewer revisions than this was not demoted: etcd makes a watcher
+/// unsynced when 128 of its messages wait to be sent (from 3.5 on; 1,024 before).
 const NEAR: u64 = 64;
+/// The largest number of messages between two looks at the backlog that rules a demotion out.
 const OFTEN: u32 = 60;
-/// It is looked after so many messages, which leaves time for the answer.
+/// The backlog is looked at after this many messages, which leaves time for the answer.
 const SOON: u32 = 20;
-/// What a stream may have passed over.
+
+/// The ranges that a stream may have passed over.
 #[derive(Clone, Debug, Default)]
 pub(super) struct PassedOver {
-    /// What is asked about, after the index up to which all is certain.
+    /// The open doubts, by the last revision before each.
     doubts: BTreeMap<Index, Doubt>,
-    /// What the question under way is about.
+    /// The purpose of the question in flight.
     asked_about: About,
-    /// How far history was compacted, where it can't tell of the first of them.
+    /// How far history was compacted, if that affects the first doubt.
     pub compacted: Option<Index>,
-    /// How many messages it has brought.
+    /// The number of messages of the stream.
     messages: u32,
     backlog: Backlog,
-    /// The last one may have left more of the past for the next.
+    /// The last message was full, so the next one may have more of the past.
     is_full: bool,
-    /// The store's revision when the last one was put together.
+    /// The store's revision when the server assembled the last message.
     store_at: Index,
 }
 
-/// Why it is asked whether history is whole.
+/// Why the session asks whether history is whole.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum About {
-    /// Nothing waits for the answer any more.
+    /// The answer is no longer needed.
     #[default]
     Nothing,
-    /// The first and the last of the doubts that had come by then.
+    /// To resolve the doubts from the first to the last that were open when it was asked.
     Doubts(Index, Index),
-    /// A replay hears nothing: what it waits for may have been compacted.
+    /// A replay receives nothing: the events that it waits for may have been compacted.
     End,
-    /// The stream may have been put off, and may be opened anew where nothing is lost by that.
+    /// The stream's watcher may have been unsynced. The stream is opened anew if nothing is lost by that.
     Backlog,
 }
 
-/// Revisions that may have been passed over.
+/// A range of revisions that may have been passed over.
 #[derive(Clone, Debug)]
 struct Doubt {
     skipped: Skipped,
-    /// What came of the last of these revisions, of which a part may be missing.
+    /// The events of the last revision of the range, if some arrived. Others may be missing.
     held: Option<Held>,
-    /// History after this revision is not whole any more.
+    /// History after this revision is no longer whole.
     refused_at: Option<Index>,
 }
 
-/// Whether the stream may ever have been so far behind that etcd put its watch off.
+/// Whether the stream was ever so far behind that etcd made its watcher unsynced.
 ///
-/// Then so many messages were on the way that a look at the store's revision in time shows it: as
-/// long as each of them finds fewer revisions beyond what has come than [`NEAR`], and no more
-/// messages than [`OFTEN`] come between two, it was not.
+/// Many messages were on their way then, so regular looks at the store's revision rule it out: each look
+/// finds fewer than [`NEAR`] revisions beyond the stream, and at most [`OFTEN`] messages arrive between
+/// two looks.
 #[derive(Clone, Copy, Debug, Default)]
 struct Backlog {
-    /// How many messages had come when it was looked last.
+    /// The number of messages at the last look.
     looked: u32,
-    /// The look that is under way.
+    /// The look in flight.
     asked: Option<Look>,
-    /// It may have been so.
+    /// Set if the watcher may have been unsynced.
     suspicion: Option<Suspicion>,
-    /// History after this cursor is not whole any more.
+    /// History after this cursor is no longer whole.
     compacted_at: Option<Index>,
 }
 
-/// The store's revision is asked for.
+/// A request for the store's revision.
 #[derive(Clone, Copy, Debug)]
 struct Look {
     at: Instant,
-    /// How many messages had come by then, and up to where they had told.
+    /// The number of messages when it was sent.
     messages: u32,
+    /// The revision that the stream had reached when it was sent.
     reached: Index,
 }
 
-/// The watch may have been put off.
+/// The stream's watcher may have been unsynced.
 #[derive(Clone, Copy, Debug)]
 enum Suspicion {
-    /// It may be put off still.
+    /// The watcher may still be unsynced. Since then the stream was last found behind.
     Behind(Instant),
-    /// Messages have found room since then.
+    /// The stream is close to the store since then.
     Calm(Instant),
 }
 
 impl Suspicion {
-    /// When it is looked again.
+    /// The time of the next look.
     fn due(self) -> Instant {
         let (Self::Behind(at) | Self::Calm(at)) = self;
         at + BACKLOG_CALM
@@ -105,16 +112,16 @@ impl Suspicion {
 }
 
 impl PassedOver {
-    /// Up to where something may have been passed over, after `reached` and before what comes now
-    /// begins at `first`; none where that can't be.
+    /// The last revision that may have been passed over between `reached` and the next message, which
+    /// begins at `first`. `None` if nothing can have been passed over.
     ///
-    /// A watch that is up to date is told of everything. One that is behind is looked up from a
-    /// certain revision on, and that revision alone is in doubt: in the middle of the past it is
-    /// any up to the next that comes, and after a watch was put off, the one that followed.
+    /// A synced watcher receives everything. For an unsynced one the server looks history up from one
+    /// revision on, and only that revision is in doubt. In the middle of the past it can be any up to
+    /// `first`; after the watcher became unsynced it is the one after `reached`.
     pub fn may_be(&self, is_past: bool, reached: Index, first: Index) -> Option<Index> {
         let is_first = self.messages == 0;
         let may_be_behind = is_past || self.backlog.suspicion.is_some();
-        // A server may put less into a message than it could. What follows then shows it.
+        // A server may put fewer revisions into a message than it could, as the next message shows.
         let left_more = self.is_full || first <= self.store_at;
         match () {
             () if is_first => None,
@@ -124,7 +131,7 @@ impl PassedOver {
         }
     }
 
-    /// These revisions may have been passed over; but for what was `held` of the last.
+    /// Adds a doubt. `held` are the events of its last revision that arrived.
     pub fn doubt(&mut self, skipped: Skipped, held: Option<Held>) {
         let doubt = Doubt {
             skipped,
@@ -134,7 +141,7 @@ impl PassedOver {
         self.doubts.insert(skipped.after, doubt);
     }
 
-    /// A message has ended.
+    /// Counts a message that has ended.
     pub fn count(&mut self, end: &MessageEnd, now: Instant) {
         self.is_full = end.is_full;
         self.store_at = end.store_at;
@@ -144,18 +151,18 @@ impl PassedOver {
         }
     }
 
-    /// Whether something is asked about.
+    /// Whether there are doubts.
     pub fn is_open(&self) -> bool {
         !self.doubts.is_empty()
     }
 }
 
 impl V3Session {
-    /// Looks from time to time how far the stream is behind the store.
+    /// Compares the stream with the store's revision from time to time.
     pub(super) fn look_for_backlog(&mut self) {
         let passed = &self.api.stream.passed;
         let (messages, backlog) = (passed.messages, passed.backlog);
-        // Where it can't be opened anew, there is nothing to look for.
+        // A stream that cannot be opened anew need not be looked at.
         let is_stuck = backlog.compacted_at.is_some() && backlog.compacted_at >= self.cursor();
         let due = backlog.suspicion.map(Suspicion::due).filter(|_| !is_stuck);
         let is_often = messages.saturating_sub(backlog.looked) >= SOON;
@@ -169,7 +176,7 @@ impl V3Session {
             .heard
             .is_some_and(|heard| heard + BACKLOG_CALM <= self.now);
         if due.is_some_and(|due| due <= self.now) && is_quiet && self.can_open_anew() {
-            // The store may go on elsewhere for ever.
+            // Writes out of scope may keep the store ahead of the stream for ever.
             self.ask_whether_history_is_whole(About::Backlog);
         }
         if is_due && !self.requests.has(|one| *one == V3Request::Backlog) {
@@ -182,7 +189,7 @@ impl V3Session {
         }
     }
 
-    /// The store's revision, agreed upon by a majority after that was asked.
+    /// The answer to a look: the store's revision, which a majority has confirmed.
     pub(super) fn on_backlog(&mut self, index: Index) {
         let backlog = &mut self.api.stream.passed.backlog;
         let Some(look) = backlog.asked else { return };
@@ -201,17 +208,17 @@ impl V3Session {
         }
     }
 
-    /// Whether the stream can be opened anew: it is not behind, as far as is known, and nothing waits
-    /// for what it brings.
+    /// Whether the stream can be opened anew: it is not known to be behind, and nothing waits for its
+    /// events.
     fn can_open_anew(&self) -> bool {
         let is_idle = self.resync.staged.is_none() && self.api.owes.is_none();
         self.api.stream.is_current && is_idle && !self.api.stream.passed.is_open()
     }
 
-    /// Asks about what lies between two messages.
+    /// Asks about the open doubts.
     pub(super) fn ask_about_doubts(&mut self) {
         let cursor = self.cursor().unwrap_or_default();
-        // A state may have told more than that.
+        // A state that was reported since may resolve doubts.
         let passed = &mut self.api.stream.passed;
         passed.doubts.retain(|_, doubt| doubt.skipped.upto > cursor);
         let mut open = passed.doubts.iter();
@@ -220,13 +227,14 @@ impl V3Session {
         };
         let last = open.next_back().map_or(first, |(last, _)| last);
         let (first, last) = (*first, *last);
-        // What a state has told need not be in history any more.
+        // Revisions before a reported state need not be in history any more.
         if self.ask_whole(cursor.max(first)) {
             self.api.stream.passed.asked_about = About::Doubts(first, last);
         }
     }
 
-    /// Asks whether history is whole after a revision, unless that is being asked; whether it was asked.
+    /// Asks whether history is whole after a revision, unless such a question is in flight. Returns
+    /// whether it was sent.
     fn ask_whole(&mut self, at: Index) -> bool {
         let is_asked = self
             .requests
@@ -234,7 +242,7 @@ impl V3Session {
         !is_asked && self.send(V3Request::Whole { at })
     }
 
-    /// Asks whether history is whole still after the cursor, though nothing is in doubt.
+    /// Asks whether history is still whole after the cursor, though there is no doubt.
     pub(super) fn ask_whether_history_is_whole(&mut self, about: About) {
         let cursor = self.cursor().unwrap_or_default();
         if self.ask_whole(cursor) {
@@ -242,12 +250,12 @@ impl V3Session {
         }
     }
 
-    /// The history after that is whole still: nothing was passed over, up to the last message that
-    /// had come when it was asked.
+    /// History after `read_at` is whole, so nothing was passed over up to the last message before the
+    /// question.
     pub(super) fn on_whole(&mut self, read_at: Index, head: &Head) {
         let about = std::mem::take(&mut self.api.stream.passed.asked_about);
         if about == About::Backlog && self.can_open_anew() {
-            // What it may have missed comes first in the next one.
+            // The next stream begins with the events that this one may have missed.
             self.end_stream();
             self.wake_now();
         }
@@ -255,11 +263,11 @@ impl V3Session {
             return;
         };
         let doubts = &mut self.api.stream.passed.doubts;
-        let settled: Vec<Index> = doubts
+        let resolved: Vec<Index> = doubts
             .range(first..=last)
             .map(|(after, _)| *after)
             .collect();
-        for after in settled {
+        for after in resolved {
             let (Some(doubt), Some(coverage)) = (doubts.remove(&after), &mut self.coverage) else {
                 return;
             };
@@ -272,7 +280,7 @@ impl V3Session {
         }
     }
 
-    /// It is not, as of `read_at`. Where the state is read, that may tell it.
+    /// History after `read_at` is no longer whole. A state that is being read may still resolve a doubt.
     pub(super) fn on_not_whole(&mut self, read_at: Index) {
         let passed = &mut self.api.stream.passed;
         match std::mem::take(&mut passed.asked_about) {
@@ -281,7 +289,7 @@ impl V3Session {
                     doubt.refused_at = Some(read_at);
                 }
             }
-            // It may be on its way all the same. If not, the next stream is told so.
+            // The events may still be on their way. If not, the next stream is canceled as compacted.
             About::End => {
                 let end = self.last_index().unwrap_or_default();
                 self.api.owes.get_or_insert((end, self.now));
@@ -292,14 +300,14 @@ impl V3Session {
         }
     }
 
-    /// Nobody says how much of history is gone: what is in doubt is.
+    /// The server does not say how far history was compacted, so only the doubts are lost.
     pub(super) fn on_no_compaction(&mut self) {
         self.api.stream.passed.compacted = Some(Index::ZERO);
         self.wake_now();
     }
 
-    /// What comes next may have been passed over, and nobody can tell any more. How much else of
-    /// history is gone is asked first.
+    /// Declares doubts lost that can no longer be resolved. Before that, the session asks how far history
+    /// was compacted.
     pub(super) fn lose_doubted(&mut self) {
         let cursor = self.cursor().unwrap_or_default();
         while let Some(mut first) = self.api.stream.passed.doubts.first_entry() {
@@ -312,7 +320,7 @@ impl V3Session {
                 return;
             };
             if read_at < cursor {
-                // History may be whole after what a state has told since.
+                // History may be whole after a state that was reported since.
                 first.get_mut().refused_at = None;
                 return;
             }
@@ -330,12 +338,12 @@ impl V3Session {
             first.remove();
             let compacted = compacted.max(upto);
             self.oldest = Some(compacted.next());
-            // The stream goes on after what it passed over.
+            // The stream goes on after the revisions that it passed over.
             self.lose_revisions(match self.plan.on_gap {
                 OnGap::Continue => upto,
                 OnGap::Fail | OnGap::Resync | OnGap::Diff => compacted,
             });
-            // It is told with the next input.
+            // The gap is reported with the next input.
             self.wake_now();
         }
     }

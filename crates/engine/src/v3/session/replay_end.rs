@@ -1,12 +1,14 @@
-//! Where a replay ends by v3: the proof that the stream has told everything up to there.
+//! The end of a replay with the v3 API: the proof that the stream has delivered every event up to it.
 //!
-//! One watcher tells what happened in order, so its first event at or beyond the end is the proof.
-//! Where nothing happens in scope there, the stream is opened anew on the whole store, from the
-//! cursor on: the store's own last revision is an event of that one, whatever it was. It takes over
-//! from the stream, since two watchers prove nothing about each other.
+//! A watcher receives events in order, so its first event at or beyond the end is the proof. If there is
+//! no such event in scope, the session opens the stream anew on the whole store, from the cursor on.
+//! The store's last revision is an event of that stream. It replaces the first stream, because two
+//! watchers prove nothing about each other.
 //!
-//! A user who may not read the whole store has no such proof. What can be read of the scope is
-//! waited for, and the rest is declared: [`Cause::Unproven`].
+//! Without read permission on the whole store there is no such proof. The session then waits for the
+//! last writes to the keys in scope, and declares the rest a gap: [`Cause::Unproven`].
+//!
+//! [`Cause::Unproven`]: crate::model::Cause::Unproven
 
 use std::time::Instant;
 
@@ -19,20 +21,20 @@ use crate::watch::in_flight::InFlight;
 use crate::watch::timers::Timer;
 use crate::watch::timing::{REPLAY_LAST_EVENTS, REPLAY_QUIET, REPLAY_SILENCE};
 
-/// What is known of the end of a replay, while one stream is under way.
+/// What is known about the end of a replay while one stream is in flight.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct ReplayEnd {
-    /// When it was asked last whether anybody is there.
+    /// When the session last asked a majority, because the stream was silent.
     asked: Option<Instant>,
-    /// The store's revision when the server put the last message together, where that may have been
-    /// the last of the past.
+    /// The store's revision when the server assembled the last message that was not full, and so may
+    /// have been the last one of the past.
     pub caught_up: Index,
-    /// Of the keys in scope, the one that was written last was written here.
+    /// The revision of the last write to the keys in scope.
     last_write: Option<Index>,
 }
 
 impl V3Session {
-    /// Has it proven that nothing is left up to where the replay ends.
+    /// Works towards the proof that nothing is left up to the end of the replay.
     pub(super) fn prove_end(&mut self, cursor: Index) {
         let (Some(heard), Some(target)) = (self.api.stream.heard, self.last_index()) else {
             return;
@@ -45,23 +47,23 @@ impl V3Session {
             self.wait_for_reader();
             return;
         }
-        self.ask_who_is_there(heard);
+        self.confirm_silence(heard);
         if self.api.stream.passed.is_open() || cursor >= target {
             return;
         }
         if self.api.reads_whole_store {
-            // It has the end to tell.
+            // The stream on the whole store has to deliver the end.
             self.api.owes.get_or_insert((target, heard));
             return;
         }
-        let is_told = self.api.stream.end.caught_up >= target
+        let is_delivered = self.api.stream.end.caught_up >= target
             || self
                 .api
                 .stream
                 .end
                 .last_write
                 .is_some_and(|last| last <= self.api.stream.watcher.reached());
-        if !is_told {
+        if !is_delivered {
             self.ask_what_is_owed(cursor, heard);
         } else if self.no_whole_store.is_none() {
             self.api.reads_whole_store = true;
@@ -74,7 +76,7 @@ impl V3Session {
         }
     }
 
-    fn ask_who_is_there(&mut self, heard: Instant) {
+    fn confirm_silence(&mut self, heard: Instant) {
         let asked = self
             .api
             .stream
@@ -88,7 +90,7 @@ impl V3Session {
         self.api.stream.end.asked = Some(self.now);
         self.confirm_freshness();
         if !self.api.stream.passed.is_open() {
-            // What the stream has to tell may have been compacted, without a word to it.
+            // Events that the stream has to deliver may have been compacted without a sign.
             self.ask_whether_history_is_whole(About::End);
         }
     }
@@ -109,14 +111,14 @@ impl V3Session {
         }
     }
 
-    /// The keys in scope tell what the stream has to tell, but for what was removed.
+    /// The last write to the keys in scope, which the stream has to deliver. Removals do not show here.
     pub(super) fn on_owed(&mut self, one: &InFlight<V3Request>, after: Index, nodes: &[StateNode]) {
         let latest = latest_write(nodes);
         self.api.stream.end.last_write = Some(latest.unwrap_or(after));
         self.on_written(one, nodes);
     }
 
-    /// The whole store can't be read, for this reason.
+    /// The whole store cannot be read, for this reason.
     pub(super) fn on_no_whole_store(&mut self, why: NoProof) {
         self.no_whole_store = Some(why);
         self.api.reads_whole_store = false;
