@@ -223,7 +223,7 @@ impl World {
             (Brings::Messages, 2) => Input::MessageEnd {
                 ticket,
                 end: MessageEnd {
-                    told_upto: Index(bytes.number()),
+                    sent_upto: Index(bytes.number()),
                     store_at: Index(bytes.number()),
                     is_full: bytes.flip(),
                     is_progress: bytes.flip(),

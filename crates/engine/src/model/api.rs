@@ -1,19 +1,19 @@
-//! Which of etcd's APIs something is of.
+//! The two APIs of etcd.
 
 /// One of etcd's APIs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Api {
-    /// `/v2/keys`.
+    /// The v2 API, `/v2/keys`.
     V2,
-    /// The JSON gateway.
+    /// The v3 API, through its JSON gateway.
     V3,
 }
 
 impl Api {
-    /// Both, in the order in which they are tried.
+    /// Both APIs, in the order in which etcdwatch tries them.
     pub const ALL: [Self; 2] = [Self::V2, Self::V3];
 
-    /// Its name, as `--api` takes it.
+    /// The name, as in `--api`.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {

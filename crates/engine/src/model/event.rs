@@ -1,8 +1,8 @@
 //! Events, many in one buffer.
 //!
-//! A million events need no million allocations: a [`Batch`] owns the bytes as they came from
-//! the server, and each event is a handful of offsets into them. What had to be decoded
-//! (JSON escapes, base64) is appended to the same buffer.
+//! To avoid an allocation for each event, a [`Batch`] owns the bytes as they came from the server, and
+//! an event consists of offsets into them. Texts that had to be decoded (JSON escapes, base64) are
+//! appended to the same buffer.
 
 use std::ops::Range;
 
@@ -23,7 +23,7 @@ pub struct Span {
 }
 
 impl Span {
-    /// What stands there in `bytes`; nothing where they end before.
+    /// The part of `bytes` in this range; empty if `bytes` is shorter.
     #[must_use]
     pub fn of(self, bytes: &[u8]) -> &[u8] {
         bytes
@@ -32,31 +32,31 @@ impl Span {
     }
 }
 
-/// What happened to a key, in the words of etcd's v2 API.
+/// What happened to a key, by its name in etcd's v2 API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// A value was read.
+    /// The key was read.
     Get,
-    /// A value was written, whatever was there.
+    /// A value was written, whether the key existed or not.
     Set,
-    /// A key was created that was not there.
+    /// The key was created.
     Create,
-    /// A key that was there was written.
+    /// An existing key was written.
     Update,
-    /// A key was removed.
+    /// The key was deleted.
     Delete,
-    /// A key's time to live ran out.
+    /// The key's TTL expired.
     Expire,
-    /// A value was written on a condition that held.
+    /// A value was written under a condition.
     CompareAndSwap,
-    /// A key was removed on a condition that held.
+    /// The key was deleted under a condition.
     CompareAndDelete,
-    /// One that this version does not know, passed on as it came.
+    /// An unknown action, which is passed on unchanged.
     Other(Span),
 }
 
 impl Action {
-    /// Those that are known, with their names.
+    /// The known actions and their names.
     pub const KNOWN: [(Self, &'static str); 8] = [
         (Self::Get, "get"),
         (Self::Set, "set"),
@@ -68,70 +68,70 @@ impl Action {
         (Self::CompareAndDelete, "compareAndDelete"),
     ];
 
-    /// Reads a name; `None` for one that is not known.
+    /// The action of this name; `None` if it is unknown.
     #[must_use]
     pub fn parse(name: &[u8]) -> Option<Self> {
         let mut known = Self::KNOWN.into_iter();
         known.find_map(|(action, known)| (known.as_bytes() == name).then_some(action))
     }
 
-    /// Its name, where it is known.
+    /// The name of a known action.
     #[must_use]
     pub fn name(self) -> Option<&'static str> {
         let mut known = Self::KNOWN.into_iter();
         known.find_map(|(known, name)| (known == self).then_some(name))
     }
 
-    /// Whether the key is gone afterwards.
+    /// Whether the action removes the key.
     #[must_use]
     pub const fn removes(self) -> bool {
         matches!(self, Self::Delete | Self::Expire | Self::CompareAndDelete)
     }
 }
 
-/// Where the fields of a node stand in its batch.
+/// The fields of a node, as ranges of its batch.
 #[derive(Clone, Copy, Debug)]
 pub struct NodeSpans {
     /// The key.
     pub key: Span,
-    /// The value; a directory and a removed key have none.
+    /// The value; `None` for a directory and a removed key.
     pub value: Option<Span>,
-    /// Whether it is a directory.
+    /// Whether the node is a directory.
     pub dir: bool,
-    /// The index of its last change.
+    /// The index of the last change.
     pub modified: Index,
-    /// The index of its creation.
+    /// The index of the creation.
     pub created: Index,
-    /// How often it was written since it was created (v3); 0 where that is not known.
+    /// The number of writes since the creation (v3); 0 if it is not known.
     pub version: u64,
-    /// The lease it hangs on (v3); 0 for none.
+    /// The ID of the lease (v3); 0 for none.
     pub lease: i64,
 }
 
-/// Where an event stands in its batch.
+/// The parts of an event, as ranges of its batch.
 #[derive(Clone, Copy, Debug)]
 pub struct EventSpans {
     /// What happened.
     pub action: Action,
-    /// The event's own JSON text, as the server sent it; v3 has none of that shape.
+    /// The JSON text as the server sent it (v2).
     pub raw: Option<Span>,
     /// The node after the event.
     pub node: NodeSpans,
-    /// The node before it.
+    /// The node before the event.
     pub previous: Option<NodeSpans>,
 }
 
-/// A buffer with the events in it as spans.
+/// Events, and the buffer that holds their texts.
 #[derive(Debug, Default)]
 pub struct Batch {
     bytes: Vec<u8>,
     events: Vec<EventSpans>,
-    /// The texts of the events are lines, and nothing stands between them.
+    /// The text of each event is a line, with nothing between the lines.
     is_lines: bool,
 }
 
 impl Batch {
-    /// A batch over `bytes`, in which every span of `events` lies.
+    /// A batch over `bytes`, which contain every span of `events`.
     #[must_use]
     pub fn new(bytes: Vec<u8>, events: Vec<EventSpans>) -> Self {
         debug_assert!(
@@ -146,7 +146,7 @@ impl Batch {
         }
     }
 
-    /// Likewise, where the text of each event is a line, and nothing stands between them.
+    /// A batch in which the text of each event is a line, with nothing between the lines.
     #[must_use]
     pub fn of_lines(bytes: Vec<u8>, events: Vec<EventSpans>) -> Self {
         Self {
@@ -155,8 +155,8 @@ impl Batch {
         }
     }
 
-    /// The lines of the events at these places; none where they are not all lines, or more stands
-    /// between them.
+    /// The lines of the events at these positions, newlines included. `None` if the events are not lines,
+    /// or have something between them.
     #[must_use]
     pub fn lines(&self, places: Range<usize>) -> Option<&[u8]> {
         let spans = self.events.get(places).filter(|_| self.is_lines)?;
@@ -165,25 +165,25 @@ impl Batch {
         lines.ends_with(b"\n").then_some(lines)
     }
 
-    /// Its buffers, to be filled with others.
+    /// The buffers of the batch, for reuse.
     #[must_use]
     pub fn into_buffers(self) -> (Vec<u8>, Vec<EventSpans>) {
         (self.bytes, self.events)
     }
 
-    /// How many events there are.
+    /// The number of events.
     #[must_use]
     pub fn len(&self) -> usize {
         self.events.len()
     }
 
-    /// Whether there are none.
+    /// Whether there are no events.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.events.is_empty()
     }
 
-    /// How many bytes it holds in memory, spans included.
+    /// The memory of the batch in bytes, spans included.
     #[must_use]
     pub fn weight(&self) -> usize {
         self.bytes.capacity() + self.events.capacity() * size_of::<EventSpans>()
@@ -198,7 +198,7 @@ impl Batch {
         })
     }
 
-    /// The events in their order.
+    /// The events in order.
     pub fn iter(&self) -> impl Iterator<Item = Event<'_>> {
         self.events.iter().map(|spans| Event {
             bytes: &self.bytes,
@@ -214,20 +214,20 @@ pub struct Event<'b> {
     spans: &'b EventSpans,
 }
 
-/// A number that stands for a value, the same in every run: checkpoints hold it.
+/// The hash of a value. It is the same in every run, because checkpoints contain it.
 #[must_use]
 pub fn hash_value(value: &[u8]) -> u64 {
     XxHash3_64::oneshot(value)
 }
 
-/// Whether two values may be the same, where one of them may not be known.
+/// Whether two hashes are of the same value, or one of them is not known.
 #[must_use]
 pub fn may_be_same(one: Option<u64>, other: Option<u64>) -> bool {
     one.zip(other).is_none_or(|(one, other)| one == other)
 }
 
 impl<'b> Event<'b> {
-    /// What happened.
+    /// The action.
     #[must_use]
     pub fn action(&self) -> Action {
         self.spans.action
@@ -242,13 +242,13 @@ impl<'b> Event<'b> {
         }
     }
 
-    /// Its place in history.
+    /// The index of the event.
     #[must_use]
     pub fn index(&self) -> Index {
         self.spans.node.modified
     }
 
-    /// The JSON text as the server sent it; v3 has none of that shape.
+    /// The JSON text as the server sent it (v2).
     #[must_use]
     pub fn raw(&self) -> Option<&'b [u8]> {
         Some(self.spans.raw?.of(self.bytes))
@@ -263,7 +263,7 @@ impl<'b> Event<'b> {
         }
     }
 
-    /// Whether nothing speaks against that both are the same event.
+    /// Whether both can be the same event, as far as their fields are known.
     #[must_use]
     pub fn may_be(&self, other: &Self) -> bool {
         let place = |node: Node<'b>| (node.key(), node.modified(), node.created());
@@ -271,16 +271,15 @@ impl<'b> Event<'b> {
             && may_be_same(self.value_hash(), other.value_hash())
     }
 
-    /// What stands for the value that was written ([`hash_value`]); none where none was.
+    /// The hash of the written value ([`hash_value`]); `None` if no value was written.
     #[must_use]
     pub fn value_hash(&self) -> Option<u64> {
-        // What a removal or a directory does not have, a member that was sent a snapshot makes up
-        // (fact 16).
+        // A member that installed a snapshot can report a value for a removal (fact 16).
         let value = self.node().value().filter(|_| !self.action().removes())?;
         Some(hash_value(value))
     }
 
-    /// The node before it.
+    /// The node before the event.
     #[must_use]
     pub fn previous(&self) -> Option<Node<'b>> {
         Some(Node {
@@ -289,8 +288,8 @@ impl<'b> Event<'b> {
         })
     }
 
-    /// Whether a directory went away, and all below it with it, in one event. etcd tells
-    /// watchers below of a delete and an expiry only.
+    /// Whether the event removed a directory, and with it all keys below. etcd sends such an event to
+    /// watchers below the directory only if it is a delete or an expiry.
     #[must_use]
     pub fn removes_directory(&self) -> bool {
         self.action().removes() && self.node().is_dir()
@@ -311,37 +310,37 @@ impl<'b> Node<'b> {
         self.spans.key.of(self.bytes)
     }
 
-    /// The index of its last change.
+    /// The index of the last change.
     #[must_use]
     pub fn modified(&self) -> Index {
         self.spans.modified
     }
 
-    /// How often it was written since it was created (v3); 0 where that is not known.
+    /// The number of writes since the creation (v3); 0 if it is not known.
     #[must_use]
     pub fn version(&self) -> u64 {
         self.spans.version
     }
 
-    /// The lease it hangs on (v3); 0 for none.
+    /// The ID of the lease (v3); 0 for none.
     #[must_use]
     pub fn lease(&self) -> i64 {
         self.spans.lease
     }
 
-    /// The index of its creation.
+    /// The index of the creation.
     #[must_use]
     pub fn created(&self) -> Index {
         self.spans.created
     }
 
-    /// The value; a directory and a removed key have none.
+    /// The value; `None` for a directory and a removed key.
     #[must_use]
     pub fn value(&self) -> Option<&'b [u8]> {
         self.spans.value.map(|span| span.of(self.bytes))
     }
 
-    /// Whether it is a directory.
+    /// Whether the node is a directory.
     #[must_use]
     pub fn is_dir(&self) -> bool {
         self.spans.dir

@@ -1,27 +1,27 @@
-//! What was lost, when something was.
+//! Declared ranges of possibly lost events.
 
 use super::Index;
 
-/// Why events could not be delivered.
+/// The cause of a gap.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cause {
-    /// The server no longer keeps that part of its history (v2 keeps 1,000 indexes).
+    /// The server no longer has that part of its history (v2 keeps 1,000 indexes).
     HistoryCleared,
-    /// The history was compacted past what was asked for (v3).
+    /// The history was compacted beyond the cursor (v3).
     Compacted,
-    /// The same endpoint now answers for another cluster.
+    /// The endpoint belongs to another cluster than before.
     ClusterChanged,
-    /// The store's index went back: it was restored or rebuilt.
+    /// The store was replaced: its index went back, or it has another event at a known index.
     IndexRewound,
-    /// The only members that can be reached took a snapshot, and their history may lie
-    /// (etcd-facts.md, fact 16).
+    /// Every reachable member installed a snapshot, so its history may be damaged (etcd-facts.md,
+    /// fact 16).
     MemberUntrusted,
-    /// Nothing is known to be lost. That nothing is missing could not be proven either.
+    /// No event is known to be lost, but the server allows no proof that none is.
     Unproven,
 }
 
 impl Cause {
-    /// Whether the positions after the gap are those of the store before it.
+    /// Whether the same store goes on after the gap, so that indexes keep their meaning.
     #[must_use]
     pub const fn keeps_positions(self) -> bool {
         matches!(
@@ -44,17 +44,17 @@ impl Cause {
     }
 }
 
-/// A declared loss: what happened in `from..=to` is not known.
+/// A declared range of possibly lost events: `from..=to`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Gap {
-    /// The first index that is not covered.
+    /// The first index of the range.
     pub from: Index,
-    /// The last one; none where positions begin anew.
+    /// The last index of the range; `None` if the store was replaced, so that indexes begin anew.
     pub to: Option<Index>,
-    /// Whether something in scope is known to have changed unseen.
+    /// Whether an event is known to be lost.
     pub certain: bool,
-    /// Why.
+    /// The cause of the gap.
     pub cause: Cause,
-    /// The record's own position.
+    /// The index of the gap's record.
     pub index: Index,
 }

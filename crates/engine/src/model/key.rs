@@ -1,35 +1,35 @@
-//! Keys as they are typed.
+//! Keys as users type them.
 
 use std::fmt;
 
-/// A key: one of v2, absolute and with no empty segments, or one of v3, which is any text.
+/// A key of v2, which is absolute and has no empty segments, or a key of v3, which is any text.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Key {
     text: String,
-    names: Names,
+    kind: KeyKind,
 }
 
-/// What a key names.
+/// How the text of a key is to be understood.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-enum Names {
-    /// v2: a key or a directory in a tree.
+enum KeyKind {
+    /// A key or a directory in the tree of v2.
     Path,
-    /// v3: a key, and what has it and a `/` before it.
+    /// A key of v3. The keys below it begin with it and a `/`.
     Literal,
-    /// v3: all keys that begin so.
+    /// All keys of v3 with this prefix.
     Prefix,
 }
 
-/// Why a text is no key.
+/// Why a text is not a valid key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum KeyError {
-    /// `.` and `..`: etcd would take them as a path and answer for another key.
+    /// The key has a `.` or `..` segment, which etcd would resolve to another key.
     #[error("a key has no '.' or '..' segments: etcd would resolve them to another key")]
     DotSegment,
-    /// Nothing at all.
+    /// The key is empty.
     #[error("a key is not empty; in v2 the root is '/', and in v3 --prefix '' is all keys")]
     Empty,
-    /// One of several in v2, which a watch above them does not see.
+    /// One of several keys is hidden from a watch above them (v2).
     #[error(
         "of several keys none has a segment that begins with '_': etcd hides it from a watch above"
     )]
@@ -37,11 +37,10 @@ pub enum KeyError {
 }
 
 impl Key {
-    /// Reads a key of v2 as typed: a missing leading `/` is added, `//` and a trailing `/` are
-    /// folded. The root is `/`.
+    /// A key of v2. A missing leading `/` is added, and empty segments are removed. The root is `/`.
     ///
     /// # Errors
-    /// Where it is empty or has a `.` or `..` segment.
+    /// If it is empty or has a `.` or `..` segment.
     pub fn parse(typed: &str) -> Result<Self, KeyError> {
         if typed.is_empty() {
             return Err(KeyError::Empty);
@@ -59,55 +58,55 @@ impl Key {
         }
         Ok(Self {
             text: key,
-            names: Names::Path,
+            kind: KeyKind::Path,
         })
     }
 
-    /// The directory of v2 that all others are in.
+    /// The root directory of v2.
     #[must_use]
     pub fn root() -> Self {
         Self {
             text: "/".to_owned(),
-            names: Names::Path,
+            kind: KeyKind::Path,
         }
     }
 
-    /// A key of v3, as it is.
+    /// A key of v3, taken literally.
     ///
     /// # Errors
-    /// Where it is empty.
+    /// If it is empty.
     pub fn literal(typed: &str) -> Result<Self, KeyError> {
         if typed.is_empty() {
             return Err(KeyError::Empty);
         }
         Ok(Self {
             text: typed.to_owned(),
-            names: Names::Literal,
+            kind: KeyKind::Literal,
         })
     }
 
-    /// All keys of v3 that begin so; all there are where it is empty.
+    /// All keys of v3 with this prefix; all keys if it is empty.
     #[must_use]
     pub fn prefix(typed: &str) -> Self {
         Self {
             text: typed.to_owned(),
-            names: Names::Prefix,
+            kind: KeyKind::Prefix,
         }
     }
 
-    /// The key; one of v2 has its leading `/`.
+    /// The text of the key. A key of v2 has a leading `/`.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.text
     }
 
-    /// Whether it is one of v2, in a tree of directories.
+    /// Whether this is a key of v2, in a tree of directories.
     #[must_use]
     pub fn is_path(&self) -> bool {
-        self.names == Names::Path
+        self.kind == KeyKind::Path
     }
 
-    /// The longest one that lies above all of `keys`, or is one of them; none where there are none.
+    /// The longest key that is above all of `keys`, or equal to one of them. `None` if there are no keys.
     #[must_use]
     pub(super) fn above<'k>(keys: impl IntoIterator<Item = &'k Self>) -> Option<Self> {
         let mut keys = keys.into_iter();
@@ -130,39 +129,39 @@ impl Key {
                 begins.rsplit_once('/').map_or("", |(above, _)| above)
             };
         }
-        Some(match first.names {
-            Names::Path if shared.is_empty() => Self::root(),
-            Names::Path => Self {
+        Some(match first.kind {
+            KeyKind::Path if shared.is_empty() => Self::root(),
+            KeyKind::Path => Self {
                 text: shared.to_owned(),
-                names: Names::Path,
+                kind: KeyKind::Path,
             },
             _ => Self::prefix(shared),
         })
     }
 
-    /// Whether `key` is what it stands for.
+    /// Whether this key names `key`: both are equal, or `key` has this prefix.
     pub(super) fn names(&self, key: &[u8]) -> bool {
         let own = self.text.as_bytes();
-        match self.names {
-            Names::Prefix => key.starts_with(own),
-            Names::Path | Names::Literal => key == own,
+        match self.kind {
+            KeyKind::Prefix => key.starts_with(own),
+            KeyKind::Path | KeyKind::Literal => key == own,
         }
     }
 
-    /// Whether `key` lies below it.
+    /// Whether `key` lies below this key.
     pub(super) fn is_above(&self, key: &[u8]) -> bool {
         let own = self.text.as_bytes();
-        match self.names {
-            Names::Prefix => key.starts_with(own),
-            Names::Path => below(own, key).is_some(),
-            Names::Literal => begins_below(own, key),
+        match self.kind {
+            KeyKind::Prefix => key.starts_with(own),
+            KeyKind::Path => below(own, key).is_some(),
+            KeyKind::Literal => begins_below(own, key),
         }
     }
 
-    /// Whether it stands for all that begins with it.
+    /// Whether this is a prefix.
     #[must_use]
     pub fn is_prefix(&self) -> bool {
-        self.names == Names::Prefix
+        self.kind == KeyKind::Prefix
     }
 }
 
@@ -172,13 +171,13 @@ impl fmt::Display for Key {
     }
 }
 
-/// Whether a key of v3 lies below another: it begins with it and a `/`.
+/// Whether `key` of v3 lies below `ancestor`: it begins with `ancestor` and a `/`.
 fn begins_below(ancestor: &[u8], key: &[u8]) -> bool {
     key.strip_prefix(ancestor)
         .is_some_and(|rest| ancestor.ends_with(b"/") || rest.starts_with(b"/"))
 }
 
-/// What of `key` lies below `ancestor`, without the separating `/`.
+/// The part of `key` below `ancestor`, without the separating `/`; `None` if it is not below.
 pub(super) fn below<'k>(ancestor: &[u8], key: &'k [u8]) -> Option<&'k [u8]> {
     if ancestor == b"/" {
         return key.strip_prefix(b"/").filter(|rest| !rest.is_empty());
@@ -191,7 +190,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn slashes_are_added_and_folded() {
+    fn a_leading_slash_is_added_and_empty_segments_are_removed() {
         for (typed, key) in [
             ("a", "/a"),
             ("/a//b/", "/a/b"),
@@ -204,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn dot_segments_and_nothing_are_refused() {
+    fn dot_segments_and_empty_keys_are_refused() {
         assert_eq!(Key::parse("/a/../b"), Err(KeyError::DotSegment));
         assert_eq!(Key::parse("./a"), Err(KeyError::DotSegment));
         assert_eq!(Key::parse(""), Err(KeyError::Empty));

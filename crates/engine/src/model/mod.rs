@@ -1,8 +1,7 @@
 //! The data of a watch: indexes, keys, events, gaps.
 //!
-//! In scope: plain values, their invariants, and the rules that say which event belongs to
-//! which watch. Out of scope: where they come from (`protocol`) and how they are shown
-//! (`print`). Pure: nothing here knows a socket, a thread or a clock.
+//! In scope: plain values, their invariants, and the rule that decides which event belongs to which
+//! watch. Out of scope: parsing (`v2`, `v3`) and printing (the command's `render`).
 
 mod api;
 mod event;

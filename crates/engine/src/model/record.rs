@@ -1,22 +1,22 @@
-//! What is told of one key, wherever it is known from.
+//! One view of a key for printing, whether it comes from an event, a state or a difference.
 
 use super::{Action, Change, Event, Index, StateNode};
 
-/// Something to show of a key.
+/// What is printed about a key.
 #[derive(Clone, Copy, Debug)]
 pub enum Record<'r> {
-    /// Something happened to it.
+    /// An event.
     Event(Event<'r>),
-    /// It is so in a state that was read at this index.
+    /// The key in a state that was read at this index.
     State(Index, &'r StateNode),
-    /// It became so between two states, the later one read at this index.
+    /// The key differs between two states, the later of which was read at this index.
     Change(Index, &'r Change),
-    /// It went with a directory above it that was removed at this index.
+    /// A directory above the key was removed at this index, and the key with it.
     Below(Index, &'r StateNode),
 }
 
 impl<'r> Record<'r> {
-    /// Where it stands among all others.
+    /// The index of the record.
     #[must_use]
     pub fn index(&self) -> Index {
         match *self {
@@ -25,7 +25,7 @@ impl<'r> Record<'r> {
         }
     }
 
-    /// What happened; [`Action::Get`] for what was read.
+    /// The action; [`Action::Get`] for a key in a state.
     #[must_use]
     pub fn action(&self) -> Action {
         match *self {
@@ -57,7 +57,7 @@ impl<'r> Record<'r> {
         }
     }
 
-    /// Whether it is, or was, a directory.
+    /// Whether the key is, or was, a directory.
     #[must_use]
     pub fn is_dir(&self) -> bool {
         match *self {
@@ -69,7 +69,7 @@ impl<'r> Record<'r> {
         }
     }
 
-    /// The value that it has now; a directory and a key that is gone have none.
+    /// The present value; `None` for a directory and a removed key.
     #[must_use]
     pub fn value(&self) -> Option<&'r [u8]> {
         match *self {
@@ -81,7 +81,7 @@ impl<'r> Record<'r> {
         }
     }
 
-    /// The value that it had before, where that is known.
+    /// The previous value, if it is known.
     #[must_use]
     pub fn previous(&self) -> Option<&'r [u8]> {
         match *self {

@@ -1,21 +1,22 @@
-//! Which keys a watch looks at, and which events it sees.
+//! The keys of a watch, and the rule that decides which events belong to it.
 
 use super::key::{Key, KeyError, below};
 use super::{Api, StateNode};
 
-/// What a watch looks at: a key, or a key and all below it, or several of them.
+/// The keys of a watch: a key, a key and all keys below it, or several of these.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Scope {
-    /// The key that etcd is asked for; that of several keys lies above them all.
+    /// The key that is requested from etcd. For several keys it is a key above them all.
     pub key: Key,
-    /// Whether etcd is asked for all below it too.
+    /// Whether the keys below it are requested too.
     pub recursive: bool,
-    /// What of that is wanted, in order, none of which holds another; all of it where empty.
+    /// The wanted parts of the request, in order, none of which contains another. Empty if all of it is
+    /// wanted.
     several: Vec<Scope>,
 }
 
 impl Scope {
-    /// A key, or a key and all below it.
+    /// A key, or if `recursive` is set, a key and all keys below it.
     #[must_use]
     pub fn new(key: Key, recursive: bool) -> Self {
         Self {
@@ -25,11 +26,11 @@ impl Scope {
         }
     }
 
-    /// Several of one API as one: a key that lies above them all is watched, and what is not wanted
-    /// is left out. One that another one holds is had by that.
+    /// Joins several scopes of one API: a key above them all is watched, and events out of scope are left
+    /// out. A scope that another one contains is dropped.
     ///
     /// # Errors
-    /// Where there are none; where one of v2 can't be seen from above.
+    /// If `scopes` is empty, or a key of v2 is hidden from a watch above it.
     pub fn several(scopes: &[Self]) -> Result<Self, KeyError> {
         let mut kept: Vec<Self> = Vec::new();
         for scope in scopes {
@@ -59,8 +60,8 @@ impl Scope {
         })
     }
 
-    /// Likewise with all below it, where it is one of v2: a directory on the way to a key comes to be
-    /// with that, and nothing tells of it alone.
+    /// This scope with all keys below it, if it is one of v2. etcd creates the directories above a key
+    /// together with the key, and sends no events for them.
     #[must_use]
     pub fn with_directories(mut self) -> Self {
         if self.key.is_path() {
@@ -72,7 +73,7 @@ impl Scope {
         self
     }
 
-    /// Each key that is wanted, with or without all below it, in order; none holds another.
+    /// The wanted keys, each with or without the keys below it, in order. None contains another.
     #[must_use]
     pub fn parts(&self) -> &[Self] {
         if self.several.is_empty() {
@@ -82,32 +83,32 @@ impl Scope {
         }
     }
 
-    /// Whether etcd is asked for more than what is wanted.
+    /// Whether the request to etcd covers more than the wanted keys.
     #[must_use]
     pub fn is_several(&self) -> bool {
         !self.several.is_empty()
     }
 
-    /// The keys as they are named in records.
+    /// The keys as records name them.
     #[must_use]
     pub fn name(&self) -> String {
         let names: Vec<&str> = self.parts().iter().map(|part| part.key.as_str()).collect();
         names.join(" ")
     }
 
-    /// The API that it is of.
+    /// The API of the keys.
     #[must_use]
     pub fn api(&self) -> Api {
         if self.key.is_path() { Api::V2 } else { Api::V3 }
     }
 
-    /// Whether it can have one key only.
+    /// Whether the scope is a single key.
     #[must_use]
     pub fn is_one_key(&self) -> bool {
         !self.recursive && !self.key.is_prefix()
     }
 
-    /// Whether `key` is one that a state of this scope shows: the key itself, or one below it.
+    /// Whether a state of this scope includes `key`: the watched key, or a key below it.
     #[must_use]
     pub fn holds(&self, key: &[u8]) -> bool {
         if self.is_several() {
@@ -116,7 +117,7 @@ impl Scope {
         self.key.names(key) || (self.recursive && self.key.is_above(key))
     }
 
-    /// Of a state that was asked for, what is wanted, in the order of the keys.
+    /// The wanted part of a requested state, sorted by key.
     #[must_use]
     pub fn select(&self, mut nodes: Vec<StateNode>) -> Vec<StateNode> {
         if self.is_several() {
@@ -126,20 +127,20 @@ impl Scope {
         nodes
     }
 
-    /// Whether all that `other` holds is held by this one too.
+    /// Whether this scope includes everything in `other`.
     fn contains(&self, other: &Self) -> bool {
         let reaches = self.recursive || self.key.is_prefix();
         let wider = other.recursive || other.key.is_prefix();
         self.covers(other.key.as_str().as_bytes(), false) && (reaches || !wider)
     }
 
-    /// Whether an event on `key` belongs to this watch; `removes_directory` says that the
-    /// event deleted or expired a directory, which takes all below it along.
+    /// Whether an event on `key` belongs to this watch. `removes_directory` means that the event deleted
+    /// or expired a directory, and all keys below it.
     ///
-    /// In v2 history and live delivery differ in what they send (etcd-facts.md, fact 7): history
-    /// gives hidden keys to a watcher above them, and the delete of `/foo` to a watcher of
-    /// `/foobar`. This one rule is applied to both, so that they agree. In v3 nothing is hidden,
-    /// and there are no directories.
+    /// With the v2 API, history and live delivery differ (etcd-facts.md, fact 7): history sends hidden
+    /// keys to a watcher above them, and the delete of `/foo` to a watcher of `/foobar`. This rule
+    /// applies to both, so that they agree. With the v3 API no key is hidden, and there are no
+    /// directories.
     #[must_use]
     pub fn covers(&self, key: &[u8], removes_directory: bool) -> bool {
         if self.is_several() {
@@ -160,7 +161,7 @@ impl Scope {
     }
 }
 
-/// Whether a segment begins with `_`: such keys are hidden from watchers above them.
+/// Whether a segment begins with `_`. etcd hides such keys from watchers above them.
 fn is_hidden(below: &[u8]) -> bool {
     let begins_segment = |at: usize| at == 0 || below.get(at - 1) == Some(&b'/');
     memchr::memchr_iter(b'_', below).any(begins_segment)
@@ -208,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_of_v3_is_what_it_is_and_hides_nothing() {
+    fn a_key_of_v3_is_literal_and_never_hidden() {
         let watch = Scope::new(Key::literal("/app").unwrap(), true);
         for (key, is_covered) in [
             ("/app", true),
@@ -226,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn a_prefix_is_whatever_begins_so() {
+    fn a_prefix_covers_every_key_that_begins_with_it() {
         let watch = |prefix| Scope::new(Key::prefix(prefix), false);
         assert!(watch("/app").covers(b"/apple", false));
         assert!(!watch("/app").covers(b"/ap", false));
@@ -239,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn of_several_keys_the_directory_above_them_is_watched_and_they_are_seen() {
+    fn several_keys_are_watched_through_the_directory_above_them() {
         for (keys, above) in [
             (&["/a/x", "/a/y"][..], "/a"),
             (&["/a/x", "/ab"], "/"),
@@ -259,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_another_one_holds_is_no_second_one() {
+    fn a_scope_that_another_one_contains_is_dropped() {
         let both = [scope("/a/x", false), scope("/a", true)];
         assert_eq!(Scope::several(&both), Ok(scope("/a", true)));
         let twice = [scope("/a", false), scope("/a", false)];
@@ -268,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn hidden_keys_are_not_seen_from_above_and_are_refused_among_several() {
+    fn a_hidden_key_is_refused_among_several() {
         for keys in [["/a/_h", "/a/x"], ["/a", "/a/_h/x"]] {
             let scopes = keys.map(|key| scope(key, true));
             assert_eq!(Scope::several(&scopes), Err(KeyError::Hidden), "{keys:?}");
@@ -278,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn of_several_keys_of_v3_what_begins_as_all_of_them_is_watched() {
+    fn several_keys_of_v3_are_watched_through_their_common_prefix() {
         let of = |keys: &[&str]| {
             let literal = |key: &&str| Scope::new(Key::literal(key).unwrap(), true);
             Scope::several(&keys.iter().map(literal).collect::<Vec<_>>()).unwrap()
@@ -292,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn the_removal_of_a_directory_with_a_shorter_name_is_not() {
+    fn the_removal_of_a_directory_with_a_shorter_name_is_not_seen() {
         assert!(!scope("/foobar", true).covers(b"/foo", true));
     }
 }

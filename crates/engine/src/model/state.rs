@@ -6,31 +6,31 @@ use serde::{Deserialize, Serialize};
 
 use super::{Event, Index, hash_value, may_be_same};
 
-/// A key or a directory as it is at one index, without what is below it.
+/// A key or a directory at one index, without the keys below it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct StateNode {
     /// The key; in v2 it is text.
     pub key: Vec<u8>,
-    /// The value; none for a directory.
+    /// The value; `None` for a directory.
     pub value: Option<Vec<u8>>,
-    /// Whether it is a directory (v2).
+    /// Whether this is a directory (v2).
     pub dir: bool,
-    /// When it expires, as etcd writes it (RFC 3339, v2).
+    /// The time of expiry as etcd writes it (RFC 3339, v2).
     pub expiration: Option<String>,
-    /// Seconds left to live (v2).
+    /// The TTL in seconds (v2).
     pub ttl: Option<i64>,
-    /// The index of its last change; 0 for the root of v2.
+    /// The index of the last change; 0 for the root of v2.
     pub modified: Index,
-    /// The index of its creation; 0 for the root of v2.
+    /// The index of the creation; 0 for the root of v2.
     pub created: Index,
-    /// How often it was written since it was created (v3); 0 where that is not known.
+    /// The number of writes since the creation (v3); 0 if it is not known.
     pub version: u64,
-    /// The lease it hangs on (v3); 0 for none.
+    /// The ID of the lease (v3); 0 for none.
     pub lease: i64,
 }
 
 impl Fingerprint {
-    /// That of `event`.
+    /// The fingerprint of an event.
     #[must_use]
     pub fn of(event: &Event<'_>) -> Self {
         Self {
@@ -42,8 +42,8 @@ impl Fingerprint {
         }
     }
 
-    /// That of a store of v3 in which these events came after `before`: a put tells more than the
-    /// removal of another key, which may be missing in any store.
+    /// The fingerprint after `events`, which follow `before` (v3). A put identifies a store better than
+    /// the removal of another key, which leaves no trace in the state.
     #[must_use]
     pub fn of_revisions<'b>(
         before: Option<Self>,
@@ -64,7 +64,7 @@ impl Fingerprint {
         latest.map(|event| Self::of(&event)).or(before)
     }
 
-    /// That of the key of a state that was changed last; none where the state has no values.
+    /// The fingerprint of the key that was written last in a state; `None` if there are no values.
     #[must_use]
     pub fn of_state(nodes: &[StateNode]) -> Option<Self> {
         let values = nodes.iter().filter(|node| !node.dir);
@@ -78,13 +78,13 @@ impl Fingerprint {
         })
     }
 
-    /// Whether nothing speaks against that `node` has the value that was written.
+    /// Whether `node` has the value that the event wrote, or the value is not known.
     #[must_use]
     pub fn has_value_of(&self, node: &StateNode) -> bool {
         may_be_same(self.value, node.value.as_deref().map(hash_value))
     }
 
-    /// Whether nothing speaks against that both are of one event.
+    /// Whether both can identify the same event, as far as their fields are known.
     #[must_use]
     pub fn may_be(&self, other: &Self) -> bool {
         let place = |one: &Self| (one.index, one.created);
@@ -95,55 +95,54 @@ impl Fingerprint {
     }
 }
 
-/// A difference between two states of one key.
+/// The difference of a key between two states.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
-    /// It is there now, or is another than it was.
+    /// The key was created or changed.
     Set {
-        /// As it is.
+        /// The key in the newer state.
         node: StateNode,
-        /// As it was.
+        /// The key in the older state, if it existed.
         previous: Option<StateNode>,
     },
-    /// It is gone.
+    /// The key was removed.
     Delete {
-        /// As it was.
+        /// The key in the older state.
         previous: StateNode,
     },
 }
 
-/// What tells a rebuilt store from the one that was watched: another store has another event at
-/// that index, or the key is not as it was left there.
+/// What identifies the last delivered event, and with it the store. A replaced store has another event at
+/// that index, or another state of that key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(into = "Written", try_from = "Written")]
 pub struct Fingerprint {
-    /// Its index.
+    /// The index of the event.
     pub index: Index,
-    /// Its key.
+    /// The key of the event.
     pub key: Vec<u8>,
-    /// When that key was created; 0 for a delete of v3, which does not say it.
+    /// The index at which that key was created; 0 for a delete of v3, which does not say it.
     pub created: Index,
-    /// What stands for the value that it wrote ([`hash_value`]); none where it wrote none, or where
-    /// that is not known.
+    /// The hash of the written value ([`hash_value`]); `None` if there is no value, or it is not known.
     pub value: Option<u64>,
-    /// Whether it was read in a state: history need not have an event there, since a refreshed
-    /// time to live is none.
+    /// Whether this is a key of a state. History need not have an event at its index then, because
+    /// refreshing a TTL changes the index and is not an event.
     pub of_state: bool,
 }
 
-/// A fingerprint in a file.
+/// The JSON form of a fingerprint, in checkpoints.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 struct Written {
     index: Index,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     key: Option<String>,
-    /// One that is not UTF-8.
+    /// A key that is not UTF-8.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     key_base64: Option<String>,
     #[serde(rename = "createdIndex")]
     created: Index,
-    /// In hexadecimal digits.
+    /// The hash in hexadecimal digits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     value_hash: Option<String>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -195,7 +194,7 @@ mod tests {
     use crate::v3;
 
     #[test]
-    fn a_put_stands_for_a_store_until_its_key_is_removed() {
+    fn a_put_stays_the_fingerprint_until_its_key_is_removed() {
         let events = |text: &str| {
             let mut assembler = v3::Assembler::new(Scope::new(Key::prefix(""), false));
             assembler.event(text.as_bytes()).unwrap();
@@ -223,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fingerprint_is_read_as_it_was_written_whatever_its_key() {
+    fn a_fingerprint_survives_its_json_form_whatever_its_key() {
         for key in [&b"/a/\n"[..], b"\xff\0"] {
             let fingerprint = Fingerprint {
                 index: Index(7),

@@ -1,4 +1,4 @@
-//! A key or a directory with what is below it.
+//! A key, or a directory with the keys below it.
 
 use super::Index;
 
@@ -7,25 +7,26 @@ use super::Index;
 pub struct Tree {
     /// The key, any bytes.
     pub key: Vec<u8>,
-    /// The value; none for a directory.
+    /// The value; `None` for a directory.
     pub value: Option<Vec<u8>>,
-    /// Whether it is a directory. v3 has none: what lies before a `/` is shown as one.
+    /// Whether this is a directory. v3 has no directories: the part of a key before a `/` is shown as
+    /// one.
     pub dir: bool,
-    /// What is in it.
+    /// The children that were read.
     pub nodes: Vec<Tree>,
-    /// The index of its last change; 0 where it has none.
+    /// The index of the last change; 0 if there is none.
     pub modified: Index,
-    /// The index of its creation; 0 where it has none.
+    /// The index of the creation; 0 if there is none.
     pub created: Index,
-    /// How often it was written since it was created (v3); 0 where that is not known.
+    /// The number of writes since the creation (v3); 0 if it is not known.
     pub version: u64,
-    /// The lease it hangs on (v3); 0 for none.
+    /// The ID of the lease (v3); 0 for none.
     pub lease: i64,
 }
 
 impl Tree {
-    /// A directory at `key` with `leaves`, which begin with `key` and a `/` and are in order: one
-    /// level of it, or where `recursive`, all.
+    /// A directory at `key`. The keys of `leaves` are sorted, and begin with `key` and a `/`. If
+    /// `recursive` is not set, the result has one level only.
     #[must_use]
     pub fn directory(key: &[u8], leaves: Vec<Self>, recursive: bool) -> Self {
         let mut prefix = key.to_owned();
@@ -41,7 +42,7 @@ impl Tree {
     }
 }
 
-/// What is directly below `prefix`, which ends in a `/`.
+/// The children directly below `prefix`, which ends in a `/`.
 fn children(prefix: &[u8], leaves: Vec<Tree>, recursive: bool) -> Vec<Tree> {
     let mut nodes = Vec::new();
     let mut leaves = leaves.into_iter().peekable();
@@ -100,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn what_lies_before_a_slash_is_a_directory() {
+    fn the_part_of_a_key_before_a_slash_is_a_directory() {
         let leaves = ["/a/b", "/a/d-e", "/a/d/x", "/a/d/y/z", "/a/e"];
         assert_eq!(
             keys("/a", &leaves, false),
@@ -115,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_with_slashes_at_odd_places_stay_what_they_are() {
+    fn keys_with_empty_segments_keep_them() {
         assert_eq!(keys("/", &["//x", "/a"], true), ["//", "//", "//x", "/a"]);
         assert_eq!(
             keys("a", &["a/", "a/b/"], true),

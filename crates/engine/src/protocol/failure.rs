@@ -90,7 +90,7 @@ impl fmt::Display for Failure {
                 format!("lags behind: it is at index {index}, and the cluster at {wanted}")
             }
             Self::Doubtful(upto) => {
-                format!("took a snapshot: its history up to index {upto} may lie")
+                format!("took a snapshot: its history up to index {upto} may be damaged")
             }
             Self::Compacted(upto) => format!("has compacted its history up to {upto}"),
             Self::ApiOff { api, version } => match api {

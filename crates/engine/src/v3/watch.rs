@@ -47,7 +47,7 @@ pub struct MessageEnd {
     /// All events up to this revision were sent. With events it is the revision of the last one,
     /// because the header of such a message may be ahead of events that follow in the next one. A
     /// progress notification has no events, and its header says it.
-    pub told_upto: Index,
+    pub sent_upto: Index,
     /// The store's revision when the server assembled the message.
     pub store_at: Index,
     /// The message has as many revisions as the server puts into one.
@@ -245,7 +245,7 @@ impl Assembler {
             return Ok(Vec::new());
         }
         let end = WatchItem::MessageEnd(MessageEnd {
-            told_upto: pending.revision.unwrap_or(revision),
+            sent_upto: pending.revision.unwrap_or(revision),
             store_at: revision,
             is_full: pending.revisions >= BATCH_REVISIONS,
             is_progress: pending.revision.is_none(),
@@ -308,9 +308,9 @@ mod tests {
                     indexes.collect::<Vec<_>>().join(" ") + "|"
                 }
                 WatchItem::MessageEnd(MessageEnd {
-                    told_upto, is_full, ..
+                    sent_upto, is_full, ..
                 }) => {
-                    format!("{told_upto}{}", if is_full { "…" } else { "." })
+                    format!("{sent_upto}{}", if is_full { "…" } else { "." })
                 }
                 other => format!("{other:?}"),
             };
@@ -334,14 +334,14 @@ mod tests {
         let [_, WatchItem::MessageEnd(end)] = told[..] else {
             panic!("{told:?}");
         };
-        assert_eq!((end.told_upto, end.store_at), (Index(5), Index(9)));
+        assert_eq!((end.sent_upto, end.store_at), (Index(5), Index(9)));
         assert!(!end.is_progress);
         assert_eq!(render(told), "3 3 5|5.");
         let told = assembler.message(&over(12)).unwrap();
         let [WatchItem::MessageEnd(end)] = told[..] else {
             panic!("{told:?}");
         };
-        assert_eq!((end.told_upto, end.is_progress), (Index(12), true));
+        assert_eq!((end.sent_upto, end.is_progress), (Index(12), true));
     }
 
     #[test]

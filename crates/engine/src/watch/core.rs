@@ -88,8 +88,8 @@ pub(crate) enum StartAhead {
     No,
     /// It may.
     Maybe,
-    /// It does, and a notice has said so.
-    Told,
+    /// It does, and a notice has reported it.
+    Reported,
 }
 
 /// What both sessions are made of.
@@ -454,7 +454,8 @@ impl<A: Api> Core<A> {
         is_same
     }
 
-    /// Notes the raft index of a member; up to where its history may lie, where the index jumped.
+    /// Notes the raft index of a member. Returns the index up to which its history may be damaged, if
+    /// the raft index jumped.
     pub(crate) fn observe(
         &mut self,
         endpoint: usize,
@@ -476,9 +477,9 @@ impl<A: Api> Core<A> {
         if index >= one.cursor {
             self.start_ahead = StartAhead::No;
         } else if self.start_ahead != StartAhead::No {
-            self.tell_ahead(one.cursor, index);
+            self.report_ahead(one.cursor, index);
         } else if !self.begins_anew() {
-            // A member that lags behind, or a store that went back: a majority can tell.
+            // Either the member lags or the store went back. A linearizable read shows which.
             let rewind = A::Request::rewind();
             let name = rewind.name();
             self.ensure(|request| request.name() == name, rewind);
@@ -493,9 +494,9 @@ impl<A: Api> Core<A> {
         }
     }
 
-    fn tell_ahead(&mut self, cursor: Index, index: Index) {
-        if self.start_ahead != StartAhead::Told {
-            self.start_ahead = StartAhead::Told;
+    fn report_ahead(&mut self, cursor: Index, index: Index) {
+        if self.start_ahead != StartAhead::Reported {
+            self.start_ahead = StartAhead::Reported;
             let from = cursor.next();
             self.report(Update::Notice(Notice::Ahead { from, index }));
         }
@@ -510,9 +511,9 @@ impl<A: Api> Core<A> {
         let goes_on = A::FOLLOWS_BY_ITSELF && self.follows();
         if let Some(from) = self.cursor() {
             if from >= index && self.start_ahead != StartAhead::No {
-                self.tell_ahead(from, index);
+                self.report_ahead(from, index);
             }
-            // A stream that goes on may not know for long that it has come there.
+            // A stream that goes on may need long to find that it has reached the end.
             if !goes_on {
                 self.report(Update::Target { from, to: end });
             }

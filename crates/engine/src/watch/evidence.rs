@@ -200,7 +200,7 @@ impl Watcher {
 
     /// A message of the watcher ended, which says how far the watcher has come.
     pub fn on_message_end(&mut self, message: &crate::v3::MessageEnd) -> Proof {
-        self.advance(message.told_upto)
+        self.advance(message.sent_upto)
     }
 
     /// The watcher may have skipped events up to `upto`. That proves nothing, so the session has to ask.

@@ -311,7 +311,7 @@ impl World {
             if watcher.is_synced {
                 if is_told && self.luck.u8(..20) == 0 {
                     let end = MessageEnd {
-                        told_upto: Index(store.latest()),
+                        sent_upto: Index(store.latest()),
                         store_at: Index(store.latest()),
                         is_full: false,
                         is_progress: true,

@@ -315,7 +315,7 @@ impl V2Session {
     /// An event that was asked of the whole store is larger than the limit.
     fn on_too_long_elsewhere(&mut self, one: &InFlight<V2Request>) {
         match one.request {
-            // That there is an event is all that it has to tell.
+            // All that matters is that there is an event.
             V2Request::Alarm => {
                 let (known, now) = (self.high_water.next(), self.now);
                 self.renewal().on_write(known, now);

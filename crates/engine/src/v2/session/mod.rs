@@ -108,7 +108,7 @@ enum Phase {
     /// Connections were lost, and another store may answer. Leads out: the last event, or what became
     /// of its key, is the same; or the store was replaced, and the watch begins anew.
     Comparing,
-    /// A replay has still to be told its end. Leads out: a majority tells the store's index.
+    /// The end of a replay is not known yet. Leads out: a linearizable read returns the store's index.
     FindingEnd,
     /// The state is read. Leads out: the state, at an index that is not behind the cursor.
     ReadingState,

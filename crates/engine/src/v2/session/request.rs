@@ -27,8 +27,7 @@ pub enum V2Request {
         /// Whether no event is expected, so that its connection will be spent on it.
         renews: bool,
     },
-    /// A long poll for the next event anywhere in the store: it tells a quiet watch that others
-    /// write.
+    /// A long poll for the next event anywhere in the store. It shows a quiet watch that others write.
     Alarm,
     /// Asks for the next event anywhere in the store, of a member whose history may be damaged.
     Walk {

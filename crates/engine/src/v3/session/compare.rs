@@ -2,7 +2,7 @@
 //!
 //! etcd has every key as it was at any revision that is not compacted. The key of the last event is
 //! read at the revision up to which everything was reported: the last event at it must be that one. A
-//! store that does not have that revision is asked for its key now, which tells how far it has come.
+//! store that does not have that revision is asked for its key now, which shows how far it has come.
 
 use super::V3Session;
 use crate::model::{Cause, Index, StateNode};
@@ -31,7 +31,7 @@ impl V3Session {
                 (node.modified, node.created) == (last.index, last.created)
                     && last.has_value_of(node)
             }
-            // A delete does not tell when its key was created.
+            // A delete does not say when its key was created.
             None => last.created == Index::ZERO,
         };
         if is_same {
@@ -46,7 +46,7 @@ impl V3Session {
         if code == fault::FUTURE
             && let Some(comparison) = &mut self.identity.comparison
         {
-            // A majority knows less: reading the key tells how much.
+            // The store is behind that revision. Reading the key shows how far it is.
             comparison.stage = Stage::Key;
         } else {
             // A watch finds the same, and that is a gap.

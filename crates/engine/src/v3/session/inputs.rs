@@ -116,7 +116,7 @@ impl V3Session {
         if self.is_about_revision(one, fault.code) {
             return;
         }
-        // A watch that is refused so is not told how far history was compacted.
+        // Such a refusal does not say how far history was compacted.
         let passes = is_passing(fault.code) || head.status == 503 || fault.code == INDEX_CLEARED;
         let failure = Failure::Refused(refusal);
         self.requests.remove(ticket);
@@ -149,13 +149,13 @@ impl V3Session {
         match one.request {
             V3Request::Verify { .. } => self.on_verify_refused(code),
             V3Request::Whole { at } if code == INDEX_CLEARED => self.on_not_whole(at),
-            // The store has not come so far, or went back: the head of the next stream tells.
+            // The store is behind that revision, or went back. The head of the next stream shows which.
             V3Request::Whole { .. } => {
                 self.end_stream();
                 let why = "it does not have the revision of an event that was printed".to_owned();
                 self.note_failure(one, Failure::Cut(why));
             }
-            // More was compacted since: the stream tells how much.
+            // More was compacted since. The stream says how much.
             V3Request::Unchanged { .. } => self.api.stream.compacted_to = None,
             _ => return false,
         }

@@ -108,7 +108,7 @@ enum Phase {
     /// Connections were lost, and another store may answer. Leads out: the key of the last event is as
     /// that event left it; or the store was replaced, and the watch begins anew.
     Comparing,
-    /// A replay has still to be told its end. Leads out: a majority tells the store's revision.
+    /// The end of a replay is not known yet. Leads out: a linearizable read returns the store's revision.
     FindingEnd,
     /// The state is read, with a stream open. Leads out: the state, at a revision that is not behind.
     ReadingState,

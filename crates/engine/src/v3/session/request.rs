@@ -20,7 +20,8 @@ pub enum V3Request {
         /// Whether a message may come in fragments.
         in_fragments: bool,
     },
-    /// Opens a watch on history that is no longer whole, to be told how far it was compacted.
+    /// Opens a watch on history that is no longer whole. The server cancels it and says how far history
+    /// was compacted.
     Compaction {
         /// The revision that was reported in full last.
         after: Index,

@@ -1,7 +1,7 @@
-//! A stream whose connection stands still.
+//! Stalled streams.
 //!
-//! Nothing breaks then, and nothing comes. An event in scope that a majority reports, and that the
-//! stream does not deliver, shows it.
+//! The connection of a stalled stream does not break, and delivers nothing. A linearizable read of the
+//! keys in scope shows it: the read returns a write that the stream does not deliver.
 
 use std::time::Instant;
 
@@ -82,7 +82,7 @@ impl V3Session {
         self.on_no_compaction();
     }
 
-    /// A majority tells what was written in scope after the cursor. The stream has to deliver it.
+    /// A linearizable read returned the writes in scope after the cursor. The stream has to deliver them.
     pub(super) fn on_written(&mut self, one: &InFlight<V3Request>, nodes: &[StateNode]) {
         self.note_look(one);
         let latest = latest_write(nodes);
@@ -123,7 +123,7 @@ impl V3Session {
         let stream = requests.find(|one| one.request.is_stream()).cloned();
         self.end_stream();
         if let Some(one) = stream {
-            let why = "its watch tells nothing of what was written".to_owned();
+            let why = "its watch delivers nothing of what was written".to_owned();
             self.note_failure(&one, Failure::Silent(why));
         }
     }

@@ -1,4 +1,4 @@
-//! The stream: what it brings, and what that proves.
+//! The events of the stream, and what they prove.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -14,18 +14,18 @@ use crate::watch::evidence::Watcher;
 use crate::watch::timing::HISTORY_STALLED;
 use crate::watch::{Parcel, Ticket};
 
-/// What the stream in flight has brought.
+/// What is known about the stream in flight.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Stream {
-    /// Up to where its watcher has told everything.
+    /// The progress of its watcher.
     pub watcher: Watcher,
-    /// What it may have passed over.
+    /// The revisions that it may have passed over.
     pub passed: PassedOver,
-    /// What is known of the end of a replay.
+    /// What is known about the end of a replay.
     pub end: ReplayEnd,
-    /// Whether it has brought all of history.
+    /// Whether it has delivered all of history.
     pub is_current: bool,
-    /// When it was heard of last.
+    /// When data of the stream arrived last.
     pub heard: Option<Instant>,
     /// History was compacted up to here, and the one key that is watched may show that nothing was
     /// lost.
@@ -154,10 +154,10 @@ impl V3Session {
         }
         let stream = &mut self.api.stream;
         let reached = stream.watcher.reached();
-        let (told_upto, is_full) = (end.told_upto, end.is_full);
-        // A progress notification says nothing of what the watcher may have passed over.
-        let told = Some(told_upto).filter(|upto| end.is_progress && *upto > reached);
-        let passed_over = told.and_then(|upto| stream.passed.may_be(false, reached, upto));
+        let (sent_upto, is_full) = (end.sent_upto, end.is_full);
+        // A progress notification says nothing about revisions that the watcher may have passed over.
+        let progress = Some(sent_upto).filter(|upto| end.is_progress && *upto > reached);
+        let passed_over = progress.and_then(|upto| stream.passed.may_be(false, reached, upto));
         if let Some(upto) = passed_over {
             let skipped = stream.watcher.may_have_skipped(upto);
             stream.passed.doubt(skipped, None);
@@ -174,7 +174,7 @@ impl V3Session {
         if let Some(coverage) = &mut self.coverage {
             coverage.prove(proof);
         }
-        self.high_water = self.high_water.max(told_upto).max(end.store_at);
+        self.high_water = self.high_water.max(sent_upto).max(end.store_at);
         self.on_stream_heard();
     }
 
