@@ -8,7 +8,7 @@ use std::str::FromStr;
 use regex::bytes::Regex;
 
 use etcdwatch_engine::model::{Change, Index, Scope, StateNode};
-use etcdwatch_engine::watch::Held;
+use etcdwatch_engine::watch::HeldEvents;
 use etcdwatch_engine::watch::mirror::Mirror;
 
 /// What must hold for a key.
@@ -117,7 +117,7 @@ impl Wait {
     }
 
     /// Takes events, which happened at once.
-    pub fn apply(&mut self, held: &Held) {
+    pub fn apply(&mut self, held: &HeldEvents) {
         if let Some(mirror) = &mut self.mirror {
             mirror.apply(held);
         }

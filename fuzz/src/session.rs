@@ -13,8 +13,8 @@ use etcdwatch_engine::v2::V2Request;
 use etcdwatch_engine::v3::MessageEnd;
 use etcdwatch_engine::v3::V3Request;
 use etcdwatch_engine::watch::{
-    AnyRequest, Budget, End, Input, OnGap, Parcel, Plan, Position, Session, Start, Step, Ticket,
-    Until, Update,
+    AnyRequest, Budget, Input, OnGap, Plan, Position, ReceivedBatch, ReplyEnd, RequestId, Session,
+    Start, Step, Until, Update,
 };
 
 use super::bytes::Bytes;
@@ -142,8 +142,8 @@ struct World {
     endpoints: usize,
     now: Instant,
     /// What is under way.
-    open: BTreeMap<Ticket, Request>,
-    closed: Vec<Ticket>,
+    open: BTreeMap<RequestId, Request>,
+    closed: Vec<RequestId>,
     /// The position of what was told last.
     reached: Option<Index>,
     /// Everything up to here was told.
@@ -161,10 +161,10 @@ impl World {
 
     /// The driver's threads come back from requests that were given up.
     fn give_back(&mut self) {
-        for ticket in std::mem::take(&mut self.closed) {
+        for id in std::mem::take(&mut self.closed) {
             if !self.is_over {
-                let end = End::Failed(Failure::Cut("given up".to_owned()));
-                self.feed(Input::Ended { ticket, end });
+                let end = ReplyEnd::Failed(Failure::Cut("given up".to_owned()));
+                self.feed(Input::Ended { id, end });
             }
         }
     }
@@ -176,18 +176,18 @@ impl World {
             self.now += bytes.time();
             return self.feed(Input::Tick);
         }
-        let Some(ticket) = self.ticket(bytes) else {
+        let Some(id) = self.id(bytes) else {
             return;
         };
-        let input = self.input(ticket, what, bytes);
+        let input = self.input(id, what, bytes);
         self.feed(input);
     }
 
     /// What the driver may tell of a request.
-    fn input(&mut self, ticket: Ticket, what: u8, bytes: &mut Bytes<'_>) -> Input {
+    fn input(&mut self, id: RequestId, what: u8, bytes: &mut Bytes<'_>) -> Input {
         let (now, budget) = (self.now, &self.budget);
         let end = |bytes: &mut Bytes<'_>| Input::Ended {
-            ticket,
+            id,
             end: end(bytes),
         };
         // Of one that was given up comes whatever was on the way.
@@ -200,28 +200,28 @@ impl World {
             has_head: true,
             has_state: true,
         };
-        let request = self.open.get_mut(&ticket).unwrap_or(&mut late);
+        let request = self.open.get_mut(&id).unwrap_or(&mut late);
         if what.is_multiple_of(5) {
             return end(bytes);
         }
         if !request.has_head {
             request.has_head = true;
             let head = head(bytes);
-            return Input::Head { ticket, head };
+            return Input::Head { id, head };
         }
         match (request.brings, what % 4) {
             (Brings::Events, _) => {
-                let parcel = Parcel::new(events(bytes, false), now, budget);
-                Input::Events { ticket, parcel }
+                let received = ReceivedBatch::new(events(bytes, false), now, budget);
+                Input::Events { id, received }
             }
             (Brings::Messages, 0 | 1) => Input::Revisions {
-                ticket,
-                parcel: Parcel::new(events(bytes, true), now, budget),
+                id,
+                received: ReceivedBatch::new(events(bytes, true), now, budget),
                 begins: bytes.flip().then(|| Index(bytes.number())),
                 is_past: bytes.flip(),
             },
             (Brings::Messages, 2) => Input::MessageEnd {
-                ticket,
+                id,
                 end: MessageEnd {
                     sent_upto: Index(bytes.number()),
                     store_at: Index(bytes.number()),
@@ -229,35 +229,35 @@ impl World {
                     is_progress: bytes.flip(),
                 },
             },
-            (Brings::Messages, _) => Input::Heard { ticket },
+            (Brings::Messages, _) => Input::Heard { id },
             (Brings::State, _) if !request.has_state => {
                 request.has_state = true;
                 let nodes = nodes(bytes);
-                Input::State { ticket, nodes }
+                Input::State { id, nodes }
             }
             (Brings::State | Brings::Nothing, _) => end(bytes),
         }
     }
 
     /// One that is under way; now and then one that was given up.
-    fn ticket(&self, bytes: &mut Bytes<'_>) -> Option<Ticket> {
+    fn id(&self, bytes: &mut Bytes<'_>) -> Option<RequestId> {
         let which = usize::from(bytes.byte());
         if which >= 250 {
             return self.closed.last().copied();
         }
-        let open: Vec<&Ticket> = self.open.keys().collect();
-        open.get(which % open.len().max(1)).map(|ticket| **ticket)
+        let open: Vec<&RequestId> = self.open.keys().collect();
+        open.get(which % open.len().max(1)).map(|id| **id)
     }
 
     fn feed(&mut self, input: Input) {
         // The driver has no more to tell of what has ended.
-        if let Input::Ended { ticket, .. } = &input {
-            self.open.remove(ticket);
+        if let Input::Ended { id, .. } = &input {
+            self.open.remove(id);
         }
         for step in self.session.handle(input, self.now) {
             match step {
                 Step::Send {
-                    ticket,
+                    id,
                     endpoint,
                     request,
                 } => {
@@ -267,12 +267,12 @@ impl World {
                         has_head: false,
                         has_state: false,
                     };
-                    assert!(self.open.insert(ticket, request).is_none(), "a new name");
+                    assert!(self.open.insert(id, request).is_none(), "a new name");
                     assert!(self.open.len() <= MOST, "{} requests", self.open.len());
                 }
-                Step::Close(ticket) => {
-                    self.open.remove(&ticket);
-                    self.closed.push(ticket);
+                Step::Close(id) => {
+                    self.open.remove(&id);
+                    self.closed.push(id);
                 }
                 Step::HalfClose(_) => {}
                 Step::Report(Update::Finished(_)) => {
@@ -407,10 +407,10 @@ fn nodes(bytes: &mut Bytes<'_>) -> Vec<StateNode> {
         .collect()
 }
 
-fn end(bytes: &mut Bytes<'_>) -> End {
+fn end(bytes: &mut Bytes<'_>) -> ReplyEnd {
     let text = || "told".to_owned();
-    End::Failed(match bytes.of(11) {
-        0 | 1 => return End::Clean(Whole::received()),
+    ReplyEnd::Failed(match bytes.of(11) {
+        0 | 1 => return ReplyEnd::Clean(Whole::received()),
         2 => Failure::Unreachable(text()),
         3 => Failure::Cut(text()),
         4 => Failure::Silent(text()),

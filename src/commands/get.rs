@@ -10,7 +10,7 @@ use crate::settings::{OutputFormat, Settings};
 use etcdwatch_engine::escape;
 use etcdwatch_engine::model::Tree;
 use etcdwatch_engine::v2;
-use etcdwatch_engine::v3::{self, Span};
+use etcdwatch_engine::v3::{self, KeyRange};
 
 /// What is read, and how it is shown.
 #[derive(Clone, Debug)]
@@ -86,8 +86,8 @@ impl Wanted {
             parse_literal(key)?
         };
         let ranges = match (self.typed.prefix, recursive) {
-            (true, _) => v3::list(vec![Span::beginning_with(key)]),
-            (false, true) => v3::list(vec![Span::of(key), Span::below(key)]),
+            (true, _) => v3::list(vec![KeyRange::beginning_with(key)]),
+            (false, true) => v3::list(vec![KeyRange::of(key), KeyRange::below(key)]),
             // Names are enough where only they are shown.
             (false, false) => v3::read_one(key, !self.is_json),
         };
@@ -174,7 +174,7 @@ mod tests {
     use super::*;
 
     fn node(json: &str) -> Tree {
-        serde_json::from_str::<v2::Node>(json).unwrap().into()
+        serde_json::from_str::<v2::ReplyNode>(json).unwrap().into()
     }
 
     fn rendered(json: &str, recursive: bool, is_terminal: bool) -> String {

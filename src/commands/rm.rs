@@ -8,7 +8,7 @@ use crate::render::renderer::Renderer;
 use crate::run::inbox::Stop;
 use crate::settings::{Appearance, Settings};
 use etcdwatch_engine::v2;
-use etcdwatch_engine::v3::{self, Span};
+use etcdwatch_engine::v3::{self, KeyRange};
 
 /// Removes a key or a directory, and prints the record.
 ///
@@ -51,9 +51,9 @@ fn by_v3(typed: &cli::Rm, client: &Client, renderer: &Renderer) -> Result<Vec<u8
     };
     let condition = precondition(None, typed.prev_value.clone(), typed.prev_index);
     let spans = match (typed.prefix, typed.recursive) {
-        (true, _) => vec![Span::beginning_with(key)],
-        (_, true) => vec![Span::of(key), Span::below(key)],
-        _ => vec![Span::of(key)],
+        (true, _) => vec![KeyRange::beginning_with(key)],
+        (_, true) => vec![KeyRange::of(key), KeyRange::below(key)],
+        _ => vec![KeyRange::of(key)],
     };
     let request = v3::delete(key, &spans, &condition);
     let answered = v3_request::write(client, &request)?;

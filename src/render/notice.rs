@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::settings::Settings;
-use etcdwatch_engine::watch::{NoProof, Notice, StateOfWatch, Status, Until};
+use etcdwatch_engine::watch::{NoProof, Notice, Status, Until, WatchState};
 
 /// A notice's kind, and what it says to a person. `until` is where the watch ends.
 #[must_use]
@@ -63,16 +63,16 @@ pub fn of_status(status: &Status, stale_after: Duration, settings: &Settings) ->
     let cause = status.cause.as_ref().map(ToString::to_string);
     let cause = cause.unwrap_or_default();
     match (status.state, cause.as_str()) {
-        (StateOfWatch::Live, _) => format!("live again, with {endpoint}"),
-        (StateOfWatch::Stale, "") => format!(
+        (WatchState::Live, _) => format!("live again, with {endpoint}"),
+        (WatchState::Stale, "") => format!(
             "stale: it can't be told whether something happened; {endpoint} has not \
              confirmed anything for {}",
             humantime::format_duration(stale_after)
         ),
-        (StateOfWatch::Stale, cause) => {
+        (WatchState::Stale, cause) => {
             format!("stale: it can't be told whether something happened; {endpoint} {cause}")
         }
-        (StateOfWatch::Reconnecting, "") => format!("{endpoint} is gone; trying again"),
-        (StateOfWatch::Reconnecting, cause) => format!("{endpoint} {cause}; trying again"),
+        (WatchState::Reconnecting, "") => format!("{endpoint} is gone; trying again"),
+        (WatchState::Reconnecting, cause) => format!("{endpoint} {cause}; trying again"),
     }
 }

@@ -100,7 +100,7 @@ impl Sink for CommandSink<'_> {
                     taken += self
                         .selector
                         .events(held, &mut self.delivery, |_, place, cursor| {
-                            let work = Work::Event(Arc::clone(&held.parcel), place);
+                            let work = Work::Event(Arc::clone(&held.received), place);
                             runner.push(work, cursor.clone());
                         });
                     if self.selector.is_done() {

@@ -7,7 +7,7 @@ use crate::checkpoint::{Begun, Checkpoint, Store};
 use crate::error::Error;
 use crate::run::inbox::Stop;
 use etcdwatch_engine::model::{Fingerprint, Index, Scope};
-use etcdwatch_engine::watch::{Held, Position};
+use etcdwatch_engine::watch::{HeldEvents, Position};
 
 /// A checkpoint is written at most this often, and at the end.
 const PACE: Duration = Duration::from_millis(200);
@@ -131,7 +131,7 @@ impl Delivery {
 
     /// Moves past the first `count` events of `held`. With the v3 API the fingerprint counts transactions as
     /// a whole.
-    pub fn advance(&mut self, held: &Held, count: usize) {
+    pub fn advance(&mut self, held: &HeldEvents, count: usize) {
         let Cursor { position, begun } = &mut self.cursor;
         let last = count
             .checked_sub(1)

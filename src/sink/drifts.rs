@@ -12,7 +12,7 @@ use crate::run::inbox::{Inbox, Stop};
 use crate::settings::{OutputFormat, Settings};
 use etcdwatch_engine::model::{Index, Scope};
 use etcdwatch_engine::watch::mirror::Mirror;
-use etcdwatch_engine::watch::{Held, Update};
+use etcdwatch_engine::watch::{HeldEvents, Update};
 
 /// How long a comparison lasts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,7 +83,7 @@ impl<'s> DriftPrinter<'s> {
     }
 
     /// Compares the keys that were touched at one index.
-    fn compare_touched(&mut self, held: &Held) {
+    fn compare_touched(&mut self, held: &HeldEvents) {
         let Some(mirror) = &mut self.mirror else {
             return;
         };
@@ -174,7 +174,7 @@ impl Sink for DriftPrinter<'_> {
                 };
             }
             Update::Events(events) => {
-                for held in events.iter().flat_map(Held::by_index) {
+                for held in events.iter().flat_map(HeldEvents::by_index) {
                     self.compare_touched(&held);
                     is_over = self.duty == Duty::UntilEqual && self.drifts.is_empty();
                     if is_over {

@@ -10,7 +10,7 @@ use crate::render::own::OwnRecord;
 use crate::run::inbox::{Inbox, Stop};
 use crate::settings::Settings;
 use etcdwatch_engine::model::{Record, Scope};
-use etcdwatch_engine::watch::{Held, Update};
+use etcdwatch_engine::watch::{HeldEvents, Update};
 
 /// Prints records as they come, and saves how far they were printed.
 #[derive(Debug)]
@@ -53,8 +53,8 @@ impl<'s> Records<'s> {
     }
 
     /// Prints the events of one batch that are wanted. Returns how many there were.
-    pub(super) fn events(&mut self, held: &Held, inbox: &Inbox) -> Result<u64, Stop> {
-        let received = held.parcel.received();
+    pub(super) fn events(&mut self, held: &HeldEvents, inbox: &Inbox) -> Result<u64, Stop> {
+        let received = held.received.received_at();
         let count = if let Some((count, lines)) = self.lines(held) {
             if !Printer::gathers(lines) {
                 self.flush(inbox)?;
@@ -77,20 +77,20 @@ impl<'s> Records<'s> {
     }
 
     /// The lines of the events as they came, and how many there are, where they are all printed so.
-    fn lines<'h>(&self, held: &'h Held) -> Option<(usize, &'h [u8])> {
+    fn lines<'h>(&self, held: &'h HeldEvents) -> Option<(usize, &'h [u8])> {
         let count = self.selector.unseen(held.places.len())?;
         let places = held.places.start..held.places.start + count;
-        let lines = held.parcel.batch().lines(places);
+        let lines = held.received.batch().lines(places);
         lines
             .filter(|_| self.printer.is_as_sent())
             .map(|lines| (count, lines))
     }
 
     /// Prints events though they may not be wanted. Returns how many there were.
-    pub(super) fn all_events(&mut self, held: &Held) -> u64 {
+    pub(super) fn all_events(&mut self, held: &HeldEvents) -> u64 {
         for event in held.events() {
             self.printer
-                .record(&Record::Event(event), held.parcel.received());
+                .record(&Record::Event(event), held.received.received_at());
         }
         held.places.len() as u64
     }

@@ -18,7 +18,7 @@ use crate::exit::Exit;
 use crate::render::json;
 use crate::run::inbox::{Inbox, Stop};
 use etcdwatch_engine::model::Record;
-use etcdwatch_engine::watch::{Parcel, Update};
+use etcdwatch_engine::watch::{ReceivedBatch, Update};
 
 /// How often etcdwatch checks whether what a command has started has ended.
 const POLL: Duration = Duration::from_millis(20);
@@ -27,7 +27,7 @@ const POLL: Duration = Duration::from_millis(20);
 #[derive(Clone, Debug)]
 pub enum Work {
     /// The event at this place of a batch.
-    Event(Arc<Parcel>, usize),
+    Event(Arc<ReceivedBatch>, usize),
     /// The record at this place of an update.
     Record(Arc<Update>, usize),
     /// A record of etcdwatch itself.
@@ -38,8 +38,8 @@ impl Work {
     /// What the command is told; `None` where there is nothing.
     fn into_input(self) -> Option<CommandInput> {
         match self {
-            Self::Event(parcel, place) => {
-                let event = parcel.batch().event(place)?;
+            Self::Event(received, place) => {
+                let event = received.batch().event(place)?;
                 Some(input_of(&Record::Event(event)))
             }
             Self::Record(update, place) => records(&update).nth(place).as_ref().map(input_of),

@@ -6,7 +6,7 @@ use std::time::Instant;
 use super::{Flow, Sink};
 use crate::run::inbox::{Inbox, Stop};
 use etcdwatch_engine::model::{Api, Scope};
-use etcdwatch_engine::watch::{Held, Update};
+use etcdwatch_engine::watch::{HeldEvents, Update};
 
 /// So many keys are told apart.
 const MOST_KEYS: usize = 100_000;
@@ -51,7 +51,7 @@ impl Sink for Sample {
 
     fn take(&mut self, update: Update, _: &mut Inbox) -> Result<Flow, Stop> {
         if let Update::Events(events) = update {
-            for event in events.iter().flat_map(Held::events) {
+            for event in events.iter().flat_map(HeldEvents::events) {
                 self.writes += 1;
                 let key = event.node().key();
                 if let Some(count) = self.keys.get_mut(key) {

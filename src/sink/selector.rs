@@ -4,7 +4,7 @@
 use super::cursor::{Cursor, Delivery};
 use crate::filter::Filter;
 use etcdwatch_engine::model::{Event, Record, Scope};
-use etcdwatch_engine::watch::{Held, Update};
+use etcdwatch_engine::watch::{HeldEvents, Update};
 
 /// Chooses among the records of a watch.
 #[derive(Debug)]
@@ -79,7 +79,7 @@ impl Selector {
     /// moves the cursor. Returns how many were passed on.
     pub fn events(
         &mut self,
-        held: &Held,
+        held: &HeldEvents,
         delivery: &mut Delivery,
         mut pass: impl FnMut(Event<'_>, usize, &Cursor),
     ) -> u64 {
@@ -131,12 +131,12 @@ pub fn records(update: &Update) -> Box<dyn Iterator<Item = Record<'_>> + '_> {
 mod tests {
     use super::*;
     use etcdwatch_engine::model::{Action, Batch, EventSpans, Index, Key, NodeSpans, Span};
-    use etcdwatch_engine::watch::{Budget, Parcel};
+    use etcdwatch_engine::watch::{Budget, ReceivedBatch};
     use std::sync::Arc;
     use std::time::Instant;
 
     /// Events at these indexes, all in one batch.
-    fn held(indexes: &[u64]) -> Held {
+    fn held(indexes: &[u64]) -> HeldEvents {
         let event = |index: &u64| EventSpans {
             action: Action::Set,
             raw: None,
@@ -152,9 +152,13 @@ mod tests {
             previous: None,
         };
         let batch = Batch::new(b"/a".to_vec(), indexes.iter().map(event).collect());
-        Held {
+        HeldEvents {
             places: 0..batch.len(),
-            parcel: Arc::new(Parcel::new(batch, Instant::now(), &Budget::new(1 << 20))),
+            received: Arc::new(ReceivedBatch::new(
+                batch,
+                Instant::now(),
+                &Budget::new(1 << 20),
+            )),
         }
     }
 
@@ -164,7 +168,7 @@ mod tests {
         delivery
     }
 
-    fn passed(selector: &mut Selector, delivery: &mut Delivery, held: &Held) -> Vec<u64> {
+    fn passed(selector: &mut Selector, delivery: &mut Delivery, held: &HeldEvents) -> Vec<u64> {
         let mut passed = Vec::new();
         let count = selector.events(held, delivery, |event, _, _| passed.push(event.index().0));
         assert_eq!(count, passed.len() as u64);

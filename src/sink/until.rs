@@ -9,7 +9,7 @@ use crate::render::own::OwnRecord;
 use crate::run::inbox::{Inbox, Stop};
 use crate::wait::{Condition, Wait};
 use etcdwatch_engine::model::{Index, Record, Scope};
-use etcdwatch_engine::watch::{Held, Update};
+use etcdwatch_engine::watch::{HeldEvents, Update};
 
 /// How far a wait has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,9 +66,9 @@ impl<'s> UntilHolds<'s> {
     }
 
     /// Takes events, all of one index at once. Returns how many were printed.
-    fn take_events(&mut self, events: &[Held], inbox: &Inbox) -> Result<u64, Stop> {
+    fn take_events(&mut self, events: &[HeldEvents], inbox: &Inbox) -> Result<u64, Stop> {
         let mut printed = 0;
-        for held in events.iter().flat_map(Held::by_index) {
+        for held in events.iter().flat_map(HeldEvents::by_index) {
             if let Some(wait) = &mut self.wait {
                 wait.apply(&held);
                 if wait.is_over() {

@@ -4,7 +4,9 @@ use std::time::Instant;
 
 use etcdwatch_engine::protocol::Failure;
 use etcdwatch_engine::v2;
-use etcdwatch_engine::watch::{Budget, BufferPool, End, Input, Parcel, Permit, Ticket};
+use etcdwatch_engine::watch::{
+    Budget, BufferPool, Input, Permit, ReceivedBatch, ReplyEnd, RequestId,
+};
 
 /// A message of a worker thread.
 pub(super) enum WorkerMessage {
@@ -23,7 +25,7 @@ impl From<Input> for WorkerMessage {
 /// Whole lines of a stream, one event a line. The session's thread parses them, because in a burst
 /// receiving them keeps the worker busy.
 pub(super) struct UnparsedLines {
-    pub(super) ticket: Ticket,
+    pub(super) id: RequestId,
     pub(super) block: Vec<u8>,
     pub(super) received: Instant,
     /// Counts the block against the budget until it is parsed.
@@ -34,7 +36,7 @@ impl UnparsedLines {
     /// The events in the lines, or the failure to parse them.
     pub(super) fn parse(self, buffers: &BufferPool, budget: &Budget) -> Input {
         let Self {
-            ticket,
+            id,
             block,
             received,
             permit,
@@ -44,12 +46,12 @@ impl UnparsedLines {
         match parsed {
             Ok(batch) if batch.is_empty() => Input::Tick,
             Ok(batch) => Input::Events {
-                ticket,
-                parcel: Parcel::new(batch, received, budget).returned_to(buffers),
+                id,
+                received: ReceivedBatch::new(batch, received, budget).returned_to(buffers),
             },
             Err(malformed) => Input::Ended {
-                ticket,
-                end: End::Failed(Failure::Malformed(malformed)),
+                id,
+                end: ReplyEnd::Failed(Failure::Malformed(malformed)),
             },
         }
     }

@@ -123,12 +123,12 @@ impl Driver {
             for step in self.session.handle(input, Instant::now()) {
                 match step {
                     Step::Send {
-                        ticket,
+                        id,
                         endpoint,
                         request,
-                    } => self.workers.open(ticket, endpoint, &request),
-                    Step::HalfClose(ticket) => self.workers.half_close(ticket),
-                    Step::Close(ticket) => self.workers.close(ticket),
+                    } => self.workers.open(id, endpoint, &request),
+                    Step::HalfClose(id) => self.workers.half_close(id),
+                    Step::Close(id) => self.workers.close(id),
                     Step::Report(update) => updates.push(update),
                 }
             }
@@ -144,16 +144,16 @@ impl Driver {
             }
             input = match next {
                 WorkerMessage::Input(input) => {
-                    if let Input::Ended { ticket, .. } = input {
-                        self.workers.ended(ticket);
+                    if let Input::Ended { id, .. } = input {
+                        self.workers.ended(id);
                     }
                     input
                 }
                 WorkerMessage::Lines(lines) => {
                     let read = lines.parse(&self.buffers, &self.budget);
-                    if let Input::Ended { ticket, .. } = read {
+                    if let Input::Ended { id, .. } = read {
                         // What it is that comes there is of no interest any more.
-                        self.workers.close(ticket);
+                        self.workers.close(id);
                     }
                     read
                 }

@@ -13,7 +13,7 @@ use etcdwatch_engine::protocol::Failure;
 use etcdwatch_engine::protocol::{Head, Malformed, Refusal, Request, Whole};
 use etcdwatch_engine::v2::fault;
 use etcdwatch_engine::v3::{Portion, Ranges, WatchItem};
-use etcdwatch_engine::watch::{Budget, BufferPool, End, Input, Parcel, Ticket};
+use etcdwatch_engine::watch::{Budget, BufferPool, Input, ReceivedBatch, ReplyEnd, RequestId};
 use etcdwatch_engine::{v2, v3};
 
 /// The size of one read of a v3 watch, in bytes.
@@ -45,18 +45,18 @@ pub(super) struct ReplyReader {
 impl ReplyReader {
     /// Sends a request and passes on its reply; `None` once the session is gone.
     pub(super) fn carry_out(&self, job: &Job) -> Option<()> {
-        let ticket = job.ticket;
+        let id = job.id;
         let passed = match &job.question {
             Question::Request(request, reads) => self.exchange(job, request, *reads),
             Question::Revision(ranges) => self.pass_read(job, ranges, false),
             Question::Pairs(ranges) => self.pass_read(job, ranges, true),
         };
         let end = match passed {
-            Some(Ok(())) => End::Clean(Whole::received()),
-            Some(Err(failure)) => End::Failed(failure),
+            Some(Ok(())) => ReplyEnd::Clean(Whole::received()),
+            Some(Err(failure)) => ReplyEnd::Failed(failure),
             None => return None,
         };
-        self.pass(Input::Ended { ticket, end })
+        self.pass(Input::Ended { id, end })
     }
 
     /// The limit on a state or a transaction, in bytes.
@@ -75,9 +75,9 @@ impl ReplyReader {
                     (Reads::Index | Reads::State { .. }, Failure::Refused(refusal))
                         if fault::is_absent(refusal.fault.code) =>
                     {
-                        self.pass_head(job.ticket, refusal.head)?;
+                        self.pass_head(job.id, refusal.head)?;
                         if reads != Reads::Index {
-                            self.pass_state(job.ticket, Vec::new())?;
+                            self.pass_state(job.id, Vec::new())?;
                         }
                         Some(Ok(()))
                     }
@@ -87,7 +87,7 @@ impl ReplyReader {
         };
         // With the v3 API, index and cluster are in the body.
         if reads != Reads::Messages {
-            self.pass_head(job.ticket, reply.head.clone())?;
+            self.pass_head(job.id, reply.head.clone())?;
         }
         match reads {
             Reads::Messages => self.pass_watch(job, request, reply),
@@ -95,7 +95,7 @@ impl ReplyReader {
             Reads::Index => Some(reply.discard(self.max_event)),
             Reads::Events => {
                 let is_delimited = reply.is_delimited;
-                let passed = self.pass_events(job.ticket, reply.into_body())?;
+                let passed = self.pass_events(job.id, reply.into_body())?;
                 // With HTTP/1.0, and behind proxies that remove the chunks, the closing of the connection
                 // does not prove that the wait has ended.
                 Some(passed.and_then(|()| {
@@ -103,14 +103,14 @@ impl ReplyReader {
                     is_delimited.then_some(()).ok_or_else(why)
                 }))
             }
-            Reads::Stream => self.pass_stream(job.ticket, reply.into_stream()),
+            Reads::Stream => self.pass_stream(job.id, reply.into_stream()),
             Reads::State { recursive } => {
                 let state = reply
                     .read_whole(self.max_whole())
                     .and_then(|body| v2::parse_state(&body).map_err(Failure::Malformed));
                 match state {
                     Ok(state) => {
-                        self.pass_state(job.ticket, state.node.flatten(recursive))?;
+                        self.pass_state(job.id, state.node.flatten(recursive))?;
                         Some(Ok(()))
                     }
                     Err(failure) => Some(Err(failure)),
@@ -138,10 +138,10 @@ impl ReplyReader {
             }
             Err(failure) => return Some(Err(failure)),
         };
-        self.pass_head(job.ticket, head)?;
+        self.pass_head(job.id, head)?;
         if has_state {
             let nodes = reply.pairs.into_iter().map(StateNode::from).collect();
-            self.pass_state(job.ticket, nodes)?;
+            self.pass_state(job.id, nodes)?;
         }
         Some(Ok(()))
     }
@@ -225,7 +225,7 @@ impl ReplyReader {
             }
             if heard_at.elapsed() >= HEARD_INTERVAL {
                 heard_at = Instant::now();
-                self.pass(Input::Heard { ticket: job.ticket })?;
+                self.pass(Input::Heard { id: job.id })?;
             }
         }
         if messages.is_broken_off() {
@@ -242,10 +242,10 @@ impl ReplyReader {
         item: WatchItem,
         keep_turn: &mut impl FnMut() -> Result<(), Failure>,
     ) -> Option<Result<(), Failure>> {
-        let ticket = job.ticket;
+        let id = job.id;
         let input = match item {
             WatchItem::Created { revision, cluster } => Input::Head {
-                ticket,
+                id,
                 head: Head {
                     index: Some(revision),
                     cluster: Some(cluster),
@@ -265,13 +265,13 @@ impl ReplyReader {
                     thread::sleep(BACKPRESSURE_POLL);
                 }
                 Input::Revisions {
-                    ticket,
-                    parcel: Parcel::new(batch, Instant::now(), &self.budget),
+                    id,
+                    received: ReceivedBatch::new(batch, Instant::now(), &self.budget),
                     begins,
                     is_past,
                 }
             }
-            WatchItem::MessageEnd(end) => Input::MessageEnd { ticket, end },
+            WatchItem::MessageEnd(end) => Input::MessageEnd { id, end },
             WatchItem::Compacted(upto) => return Some(Err(Failure::Compacted(upto))),
             WatchItem::Refused(fault) => {
                 let refusal = Refusal {
@@ -284,25 +284,25 @@ impl ReplyReader {
         self.pass(input).map(Ok)
     }
 
-    fn pass_state(&self, ticket: Ticket, nodes: Vec<StateNode>) -> Option<()> {
-        self.pass(Input::State { ticket, nodes })
+    fn pass_state(&self, id: RequestId, nodes: Vec<StateNode>) -> Option<()> {
+        self.pass(Input::State { id, nodes })
     }
 
-    fn pass_head(&self, ticket: Ticket, head: Head) -> Option<()> {
-        self.pass(Input::Head { ticket, head })
+    fn pass_head(&self, id: RequestId, head: Head) -> Option<()> {
+        self.pass(Input::Head { id, head })
     }
 
     /// Passes on the event that ends a long poll.
-    fn pass_events(&self, ticket: Ticket, body: ReplyBody) -> Option<Result<(), Failure>> {
-        self.pass_lines(ticket, body, |block| self.pass_block(ticket, block))
+    fn pass_events(&self, id: RequestId, body: ReplyBody) -> Option<Result<(), Failure>> {
+        self.pass_lines(id, body, |block| self.pass_block(id, block))
     }
 
     /// Passes on the lines of a stream unparsed; the session's thread parses them.
-    fn pass_stream(&self, ticket: Ticket, body: ReplyBody) -> Option<Result<(), Failure>> {
-        self.pass_lines(ticket, body, |block| {
+    fn pass_stream(&self, id: RequestId, body: ReplyBody) -> Option<Result<(), Failure>> {
+        self.pass_lines(id, body, |block| {
             let permit = self.budget.take(block.capacity());
             let lines = UnparsedLines {
-                ticket,
+                id,
                 block,
                 received: Instant::now(),
                 permit,
@@ -315,7 +315,7 @@ impl ReplyReader {
 
     fn pass_lines(
         &self,
-        ticket: Ticket,
+        id: RequestId,
         mut body: ReplyBody,
         pass: impl Fn(Vec<u8>) -> Option<Result<(), Failure>>,
     ) -> Option<Result<(), Failure>> {
@@ -346,7 +346,7 @@ impl ReplyReader {
             return Some(Ok(()));
         }
         let is_begun = rest.trim_ascii_start().starts_with(b"{");
-        match self.pass_block(ticket, rest)? {
+        match self.pass_block(id, rest)? {
             Err(Failure::Malformed(Malformed::Shape(_))) if is_begun => {
                 let why = "the reply broke off in the middle of an event".to_owned();
                 Some(Err(Failure::Cut(why)))
@@ -355,12 +355,12 @@ impl ReplyReader {
         }
     }
 
-    fn pass_block(&self, ticket: Ticket, block: Vec<u8>) -> Option<Result<(), Failure>> {
+    fn pass_block(&self, id: RequestId, block: Vec<u8>) -> Option<Result<(), Failure>> {
         match v2::parse_events(block) {
             Ok(batch) if batch.is_empty() => Some(Ok(())),
             Ok(batch) => {
-                let parcel = Parcel::new(batch, Instant::now(), &self.budget);
-                self.pass(Input::Events { ticket, parcel }).map(Ok)
+                let received = ReceivedBatch::new(batch, Instant::now(), &self.budget);
+                self.pass(Input::Events { id, received }).map(Ok)
             }
             Err(malformed) => Some(Err(Failure::Malformed(malformed))),
         }

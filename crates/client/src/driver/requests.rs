@@ -9,7 +9,7 @@ use etcdwatch_engine::protocol::Request;
 use etcdwatch_engine::v2::V2Request;
 use etcdwatch_engine::v3::Ranges;
 use etcdwatch_engine::v3::V3Request;
-use etcdwatch_engine::watch::Ticket;
+use etcdwatch_engine::watch::RequestId;
 use etcdwatch_engine::{v2, v3};
 
 /// How a reply is read.
@@ -42,7 +42,7 @@ pub(super) enum Question {
 
 /// A request on its way to a worker thread.
 pub(super) struct Job {
-    pub(super) ticket: Ticket,
+    pub(super) id: RequestId,
     pub(super) endpoint: Endpoint,
     pub(super) question: Question,
     pub(super) limits: Limits,

@@ -10,7 +10,7 @@ use super::reader::ReplyReader;
 use super::requests::{Job, v2_question, v3_question};
 use crate::transport::http::Connection;
 use etcdwatch_engine::model::Scope;
-use etcdwatch_engine::watch::{AnyRequest, Budget, BufferPool, Plan, Ticket};
+use etcdwatch_engine::watch::{AnyRequest, Budget, BufferPool, Plan, RequestId};
 
 /// A thread with a connection, which it keeps between requests.
 struct Worker {
@@ -34,7 +34,7 @@ pub(super) struct Workers {
     messages: SyncSender<WorkerMessage>,
     buffers: BufferPool,
     idle: Vec<Worker>,
-    busy: HashMap<Ticket, Worker>,
+    busy: HashMap<RequestId, Worker>,
 }
 
 impl Workers {
@@ -58,7 +58,7 @@ impl Workers {
     }
 
     /// Sends a request on a worker's connection.
-    pub(super) fn open(&mut self, ticket: Ticket, endpoint: usize, request: &AnyRequest) {
+    pub(super) fn open(&mut self, id: RequestId, endpoint: usize, request: &AnyRequest) {
         let Some(address) = self.means.endpoints.get(endpoint).cloned() else {
             return;
         };
@@ -71,7 +71,7 @@ impl Workers {
         };
         worker.endpoint = endpoint;
         let job = Job {
-            ticket,
+            id,
             endpoint: address,
             question,
             limits,
@@ -79,7 +79,7 @@ impl Workers {
         };
         // The thread lives as long as this sender.
         if worker.jobs.send(job).is_ok() {
-            self.busy.insert(ticket, worker);
+            self.busy.insert(id, worker);
         }
     }
 
@@ -126,8 +126,8 @@ impl Workers {
     }
 
     /// Half-closes the connection of a request in flight.
-    pub(super) fn half_close(&mut self, ticket: Ticket) {
-        if let Some(worker) = self.busy.get_mut(&ticket) {
+    pub(super) fn half_close(&mut self, id: RequestId) {
+        if let Some(worker) = self.busy.get_mut(&id) {
             worker.connection.half_close();
             worker.is_closed = true;
         }
@@ -135,8 +135,8 @@ impl Workers {
 
     /// Shuts the connection of a request in flight down. Its worker reports an end, which the session
     /// does not wait for.
-    pub(super) fn close(&mut self, ticket: Ticket) {
-        if let Some(worker) = self.busy.get_mut(&ticket) {
+    pub(super) fn close(&mut self, id: RequestId) {
+        if let Some(worker) = self.busy.get_mut(&id) {
             worker.connection.shut_down();
             worker.is_closed = true;
         }
@@ -150,8 +150,8 @@ impl Workers {
     }
 
     /// Notes that a worker has reported the end of its request, and is idle.
-    pub(super) fn ended(&mut self, ticket: Ticket) {
-        if let Some(mut worker) = self.busy.remove(&ticket) {
+    pub(super) fn ended(&mut self, id: RequestId) {
+        if let Some(mut worker) = self.busy.remove(&id) {
             worker.is_connected = !std::mem::take(&mut worker.is_closed);
             if !worker.is_connected {
                 worker.connection = self.means.http.connection();

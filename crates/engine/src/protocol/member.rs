@@ -66,7 +66,7 @@ pub fn parse_auth(body: &[u8]) -> Option<bool> {
 
 /// The status of a member.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Status {
+pub struct MemberStatus {
     /// The cluster's ID. The v2 API has it only in the heads of replies.
     pub cluster: Option<String>,
     /// The member's own ID.
@@ -83,7 +83,7 @@ pub struct Status {
 
 /// Reads the reply to [`of_v2`].
 #[must_use]
-pub fn parse_v2(body: &[u8]) -> Option<Status> {
+pub fn parse_v2(body: &[u8]) -> Option<MemberStatus> {
     #[derive(Deserialize)]
     #[serde(rename_all = "camelCase")]
     struct Wire {
@@ -96,16 +96,16 @@ pub fn parse_v2(body: &[u8]) -> Option<Status> {
         leader: String,
     }
     let wire: Wire = serde_json::from_slice(body).ok()?;
-    Some(Status {
+    Some(MemberStatus {
         member: wire.id,
         leader: named(wire.leader_info.leader),
-        ..Status::default()
+        ..MemberStatus::default()
     })
 }
 
 /// Reads the reply to [`of_v3`].
 #[must_use]
-pub fn parse_v3(body: &[u8]) -> Option<Status> {
+pub fn parse_v3(body: &[u8]) -> Option<MemberStatus> {
     #[derive(Deserialize)]
     struct Wire {
         header: Head,
@@ -126,7 +126,7 @@ pub fn parse_v3(body: &[u8]) -> Option<Status> {
     let wire: Wire = serde_json::from_slice(body).ok()?;
     // The v2 API writes IDs in hexadecimal.
     let hex = |id: &str| id.parse::<u64>().map(|id| format!("{id:x}")).ok();
-    Some(Status {
+    Some(MemberStatus {
         cluster: hex(&wire.header.cluster_id),
         member: hex(&wire.header.member_id)?,
         leader: hex(&wire.leader).and_then(named),

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use super::replies::oldest;
 use super::store::{Shown, State, Store, text};
 use crate::model::{Cause, Change, Event, Fingerprint, Gap, StateNode};
-use crate::watch::{OnGap, StateOfWatch, Status, Update};
+use crate::watch::{OnGap, Status, Update, WatchState};
 
 /// What there is to know about a model server and a step of the session.
 #[derive(Clone, Copy)]
@@ -37,8 +37,8 @@ pub struct Checks {
     /// What a consumer has who applies the records in order: keys and values.
     pub consumer: BTreeMap<String, String>,
     /// The last status, and the last of which a person was told.
-    pub status: Option<StateOfWatch>,
-    pub notice: Option<StateOfWatch>,
+    pub status: Option<WatchState>,
+    pub notice: Option<WatchState>,
 }
 
 impl Checks {

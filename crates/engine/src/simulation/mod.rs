@@ -44,7 +44,7 @@ use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 
 use crate::model::{Cause, Gap, Index};
-use crate::watch::{OnGap, Outcome, Plan, Start, StateOfWatch, Until};
+use crate::watch::{OnGap, Outcome, Plan, Start, Until, WatchState};
 use acts::{Act, act, damaging_act, writes};
 use checks::{check_polite, values};
 use server::{HISTORY, HalfClose};
@@ -197,9 +197,9 @@ fn follow(
         prop_assert_eq!(&world.checks.consumer, &state, "the records give the state");
     }
     let (status, notice) = (world.checks.status, world.checks.notice);
-    prop_assert_eq!(status, Some(StateOfWatch::Live), "all is well");
+    prop_assert_eq!(status, Some(WatchState::Live), "all is well");
     prop_assert!(
-        notice.is_none_or(|notice| notice == StateOfWatch::Live),
+        notice.is_none_or(|notice| notice == WatchState::Live),
         "nobody was told that all is well again"
     );
     prop_assert_eq!(world.checks.era, world.server.era());

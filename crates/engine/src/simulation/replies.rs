@@ -12,7 +12,7 @@ use crate::model::{Index, StateNode};
 use crate::protocol::Failure;
 use crate::protocol::{Fault, Head, Refusal};
 use crate::v2;
-use crate::watch::{Budget, Input, Parcel, Ticket};
+use crate::watch::{Budget, Input, ReceivedBatch, RequestId};
 
 /// After which a read that needs a majority fails (fact 12).
 const NO_QUORUM: Duration = Duration::from_secs(7);
@@ -23,7 +23,7 @@ const REMEMBERED: Duration = Duration::from_secs(55);
 const AT_ONCE: Duration = Duration::from_millis(1);
 
 impl Server {
-    pub fn open(&mut self, ticket: Ticket, endpoint: usize, call: Call) {
+    pub fn open(&mut self, id: RequestId, endpoint: usize, call: Call) {
         self.opened.push(self.now);
         let endpoints = self.refuses_until.len();
         let behind = (self.members.len() - endpoint).div_ceil(endpoints);
@@ -39,17 +39,17 @@ impl Server {
         };
         if self.now < self.refuses_until[endpoint] {
             let failure = Failure::Unreachable("refused".to_owned());
-            wire.fail(ticket, self.now + 2 * LATENCY, failure);
+            wire.fail(id, self.now + 2 * LATENCY, failure);
         } else {
-            self.reply(ticket, &mut wire);
+            self.reply(id, &mut wire);
             if let Some(loss) = self.losses.pop() {
-                self.lose_reply(ticket, &mut wire, loss);
+                self.lose_reply(id, &mut wire, loss);
             }
         }
-        self.wires.insert(ticket, wire);
+        self.wires.insert(id, wire);
     }
 
-    fn lose_reply(&self, ticket: Ticket, wire: &mut Wire, loss: Loss) {
+    fn lose_reply(&self, id: RequestId, wire: &mut Wire, loss: Loss) {
         if !matches!(wire.queue.front(), Some((_, Input::Head { .. }))) {
             return;
         }
@@ -61,11 +61,11 @@ impl Server {
         };
         wire.forget(usize::from(loss != Loss::Silent));
         if let Some((at, failure)) = end {
-            wire.fail(ticket, at, failure);
+            wire.fail(id, at, failure);
         }
     }
 
-    fn reply(&mut self, ticket: Ticket, wire: &mut Wire) {
+    fn reply(&mut self, id: RequestId, wire: &mut Wire) {
         let (now, at) = (self.now, self.now + 2 * LATENCY);
         let member = &mut self.members[wire.member];
         if member.heard.is_none_or(|at| at + REMEMBERED < now) {
@@ -75,7 +75,7 @@ impl Server {
         let (index, stopped) = (member.applied, member.stopped);
         let needs_majority = matches!(wire.call, Call::Index | Call::State | Call::Look(_));
         if needs_majority && stopped.is_some() {
-            wire.fail(ticket, now + NO_QUORUM, self.no_quorum());
+            wire.fail(id, now + NO_QUORUM, self.no_quorum());
             return;
         }
         let era = self.era();
@@ -98,11 +98,11 @@ impl Server {
                 from: Index(from), ..
             } => {
                 let from = *from;
-                self.search(ticket, wire, head, from..index + 1);
+                self.search(id, wire, head, from..index + 1);
                 return;
             }
             Call::Stream | Call::Alarm | Call::Wait { .. } => {
-                wire.say(at, Input::Head { ticket, head });
+                wire.say(at, Input::Head { id, head });
                 wire.registered = true;
                 return;
             }
@@ -112,19 +112,19 @@ impl Server {
         if let Call::Look(key) = &wire.call {
             nodes.retain(|node| node.key == *key);
         }
-        wire.say(at, Input::Head { ticket, head });
+        wire.say(at, Input::Head { id, head });
         let mut at = at;
         if wire.call != Call::Index {
             if wire.call == Call::State {
                 at += self.state_takes;
             }
-            wire.say(at, Input::State { ticket, nodes });
+            wire.say(at, Input::State { id, nodes });
         }
-        wire.end(ticket, at);
+        wire.end(id, at);
     }
 
     /// A member looks for an event in its history, at these indexes.
-    fn search(&mut self, ticket: Ticket, wire: &mut Wire, head: Head, span: Range<u64>) {
+    fn search(&mut self, id: RequestId, wire: &mut Wire, head: Head, span: Range<u64>) {
         let at = self.now + 2 * LATENCY;
         let oldest = oldest(span.end - 1);
         if span.start < oldest {
@@ -138,10 +138,10 @@ impl Server {
                 index: Index(span.end - 1),
             };
             let refusal = Refusal { fault, head };
-            wire.fail(ticket, at, Failure::Refused(Box::new(refusal)));
+            wire.fail(id, at, Failure::Refused(Box::new(refusal)));
             return;
         }
-        wire.say(at, Input::Head { ticket, head });
+        wire.say(at, Input::Head { id, head });
         let (store, damage) = (self.store(), &self.members[wire.member].damage);
         let is_found = |index: &u64| match &wire.call {
             _ if damage.get(index) == Some(&Damage::Hidden) => false,
@@ -162,8 +162,8 @@ impl Server {
             store.line(found)
         };
         let at = at + self.look(wire, span);
-        wire.say(at, events(ticket, &line, &self.budget));
-        wire.end(ticket, at);
+        wire.say(at, events(id, &line, &self.budget));
+        wire.end(id, at);
     }
 
     /// How long after its head a member comes to look for an event at these indexes.
@@ -248,10 +248,10 @@ pub fn oldest(latest: u64) -> u64 {
     (latest + 1).saturating_sub(HISTORY.into()).max(1)
 }
 
-pub fn events(ticket: Ticket, line: &str, budget: &Budget) -> Input {
+pub fn events(id: RequestId, line: &str, budget: &Budget) -> Input {
     let batch = v2::parse_events(format!("{line}\n").into_bytes()).expect("an event");
     Input::Events {
-        ticket,
-        parcel: Parcel::new(batch, Instant::now(), budget),
+        id,
+        received: ReceivedBatch::new(batch, Instant::now(), budget),
     }
 }

@@ -8,7 +8,7 @@ use super::store::{Store, Write};
 use super::wire::{Call, Loss, Wire};
 use crate::protocol::Failure;
 use crate::protocol::Whole;
-use crate::watch::{Budget, End, Input, Plan, Ticket};
+use crate::watch::{Budget, Input, Plan, ReplyEnd, RequestId};
 
 /// How many indexes the model's history holds.
 pub const HISTORY: u32 = 60;
@@ -66,7 +66,7 @@ pub struct Server {
     /// Those whose place leaves the same rest stand behind one endpoint.
     pub(super) members: Vec<Member>,
     pub snapshot_behind: u64,
-    pub wires: BTreeMap<Ticket, Wire>,
+    pub wires: BTreeMap<RequestId, Wire>,
     /// Until when nobody can connect to each endpoint.
     pub(super) refuses_until: Vec<Instant>,
     /// How the next replies get lost.
@@ -215,12 +215,12 @@ impl Server {
     /// A member is started anew, and reads its history as it was written.
     pub fn restart(&mut self, member: usize) {
         let wires = self.wires.iter();
-        let tickets: Vec<Ticket> = wires
+        let tickets: Vec<RequestId> = wires
             .filter(|(_, wire)| wire.member == member)
-            .map(|(ticket, _)| *ticket)
+            .map(|(id, _)| *id)
             .collect();
-        for ticket in tickets {
-            self.cut(ticket);
+        for id in tickets {
+            self.cut(id);
         }
         self.members[member].damage.clear();
         self.catch_up(member);
@@ -237,22 +237,22 @@ impl Server {
     }
 
     pub fn cut_all(&mut self) {
-        let tickets: Vec<Ticket> = self.wires.keys().copied().collect();
-        for ticket in tickets {
-            self.cut(ticket);
+        let tickets: Vec<RequestId> = self.wires.keys().copied().collect();
+        for id in tickets {
+            self.cut(id);
         }
     }
 
     pub fn cut_one(&mut self, which: u8) {
-        if let Some(ticket) = self.pick_wire(which) {
-            self.cut(ticket);
+        if let Some(id) = self.pick_wire(which) {
+            self.cut(id);
         }
     }
 
     /// A connection is open as far as the client can tell, and nothing comes of it.
     pub fn mute_one(&mut self, which: u8) {
-        if let Some(ticket) = self.pick_wire(which)
-            && let Some(wire) = self.wires.get_mut(&ticket)
+        if let Some(id) = self.pick_wire(which)
+            && let Some(wire) = self.wires.get_mut(&id)
         {
             let end = if wire.has_head {
                 wire.silence(self.now)
@@ -261,12 +261,12 @@ impl Server {
             };
             wire.forget(0);
             if let Some((at, failure)) = end {
-                wire.fail(ticket, at, failure);
+                wire.fail(id, at, failure);
             }
         }
     }
 
-    fn pick_wire(&self, which: u8) -> Option<Ticket> {
+    fn pick_wire(&self, which: u8) -> Option<RequestId> {
         let count = self.wires.len().max(1);
         self.wires.keys().nth(usize::from(which) % count).copied()
     }
@@ -286,29 +286,29 @@ impl Server {
     /// Nobody can connect to one endpoint for so long.
     pub fn refuse_at(&mut self, endpoint: usize, length: Duration) {
         let wires = self.wires.iter();
-        let tickets: Vec<Ticket> = wires
+        let tickets: Vec<RequestId> = wires
             .filter(|(_, wire)| wire.endpoint == endpoint)
-            .map(|(ticket, _)| *ticket)
+            .map(|(id, _)| *id)
             .collect();
-        for ticket in tickets {
-            self.cut(ticket);
+        for id in tickets {
+            self.cut(id);
         }
         self.refuses_until[endpoint] = self.now + length;
     }
 
     /// A proxy ends every wait with an empty body.
     pub fn end_waits(&mut self) {
-        let waits: Vec<Ticket> = self
+        let waits: Vec<RequestId> = self
             .wires
             .iter()
             .filter(|(_, wire)| wire.registered || wire.overlooks.is_some())
-            .map(|(ticket, _)| *ticket)
+            .map(|(id, _)| *id)
             .collect();
-        for ticket in waits {
-            if let Some(wire) = self.wires.get_mut(&ticket) {
+        for id in waits {
+            if let Some(wire) = self.wires.get_mut(&id) {
                 wire.forget(0);
             }
-            self.end(ticket, End::Clean(Whole::received()));
+            self.end(id, ReplyEnd::Clean(Whole::received()));
         }
     }
 
@@ -344,7 +344,7 @@ impl Server {
             let before = at.duration_since(self.began).as_micros() % span.as_micros();
             at + span.saturating_sub(Duration::from_micros(u64::try_from(before).expect("short")))
         });
-        for (ticket, wire) in &mut self.wires {
+        for (id, wire) in &mut self.wires {
             if wire.member != member || !wire.registered {
                 continue;
             }
@@ -361,61 +361,61 @@ impl Server {
                     wire.registered = false;
                     break;
                 }
-                let event = events(*ticket, &line, &self.budget);
+                let event = events(*id, &line, &self.budget);
                 let is_stream = wire.call == Call::Stream;
                 wire.queue
                     .push_back((if is_stream { in_batch } else { at }, event));
                 if wire.call != Call::Stream {
                     // A long poll has its event.
                     wire.registered = false;
-                    let (ticket, end) = (*ticket, End::Clean(Whole::received()));
-                    wire.queue.push_back((at, Input::Ended { ticket, end }));
+                    let (id, end) = (*id, ReplyEnd::Clean(Whole::received()));
+                    wire.queue.push_back((at, Input::Ended { id, end }));
                 }
             }
         }
     }
 
-    fn cut(&mut self, ticket: Ticket) {
+    fn cut(&mut self, id: RequestId) {
         // What was on its way is lost with it.
-        if let Some(wire) = self.wires.get_mut(&ticket) {
+        if let Some(wire) = self.wires.get_mut(&id) {
             wire.forget(0);
         }
-        self.end(ticket, End::Failed(Failure::Cut("cut".to_owned())));
+        self.end(id, ReplyEnd::Failed(Failure::Cut("cut".to_owned())));
     }
 
-    fn end(&mut self, ticket: Ticket, end: End) {
+    fn end(&mut self, id: RequestId, end: ReplyEnd) {
         let at = self.now + LATENCY;
-        if let Some(wire) = self.wires.get_mut(&ticket) {
+        if let Some(wire) = self.wires.get_mut(&id) {
             wire.registered = false;
-            wire.queue.push_back((at, Input::Ended { ticket, end }));
+            wire.queue.push_back((at, Input::Ended { id, end }));
         }
     }
 
     /// A wait that nobody has answered ends, and so does one to which the server has not come
     /// back since its head (fact 17).
-    pub fn half_close(&mut self, ticket: Ticket) {
+    pub fn half_close(&mut self, id: RequestId) {
         match self.half_close {
             HalfClose::EndsWait => {}
-            HalfClose::Cuts => return self.cut(ticket),
+            HalfClose::Cuts => return self.cut(id),
             HalfClose::DoesNothing => {
-                let wire = self.wires.get_mut(&ticket);
+                let wire = self.wires.get_mut(&id);
                 if let Some(wire) = wire.filter(|wire| wire.queue.is_empty())
                     && let Some((at, failure)) = wire.silence(self.now)
                 {
-                    wire.fail(ticket, at, failure);
+                    wire.fail(id, at, failure);
                 }
                 return;
             }
         }
-        let wire = self.wires.get_mut(&ticket);
+        let wire = self.wires.get_mut(&id);
         if let Some(wire) = wire
             && wire.overlooks.take().is_some()
         {
             wire.queue.clear();
             wire.registered = true;
         }
-        if self.wires.get(&ticket).is_some_and(|wire| wire.registered) {
-            self.end(ticket, End::Clean(Whole::received()));
+        if self.wires.get(&id).is_some_and(|wire| wire.registered) {
+            self.end(id, ReplyEnd::Clean(Whole::received()));
         }
     }
 
@@ -432,16 +432,16 @@ impl Server {
         let (_, mut input) = wire.queue.pop_front()?;
         if wire.call == Call::Stream {
             while let (
-                Input::Events { ticket, parcel },
-                Some((at, Input::Events { parcel: more, .. })),
+                Input::Events { id, received },
+                Some((at, Input::Events { received: more, .. })),
             ) = (&mut input, wire.queue.front())
                 && *at <= now
             {
-                let lines = parcel.batch().iter().chain(more.batch().iter());
+                let lines = received.batch().iter().chain(more.batch().iter());
                 let lines =
                     lines.map(|event| String::from_utf8_lossy(event.raw().unwrap()).into_owned());
                 let lines: Vec<String> = lines.collect();
-                input = events(*ticket, &lines.join("\n"), &self.budget);
+                input = events(*id, &lines.join("\n"), &self.budget);
                 wire.queue.pop_front();
             }
         }
@@ -451,8 +451,8 @@ impl Server {
             Input::Events { .. } => wire.overlooks = None,
             _ => {}
         }
-        if let Input::Ended { ticket, .. } = &input {
-            self.wires.remove(ticket);
+        if let Input::Ended { id, .. } = &input {
+            self.wires.remove(id);
         }
         Some((input, era, member))
     }

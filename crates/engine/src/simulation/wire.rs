@@ -8,7 +8,7 @@ use crate::model::Index;
 use crate::protocol::Failure;
 use crate::protocol::Whole;
 use crate::v2::V2Request;
-use crate::watch::{AnyRequest, End, Input, Ticket};
+use crate::watch::{AnyRequest, Input, ReplyEnd, RequestId};
 
 /// A request as the model of a server receives it: what it was sent for does not matter there.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -175,13 +175,13 @@ impl Wire {
         self.queue.push_back((at, input));
     }
 
-    pub fn end(&mut self, ticket: Ticket, at: Instant) {
-        let end = End::Clean(Whole::received());
-        self.say(at, Input::Ended { ticket, end });
+    pub fn end(&mut self, id: RequestId, at: Instant) {
+        let end = ReplyEnd::Clean(Whole::received());
+        self.say(at, Input::Ended { id, end });
     }
 
-    pub fn fail(&mut self, ticket: Ticket, at: Instant, failure: Failure) {
-        let end = End::Failed(failure);
-        self.say(at, Input::Ended { ticket, end });
+    pub fn fail(&mut self, id: RequestId, at: Instant, failure: Failure) {
+        let end = ReplyEnd::Failed(failure);
+        self.say(at, Input::Ended { id, end });
     }
 }

@@ -234,13 +234,13 @@ impl World {
             }
             match step {
                 Step::Send {
-                    ticket,
+                    id,
                     endpoint,
                     request,
-                } => self.server.open(ticket, endpoint, request.into()),
-                Step::HalfClose(ticket) => self.server.half_close(ticket),
-                Step::Close(ticket) => {
-                    self.server.wires.remove(&ticket);
+                } => self.server.open(id, endpoint, request.into()),
+                Step::HalfClose(id) => self.server.half_close(id),
+                Step::Close(id) => {
+                    self.server.wires.remove(&id);
                 }
                 Step::Report(Update::Finished(outcome)) => self.finished = Some(outcome),
                 Step::Report(mut update) => {

@@ -18,4 +18,4 @@ pub const HISTORY: u32 = 1000;
 /// sockets hold, so the jump comes in steps.
 pub const SNAPSHOT_BEHIND: u64 = 2000;
 
-pub use wire::{Node, State, check_state, parse_events, parse_events_into, parse_state};
+pub use wire::{ReplyNode, StateReply, check_state, parse_events, parse_events_into, parse_state};

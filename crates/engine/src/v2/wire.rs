@@ -79,10 +79,10 @@ fn check_rest(line: &str) -> Result<(), Malformed> {
 ///
 /// # Errors
 /// If it is not such a reply.
-pub fn parse_state(body: &[u8]) -> Result<State, Malformed> {
-    let read: Result<WireEvent<'_, Node>, Malformed> = event(text(body)?);
+pub fn parse_state(body: &[u8]) -> Result<StateReply, Malformed> {
+    let read: Result<WireEvent<'_, ReplyNode>, Malformed> = event(text(body)?);
     match read {
-        Ok(wire) => Ok(State { node: wire.node.0 }),
+        Ok(wire) => Ok(StateReply { node: wire.node.0 }),
         Err(Malformed::Shape(what)) if what.starts_with("recursion limit") => {
             let what = "directories lie more than 60 deep: read a part of it, or all of it with \
                         -o json";
@@ -132,14 +132,14 @@ fn blank_breaks(bytes: &mut [u8]) {
 
 /// The reply to a read.
 #[derive(Clone, Debug)]
-pub struct State {
+pub struct StateReply {
     /// The key or directory.
-    pub node: Node,
+    pub node: ReplyNode,
 }
 
 /// A key, or a directory with its children.
 #[derive(Clone, Debug, serde::Deserialize)]
-pub struct Node {
+pub struct ReplyNode {
     /// The key. etcd leaves it out for the root.
     #[serde(default = "root")]
     pub key: String,
@@ -150,7 +150,7 @@ pub struct Node {
     pub dir: bool,
     /// The children; with a recursive read, the descendants.
     #[serde(default, deserialize_with = "children")]
-    pub nodes: Vec<Node>,
+    pub nodes: Vec<ReplyNode>,
     /// The index of its last change; 0 for the root.
     #[serde(default, rename = "modifiedIndex")]
     pub modified: u64,
@@ -163,8 +163,8 @@ pub struct Node {
     pub expiration: Option<String>,
 }
 
-impl From<Node> for Tree {
-    fn from(node: Node) -> Self {
+impl From<ReplyNode> for Tree {
+    fn from(node: ReplyNode) -> Self {
         Self {
             key: node.key.into_bytes(),
             value: node.value.map(String::into_bytes),
@@ -177,7 +177,7 @@ impl From<Node> for Tree {
     }
 }
 
-impl Node {
+impl ReplyNode {
     /// This node and, if `recursive` is set, all descendants, sorted by key.
     #[must_use]
     pub fn flatten(self, recursive: bool) -> Vec<StateNode> {
@@ -209,10 +209,10 @@ fn root() -> String {
 
 /// The children of a directory. Each must have the fields that etcd always sends, so that a few bytes
 /// of a reply can't become a node of hundreds of bytes.
-fn children<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Node>, D::Error> {
+fn children<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<ReplyNode>, D::Error> {
     struct Children;
     impl<'de> Visitor<'de> for Children {
-        type Value = Vec<Node>;
+        type Value = Vec<ReplyNode>;
 
         fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             f.write_str("a list of nodes")
@@ -220,7 +220,7 @@ fn children<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Node>, D::
 
         fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
             let mut nodes = Vec::new();
-            while let Some(node) = list.next_element::<Node>()? {
+            while let Some(node) = list.next_element::<ReplyNode>()? {
                 if node.key == "/" || node.modified == 0 {
                     return Err(A::Error::custom("a node without key or index"));
                 }

@@ -18,7 +18,7 @@ mod wire;
 
 pub use ranges::{Ranges, any, list, read_at, read_one, revision, since, state};
 pub use request::{
-    Span, WatchOptions, authenticate, delete, grant_lease, revoke_lease, watch, write,
+    KeyRange, WatchOptions, authenticate, delete, grant_lease, revoke_lease, watch, write,
 };
 pub use session::{V3Request, V3Session};
 pub use watch::{Assembler, MessageEnd, Portion, WatchItem};

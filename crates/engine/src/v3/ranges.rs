@@ -6,7 +6,7 @@
 
 use serde_json::Value;
 
-use super::request::{Span, post, set};
+use super::request::{KeyRange, post, set};
 use super::{Pair, Reply};
 use crate::model::{Index, Scope};
 use crate::protocol::Request;
@@ -14,7 +14,7 @@ use crate::protocol::Request;
 /// Ranges of keys to read with a majority.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Ranges {
-    spans: Vec<Span>,
+    spans: Vec<KeyRange>,
     /// The JSON fields of the request for each span.
     fields: Vec<Value>,
     moment: Moment,
@@ -32,9 +32,9 @@ enum Moment {
 }
 
 impl Ranges {
-    fn of(spans: Vec<Span>, moment: Moment) -> Self {
+    fn of(spans: Vec<KeyRange>, moment: Moment) -> Self {
         Self {
-            fields: spans.iter().map(Span::fields).collect(),
+            fields: spans.iter().map(KeyRange::fields).collect(),
             spans,
             moment,
             ends_at_first_found: false,
@@ -78,7 +78,7 @@ impl Ranges {
     /// The request for one range that covers all of these, and more.
     #[must_use]
     pub fn covering(&self) -> Option<Request> {
-        let span = Span::covering(&self.spans)?;
+        let span = KeyRange::covering(&self.spans)?;
         Some(post("kv/range", &span.fields(), false))
     }
 
@@ -100,7 +100,7 @@ impl Ranges {
 /// Reads one key or, if it does not exist, the keys below it; those without values if `names` is set.
 #[must_use]
 pub fn read_one(key: &[u8], names: bool) -> Ranges {
-    let spans = vec![Span::of(key), Span::below(key)];
+    let spans = vec![KeyRange::of(key), KeyRange::below(key)];
     let mut ranges = Ranges::of(spans, Moment::OfTheFirst);
     ranges.ends_at_first_found = true;
     if names && let Some(below) = ranges.fields.last_mut() {
@@ -111,7 +111,7 @@ pub fn read_one(key: &[u8], names: bool) -> Ranges {
 
 /// Reads all of `spans`.
 #[must_use]
-pub fn list(spans: Vec<Span>) -> Ranges {
+pub fn list(spans: Vec<KeyRange>) -> Ranges {
     Ranges::of(spans, Moment::OfTheFirst)
 }
 
@@ -119,7 +119,7 @@ pub fn list(spans: Vec<Span>) -> Ranges {
 #[must_use]
 pub fn revision(scope: &Scope) -> Ranges {
     let key = nameable(scope.key.as_str().as_bytes());
-    list(vec![Span::of(key)]).with("count_only", true)
+    list(vec![KeyRange::of(key)]).with("count_only", true)
 }
 
 /// The state of a scope.
@@ -157,7 +157,7 @@ pub fn since(scope: &Scope, after: Index) -> Ranges {
 /// A key at present, or at a revision. etcd refuses a revision that is compacted.
 #[must_use]
 pub fn read_at(key: &[u8], at: Option<Index>) -> Ranges {
-    let ranges = list(vec![Span::of(nameable(key))]);
+    let ranges = list(vec![KeyRange::of(nameable(key))]);
     match at {
         Some(at) => ranges.with("revision", at.to_string()),
         None => ranges,
@@ -165,15 +165,15 @@ pub fn read_at(key: &[u8], at: Option<Index>) -> Ranges {
 }
 
 /// The spans of a scope.
-fn spans(scope: &Scope) -> Vec<Span> {
+fn spans(scope: &Scope) -> Vec<KeyRange> {
     let of_part = |part: &Scope| {
         let key = part.key.as_str().as_bytes();
         match (part.key.is_prefix(), part.recursive) {
-            (true, _) => vec![Span::beginning_with(key)],
+            (true, _) => vec![KeyRange::beginning_with(key)],
             // The span below the key includes the key.
-            (false, true) if key.ends_with(b"/") => vec![Span::below(key)],
-            (false, true) => vec![Span::of(key), Span::below(key)],
-            (false, false) => vec![Span::of(key)],
+            (false, true) if key.ends_with(b"/") => vec![KeyRange::below(key)],
+            (false, true) => vec![KeyRange::of(key), KeyRange::below(key)],
+            (false, false) => vec![KeyRange::of(key)],
         }
     };
     scope.parts().iter().flat_map(of_part).collect()
@@ -254,9 +254,9 @@ mod tests {
     #[test]
     fn the_range_that_covers_others_is_read_for_what_they_have() {
         let spans = vec![
-            Span::below(b"/k"),
-            Span::of(b"/a"),
-            Span::beginning_with(b"/x"),
+            KeyRange::below(b"/k"),
+            KeyRange::of(b"/a"),
+            KeyRange::beginning_with(b"/x"),
         ];
         let ranges = list(spans);
         let request = ranges.covering().unwrap();
@@ -274,7 +274,7 @@ mod tests {
         let picked = ranges.pick(&keys.map(pair));
         let picked: Vec<&[u8]> = picked.iter().map(|pair| &*pair.key).collect();
         assert_eq!(picked, [&b"/k/1"[..], b"/a", b"/xyz"]);
-        let all = list(vec![Span::of(b"/a"), Span::beginning_with(b"")]);
+        let all = list(vec![KeyRange::of(b"/a"), KeyRange::beginning_with(b"")]);
         assert_eq!(all.pick(&keys.map(pair)).len(), 1 + keys.len());
     }
 }

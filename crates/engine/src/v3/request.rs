@@ -12,13 +12,13 @@ use crate::protocol::{Body, Method, Precondition, Request};
 
 /// The keys from `start` up to `end`, which is excluded.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Span {
+pub struct KeyRange {
     start: Vec<u8>,
     /// `None` if the span is one key.
     end: Option<Vec<u8>>,
 }
 
-impl Span {
+impl KeyRange {
     /// One key.
     #[must_use]
     pub fn of(key: &[u8]) -> Self {
@@ -142,13 +142,13 @@ pub fn write(key: &[u8], value: &[u8], lease: Option<i64>, condition: &Precondit
     transaction(
         &compares(key, condition),
         &[json!({"request_put": put})],
-        &[json!({"request_range": Span::of(key).fields()})],
+        &[json!({"request_range": KeyRange::of(key).fields()})],
     )
 }
 
 /// Removes all of `spans`. If the condition on `key` does not hold, reads the key instead.
 #[must_use]
-pub fn delete(key: &[u8], spans: &[Span], condition: &Precondition) -> Request {
+pub fn delete(key: &[u8], spans: &[KeyRange], condition: &Precondition) -> Request {
     let deletes: Vec<Value> = spans
         .iter()
         .map(|span| {
@@ -160,7 +160,7 @@ pub fn delete(key: &[u8], spans: &[Span], condition: &Precondition) -> Request {
     transaction(
         &compares(key, condition),
         &deletes,
-        &[json!({"request_range": Span::of(key).fields()})],
+        &[json!({"request_range": KeyRange::of(key).fields()})],
     )
 }
 
@@ -202,7 +202,7 @@ pub struct WatchOptions {
 #[must_use]
 pub fn watch(scope: &Scope, watch: WatchOptions) -> Request {
     let span = if watch.whole_store {
-        Span::beginning_with(b"")
+        KeyRange::beginning_with(b"")
     } else {
         watched(scope)
     };
@@ -226,15 +226,15 @@ pub fn watch(scope: &Scope, watch: WatchOptions) -> Request {
 
 /// The span of one watch that covers a scope. A key and the keys below it need one span that includes
 /// the names in between, such as `/app-x`, because two watches would split transactions.
-fn watched(scope: &Scope) -> Span {
+fn watched(scope: &Scope) -> KeyRange {
     let key = scope.key.as_str().as_bytes();
     match (scope.key.is_prefix(), scope.recursive) {
-        (true, _) => Span::beginning_with(key),
-        (false, true) => Span {
+        (true, _) => KeyRange::beginning_with(key),
+        (false, true) => KeyRange {
             start: key.to_owned(),
-            end: Span::below(key).end,
+            end: KeyRange::below(key).end,
         },
-        (false, false) => Span::of(key),
+        (false, false) => KeyRange::of(key),
     }
 }
 
@@ -270,31 +270,31 @@ mod tests {
         }
     }
 
-    fn bounds(span: &Span) -> (&[u8], Option<&[u8]>) {
+    fn bounds(span: &KeyRange) -> (&[u8], Option<&[u8]>) {
         (&span.start, span.end.as_deref())
     }
 
     #[test]
     fn below_a_key_is_what_has_a_slash_after_it() {
         assert_eq!(
-            bounds(&Span::below(b"/app")),
+            bounds(&KeyRange::below(b"/app")),
             (&b"/app/"[..], Some(&b"/app0"[..]))
         );
-        assert_eq!(bounds(&Span::below(b"/")), (&b"/"[..], Some(&b"0"[..])));
+        assert_eq!(bounds(&KeyRange::below(b"/")), (&b"/"[..], Some(&b"0"[..])));
         assert_eq!(
-            bounds(&Span::below(b"app")),
+            bounds(&KeyRange::below(b"app")),
             (&b"app/"[..], Some(&b"app0"[..]))
         );
     }
 
     #[test]
     fn a_prefix_ends_before_the_next_one() {
-        let ends = |prefix: &[u8]| Span::beginning_with(prefix).end.unwrap();
+        let ends = |prefix: &[u8]| KeyRange::beginning_with(prefix).end.unwrap();
         assert_eq!(ends(b"ab"), b"ac");
         assert_eq!(ends(b"a\xff\xff"), b"b");
         assert_eq!(ends(b"\xff"), b"\0");
         assert_eq!(
-            bounds(&Span::beginning_with(b"")),
+            bounds(&KeyRange::beginning_with(b"")),
             (&b"\0"[..], Some(&b"\0"[..]))
         );
     }
@@ -331,7 +331,7 @@ mod tests {
         let condition = Precondition::default();
         for request in [
             write(key, b"v", None, &condition),
-            delete(key, &[Span::of(key)], &condition),
+            delete(key, &[KeyRange::of(key)], &condition),
         ] {
             let body = body(&request);
             let first = &body["success"][0];
@@ -392,7 +392,7 @@ mod tests {
 
     #[test]
     fn a_removal_of_all_below_a_key_leaves_longer_names_alone() {
-        let spans = [Span::of(b"/a"), Span::below(b"/a")];
+        let spans = [KeyRange::of(b"/a"), KeyRange::below(b"/a")];
         let body = body(&delete(b"/a", &spans, &Precondition::default()));
         assert_eq!(
             body["success"],

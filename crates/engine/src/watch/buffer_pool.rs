@@ -14,7 +14,7 @@ const KEPT_WEIGHTS: std::ops::Range<usize> = 32 << 10..512 << 10;
 /// How many buffers of each kind are kept: as many as are in use at a time.
 const MAX_KEPT: usize = 16;
 
-/// The buffers that readers take, and [`super::Parcel`]s return.
+/// The buffers that readers take, and [`super::ReceivedBatch`]s return.
 #[derive(Clone, Debug, Default)]
 pub struct BufferPool(Arc<Mutex<Kept>>);
 

@@ -1,30 +1,30 @@
 //! What a session is made of with either API.
 //!
 //! [`Core`] holds the parts that [`crate::v2::V2Session`] and [`crate::v3::V3Session`] share, and
-//! what they do alike. What differs is in [`Api`], which each of them implements.
+//! what they do alike. What differs is in [`SessionApi`], which each of them implements.
 
 use std::time::Instant;
 
-use super::coverage::{Coverage, Passed};
+use super::coverage::{Coverage, Released};
 use super::endpoints::{ClusterMatch, Endpoints, Observed};
 use super::freshness::Freshness;
 use super::identity::{Last, StoreIdentity};
-use super::in_flight::{InFlight, Request, Requests};
+use super::in_flight::{InFlight, Requests, SessionRequest};
 use super::mirror::Mirror;
 use super::resync::{Reading, Resync};
 use super::timers::{Timer, Timers};
 use super::timing::UNWATCHED;
 use super::{
-    AnyRequest, Input, NoProof, Notice, OnGap, Outcome, Plan, Position, Start, Step, Ticket, Until,
-    Update,
+    AnyRequest, Input, NoProof, Notice, OnGap, Outcome, Plan, Position, RequestId, Start, Step,
+    Until, Update,
 };
 use crate::model::{Cause, Event, Index};
 use crate::protocol::{Failure, Head};
 
 /// What differs between the APIs.
-pub trait Api: std::fmt::Debug + Sized {
+pub trait SessionApi: std::fmt::Debug + Sized {
     /// What is asked of a server.
-    type Request: Request + Into<AnyRequest>;
+    type Request: SessionRequest + Into<AnyRequest>;
     /// How far a comparison of the store has come.
     type Stage: Clone + Copy + std::fmt::Debug + PartialEq + Eq;
 
@@ -70,7 +70,7 @@ pub trait Api: std::fmt::Debug + Sized {
 
 /// Where a watch ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum End {
+pub(crate) enum WatchEnd {
     /// At an index that the store has still to be asked for.
     Unknown,
     /// At this index.
@@ -94,7 +94,7 @@ pub(crate) enum StartAhead {
 
 /// What both sessions are made of.
 #[derive(Debug)]
-pub struct Core<A: Api> {
+pub struct Core<A: SessionApi> {
     pub(crate) plan: Plan,
     pub(crate) now: Instant,
     steps: Vec<Step>,
@@ -110,7 +110,7 @@ pub struct Core<A: Api> {
     /// The high-water mark: the newest index that the store is known to have.
     pub(crate) high_water: Index,
     pub(crate) start_ahead: StartAhead,
-    pub(crate) end: End,
+    pub(crate) end: WatchEnd,
     pub(crate) resync: Resync,
     pub(crate) mirror: Option<Mirror>,
     pub(crate) identity: StoreIdentity<A>,
@@ -125,7 +125,7 @@ pub struct Core<A: Api> {
     pub(crate) api: A,
 }
 
-impl<A: Api> Core<A> {
+impl<A: SessionApi> Core<A> {
     /// A session at the time `now`; its first request comes with the first [`Core::handle`].
     #[must_use]
     pub(crate) fn with(api: A, plan: Plan, now: Instant) -> Self {
@@ -149,8 +149,8 @@ impl<A: Api> Core<A> {
                 _ => StartAhead::No,
             },
             end: match plan.until {
-                Until::Forever => End::Never,
-                Until::Present { .. } => End::Unknown,
+                Until::Forever => WatchEnd::Never,
+                Until::Present { .. } => WatchEnd::Unknown,
             },
             resync: Resync::new(reads_state.then_some(Reading::Start)),
             mirror: None,
@@ -184,10 +184,10 @@ impl<A: Api> Core<A> {
     fn trace(&self, input: &Input) {
         match (input, self.timers.next()) {
             (Input::Tick, Some((at, timer))) if at <= self.now => tracing::trace!(?timer, "timer"),
-            (Input::Head { ticket, head }, _) => {
-                let request = self.requests.get(*ticket).map(|one| one.request.name());
+            (Input::Head { id, head }, _) => {
+                let request = self.requests.get(*id).map(|one| one.request.name());
                 let index = head.index.unwrap_or_default().0;
-                tracing::debug!(ticket = ticket.0, request, index, "head");
+                tracing::debug!(id = id.0, request, index, "head");
             }
             _ => {}
         }
@@ -248,14 +248,14 @@ impl<A: Api> Core<A> {
     /// Unknown ranges up to here are asked about.
     pub(crate) fn asked_upto(&self) -> Index {
         match self.end {
-            End::At(end) => end,
-            End::Unknown | End::Through(_) | End::Never => self.wanted,
+            WatchEnd::At(end) => end,
+            WatchEnd::Unknown | WatchEnd::Through(_) | WatchEnd::Never => self.wanted,
         }
     }
 
     /// Whether the watch goes on as a stream.
     pub(crate) fn is_following(&self) -> bool {
-        matches!(self.end, End::Through(_) | End::Never)
+        matches!(self.end, WatchEnd::Through(_) | WatchEnd::Never)
     }
 
     /// Whether the watch goes on once the end of the replay is reached.
@@ -266,8 +266,8 @@ impl<A: Api> Core<A> {
     /// The index at which the watch ends by itself, once that is known.
     pub(crate) fn last_index(&self) -> Option<Index> {
         match self.end {
-            End::At(end) => Some(end),
-            End::Unknown | End::Through(_) | End::Never => None,
+            WatchEnd::At(end) => Some(end),
+            WatchEnd::Unknown | WatchEnd::Through(_) | WatchEnd::Never => None,
         }
     }
 
@@ -307,7 +307,7 @@ impl<A: Api> Core<A> {
         } else {
             self.cursor()
         };
-        let ticket = self.requests.add(InFlight {
+        let id = self.requests.add(InFlight {
             request: request.clone(),
             endpoint,
             epoch,
@@ -315,12 +315,12 @@ impl<A: Api> Core<A> {
             cursor: cursor.unwrap_or_default(),
             wanted: self.asked_upto(),
             head: None,
-            progress: <A::Request as Request>::Progress::default(),
+            progress: <A::Request as SessionRequest>::Progress::default(),
         });
         let (name, after) = (request.name(), self.cursor().unwrap_or_default().0);
-        tracing::debug!(ticket = ticket.0, request = name, endpoint, after, "send");
+        tracing::debug!(id = id.0, request = name, endpoint, after, "send");
         self.steps.push(Step::Send {
-            ticket,
+            id,
             endpoint,
             request: request.into(),
         });
@@ -328,23 +328,23 @@ impl<A: Api> Core<A> {
     }
 
     /// Half-closes the connection of a request.
-    pub(crate) fn half_close(&mut self, ticket: Ticket) {
-        tracing::debug!(ticket = ticket.0, "half-close");
-        self.steps.push(Step::HalfClose(ticket));
+    pub(crate) fn half_close(&mut self, id: RequestId) {
+        tracing::debug!(id = id.0, "half-close");
+        self.steps.push(Step::HalfClose(id));
     }
 
     /// Gives a request up, with its connection.
-    pub(crate) fn close(&mut self, ticket: Ticket) {
-        tracing::trace!(ticket = ticket.0, "close");
-        self.requests.remove(ticket);
-        self.steps.push(Step::Close(ticket));
+    pub(crate) fn close(&mut self, id: RequestId) {
+        tracing::trace!(id = id.0, "close");
+        self.requests.remove(id);
+        self.steps.push(Step::Close(id));
     }
 
     /// Gives up all requests for which a condition holds.
     pub(crate) fn close_where(&mut self, condition: impl Fn(&InFlight<A::Request>) -> bool) {
         let chosen = self.requests.iter().filter(|(_, one)| condition(one));
-        for ticket in chosen.map(|(ticket, _)| ticket).collect::<Vec<_>>() {
-            self.close(ticket);
+        for id in chosen.map(|(id, _)| id).collect::<Vec<_>>() {
+            self.close(id);
         }
     }
 
@@ -397,15 +397,15 @@ impl<A: Api> Core<A> {
     }
 
     /// Takes the head of a reply; the store's index, where the reply is of use.
-    pub(crate) fn take_head(&mut self, ticket: Ticket, head: &Head) -> Option<Index> {
-        let endpoint = self.requests.get(ticket)?.endpoint;
-        if !self.identify(ticket, endpoint, head) {
+    pub(crate) fn take_head(&mut self, id: RequestId, head: &Head) -> Option<Index> {
+        let endpoint = self.requests.get(id)?.endpoint;
+        if !self.identify(id, endpoint, head) {
             return None;
         }
         let Some(index) = head.index else {
             let failure = Failure::NotEtcd("the reply has no X-Etcd-Index".to_owned());
-            if let Some(one) = self.requests.get(ticket).cloned() {
-                self.close(ticket);
+            if let Some(one) = self.requests.get(id).cloned() {
+                self.close(id);
                 self.note_failure(&one, failure);
             }
             return None;
@@ -423,7 +423,7 @@ impl<A: Api> Core<A> {
     }
 
     /// Compares the cluster's id; false where the reply is of no use.
-    pub(crate) fn identify(&mut self, ticket: Ticket, endpoint: usize, head: &Head) -> bool {
+    pub(crate) fn identify(&mut self, id: RequestId, endpoint: usize, head: &Head) -> bool {
         let is_first = !self.endpoints.has_cluster();
         let identity = self.endpoints.identify(endpoint, head.cluster.as_deref());
         let is_same = match identity {
@@ -439,7 +439,7 @@ impl<A: Api> Core<A> {
             }
             ClusterMatch::Foreign => {
                 self.report(Update::Notice(Notice::OtherCluster { endpoint }));
-                self.close(ticket);
+                self.close(id);
                 false
             }
             ClusterMatch::NoneLeft => {
@@ -460,13 +460,13 @@ impl<A: Api> Core<A> {
         &mut self,
         endpoint: usize,
         head: &Head,
-        agreed: Option<Ticket>,
+        agreed: Option<RequestId>,
     ) -> Option<Index> {
         let index = head.index.unwrap_or_default();
         let (behind, now) = (self.plan.snapshot_behind, self.now);
         let observed = Observed {
             last_sent: self.requests.last(),
-            agreed: agreed.map(|ticket| ticket.0),
+            agreed: agreed.map(|id| id.0),
         };
         self.endpoints
             .observe(endpoint, head.raft?, index, behind, observed, now)
@@ -519,9 +519,9 @@ impl<A: Api> Core<A> {
             }
         }
         self.end = if goes_on {
-            End::Through(end)
+            WatchEnd::Through(end)
         } else {
-            End::At(end)
+            WatchEnd::At(end)
         };
     }
 
@@ -531,7 +531,7 @@ impl<A: Api> Core<A> {
         if let Some(mirror) = &mut self.mirror {
             mirror.skip(cursor);
         }
-        let (End::At(to) | End::Through(to)) = self.end else {
+        let (WatchEnd::At(to) | WatchEnd::Through(to)) = self.end else {
             return;
         };
         self.report(Update::Target { from: cursor, to });
@@ -553,7 +553,7 @@ impl<A: Api> Core<A> {
     }
 
     /// What was staged for a state that has been reported since.
-    pub(crate) fn take_passed(&mut self) -> Option<Vec<Passed>> {
-        self.resync.passed.take()
+    pub(crate) fn take_released(&mut self) -> Option<Vec<Released>> {
+        self.resync.released.take()
     }
 }

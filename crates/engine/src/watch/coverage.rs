@@ -12,39 +12,44 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::Parcel;
+use super::ReceivedBatch;
 use super::evidence::{EndedWait, Proof, WaitSpan};
 use crate::model::{Cause, Event, Index};
 
 /// Events that are held until everything before them is proven. With the v2 API these are one event,
 /// or several with consecutive indexes; with the v3 API all events of one transaction.
 #[derive(Clone, Debug)]
-pub struct Held {
+pub struct HeldEvents {
     /// The batch with the events.
-    pub parcel: Arc<Parcel>,
+    pub received: Arc<ReceivedBatch>,
     /// The positions of the events in the batch, counted from 0.
     pub places: Range<usize>,
 }
 
-impl Held {
+impl HeldEvents {
     /// The events in order.
     #[must_use]
     pub fn events(&self) -> impl DoubleEndedIterator<Item = Event<'_>> {
-        let batch = self.parcel.batch();
+        let batch = self.received.batch();
         self.places.clone().filter_map(|place| batch.event(place))
     }
 
     /// Splits these events by index.
     pub fn by_index(&self) -> impl Iterator<Item = Self> {
         let mut left = self.places.clone();
-        let index_at = |place| self.parcel.batch().event(place).map(|event| event.index());
+        let index_at = |place| {
+            self.received
+                .batch()
+                .event(place)
+                .map(|event| event.index())
+        };
         std::iter::from_fn(move || {
             let start = left.next()?;
             while left.start < left.end && index_at(left.start) == index_at(start) {
                 left.start += 1;
             }
             Some(Self {
-                parcel: Arc::clone(&self.parcel),
+                received: Arc::clone(&self.received),
                 places: start..left.start,
             })
         })
@@ -53,9 +58,9 @@ impl Held {
 
 /// What the cursor has passed: events, or a range that is lost.
 #[derive(Clone, Debug)]
-pub enum Passed {
+pub enum Released {
     /// Events, the last of which has this index.
-    Event(Index, Held),
+    Events(Index, HeldEvents),
     /// The events in `(after, upto]` are lost.
     Lost {
         /// The reason.
@@ -67,12 +72,12 @@ pub enum Passed {
     },
 }
 
-impl Passed {
+impl Released {
     /// The last index of the events or of the range.
     #[must_use]
     pub const fn upto(&self) -> Index {
         match self {
-            Self::Event(upto, _) | Self::Lost { upto, .. } => *upto,
+            Self::Events(upto, _) | Self::Lost { upto, .. } => *upto,
         }
     }
 
@@ -83,10 +88,10 @@ impl Passed {
             return None;
         }
         Some(match self {
-            Self::Event(upto, mut held) => {
+            Self::Events(upto, mut held) => {
                 let before = held.events().take_while(|event| event.index() <= index);
                 held.places.start += before.count();
-                Self::Event(upto, held)
+                Self::Events(upto, held)
             }
             Self::Lost { cause, after, upto } => Self::Lost {
                 cause,
@@ -116,9 +121,9 @@ impl UnknownRange {
 
 /// Ranges of indexes, each `(start, end]`: disjoint, never adjacent, in order.
 #[derive(Clone, Debug, Default)]
-struct Spans(BTreeMap<Index, Index>);
+struct IndexRanges(BTreeMap<Index, Index>);
 
-impl Spans {
+impl IndexRanges {
     fn insert(&mut self, mut start: Index, mut end: Index) {
         if start >= end {
             return;
@@ -137,7 +142,7 @@ impl Spans {
     }
 
     /// Removes everything up to `cursor`.
-    fn pass(&mut self, cursor: Index) {
+    fn remove_upto(&mut self, cursor: Index) {
         while let Some((&start, &end)) = self.0.first_key_value()
             && start < cursor
         {
@@ -156,11 +161,11 @@ pub struct Coverage {
     /// Up to here the cursor moved for another reason than ended waits, and cannot go back.
     floor: Index,
     /// The proven ranges beyond the cursor.
-    proven: Spans,
+    proven: IndexRanges,
     /// The waits that ended without an event and speak about indexes beyond the cursor.
     ended_waits: Vec<EndedWait>,
     /// The held events and lost ranges beyond the cursor, by an index of each.
-    passing: BTreeMap<Index, Passed>,
+    pending: BTreeMap<Index, Released>,
 }
 
 impl Coverage {
@@ -170,9 +175,9 @@ impl Coverage {
         Self {
             cursor,
             floor: cursor,
-            proven: Spans::default(),
+            proven: IndexRanges::default(),
             ended_waits: Vec::new(),
-            passing: BTreeMap::new(),
+            pending: BTreeMap::new(),
         }
     }
 
@@ -184,19 +189,19 @@ impl Coverage {
 
     /// Moves the cursor forward, because a state at `cursor` replaces the events before it. Events that
     /// are held beyond `cursor` stay.
-    pub fn settle(&mut self, cursor: Index) {
+    pub fn skip_to(&mut self, cursor: Index) {
         if cursor <= self.cursor {
             return;
         }
         self.cursor = cursor;
         self.floor = cursor;
-        let beyond = self.passing.split_off(&cursor.next());
-        let before = std::mem::replace(&mut self.passing, beyond);
+        let beyond = self.pending.split_off(&cursor.next());
+        let before = std::mem::replace(&mut self.pending, beyond);
         let straddling = before.into_values().next_back();
         if let Some(rest) = straddling.and_then(|passed| passed.beyond(cursor)) {
-            self.passing.insert(cursor.next(), rest);
+            self.pending.insert(cursor.next(), rest);
         }
-        self.proven.pass(cursor);
+        self.proven.remove_upto(cursor);
         self.forget_ended_waits();
     }
 
@@ -220,16 +225,16 @@ impl Coverage {
     }
 
     /// Holds events at `index`. Nothing changes if that index is held, released or lost already.
-    pub fn hold(&mut self, index: Index, held: Held) {
+    pub fn hold(&mut self, index: Index, held: HeldEvents) {
         // A wait that overlooked this event proves nothing else either.
         self.ended_waits.retain(|wait| {
             let said = wait.span();
             index <= said.after || index > said.upto
         });
-        let before = self.passing.range(..=index).next_back();
+        let before = self.pending.range(..=index).next_back();
         let is_known = before.is_some_and(|(_, passed)| passed.upto() >= index);
         if index > self.cursor && !is_known {
-            self.passing.insert(index, Passed::Event(index, held));
+            self.pending.insert(index, Released::Events(index, held));
             self.cover(index.previous(), index);
         }
     }
@@ -243,8 +248,8 @@ impl Coverage {
     }
 
     fn contradicts(&self, event: &Event) -> bool {
-        let before = self.passing.range(..=event.index()).next_back();
-        let Some((_, Passed::Event(_, held))) = before else {
+        let before = self.pending.range(..=event.index()).next_back();
+        let Some((_, Released::Events(_, held))) = before else {
             return false;
         };
         let mut held = held.events();
@@ -254,11 +259,11 @@ impl Coverage {
 
     /// Holds events with one at each index from the cursor up to `upto`, as [`Coverage::hold`] of each
     /// would. Returns false, and holds nothing, if something beyond the cursor is known already.
-    pub fn hold_run(&mut self, upto: Index, held: Held) -> bool {
-        let is_next = self.passing.is_empty() && self.proven.0.is_empty();
+    pub fn hold_run(&mut self, upto: Index, held: HeldEvents) -> bool {
+        let is_next = self.pending.is_empty() && self.proven.0.is_empty();
         if is_next && upto > self.cursor {
-            self.passing
-                .insert(self.cursor.next(), Passed::Event(upto, held));
+            self.pending
+                .insert(self.cursor.next(), Released::Events(upto, held));
             self.cover(self.cursor, upto);
         }
         is_next
@@ -300,8 +305,8 @@ impl Coverage {
     pub fn lose(&mut self, upto: Index, cause: Cause) {
         let lost: Vec<UnknownRange> = self.unknown(upto).collect();
         for UnknownRange { after, upto } in lost {
-            let passed = Passed::Lost { cause, after, upto };
-            self.passing.insert(after.next(), passed);
+            let passed = Released::Lost { cause, after, upto };
+            self.pending.insert(after.next(), passed);
             self.cover(after, upto);
         }
     }
@@ -327,7 +332,7 @@ impl Coverage {
     }
 
     /// Moves the cursor up to the first unknown range, and returns what it passed, in order.
-    pub fn advance(&mut self) -> Vec<Passed> {
+    pub fn advance(&mut self) -> Vec<Released> {
         // Intervals never touch, so the first one is all that can begin at the cursor.
         let Some((&start, &end)) = self.proven.0.first_key_value() else {
             return Vec::new();
@@ -340,9 +345,9 @@ impl Coverage {
         self.forget_ended_waits();
         let beyond = match end {
             Index(u64::MAX) => BTreeMap::new(),
-            end => self.passing.split_off(&end.next()),
+            end => self.pending.split_off(&end.next()),
         };
-        let passed: Vec<Passed> = std::mem::replace(&mut self.passing, beyond)
+        let passed: Vec<Released> = std::mem::replace(&mut self.pending, beyond)
             .into_values()
             .collect();
         if let Some(last) = passed.last() {
@@ -367,9 +372,9 @@ mod tests {
         EndedWait::made_up(after, upto, asked, asked)
     }
 
-    fn held() -> Held {
-        Held {
-            parcel: Arc::new(Parcel::new(
+    fn held() -> HeldEvents {
+        HeldEvents {
+            received: Arc::new(ReceivedBatch::new(
                 Batch::default(),
                 std::time::Instant::now(),
                 &Budget::new(1),
@@ -379,7 +384,7 @@ mod tests {
     }
 
     /// Sets of that value, one at each index.
-    fn sets(value: &str, indexes: Range<u64>) -> Held {
+    fn sets(value: &str, indexes: Range<u64>) -> HeldEvents {
         let line = |index: u64| {
             format!(
                 "{{\"action\":\"set\",\"node\":{{\"key\":\"/a\",\"value\":\"{value}\",\
@@ -389,14 +394,14 @@ mod tests {
         let lines: Vec<String> = indexes.clone().map(line).collect();
         let batch = crate::v2::parse_events(lines.concat().into_bytes()).unwrap();
         let now = std::time::Instant::now();
-        Held {
-            parcel: Arc::new(Parcel::new(batch, now, &Budget::new(1))),
+        HeldEvents {
+            received: Arc::new(ReceivedBatch::new(batch, now, &Budget::new(1))),
             places: 0..indexes.count(),
         }
     }
 
     /// A set of that value at index 15.
-    fn set(value: &str) -> Held {
+    fn set(value: &str) -> HeldEvents {
         sets(value, 15..16)
     }
 
@@ -404,9 +409,9 @@ mod tests {
     fn a_run_that_is_passed_in_part_keeps_its_other_events() {
         let mut coverage = Coverage::new(Index(10));
         assert!(coverage.hold_run(Index(13), sets("v", 11..14)));
-        coverage.settle(Index(11));
+        coverage.skip_to(Index(11));
         let passed = coverage.advance();
-        let [Passed::Event(upto, held)] = passed.as_slice() else {
+        let [Released::Events(upto, held)] = passed.as_slice() else {
             panic!("{passed:?}");
         };
         let indexes: Vec<u64> = held.events().map(|event| event.index().0).collect();
@@ -483,12 +488,12 @@ mod tests {
         let ranges: Vec<_> = passed
             .iter()
             .filter_map(|passed| match passed {
-                Passed::Lost { after, upto, .. } => Some((after.0, upto.0)),
-                Passed::Event(..) => None,
+                Released::Lost { after, upto, .. } => Some((after.0, upto.0)),
+                Released::Events(..) => None,
             })
             .collect();
         assert_eq!(ranges, [(10, 14), (15, 20)]);
-        assert!(matches!(passed[1], Passed::Event(..)), "in its order");
+        assert!(matches!(passed[1], Released::Events(..)), "in its order");
     }
 
     #[test]
@@ -497,14 +502,14 @@ mod tests {
         for index in [12, 15, 16, 17] {
             coverage.hold(Index(index), held());
         }
-        coverage.settle(Index(15));
+        coverage.skip_to(Index(15));
         assert_eq!(coverage.cursor(), Index(15));
         let indexes: Vec<u64> = coverage
             .advance()
             .iter()
             .map(|passed| match passed {
-                Passed::Event(index, _) => index.0,
-                Passed::Lost { .. } => 0,
+                Released::Events(index, _) => index.0,
+                Released::Lost { .. } => 0,
             })
             .collect();
         assert_eq!(indexes, [16, 17]);
@@ -559,7 +564,7 @@ mod tests {
         assert!(!coverage.go_back(Index(12)));
         coverage.prove(Proof::made_up(Index(15), Index(18)));
         coverage.advance();
-        coverage.settle(Index(30));
+        coverage.skip_to(Index(30));
         assert!(!coverage.go_back(Index(17)));
         coverage.prove(Proof::made_up(Index(30), Index(40)));
         coverage.advance();
@@ -574,7 +579,7 @@ mod tests {
         Prove(u64, u64),
         EndedWait(u64, u64),
         Lose(u64),
-        Settle(u64),
+        SkipTo(u64),
         GoBack(u64),
         ForgetBeyond,
         Advance,
@@ -588,7 +593,7 @@ mod tests {
             2 => (place.clone(), place.clone()).prop_map(|(a, b)| Act::Prove(a, b)),
             2 => (place.clone(), place.clone()).prop_map(|(a, b)| Act::EndedWait(a, b)),
             1 => place.clone().prop_map(Act::Lose),
-            1 => place.clone().prop_map(Act::Settle),
+            1 => place.clone().prop_map(Act::SkipTo),
             1 => place.prop_map(Act::GoBack),
             1 => Just(Act::ForgetBeyond),
             3 => Just(Act::Advance),
@@ -644,12 +649,12 @@ mod tests {
                     let unknown: Vec<u64> = self.unknown(upto).collect();
                     self.prove(unknown.into_iter(), Some(false));
                 }
-                Act::Settle(at) if at > self.cursor => {
+                Act::SkipTo(at) if at > self.cursor => {
                     (self.cursor, self.floor) = (at, at);
                     self.proven = self.proven.split_off(&(at + 1));
                     self.forget_ended_waits();
                 }
-                Act::HoldRun(_) | Act::Settle(_) => {}
+                Act::HoldRun(_) | Act::SkipTo(_) => {}
                 Act::GoBack(at) => {
                     if at > self.floor && at <= self.cursor {
                         self.cursor = at - 1;
@@ -687,16 +692,16 @@ mod tests {
             Act::Prove(a, b) => coverage.prove(Proof::made_up(Index(a), Index(b))),
             Act::EndedWait(a, b) => coverage.add_ended_wait(wait(Index(a), Index(b))),
             Act::Lose(upto) => coverage.lose(Index(upto), Cause::HistoryCleared),
-            Act::Settle(at) => coverage.settle(Index(at)),
+            Act::SkipTo(at) => coverage.skip_to(Index(at)),
             Act::GoBack(at) => drop(coverage.go_back(Index(at))),
             Act::ForgetBeyond => coverage.forget_beyond(),
             Act::Advance => {
                 let passed = coverage.advance();
                 let released = passed.iter().flat_map(|passed| match passed {
-                    Passed::Event(_, held) => {
+                    Released::Events(_, held) => {
                         held.events().map(|event| (event.index().0, true)).collect()
                     }
-                    Passed::Lost { after, upto, .. } => (after.0 + 1..=upto.0)
+                    Released::Lost { after, upto, .. } => (after.0 + 1..=upto.0)
                         .map(|index| (index, false))
                         .collect::<Vec<_>>(),
                 });

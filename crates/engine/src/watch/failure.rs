@@ -1,15 +1,15 @@
 //! What a session does about a request that failed.
 
-use super::core::{Api, Core};
+use super::core::{Core, SessionApi};
 use super::endpoints::Verdict;
-use super::in_flight::{InFlight, Request};
-use super::{Outcome, StateOfWatch};
+use super::in_flight::{InFlight, SessionRequest};
+use super::{Outcome, WatchState};
 use crate::protocol::Failure;
 
 /// After this many rounds in which every endpoint failed, a notice says so.
 const NOTABLE_ROUNDS: u32 = 2;
 
-impl<A: Api> Core<A> {
+impl<A: SessionApi> Core<A> {
     /// Notes that a request failed: another endpoint is asked, or this one later.
     pub(crate) fn note_failure(&mut self, one: &InFlight<A::Request>, failure: Failure) {
         tracing::debug!(request = one.request.name(), endpoint = one.endpoint, %failure, "failed");
@@ -41,7 +41,7 @@ impl<A: Api> Core<A> {
                 let notable = self.freshness.count_failed_round() == NOTABLE_ROUNDS;
                 let was_live = std::mem::take(&mut self.freshness.is_reported_live);
                 if was_live || notable {
-                    let state = StateOfWatch::Reconnecting;
+                    let state = WatchState::Reconnecting;
                     self.report_status(state, endpoint, Some(failure), notable);
                 }
             }

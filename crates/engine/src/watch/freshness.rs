@@ -6,9 +6,9 @@
 
 use std::time::Instant;
 
-use super::StateOfWatch;
-use super::core::{Api, Core};
-use super::in_flight::{InFlight, Request};
+use super::WatchState;
+use super::core::{Core, SessionApi};
+use super::in_flight::{InFlight, SessionRequest};
 use super::timers::Timer;
 use crate::model::Index;
 
@@ -21,7 +21,7 @@ pub(crate) struct Freshness {
     /// Whether the last status reported was not that the connection is lost.
     pub(crate) is_reported_live: bool,
     /// The state and the endpoint that were reported last.
-    reported: Option<(StateOfWatch, usize)>,
+    reported: Option<(WatchState, usize)>,
     /// How often all endpoints have failed since one of them answered.
     failed_rounds: u32,
 }
@@ -39,7 +39,7 @@ impl Freshness {
     }
 
     /// Whether that state was not the last one reported; it is from now on.
-    pub(crate) fn is_new_state(&mut self, state: StateOfWatch, endpoint: usize) -> bool {
+    pub(crate) fn is_new_state(&mut self, state: WatchState, endpoint: usize) -> bool {
         let state = Some((state, endpoint));
         std::mem::replace(&mut self.reported, state) != state
     }
@@ -61,7 +61,7 @@ impl Freshness {
     }
 }
 
-impl<A: Api> Core<A> {
+impl<A: SessionApi> Core<A> {
     /// Since when nothing was heard of an event that a stream has still to deliver; now where there
     /// is none.
     fn undelivered_since(&self) -> Instant {
@@ -97,7 +97,7 @@ impl<A: Api> Core<A> {
         }
         let notable = self.take_notable_rounds();
         if !self.freshness.is_stale {
-            self.report_status(StateOfWatch::Live, one.endpoint, None, notable);
+            self.report_status(WatchState::Live, one.endpoint, None, notable);
         }
     }
 
@@ -123,7 +123,7 @@ impl<A: Api> Core<A> {
             self.freshness.is_reported_live = true;
             self.freshness.failed_rounds = 0;
             let (endpoint, _) = self.endpoints.current();
-            self.report_status(StateOfWatch::Live, endpoint, None, true);
+            self.report_status(WatchState::Live, endpoint, None, true);
         }
     }
 
@@ -141,7 +141,7 @@ impl<A: Api> Core<A> {
                 self.freshness.is_stale = true;
                 let (endpoint, _) = self.endpoints.current();
                 let cause = self.endpoints.last_failure();
-                self.report_status(StateOfWatch::Stale, endpoint, cause, true);
+                self.report_status(WatchState::Stale, endpoint, cause, true);
             } else {
                 self.wake(Timer::Freshness, stale_at);
             }

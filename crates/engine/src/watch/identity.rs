@@ -7,8 +7,8 @@
 
 use std::time::{Duration, Instant};
 
-use super::core::{Api, Core};
-use super::in_flight::Request;
+use super::core::{Core, SessionApi};
+use super::in_flight::SessionRequest;
 use crate::model::{Event, Fingerprint, StateNode};
 
 /// The last event that was reported, or a key of the state that was reported since.
@@ -68,7 +68,7 @@ pub(crate) struct Comparison<S> {
 
 /// What is known of the store's identity.
 #[derive(Debug)]
-pub(crate) struct StoreIdentity<A: Api> {
+pub(crate) struct StoreIdentity<A: SessionApi> {
     /// The last event that was reported.
     pub(crate) last: Option<Last>,
     /// Whether connections were lost since the last event was compared.
@@ -78,7 +78,7 @@ pub(crate) struct StoreIdentity<A: Api> {
     unheard_since: Option<Instant>,
 }
 
-impl<A: Api> StoreIdentity<A> {
+impl<A: SessionApi> StoreIdentity<A> {
     /// That of a watch that goes on after the last event of an earlier run.
     pub(crate) fn new(last: Option<Fingerprint>) -> Self {
         Self {
@@ -117,7 +117,7 @@ impl<A: Api> StoreIdentity<A> {
     }
 }
 
-impl<A: Api> Core<A> {
+impl<A: SessionApi> Core<A> {
     /// The next reply may come from another store: requests that are not answered yet are sent again
     /// after a comparison.
     pub(crate) fn mistrust(&mut self) {
@@ -152,7 +152,7 @@ impl<A: Api> Core<A> {
         let Some(last) = self.identity.last.clone() else {
             return;
         };
-        if self.requests.has(Request::compares) {
+        if self.requests.has(SessionRequest::compares) {
             return;
         }
         let comparison = match self.identity.comparison.take() {

@@ -3,14 +3,14 @@
 use std::collections::{BTreeMap, btree_map};
 use std::time::Instant;
 
-use super::Ticket;
+use super::RequestId;
 use super::backoff::Backoff;
 use super::timing::{PROVEN_BY, PROVEN_WITHIN};
 use crate::model::Index;
 
 /// What a session asks of a server. Each API has its own, so that a request which the API does not
 /// have cannot be written down.
-pub trait Request: Clone + std::fmt::Debug {
+pub trait SessionRequest: Clone + std::fmt::Debug {
     /// What a session notes of the request beside its head.
     type Progress: Clone + std::fmt::Debug + Default;
 
@@ -34,7 +34,7 @@ pub trait Request: Clone + std::fmt::Debug {
 
 /// A request in flight.
 #[derive(Clone, Debug)]
-pub struct InFlight<R: Request> {
+pub struct InFlight<R: SessionRequest> {
     /// The request.
     pub request: R,
     /// The endpoint that it was sent to.
@@ -63,13 +63,13 @@ struct Pace {
 
 /// All requests in flight.
 #[derive(Debug)]
-pub struct Requests<R: Request> {
-    in_flight: BTreeMap<Ticket, InFlight<R>>,
+pub struct Requests<R: SessionRequest> {
+    in_flight: BTreeMap<RequestId, InFlight<R>>,
     last: u64,
     paces: BTreeMap<&'static str, Pace>,
 }
 
-impl<R: Request> Default for Requests<R> {
+impl<R: SessionRequest> Default for Requests<R> {
     fn default() -> Self {
         Self {
             in_flight: BTreeMap::new(),
@@ -79,13 +79,13 @@ impl<R: Request> Default for Requests<R> {
     }
 }
 
-impl<R: Request> Requests<R> {
-    /// Adds a request that is being sent; the ticket that names it.
-    pub fn add(&mut self, request: InFlight<R>) -> Ticket {
+impl<R: SessionRequest> Requests<R> {
+    /// Adds a request that is being sent; and returns its ID.
+    pub fn add(&mut self, request: InFlight<R>) -> RequestId {
         self.last += 1;
-        let ticket = Ticket(self.last);
-        self.in_flight.insert(ticket, request);
-        ticket
+        let id = RequestId(self.last);
+        self.in_flight.insert(id, request);
+        id
     }
 
     /// The number of the request that was sent last.
@@ -94,28 +94,26 @@ impl<R: Request> Requests<R> {
         self.last
     }
 
-    /// The request of a ticket, unless it is over.
+    /// The request with this ID, unless it is over.
     #[must_use]
-    pub fn get(&self, ticket: Ticket) -> Option<&InFlight<R>> {
-        self.in_flight.get(&ticket)
+    pub fn get(&self, id: RequestId) -> Option<&InFlight<R>> {
+        self.in_flight.get(&id)
     }
 
     /// The same, to be changed.
-    pub fn get_mut(&mut self, ticket: Ticket) -> Option<&mut InFlight<R>> {
-        self.in_flight.get_mut(&ticket)
+    pub fn get_mut(&mut self, id: RequestId) -> Option<&mut InFlight<R>> {
+        self.in_flight.get_mut(&id)
     }
 
     /// A request is over.
-    pub fn remove(&mut self, ticket: Ticket) {
-        self.in_flight.remove(&ticket);
+    pub fn remove(&mut self, id: RequestId) {
+        self.in_flight.remove(&id);
     }
 
     /// All requests in flight, in the order in which they were sent.
     #[must_use]
-    pub fn iter(&self) -> impl DoubleEndedIterator<Item = (Ticket, &InFlight<R>)> {
-        self.in_flight
-            .iter()
-            .map(|(ticket, request)| (*ticket, request))
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = (RequestId, &InFlight<R>)> {
+        self.in_flight.iter().map(|(id, request)| (*id, request))
     }
 
     /// The same, to be changed.
@@ -123,8 +121,8 @@ impl<R: Request> Requests<R> {
         self.in_flight.values_mut()
     }
 
-    /// The same, without their tickets.
-    pub fn values(&self) -> btree_map::Values<'_, Ticket, InFlight<R>> {
+    /// The same, without their IDs.
+    pub fn values(&self) -> btree_map::Values<'_, RequestId, InFlight<R>> {
         self.in_flight.values()
     }
 

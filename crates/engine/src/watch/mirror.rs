@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use super::Held;
+use super::HeldEvents;
 use crate::model::{Change, Event, Index, Scope, StateNode};
 
 /// The keys and values in scope at one index.
@@ -54,7 +54,7 @@ impl Mirror {
 
     /// Applies events, and returns the keys below a directory that they removed, the deepest first.
     /// Events up to the index of this state change nothing.
-    pub fn apply(&mut self, held: &Held) -> Vec<StateNode> {
+    pub fn apply(&mut self, held: &HeldEvents) -> Vec<StateNode> {
         let mut gone = Vec::new();
         let index = self.index;
         for event in held.events().filter(|event| event.index() > index) {
@@ -199,7 +199,7 @@ mod tests {
     use super::*;
     use crate::model::Key;
     use crate::v2;
-    use crate::watch::{Budget, Parcel};
+    use crate::watch::{Budget, ReceivedBatch};
     use std::sync::Arc;
     use std::time::Instant;
 
@@ -220,9 +220,9 @@ mod tests {
 
     fn apply(mirror: &mut Mirror, json: &str) -> Vec<String> {
         let batch = v2::parse_events(format!("{json}\n").into_bytes()).unwrap();
-        let gone = mirror.apply(&Held {
+        let gone = mirror.apply(&HeldEvents {
             places: 0..batch.len(),
-            parcel: Arc::new(Parcel::new(batch, Instant::now(), &Budget::new(1))),
+            received: Arc::new(ReceivedBatch::new(batch, Instant::now(), &Budget::new(1))),
         });
         gone.into_iter().map(|node| text(&node.key)).collect()
     }

@@ -39,7 +39,7 @@ use crate::v3::{MessageEnd, V3Request, V3Session};
 
 pub use budget::{Budget, Permit};
 pub use buffer_pool::BufferPool;
-pub use coverage::Held;
+pub use coverage::HeldEvents;
 
 /// Where a watch begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -123,21 +123,21 @@ pub struct Plan {
 
 /// A batch as it was received. It counts against the budget until its last event is printed.
 #[derive(Debug)]
-pub struct Parcel {
+pub struct ReceivedBatch {
     batch: Batch,
-    received: Instant,
+    received_at: Instant,
     buffers: Option<BufferPool>,
     _permit: Permit,
 }
 
-impl Parcel {
+impl ReceivedBatch {
     /// Counts `batch` against `budget`.
     #[must_use]
-    pub fn new(batch: Batch, received: Instant, budget: &Budget) -> Self {
+    pub fn new(batch: Batch, received_at: Instant, budget: &Budget) -> Self {
         Self {
             _permit: budget.take(batch.weight()),
             batch,
-            received,
+            received_at,
             buffers: None,
         }
     }
@@ -151,8 +151,8 @@ impl Parcel {
 
     /// When the batch was received.
     #[must_use]
-    pub fn received(&self) -> Instant {
-        self.received
+    pub fn received_at(&self) -> Instant {
+        self.received_at
     }
 
     /// The events of the batch.
@@ -162,7 +162,7 @@ impl Parcel {
     }
 }
 
-impl Drop for Parcel {
+impl Drop for ReceivedBatch {
     fn drop(&mut self) {
         if let Some(buffers) = &self.buffers {
             buffers.keep(std::mem::take(&mut self.batch));
@@ -173,7 +173,7 @@ impl Drop for Parcel {
 /// Identifies a request, so that a late reply to an earlier one is not taken for the reply to a later
 /// one. IDs ascend in the order of sending.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Ticket(pub u64);
+pub struct RequestId(pub u64);
 
 /// A request of either session.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -252,23 +252,23 @@ pub enum Input {
     /// The head of a reply that is not an error.
     Head {
         /// The request that this head belongs to.
-        ticket: Ticket,
+        id: RequestId,
         /// The head of the reply.
         head: Head,
     },
     /// Events in the reply to a wait, or in a stream (v2).
     Events {
         /// The request that these events belong to.
-        ticket: Ticket,
+        id: RequestId,
         /// The events in the order of their indexes.
-        parcel: Parcel,
+        received: ReceivedBatch,
     },
     /// Events of a watch (v3), complete for each revision in the batch.
     Revisions {
         /// The watch that these events belong to.
-        ticket: Ticket,
+        id: RequestId,
         /// The events in scope, in the order of their revisions.
-        parcel: Parcel,
+        received: ReceivedBatch,
         /// The first revision of the message, if these are its first events.
         begins: Option<Index>,
         /// Whether the message is about the past: an unsynced watcher received it.
@@ -277,34 +277,34 @@ pub enum Input {
     /// A message of a watch is complete (v3).
     MessageEnd {
         /// The watch that this message belongs to.
-        ticket: Ticket,
+        id: RequestId,
         /// What the message says beside its events.
         end: MessageEnd,
     },
     /// A part of a long message of a watch arrived (v3), so the stream is not stalled.
     Heard {
         /// The watch that this message belongs to.
-        ticket: Ticket,
+        id: RequestId,
     },
     /// The state in the reply to a read.
     State {
         /// The request that this state belongs to.
-        ticket: Ticket,
+        id: RequestId,
         /// Keys and directories, sorted by key.
         nodes: Vec<StateNode>,
     },
     /// A reply ended. No input for this request follows.
     Ended {
         /// The request that this reply belongs to.
-        ticket: Ticket,
+        id: RequestId,
         /// Whether the reply is complete.
-        end: End,
+        end: ReplyEnd,
     },
 }
 
 /// How a reply ended.
 #[derive(Debug)]
-pub enum End {
+pub enum ReplyEnd {
     /// The reply ended where HTTP says that it ends.
     Clean(Whole),
     /// The request failed, or the reply broke off.
@@ -317,16 +317,16 @@ pub enum Step {
     /// Send a request.
     Send {
         /// The ID of the request.
-        ticket: Ticket,
+        id: RequestId,
         /// The endpoint to send it to.
         endpoint: usize,
         /// The request to send.
         request: AnyRequest,
     },
     /// Half-close the connection of this request, so that the server ends the wait.
-    HalfClose(Ticket),
+    HalfClose(RequestId),
     /// Close the connection of this request.
-    Close(Ticket),
+    Close(RequestId),
     /// Pass this update on to the consumer of the watch.
     Report(Update),
 }
@@ -335,7 +335,7 @@ pub enum Step {
 #[derive(Debug)]
 pub enum Update {
     /// Events, each once and in order.
-    Events(Vec<Held>),
+    Events(Vec<HeldEvents>),
     /// Events may be lost. Every later update is about what happened after the gap.
     Gap(Gap),
     /// Everything reported so far is void. The state at this index follows.
@@ -445,7 +445,7 @@ pub enum NoProof {
 #[derive(Clone, Debug)]
 pub struct Status {
     /// Whether the watch is live, stale or reconnecting.
-    pub state: StateOfWatch,
+    pub state: WatchState,
     /// The endpoint that this status is about.
     pub endpoint: usize,
     /// Everything up to this index was reported.
@@ -460,7 +460,7 @@ pub struct Status {
 
 /// Whether a watch is live.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum StateOfWatch {
+pub enum WatchState {
     /// The watch is registered: the server reports every later write.
     Live,
     /// No server confirmed within `stale_after` that nothing is missing.
@@ -469,7 +469,7 @@ pub enum StateOfWatch {
     Reconnecting,
 }
 
-impl StateOfWatch {
+impl WatchState {
     /// The name in records.
     #[must_use]
     pub const fn name(self) -> &'static str {

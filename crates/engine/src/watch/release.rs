@@ -2,15 +2,15 @@
 
 use std::time::Instant;
 
-use super::core::{Api, Core, End};
-use super::coverage::{Held, Passed};
+use super::core::{Core, SessionApi, WatchEnd};
+use super::coverage::{HeldEvents, Released};
 use super::timers::Timer;
 use super::timing::READER_POLL;
-use super::{OnGap, Outcome, StateOfWatch, Status, Update};
+use super::{OnGap, Outcome, Status, Update, WatchState};
 use crate::model::{Gap, Index};
 use crate::protocol::Failure;
 
-impl<A: Api> Core<A> {
+impl<A: SessionApi> Core<A> {
     /// Reports what is proven, and ends the watch where that was all.
     pub(crate) fn release(&mut self) {
         let end = self.last_index().filter(|_| !self.follows());
@@ -18,23 +18,23 @@ impl<A: Api> Core<A> {
             return;
         };
         let before = coverage.cursor();
-        let mut passed = coverage.advance();
+        let mut released = coverage.advance();
         let cursor = coverage.cursor();
         if cursor > before {
             tracing::trace!(from = before.0, to = cursor.0, "cursor");
         }
         if let Some(staged) = &mut self.resync.staged {
-            staged.passed.append(&mut passed);
+            staged.released.append(&mut released);
             return;
         }
         self.has_begun |= cursor > before;
-        let staged = self.take_passed();
+        let staged = self.take_released();
         let was_staged = staged.is_some();
-        let passed = staged.into_iter().flatten().chain(passed);
+        let released = staged.into_iter().flatten().chain(released);
         let mut events = Vec::new();
-        for passed in passed {
-            match passed {
-                Passed::Event(index, held) => {
+        for next in released {
+            match next {
+                Released::Events(index, held) => {
                     if end.is_some_and(|end| index > end) {
                         continue;
                     }
@@ -47,7 +47,7 @@ impl<A: Api> Core<A> {
                     }
                     events.push(held);
                 }
-                Passed::Lost { cause, after, upto } => {
+                Released::Lost { cause, after, upto } => {
                     self.report_events(&mut events);
                     let upto = self.end_of_loss(upto);
                     let gap = Gap {
@@ -91,7 +91,7 @@ impl<A: Api> Core<A> {
 
     /// Ends a replay, or goes on as a stream, where the end is reached.
     fn end_replay(&mut self) {
-        let (End::At(end) | End::Through(end)) = self.end else {
+        let (WatchEnd::At(end) | WatchEnd::Through(end)) = self.end else {
             return;
         };
         let is_reached = self.cursor().is_some_and(|cursor| cursor >= end);
@@ -107,7 +107,7 @@ impl<A: Api> Core<A> {
 
     /// A replay goes on as a stream.
     pub(crate) fn follow_on(&mut self) {
-        self.end = End::Never;
+        self.end = WatchEnd::Never;
         self.report(Update::Following);
     }
 
@@ -119,11 +119,11 @@ impl<A: Api> Core<A> {
         upto.max(self.last_index().map_or(gone, |end| gone.min(end)))
     }
 
-    fn report_events(&mut self, events: &mut Vec<Held>) {
+    fn report_events(&mut self, events: &mut Vec<HeldEvents>) {
         if events.is_empty() {
             return;
         }
-        let reported = events.iter().flat_map(Held::events);
+        let reported = events.iter().flat_map(HeldEvents::events);
         self.identity.last = A::last_reported(self.identity.last.take(), reported);
         let last = events.last().and_then(|held| held.events().next_back());
         let index = last.map(|event| event.index());
@@ -140,7 +140,7 @@ impl<A: Api> Core<A> {
     /// Reports how the watch is.
     pub(crate) fn report_status(
         &mut self,
-        state: StateOfWatch,
+        state: WatchState,
         endpoint: usize,
         cause: Option<Failure>,
         notable: bool,

@@ -3,12 +3,12 @@
 //! While the state is read, history goes on: what is known beyond the state is *staged*, and reported
 //! after it. A large state takes longer to arrive than a busy store takes to write its history over.
 
-use super::core::{Api, Core, End};
-use super::coverage::{Coverage, Passed};
+use super::core::{Core, SessionApi, WatchEnd};
+use super::coverage::{Coverage, Released};
 use super::identity::Last;
-use super::in_flight::Request;
+use super::in_flight::SessionRequest;
 use super::mirror::Mirror;
-use super::{Budget, NoProof, Notice, OnGap, Outcome, Start, Ticket, Update};
+use super::{Budget, NoProof, Notice, OnGap, Outcome, RequestId, Start, Update};
 use crate::model::{Cause, Gap, Index, StateNode};
 use crate::protocol::Failure;
 
@@ -27,7 +27,7 @@ pub(crate) struct Staged {
     /// Everything up to here was reported before.
     pub(crate) reported: Option<Index>,
     /// What is known beyond the state, in order.
-    pub(crate) passed: Vec<Passed>,
+    pub(crate) released: Vec<Released>,
     /// Whether history has moved past it all the same.
     pub(crate) is_behind: bool,
 }
@@ -36,7 +36,7 @@ impl Staged {
     const fn new(reported: Option<Index>) -> Self {
         Self {
             reported,
-            passed: Vec::new(),
+            released: Vec::new(),
             is_behind: false,
         }
     }
@@ -49,7 +49,7 @@ pub(crate) struct Resync {
     pub(crate) reading: Option<Reading>,
     pub(crate) staged: Option<Staged>,
     /// What was staged for a state that has been reported since.
-    pub(crate) passed: Option<Vec<Passed>>,
+    pub(crate) released: Option<Vec<Released>>,
     /// Spent while a state is reported and not printed yet.
     pub(crate) states: Budget,
     /// Where a state was reported, or positions begin anew: earlier positions are reported no more.
@@ -61,7 +61,7 @@ impl Resync {
         Self {
             reading,
             staged: None,
-            passed: None,
+            released: None,
             states: Budget::new(1),
             reported_from: Index::ZERO,
         }
@@ -83,7 +83,7 @@ impl Resync {
     }
 }
 
-impl<A: Api> Core<A> {
+impl<A: SessionApi> Core<A> {
     /// Events after the cursor up to `upto` can no longer be known, for `cause`.
     pub(crate) fn lose(&mut self, upto: Index, cause: Cause) {
         tracing::debug!(upto = upto.0, cause = cause.name(), "events are lost");
@@ -149,8 +149,8 @@ impl<A: Api> Core<A> {
         self.freshness.forget_reported();
         self.endpoints.forget();
         self.report_position(None);
-        if let End::At(_) = self.end {
-            self.end = End::Unknown;
+        if let WatchEnd::At(_) = self.end {
+            self.end = WatchEnd::Unknown;
         }
         let Some(cursor) = self.reported() else {
             // Nothing was reported yet: the watch begins with this store.
@@ -211,8 +211,8 @@ impl<A: Api> Core<A> {
     }
 
     /// The state was read.
-    pub(crate) fn on_state_read(&mut self, ticket: Ticket, nodes: Vec<StateNode>) {
-        let Some(one) = self.requests.get(ticket).cloned() else {
+    pub(crate) fn on_state_read(&mut self, id: RequestId, nodes: Vec<StateNode>) {
+        let Some(one) = self.requests.get(id).cloned() else {
             return;
         };
         let Some((index, _)) = one.head else {
@@ -242,7 +242,7 @@ impl<A: Api> Core<A> {
             .max(self.reported().unwrap_or_default())
             .max(cleared);
         if index < wanted && is_later || index < self.resync.reported_from {
-            self.close(ticket);
+            self.close(id);
             self.note_failure(&one, Failure::Behind { index, wanted });
             return;
         }
@@ -262,7 +262,7 @@ impl<A: Api> Core<A> {
 
     /// The head of the state came: events after its index are asked for from now on, and reported
     /// after the state.
-    pub(crate) fn stage(&mut self, ticket: Ticket, index: Index) {
+    pub(crate) fn stage(&mut self, id: RequestId, index: Index) {
         let reported = self.reported();
         let same_positions = match self.resync.reading {
             Some(Reading::Start) if self.takes_over() => false,
@@ -274,7 +274,7 @@ impl<A: Api> Core<A> {
             Some(Reading::Gap(_, upto)) => upto.is_some(),
             None => return,
         };
-        let wanted = self.requests.get(ticket);
+        let wanted = self.requests.get(id);
         let wanted = wanted.map(|one| one.wanted.max(one.cursor));
         if same_positions && wanted.max(reported) > Some(index) {
             // The state is too old to be of use.
@@ -283,10 +283,12 @@ impl<A: Api> Core<A> {
         let is_first = self.resync.staged.is_none();
         let staged = self.resync.staged.get_or_insert(Staged::new(reported));
         staged.is_behind = false;
-        let passed = std::mem::take(&mut staged.passed).into_iter();
-        staged.passed = passed.filter_map(|passed| passed.beyond(index)).collect();
+        let released = std::mem::take(&mut staged.released).into_iter();
+        staged.released = released
+            .filter_map(|released| released.beyond(index))
+            .collect();
         match &mut self.coverage {
-            Some(coverage) if same_positions || !is_first => coverage.settle(index),
+            Some(coverage) if same_positions || !is_first => coverage.skip_to(index),
             coverage => *coverage = Some(Coverage::new(index)),
         }
     }
@@ -294,11 +296,11 @@ impl<A: Api> Core<A> {
     /// The state at `index` was reported: events since then come next.
     fn take_over(&mut self, index: Index, same_positions: bool) {
         if let Some(staged) = self.resync.staged.take() {
-            self.resync.passed = Some(staged.passed);
+            self.resync.released = Some(staged.released);
             return;
         }
         match &mut self.coverage {
-            Some(coverage) if same_positions => coverage.settle(index),
+            Some(coverage) if same_positions => coverage.skip_to(index),
             coverage => *coverage = Some(Coverage::new(index)),
         }
     }
@@ -322,9 +324,9 @@ impl<A: Api> Core<A> {
             self.identity.last = last;
             self.report_position(Some(index));
         } else if let Some(staged) = self.resync.staged.take() {
-            self.resync.passed = Some(staged.passed);
+            self.resync.released = Some(staged.released);
         }
-        if self.resync.passed.is_none() {
+        if self.resync.released.is_none() {
             self.begin_live();
         }
     }

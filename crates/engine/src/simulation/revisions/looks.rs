@@ -9,8 +9,8 @@ use super::{Operation, plan};
 use crate::model::Index;
 use crate::protocol::Failure;
 use crate::watch::{
-    Budget, End, Held, Input, OnGap, Outcome, Session, Start, StateOfWatch, Step, Ticket, Until,
-    Update,
+    Budget, HeldEvents, Input, OnGap, Outcome, ReplyEnd, RequestId, Session, Start, Step, Until,
+    Update, WatchState,
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -27,9 +27,9 @@ struct Stand {
     /// How long after its head a stream brings the past; never where there is none.
     past: Option<Duration>,
     now: Instant,
-    arriving: Vec<(Instant, Ticket, Input)>,
+    arriving: Vec<(Instant, RequestId, Input)>,
     streams: usize,
-    states: Vec<StateOfWatch>,
+    states: Vec<WatchState>,
     events: usize,
     outcome: Option<Outcome>,
 }
@@ -75,13 +75,11 @@ impl Stand {
     fn feed(&mut self, input: Input) {
         for step in self.session.handle(input, self.now) {
             match step {
-                Step::Send {
-                    ticket, request, ..
-                } => self.open(ticket, &request.into()),
-                Step::Close(ticket) => self.arriving.retain(|(_, of, _)| *of != ticket),
+                Step::Send { id, request, .. } => self.open(id, &request.into()),
+                Step::Close(id) => self.arriving.retain(|(_, of, _)| *of != id),
                 Step::Report(Update::Status(status)) => self.states.push(status.state),
                 Step::Report(Update::Events(held)) => {
-                    self.events += held.iter().flat_map(Held::events).count();
+                    self.events += held.iter().flat_map(HeldEvents::events).count();
                 }
                 Step::Report(Update::Finished(outcome)) => self.outcome = Some(outcome),
                 Step::HalfClose(_) | Step::Report(_) => {}
@@ -89,23 +87,23 @@ impl Stand {
         }
     }
 
-    fn say(&mut self, after: Duration, ticket: Ticket, input: Input) {
-        self.arriving.push((self.now + after, ticket, input));
+    fn say(&mut self, after: Duration, id: RequestId, input: Input) {
+        self.arriving.push((self.now + after, id, input));
     }
 
-    fn open(&mut self, ticket: Ticket, call: &Call) {
+    fn open(&mut self, id: RequestId, call: &Call) {
         let head = World::head(Some(self.store.latest()));
-        let head = Input::Head { ticket, head };
+        let head = Input::Head { id, head };
         let mut end = clean();
         let mut takes = Duration::ZERO;
         let mut nodes = None;
         match call {
             Call::Revisions { from, .. } => {
                 self.streams += 1;
-                self.say(Duration::ZERO, ticket, head);
+                self.say(Duration::ZERO, id, head);
                 if let (Some(Index(from)), Some(past)) = (from, self.past) {
-                    for input in self.past_of(ticket, (*from).max(1)) {
-                        self.say(past, ticket, input);
+                    for input in self.past_of(id, (*from).max(1)) {
+                        self.say(past, id, input);
                     }
                 }
                 return;
@@ -115,21 +113,21 @@ impl Stand {
                 nodes = Some(self.store.last_written(*after).into_iter().collect());
                 if takes > PATIENCE && !is_awaited {
                     takes = PATIENCE;
-                    end = End::Failed(Failure::Silent("it goes through all keys".to_owned()));
+                    end = ReplyEnd::Failed(Failure::Silent("it goes through all keys".to_owned()));
                 }
             }
             _ => {}
         }
-        if !matches!(end, End::Failed(_)) {
-            self.say(takes, ticket, head);
+        if !matches!(end, ReplyEnd::Failed(_)) {
+            self.say(takes, id, head);
             if let Some(nodes) = nodes {
-                self.say(takes, ticket, Input::State { ticket, nodes });
+                self.say(takes, id, Input::State { id, nodes });
             }
         }
-        self.say(takes, ticket, Input::Ended { ticket, end });
+        self.say(takes, id, Input::Ended { id, end });
     }
 
-    fn past_of(&self, ticket: Ticket, from: u64) -> Vec<Input> {
+    fn past_of(&self, id: RequestId, from: u64) -> Vec<Input> {
         let latest = self.store.latest();
         let revisions: Vec<u64> = (from..=latest).collect();
         let watcher = Watcher {
@@ -144,7 +142,7 @@ impl Stand {
             is_full: false,
             splits: false,
         };
-        message(ticket, &self.store, &watcher, &sent, &Budget::new(1 << 20))
+        message(id, &self.store, &watcher, &sent, &Budget::new(1 << 20))
     }
 }
 
@@ -157,7 +155,7 @@ fn a_watch_is_not_live_while_it_is_known_that_an_event_has_not_come() {
     stand.run_for(300 * SECOND);
     assert!(stand.streams > 2, "it is opened anew");
     let states = &stand.states;
-    let live = states.iter().filter(|state| **state == StateOfWatch::Live);
+    let live = states.iter().filter(|state| **state == WatchState::Live);
     assert_eq!(live.count(), 1, "{states:?}");
 }
 
@@ -167,7 +165,7 @@ fn a_look_that_takes_longer_than_is_waited_for_leaves_a_healthy_stream_alone() {
     stand.run_for(600 * SECOND);
     assert_eq!(
         (stand.streams, &stand.states[..]),
-        (1, &[StateOfWatch::Live][..])
+        (1, &[WatchState::Live][..])
     );
 }
 

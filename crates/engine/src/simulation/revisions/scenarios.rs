@@ -173,14 +173,14 @@ fn a_watch_that_does_not_begin_is_no_watch() {
                 match step {
                     // The store answers, and the watch does not begin.
                     Step::Send {
-                        ticket,
+                        id,
                         request: AnyRequest::V3(V3Request::End),
                         ..
                     } => {
                         let head = World::head(Some(7));
-                        inputs.push_back((now, Input::Head { ticket, head }));
+                        inputs.push_back((now, Input::Head { id, head }));
                         let end = clean();
-                        inputs.push_back((now, Input::Ended { ticket, end }));
+                        inputs.push_back((now, Input::Ended { id, end }));
                     }
                     // Nothing was heard of the server, or it is there and can't be watched.
                     Step::Report(Update::Finished(Outcome::Failed(_)))
@@ -233,38 +233,35 @@ fn what_a_slow_reader_missed_is_asked_about_however_slow_it_is() {
         for revision in 1000..=latest {
             while let Some(input) = inputs.pop_front() {
                 for step in session.handle(input, now) {
-                    let Step::Send {
-                        ticket, request, ..
-                    } = step
-                    else {
+                    let Step::Send { id, request, .. } = step else {
                         continue;
                     };
                     let call = Call::from(request);
                     if let Call::Revisions { .. } = call {
                         // The next one is told what was compacted.
                         is_asked |= stream.is_some();
-                        stream = Some(ticket);
+                        stream = Some(id);
                         let head = World::head(Some(1000));
-                        inputs.push_back(Input::Head { ticket, head });
+                        inputs.push_back(Input::Head { id, head });
                     } else if let Call::Index | Call::Since { .. } = call {
                         let head = World::head(Some(latest));
-                        inputs.push_back(Input::Head { ticket, head });
+                        inputs.push_back(Input::Head { id, head });
                         let end = clean();
-                        inputs.push_back(Input::Ended { ticket, end });
+                        inputs.push_back(Input::Ended { id, end });
                     }
                     is_asked |= matches!(call, Call::Reach(_));
                 }
             }
             now += pace;
             if revision > 1000 && revision != removed {
-                let ticket = stream.expect("a stream");
+                let id = stream.expect("a stream");
                 let sent = Sent {
                     revisions: &[revision],
                     store_at: revision,
                     is_full: false,
                     splits: false,
                 };
-                inputs.extend(message(ticket, &store, &watcher, &sent, &budget));
+                inputs.extend(message(id, &store, &watcher, &sent, &budget));
             }
         }
         while let Some(input) = inputs.pop_front() {

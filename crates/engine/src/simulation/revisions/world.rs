@@ -18,7 +18,8 @@ use crate::v2::fault;
 use crate::v3::V3Request;
 use crate::v3::{self, Assembler, MessageEnd, WatchItem};
 use crate::watch::{
-    AnyRequest, Budget, End, Input, Outcome, Parcel, Plan, Session, Start, Step, Ticket, Update,
+    AnyRequest, Budget, Input, Outcome, Plan, ReceivedBatch, ReplyEnd, RequestId, Session, Start,
+    Step, Update,
 };
 
 /// The watcher of a stream.
@@ -146,7 +147,7 @@ impl Wire {
     /// Answers after some time, unless that is longer than the client waits.
     fn find(
         &mut self,
-        ticket: Ticket,
+        id: RequestId,
         at: Instant,
         look: Duration,
         patience: Duration,
@@ -154,23 +155,23 @@ impl Wire {
     ) {
         if look > patience {
             let failure = Failure::Silent("it goes through all keys".to_owned());
-            return self.end(ticket, at + patience, End::Failed(failure));
+            return self.end(id, at + patience, ReplyEnd::Failed(failure));
         }
         for input in answer {
             self.say(at + look, input);
         }
-        self.end(ticket, at + look, clean());
+        self.end(id, at + look, clean());
     }
 
-    pub(super) fn end(&mut self, ticket: Ticket, at: Instant, end: End) {
+    pub(super) fn end(&mut self, id: RequestId, at: Instant, end: ReplyEnd) {
         self.watchers.clear();
-        self.say(at, Input::Ended { ticket, end });
+        self.say(at, Input::Ended { id, end });
     }
 }
 
 pub(super) struct World {
     pub(super) stores: Vec<Store>,
-    pub(super) wires: BTreeMap<Ticket, Wire>,
+    pub(super) wires: BTreeMap<RequestId, Wire>,
     pub(super) session: Session,
     pub(super) budget: Budget,
     pub(super) now: Instant,
@@ -266,7 +267,7 @@ impl World {
             return;
         }
         let (latest, store) = (store.latest(), store.clone());
-        for (ticket, wire) in self.wires.iter_mut().filter(|(_, wire)| wire.era == era) {
+        for (id, wire) in self.wires.iter_mut().filter(|(_, wire)| wire.era == era) {
             let watchers = wire.watchers.clone();
             for watcher in watchers
                 .iter()
@@ -278,7 +279,7 @@ impl World {
                     is_full: false,
                     splits: self.quirks.splits_messages,
                 };
-                for input in message(*ticket, &store, watcher, &sent, &self.budget) {
+                for input in message(*id, &store, watcher, &sent, &self.budget) {
                     wire.say(now + LATENCY, input);
                 }
             }
@@ -289,12 +290,12 @@ impl World {
     pub(super) fn cut(&mut self, is_chosen: impl Fn(usize) -> bool) {
         let at = self.now + LATENCY;
         let wires = self.wires.iter_mut().enumerate();
-        for (_, (ticket, wire)) in wires.filter(|(place, _)| is_chosen(*place)) {
+        for (_, (id, wire)) in wires.filter(|(place, _)| is_chosen(*place)) {
             // What is on its way may be lost or not.
             wire.queue.truncate(self.luck.usize(..=wire.queue.len()));
             let is_over = matches!(wire.queue.back(), Some((_, Input::Ended { .. })));
             if !is_over {
-                wire.end(*ticket, at, End::Failed(Failure::Cut("cut".to_owned())));
+                wire.end(*id, at, ReplyEnd::Failed(Failure::Cut("cut".to_owned())));
             }
         }
     }
@@ -303,7 +304,7 @@ impl World {
     pub(super) fn pass(&mut self) {
         let (now, era) = (self.now, self.stores.len() - 1);
         let store = self.stores.last().unwrap().clone();
-        for (ticket, wire) in self.wires.iter_mut().filter(|(_, wire)| wire.era == era) {
+        for (id, wire) in self.wires.iter_mut().filter(|(_, wire)| wire.era == era) {
             let Some(watcher) = wire.watchers.first().cloned() else {
                 continue;
             };
@@ -316,8 +317,8 @@ impl World {
                         is_full: false,
                         is_progress: true,
                     };
-                    let ticket = *ticket;
-                    wire.say(now, Input::MessageEnd { ticket, end });
+                    let id = *id;
+                    wire.say(now, Input::MessageEnd { id, end });
                 }
                 continue;
             }
@@ -330,7 +331,7 @@ impl World {
             let is_careful = self.quirks.cuts_messages && watcher.left_more;
             if watcher.next < store.compacted || is_careful && watcher.next == store.compacted {
                 let failure = Failure::Compacted(Index(store.compacted));
-                wire.end(*ticket, now + LATENCY, End::Failed(failure));
+                wire.end(*id, now + LATENCY, ReplyEnd::Failed(failure));
                 continue;
             }
             let cuts = self.quirks.cuts_messages;
@@ -359,7 +360,7 @@ impl World {
                     splits: self.quirks.splits_messages,
                 };
                 let mut at = at;
-                for input in message(*ticket, &store, &watcher, &sent, &self.budget) {
+                for input in message(*id, &store, &watcher, &sent, &self.budget) {
                     wire.say(at, input);
                     at += Duration::from_millis(self.luck.u64(..=pause));
                 }
@@ -370,7 +371,7 @@ impl World {
         }
     }
 
-    pub(super) fn open(&mut self, ticket: Ticket, call: &Call) {
+    pub(super) fn open(&mut self, id: RequestId, call: &Call) {
         self.opened.push(self.now);
         let mut wire = Wire {
             call: call.clone(),
@@ -384,7 +385,7 @@ impl World {
         let store = self.store();
         let latest = store.latest();
         let head = Input::Head {
-            ticket,
+            id,
             head: Self::head(Some(latest)),
         };
         let watcher = |from: Option<Index>, whole_store| {
@@ -398,8 +399,8 @@ impl World {
         };
         if self.now < self.refuses_until {
             let failure = Failure::Unreachable("refused".to_owned());
-            wire.end(ticket, at, End::Failed(failure));
-            self.wires.insert(ticket, wire);
+            wire.end(id, at, ReplyEnd::Failed(failure));
+            self.wires.insert(id, wire);
             return;
         }
         match call {
@@ -407,7 +408,7 @@ impl World {
                 whole_store: true, ..
             } if self.quirks.refuses_whole_store => {
                 let failure = refused(fault::UNAUTHORIZED, Self::head(None));
-                wire.end(ticket, at, End::Failed(failure));
+                wire.end(id, at, ReplyEnd::Failed(failure));
             }
             Call::Revisions {
                 from, whole_store, ..
@@ -431,7 +432,7 @@ impl World {
                     cluster: None,
                     ..Self::head(None)
                 };
-                wire.end(ticket, at, End::Failed(refused(code, head)));
+                wire.end(id, at, ReplyEnd::Failed(refused(code, head)));
             }
             Call::Kept {
                 key,
@@ -439,33 +440,33 @@ impl World {
             } => {
                 let nodes = store.nodes(*revision, |one| name(one).as_bytes() == key);
                 wire.say(at, head);
-                wire.say(at, Input::State { ticket, nodes });
-                wire.end(ticket, at, clean());
+                wire.say(at, Input::State { id, nodes });
+                wire.end(id, at, clean());
             }
             Call::Look(key) => {
                 let nodes = store.nodes(latest, |one| name(one).as_bytes() == key);
                 wire.say(at, head);
-                wire.say(at, Input::State { ticket, nodes });
-                wire.end(ticket, at, clean());
+                wire.say(at, Input::State { id, nodes });
+                wire.end(id, at, clean());
             }
             Call::Since { after, is_awaited } => {
                 let nodes = store.last_written(*after).into_iter().collect();
-                let state = Input::State { ticket, nodes };
+                let state = Input::State { id, nodes };
                 let patience = Duration::from_secs(if *is_awaited { 600 } else { 9 });
-                wire.find(ticket, at, self.quirks.look, patience, [head, state]);
+                wire.find(id, at, self.quirks.look, patience, [head, state]);
             }
             Call::State => {
                 let nodes = store.nodes(latest, |one| one < KEYS);
                 wire.say(state_at, head);
-                wire.say(state_at, Input::State { ticket, nodes });
-                wire.end(ticket, state_at, clean());
+                wire.say(state_at, Input::State { id, nodes });
+                wire.end(id, state_at, clean());
             }
             Call::Index | Call::Reach(_) => {
                 wire.say(at, head);
-                wire.end(ticket, at, clean());
+                wire.end(id, at, clean());
             }
         }
-        self.wires.insert(ticket, wire);
+        self.wires.insert(id, wire);
     }
 
     pub(super) fn head(index: Option<u64>) -> Head {
@@ -487,11 +488,9 @@ impl World {
                 println!("    {step:?}");
             }
             match step {
-                Step::Send {
-                    ticket, request, ..
-                } => self.open(ticket, &request.into()),
-                Step::Close(ticket) => {
-                    self.wires.remove(&ticket);
+                Step::Send { id, request, .. } => self.open(id, &request.into()),
+                Step::Close(id) => {
+                    self.wires.remove(&id);
                 }
                 Step::HalfClose(_) => panic!("v3 needs none"),
                 Step::Report(update) => self.take(update),
@@ -562,7 +561,7 @@ impl World {
             let arrival = self
                 .wires
                 .iter()
-                .filter_map(|(ticket, wire)| Some((wire.queue.front()?.0, *ticket)));
+                .filter_map(|(id, wire)| Some((wire.queue.front()?.0, *id)));
             let arrival = arrival.min();
             let wake = self.session.wake_at();
             let next = [arrival.map(|(at, _)| at), wake, Some(self.next_pass)];
@@ -574,11 +573,11 @@ impl World {
             if self.next_pass <= self.now {
                 self.next_pass += PASS;
                 self.pass();
-            } else if let Some((_, ticket)) = arrival.filter(|(at, _)| *at <= self.now) {
-                let wire = self.wires.get_mut(&ticket).unwrap();
+            } else if let Some((_, id)) = arrival.filter(|(at, _)| *at <= self.now) {
+                let wire = self.wires.get_mut(&id).unwrap();
                 let (_, input) = wire.queue.pop_front().unwrap();
                 if matches!(input, Input::Ended { .. }) {
-                    self.wires.remove(&ticket);
+                    self.wires.remove(&id);
                 }
                 self.feed(input);
             } else {
@@ -600,8 +599,8 @@ fn refused(code: u32, head: Head) -> Failure {
 }
 
 /// A reply that was read to its end.
-pub(super) fn clean() -> End {
-    End::Clean(Whole::received())
+pub(super) fn clean() -> ReplyEnd {
+    ReplyEnd::Clean(Whole::received())
 }
 
 /// What a server puts into a message.
@@ -615,7 +614,7 @@ pub(super) struct Sent<'m> {
 
 /// A message as the driver passes it on.
 pub(super) fn message(
-    ticket: Ticket,
+    id: RequestId,
     store: &Store,
     watcher: &Watcher,
     sent: &Sent<'_>,
@@ -654,13 +653,13 @@ pub(super) fn message(
     told.extend(assembler.message(end.as_bytes()).unwrap());
     let input = |told| match told {
         WatchItem::Events(portion) => Input::Revisions {
-            ticket,
-            parcel: Parcel::new(portion.batch, Instant::now(), budget),
+            id,
+            received: ReceivedBatch::new(portion.batch, Instant::now(), budget),
             begins: portion.begins,
             is_past: portion.is_past,
         },
         WatchItem::MessageEnd(end) => Input::MessageEnd {
-            ticket,
+            id,
             end: MessageEnd {
                 is_full: sent.is_full,
                 ..end

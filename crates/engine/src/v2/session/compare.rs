@@ -11,15 +11,15 @@ use crate::model::{Cause, Event, Fingerprint, Index, Key, Scope, StateNode};
 use crate::protocol::Failure;
 use crate::watch::core::Core;
 use crate::watch::identity::Last;
-use crate::watch::in_flight::{InFlight, Request as _};
-use crate::watch::{Parcel, Ticket};
+use crate::watch::in_flight::{InFlight, SessionRequest as _};
+use crate::watch::{ReceivedBatch, RequestId};
 
 /// This many answers in a row that name another event mean that the store was replaced.
 const MISMATCHES: u32 = 3;
 
 /// What a comparison asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stage {
+pub enum V2Stage {
     /// The event, in history.
     Event,
     /// Its key, in the state.
@@ -66,10 +66,10 @@ impl Last {
 
 impl Core<V2> {
     /// History, or a new event, answers a question of the comparison.
-    pub(super) fn on_compared(&mut self, ticket: Ticket, parcel: &Parcel) {
+    pub(super) fn on_compared(&mut self, id: RequestId, received: &ReceivedBatch) {
         let (Some(one), Some(event)) = (
-            self.requests.get(ticket).cloned(),
-            parcel.batch().iter().next(),
+            self.requests.get(id).cloned(),
+            received.batch().iter().next(),
         ) else {
             return;
         };
@@ -78,7 +78,7 @@ impl Core<V2> {
         match one.request {
             V2Request::Verify { .. } if is_live => {
                 // A new event says nothing of the past.
-                self.close(ticket);
+                self.close(id);
                 let (index, wanted) = (head, event.index());
                 self.note_failure(&one, Failure::Behind { index, wanted });
             }
@@ -92,46 +92,46 @@ impl Core<V2> {
     /// does not. Where the key was written since, or is gone, the events in between are a gap.
     pub(super) fn on_no_comparison(
         &mut self,
-        ticket: Ticket,
+        id: RequestId,
         one: &InFlight<V2Request>,
         was_silent: bool,
     ) {
-        if self.is_behind(ticket, one) {
+        if self.is_behind(id, one) {
             return;
         }
         let Some(comparison) = &mut self.identity.comparison else {
             return;
         };
         match comparison.stage {
-            Stage::Event => comparison.stage = Stage::Key,
-            Stage::Next { before, .. } if was_silent => {
+            V2Stage::Event => comparison.stage = V2Stage::Key,
+            V2Stage::Next { before, .. } if was_silent => {
                 self.trust_store();
                 self.lose(before, Cause::Unproven);
             }
-            Stage::Next { .. } | Stage::Key => {}
+            V2Stage::Next { .. } | V2Stage::Key => {}
         }
     }
 
     /// Whether the member that was asked does not have the index yet that it was asked about.
-    fn is_behind(&mut self, ticket: Ticket, one: &InFlight<V2Request>) -> bool {
+    fn is_behind(&mut self, id: RequestId, one: &InFlight<V2Request>) -> bool {
         let (Some(comparison), Some((index, _))) = (&self.identity.comparison, one.head) else {
             return false;
         };
         let wanted = match comparison.stage {
-            Stage::Next { before, .. } => before,
-            Stage::Event | Stage::Key => comparison.last.event.index,
+            V2Stage::Next { before, .. } => before,
+            V2Stage::Event | V2Stage::Key => comparison.last.event.index,
         };
         let is_behind = index < wanted;
         if is_behind {
-            self.requests.remove(ticket);
+            self.requests.remove(id);
             self.note_failure(one, Failure::Behind { index, wanted });
         }
         is_behind
     }
 
     /// A question of the comparison ended without an event.
-    pub(super) fn on_nothing(&mut self, ticket: Ticket, one: &InFlight<V2Request>) {
-        if self.is_behind(ticket, one) {
+    pub(super) fn on_nothing(&mut self, id: RequestId, one: &InFlight<V2Request>) {
+        if self.is_behind(id, one) {
             return;
         }
         match one.request {
@@ -143,7 +143,9 @@ impl Core<V2> {
     /// History no longer has the event that a comparison asked for.
     pub(super) fn on_comparison_cleared(&mut self) {
         match &mut self.identity.comparison {
-            Some(comparison) if comparison.stage == Stage::Event => comparison.stage = Stage::Key,
+            Some(comparison) if comparison.stage == V2Stage::Event => {
+                comparison.stage = V2Stage::Key;
+            }
             // Nor does it have the next event, and the watch itself will find that gap.
             _ => self.trust_store(),
         }
@@ -159,7 +161,7 @@ impl Core<V2> {
         if found.is_some_and(|found| comparison.last.is(found)) {
             self.end_comparison();
         } else if is_elsewhere && self.endpoints.may_hide(one.endpoint, asked.index) {
-            comparison.stage = Stage::Key;
+            comparison.stage = V2Stage::Key;
         } else {
             self.mismatch(one, "it has another event at that index");
         }
@@ -175,7 +177,7 @@ impl Core<V2> {
         let Some(comparison) = &mut self.identity.comparison else {
             return;
         };
-        if comparison.stage != Stage::Key {
+        if comparison.stage != V2Stage::Key {
             // It was asked before a failure, after which the comparison began anew.
             return;
         }
@@ -202,7 +204,7 @@ impl Core<V2> {
             Some(true) => self.trust_store(),
             Some(false) => self.begin_anew(Cause::IndexRewound, index),
             None => {
-                comparison.stage = Stage::Next {
+                comparison.stage = V2Stage::Next {
                     after: cursor,
                     before: index,
                 };
@@ -215,7 +217,7 @@ impl Core<V2> {
         let Some(comparison) = &mut self.identity.comparison else {
             return;
         };
-        let Stage::Next { after, .. } = &mut comparison.stage else {
+        let V2Stage::Next { after, .. } = &mut comparison.stage else {
             return;
         };
         if next.is_some_and(|next| !comparison.last.concerns(next)) {

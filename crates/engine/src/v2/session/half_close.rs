@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use super::{V2Request, V2Session};
 use crate::model::Index;
-use crate::watch::Ticket;
+use crate::watch::RequestId;
 use crate::watch::coverage::UnknownRange;
 use crate::watch::in_flight::InFlight;
 use crate::watch::timers::Timer;
@@ -113,19 +113,19 @@ impl V2Session {
             () => after,
         };
         let waits = self.requests.iter();
-        let due: Vec<(Ticket, Instant)> = waits
-            .filter_map(|(ticket, one)| Some((ticket, one.waits_since()? + grace(one))))
+        let due: Vec<(RequestId, Instant)> = waits
+            .filter_map(|(id, one)| Some((id, one.waits_since()? + grace(one))))
             .collect();
-        for (ticket, at) in due {
+        for (id, at) in due {
             if at > self.now {
                 self.wake(Timer::HalfClose, at);
                 continue;
             }
             let now = self.now;
-            if let Some(one) = self.requests.get_mut(ticket) {
+            if let Some(one) = self.requests.get_mut(id) {
                 one.progress.half_closed = Some(now);
             }
-            self.half_close(ticket);
+            self.half_close(id);
         }
         if is_broken {
             self.give_up_half_closed();
@@ -135,17 +135,15 @@ impl V2Session {
     /// Gives up half-closed waits that did not end. The transport has no limit for requests that may hang.
     fn give_up_half_closed(&mut self) {
         let half_closed = self.requests.iter();
-        let due: Vec<(Ticket, Instant)> = half_closed
-            .filter_map(|(ticket, one)| {
-                Some((ticket, one.progress.half_closed? + HALF_CLOSE_IGNORED))
-            })
+        let due: Vec<(RequestId, Instant)> = half_closed
+            .filter_map(|(id, one)| Some((id, one.progress.half_closed? + HALF_CLOSE_IGNORED)))
             .collect();
-        for (ticket, at) in due {
+        for (id, at) in due {
             if at > self.now {
                 self.wake(Timer::HalfClose, at);
-            } else if let Some(one) = self.requests.get(ticket).cloned() {
-                self.close(ticket);
-                self.on_no_end(ticket, &one);
+            } else if let Some(one) = self.requests.get(id).cloned() {
+                self.close(id);
+                self.on_no_end(id, &one);
             }
         }
     }
@@ -157,7 +155,7 @@ impl V2Session {
     }
 
     /// A wait was silent for long, and its connection broke when it was half-closed. That proves nothing.
-    pub(super) fn on_no_end(&mut self, ticket: Ticket, one: &InFlight<V2Request>) {
+    pub(super) fn on_no_end(&mut self, id: RequestId, one: &InFlight<V2Request>) {
         let was_silent = self.api.half_closes.is_silent_again(self.now);
         // The connection was open until then.
         self.endpoints.proved();
@@ -183,10 +181,10 @@ impl V2Session {
                 }
             }
             V2Request::Verify { .. } | V2Request::Next { .. } => {
-                self.on_no_comparison(ticket, one, was_silent);
+                self.on_no_comparison(id, one, was_silent);
             }
             V2Request::Walk { .. } => {
-                self.requests.remove(ticket);
+                self.requests.remove(id);
                 self.on_hidden(one);
             }
             _ => {}

@@ -8,33 +8,33 @@ use super::{Stream, V2Request, V2Session};
 use crate::model::{Cause, Event, Index, Scope, StateNode};
 use crate::protocol::{Failure, Fault, Head, Refusal};
 use crate::v2::fault;
-use crate::watch::coverage::{Coverage, Held};
+use crate::watch::coverage::{Coverage, HeldEvents};
 use crate::watch::evidence::{Proof, RegisteredWait};
-use crate::watch::in_flight::{InFlight, Request as _};
-use crate::watch::{End, NoProof, Notice, Parcel, Start, Ticket, Update};
+use crate::watch::in_flight::{InFlight, SessionRequest as _};
+use crate::watch::{NoProof, Notice, ReceivedBatch, ReplyEnd, RequestId, Start, Update};
 
 impl V2Session {
-    pub(super) fn on_head(&mut self, ticket: Ticket, head: &Head) {
-        let Some(index) = self.take_head(ticket, head) else {
+    pub(super) fn on_head(&mut self, id: RequestId, head: &Head) {
+        let Some(index) = self.take_head(id, head) else {
             return;
         };
-        if let Some(one) = self.requests.get(ticket).cloned()
-            && self.has_jumped(ticket, &one, head)
+        if let Some(one) = self.requests.get(id).cloned()
+            && self.has_jumped(id, &one, head)
         {
             return;
         }
         let (last_sent, now) = (self.requests.last(), self.now);
-        let Some(one) = self.requests.get_mut(ticket) else {
+        let Some(one) = self.requests.get_mut(id) else {
             return;
         };
         let after = one.request.after();
         one.head = Some((index, now));
-        one.progress.registered = RegisteredWait::new(after, head, ticket.0);
+        one.progress.registered = RegisteredWait::new(after, head, id.0);
         one.progress.last_sent = last_sent;
         one.progress.after = after.or(Some(index));
         let one = one.clone();
         for other in self.requests.values_mut() {
-            let is_later = other.head.is_some() && ticket.0 > other.progress.last_sent;
+            let is_later = other.head.is_some() && id.0 > other.progress.last_sent;
             if other.endpoint == one.endpoint && is_later {
                 other.progress.last_sent_at_answer.get_or_insert(last_sent);
             }
@@ -51,7 +51,7 @@ impl V2Session {
             V2Request::Rewind => self.on_rewind(&one, index, head),
             V2Request::State => {
                 self.refresh(one.sent_at);
-                self.stage(ticket, index);
+                self.stage(id, index);
             }
             V2Request::Fresh | V2Request::Look { .. } => self.refresh(one.sent_at),
             V2Request::Stream => {
@@ -59,19 +59,19 @@ impl V2Session {
                     reached: index,
                     owes: None,
                 };
-                self.on_registered(ticket, &one, index);
+                self.on_registered(id, &one, index);
             }
             V2Request::Probe { .. }
             | V2Request::Question { .. }
             | V2Request::Walk { .. }
             | V2Request::Verify { .. }
-            | V2Request::Next { .. } => self.on_registered(ticket, &one, index),
+            | V2Request::Next { .. } => self.on_registered(id, &one, index),
             V2Request::Alarm => {}
         }
     }
 
     /// A wait is registered at `index`, or history answers it.
-    fn on_registered(&mut self, ticket: Ticket, one: &InFlight<V2Request>, index: Index) {
+    fn on_registered(&mut self, id: RequestId, one: &InFlight<V2Request>, index: Index) {
         if self.coverage.is_none() {
             match self.plan.start {
                 Start::Now => self.coverage = Some(Coverage::new(index)),
@@ -92,14 +92,14 @@ impl V2Session {
             V2Request::Question { .. } | V2Request::Walk { .. }
         );
         if asks && is_behind {
-            self.close(ticket);
+            self.close(id);
             let wanted = one.wanted;
             self.note_failure(one, Failure::Behind { index, wanted });
         }
     }
 
-    pub(super) fn on_events(&mut self, ticket: Ticket, parcel: Parcel) {
-        let Some(one) = self.requests.get_mut(ticket) else {
+    pub(super) fn on_events(&mut self, id: RequestId, received: ReceivedBatch) {
+        let Some(one) = self.requests.get_mut(id) else {
             return;
         };
         one.progress.is_answered = true;
@@ -108,40 +108,40 @@ impl V2Session {
             return;
         };
         match one.request {
-            V2Request::Alarm => self.on_alarm(&parcel),
-            V2Request::Verify { .. } | V2Request::Next { .. } => self.on_compared(ticket, &parcel),
-            V2Request::Walk { .. } => self.on_walked(&one, after, parcel),
-            V2Request::Stream => self.on_streamed(parcel),
+            V2Request::Alarm => self.on_alarm(&received),
+            V2Request::Verify { .. } | V2Request::Next { .. } => self.on_compared(id, &received),
+            V2Request::Walk { .. } => self.on_walked(&one, after, received),
+            V2Request::Stream => self.on_streamed(received),
             _ => {
-                if !self.is_no_answer(ticket, &one, &parcel) {
-                    self.on_answer(&one, registered, parcel);
+                if !self.is_no_answer(id, &one, &received) {
+                    self.on_answer(&one, registered, received);
                 }
             }
         }
     }
 
     /// Something was written somewhere in the store.
-    fn on_alarm(&mut self, parcel: &Parcel) {
-        let highest = parcel.batch().iter().map(|event| event.index()).max();
+    fn on_alarm(&mut self, received: &ReceivedBatch) {
+        let highest = received.batch().iter().map(|event| event.index()).max();
         self.high_water = self.high_water.max(highest.unwrap_or_default());
         let (known, now) = (self.high_water, self.now);
         self.renewal().on_write(known, now);
     }
 
     /// Events of the stream.
-    fn on_streamed(&mut self, parcel: Parcel) {
+    fn on_streamed(&mut self, received: ReceivedBatch) {
         let Some(coverage) = &mut self.coverage else {
             return;
         };
-        let parcel = Arc::new(parcel);
+        let received = Arc::new(received);
         let run = if self.mirror.is_none() {
-            hold_run(&parcel, &self.plan.scope, coverage)
+            hold_run(&received, &self.plan.scope, coverage)
         } else {
             Run::default()
         };
         self.wanted = self.wanted.max(run.upto);
         self.api.stream.reached = self.api.stream.reached.max(run.upto);
-        for (place, event) in parcel.batch().iter().enumerate().skip(run.count) {
+        for (place, event) in received.batch().iter().enumerate().skip(run.count) {
             let index = event.index();
             self.wanted = self.wanted.max(index);
             if !is_in_scope(&self.plan.scope, &event) {
@@ -150,8 +150,8 @@ impl V2Session {
                 continue;
             }
             let places = place..place + 1;
-            let parcel = Arc::clone(&parcel);
-            coverage.hold(index, Held { parcel, places });
+            let received = Arc::clone(&received);
+            coverage.hold(index, HeldEvents { received, places });
             self.api.stream.reached = self.api.stream.reached.max(index);
         }
         self.api.stream.delivered(self.now);
@@ -164,14 +164,19 @@ impl V2Session {
     }
 
     /// The answer to a probe or a question: an event from history, or a new one.
-    fn on_answer(&mut self, one: &InFlight<V2Request>, registered: RegisteredWait, parcel: Parcel) {
+    fn on_answer(
+        &mut self,
+        one: &InFlight<V2Request>,
+        registered: RegisteredWait,
+        received: ReceivedBatch,
+    ) {
         let (Some((head, head_at)), Some(coverage)) = (one.head, &mut self.coverage) else {
             return;
         };
-        self.api.answer_size = parcel.batch().weight().max(self.api.answer_size / 2);
-        let parcel = Arc::new(parcel);
+        self.api.answer_size = received.batch().weight().max(self.api.answer_size / 2);
+        let received = Arc::new(received);
         let mut is_live = false;
-        for (place, event) in parcel.batch().iter().enumerate() {
+        for (place, event) in received.batch().iter().enumerate() {
             let index = event.index();
             coverage.forget_if_contradicted(&event);
             // Found in history; or the wait was registered at the head, so that history had nothing.
@@ -197,8 +202,8 @@ impl V2Session {
                 self.wanted = self.wanted.max(cursor);
             }
             let places = place..place + 1;
-            let parcel = Arc::clone(&parcel);
-            coverage.hold(index, Held { parcel, places });
+            let received = Arc::clone(&received);
+            coverage.hold(index, HeldEvents { received, places });
             if index > self.api.stream.reached && self.api.stream.owes.is_none() {
                 self.api.stream.owes = Some((index, self.now));
             }
@@ -211,48 +216,53 @@ impl V2Session {
     }
 
     /// Whether the answer to a wait is of no use: from a damaged history, or not what was asked for.
-    fn is_no_answer(&mut self, ticket: Ticket, one: &InFlight<V2Request>, parcel: &Parcel) -> bool {
+    fn is_no_answer(
+        &mut self,
+        id: RequestId,
+        one: &InFlight<V2Request>,
+        received: &ReceivedBatch,
+    ) -> bool {
         let (Some((head, _)), Some(after)) = (one.head, one.after()) else {
             return true;
         };
         let is_damaged = |event: Event| event.index() <= head && contradicts_itself(&event);
-        if parcel.batch().iter().any(is_damaged) {
+        if received.batch().iter().any(is_damaged) {
             self.doubt(one, head);
             return true;
         }
-        let is_early = parcel.batch().iter().any(|event| event.index() <= after);
+        let is_early = received.batch().iter().any(|event| event.index() <= after);
         if is_early {
             // Asked again at once, it would go on for ever.
-            self.close(ticket);
+            self.close(id);
             let why = "it answered with an event before the index asked for".to_owned();
             self.note_failure(one, Failure::Cut(why));
         }
         is_early
     }
 
-    pub(super) fn on_state(&mut self, ticket: Ticket, nodes: Vec<StateNode>) {
-        let Some(one) = self.requests.get(ticket).cloned() else {
+    pub(super) fn on_state(&mut self, id: RequestId, nodes: Vec<StateNode>) {
+        let Some(one) = self.requests.get(id).cloned() else {
             return;
         };
         match (&one.request, one.head) {
             (V2Request::Look { .. }, Some((index, _))) => self.on_looked(&one, index, &nodes),
-            (V2Request::State, _) => self.on_state_read(ticket, nodes),
+            (V2Request::State, _) => self.on_state_read(id, nodes),
             _ => {}
         }
     }
 
-    pub(super) fn on_ended(&mut self, ticket: Ticket, end: End) {
-        let Some(one) = self.requests.get(ticket).cloned() else {
+    pub(super) fn on_ended(&mut self, id: RequestId, end: ReplyEnd) {
+        let Some(one) = self.requests.get(id).cloned() else {
             return;
         };
         let is_half_closed = one.progress.half_closed.is_some();
         match end {
             // A wait that brought its event may end as it likes.
             _ if one.progress.is_answered && one.request != V2Request::Stream => {}
-            End::Failed(Failure::Cut(_) | Failure::Silent(_)) if is_half_closed => {
-                self.on_half_close_broke(ticket, &one);
+            ReplyEnd::Failed(Failure::Cut(_) | Failure::Silent(_)) if is_half_closed => {
+                self.on_half_close_broke(id, &one);
             }
-            End::Clean(whole) if one.is_done() => {
+            ReplyEnd::Clean(whole) if one.is_done() => {
                 if let (true, Some(registered), Some(coverage)) = (
                     one.request.is_question(),
                     one.progress.registered,
@@ -265,7 +275,7 @@ impl V2Session {
                 match one.request {
                     V2Request::Walk { .. } => self.on_hidden(&one),
                     V2Request::Verify { .. } | V2Request::Next { .. } => {
-                        self.on_nothing(ticket, &one);
+                        self.on_nothing(id, &one);
                     }
                     // A read says nothing of waits, which a proxy may end.
                     V2Request::Question { .. } => {
@@ -275,32 +285,32 @@ impl V2Session {
                     _ => {}
                 }
             }
-            End::Clean(_) => {
-                self.requests.remove(ticket);
+            ReplyEnd::Clean(_) => {
+                self.requests.remove(id);
                 self.note_failure(&one, Failure::Cut("it ended the reply".to_owned()));
             }
-            End::Failed(Failure::Refused(refusal)) => self.on_refusal(ticket, &one, refusal),
+            ReplyEnd::Failed(Failure::Refused(refusal)) => self.on_refusal(id, &one, refusal),
             // Events out of scope may be larger than those that are watched.
-            End::Failed(Failure::TooLong(_)) if one.request.is_of_whole_store() => {
-                self.requests.remove(ticket);
+            ReplyEnd::Failed(Failure::TooLong(_)) if one.request.is_of_whole_store() => {
+                self.requests.remove(id);
                 self.on_too_long_elsewhere(&one);
             }
-            End::Failed(failure @ (Failure::Malformed(_) | Failure::TooLong(_))) => {
+            ReplyEnd::Failed(failure @ (Failure::Malformed(_) | Failure::TooLong(_))) => {
                 self.fail(one.endpoint, failure);
             }
-            End::Failed(failure) => {
-                self.requests.remove(ticket);
+            ReplyEnd::Failed(failure) => {
+                self.requests.remove(id);
                 self.note_failure(&one, failure);
             }
         }
-        self.requests.remove(ticket);
+        self.requests.remove(id);
     }
 
     /// A half-closed wait broke: some proxies take a half-close for a close, and others do not pass
     /// it on.
-    fn on_half_close_broke(&mut self, ticket: Ticket, one: &InFlight<V2Request>) {
+    fn on_half_close_broke(&mut self, id: RequestId, one: &InFlight<V2Request>) {
         if self.api.half_closes.are_broken() {
-            self.on_no_end(ticket, one);
+            self.on_no_end(id, one);
             return;
         }
         self.mistrust();
@@ -325,10 +335,10 @@ impl V2Session {
         }
     }
 
-    fn on_refusal(&mut self, ticket: Ticket, one: &InFlight<V2Request>, refusal: Box<Refusal>) {
+    fn on_refusal(&mut self, id: RequestId, one: &InFlight<V2Request>, refusal: Box<Refusal>) {
         let endpoint = one.endpoint;
         let Refusal { fault, head } = &*refusal;
-        if !self.identify(ticket, endpoint, head) {
+        if !self.identify(id, endpoint, head) {
             return;
         }
         self.identity.heard();
@@ -337,7 +347,7 @@ impl V2Session {
             self.learn(fault.index);
             if let Some(why) = contradiction_of(fault, after) {
                 // Asked again at once, it would go on for ever.
-                self.requests.remove(ticket);
+                self.requests.remove(id);
                 self.note_failure(one, Failure::Cut(why.to_owned()));
             } else if one.request.compares() {
                 self.on_comparison_cleared();
@@ -348,7 +358,7 @@ impl V2Session {
         }
         let passes = fault::is_passing(fault.code) || head.status == 503;
         let failure = Failure::Refused(refusal);
-        self.requests.remove(ticket);
+        self.requests.remove(id);
         match one.request {
             _ if passes => self.note_failure(one, failure),
             // Some users may read only a part of the store.
@@ -406,18 +416,18 @@ struct Run {
 
 /// Holds the events at the beginning of a batch as long as each has the index after the one before
 /// it. In a burst of writes in scope these are all.
-fn hold_run(parcel: &Arc<Parcel>, scope: &Scope, coverage: &mut Coverage) -> Run {
+fn hold_run(received: &Arc<ReceivedBatch>, scope: &Scope, coverage: &mut Coverage) -> Run {
     let cursor = coverage.cursor();
     let is_next =
         |(index, event): &(Index, Event<'_>)| event.index() == *index && is_in_scope(scope, event);
     let indexes = std::iter::successors(Some(cursor.next()), |index| Some(index.next()));
     let count = indexes
-        .zip(parcel.batch().iter())
+        .zip(received.batch().iter())
         .take_while(is_next)
         .count();
     let upto = Index(cursor.0 + count as u64);
-    let held = Held {
-        parcel: Arc::clone(parcel),
+    let held = HeldEvents {
+        received: Arc::clone(received),
         places: 0..count,
     };
     if count > 0 && coverage.hold_run(upto, held) {

@@ -79,13 +79,13 @@ mod snapshot;
 
 use std::time::{Duration, Instant};
 
-pub use self::compare::Stage;
+pub use self::compare::V2Stage;
 pub use self::request::{V2Request, Wait};
 
 use self::half_close::HalfCloses;
 use self::renewal::Renewal;
 use crate::model::{Event, Index};
-use crate::watch::core::{Api, Core, End};
+use crate::watch::core::{Core, SessionApi, WatchEnd};
 use crate::watch::identity::Last;
 use crate::watch::in_flight::InFlight;
 use crate::watch::timers::Timer;
@@ -190,9 +190,9 @@ impl V2Session {
     }
 }
 
-impl Api for V2 {
+impl SessionApi for V2 {
     type Request = V2Request;
-    type Stage = Stage;
+    type Stage = V2Stage;
 
     const KEEPS_HELD_EVENTS: bool = false;
     const FINDS_OLDEST_LATE: bool = false;
@@ -201,10 +201,10 @@ impl Api for V2 {
 
     fn take(session: &mut V2Session, input: Input) {
         match input {
-            Input::Head { ticket, head } => session.on_head(ticket, &head),
-            Input::Events { ticket, parcel } => session.on_events(ticket, parcel),
-            Input::State { ticket, nodes } => session.on_state(ticket, nodes),
-            Input::Ended { ticket, end } => session.on_ended(ticket, end),
+            Input::Head { id, head } => session.on_head(id, &head),
+            Input::Events { id, received } => session.on_events(id, received),
+            Input::State { id, nodes } => session.on_state(id, nodes),
+            Input::Ended { id, end } => session.on_ended(id, end),
             Input::Tick
             | Input::Revisions { .. }
             | Input::MessageEnd { .. }
@@ -268,25 +268,25 @@ impl Api for V2 {
         events.next_back().map(|event| Last::of(&event)).or(before)
     }
 
-    fn first_stage(last: &Last) -> Stage {
+    fn first_stage(last: &Last) -> V2Stage {
         if last.event.of_state {
-            Stage::Key
+            V2Stage::Key
         } else {
-            Stage::Event
+            V2Stage::Event
         }
     }
 
-    fn compare(session: &V2Session, stage: Stage, last: &Last) -> V2Request {
+    fn compare(session: &V2Session, stage: V2Stage, last: &Last) -> V2Request {
         let key = last.event.key.clone();
         let may_hang = session.api.half_closes.are_broken();
         match stage {
-            Stage::Event => V2Request::Verify {
+            V2Stage::Event => V2Request::Verify {
                 after: last.event.index.previous(),
                 whole_store: session.asks_whole_store(),
                 may_hang,
             },
-            Stage::Key => V2Request::Look { key },
-            Stage::Next { after, .. } => V2Request::Next {
+            V2Stage::Key => V2Request::Look { key },
+            V2Stage::Next { after, .. } => V2Request::Next {
                 key,
                 after,
                 may_hang,
@@ -311,7 +311,7 @@ impl V2Session {
         if self.is_comparing() {
             return Phase::Comparing;
         }
-        if self.end == End::Unknown {
+        if self.end == WatchEnd::Unknown {
             return Phase::FindingEnd;
         }
         if self.is_reading() {

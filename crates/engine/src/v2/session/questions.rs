@@ -132,13 +132,13 @@ impl V2Session {
     /// The index up to which every index after `after` lies in two independent waits, or will, if the
     /// waits in flight end without an event.
     pub(super) fn covered(&self, after: Index) -> Index {
-        let asked = self.requests.iter().filter_map(|(ticket, one)| {
+        let asked = self.requests.iter().filter_map(|(id, one)| {
             let is_waiting = one.request.is_question() && !one.progress.is_answered;
             let (after, (upto, _)) = one.after().zip(one.head).filter(|_| is_waiting)?;
             Some(WaitSpan {
                 after,
                 upto,
-                sent: ticket.0,
+                sent: id.0,
                 last_sent: one.progress.last_sent_at_answer,
             })
         });

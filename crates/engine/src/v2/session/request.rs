@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use crate::model::Index;
 use crate::watch::evidence::RegisteredWait;
-use crate::watch::in_flight::{InFlight, Request};
+use crate::watch::in_flight::{InFlight, SessionRequest};
 
 /// A request with the v2 API.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -86,7 +86,7 @@ pub struct Wait {
     pub is_answered: bool,
 }
 
-impl Request for V2Request {
+impl SessionRequest for V2Request {
     type Progress = Wait;
 
     fn name(&self) -> &'static str {

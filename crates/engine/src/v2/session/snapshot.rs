@@ -14,11 +14,11 @@ use std::sync::Arc;
 use super::{V2Request, V2Session};
 use crate::model::{Cause, Event, Index};
 use crate::protocol::{Failure, Head};
-use crate::watch::coverage::Held;
+use crate::watch::coverage::HeldEvents;
 use crate::watch::evidence::Proof;
 use crate::watch::in_flight::InFlight;
 use crate::watch::timing::OTHER_MEMBERS;
-use crate::watch::{Parcel, Ticket};
+use crate::watch::{ReceivedBatch, RequestId};
 
 /// How many walking requests are in flight at most.
 const WALKERS: usize = 8;
@@ -28,11 +28,11 @@ impl V2Session {
     /// snapshot. Its answer is of no use then.
     pub(super) fn has_jumped(
         &mut self,
-        ticket: Ticket,
+        id: RequestId,
         one: &InFlight<V2Request>,
         head: &Head,
     ) -> bool {
-        let agreed = one.request.is_agreed().then_some(ticket);
+        let agreed = one.request.is_agreed().then_some(id);
         let upto = self.observe(one.endpoint, head, agreed);
         upto.is_some_and(|upto| self.doubt(one, upto))
     }
@@ -84,9 +84,14 @@ impl V2Session {
     }
 
     /// The next event anywhere in the store, after the index that was asked about.
-    pub(super) fn on_walked(&mut self, one: &InFlight<V2Request>, after: Index, parcel: Parcel) {
-        let parcel = Arc::new(parcel);
-        let found = parcel.batch().iter().next();
+    pub(super) fn on_walked(
+        &mut self,
+        one: &InFlight<V2Request>,
+        after: Index,
+        received: ReceivedBatch,
+    ) {
+        let received = Arc::new(received);
+        let found = received.batch().iter().next();
         let next = found.filter(|event| event.index() == after.next());
         let (Some(event), Some(coverage)) = (next, &mut self.coverage) else {
             self.on_hidden(one);
@@ -98,8 +103,8 @@ impl V2Session {
         }
         let (node, removes_directory) = (event.node(), event.removes_directory());
         if self.plan.scope.covers(node.key(), removes_directory) {
-            let held = Held {
-                parcel: Arc::clone(&parcel),
+            let held = HeldEvents {
+                received: Arc::clone(&received),
                 places: 0..1,
             };
             coverage.hold(after.next(), held);

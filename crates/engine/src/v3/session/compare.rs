@@ -11,7 +11,7 @@ use crate::watch::in_flight::InFlight;
 
 /// What a comparison asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Stage {
+pub enum V3Stage {
     /// The key of the last event, as it was at the revision up to which everything was reported.
     Event,
     /// That key, as it is now.
@@ -47,7 +47,7 @@ impl V3Session {
             && let Some(comparison) = &mut self.identity.comparison
         {
             // The store is behind that revision. Reading the key shows how far it is.
-            comparison.stage = Stage::Key;
+            comparison.stage = V3Stage::Key;
         } else {
             // A watch finds the same, and that is a gap.
             self.trust_store();
@@ -59,7 +59,7 @@ impl V3Session {
         let Some(comparison) = &mut self.identity.comparison else {
             return;
         };
-        if comparison.stage != Stage::Key {
+        if comparison.stage != V3Stage::Key {
             // It was asked before a failure, after which the comparison began anew.
             return;
         }
@@ -67,7 +67,7 @@ impl V3Session {
             self.begin_anew(Cause::IndexRewound, index);
         } else {
             // The store has come so far since, and has that revision now, or another one.
-            comparison.stage = Stage::Event;
+            comparison.stage = V3Stage::Event;
         }
     }
 }

@@ -7,16 +7,16 @@ use crate::protocol::{Failure, Head, Refusal};
 use crate::v2::fault::{INDEX_CLEARED, is_passing};
 use crate::v3::fault;
 use crate::watch::coverage::Coverage;
-use crate::watch::in_flight::{InFlight, Request as _};
-use crate::watch::{End, NoProof, Start, Ticket};
+use crate::watch::in_flight::{InFlight, SessionRequest as _};
+use crate::watch::{NoProof, ReplyEnd, RequestId, Start};
 
 impl V3Session {
-    pub(super) fn on_head(&mut self, ticket: Ticket, head: &Head) {
-        let Some(index) = self.take_head(ticket, head) else {
+    pub(super) fn on_head(&mut self, id: RequestId, head: &Head) {
+        let Some(index) = self.take_head(id, head) else {
             return;
         };
         let now = self.now;
-        let Some(one) = self.requests.get_mut(ticket) else {
+        let Some(one) = self.requests.get_mut(id) else {
             return;
         };
         one.head = Some((index, now));
@@ -29,7 +29,7 @@ impl V3Session {
             V3Request::Rewind => self.on_rewind(&one, index, head),
             V3Request::State => {
                 self.refresh(one.sent_at);
-                self.stage(ticket, index);
+                self.stage(id, index);
             }
             V3Request::Fresh { .. } | V3Request::Look { .. } => self.refresh(one.sent_at),
             V3Request::Stream { after, .. } => {
@@ -54,15 +54,15 @@ impl V3Session {
         self.on_live(one, index);
     }
 
-    pub(super) fn on_state(&mut self, ticket: Ticket, nodes: Vec<StateNode>) {
-        let Some(one) = self.requests.get(ticket).cloned() else {
+    pub(super) fn on_state(&mut self, id: RequestId, nodes: Vec<StateNode>) {
+        let Some(one) = self.requests.get(id).cloned() else {
             return;
         };
         let Some((index, _)) = one.head else {
             return;
         };
         match one.request {
-            V3Request::State => self.on_state_read(ticket, nodes),
+            V3Request::State => self.on_state_read(id, nodes),
             V3Request::Verify { .. } => self.on_verified(index, &nodes),
             V3Request::Look { .. } => self.on_looked(&one, index),
             V3Request::Fresh { .. } => self.on_written(&one, &nodes),
@@ -72,44 +72,44 @@ impl V3Session {
         }
     }
 
-    pub(super) fn on_ended(&mut self, ticket: Ticket, end: End) {
-        let Some(one) = self.requests.get(ticket).cloned() else {
+    pub(super) fn on_ended(&mut self, id: RequestId, end: ReplyEnd) {
+        let Some(one) = self.requests.get(id).cloned() else {
             return;
         };
         if one.request.is_stream() {
-            let is_compacted = matches!(end, End::Failed(Failure::Compacted(_)));
+            let is_compacted = matches!(end, ReplyEnd::Failed(Failure::Compacted(_)));
             self.on_stream_ended(is_compacted);
         }
         match end {
-            End::Clean(_) if one.head.is_some() && !one.request.hangs() => {}
-            End::Clean(_) => {
-                self.requests.remove(ticket);
+            ReplyEnd::Clean(_) if one.head.is_some() && !one.request.hangs() => {}
+            ReplyEnd::Clean(_) => {
+                self.requests.remove(id);
                 self.note_failure(&one, Failure::Cut("it ended the reply".to_owned()));
             }
-            End::Failed(Failure::Compacted(upto)) => self.on_compacted(&one, upto),
-            End::Failed(Failure::Refused(refusal)) => self.on_refusal(ticket, &one, refusal),
+            ReplyEnd::Failed(Failure::Compacted(upto)) => self.on_compacted(&one, upto),
+            ReplyEnd::Failed(Failure::Refused(refusal)) => self.on_refusal(id, &one, refusal),
             // Events out of scope may be larger than those that are watched.
-            End::Failed(Failure::TooLong(_)) if is_of_whole_store(&one) => {
-                self.requests.remove(ticket);
+            ReplyEnd::Failed(Failure::TooLong(_)) if is_of_whole_store(&one) => {
+                self.requests.remove(id);
                 self.on_no_whole_store(NoProof::TooLong);
             }
-            End::Failed(failure @ (Failure::Malformed(_) | Failure::TooLong(_))) => {
+            ReplyEnd::Failed(failure @ (Failure::Malformed(_) | Failure::TooLong(_))) => {
                 self.fail(one.endpoint, failure);
             }
             // The stream may be well all the same: the next read takes no time.
-            End::Failed(Failure::Silent(_)) if one.request.looks() => self.note_look(&one),
-            End::Failed(failure) => {
-                self.requests.remove(ticket);
+            ReplyEnd::Failed(Failure::Silent(_)) if one.request.looks() => self.note_look(&one),
+            ReplyEnd::Failed(failure) => {
+                self.requests.remove(id);
                 self.note_failure(&one, failure);
             }
         }
-        self.requests.remove(ticket);
+        self.requests.remove(id);
     }
 
-    fn on_refusal(&mut self, ticket: Ticket, one: &InFlight<V3Request>, refusal: Box<Refusal>) {
+    fn on_refusal(&mut self, id: RequestId, one: &InFlight<V3Request>, refusal: Box<Refusal>) {
         let endpoint = one.endpoint;
         let Refusal { fault, head } = &*refusal;
-        if !self.identify(ticket, endpoint, head) {
+        if !self.identify(id, endpoint, head) {
             return;
         }
         self.identity.heard();
@@ -119,7 +119,7 @@ impl V3Session {
         // Such a refusal does not say how far history was compacted.
         let passes = is_passing(fault.code) || head.status == 503 || fault.code == INDEX_CLEARED;
         let failure = Failure::Refused(refusal);
-        self.requests.remove(ticket);
+        self.requests.remove(id);
         match one.request {
             _ if passes => self.note_failure(one, failure),
             // Some users may read only a part of the store.

@@ -85,12 +85,12 @@ mod stream;
 
 use std::time::{Duration, Instant};
 
-pub use self::compare::Stage;
+pub use self::compare::V3Stage;
 pub use self::request::V3Request;
 
 use self::stream::Stream;
 use crate::model::{Event, Index};
-use crate::watch::core::{Api, Core, End};
+use crate::watch::core::{Core, SessionApi, WatchEnd};
 use crate::watch::evidence::Proof;
 use crate::watch::identity::Last;
 use crate::watch::timers::Timer;
@@ -160,9 +160,9 @@ impl V3Session {
     }
 }
 
-impl Api for V3 {
+impl SessionApi for V3 {
     type Request = V3Request;
-    type Stage = Stage;
+    type Stage = V3Stage;
 
     const KEEPS_HELD_EVENTS: bool = true;
     const FINDS_OLDEST_LATE: bool = true;
@@ -171,17 +171,17 @@ impl Api for V3 {
 
     fn take(session: &mut V3Session, input: Input) {
         match input {
-            Input::Head { ticket, head } => session.on_head(ticket, &head),
+            Input::Head { id, head } => session.on_head(id, &head),
             Input::Revisions {
-                ticket,
-                parcel,
+                id,
+                received,
                 begins,
                 is_past,
-            } => session.on_revisions(ticket, parcel, begins, is_past),
-            Input::MessageEnd { ticket, end } => session.on_message_end(ticket, end),
-            Input::Heard { ticket } => session.on_heard(ticket),
-            Input::State { ticket, nodes } => session.on_state(ticket, nodes),
-            Input::Ended { ticket, end } => session.on_ended(ticket, end),
+            } => session.on_revisions(id, received, begins, is_past),
+            Input::MessageEnd { id, end } => session.on_message_end(id, end),
+            Input::Heard { id } => session.on_heard(id),
+            Input::State { id, nodes } => session.on_state(id, nodes),
+            Input::Ended { id, end } => session.on_ended(id, end),
             Input::Tick | Input::Events { .. } => {}
         }
     }
@@ -245,18 +245,18 @@ impl Api for V3 {
         Last::of_revisions(before, events)
     }
 
-    fn first_stage(_: &Last) -> Stage {
-        Stage::Event
+    fn first_stage(_: &Last) -> V3Stage {
+        V3Stage::Event
     }
 
-    fn compare(session: &V3Session, stage: Stage, last: &Last) -> V3Request {
+    fn compare(session: &V3Session, stage: V3Stage, last: &Last) -> V3Request {
         let key = last.event.key.clone();
         match stage {
-            Stage::Event => V3Request::Verify {
+            V3Stage::Event => V3Request::Verify {
                 key,
                 at: session.reported().unwrap_or_default(),
             },
-            Stage::Key => V3Request::Look { key },
+            V3Stage::Key => V3Request::Look { key },
         }
     }
 
@@ -285,7 +285,7 @@ impl V3Session {
         if self.is_comparing() {
             return Phase::Comparing;
         }
-        if self.end == End::Unknown {
+        if self.end == WatchEnd::Unknown {
             return Phase::FindingEnd;
         }
         if self.is_reading() {
@@ -303,7 +303,7 @@ impl V3Session {
         if self.coverage.is_none() && self.plan.start == Start::Oldest {
             self.begin_at_oldest(Index::ZERO);
         }
-        if let (Some(coverage), End::At(Index(..=1)) | End::Through(Index(..=1))) =
+        if let (Some(coverage), WatchEnd::At(Index(..=1)) | WatchEnd::Through(Index(..=1))) =
             (&mut self.coverage, self.end)
         {
             coverage.prove(Proof::of_first_revision());

@@ -12,7 +12,7 @@ use crate::model::Index;
 use crate::protocol::Head;
 use crate::v3::MessageEnd;
 use crate::watch::OnGap;
-use crate::watch::coverage::Held;
+use crate::watch::coverage::HeldEvents;
 use crate::watch::evidence::Skipped;
 use crate::watch::timers::Timer;
 use crate::watch::timing::BACKLOG_CALM;
@@ -62,7 +62,7 @@ pub(super) enum About {
 struct Doubt {
     skipped: Skipped,
     /// The events of the last revision of the range, if some arrived. Others may be missing.
-    held: Option<Held>,
+    held: Option<HeldEvents>,
     /// History after this revision is no longer whole.
     refused_at: Option<Index>,
 }
@@ -132,7 +132,7 @@ impl PassedOver {
     }
 
     /// Adds a doubt. `held` are the events of its last revision that arrived.
-    pub fn doubt(&mut self, skipped: Skipped, held: Option<Held>) {
+    pub fn doubt(&mut self, skipped: Skipped, held: Option<HeldEvents>) {
         let doubt = Doubt {
             skipped,
             held,

@@ -1,7 +1,7 @@
 //! What a session asks with the v3 API, and why.
 
 use crate::model::Index;
-use crate::watch::in_flight::Request;
+use crate::watch::in_flight::SessionRequest;
 
 /// The name of [`V3Request::Stream`].
 pub const STREAM: &str = "stream";
@@ -73,7 +73,7 @@ pub enum V3Request {
     },
 }
 
-impl Request for V3Request {
+impl SessionRequest for V3Request {
     type Progress = ();
 
     fn name(&self) -> &'static str {

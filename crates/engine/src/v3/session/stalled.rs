@@ -8,7 +8,7 @@ use std::time::Instant;
 use super::{V3Request, V3Session};
 use crate::model::{Index, StateNode};
 use crate::protocol::Failure;
-use crate::watch::Ticket;
+use crate::watch::RequestId;
 use crate::watch::in_flight::InFlight;
 use crate::watch::timers::Timer;
 use crate::watch::timing::{
@@ -17,10 +17,10 @@ use crate::watch::timing::{
 
 impl V3Session {
     /// A part of a message has come.
-    pub(super) fn on_heard(&mut self, ticket: Ticket) {
+    pub(super) fn on_heard(&mut self, id: RequestId) {
         let is_stream = self
             .requests
-            .get(ticket)
+            .get(id)
             .is_some_and(|one| one.request.is_stream());
         if is_stream {
             let now = self.now;
@@ -47,16 +47,16 @@ impl V3Session {
             .requests
             .iter()
             .filter(|(_, one)| one.request.is_watch() && one.head.is_none());
-        let due = watches.map(|(ticket, one)| (one.sent_at + WATCH_REGISTERED, ticket));
-        let Some((at, ticket)) = due.min() else {
+        let due = watches.map(|(id, one)| (one.sent_at + WATCH_REGISTERED, id));
+        let Some((at, id)) = due.min() else {
             return;
         };
         if at > self.now {
             self.wake(Timer::Registration, at);
             return;
         }
-        let one = self.requests.get(ticket).cloned();
-        self.close(ticket);
+        let one = self.requests.get(id).cloned();
+        self.close(id);
         if let Some(one) = one {
             let why = "its watch does not begin".to_owned();
             self.note_failure(&one, Failure::Silent(why));
@@ -70,15 +70,15 @@ impl V3Session {
             .requests
             .iter()
             .filter(|(_, one)| matches!(one.request, V3Request::Compaction { .. }));
-        let due = asked.filter_map(|(ticket, one)| Some((one.head?.1 + COMPACTION_TOLD, ticket)));
-        let Some((at, ticket)) = due.min() else {
+        let due = asked.filter_map(|(id, one)| Some((one.head?.1 + COMPACTION_TOLD, id)));
+        let Some((at, id)) = due.min() else {
             return;
         };
         if at > self.now {
             self.wake(Timer::Compaction, at);
             return;
         }
-        self.close(ticket);
+        self.close(id);
         self.on_no_compaction();
     }
 

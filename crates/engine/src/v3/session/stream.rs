@@ -9,10 +9,10 @@ use super::replay_end::ReplayEnd;
 use super::request::STREAM;
 use crate::model::Index;
 use crate::v3::MessageEnd;
-use crate::watch::coverage::{Coverage, Held};
+use crate::watch::coverage::{Coverage, HeldEvents};
 use crate::watch::evidence::Watcher;
 use crate::watch::timing::HISTORY_STALLED;
-use crate::watch::{Parcel, Ticket};
+use crate::watch::{ReceivedBatch, RequestId};
 
 /// What is known about the stream in flight.
 #[derive(Clone, Debug, Default)]
@@ -83,17 +83,17 @@ impl V3Session {
     /// Events of whole revisions.
     pub(super) fn on_revisions(
         &mut self,
-        ticket: Ticket,
-        parcel: Parcel,
+        id: RequestId,
+        received: ReceivedBatch,
         begins: Option<Index>,
         is_past: bool,
     ) {
-        let Some(one) = self.requests.get(ticket) else {
+        let Some(one) = self.requests.get(id) else {
             return;
         };
         if !one.request.is_stream() {
             // It was opened to learn how far history was compacted, and history was not.
-            self.close(ticket);
+            self.close(id);
             self.on_no_compaction();
             return;
         }
@@ -110,16 +110,16 @@ impl V3Session {
             return;
         };
         let mut set_aside = None;
-        let parcel = Arc::new(parcel);
-        let mut events = parcel.batch().iter().enumerate().peekable();
+        let received = Arc::new(received);
+        let mut events = received.batch().iter().enumerate().peekable();
         while let Some((start, event)) = events.next() {
             let index = event.index();
             let mut end = start + 1;
             while events.next_if(|(_, next)| next.index() == index).is_some() {
                 end += 1;
             }
-            let held = Held {
-                parcel: Arc::clone(&parcel),
+            let held = HeldEvents {
+                received: Arc::clone(&received),
                 places: start..end,
             };
             if Some(index) == doubtful {
@@ -142,11 +142,11 @@ impl V3Session {
     }
 
     /// A message has ended.
-    pub(super) fn on_message_end(&mut self, ticket: Ticket, end: MessageEnd) {
-        match self.requests.get(ticket) {
+    pub(super) fn on_message_end(&mut self, id: RequestId, end: MessageEnd) {
+        match self.requests.get(id) {
             Some(one) if one.request.is_stream() => {}
             Some(_) => {
-                self.close(ticket);
+                self.close(id);
                 self.on_no_compaction();
                 return;
             }
