@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_server_said_makes_no_line_and_no_page() {
+    fn a_servers_text_stays_short_and_on_one_line() {
         assert_eq!(
             said("no\netcdwatch: all is well"),
             "no\\netcdwatch: all is well"
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn json_on_a_terminal_says_the_same() {
+    fn json_for_a_terminal_has_the_same_meaning() {
         let json = "{\"a\":\r\"\u{202e}\u{9b}\u{7f}é\"}";
         let mut out = String::new();
         json_for_terminal(json, &mut out);

@@ -212,19 +212,19 @@ mod tests {
     }
 
     #[test]
-    fn what_is_in_the_chunks_is_the_body() {
+    fn the_data_of_the_chunks_is_the_body() {
         let framed = "3\r\nabc\r\n0A\r\n0123456789\r\n0\r\n\r\n";
         assert_eq!(text(framed).unwrap(), ("abc0123456789".to_owned(), true, 0));
     }
 
     #[test]
-    fn extensions_and_trailers_are_passed_over() {
+    fn extensions_and_trailers_are_skipped() {
         let framed = "3;a=\"b\"\r\nabc\r\n2 \r\nde\r\n0;x\r\nX: y\r\nZ:\r\n\r\nHTTP";
         assert_eq!(text(framed).unwrap(), ("abcde".to_owned(), true, 4));
     }
 
     #[test]
-    fn a_body_that_is_cut_is_not_over() {
+    fn a_cut_body_is_not_complete() {
         let framed = "3\r\nabc\r\n0\r\nX: y\r\n\r\n";
         for cut in 0..framed.len() {
             let (_, is_over, _) = text(&framed[..cut]).unwrap();
@@ -233,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn frames_that_are_none_are_refused() {
+    fn malformed_frames_are_refused() {
         for framed in [
             "\r\n",
             "x\r\n",

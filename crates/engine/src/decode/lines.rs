@@ -179,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn a_buffer_that_was_used_before_changes_nothing() {
+    fn a_reused_buffer_changes_nothing() {
         let long = [vec![b'a'; 10_000], b"\nbc".to_vec()].concat();
         for spare in [0, 1, 3, 300_000] {
             let mut lines = Lines::new(20_000);
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn what_follows_the_last_newline_is_the_rest() {
+    fn bytes_after_the_last_newline_are_the_rest() {
         let (lines, rest) = feed(100, [&b"a\nb"[..]]).unwrap();
         assert_eq!(
             (lines.as_slice(), rest.as_slice()),
@@ -213,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_that_never_ends_stops_at_the_limit() {
+    fn a_line_without_an_end_stops_at_the_limit() {
         let limit = MAX_READ;
         let mut lines = Lines::new(limit);
         let mut fed = 0;

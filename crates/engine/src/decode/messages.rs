@@ -272,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_message_comes_as_it_is() {
+    fn a_body_that_is_not_messages_is_passed_on_unchanged() {
         assert_eq!(parts("null\n\n  \n}\n"), ["=null\n", "=}"]);
         assert_eq!(
             parts("{\"r\":{\"events\":[1,\"a,b\"]}}"),
@@ -282,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn a_body_that_breaks_off_is_known_for_it() {
+    fn a_body_that_breaks_off_is_detected() {
         for body in ["{", "{\"a\":{\"b\":[{", "<html>", "{\"a\":\"}\n"] {
             let (parts, is_broken_off) = feed(1000, [body.as_bytes()]).unwrap();
             assert!(is_broken_off && parts.is_empty(), "{body}: {parts:?}");
@@ -290,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn an_element_is_as_long_as_may_be_and_the_message_longer() {
+    fn elements_and_the_rest_of_a_message_have_separate_limits() {
         let body = format!(
             "{{\"r\":{{\"e\":[{}]}}}}",
             vec!["{\"k\":\"v\"}"; 50].join(",")

@@ -186,7 +186,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn a_number_is_one_of_json_and_of_64_bits() {
+    fn numbers_are_json_and_fit_into_64_bits() {
         for text in [
             "0",
             "7",
@@ -216,7 +216,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_number_is_read_as_it_is(value in 0..u64::MAX / 10, end in "[^0-9]{0,9}") {
+        fn any_number_is_parsed_exactly(value in 0..u64::MAX / 10, end in "[^0-9]{0,9}") {
             let text = format!("{value}{end}");
             let length = value.to_string().len();
             prop_assert_eq!(number(text.as_bytes()), Some((value, length)));

@@ -151,7 +151,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn both_apis_name_members_alike() {
+    fn both_apis_give_the_same_member_ids() {
         let v2 = r#"{"name":"default","id":"e500231b73632fac","state":"StateLeader","startTime":"2026-11-26T22:29:09Z","leaderInfo":{"leader":"e500231b73632fac","uptime":"2s","startTime":"2026-11-26T22:29:09Z"},"recvAppendRequestCnt":0,"sendAppendRequestCnt":0}"#;
         let v3 = r#"{"header":{"cluster_id":"9928200521393742756","member_id":"16501227635492466604","revision":"7","raft_term":"2"},"version":"3.4.23","dbSize":"20480","leader":"16501227635492466604","raftIndex":"4"}"#;
         let (v2, v3) = (
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn one_that_has_no_leader_names_none() {
+    fn a_member_without_a_leader_reports_none() {
         let v3 = r#"{"header":{"cluster_id":"1","member_id":"2","raft_term":"2"},"version":"3.5.1","errors":["etcdserver: no leader"]}"#;
         let status = parse_v3(v3.as_bytes()).unwrap();
         assert_eq!((status.leader, status.revision), (None, Index::ZERO));

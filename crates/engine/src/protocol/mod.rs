@@ -184,7 +184,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_something_is_that_is_no_reply_is_told() {
+    fn the_error_for_a_malformed_reply_says_what_it_is() {
         for (text, told) in [
             (&b""[..], "it is empty"),
             (b"\r\n", "it is empty"),

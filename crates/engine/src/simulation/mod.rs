@@ -228,7 +228,7 @@ proptest! {
     #![proptest_config(config())]
 
     #[test]
-    fn a_stream_delivers_everything_once_and_in_order_or_declares_it(
+    fn a_stream_delivers_everything_once_in_order_or_declares_a_gap(
         setup in setup(),
         begins in begin(),
         on_gap in on_gap(),
@@ -240,7 +240,7 @@ proptest! {
     /// Each member has an endpoint of its own: behind a common one the raft index of another
     /// hides that of the one that took a snapshot.
     #[test]
-    fn a_history_that_lies_after_a_snapshot_is_found_out(
+    fn a_history_damaged_by_a_snapshot_is_detected(
         mut setup in setup(),
         members in 1usize..4,
         begins in begin(),
@@ -255,7 +255,7 @@ proptest! {
     /// neither where half a second passes until history is written over, nor where it is a tenth,
     /// as in a store that is written to at full speed.
     #[test]
-    fn where_history_suffices_nothing_is_declared(
+    fn no_gap_is_declared_while_history_suffices(
         mut setup in setup(),
         begins in begin(),
         on_gap in on_gap(),

@@ -13,7 +13,7 @@ use crate::model::{Cause, Index};
 use crate::watch::{Budget, OnGap, Start, Until};
 
 #[test]
-fn a_stream_that_goes_mute_is_found_out_by_the_probe() {
+fn the_probe_detects_a_stalled_stream() {
     let mut world = World::quiet(10);
     for wire in world.server.wires.values_mut() {
         if wire.call == Call::Stream {
@@ -29,7 +29,7 @@ fn a_stream_that_goes_mute_is_found_out_by_the_probe() {
 }
 
 #[test]
-fn a_stream_that_goes_mute_in_a_burst_is_soon_found_out() {
+fn a_stream_that_stalls_in_a_burst_is_detected_soon() {
     let mut world = World::quiet(10);
     world.run_for(Duration::from_secs(2));
     for wire in world.server.wires.values_mut() {
@@ -46,7 +46,7 @@ fn a_stream_that_goes_mute_in_a_burst_is_soon_found_out() {
 }
 
 #[test]
-fn events_that_a_snapshot_skipped_are_found_without_another_event() {
+fn events_skipped_by_a_snapshot_install_are_found_without_another_event() {
     let mut world = World::quiet(10);
     world.act(&Act::Skip(vec![Write::Set(1), Write::Set(2)]));
     assert!(world.checks.delivered.is_empty());
@@ -55,7 +55,7 @@ fn events_that_a_snapshot_skipped_are_found_without_another_event() {
 }
 
 #[test]
-fn a_wait_that_ends_without_the_event_that_history_has_loses_nothing() {
+fn a_wait_that_overlooks_an_event_in_history_loses_nothing() {
     let mut world = World::quiet(10);
     world.server.is_slow_to_look = true;
     for name in 0..100 {
@@ -68,7 +68,7 @@ fn a_wait_that_ends_without_the_event_that_history_has_loses_nothing() {
 }
 
 #[test]
-fn an_event_that_every_wait_overlooks_for_a_while_is_told_late() {
+fn an_event_that_two_waits_overlook_is_reported_late() {
     let mut world = World::quiet(10);
     world.checks.overlooked = Some(BTreeSet::new());
     // A busy store, in which an event is told late by all that could tell it.
@@ -101,7 +101,7 @@ fn an_event_that_every_wait_overlooks_for_a_while_is_told_late() {
 }
 
 #[test]
-fn while_the_reader_of_the_output_is_behind_nothing_is_asked_that_would_be_held() {
+fn no_events_are_requested_while_the_output_is_behind() {
     let mut world = World::quiet(10);
     world.act(&Act::StopReading);
     world.burst(&[Write::Set(0)]);
@@ -119,7 +119,7 @@ fn while_the_reader_of_the_output_is_behind_nothing_is_asked_that_would_be_held(
 }
 
 #[test]
-fn a_wait_that_a_proxy_ends_with_nothing_says_nothing() {
+fn a_wait_that_a_proxy_ends_proves_nothing() {
     let mut world = World::quiet(10);
     world.server.is_slow_to_look = true;
     for name in 0..50 {
@@ -148,7 +148,7 @@ fn a_quiet_key_in_a_busy_store_stays_within_history() {
 }
 
 #[test]
-fn an_idle_watch_asks_little() {
+fn an_idle_watch_sends_few_requests() {
     let mut world = World::quiet(10);
     let before = world.server.opened.len();
     world.run_for(Duration::from_mins(10));
@@ -157,7 +157,7 @@ fn an_idle_watch_asks_little() {
 }
 
 #[test]
-fn an_endpoint_that_ends_every_wait_at_once_is_asked_at_most_thirty_times_a_minute() {
+fn an_endpoint_that_ends_every_wait_at_once_gets_at_most_thirty_requests_a_minute() {
     let mut world = World::quiet(10);
     let before = world.server.opened.len();
     for _ in 0..12_000 {
@@ -169,7 +169,7 @@ fn an_endpoint_that_ends_every_wait_at_once_is_asked_at_most_thirty_times_a_minu
 }
 
 #[test]
-fn an_outage_of_ten_minutes_costs_few_requests() {
+fn an_outage_of_ten_minutes_causes_few_requests() {
     let mut world = World::quiet(10);
     let before = world.server.opened.len();
     let length = Duration::from_mins(10);
@@ -180,7 +180,7 @@ fn an_outage_of_ten_minutes_costs_few_requests() {
 }
 
 #[test]
-fn a_store_whose_index_went_back_is_declared() {
+fn a_store_whose_index_went_back_is_a_gap() {
     let mut world = World::quiet(50);
     let store = world.server.store().anew(&[Write::Other; 20]);
     world.server.rebuild(store);
@@ -190,7 +190,7 @@ fn a_store_whose_index_went_back_is_declared() {
 }
 
 #[test]
-fn events_that_are_told_while_the_last_one_is_compared_make_no_rebuilt_store() {
+fn events_during_a_comparison_do_not_make_it_fail() {
     let set = |n: usize| vec![Write::Set(0); n];
     let mut before = vec![Write::Set(0), Write::Other];
     before.extend(set(5));
@@ -224,7 +224,7 @@ fn events_that_are_told_while_the_last_one_is_compared_make_no_rebuilt_store() {
 }
 
 #[test]
-fn what_is_held_of_one_store_is_not_told_as_of_the_next() {
+fn events_held_from_a_replaced_store_are_not_reported() {
     // The position stays before what is held, or comes to an index that both stores have alike.
     for held in [6, 15] {
         let set = |n: usize| vec![Write::Set(0); n];
@@ -258,7 +258,7 @@ fn what_is_held_of_one_store_is_not_told_as_of_the_next() {
 }
 
 #[test]
-fn a_store_rebuilt_while_a_slow_reader_kept_every_connection_closed_is_declared() {
+fn a_store_replaced_while_slow_output_closed_all_connections_is_a_gap() {
     let plan = plan(Start::Now, Until::Forever, 0);
     let mut world = World::new(plan, Watched::Tree, 1, &[Write::Set(0)]);
     world.begin();
@@ -274,7 +274,7 @@ fn a_store_rebuilt_while_a_slow_reader_kept_every_connection_closed_is_declared(
 }
 
 #[test]
-fn an_isolated_event_is_told_at_most_one_round_trip_after_it_arrives() {
+fn an_isolated_event_is_reported_at_most_one_round_trip_after_it_arrives() {
     // On its way for one latency; a question and its answer take three.
     let round_trip = 3 * LATENCY;
     for others in [0, 1, 5, 40] {
@@ -294,7 +294,7 @@ fn an_isolated_event_is_told_at_most_one_round_trip_after_it_arrives() {
 }
 
 #[test]
-fn a_store_rebuilt_past_the_position_of_a_quiet_watch_is_known_by_the_key_of_its_last_event() {
+fn a_store_replaced_beyond_a_quiet_position_is_recognised_by_the_last_key() {
     let mut world = World::quiet(10);
     world.server.write(Write::Set(0));
     // History no longer holds that event, and nothing else happens in scope.
@@ -333,7 +333,7 @@ fn rebuilt_past_a_quiet_watch(last: Write, before: Write, after: Write) -> Vec<C
 }
 
 #[test]
-fn a_store_rebuilt_past_the_position_of_a_quiet_watch_is_known_by_a_key_that_is_not_there() {
+fn a_store_replaced_beyond_a_quiet_position_is_recognised_by_a_missing_key() {
     for last in [Write::Set(0), Write::Update(0)] {
         let causes = rebuilt_past_a_quiet_watch(last, Write::Other, Write::Other);
         assert_eq!(causes, [Cause::IndexRewound], "{last:?}");
@@ -341,7 +341,7 @@ fn a_store_rebuilt_past_the_position_of_a_quiet_watch_is_known_by_a_key_that_is_
 }
 
 #[test]
-fn a_store_rebuilt_past_the_position_of_a_quiet_watch_is_known_by_what_came_next_at_its_key() {
+fn a_store_replaced_beyond_a_quiet_position_is_recognised_by_the_next_event_at_the_key() {
     for (last, before) in [
         (Write::Set(0), Write::Other),
         (Write::Update(0), Write::Other),
@@ -353,7 +353,7 @@ fn a_store_rebuilt_past_the_position_of_a_quiet_watch_is_known_by_what_came_next
 }
 
 #[test]
-fn what_came_next_at_the_key_of_the_last_event_makes_no_rebuilt_store() {
+fn the_next_event_at_the_last_key_confirms_the_same_store() {
     for last in [Write::Set(0), Write::Update(0), Write::Delete(0)] {
         for next in [
             Write::Set(0),
@@ -383,7 +383,7 @@ fn what_came_next_at_the_key_of_the_last_event_makes_no_rebuilt_store() {
 }
 
 #[test]
-fn a_store_that_is_the_same_is_not_taken_for_another_when_its_last_event_is_too_old() {
+fn the_same_store_is_confirmed_if_history_no_longer_has_the_last_event() {
     let mut world = World::quiet(10);
     world.server.write(Write::Set(0));
     for _ in 0..40 {
@@ -414,7 +414,7 @@ fn set(count: usize) -> Vec<Write> {
 }
 
 #[test]
-fn a_live_answer_to_the_comparison_says_nothing_of_the_past() {
+fn a_new_event_in_answer_to_a_comparison_proves_nothing_about_the_past() {
     let setup = Setup {
         before: vec![Write::Delete(0), Write::Set(0), Write::Set(0)],
         members: 3,
@@ -429,7 +429,7 @@ fn a_live_answer_to_the_comparison_says_nothing_of_the_past() {
 }
 
 #[test]
-fn a_store_rebuilt_while_its_member_was_doubted_is_declared() {
+fn a_store_replaced_while_its_member_is_in_doubt_is_a_gap() {
     let setup = Setup {
         before: set(1),
         ..SETUP
@@ -453,7 +453,7 @@ fn a_store_rebuilt_while_its_member_was_doubted_is_declared() {
 }
 
 #[test]
-fn what_was_asked_before_the_failure_was_noticed_is_not_told_of_a_rebuilt_store() {
+fn replies_from_before_a_failure_are_not_attributed_to_the_new_store() {
     let mut world = World::quiet(10);
     world.burst(&set(31));
     world.run_for(Duration::from_secs(61));
@@ -472,7 +472,7 @@ fn what_was_asked_before_the_failure_was_noticed_is_not_told_of_a_rebuilt_store(
 }
 
 #[test]
-fn a_store_that_is_rebuilt_twice_is_declared_twice() {
+fn a_store_that_is_replaced_twice_is_two_gaps() {
     let setup = Setup {
         before: set(2),
         watched: Watched::Key,
@@ -499,7 +499,7 @@ fn a_store_that_is_rebuilt_twice_is_declared_twice() {
 }
 
 #[test]
-fn what_arrives_while_the_state_is_read_needs_no_gap() {
+fn events_during_a_read_of_the_state_need_no_gap() {
     let setup = Setup {
         before: vec![Write::Delete(0)],
         watched: Watched::Key,
@@ -523,7 +523,7 @@ fn what_arrives_while_the_state_is_read_needs_no_gap() {
 }
 
 #[test]
-fn a_store_rebuilt_while_its_member_was_doubted_is_known_by_its_history() {
+fn a_store_replaced_while_its_member_is_in_doubt_is_recognised_by_its_history() {
     let setup = Setup {
         before: set(17),
         members: 2,
@@ -556,7 +556,7 @@ fn a_store_rebuilt_while_its_member_was_doubted_is_known_by_its_history() {
 }
 
 #[test]
-fn a_store_rebuilt_after_another_failure_is_declared() {
+fn a_store_replaced_after_another_failure_is_a_gap() {
     let mut world = World::quiet(10);
     world.burst(&set(4));
     world.run_for(Duration::from_secs(2));
@@ -572,7 +572,7 @@ fn a_store_rebuilt_after_another_failure_is_declared() {
 }
 
 #[test]
-fn a_store_that_is_rebuilt_behind_two_members_is_declared() {
+fn a_store_replaced_behind_two_members_is_a_gap() {
     let setup = Setup {
         before: set(2),
         members: 2,
@@ -605,7 +605,7 @@ fn a_store_that_is_rebuilt_behind_two_members_is_declared() {
 }
 
 #[test]
-fn members_that_take_snapshots_after_the_cluster_was_replaced_are_found_out() {
+fn snapshot_installs_are_detected_after_the_cluster_was_replaced() {
     let setup = Setup {
         before: set(4),
         members: 3,
@@ -634,7 +634,7 @@ fn members_that_take_snapshots_after_the_cluster_was_replaced_are_found_out() {
 }
 
 #[test]
-fn events_that_fill_the_buffer_while_they_wait_for_those_before_them_are_told_all_the_same() {
+fn held_events_that_fill_the_memory_are_still_reported() {
     let mut plan = plan(Start::Now, Until::Forever, 1);
     plan.budget = Budget::new(2000);
     let mut world = World::new(plan, Watched::Tree, 1, &[Write::Other; 10]);
@@ -650,7 +650,7 @@ fn events_that_fill_the_buffer_while_they_wait_for_those_before_them_are_told_al
 }
 
 #[test]
-fn a_state_that_nobody_has_read_is_not_followed_by_another() {
+fn no_second_state_is_read_before_the_first_is_printed() {
     let mut plan = plan(Start::Now, Until::Forever, 1);
     plan.on_gap = OnGap::Resync;
     let mut world = World::new(plan, Watched::Tree, 1, &[Write::Set(0); 10]);
@@ -673,7 +673,7 @@ fn a_state_that_nobody_has_read_is_not_followed_by_another() {
 }
 
 #[test]
-fn what_happens_after_a_state_that_nobody_has_read_is_kept() {
+fn events_after_an_unprinted_state_are_kept() {
     let mut plan = plan(Start::Now, Until::Forever, 1);
     plan.snapshot = true;
     let mut world = World::new(plan, Watched::Tree, 1, &[Write::Set(0); 10]);
@@ -686,7 +686,7 @@ fn what_happens_after_a_state_that_nobody_has_read_is_kept() {
 }
 
 #[test]
-fn an_event_that_a_snapshot_hides_is_no_rebuilt_store() {
+fn an_event_hidden_by_a_snapshot_is_not_a_replaced_store() {
     for seed in 0..20 {
         let mut plan = plan(Start::Now, Until::Forever, seed);
         plan.endpoints = 2;
@@ -712,7 +712,7 @@ fn an_event_that_a_snapshot_hides_is_no_rebuilt_store() {
 }
 
 #[test]
-fn the_waits_go_with_the_watch_where_a_member_has_lost_its_majority() {
+fn waits_move_to_the_next_member_if_a_member_loses_its_majority() {
     let mut plan = plan(Start::Now, Until::Forever, 1);
     plan.endpoints = 2;
     let mut world = World::new(plan, Watched::Tree, 2, &[Write::Other; 10]);
@@ -732,7 +732,7 @@ fn the_waits_go_with_the_watch_where_a_member_has_lost_its_majority() {
 }
 
 #[test]
-fn a_store_that_was_rebuilt_once_is_not_declared_again_when_its_member_is_doubted() {
+fn a_replaced_store_is_not_declared_again_if_its_member_is_in_doubt() {
     let acts = [
         Act::Burst(set(2)),
         Act::Install(0, 299),
@@ -760,7 +760,7 @@ fn a_store_that_was_rebuilt_once_is_not_declared_again_when_its_member_is_doubte
 }
 
 #[test]
-fn what_is_written_while_a_large_state_is_read_is_told_after_it() {
+fn writes_during_a_read_of_a_large_state_are_reported_after_it() {
     let mut plan = plan(Start::Now, Until::Forever, 1);
     (plan.snapshot, plan.on_gap) = (true, OnGap::Resync);
     let mut world = World::new(plan, Watched::Tree, 1, &[Write::Set(0); 10]);
@@ -780,7 +780,7 @@ fn what_is_written_while_a_large_state_is_read_is_told_after_it() {
 }
 
 #[test]
-fn a_state_that_has_to_be_read_again_makes_no_rebuilt_store() {
+fn reading_the_state_again_is_not_a_replaced_store() {
     let setup = Setup {
         before: set(1),
         members: 2,
@@ -803,7 +803,7 @@ fn a_state_that_has_to_be_read_again_makes_no_rebuilt_store() {
 }
 
 #[test]
-fn a_store_that_is_rebuilt_is_told_anew_where_its_state_takes_a_while() {
+fn a_replaced_store_with_a_slow_state_is_reported_anew() {
     let setup = Setup {
         before: set(1),
         state_takes: 113,
@@ -820,7 +820,7 @@ fn a_store_that_is_rebuilt_is_told_anew_where_its_state_takes_a_while() {
 }
 
 #[test]
-fn history_is_kept_while_the_state_to_begin_with_is_read() {
+fn history_is_kept_while_the_first_state_is_read() {
     let setup = Setup {
         before: set(17),
         state_takes: 1673,
@@ -837,7 +837,7 @@ fn history_is_kept_while_the_state_to_begin_with_is_read() {
 }
 
 #[test]
-fn a_snapshot_after_a_rebuilt_store_that_history_alone_told_of_is_found_out() {
+fn a_snapshot_install_is_detected_after_history_showed_a_replaced_store() {
     let mut before = vec![Write::Set(1), Write::Other, Write::Set(1), Write::Other];
     before.extend([Write::Set(1), Write::Other, Write::Delete(0), Write::Set(0)]);
     before.extend([Write::Refresh(0), Write::DeleteAll, Write::Delete(0)]);

@@ -118,7 +118,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_oldest_index_is_read_from_a_cleared_history() {
+    fn the_oldest_index_is_parsed_from_a_401() {
         let fault = parse(
             br#"{"errorCode":401,"message":"The event in requested index is outdated and cleared","cause":"the requested history has been cleared [109/10]","index":1108}"#,
         )
@@ -129,14 +129,14 @@ mod tests {
     }
 
     #[test]
-    fn the_index_of_other_errors_is_not_taken_for_the_stores() {
+    fn the_index_of_other_errors_is_not_the_stores_index() {
         for code in [RAFT_INTERNAL, LEADER_ELECT, UNAUTHORIZED, 201, 210] {
             assert!(!tells_index(code));
         }
     }
 
     #[test]
-    fn what_is_not_etcds_is_no_fault() {
+    fn other_bodies_are_not_faults() {
         assert_eq!(parse(b"404 page not found"), None);
         assert_eq!(parse(br#"{"message":"no leader"}"#), None);
     }

@@ -465,7 +465,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_passed_on_unread_is_such_as_every_reader_takes() {
+    fn fields_passed_on_unread_are_valid_for_every_json_parser() {
         let event = |rest: &str| {
             let node = r#"{"key":"/a","modifiedIndex":7}"#;
             parse_events(format!("{{\"action\":\"set\",\"node\":{node},{rest}}}").into_bytes())
@@ -484,7 +484,7 @@ mod tests {
     }
 
     #[test]
-    fn escaped_texts_are_decoded_and_the_line_stays_as_it_came() {
+    fn escaped_texts_are_decoded_and_the_raw_line_is_unchanged() {
         let line = r#"{"action":"set","node":{"key":"/\u00e9\n","value":"a\"b\u003c","modifiedIndex":7,"createdIndex":7}}"#;
         let batch = one(line);
         let event = batch.event(0).unwrap();
@@ -527,7 +527,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_that_pretends_to_be_ours_is_refused() {
+    fn an_event_that_imitates_a_record_is_refused() {
         for (line, what) in [
             (
                 r#"{"action":"gap","node":{"key":"/a","modifiedIndex":1,"createdIndex":1}}"#,
@@ -550,7 +550,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_event_is_refused() {
+    fn a_line_that_is_not_an_event_is_refused() {
         for line in [
             "null",
             "[]",
@@ -626,7 +626,7 @@ mod tests {
     proptest! {
         /// Both see the same in it, or neither sees an event.
         #[test]
-        fn the_form_that_etcd_writes_is_read_as_any_other(lines in proptest::collection::vec(like_events(), 1..4)) {
+        fn the_fast_parser_agrees_with_the_general_one(lines in proptest::collection::vec(like_events(), 1..4)) {
             let block = lines.join("\n").into_bytes();
             let batch = parse_events(block.clone());
             let spaced: Vec<String> = lines.iter().map(|line| format!(" {line}")).collect();
@@ -655,7 +655,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_shown_as_it_came_is_one_line_and_an_object() {
+    fn a_raw_event_is_one_line_and_an_object() {
         let line = "{\"action\":\"set\",\t\r\"node\":{\"key\":\"/a\",\r\"modifiedIndex\":7}}";
         let batch = one(line);
         let raw = batch.event(0).unwrap().raw().unwrap().to_vec();
@@ -670,7 +670,7 @@ mod tests {
     }
 
     #[test]
-    fn a_field_of_ours_is_an_imitation_though_it_be_null() {
+    fn a_reserved_field_is_refused_even_if_null() {
         for field in ["origin", "index", "lost", "state", "receivedAt"] {
             let line = format!(
                 r#"{{"action":"set","{field}":null,"node":{{"key":"/a","modifiedIndex":7}}}}"#
@@ -684,7 +684,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_in_a_directory_has_a_key_and_an_index() {
+    fn children_of_a_directory_need_a_key_and_an_index() {
         for child in ["{}", r#"{"key":"/a/b"}"#, r#"{"modifiedIndex":7}"#] {
             let body = format!(r#"{{"action":"get","node":{{"dir":true,"nodes":[{child}]}}}}"#);
             assert!(parse_state(body.as_bytes()).is_err(), "{child}");

@@ -83,7 +83,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn what_the_gateway_writes_is_of_this_form() {
+    fn events_of_the_gateway_have_the_exact_form() {
         // As 3.5.1 wrote them.
         for text in [
             r#"{"kv":{"key":"L3gvYQ==","create_revision":"2002","mod_revision":"2002","version":"1","value":"dg==","lease":"1418812128638684131"}}"#,
@@ -140,7 +140,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_read_here_is_read_alike_by_serde(text in like_events()) {
+        fn the_fast_parser_agrees_with_serde(text in like_events()) {
             if let Some(event) = read(text.as_bytes()) {
                 prop_assert_eq!(Some(event), shape(text.as_bytes()).ok());
             }

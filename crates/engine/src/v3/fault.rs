@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn what_v2_has_a_code_for_has_the_same() {
+    fn errors_that_v2_also_has_get_the_v2_code() {
         assert_eq!(code("etcdserver: permission denied", 7), v2::UNAUTHORIZED);
         assert_eq!(code("etcdserver: invalid auth token", 16), v2::UNAUTHORIZED);
         assert_eq!(code("etcdserver: user name is empty", 3), v2::UNAUTHORIZED);
@@ -144,7 +144,7 @@ mod tests {
     }
 
     #[test]
-    fn why_a_watch_was_cancelled_is_told() {
+    fn a_canceled_watch_reports_its_reason() {
         let reason = "rpc error: code = PermissionDenied desc = etcdserver: permission denied";
         assert_eq!(read_reason(reason).code, v2::UNAUTHORIZED);
         let old =
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_the_gateways_is_no_fault() {
+    fn other_bodies_are_not_gateway_faults() {
         assert_eq!(parse(b"404 page not found"), None);
         assert_eq!(
             parse(br#"{"errorCode":100,"message":"Key not found"}"#),

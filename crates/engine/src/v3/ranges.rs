@@ -212,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn what_lies_below_a_key_is_read_at_its_revision_where_the_key_is_not_there() {
+    fn keys_below_a_missing_key_are_read_at_the_same_revision() {
         let ranges = read_one(b"/a", true);
         assert_eq!(asked(&ranges, 0, None), Some(json!({"key": "L2E="})));
         let below = json!({
@@ -236,7 +236,7 @@ mod tests {
 
     /// A look needs no history, which may be compacted meanwhile.
     #[test]
-    fn what_was_written_last_is_looked_for_at_no_revision() {
+    fn the_last_write_is_read_at_the_present_revision() {
         let scope = Scope::new(Key::literal("/a").unwrap(), true);
         let ranges = since(&scope, Index(4));
         for (number, so_far) in [(0, None), (1, Some(at(9, 1)))] {

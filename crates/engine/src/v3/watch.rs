@@ -351,7 +351,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_in_scope_counts_and_is_not_told() {
+    fn events_out_of_scope_move_the_revision_and_are_dropped() {
         let mut assembler = assembler();
         for (key, revision) in [("/ax", 3), ("/a/b", 4), ("/a!", 4)] {
             assembler.event(put(key, revision, "v").as_bytes()).unwrap();
@@ -434,7 +434,7 @@ mod tests {
     }
 
     #[test]
-    fn how_a_watch_begins_and_ends_is_told() {
+    fn the_start_and_the_end_of_a_watch_are_reported() {
         let mut assembler = assembler();
         let mut tell = |text: &str| render(assembler.message(text.as_bytes()).unwrap());
         let created = r#"{"result":{"header":{"cluster_id":"255","revision":"9"},"created":true}}"#;
@@ -450,7 +450,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_message_or_no_event_is_refused() {
+    fn malformed_messages_and_events_are_refused() {
         for text in [
             "null",
             "{}",

@@ -423,7 +423,7 @@ mod tests {
     use serde_json::Value;
 
     #[test]
-    fn what_is_zero_is_left_out_and_numbers_are_strings() {
+    fn zero_fields_may_be_missing_and_numbers_are_strings() {
         let reply = parse_reply(
             br#"{"header":{"cluster_id":"9","member_id":"1","revision":"3","raft_term":"2"},"succeeded":true,"responses":[{"response_range":{"header":{"revision":"3"}}},{"response_range":{"header":{"revision":"3"},"kvs":[{"key":"L2EvYg==","create_revision":"2","mod_revision":"3","version":"2","value":"/w=="},{"key":"eA==","create_revision":"1","mod_revision":"1","version":"1"}],"count":"2"}}]}"#,
         )
@@ -465,7 +465,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_reply_is_refused() {
+    fn a_body_that_is_not_a_reply_is_refused() {
         for body in [
             "null",
             "{}",

@@ -480,7 +480,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_is_not_proven_is_lost() {
+    fn only_unproven_indexes_are_lost() {
         let mut coverage = Coverage::new(Index(10));
         coverage.hold(Index(15), held());
         coverage.lose(Index(20), Cause::HistoryCleared);
@@ -497,7 +497,7 @@ mod tests {
     }
 
     #[test]
-    fn what_lies_beyond_a_settled_position_is_still_released() {
+    fn skipping_ahead_keeps_what_is_held_beyond() {
         let mut coverage = Coverage::new(Index(10));
         for index in [12, 15, 16, 17] {
             coverage.hold(Index(index), held());
@@ -516,7 +516,7 @@ mod tests {
     }
 
     #[test]
-    fn one_wait_without_an_event_proves_nothing_and_two_prove_what_both_saw() {
+    fn two_ended_waits_prove_their_common_range() {
         let mut coverage = Coverage::new(Index(10));
         coverage.add_ended_wait(wait(Index(10), Index(15)));
         assert!(coverage.advance().is_empty());
@@ -546,7 +546,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_lost_is_not_told_after_all() {
+    fn a_lost_index_is_not_released_later() {
         let mut coverage = Coverage::new(Index(10));
         coverage.lose(Index(20), Cause::Compacted);
         coverage.hold(Index(15), held());
@@ -714,7 +714,7 @@ mod tests {
     proptest! {
         /// Against the simplest model: the same is released, and the same is unknown.
         #[test]
-        fn what_is_released_is_what_happened_and_what_is_lost_in_order(
+        fn the_cursor_and_the_unknown_ranges_match_a_simple_model(
             acts in proptest::collection::vec(act(), 0..60)
         ) {
             let mut coverage = Coverage::new(Index(5));

@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_not_consumed_stays_in_order() {
+    fn unconsumed_bytes_stay_in_order() {
         let mut room = LazyBuffers::default();
         receive(&mut room, b"a head, ");
         room.input_consume(2);
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_kept_is_sent_with_what_comes_after_it() {
+    fn buffered_bytes_are_sent_with_the_next_ones() {
         let mut room = LazyBuffers::default();
         room.output()[..4].copy_from_slice(b"head");
         room.keep(4);

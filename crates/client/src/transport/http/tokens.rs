@@ -67,7 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn one_that_could_not_be_had_is_asked_for_again() {
+    fn a_failed_token_request_is_retried() {
         let tokens = TokenCache::default();
         assert_eq!(tokens.get(|| Err("silent")), Err("silent"));
         assert_eq!(tokens.get(|| Ok::<_, &str>(token("one"))), Ok(token("one")));

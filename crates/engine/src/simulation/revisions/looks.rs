@@ -148,7 +148,7 @@ impl Stand {
 
 /// Its streams are registered, and bring nothing of what a majority tells was written.
 #[test]
-fn a_watch_is_not_live_while_it_is_known_that_an_event_has_not_come() {
+fn a_watch_is_not_live_while_a_known_event_is_undelivered() {
     let mut stand = Stand::new(Start::Now, Until::Forever, Duration::ZERO, None);
     stand.run_for(SECOND);
     stand.write();
@@ -160,7 +160,7 @@ fn a_watch_is_not_live_while_it_is_known_that_an_event_has_not_come() {
 }
 
 #[test]
-fn a_look_that_takes_longer_than_is_waited_for_leaves_a_healthy_stream_alone() {
+fn a_lookup_that_times_out_does_not_end_a_healthy_stream() {
     let mut stand = Stand::new(Start::Now, Until::Forever, 12 * SECOND, None);
     stand.run_for(600 * SECOND);
     assert_eq!(
@@ -171,7 +171,7 @@ fn a_look_that_takes_longer_than_is_waited_for_leaves_a_healthy_stream_alone() {
 
 /// The server reads the past for longer than a request is waited for, and is as slow to look.
 #[test]
-fn a_replay_ends_though_its_server_takes_long_to_look_and_to_begin() {
+fn a_replay_ends_if_the_server_is_slow_to_look_up_and_to_start() {
     let until = Until::Present {
         to: None,
         follow: false,

@@ -30,7 +30,7 @@ fn put(key: u8) -> Vec<Operation> {
 }
 
 #[test]
-fn a_state_that_was_asked_for_before_the_stream_began_anew_is_not_begun_with() {
+fn a_state_from_before_a_new_stream_is_not_used() {
     let set = |key| Operation {
         key,
         is_delete: false,
@@ -56,7 +56,7 @@ fn a_state_that_was_asked_for_before_the_stream_began_anew_is_not_begun_with() {
 }
 
 #[test]
-fn what_was_compacted_before_the_watch_began_is_no_difference_after_a_gap() {
+fn changes_compacted_before_the_watch_began_are_not_differences() {
     let set = |key| Operation {
         key,
         is_delete: false,
@@ -93,7 +93,7 @@ fn what_was_compacted_before_the_watch_began_is_no_difference_after_a_gap() {
 }
 
 #[test]
-fn a_status_names_nothing_that_is_told_only_later() {
+fn a_status_names_no_index_that_is_not_reported_yet() {
     let plan = Plan {
         snapshot: true,
         ..plan(Start::Now, Until::Forever, OnGap::Resync)
@@ -119,7 +119,7 @@ fn freeze(world: &mut World) {
 }
 
 #[test]
-fn however_often_a_stream_stood_still_the_next_one_is_not_waited_for_much_longer() {
+fn repeated_stalls_do_not_make_the_next_one_much_longer() {
     let mut world = World::new(
         plan(Start::Now, Until::Forever, OnGap::Resync),
         &[put(0)],
@@ -152,7 +152,7 @@ fn however_often_a_stream_stood_still_the_next_one_is_not_waited_for_much_longer
 }
 
 #[test]
-fn a_watch_that_does_not_begin_is_no_watch() {
+fn a_watch_that_is_not_registered_is_given_up() {
     let present = Until::Present {
         to: None,
         follow: false,
@@ -202,7 +202,7 @@ fn a_watch_that_does_not_begin_is_no_watch() {
 /// A slow reader takes what is on the way from a server that had put the watch off meanwhile, and
 /// passed over a removal that was compacted. How long it takes proves nothing.
 #[test]
-fn what_a_slow_reader_missed_is_asked_about_however_slow_it_is() {
+fn events_missed_because_of_slow_output_are_asked_about() {
     for pace in [1, 20, 120, 1_000, 5_000].map(Duration::from_millis) {
         let began = Instant::now();
         let budget = Budget::new(1 << 20);
@@ -282,7 +282,7 @@ fn what_a_slow_reader_missed_is_asked_about_however_slow_it_is() {
 }
 
 #[test]
-fn a_store_that_is_replaced_while_its_first_state_is_read_is_begun_with() {
+fn a_store_replaced_during_its_first_state_is_where_the_watch_begins() {
     let set = |key| Operation {
         key,
         is_delete: false,
@@ -305,7 +305,7 @@ fn a_store_that_is_replaced_while_its_first_state_is_read_is_begun_with() {
 /// A message that is as long as a message can be, and behind it a removal that is compacted just
 /// then, by itself or together with a write. What comes next comes alone, as what happens now does.
 #[test]
-fn a_removal_that_is_passed_over_behind_a_full_message_is_declared() {
+fn a_removal_passed_over_after_a_full_message_is_a_gap() {
     let removal = Operation {
         key: 0,
         is_delete: true,
