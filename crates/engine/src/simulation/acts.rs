@@ -1,14 +1,14 @@
-//! What happens to the model world, and what is generated of it.
+//! The writes and faults of the model, and their generators.
 
 use proptest::prelude::*;
 
 use super::store::Write;
 use super::wire::Loss;
 
-/// What happens to the model world.
+/// A write or a fault in the model.
 #[derive(Clone, Debug)]
 pub enum Act {
-    /// Writes, one after the other, within a moment.
+    /// Writes in quick succession.
     Burst(Vec<Write>),
     /// Time passes.
     Wait(u16),
@@ -16,43 +16,43 @@ pub enum Act {
     CutAll,
     /// One connection breaks.
     CutOne(u8),
-    /// Nobody can connect for so many milliseconds.
+    /// No endpoint accepts connections for this many milliseconds.
     Outage(u16),
-    /// Nobody can connect to one endpoint for so many milliseconds.
+    /// One endpoint accepts no connections for this many milliseconds.
     Down(u8, u16),
-    /// A member stops to apply writes.
+    /// A member stops applying writes.
     Stop(u8),
-    /// It applies them all, and its watchers see each.
+    /// A member applies all writes that it missed, and its watchers receive each.
     CatchUp(u8),
-    /// It takes a snapshot instead, and its watchers see none of them.
+    /// A member installs a snapshot, and its watchers receive none of the writes that it missed.
     Snapshot(u8),
-    /// Others read so often, and then it takes a snapshot that damages its history if it missed
-    /// all that.
+    /// This many linearizable reads happen, and then a member that missed them installs a snapshot that
+    /// damages its history.
     Install(u8, u16),
-    /// A member is started anew.
+    /// A member restarts.
     Restart(u8),
-    /// Every member took writes by a snapshot: no watcher anywhere saw them.
+    /// Every member receives writes in a snapshot, so no watcher receives them.
     Skip(Vec<Write>),
     /// A proxy ends every wait with an empty body.
     EmptyEnds,
-    /// One connection falls silent.
-    Mute(u8),
-    /// The next replies get lost.
+    /// One connection stalls.
+    Stall(u8),
+    /// The next replies are lost.
     Lose(Vec<Loss>),
-    /// Another store takes the place of this one.
+    /// The store is replaced.
     Rebuild(Rebuild),
-    /// The reader of the output takes nothing more.
+    /// The reader of the output stops reading.
     StopReading,
-    /// It reads on.
+    /// The reader of the output continues.
     Read,
 }
 
-/// What the new store is like.
+/// The store that replaces another one.
 #[derive(Clone, Debug)]
 pub struct Rebuild {
-    /// Its writes, over and over.
+    /// The writes, repeated as often as needed.
     pub writes: Vec<Write>,
-    /// How many there are, of those of the old one.
+    /// The number of writes, in percent of the old store's.
     pub percent: u64,
     pub other_cluster: bool,
 }
@@ -74,7 +74,7 @@ pub fn writes(count: std::ops::Range<usize>) -> impl Strategy<Value = Vec<Write>
     proptest::collection::vec(write(), count)
 }
 
-/// Likewise, and members whose history may lie.
+/// An act, including those that damage the history of a member.
 pub fn damaging_act() -> impl Strategy<Value = Act> {
     prop_oneof![
         4 => act(),
@@ -116,7 +116,7 @@ pub fn act() -> impl Strategy<Value = Act> {
         1 => any::<u8>().prop_map(Act::Restart),
         2 => writes(1..6).prop_map(Act::Skip),
         1 => Just(Act::EmptyEnds),
-        1 => any::<u8>().prop_map(Act::Mute),
+        1 => any::<u8>().prop_map(Act::Stall),
         1 => proptest::collection::vec(loss(), 1..4).prop_map(Act::Lose),
         1 => rebuild().prop_map(Act::Rebuild),
         1 => Just(Act::StopReading),

@@ -1,4 +1,4 @@
-//! A consumer that knows the truth, and holds what it is told against it.
+//! A consumer that knows the truth, and compares each report with it.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
@@ -8,22 +8,22 @@ use super::store::{Shown, State, Store, text};
 use crate::model::{Cause, Change, Event, Fingerprint, Gap, StateNode};
 use crate::watch::{OnGap, Status, Update, WatchState};
 
-/// What there is to know about a model server and a step of the session.
+/// The truth about the model server at one step of the session.
 #[derive(Clone, Copy)]
 pub struct Truth<'s> {
-    /// The present store, and before it those whose place it took.
+    /// All stores in the order of their replacement. The last one is the present one.
     pub stores: &'s [Store],
-    /// Where what the session takes in comes from; none where time passed.
+    /// The store that the session's input comes from; `None` for a tick.
     pub era: Option<usize>,
-    /// A member takes a snapshot when it is so many raft entries behind.
+    /// A member that is this many raft entries behind installs a snapshot.
     pub snapshot_behind: u64,
 }
 
-/// What was told up to now.
+/// Everything that was reported so far.
 #[derive(Debug)]
 pub struct Checks {
     on_gap: OnGap,
-    /// A gap must tell exactly whether something changed: the state before it is known.
+    /// `certain` must be exact, because the state before a gap is known.
     pub is_exact: bool,
     /// The store that the position belongs to.
     pub era: usize,
@@ -31,12 +31,12 @@ pub struct Checks {
     pub position: Option<u64>,
     pub last: Option<Fingerprint>,
     pub delivered: Vec<u64>,
-    /// What was passed before it was delivered, where that may be.
+    /// The events that were passed before their delivery, if that is allowed.
     pub overlooked: Option<BTreeSet<u64>>,
     pub gaps: Vec<Gap>,
-    /// What a consumer has who applies the records in order: keys and values.
+    /// The keys and values of a consumer that applies the records in order.
     pub consumer: BTreeMap<String, String>,
-    /// The last status, and the last of which a person was told.
+    /// The last status, and the last one that was a notice.
     pub status: Option<WatchState>,
     pub notice: Option<WatchState>,
 }
@@ -95,9 +95,11 @@ impl Checks {
                 index,
                 ..
             }) => {
-                // One that was overlooked is told late, and is the exception.
-                let is_told = self.position.is_none_or(|told| index.0 <= told);
-                assert!(is_told, "a status names {index}, which was not told");
+                let is_reported = self.position.is_none_or(|position| index.0 <= position);
+                assert!(
+                    is_reported,
+                    "a status names {index}, which was not reported"
+                );
                 self.status = Some(state);
                 if notable {
                     self.notice = Some(state);
@@ -157,8 +159,7 @@ impl Checks {
         let (from, before) = (gap.from.0, &truth.stores[self.era]);
         self.pass(from - 1, before);
         let is_rebuilt = matches!(gap.cause, Cause::ClusterChanged | Cause::IndexRewound);
-        // Where nothing came in, the gap is about the store that is asked now: it did not answer. One
-        // that could not be told from the store before is declared up to its present.
+        // Without an input, the gap is about the present store, which did not answer.
         let silent = if is_rebuilt || gap.cause == Cause::Unproven {
             truth.stores.len() - 1
         } else {
@@ -171,23 +172,26 @@ impl Checks {
         }
         let after = &truth.stores[era];
         if gap.cause == Cause::HistoryCleared {
-            // What the server still has is not lost. A state has a later index all the same.
+            // Events that the server still has are not lost. The index of a state may be later.
             let oldest = oldest(after.latest());
             assert!(from < oldest, "{oldest} is the oldest: {gap:?}");
             let is_narrow = gap.to.is_some_and(|to| to.0 < oldest);
             assert!(is_narrow || self.on_gap != OnGap::Continue, "{gap:?}");
         }
         if gap.cause == Cause::MemberUntrusted {
-            let may_lie = after.raft >= truth.snapshot_behind;
-            assert!(may_lie, "nobody took a snapshot: {gap:?}");
+            let has_snapshot = after.raft >= truth.snapshot_behind;
+            assert!(has_snapshot, "no member installed a snapshot: {gap:?}");
         }
         let to = gap.to.unwrap_or(gap.index).0;
         let (before, after) = (before.state(from - 1), after.state(to));
         let is_changed = essence(&before, true) != essence(&after, true);
         assert!(is_changed || !gap.certain, "a false certain: {gap:?}");
         let is_plain = essence(&before, false) != essence(&after, false);
-        let is_told = gap.certain || !self.is_exact;
-        assert!(is_told || !is_plain, "a change that is not told: {gap:?}");
+        let is_declared = gap.certain || !self.is_exact;
+        assert!(
+            is_declared || !is_plain,
+            "a change without certain: {gap:?}"
+        );
         self.era = era;
         self.position = Some(to);
         self.gaps.push(gap);
@@ -225,8 +229,8 @@ pub fn values(state: &State) -> BTreeMap<String, String> {
         .collect()
 }
 
-/// What a change shows in: not in a refreshed time to live. When a directory was created tells
-/// that it was gone in between; but no event tells it where it came with a key below it.
+/// The fields in which a change shows. A refreshed TTL is not a change. A directory that was created with
+/// a key below it has no event, so its creation counts only `with_directories`.
 fn essence(state: &State, with_directories: bool) -> Vec<(&String, Option<&String>, Option<u64>)> {
     let nodes = state.iter();
     nodes
@@ -238,7 +242,7 @@ fn essence(state: &State, with_directories: bool) -> Vec<(&String, Option<&Strin
         .collect()
 }
 
-/// No second has more requests than `bound`.
+/// Checks that no second has more than `bound` requests.
 pub fn check_polite(opened: &[Instant], bound: usize) {
     let mut window: VecDeque<Instant> = VecDeque::new();
     for at in opened {

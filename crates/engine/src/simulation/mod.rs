@@ -1,30 +1,34 @@
-//! A session against a model of etcd that has its quirks, for any schedule of writes and
-//! faults.
+//! The v2 session against a model of etcd with its quirks, for any schedule of writes and faults.
 //!
-//! The model server does what etcd-facts.md measured: a stream that falls behind goes mute
-//! (fact 4), a snapshot install skips events for waiting watchers (fact 5), what is removed at
-//! the very key that is watched arrives twice on a stream (fact 6), history gives hidden keys,
-//! the deletes of directories with a shorter name and of those above a key that was not there
-//! (fact 7), a directory goes with all below it in one event (fact 8), refreshes take an index
-//! and are no event (fact 9), old history is cleared (fact 10), and a half-closed wait ends, now
-//! and then without the event that history has, or breaks where a proxy stands between
-//! (fact 17). Members behind one address, or each behind its own, may lag behind one another, and
-//! have no majority then (fact 12). Connections break or fall silent, before a head, between a
-//! head and its body, and later; the reader of the output may be slow; and a rebuilt store takes
-//! the place of the one that was watched (fact 19). A member's history may lie after a snapshot
-//! (fact 16); it hides events only where the client has heard of that member before: what became
-//! of others nobody can tell it. Not modelled: a stream that is mute after an event from history (fact 2), since the
-//! session opens none with a `waitIndex`.
+//! The model server behaves as etcd-facts.md measured it:
 //!
-//! What is checked: everything that is delivered is true, in order and once; what is missing
-//! was declared before anything later; where the server could still tell, nothing is declared;
-//! a gap says that something changed only where it did; the records give the state; in the end
-//! everything arrives; and no schedule makes the session ask in a hot loop.
+//! - a stream that falls behind stalls (fact 4), and a stream delivers a removal at the watched key
+//!   twice (fact 6);
+//! - a snapshot install skips events for waiting watchers (fact 5), and may damage the history of the
+//!   member (fact 16). A member hides events only if the client has seen its raft index before, because
+//!   no client can know about other members;
+//! - history has hidden keys, deletes of directories with a shorter name, and deletes of directories
+//!   above a key that did not exist (fact 7);
+//! - one event removes a directory with all keys below it (fact 8), a refresh takes an index and is not
+//!   an event (fact 9), and old history is cleared (fact 10);
+//! - members lag, and a member without a majority fails linearizable reads (fact 12);
+//! - a half-closed wait ends, sometimes without the event that history has, or breaks because of a proxy
+//!   (fact 17);
+//! - connections break or stall before a head, between a head and its body, and later; the output is
+//!   slow; and the store is replaced (fact 19).
 //!
-//! `store` has the writes, `server` the members and their faults, `replies` what they answer,
-//! `wire` the connections, `acts` what can happen; `world` runs it all, `checks` holds what is
-//! told against the truth. `scenarios` are single tests. `revisions` is the same for v3, with a
-//! model of its own: the two have next to nothing in common.
+//! Not modelled: a stream that stalls after an event from history (fact 2), because the session never
+//! opens one with a `waitIndex`.
+//!
+//! The properties: every reported event is true, in order and reported once; a gap precedes everything
+//! after a missing event; there is no gap where the server could still deliver the events; a gap is
+//! `certain` only if something changed; the records give the state; in the end everything arrives; and
+//! no schedule makes the session send requests in a hot loop.
+//!
+//! `store` has the writes, `server` the members and their faults, `replies` their replies, `wire` the
+//! connections, and `acts` the possible faults. `world` runs them, `checks` compares the reports with
+//! the truth, and `scenarios` has single tests. `revisions` does the same for the v3 session, with a
+//! model of its own.
 
 mod acts;
 mod checks;
@@ -51,8 +55,8 @@ use server::{HISTORY, HalfClose};
 use store::{Shown, Watched, Write};
 use world::{FIRST, World, plan};
 
-/// A member that is so many raft entries behind takes a snapshot. As with etcd that is five
-/// times what history holds.
+/// A member that is this many raft entries behind installs a snapshot. As with etcd, that is five times
+/// the length of history.
 const SNAPSHOT_BEHIND: u64 = 300;
 
 /// Where a watch begins.
@@ -70,13 +74,13 @@ struct Setup {
     watched: Watched,
     members: usize,
     endpoints: usize,
-    /// How far all members but the first are behind.
+    /// How many indexes all members but the first lag.
     lag: u64,
     is_slow_to_look: bool,
     half_close: HalfClose,
-    /// Events of a stream arrive together that were told within so many milliseconds.
+    /// Events of a stream that were sent within this many milliseconds arrive together.
     batches: Option<u8>,
-    /// For so many milliseconds the body of a state is on its way.
+    /// The body of a state takes this many milliseconds.
     state_takes: u16,
     seed: u64,
 }
@@ -142,7 +146,7 @@ fn on_gap() -> impl Strategy<Value = OnGap> {
     ]
 }
 
-/// Writes, a pause, and now and then a connection that breaks, or all: over and over.
+/// Bursts of writes, each with a pause, and sometimes with one broken connection or all broken.
 fn bursts() -> impl Strategy<Value = Vec<(Vec<Write>, u16, Option<Act>)>> {
     let cut = prop_oneof![Just(Act::CutAll), any::<u8>().prop_map(Act::CutOne)];
     let pauses = prop_oneof![Just(6u16..14), Just(60u16..500)];
@@ -152,8 +156,8 @@ fn bursts() -> impl Strategy<Value = Vec<(Vec<Write>, u16, Option<Act>)>> {
     })
 }
 
-/// A stream through these acts, and what must hold afterwards. A snapshot is taken so many raft
-/// entries behind.
+/// Runs a stream through these acts, and checks what must hold afterwards. A member that is
+/// `snapshot_behind` raft entries behind installs a snapshot.
 fn follow(
     setup: &Setup,
     begins: Begin,
@@ -177,7 +181,7 @@ fn follow(
     for act in acts {
         world.act(act);
     }
-    // Everything is well again, and there is time.
+    // All faults are over, and there is enough time.
     world.heal();
     world.run_for(world.server.patience());
 
@@ -200,7 +204,7 @@ fn follow(
     prop_assert_eq!(status, Some(WatchState::Live), "all is well");
     prop_assert!(
         notice.is_none_or(|notice| notice == WatchState::Live),
-        "nobody was told that all is well again"
+        "no notice says that the watch is live again"
     );
     prop_assert_eq!(world.checks.era, world.server.era());
     if latest <= HISTORY.into() && world.server.era() == 0 {
@@ -212,7 +216,7 @@ fn follow(
     Ok(world)
 }
 
-/// Few cases, and the same ones in every run of the tests; `PROPTEST_CASES` asks for so many others.
+/// A few cases, the same in every run. `PROPTEST_CASES` sets another number of random ones.
 fn config() -> ProptestConfig {
     if std::env::var_os("PROPTEST_CASES").is_some() {
         return ProptestConfig::default();
@@ -237,8 +241,8 @@ proptest! {
         follow(&setup, begins, on_gap, u64::MAX, &acts)?;
     }
 
-    /// Each member has an endpoint of its own: behind a common one the raft index of another
-    /// hides that of the one that took a snapshot.
+    /// Each member has its own endpoint. Behind a common one, the raft index of another member hides the
+    /// jump.
     #[test]
     fn a_history_damaged_by_a_snapshot_is_detected(
         mut setup in setup(),
@@ -251,9 +255,8 @@ proptest! {
         follow(&setup, begins, on_gap, SNAPSHOT_BEHIND, &acts)?;
     }
 
-    /// A cluster that is well, but for connections that break now and then, is never too fast:
-    /// neither where half a second passes until history is written over, nor where it is a tenth,
-    /// as in a store that is written to at full speed.
+    /// A healthy cluster, apart from broken connections, is never too fast for the session: neither if its
+    /// history is overwritten within half a second, nor within a tenth, as at full speed.
     #[test]
     fn no_gap_is_declared_while_history_suffices(
         mut setup in setup(),
@@ -305,7 +308,7 @@ proptest! {
             _ => false,
         };
         prop_assert!(is_ended, "{:?}", world.finished);
-        // What lies behind the last event that history shows can't be proven there.
+        // Indexes after the last event in history cannot be proven without half-closing.
         if let Some(gap) = world.checks.gaps.pop_if(|gap| is_unproven(gap)) {
             prop_assert!(setup.half_close != HalfClose::EndsWait && !gap.certain, "{gap:?}");
             prop_assert!(gap.to >= Some(Index(end)), "{gap:?}");

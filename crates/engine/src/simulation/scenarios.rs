@@ -1,4 +1,4 @@
-//! Single schedules that are worth a name.
+//! Single schedules, each for one behaviour.
 
 use std::collections::BTreeSet;
 use std::time::Duration;

@@ -14,15 +14,15 @@ use crate::watch::{Budget, Input, Plan, ReplyEnd, RequestId};
 pub const HISTORY: u32 = 60;
 /// How many events may wait for a stream before the server drops it.
 const PENDING: usize = 5;
-/// One way through the network.
+/// The latency of the network in one direction.
 pub const LATENCY: Duration = Duration::from_millis(1);
 
 /// What a snapshot has done to an event in a member's history (fact 16).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Damage {
-    /// It counts as a refresh.
+    /// The event is hidden, as a refresh is.
     Hidden,
-    /// It has what another event had.
+    /// The event has the fields of another event.
     Mixed,
 }
 
@@ -48,20 +48,20 @@ pub(super) struct Stall {
     pub(super) overlooked: BTreeSet<u64>,
 }
 
-/// What becomes of a connection that is half-closed.
+/// What happens to a half-closed connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HalfClose {
-    /// The server ends its wait.
+    /// The server ends the wait.
     EndsWait,
-    /// A proxy takes it for closed.
+    /// A proxy closes the connection.
     Cuts,
-    /// A proxy keeps it to itself.
+    /// A proxy does not pass the half-close on.
     DoesNothing,
 }
 
 pub struct Server {
     pub now: Instant,
-    /// The present store, and before it those whose place it took.
+    /// All stores in the order of their replacement. The last one is the present one.
     pub stores: Vec<Store>,
     /// Those whose place leaves the same rest stand behind one endpoint.
     pub(super) members: Vec<Member>,
@@ -69,14 +69,14 @@ pub struct Server {
     pub wires: BTreeMap<RequestId, Wire>,
     /// Until when nobody can connect to each endpoint.
     pub(super) refuses_until: Vec<Instant>,
-    /// How the next replies get lost.
+    /// How the next replies are lost.
     pub(super) losses: Vec<Loss>,
     /// It may come to look into its history long after the head.
     pub is_slow_to_look: bool,
     /// How long the body of a state is on its way.
     pub state_takes: Duration,
     pub half_close: HalfClose,
-    /// Events of a stream arrive together that were told within so much time.
+    /// Events of a stream that were sent within this time arrive together.
     pub batches: Option<Duration>,
     began: Instant,
     pub(super) stall: Stall,
@@ -212,7 +212,7 @@ impl Server {
         self.snapshot(member);
     }
 
-    /// A member is started anew, and reads its history as it was written.
+    /// Restarts a member, which then has an undamaged history.
     pub fn restart(&mut self, member: usize) {
         let wires = self.wires.iter();
         let tickets: Vec<RequestId> = wires
@@ -226,7 +226,7 @@ impl Server {
         self.catch_up(member);
     }
 
-    /// All members take these writes by a snapshot.
+    /// All members receive these writes in a snapshot.
     pub fn skip(&mut self, writes: &[Write]) {
         for write in writes {
             self.record(*write);
@@ -249,8 +249,8 @@ impl Server {
         }
     }
 
-    /// A connection is open as far as the client can tell, and nothing comes of it.
-    pub fn mute_one(&mut self, which: u8) {
+    /// Stalls a connection: it stays open, and delivers nothing.
+    pub fn stall_one(&mut self, which: u8) {
         if let Some(id) = self.pick_wire(which)
             && let Some(wire) = self.wires.get_mut(&id)
         {
@@ -312,7 +312,7 @@ impl Server {
         }
     }
 
-    /// Another store takes the place of this one, on every member.
+    /// Replaces the store on every member.
     pub fn rebuild(&mut self, store: Store) {
         self.overlooked.clear();
         self.cut_all();
@@ -322,7 +322,7 @@ impl Server {
         self.stores.push(store);
     }
 
-    /// All that was wrong is over.
+    /// Ends all faults.
     pub fn heal(&mut self) {
         let now = self.now;
         self.refuses_until.fill(now);
@@ -332,7 +332,7 @@ impl Server {
         }
     }
 
-    /// A member applies the next write, and tells its watchers.
+    /// A member applies the next write, and sends it to its watchers.
     fn apply(&mut self, member: usize) {
         let index = self.members[member].applied + 1;
         self.members[member].applied = index;
@@ -357,7 +357,7 @@ impl Server {
             };
             for _ in 0..copies {
                 if wire.queue.len() >= PENDING {
-                    // It is dropped without a word (fact 4).
+                    // The server drops it without a sign (fact 4).
                     wire.registered = false;
                     break;
                 }
@@ -457,7 +457,7 @@ impl Server {
         Some((input, era, member))
     }
 
-    /// The client has taken in what a member told of itself.
+    /// The client has received the raft index of a member.
     pub fn hear(&mut self, member: usize) {
         self.members[member].heard = Some(self.now);
     }

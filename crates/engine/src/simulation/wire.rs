@@ -1,4 +1,4 @@
-//! A connection to the model, and how it breaks.
+//! Connections to the model server, and how they break.
 
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -10,7 +10,7 @@ use crate::protocol::Whole;
 use crate::v2::V2Request;
 use crate::watch::{AnyRequest, Input, ReplyEnd, RequestId};
 
-/// A request as the model of a server receives it: what it was sent for does not matter there.
+/// A request as the model server receives it, without its purpose.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Call {
     Stream,
@@ -92,14 +92,14 @@ impl From<AnyRequest> for Call {
 const PATIENCE: Duration = Duration::from_secs(5);
 const QUORUM_PATIENCE: Duration = Duration::from_secs(9);
 
-/// How a reply gets lost.
+/// How a reply is lost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Loss {
     /// The connection breaks after the head.
     CutBody,
-    /// Nothing comes after the head.
+    /// The reply stalls after the head.
     SilentBody,
-    /// Nothing comes.
+    /// The reply never begins.
     Silent,
 }
 
@@ -110,13 +110,13 @@ pub struct Wire {
     /// The store that it was opened to.
     pub era: usize,
     pub call: Call,
-    /// Its head has arrived.
+    /// The head has arrived.
     pub has_head: bool,
-    /// Whether it is told of what happens: not once it was answered, or went mute.
+    /// Whether the connection still receives events: not after an answer, or when it is stalled.
     pub registered: bool,
     /// Where it is half-closed now, it ends without its event; what only it may overlook.
     pub overlooks: Option<Range<u64>>,
-    /// What is on its way, and when it arrives.
+    /// The inputs on their way, and when they arrive.
     pub queue: VecDeque<(Instant, Input)>,
 }
 

@@ -1,4 +1,4 @@
-//! A session, the model server that it asks, and the consumer that it tells.
+//! A session, its model server, and the consumer of its reports.
 
 use std::time::{Duration, Instant};
 
@@ -26,13 +26,13 @@ pub struct World {
     pub finished: Option<Outcome>,
     endpoints: usize,
     budget: Budget,
-    /// What lies before a reader of the output that takes nothing.
+    /// The updates that a reader of the output has not taken yet.
     unread: Option<Permit>,
-    /// A reader that takes its time for states has not read these yet.
+    /// The states that a slow reader has not read yet.
     pub unread_states: Option<Vec<Permit>>,
-    /// Something was answered.
+    /// Whether a request was ever answered.
     is_heard: bool,
-    /// What goes in and out of the session is shown: `SIMULATION_TRACE=1 cargo test NAME`.
+    /// Print the inputs and steps of the session: `SIMULATION_TRACE=1 cargo test NAME`.
     is_traced: bool,
     began: Instant,
 }
@@ -65,7 +65,7 @@ impl World {
         }
     }
 
-    /// A world in which nothing has happened for a while, and a watch that knows it.
+    /// A world with a watch that is live and has been idle for a while.
     pub fn quiet(writes: usize) -> Self {
         let plan = plan(Start::Now, Until::Forever, 1);
         let mut world = Self::new(plan, Watched::Tree, 1, &vec![Write::Other; writes]);
@@ -99,7 +99,7 @@ impl World {
             Act::Restart(which) => server.restart(server.pick(*which)),
             Act::Skip(writes) => server.skip(writes),
             Act::EmptyEnds => server.end_waits(),
-            Act::Mute(which) => server.mute_one(*which),
+            Act::Stall(which) => server.stall_one(*which),
             Act::Lose(losses) => server.lose(losses),
             Act::Rebuild(rebuild) => self.rebuild(rebuild),
             Act::StopReading => self.unread = Some(self.budget.take(BUDGET)),
@@ -107,7 +107,7 @@ impl World {
         }
     }
 
-    /// All that was wrong is over.
+    /// Ends all faults.
     pub fn heal(&mut self) {
         self.unread = None;
         self.server.heal();
@@ -153,7 +153,7 @@ impl World {
         self.run_for(self.server.patience() / 4);
     }
 
-    /// The last event told, where history would have it. A key of a state is looked for elsewhere.
+    /// The last reported event, if history would have it. A key of a state is compared by its key.
     fn last_in(&self, store: &Store) -> Option<&Fingerprint> {
         let range = oldest(store.latest())..=store.latest();
         let last = self.checks.last.as_ref();
@@ -198,7 +198,7 @@ impl World {
         }
     }
 
-    /// Runs the session and the network for so long.
+    /// Runs the session and the network for this long.
     pub fn run_for(&mut self, length: Duration) {
         let until = self.server.now + length;
         while self.finished.is_none() {
@@ -212,7 +212,7 @@ impl World {
                 self.feed(Input::Tick, None);
                 continue;
             };
-            // What is heard of another store than the one that is watched is forgotten.
+            // Inputs from another store than the watched one are dropped.
             let is_heard = matches!(input, Input::Head { .. }) && era == self.checks.era;
             self.feed(input, Some(era));
             if is_heard {
@@ -263,7 +263,7 @@ impl World {
         }
     }
 
-    /// What had to be delivered up to `upto`.
+    /// The events that must be delivered up to `upto`.
     pub fn events(&self, upto: u64) -> Vec<u64> {
         let store = self.server.store();
         (1..=upto)
@@ -271,12 +271,12 @@ impl World {
             .collect()
     }
 
-    /// Whether it ended since nobody ever answered: a watch may.
+    /// Whether the watch ended because no endpoint ever answered, which it may.
     pub fn is_hopeless(&self) -> bool {
         !self.is_heard && matches!(self.finished, Some(Outcome::Failed(_)))
     }
 
-    /// Whether a stream is open that is told of what happens.
+    /// Whether an open stream delivers events.
     pub fn has_stream(&self) -> bool {
         let mut wires = self.server.wires.values();
         wires.any(|wire| wire.call == Call::Stream && wire.registered)

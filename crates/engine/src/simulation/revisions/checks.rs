@@ -1,4 +1,4 @@
-//! What was told, and what of it is so.
+//! Compares each report of the session with the truth.
 
 use std::collections::BTreeMap;
 
@@ -7,33 +7,33 @@ use super::{KEYS, Value};
 use crate::model::{Cause, Event, Gap};
 use crate::watch::OnGap;
 
-/// What was told, and what of it is so.
+/// Everything that was reported so far, compared with the truth.
 pub(super) struct Checks {
     pub(super) on_gap: OnGap,
     /// The store that the records are about.
     pub(super) era: usize,
-    /// All up to here was told or declared; none before the watch began.
+    /// Everything up to here was reported or declared lost; `None` before the watch began.
     pub(super) position: Option<u64>,
-    /// The last event told.
+    /// The fingerprint of the last reported event.
     pub(super) last: (u64, u8),
     pub(super) gaps: Vec<Gap>,
     pub(super) consumer: BTreeMap<String, String>,
     pub(super) events: usize,
-    /// It begins wherever history does.
+    /// The watch begins at the oldest event.
     pub(super) is_oldest: bool,
-    /// A replay may end here without a proof that it has told everything.
+    /// A replay may end here without a proof.
     pub(super) unproven_end: Option<u64>,
 }
 
 impl Checks {
-    /// What is in scope of what happened at a revision.
+    /// The events in scope at a revision.
     pub(super) fn due(store: &Store, revision: u64) -> Vec<(u8, Option<Value>)> {
         let mut due = store.changes(revision);
         due.retain(|(key, _)| *key < KEYS);
         due
     }
 
-    /// Goes on to `upto`: nothing in scope may lie between that was not told.
+    /// Moves on to `upto`, and checks that every event in scope before it was reported.
     pub(super) fn pass(&mut self, store: &Store, upto: u64) {
         if self.is_oldest && self.position.is_none() {
             self.position = Some(store.compacted.min(upto));

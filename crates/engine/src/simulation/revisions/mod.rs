@@ -1,20 +1,22 @@
-//! A session by v3 against a model of etcd that has its quirks, for any schedule of writes and
-//! faults.
+//! The v3 session against a model of etcd with its quirks, for any schedule of writes and faults.
 //!
-//! The model does what etcd-facts.md measured, and what etcd's own source says: a watch that is
-//! behind is looked up from time to time, so many revisions at once; what was compacted cancels
-//! it, unless it is just about to come to the compacted revision, where the removal of a key is
-//! passed over without a word; a watch that is up to date is told of each transaction, and now and
-//! then how far it is. Those that are behind are served in random order, and a message takes as
-//! long as it takes while those of other connections pass it. It may come in parts, with pauses
-//! between them, and have fewer revisions than it could. Connections break, servers can't be
-//! reached, history is compacted at any moment, states take their time to come, a user may read
-//! the scope alone, and a rebuilt store takes the place of the one that was watched.
+//! The model server behaves as etcd-facts.md measured it, and as etcd's source says:
 //!
-//! What is checked: everything that is told is true, whole, in order and once; what is missing was
-//! declared before anything later, and was compacted; the records give the state; a replay ends,
-//! and not before its last event, or says that it could not be proven; and no schedule makes the
-//! session ask in a hot loop.
+//! - it looks history up for unsynced watchers from time to time, a limited number of revisions at once,
+//!   and serves these watchers in random order;
+//! - it cancels a watcher that needs compacted history, unless the watcher is just at the compacted
+//!   revision: then it passes over the removal of a key without a sign;
+//! - it sends each transaction to synced watchers, and sometimes a progress notification;
+//! - a message takes its time while those of other connections overtake it. It may come in fragments
+//!   with pauses, and may have fewer revisions than it could.
+//!
+//! Connections break, servers are unreachable, history is compacted at any moment, states take their
+//! time, a user may have read permission on the scope alone, and the store is replaced.
+//!
+//! The properties: every reported event is true, whole, in order and reported once; a gap precedes
+//! everything after missing events, which were compacted; the records give the state; a replay ends
+//! after its last event, or reports that its end is unproven; and no schedule makes the session send
+//! requests in a hot loop.
 
 mod checks;
 mod looks;

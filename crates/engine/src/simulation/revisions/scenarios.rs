@@ -1,4 +1,4 @@
-//! Single schedules, each of which was once told wrongly.
+//! Single schedules, each of which once led to a wrong report.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
@@ -238,7 +238,7 @@ fn events_missed_because_of_slow_output_are_asked_about() {
                     };
                     let call = Call::from(request);
                     if let Call::Revisions { .. } = call {
-                        // The next one is told what was compacted.
+                        // The next stream is canceled as compacted.
                         is_asked |= stream.is_some();
                         stream = Some(id);
                         let head = World::head(Some(1000));
@@ -295,7 +295,7 @@ fn a_store_replaced_during_its_first_state_is_where_the_watch_begins() {
         Act::Wait(2000),
     ];
     let mut world = follow(Begin::Snapshot, OnGap::Resync, slow(300), 1, &before, &acts);
-    // Nothing was told of the store before.
+    // Nothing of the earlier store was reported.
     world.checks.era = 1;
     check_end(&mut world, true);
     assert!(world.checks.gaps.is_empty());

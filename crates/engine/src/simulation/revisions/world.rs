@@ -1,4 +1,4 @@
-//! A session, the servers that it asks, and the consumer that it tells.
+//! A session, its model servers, and the consumer of its reports.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt::Write as _;
@@ -27,14 +27,14 @@ use crate::watch::{
 pub(super) struct Watcher {
     pub(super) next: u64,
     pub(super) is_synced: bool,
-    /// It is told of the whole store.
+    /// The watcher receives the events of the whole store.
     pub(super) whole_store: bool,
     /// The last message left more of the past for the next.
     pub(super) left_more: bool,
 }
 
 impl Watcher {
-    /// Whether it is told of what happens to a key.
+    /// Whether the watcher receives events at a key.
     fn covers(&self, key: u8) -> bool {
         self.whole_store || is_in_range(key)
     }
@@ -61,7 +61,7 @@ pub(super) struct Quirks {
     pub(super) splits_messages: bool,
 }
 
-/// A request as the model of a server receives it: what it was sent for does not matter there.
+/// A request as the model server receives it, without its purpose.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Call {
     Revisions {
@@ -181,7 +181,7 @@ pub(super) struct World {
     pub(super) quirks: Quirks,
     pub(super) luck: Rng,
     pub(super) finished: Option<Outcome>,
-    /// Something was answered.
+    /// Whether a request was ever answered.
     pub(super) is_heard: bool,
     pub(super) opened: Vec<Instant>,
     pub(super) checks: Checks,
@@ -300,7 +300,7 @@ impl World {
         }
     }
 
-    /// Looks up what those have missed who are behind.
+    /// Looks history up for unsynced watchers.
     pub(super) fn pass(&mut self) {
         let (now, era) = (self.now, self.stores.len() - 1);
         let store = self.stores.last().unwrap().clone();
@@ -550,7 +550,7 @@ impl World {
         }
     }
 
-    /// Nobody was there at the start.
+    /// Whether the watch ended because no server answered at the start.
     pub(super) fn is_hopeless(&self) -> bool {
         !self.is_heard && matches!(self.finished, Some(Outcome::Failed(_)))
     }
