@@ -1,5 +1,5 @@
-//! The session, whatever a server answers and whenever: positions never go back, what is asked is
-//! bounded, and it never stands still for ever.
+//! The session with any replies of a server, at any time. Positions never go back, the number of requests
+//! is bounded, and the session never waits for ever.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -19,9 +19,9 @@ use etcdwatch_engine::watch::{
 
 use super::bytes::Bytes;
 
-/// So many requests are never under way together.
+/// The session never has this many requests in flight.
 const MOST: usize = 64;
-/// So many inputs are given at most: more find nothing that fewer don't.
+/// The largest number of inputs. More inputs find nothing more.
 const INPUTS: usize = 400;
 const BUDGET: usize = 4096;
 
@@ -38,7 +38,7 @@ pub fn run(data: &[u8]) {
         closed: Vec::new(),
         reached: None,
         position: None,
-        told: BTreeSet::new(),
+        reported: BTreeSet::new(),
         is_over: false,
         session: Session::new(plan, now),
     };
@@ -98,14 +98,14 @@ fn plan(bytes: &mut Bytes<'_>) -> Plan {
     }
 }
 
-/// A request that is under way.
+/// A request in flight.
 struct Request {
     brings: Brings,
     has_head: bool,
     has_state: bool,
 }
 
-/// What the driver reads of a reply.
+/// How the driver reads a reply.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Brings {
     Nothing,
@@ -141,25 +141,25 @@ struct World {
     budget: Budget,
     endpoints: usize,
     now: Instant,
-    /// What is under way.
+    /// The requests in flight.
     open: BTreeMap<RequestId, Request>,
     closed: Vec<RequestId>,
-    /// The position of what was told last.
+    /// The index of the last reported record.
     reached: Option<Index>,
-    /// Everything up to here was told.
+    /// Everything up to here was reported.
     position: Option<Index>,
-    /// The events that were told, by v2.
-    told: BTreeSet<Index>,
+    /// The events that were reported with the v2 API.
+    reported: BTreeSet<Index>,
     is_over: bool,
 }
 
 impl World {
-    /// Whether something will wake it, or it is over.
+    /// Whether something will wake the session, or the watch is over.
     fn is_waiting(&self) -> bool {
         self.is_over || self.session.wake_at().is_some() || !self.open.is_empty()
     }
 
-    /// The driver's threads come back from requests that were given up.
+    /// The driver's threads return from requests that were given up.
     fn give_back(&mut self) {
         for id in std::mem::take(&mut self.closed) {
             if !self.is_over {
@@ -169,7 +169,7 @@ impl World {
         }
     }
 
-    /// Something happens to one of the requests, or time passes.
+    /// Gives an input for one of the requests, or lets time pass.
     fn act(&mut self, bytes: &mut Bytes<'_>) {
         let what = bytes.byte();
         if what.is_multiple_of(4) {
@@ -183,14 +183,14 @@ impl World {
         self.feed(input);
     }
 
-    /// What the driver may tell of a request.
+    /// An input that the driver may give for a request.
     fn input(&mut self, id: RequestId, what: u8, bytes: &mut Bytes<'_>) -> Input {
         let (now, budget) = (self.now, &self.budget);
         let end = |bytes: &mut Bytes<'_>| Input::Ended {
             id,
             end: end(bytes),
         };
-        // Of one that was given up comes whatever was on the way.
+        // Inputs of a request that was given up may still be on their way.
         let mut late = Request {
             brings: if self.is_v3 {
                 Brings::Messages
@@ -229,7 +229,7 @@ impl World {
                     is_progress: bytes.flip(),
                 },
             },
-            (Brings::Messages, _) => Input::Heard { id },
+            (Brings::Messages, _) => Input::PartReceived { id },
             (Brings::State, _) if !request.has_state => {
                 request.has_state = true;
                 let nodes = nodes(bytes);
@@ -239,7 +239,7 @@ impl World {
         }
     }
 
-    /// One that is under way; now and then one that was given up.
+    /// A request in flight, or sometimes one that was given up.
     fn id(&self, bytes: &mut Bytes<'_>) -> Option<RequestId> {
         let which = usize::from(bytes.byte());
         if which >= 250 {
@@ -250,7 +250,7 @@ impl World {
     }
 
     fn feed(&mut self, input: Input) {
-        // The driver has no more to tell of what has ended.
+        // No input follows the end of a reply.
         if let Input::Ended { id, .. } = &input {
             self.open.remove(id);
         }
@@ -279,20 +279,24 @@ impl World {
                     self.is_over = true;
                     return;
                 }
-                Step::Report(update) => self.hear(&update),
+                Step::Report(update) => self.on_update(&update),
             }
         }
     }
 
-    fn hear(&mut self, update: &Update) {
+    fn on_update(&mut self, update: &Update) {
         match update {
             Update::Events(events) => {
                 for event in events.iter().flat_map(|held| held.events()) {
-                    // By v2 one whose absence two waits have witnessed may turn up late.
+                    // With the v2 API, an event that two waits have overlooked may come late.
                     if self.is_v3 {
                         self.reach(event.index());
                     } else {
-                        assert!(self.told.insert(event.index()), "{:?} again", event.index());
+                        assert!(
+                            self.reported.insert(event.index()),
+                            "{:?} again",
+                            event.index()
+                        );
                         if Some(event.index()) <= self.position {
                             (self.position, self.reached) = (None, None);
                         }
@@ -330,9 +334,9 @@ impl World {
 
     fn lose(&mut self, gap: &Gap) {
         if gap.to.is_none() {
-            // Positions begin anew.
+            // The store was replaced, so positions begin anew.
             self.reached = Some(gap.index);
-            self.told.clear();
+            self.reported.clear();
             self.position = None;
         } else {
             self.reach(gap.index);
@@ -350,7 +354,7 @@ fn head(bytes: &mut Bytes<'_>) -> Head {
     }
 }
 
-/// Some events: in any order, as v2 may have them, or in that of their revisions.
+/// Events in any order (v2), or in the order of their revisions (v3).
 fn events(bytes: &mut Bytes<'_>, are_sorted: bool) -> Batch {
     let actions: &[&str] = if are_sorted {
         &["set", "delete"]
@@ -408,7 +412,7 @@ fn nodes(bytes: &mut Bytes<'_>) -> Vec<StateNode> {
 }
 
 fn end(bytes: &mut Bytes<'_>) -> ReplyEnd {
-    let text = || "told".to_owned();
+    let text = || "reason".to_owned();
     ReplyEnd::Failed(match bytes.of(11) {
         0 | 1 => return ReplyEnd::Clean(Whole::received()),
         2 => Failure::Unreachable(text()),

@@ -1,11 +1,11 @@
 //! Carries out what a session decides: one thread owns the session, and each request in flight has a
 //! worker thread.
 //!
-//! In scope: threads, channels, and turning bytes into the session's inputs. Out of scope: what to
-//! ask, and when, which the session decides. `workers` has the threads and their connections,
-//! `requests` turns what the session asks into requests, and `reader` turns replies into inputs.
+//! In scope: threads, channels, and turning bytes into the session's inputs. Out of scope: the choice of
+//! the next request, which the session makes. `workers` has the threads and their connections,
+//! `requests` turns the session's requests into HTTP requests, and `reader` turns replies into inputs.
 //!
-//! Connections are kept and used again, because history is read in many small requests.
+//! Connections are reused, because history is read in many small requests.
 
 mod means;
 mod message;
@@ -30,8 +30,8 @@ pub use means::Means;
 /// workers down soon when it is behind.
 const INBOX: usize = 64;
 
-/// Updates on their way from a watch to whoever takes them. Of several positions in a row, while nobody
-/// takes any, only the last is kept, so that a reader who is slow costs no memory.
+/// Updates on their way from the watch to its consumer. Of several positions in a row only the last is
+/// kept, so that a slow consumer costs no memory.
 #[derive(Clone, Debug, Default)]
 struct Updates(Arc<Mutex<Vec<Update>>>);
 
@@ -54,7 +54,7 @@ impl Updates {
     }
 }
 
-/// A watch that was started, and can be given up.
+/// A watch that runs on its own thread.
 #[derive(Debug)]
 pub struct RunningWatch {
     updates: Updates,
@@ -63,22 +63,22 @@ pub struct RunningWatch {
 }
 
 impl RunningWatch {
-    /// Takes the updates that have come since the last call, in order.
+    /// Takes the updates since the last call, in order.
     #[must_use]
     pub fn take(&self) -> Vec<Update> {
         self.updates.take()
     }
 
-    /// Ends it, with its connections.
+    /// Ends the watch, and closes its connections.
     pub fn give_up(self) {
         self.is_given_up.store(true, Ordering::Relaxed);
-        // Where its inbox is full it needs no waking.
+        // A thread with a full inbox need not be woken.
         let _ = self.messages.try_send(Input::Tick.into());
     }
 }
 
-/// Runs a watch on a thread of its own until it ends by itself, or is given up. It calls `wake` when
-/// [`RunningWatch::take`] has updates again, and ends, silently, once `wake` returns false.
+/// Runs a watch on its own thread until it ends, or is given up. The thread calls `wake` when
+/// [`RunningWatch::take`] has updates again, and ends silently once `wake` returns false.
 pub fn start(plan: Plan, means: Means, wake: impl Fn() -> bool + Send + 'static) -> RunningWatch {
     let (messages, inbox) = mpsc::sync_channel(INBOX);
     let updates = Updates::default();
@@ -152,7 +152,7 @@ impl Driver {
                 WorkerMessage::Lines(lines) => {
                     let read = lines.parse(&self.buffers, &self.budget);
                     if let Input::Ended { id, .. } = read {
-                        // What it is that comes there is of no interest any more.
+                        // The rest of this reply is no longer needed.
                         self.workers.close(id);
                     }
                     read

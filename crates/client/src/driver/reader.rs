@@ -19,7 +19,7 @@ use etcdwatch_engine::{v2, v3};
 /// The size of one read of a v3 watch, in bytes.
 const READ_SIZE: usize = 64 * 1024;
 
-/// How often the session hears that a long message is still arriving.
+/// How often the session gets an input for a long message that is still arriving.
 const HEARD_INTERVAL: Duration = Duration::from_millis(500);
 
 /// The limit on a state or a transaction, in bytes and in events of the largest size.
@@ -225,7 +225,7 @@ impl ReplyReader {
             }
             if heard_at.elapsed() >= HEARD_INTERVAL {
                 heard_at = Instant::now();
-                self.pass(Input::Heard { id: job.id })?;
+                self.pass(Input::PartReceived { id: job.id })?;
             }
         }
         if messages.is_broken_off() {

@@ -62,7 +62,7 @@ pub trait SessionApi: std::fmt::Debug + Sized {
     /// The request that confirms that what is known is fresh.
     fn confirm_freshness(session: &Core<Self>) -> Self::Request;
     /// An event that a linearizable read reported and no stream has delivered yet, and since when
-    /// nothing was heard of it.
+    /// the stream has delivered nothing.
     fn undelivered(&self, _cursor: Option<Index>) -> Option<(Index, Instant)> {
         None
     }
@@ -103,7 +103,7 @@ pub struct Core<A: SessionApi> {
     pub(crate) requests: Requests<A::Request>,
     /// None until a head says where "now" is, or where the oldest event is, or a state was read.
     pub(crate) coverage: Option<Coverage>,
-    /// Whether the cursor has moved: from then on the start is settled.
+    /// Whether the cursor has moved. From then on the start is certain.
     pub(crate) has_begun: bool,
     /// Unknown ranges up to here are asked about; beyond, a wait reports what happens.
     pub(crate) wanted: Index,
@@ -165,7 +165,7 @@ impl<A: SessionApi> Core<A> {
         }
     }
 
-    /// Takes one input at the time `now`; what is to be done about it.
+    /// Handles one input at the time `now`, and returns the steps for the driver.
     pub fn handle(&mut self, input: Input, now: Instant) -> Vec<Step> {
         self.now = now;
         self.trace(&input);
@@ -222,7 +222,7 @@ impl<A: SessionApi> Core<A> {
         );
     }
 
-    /// When an [`Input::Tick`] is due though nothing else happens.
+    /// When an [`Input::Tick`] is due if no other input comes before.
     #[must_use]
     pub fn wake_at(&self) -> Option<Instant> {
         self.timers.next().map(|(at, _)| at)
@@ -411,7 +411,7 @@ impl<A: SessionApi> Core<A> {
             return None;
         };
         self.endpoints.answered();
-        self.identity.heard();
+        self.identity.note_reply();
         self.learn(index);
         Some(index)
     }
@@ -548,7 +548,7 @@ impl<A: SessionApi> Core<A> {
         if self.plan.budget.is_spent() {
             return false;
         }
-        let is_unwatched = self.identity.is_unheard_since(self.now, UNWATCHED);
+        let is_unwatched = self.identity.is_unanswered_since(self.now, UNWATCHED);
         std::mem::take(&mut self.waits_for_reader) || is_unwatched && !self.identity.is_unverified
     }
 

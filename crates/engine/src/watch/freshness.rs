@@ -62,8 +62,8 @@ impl Freshness {
 }
 
 impl<A: SessionApi> Core<A> {
-    /// Since when nothing was heard of an event that a stream has still to deliver; now where there
-    /// is none.
+    /// Since when the stream has delivered nothing although it has to deliver a known event; now if there
+    /// is no such event.
     fn undelivered_since(&self) -> Instant {
         let undelivered = self.api.undelivered(self.cursor());
         undelivered.map_or(self.now, |(_, since)| since)

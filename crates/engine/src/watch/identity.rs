@@ -75,7 +75,7 @@ pub(crate) struct StoreIdentity<A: SessionApi> {
     pub(crate) is_unverified: bool,
     pub(crate) comparison: Option<Comparison<A::Stage>>,
     /// Since when no request is answered that would break with the store.
-    unheard_since: Option<Instant>,
+    unanswered_since: Option<Instant>,
 }
 
 impl<A: SessionApi> StoreIdentity<A> {
@@ -85,7 +85,7 @@ impl<A: SessionApi> StoreIdentity<A> {
             is_unverified: last.is_some(),
             last: last.map(Last::earlier),
             comparison: None,
-            unheard_since: None,
+            unanswered_since: None,
         }
     }
 
@@ -102,18 +102,18 @@ impl<A: SessionApi> StoreIdentity<A> {
     }
 
     /// The store has answered.
-    pub(crate) fn heard(&mut self) {
-        self.unheard_since = None;
+    pub(crate) fn note_reply(&mut self) {
+        self.unanswered_since = None;
     }
 
     /// Notes whether a request in flight is answered already.
     pub(crate) fn note_answered(&mut self, is_answered: bool, now: Instant) {
-        self.unheard_since = (!is_answered).then_some(self.unheard_since.unwrap_or(now));
+        self.unanswered_since = (!is_answered).then_some(self.unanswered_since.unwrap_or(now));
     }
 
     /// Whether no request was answered for so long.
-    pub(crate) fn is_unheard_since(&self, now: Instant, duration: Duration) -> bool {
-        self.unheard_since.is_some_and(|at| at + duration <= now)
+    pub(crate) fn is_unanswered_since(&self, now: Instant, duration: Duration) -> bool {
+        self.unanswered_since.is_some_and(|at| at + duration <= now)
     }
 }
 

@@ -282,7 +282,7 @@ pub enum Input {
         end: MessageEnd,
     },
     /// A part of a long message of a watch arrived (v3), so the stream is not stalled.
-    Heard {
+    PartReceived {
         /// The watch that this message belongs to.
         id: RequestId,
     },

@@ -341,7 +341,7 @@ impl V2Session {
         if !self.identify(id, endpoint, head) {
             return;
         }
-        self.identity.heard();
+        self.identity.note_reply();
         if let (fault::INDEX_CLEARED, Some(after)) = (fault.code, one.after()) {
             self.endpoints.answered();
             self.learn(fault.index);

@@ -208,7 +208,7 @@ impl SessionApi for V2 {
             Input::Tick
             | Input::Revisions { .. }
             | Input::MessageEnd { .. }
-            | Input::Heard { .. } => {}
+            | Input::PartReceived { .. } => {}
         }
     }
 

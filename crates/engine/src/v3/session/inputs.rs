@@ -112,7 +112,7 @@ impl V3Session {
         if !self.identify(id, endpoint, head) {
             return;
         }
-        self.identity.heard();
+        self.identity.note_reply();
         if self.is_about_revision(one, fault.code) {
             return;
         }

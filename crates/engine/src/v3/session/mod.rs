@@ -179,7 +179,7 @@ impl SessionApi for V3 {
                 is_past,
             } => session.on_revisions(id, received, begins, is_past),
             Input::MessageEnd { id, end } => session.on_message_end(id, end),
-            Input::Heard { id } => session.on_heard(id),
+            Input::PartReceived { id } => session.on_part_received(id),
             Input::State { id, nodes } => session.on_state(id, nodes),
             Input::Ended { id, end } => session.on_ended(id, end),
             Input::Tick | Input::Events { .. } => {}

@@ -17,7 +17,7 @@ use crate::watch::timing::{
 
 impl V3Session {
     /// A part of a message has come.
-    pub(super) fn on_heard(&mut self, id: RequestId) {
+    pub(super) fn on_part_received(&mut self, id: RequestId) {
         let is_stream = self
             .requests
             .get(id)
