@@ -185,7 +185,7 @@ mod tests {
 
     #[test]
     fn the_error_for_a_malformed_reply_says_what_it_is() {
-        for (text, told) in [
+        for (text, expected) in [
             (&b""[..], "it is empty"),
             (b"\r\n", "it is empty"),
             (
@@ -204,7 +204,7 @@ mod tests {
         ] {
             assert_eq!(
                 Malformed::shape(text, "why"),
-                Malformed::Shape(told.to_owned())
+                Malformed::Shape(expected.to_owned())
             );
         }
     }

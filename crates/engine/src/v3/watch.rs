@@ -298,11 +298,11 @@ mod tests {
             .into_bytes()
     }
 
-    /// The indexes of what is told, `|` after each portion, `.` where all up to an index is told.
-    fn render(told: impl IntoIterator<Item = WatchItem>) -> String {
+    /// The indexes of the events, with `|` after each portion and `.` after the end of a message.
+    fn render(items: impl IntoIterator<Item = WatchItem>) -> String {
         let mut out = String::new();
-        for told in told {
-            let text = match told {
+        for items in items {
+            let text = match items {
                 WatchItem::Events(portion) => {
                     let indexes = portion.batch.iter().map(|event| event.index().to_string());
                     indexes.collect::<Vec<_>>().join(" ") + "|"
@@ -330,16 +330,16 @@ mod tests {
                     .is_none()
             );
         }
-        let told = assembler.message(&over(9)).unwrap();
-        let [_, WatchItem::MessageEnd(end)] = told[..] else {
-            panic!("{told:?}");
+        let items = assembler.message(&over(9)).unwrap();
+        let [_, WatchItem::MessageEnd(end)] = items[..] else {
+            panic!("{items:?}");
         };
         assert_eq!((end.sent_upto, end.store_at), (Index(5), Index(9)));
         assert!(!end.is_progress);
-        assert_eq!(render(told), "3 3 5|5.");
-        let told = assembler.message(&over(12)).unwrap();
-        let [WatchItem::MessageEnd(end)] = told[..] else {
-            panic!("{told:?}");
+        assert_eq!(render(items), "3 3 5|5.");
+        let items = assembler.message(&over(12)).unwrap();
+        let [WatchItem::MessageEnd(end)] = items[..] else {
+            panic!("{items:?}");
         };
         assert_eq!((end.sent_upto, end.is_progress), (Index(12), true));
     }
@@ -356,9 +356,11 @@ mod tests {
         for (key, revision) in [("/ax", 3), ("/a/b", 4), ("/a!", 4)] {
             assembler.event(put(key, revision, "v").as_bytes()).unwrap();
         }
-        let told = assembler.message(&over(4)).unwrap();
-        assert!(matches!(&told[0], WatchItem::Events(portion) if portion.begins == Some(Index(3))));
-        assert_eq!(render(told), "4|4.");
+        let items = assembler.message(&over(4)).unwrap();
+        assert!(
+            matches!(&items[0], WatchItem::Events(portion) if portion.begins == Some(Index(3)))
+        );
+        assert_eq!(render(items), "4|4.");
         assembler.event(put("/ax", 5, "v").as_bytes()).unwrap();
         assert_eq!(render(assembler.message(&over(5)).unwrap()), "|5.");
     }
@@ -370,11 +372,11 @@ mod tests {
         assembler.event(put("/a", 3, "v").as_bytes()).unwrap();
         assert!(assembler.message(fragment).unwrap().is_empty());
         assembler.event(put("/a/b", 3, "v").as_bytes()).unwrap();
-        let told = assembler.message(&over(9)).unwrap();
+        let items = assembler.message(&over(9)).unwrap();
         assert!(
-            matches!(&told[0], WatchItem::Events(portion) if portion.begins == Some(Index(3)) && !portion.is_past)
+            matches!(&items[0], WatchItem::Events(portion) if portion.begins == Some(Index(3)) && !portion.is_past)
         );
-        assert_eq!(render(told), "3 3|3.");
+        assert_eq!(render(items), "3 3|3.");
     }
 
     #[test]
@@ -395,11 +397,11 @@ mod tests {
             .unwrap();
         assert!(first.begins == Some(Index(3)) && first.is_past);
         assert_eq!(first.batch.len(), 2);
-        let told = assembler.message(&over(9)).unwrap();
+        let items = assembler.message(&over(9)).unwrap();
         assert!(
-            matches!(&told[0], WatchItem::Events(portion) if portion.begins.is_none() && portion.is_past)
+            matches!(&items[0], WatchItem::Events(portion) if portion.begins.is_none() && portion.is_past)
         );
-        assert_eq!(render(told), "4|4.");
+        assert_eq!(render(items), "4|4.");
     }
 
     #[test]
@@ -418,9 +420,9 @@ mod tests {
         let mut assembler = assembler();
         let event = br#"{"type":"DELETE","kv":{"key":"L2E=","mod_revision":"7"},"prev_kv":{"key":"L2E=","create_revision":"2","mod_revision":"3","version":"2","value":"/w==","lease":"-4"}}"#;
         assembler.event(event).unwrap();
-        let told = assembler.message(&over(7)).unwrap();
-        let WatchItem::Events(Portion { batch, .. }) = &told[0] else {
-            panic!("{told:?}");
+        let items = assembler.message(&over(7)).unwrap();
+        let WatchItem::Events(Portion { batch, .. }) = &items[0] else {
+            panic!("{items:?}");
         };
         let event = batch.event(0).unwrap();
         assert_eq!(
@@ -436,17 +438,17 @@ mod tests {
     #[test]
     fn the_start_and_the_end_of_a_watch_are_reported() {
         let mut assembler = assembler();
-        let mut tell = |text: &str| render(assembler.message(text.as_bytes()).unwrap());
+        let mut render_message = |text: &str| render(assembler.message(text.as_bytes()).unwrap());
         let created = r#"{"result":{"header":{"cluster_id":"255","revision":"9"},"created":true}}"#;
         assert_eq!(
-            tell(created),
+            render_message(created),
             r#"Created { revision: Index(9), cluster: "ff" }"#
         );
         let compacted = r#"{"result":{"header":{},"canceled":true,"compact_revision":"100"}}"#;
-        assert_eq!(tell(compacted), "Compacted(Index(100))");
+        assert_eq!(render_message(compacted), "Compacted(Index(100))");
         let refused =
             r#"{"error":{"grpc_code":14,"http_code":503,"message":"etcdserver: no leader"}}"#;
-        assert!(tell(refused).contains("no leader"));
+        assert!(render_message(refused).contains("no leader"));
     }
 
     #[test]

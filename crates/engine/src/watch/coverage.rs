@@ -604,7 +604,7 @@ mod tests {
     struct Model {
         cursor: u64,
         floor: u64,
-        /// Whether something happened there, or it is lost (`Some(false)`), or nothing is to be told.
+        /// `Some(true)` for an event, `Some(false)` for a lost index, `None` for an index without an event.
         proven: BTreeMap<u64, Option<bool>>,
         ended_waits: Vec<(u64, u64)>,
     }

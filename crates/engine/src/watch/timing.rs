@@ -7,8 +7,8 @@ use std::time::Duration;
 
 // Both APIs.
 
-/// How long no request was answered by the store that is watched before another store may have
-/// taken its place. A server that is replaced cannot come back faster.
+/// After this long without an answered request in flight, the store may have been replaced. A server
+/// cannot be replaced faster.
 pub const UNWATCHED: Duration = Duration::from_millis(100);
 /// How often a session looks whether the reader of the output has caught up.
 pub const READER_POLL: Duration = Duration::from_millis(20);
@@ -17,7 +17,7 @@ pub const PROVEN_BY: u32 = 8;
 /// The shortest and the longest time that proves a connection so.
 pub const PROVEN_WITHIN: (Duration, Duration) =
     (Duration::from_millis(100), Duration::from_secs(5));
-/// What an endpoint said of its raft index counts for this long after etcdwatch left the endpoint.
+/// The raft index of an endpoint is remembered for this long after a failover.
 pub const RAFT_INDEX_REMEMBERED: Duration = Duration::from_mins(1);
 
 // With the v2 API.
@@ -95,8 +95,8 @@ pub const STREAM_STALLED: Duration = Duration::from_secs(10);
 pub const HISTORY_STALLED: Duration = Duration::from_mins(1);
 /// The longest that [`HISTORY_STALLED`] grows to.
 pub const HISTORY_STALLED_LONGEST: Duration = Duration::from_mins(10);
-/// A server cancels a watch on compacted history within 100 ms; after this long it will not.
-pub const COMPACTION_TOLD: Duration = Duration::from_secs(2);
+/// A server cancels a watch on compacted history within 100 ms. After this long it will not.
+pub const COMPACTION_REPORTED: Duration = Duration::from_secs(2);
 /// Looks at what was written last in scope take at most one part in this many of the time, since a
 /// server may have to go through all of its keys.
 pub const LOOKING_PART: u32 = 100;
@@ -109,6 +109,6 @@ pub const REPLAY_QUIET: Duration = Duration::from_millis(150);
 /// Where the end of a replay cannot be proven, late events are waited for this long before the gap
 /// is declared.
 pub const REPLAY_LAST_EVENTS: Duration = Duration::from_secs(2);
-/// A replay that hears nothing for this long asks whether a majority answers, and whether history is
+/// A replay that receives nothing for this long asks whether a majority answers, and whether history is
 /// still whole.
 pub const REPLAY_SILENCE: Duration = Duration::from_secs(5);

@@ -12,7 +12,7 @@ use crate::watch::RequestId;
 use crate::watch::in_flight::InFlight;
 use crate::watch::timers::Timer;
 use crate::watch::timing::{
-    COMPACTION_TOLD, HISTORY_STALLED_LONGEST, LOOKING_PART, STREAM_STALLED, WATCH_REGISTERED,
+    COMPACTION_REPORTED, HISTORY_STALLED_LONGEST, LOOKING_PART, STREAM_STALLED, WATCH_REGISTERED,
 };
 
 impl V3Session {
@@ -70,7 +70,7 @@ impl V3Session {
             .requests
             .iter()
             .filter(|(_, one)| matches!(one.request, V3Request::Compaction { .. }));
-        let due = asked.filter_map(|(id, one)| Some((one.head?.1 + COMPACTION_TOLD, id)));
+        let due = asked.filter_map(|(id, one)| Some((one.head?.1 + COMPACTION_REPORTED, id)));
         let Some((at, id)) = due.min() else {
             return;
         };
