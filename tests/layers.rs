@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 /// What moves a cursor takes evidence, and no time.
 const EVIDENCE: [&str; 2] = [
     "crates/engine/src/watch/evidence.rs",
-    "crates/engine/src/watch/ledger.rs",
+    "crates/engine/src/watch/coverage.rs",
 ];
 const CLOCKS: [&str; 2] = ["Instant", "Duration"];
 
