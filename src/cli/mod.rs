@@ -23,7 +23,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::builder::styling::{AnsiColor, Styles};
-use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum, ValueHint};
 
 use crate::filter::Pattern;
 
@@ -103,9 +103,10 @@ pub struct Global {
 
     /// Print each request as a curl command, and each connection change, on standard error
     ///
-    /// The commands reproduce the requests. Credentials are replaced.
-    #[arg(short, long, global = true)]
-    pub verbose: bool,
+    /// The commands reproduce the requests. Credentials are replaced. With -vv, also print the
+    /// decisions of a watch: what it asks, why it wakes, and which phase it is in.
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    pub verbose: u8,
 
     /// Limit the time to connect to an endpoint, with DNS, TCP and TLS
     ///

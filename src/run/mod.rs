@@ -2,10 +2,16 @@
 //!
 //! - [`api`]: which of etcd's APIs a watch uses.
 //! - [`watching`]: a watch from its first request to its last update.
-//! - [`inbox`]: what the loop waits for, the deadline, standard output and standard error.
+//! - [`inbox`]: what the loop waits for, and the deadline.
+//! - [`screen`]: standard output and standard error.
+//! - [`stop`]: why a run ends before its command is done.
+//! - [`trace`]: the decisions of a watch, for `-vv`.
 //! - [`signal`]: signals as messages.
 
 pub mod api;
 pub mod inbox;
+pub mod screen;
 pub mod signal;
+pub mod stop;
+pub mod trace;
 pub mod watching;

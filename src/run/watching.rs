@@ -9,6 +9,7 @@ use crate::error::{Error, none_answered};
 use crate::render::notice;
 use crate::run::api::{self, Found};
 use crate::run::inbox::{Inbox, Stop, Task};
+use crate::run::trace;
 use crate::settings::Settings;
 use crate::sink::{Flow, Sink};
 use etcdwatch_client::driver::{self, Means};
@@ -79,6 +80,9 @@ fn watch_each(
     sink: &mut dyn Sink,
 ) -> Result<(), Stop> {
     let log = inbox.log(settings);
+    if let Some(log) = log.clone().filter(|_| settings.trace) {
+        trace::start(log);
+    }
     let http = Http::new(&settings.client, log.clone()).map_err(Error::from)?;
     let mut ended = Ended::Elsewhere;
     let mut scopes = scopes.into_iter().peekable();

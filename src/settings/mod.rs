@@ -32,8 +32,10 @@ pub struct Settings {
     pub color: bool,
     /// No notices and no spinner.
     pub quiet: bool,
-    /// Requests are shown.
+    /// Whether requests are printed.
     pub verbose: bool,
+    /// Whether the decisions of a watch are printed.
+    pub trace: bool,
     /// How long the whole command may take.
     pub timeout: Option<Duration>,
     /// Standard output is a terminal.

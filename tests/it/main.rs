@@ -44,4 +44,5 @@ mod until;
 mod usage;
 mod v3;
 mod v3_watch;
+mod verbose;
 mod watch;

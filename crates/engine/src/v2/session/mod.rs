@@ -222,7 +222,7 @@ impl SessionApi for V2 {
         session.watch_freshness();
         let phase = session.phase();
         if session.api.phase != Some(phase) {
-            tracing::debug!(from = ?session.api.phase, to = ?phase, "phase");
+            tracing::debug!(now = ?phase, "phase");
             session.api.phase = Some(phase);
         }
         match phase {
