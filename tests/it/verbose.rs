@@ -21,7 +21,7 @@ fn vv_prints_the_decisions_of_a_watch_and_v_prints_requests_alone() {
         }
         let is_decision = |line: &&str| line.starts_with("* 0.");
         assert_eq!(requests.lines().find(is_decision), None);
-        for what in [" phase now=", " send ticket=1 request=", " head ticket="] {
+        for what in [" phase now=", " send id=1 request=", " head id="] {
             let mut lines = decisions.lines().filter(is_decision);
             assert!(lines.any(|line| line.contains(what)), "{what}: {decisions}");
         }
