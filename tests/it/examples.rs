@@ -302,7 +302,7 @@ fn the_jq_recipes_in_the_docs_mirror_a_subtree_with_both_apis() {
         let run = |script: &str| {
             let bash = ["-c", script];
             let path = recipe(ground, api, "none", nowhere.path(), &[]);
-            path.instead("bash", &bash)
+            path.replace("bash", &bash)
         };
         set(ground, api, &key("b"), "3");
         set(ground, api, &key("c/d"), "4");

@@ -554,6 +554,10 @@ fn a_program_past_its_deadline_is_killed_and_shown() {
     running.wait_for_lines(1, wait::LONG);
     let message = panic_message(|| running.wait(Duration::from_millis(20)));
     assert!(message.contains("was here"), "{message}");
+    let late = || sh("echo was here; exec sleep 60").run_within(Duration::from_millis(500));
+    let message = panic_message(late);
+    assert!(message.contains("was here"), "{message}");
+    assert!(message.contains("has not ended after 500ms"), "{message}");
     let starving = sh("echo one; exec sleep 60").start();
     let message = panic_message(|| starving.wait_for_lines(2, Duration::from_millis(20)));
     assert!(message.contains("1 of 2 lines"), "{message}");

@@ -98,7 +98,7 @@ impl Case {
         let arguments = [&["--endpoints", &url], &self.command[..]].concat();
         let begun = Instant::now();
         let running = Program::tool(&arguments).stdin(b"{}").start();
-        let (output, peak) = running.wait_and_weigh(wait::LONG);
+        let (output, peak) = running.wait_and_measure_memory(wait::LONG);
         let took = begun.elapsed();
         let mut wrong = wrong_with(&output, self.end);
         if took > self.within {

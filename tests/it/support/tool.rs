@@ -1,5 +1,8 @@
-//! Runs programs, the tool under test above all: to their end, in the background, on a
-//! terminal.
+//! Runs programs, mostly the tool under test: to their end, in the background, or on a terminal.
+//!
+//! A command that runs to its end is run by `assert_cmd`. The code here is for what `assert_cmd`
+//! does not do: watches that go on while a test writes, waits for their next line, signals them,
+//! or leaves their output unread.
 //!
 //! In scope: a clean environment, the three streams, signals, deadlines, peak memory. Out of
 //! scope: what the output means (`oracle`).
@@ -20,8 +23,9 @@ use serde_json::Value;
 
 use super::wait;
 
-/// What of the environment a program gets: enough to find programs and to write coverage.
-/// So no variable of the user's own (`ETCDCTL_*`, `HTTP_PROXY`, `NO_COLOR`, …) has a say.
+/// The variables of this process that a program inherits: enough to find other programs and to
+/// write coverage. Variables that change what the tool does (`ETCDCTL_*`, `HTTP_PROXY`,
+/// `NO_COLOR`, …) are not among them.
 const KEPT: [&str; 4] = ["PATH", "TMPDIR", "LLVM_PROFILE_FILE", "RUST_BACKTRACE"];
 
 /// Runs the tool with these arguments to its end.
@@ -30,16 +34,16 @@ pub fn tool(arguments: &[&str]) -> Output {
     Program::tool(arguments).run()
 }
 
-/// The same, with these bytes as its stdin.
+/// Runs the tool with these arguments and this stdin to its end.
 #[track_caller]
 pub fn tool_with_stdin(arguments: &[&str], stdin: &[u8]) -> Output {
     Program::tool(arguments).stdin(stdin).run()
 }
 
-/// How a program ended and all that it wrote.
+/// How a program ended, and everything that it wrote.
 #[derive(Clone, Debug)]
 pub struct Output {
-    /// The exit code; the negative number of the signal where one ended it.
+    /// The exit code, or the negated number of the signal that ended it.
     pub code: i32,
     /// Everything on stdout, as bytes.
     pub stdout_bytes: Vec<u8>,
@@ -91,37 +95,75 @@ impl Program {
         }
     }
 
-    /// The same with another program and other arguments.
-    pub fn instead<A: AsRef<OsStr>>(mut self, path: &str, arguments: &[A]) -> Self {
+    /// Replaces the program and its arguments, and keeps the environment.
+    pub fn replace<A: AsRef<OsStr>>(mut self, path: &str, arguments: &[A]) -> Self {
         self.path = path.into();
         self.arguments = arguments.iter().map(|one| one.as_ref().into()).collect();
         self
     }
 
-    /// Sets a variable in its otherwise clean environment.
+    /// Sets a variable in its environment, which is empty otherwise.
     pub fn env(mut self, name: impl Into<OsString>, value: impl Into<OsString>) -> Self {
         self.environment.push((name.into(), value.into()));
         self
     }
 
-    /// These bytes, then the end, on its stdin. Without this its stdin is at its end at once.
+    /// Writes these bytes to its stdin and closes it. By default its stdin is empty.
     pub fn stdin(mut self, bytes: &[u8]) -> Self {
         self.stdin = Some(bytes.to_owned());
         self
     }
 
-    /// Leaves its stdout unread, until [`Running::read_stdout`]: a reader that is slow, or
-    /// that goes away.
+    /// Leaves its stdout unread until [`Running::read_stdout`], as a slow reader does, or one that
+    /// goes away.
     pub fn unread(mut self) -> Self {
         self.unread = true;
         self
     }
 
-    /// Runs it to its end. Where that takes more than 30 s it is killed, and the panic shows
-    /// what it had written.
+    /// Runs it to its end. A program that takes longer than [`wait::LONG`] is killed, and the
+    /// panic shows what it wrote until then.
     #[track_caller]
     pub fn run(self) -> Output {
-        self.start().wait(wait::LONG)
+        self.run_within(wait::LONG)
+    }
+
+    /// Runs it to its end, which must come within `limit`.
+    #[track_caller]
+    pub fn run_within(self, limit: Duration) -> Output {
+        assert!(
+            !self.unread,
+            "stdout is read where a program is run to its end"
+        );
+        let label = self.label();
+        let mut command = assert_cmd::Command::new(&self.path);
+        command
+            .args(&self.arguments)
+            .env_clear()
+            .envs(self.full_environment())
+            .timeout(limit);
+        if let Some(bytes) = self.stdin {
+            command.write_stdin(bytes);
+        }
+        let begin = Instant::now();
+        let output = command
+            .output()
+            .unwrap_or_else(|error| panic!("{label}: {error}"));
+        let took = begin.elapsed();
+        let code = code(output.status);
+        let output = Output {
+            code,
+            stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+            stdout_bytes: output.stdout,
+            stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+        };
+        // assert_cmd kills a program whose time is up, and does not say that it did.
+        assert!(
+            code != -Signal::KILL.as_raw() || took < limit,
+            "it has not ended after {limit:?}\n{}",
+            transcript(&label, &output.stdout, &output.stderr)
+        );
+        output
     }
 
     /// Starts it in the background.
@@ -145,7 +187,7 @@ impl Program {
         if let Some(bytes) = self.stdin {
             let mut stdin = child.stdin.take().expect("stdin is a pipe");
             thread::spawn(move || {
-                // A program that doesn't read to the end is free to do so.
+                // A program may end without reading all of its stdin.
                 let _ = stdin.write_all(&bytes);
             });
         }
@@ -162,7 +204,7 @@ impl Program {
         running
     }
 
-    /// Starts it on a terminal of that size, which is its stdin, stdout and stderr.
+    /// Starts it on a terminal of this size, which is its stdin, stdout and stderr.
     #[track_caller]
     pub fn on_terminal(self, rows: u16, columns: u16) -> Terminal {
         let label = self.label();
@@ -208,7 +250,8 @@ impl Program {
     }
 }
 
-/// A program in the background, with all that it has written so far. Dropping it kills it.
+/// A program in the background, with everything that it has written so far. Dropping it kills
+/// the program.
 pub struct Running {
     process: Process,
     stdout: Collected,
@@ -223,18 +266,18 @@ impl Running {
         Program::tool(arguments).start()
     }
 
-    /// Begins to read a stdout that was left unread so far.
+    /// Begins to read a stdout that was left unread.
     pub fn read_stdout(&self) {
         let stdout = self.unread.lock().unwrap().take().expect("it is unread");
         self.stdout.fill_from(stdout);
     }
 
-    /// Closes a stdout that was left unread so far: its reader goes away.
+    /// Closes a stdout that was left unread, as a reader does that goes away.
     pub fn close_stdout(&self) {
         drop(self.take_stdout());
     }
 
-    /// Hands out a stdout that was left unread so far.
+    /// Returns a stdout that was left unread.
     pub fn take_stdout(&self) -> ChildStdout {
         let stdout = self.unread.lock().unwrap().take().expect("it is unread");
         self.stdout.0.lock().unwrap().ended = true;
@@ -246,7 +289,7 @@ impl Running {
         whole_lines(&self.stdout.text())
     }
 
-    /// The whole lines on stdout so far, each as JSON; panics where one is none.
+    /// The whole lines on stdout so far, each parsed as JSON. Panics if one of them is not JSON.
     #[track_caller]
     pub fn json(&self) -> Vec<Value> {
         parse_lines(&self.lines())
@@ -257,8 +300,8 @@ impl Running {
         self.stderr.text()
     }
 
-    /// Waits until stdout holds at least `count` whole lines, and returns all there are.
-    /// Panics when the limit passes or stdout ends before.
+    /// Waits until stdout has at least `count` whole lines, and returns all of them. Panics if
+    /// the limit passes or stdout ends first.
     #[track_caller]
     pub fn wait_for_lines(&self, count: usize, limit: Duration) -> Vec<String> {
         let deadline = Instant::now() + limit;
@@ -272,7 +315,7 @@ impl Running {
                 "{} of {count} lines after {limit:?}{}\n{}",
                 self.stdout.count_lines(),
                 if ended { ", and no more to come" } else { "" },
-                self.told()
+                self.transcript()
             );
             thread::sleep(Duration::from_millis(2));
         }
@@ -290,7 +333,7 @@ impl Running {
             assert!(
                 !ended && Instant::now() < deadline,
                 "no {part:?} on stderr\n{}",
-                self.told()
+                self.transcript()
             );
             thread::sleep(Duration::from_millis(2));
         }
@@ -301,12 +344,12 @@ impl Running {
         self.process.signal(signal);
     }
 
-    /// The same to a program that may have ended by itself: then nothing happens.
+    /// Sends a signal to a program that may have ended already. Then nothing happens.
     pub fn try_signal(&self, signal: Signal) {
         self.process.try_signal(signal);
     }
 
-    /// Has it ended?
+    /// Returns whether it has ended.
     pub fn has_ended(&self) -> bool {
         self.process.try_wait().is_some()
     }
@@ -316,7 +359,7 @@ impl Running {
         self.process.pid()
     }
 
-    /// The most memory that it ever held (the kernel's `VmHWM`), in KiB. It must be running.
+    /// Its peak memory so far (the kernel's `VmHWM`), in KiB. It must be running.
     pub fn peak_memory_kib(&self) -> u64 {
         let size = self.status("VmHWM:");
         size.strip_suffix(" kB")
@@ -324,13 +367,13 @@ impl Running {
             .unwrap_or_else(|| panic!("no size: {size}"))
     }
 
-    /// Has it a handler for that signal? It must be running.
+    /// Returns whether it has a handler for this signal. It must be running.
     pub fn catches(&self, signal: Signal) -> bool {
         let mask = u64::from_str_radix(&self.status("SigCgt:"), 16).expect("a mask");
         mask >> (signal.as_raw() - 1) & 1 == 1
     }
 
-    /// A line of its state, as the kernel has it. It must be running.
+    /// A field of its `/proc/PID/status`. It must be running.
     fn status(&self, name: &str) -> String {
         let path = format!("/proc/{}/status", self.process.pid());
         let status = std::fs::read_to_string(path).expect("the process's state");
@@ -342,14 +385,14 @@ impl Running {
             .to_owned()
     }
 
-    /// Waits for its end. Past the limit it is killed, and the panic shows what it wrote.
+    /// Waits for its end. After the limit it is killed, and the panic shows what it wrote.
     #[track_caller]
     pub fn wait(self, limit: Duration) -> Output {
         let Some(status) = self.process.wait(limit) else {
-            panic!("it has not ended after {limit:?}\n{}", self.told());
+            panic!("it has not ended after {limit:?}\n{}", self.transcript());
         };
-        // What it wrote before its end may still be on its way through the pipes. A stdout
-        // that nobody read is lost.
+        // What it wrote before its end may still be in the pipes. A stdout that was left unread
+        // is dropped.
         if self.unread.lock().unwrap().take().is_none() {
             wait::until(wait::LONG, "the end of stdout", || self.stdout.ended());
         }
@@ -363,10 +406,10 @@ impl Running {
         }
     }
 
-    /// Waits for its end, and for as long looks at its memory: how it ended, and the most that it
-    /// was seen to hold (`VmHWM`), in KiB; 0 where it ended before it was looked at.
+    /// Waits for its end and samples its memory meanwhile. Returns its output and the highest
+    /// `VmHWM` that was seen, in KiB, which is 0 if it ended before the first sample.
     #[track_caller]
-    pub fn wait_and_weigh(self, limit: Duration) -> (Output, u64) {
+    pub fn wait_and_measure_memory(self, limit: Duration) -> (Output, u64) {
         let path = format!("/proc/{}/status", self.process.pid());
         let deadline = Instant::now() + limit;
         let own = std::fs::read_to_string("/proc/thread-self/status").unwrap_or_default();
@@ -374,8 +417,7 @@ impl Running {
         let mut peak = 0;
         while self.process.try_wait().is_none() && Instant::now() < deadline {
             let status = std::fs::read_to_string(&path).unwrap_or_default();
-            // Before it is what it is to be, it has the memory of this process; once it has ended,
-            // none.
+            // Between fork and exec it has the memory of this process. After its end it has none.
             if !status.starts_with(&own_name) {
                 peak = size_in(&status, "VmHWM:").unwrap_or(0).max(peak);
             }
@@ -387,18 +429,18 @@ impl Running {
         )
     }
 
-    /// What it was and what it wrote, for the message of a panic.
-    fn told(&self) -> String {
-        format!(
-            "$ {}\n--- stdout\n{}\n--- stderr\n{}",
-            self.process.label,
-            ends(&self.stdout.text()),
-            ends(&self.stderr.text())
+    /// The command line and the output so far, for the message of a panic.
+    fn transcript(&self) -> String {
+        transcript(
+            &self.process.label,
+            &self.stdout.text(),
+            &self.stderr.text(),
         )
     }
 }
 
-/// A program on a terminal: what it sends there, and what a person sees. Dropping it kills it.
+/// A program on a terminal: the bytes that it sends, and the screen that a person sees. Dropping
+/// it kills the program.
 pub struct Terminal {
     process: Process,
     pty: Arc<Pty>,
@@ -412,13 +454,13 @@ struct Shown {
 }
 
 impl Terminal {
-    /// Starts the tool with these arguments on a terminal of that size.
+    /// Starts the tool with these arguments on a terminal of this size.
     #[track_caller]
     pub fn start(arguments: &[&str], rows: u16, columns: u16) -> Self {
         Program::tool(arguments).on_terminal(rows, columns)
     }
 
-    /// What the screen shows: its text, without colours, a line a row.
+    /// The text on the screen, one line for each row, without colours.
     pub fn screen(&self) -> String {
         self.shown.lock().unwrap().parser.screen().contents()
     }
@@ -433,7 +475,7 @@ impl Terminal {
         (&*self.pty).write_all(bytes).expect("the terminal");
     }
 
-    /// Changes the terminal's size, as a person does who drags the window's corner.
+    /// Changes the terminal's size, as dragging the window's corner does.
     pub fn resize(&self, rows: u16, columns: u16) {
         let mut shown = self.shown.lock().unwrap();
         shown.parser.screen_mut().set_size(rows, columns);
@@ -442,8 +484,8 @@ impl Terminal {
             .expect("the terminal's size");
     }
 
-    /// Waits until the screen satisfies `condition`; the panic shows what it shows. Panics too
-    /// where the program ends before.
+    /// Waits until the screen satisfies `condition`. Panics with the screen if the limit passes or
+    /// the program ends first.
     #[track_caller]
     pub fn wait_for_screen(&self, condition: impl Fn(&str) -> bool, limit: Duration) {
         let deadline = Instant::now() + limit;
@@ -472,8 +514,8 @@ impl Terminal {
         self.process.signal(signal);
     }
 
-    /// Waits for its end, and for the last of its output; returns its exit code. Past the
-    /// limit it is killed, and the panic shows the screen.
+    /// Waits for its end and the end of its output, and returns its exit code. After the limit it
+    /// is killed, and the panic shows the screen.
     #[track_caller]
     pub fn wait(&self, limit: Duration) -> i32 {
         let Some(status) = self.process.wait(limit) else {
@@ -510,7 +552,7 @@ impl Process {
 
     fn signal(&self, signal: Signal) {
         let mut child = self.child.lock().unwrap();
-        // The number of a process that was waited for may be another's already.
+        // The id of a process that was waited for may belong to another process by now.
         let ended = child.try_wait().expect("the child's state");
         assert!(ended.is_none(), "$ {}\nhas ended: {ended:?}", self.label);
         kill_process(Pid::from_child(&child), signal).expect("a signal to the child");
@@ -548,13 +590,13 @@ impl Drop for Process {
             Ok(child) => child,
             Err(poisoned) => poisoned.into_inner(),
         };
-        // Both do nothing where it has ended and was waited for.
+        // Neither does anything to a child that has ended and was waited for.
         let _ = child.kill();
         let _ = child.wait();
     }
 }
 
-/// What came through a pipe so far; a thread collects it.
+/// What came through a pipe so far. A thread collects it.
 #[derive(Clone, Default)]
 struct Collected(Arc<Mutex<Collection>>);
 
@@ -611,7 +653,7 @@ impl Collected {
     }
 }
 
-/// Keeps the screen up to date until the last holder of the terminal is gone.
+/// Updates the screen until no process holds the terminal any more.
 fn collect_screen(mut pty: &Pty, shown: &Mutex<Shown>) {
     let mut buffer = vec![0; 1 << 12];
     loop {
@@ -622,14 +664,14 @@ fn collect_screen(mut pty: &Pty, shown: &Mutex<Shown>) {
                 shown.parser.process(&buffer[..size]);
             }
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            // Linux ends a terminal that nobody holds with EIO.
+            // Linux reports EIO once no process holds the terminal.
             _ => break,
         }
     }
     shown.lock().unwrap().ended = true;
 }
 
-/// Each line as JSON; panics with the line where it is none.
+/// Parses each line as JSON. Panics with the line that is not JSON.
 #[track_caller]
 pub fn parse_lines(lines: &[String]) -> Vec<Value> {
     lines
@@ -640,13 +682,13 @@ pub fn parse_lines(lines: &[String]) -> Vec<Value> {
         .collect()
 }
 
-/// A size of a process's state, in KiB.
+/// A size in a `/proc/PID/status`, in KiB.
 fn size_in(status: &str, name: &str) -> Option<u64> {
     let line = status.lines().find_map(|line| line.strip_prefix(name))?;
     line.trim().strip_suffix(" kB")?.parse().ok()
 }
 
-/// The lines of a text that have their newline.
+/// The lines of a text that end with a newline.
 fn whole_lines(text: &str) -> Vec<String> {
     text.split_inclusive('\n')
         .filter_map(|line| line.strip_suffix('\n'))
@@ -654,7 +696,16 @@ fn whole_lines(text: &str) -> Vec<String> {
         .collect()
 }
 
-/// The beginning and the end of a text that may be very long.
+/// A command line and what it wrote, for the message of a panic.
+fn transcript(label: &str, stdout: &str, stderr: &str) -> String {
+    format!(
+        "$ {label}\n--- stdout\n{}\n--- stderr\n{}",
+        ends(stdout),
+        ends(stderr)
+    )
+}
+
+/// The first 2,000 and the last 4,000 characters of a text that is longer than both.
 fn ends(text: &str) -> String {
     let characters: Vec<char> = text.chars().collect();
     if characters.len() <= 6_000 {
