@@ -108,7 +108,7 @@ fn replay_of_a_part(url: &str, options: &[&str]) -> Output {
 }
 
 #[test]
-fn who_may_read_one_subtree_by_v3_reads_and_watches_it_and_nothing_else() {
+fn a_v3_user_reads_and_watches_only_the_permitted_subtree() {
     for version in Version::ALL {
         let etcd = server(version).start();
         let _root = Root::of_v3(&etcd);
@@ -169,7 +169,7 @@ fn who_may_read_one_subtree_by_v3_reads_and_watches_it_and_nothing_else() {
 
 /// What lies below the key is not asked for where the key is there.
 #[test]
-fn get_needs_no_permission_below_a_key_that_exists() {
+fn get_of_an_existing_v3_key_needs_no_permission_below_it() {
     for version in Version::ALL {
         let etcd = server(version).start();
         let url = etcd.url();
@@ -193,7 +193,7 @@ fn get_needs_no_permission_below_a_key_that_exists() {
 }
 
 #[test]
-fn a_replay_says_that_its_end_is_unproven_for_a_user_who_may_not_read_the_whole_store() {
+fn replay_reports_an_unproven_end_without_read_permission_on_the_whole_store() {
     for version in Version::ALL {
         let etcd = server(version).start();
         let root = Root::of_v3(&etcd);
@@ -248,7 +248,7 @@ fn a_replay_says_that_its_end_is_unproven_for_a_user_who_may_not_read_the_whole_
 
 /// A server reads the whole past before it sends the first event of it, and is silent meanwhile.
 #[test]
-fn a_replay_waits_for_what_a_user_who_may_read_a_part_can_see_is_missing() {
+fn replay_without_full_permission_waits_for_all_of_a_long_history() {
     for version in Version::ALL {
         let etcd = server(version).arg("--max-txn-ops=1000").start();
         let keys: Vec<String> = (0..1000).map(|key| format!("/app/{key:03}")).collect();
@@ -268,7 +268,7 @@ fn a_replay_waits_for_what_a_user_who_may_read_a_part_can_see_is_missing() {
 }
 
 #[test]
-fn a_server_that_is_asked_by_auto_says_that_a_password_is_wrong() {
+fn with_api_auto_a_wrong_password_is_reported() {
     let etcd = server(Version::V3_5).start();
     let root = Root::of_v3(&etcd);
     root.put("/app/k", "v");
@@ -295,7 +295,7 @@ fn a_server_that_is_asked_by_auto_says_that_a_password_is_wrong() {
 }
 
 #[test]
-fn a_user_is_no_matter_where_nobody_is_asked() {
+fn credentials_are_ignored_if_authentication_is_disabled() {
     let etcd = server(Version::V3_4).start();
     let url = etcd.url();
     for api in ["v2", "v3"] {
@@ -322,7 +322,7 @@ fn by_signed_tokens(version: Version, seconds: u32) -> (Etcd, TempDir) {
 }
 
 #[test]
-fn a_token_that_expires_in_the_middle_of_a_stream_makes_no_gap() {
+fn a_token_that_expires_during_a_stream_causes_no_gap() {
     for version in Version::ALL {
         let (etcd, _keys) = by_signed_tokens(version, 2);
         let root = Root::of_v3(&etcd);
@@ -358,7 +358,7 @@ fn a_token_that_expires_in_the_middle_of_a_stream_makes_no_gap() {
 }
 
 #[test]
-fn a_server_that_forgot_the_token_makes_no_gap() {
+fn a_server_that_forgets_the_token_causes_no_gap() {
     for version in Version::ALL {
         // Its log is short: what was in it is in no log that it reads again.
         let etcd = server(version).snapshot_count(5).start();
@@ -381,7 +381,7 @@ fn a_server_that_forgot_the_token_makes_no_gap() {
 }
 
 #[test]
-fn who_may_read_one_subtree_by_v2_reads_and_watches_it_and_nothing_else() {
+fn a_v2_user_reads_and_watches_only_the_permitted_subtree() {
     for version in Version::ALL {
         let etcd = server(version).start();
         let url = etcd.url();
@@ -434,7 +434,7 @@ fn who_may_read_one_subtree_by_v2_reads_and_watches_it_and_nothing_else() {
 }
 
 #[test]
-fn a_password_is_asked_for_on_the_terminal_and_not_shown() {
+fn the_password_prompt_does_not_echo() {
     let etcd = server(Version::V3_5).start();
     let _root = Root::of_v3(&etcd);
     let url = etcd.url();
@@ -472,7 +472,7 @@ fn a_password_is_asked_for_on_the_terminal_and_not_shown() {
 }
 
 #[test]
-fn without_a_terminal_a_missing_password_is_told() {
+fn a_missing_password_without_a_terminal_is_a_usage_error() {
     let get = [
         "--user",
         "app",
@@ -488,7 +488,7 @@ fn without_a_terminal_a_missing_password_is_told() {
 }
 
 #[test]
-fn a_password_comes_from_a_file_that_nobody_else_can_read_or_from_the_environment() {
+fn the_password_comes_from_a_private_file_or_the_environment() {
     let etcd = server(Version::V3_5).start();
     let _root = Root::of_v3(&etcd);
     let directory = tempfile::tempdir().expect("a directory");
@@ -518,7 +518,7 @@ fn a_password_comes_from_a_file_that_nobody_else_can_read_or_from_the_environmen
 }
 
 #[test]
-fn a_password_that_is_typed_is_warned_of() {
+fn a_password_on_the_command_line_causes_a_warning() {
     let etcd = server(Version::V3_5).start();
     let url = etcd.url();
     let get = [
@@ -550,7 +550,7 @@ fn gateway(answer: fn(&Request) -> Response) -> Scripted {
 }
 
 #[test]
-fn secrets_of_v3_are_sent_where_they_belong_and_shown_nowhere() {
+fn v3_credentials_are_sent_only_to_the_server_and_never_printed() {
     let elsewhere = Scripted::serve(|_| Response::etcd(200, 0, "{}"));
     let answers: [fn(&Request) -> Response; 4] = [
         |_| {
@@ -613,7 +613,7 @@ fn secrets_of_v3_are_sent_where_they_belong_and_shown_nowhere() {
 }
 
 #[test]
-fn a_token_that_is_always_refused_is_no_hot_loop() {
+fn a_token_that_is_always_rejected_is_renewed_only_once() {
     let server = gateway(|_| {
         Response::etcd(
             401,
@@ -637,7 +637,7 @@ fn a_token_that_is_always_refused_is_no_hot_loop() {
 }
 
 #[test]
-fn a_token_that_drives_headers_is_refused() {
+fn a_token_with_control_characters_is_rejected() {
     for token in [r"a\r\nX-Evil: 1", r"\u0000", r"\u001b[31m", "é\u{202e}"] {
         let body = format!(r#"{{"token":"{token}"}}"#);
         let server = Scripted::serve(move |request| {
@@ -669,7 +669,7 @@ fn a_token_that_drives_headers_is_refused() {
 }
 
 #[test]
-fn whoever_waits_for_a_password_lets_time_run_out() {
+fn set_times_out_if_the_login_is_not_answered() {
     let server = Scripted::serve(|request| {
         if request.path == "/v3/auth/authenticate" {
             return Response::default().hold();
@@ -694,7 +694,7 @@ fn whoever_waits_for_a_password_lets_time_run_out() {
 }
 
 #[test]
-fn a_server_that_gives_no_token_is_passed_over() {
+fn an_endpoint_that_does_not_answer_the_login_is_skipped() {
     let silent = Scripted::serve(|_| Response::default().hold());
     let etcd = server(Version::V3_5).start();
     let root = Root::of_v3(&etcd);
@@ -705,7 +705,7 @@ fn a_server_that_gives_no_token_is_passed_over() {
 }
 
 #[test]
-fn a_fifo_at_which_nobody_is_holds_nothing_up() {
+fn a_fifo_as_a_password_or_ca_file_is_a_usage_error() {
     let directory = tempfile::tempdir().expect("a directory");
     let path = directory.path().join("fifo");
     let file = path.display().to_string();

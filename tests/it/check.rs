@@ -47,7 +47,7 @@ fn assert_prints(output: &Output, code: i32, lines: &[String]) {
 }
 
 #[test]
-fn nothing_is_printed_where_nothing_differs() {
+fn check_prints_nothing_if_nothing_differs() {
     for (ground, api) in shared::each()
         .iter()
         .flat_map(|ground| APIS.map(|api| (ground, api)))
@@ -65,7 +65,7 @@ fn nothing_is_printed_where_nothing_differs() {
 }
 
 #[test]
-fn what_differs_is_a_line_a_key() {
+fn check_prints_one_line_for_each_key_that_differs() {
     for (ground, api) in shared::each()
         .iter()
         .flat_map(|ground| APIS.map(|api| (ground, api)))
@@ -95,7 +95,7 @@ fn what_differs_is_a_line_a_key() {
 }
 
 #[test]
-fn a_subtree_that_is_not_there_has_nothing() {
+fn check_treats_a_missing_subtree_as_empty() {
     let ground = shared::any();
     for api in APIS {
         let line = format!("-\t{}/a\t1", ground.key(api));
@@ -107,7 +107,7 @@ fn a_subtree_that_is_not_there_has_nothing() {
 }
 
 #[test]
-fn what_is_waited_for_ends_it_and_what_still_differs_is_told_when_time_is_up() {
+fn check_wait_exits_on_a_match_and_prints_the_differences_on_timeout() {
     for (ground, api) in shared::each()
         .iter()
         .flat_map(|ground| APIS.map(|api| (ground, api)))
@@ -130,7 +130,7 @@ fn what_is_waited_for_ends_it_and_what_still_differs_is_told_when_time_is_up() {
 }
 
 #[test]
-fn every_drift_and_every_return_is_told_from_the_events_without_reading_again() {
+fn check_watch_prints_every_change_without_reading_the_state_again() {
     for ground in shared::each() {
         for api in APIS {
             let app = tree(&ground, api);
@@ -193,7 +193,7 @@ fn every_drift_and_every_return_is_told_from_the_events_without_reading_again() 
 }
 
 #[test]
-fn ten_thousand_keys_are_compared() {
+fn check_compares_ten_thousand_keys() {
     for version in Version::ALL {
         let etcd = Etcd::start(version);
         let url = etcd.url();
@@ -218,7 +218,7 @@ fn ten_thousand_keys_are_compared() {
 }
 
 #[test]
-fn a_file_that_can_not_be_used_is_refused_with_the_place() {
+fn check_rejects_an_invalid_file_with_line_and_column() {
     let refused = |text: &str, name: &str, part: &str| {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join(name);
@@ -240,7 +240,7 @@ fn a_file_that_can_not_be_used_is_refused_with_the_place() {
 }
 
 #[test]
-fn without_a_server_nothing_can_be_said() {
+fn check_exits_3_if_no_server_is_reachable() {
     let check = ["--endpoints", "http://127.0.0.1:1", "check", "-", "/app"];
     let output = Program::tool(&check).stdin(b"{}").run();
     assert_eq!((output.code, output.stdout.as_str()), (3, ""), "{output:?}");

@@ -103,7 +103,7 @@ impl Consumer {
 }
 
 #[test]
-fn a_run_that_is_killed_at_any_moment_loses_nothing() {
+fn a_watch_killed_at_any_moment_loses_no_event() {
     for (version, seed) in [(Version::V3_4, 3), (Version::V3_5, 5)] {
         let etcd = Etcd::start(version);
         let url = etcd.url();
@@ -141,7 +141,7 @@ fn a_run_that_is_killed_at_any_moment_loses_nothing() {
 }
 
 #[test]
-fn what_nobody_had_read_when_a_run_ended_is_told_by_the_next() {
+fn records_that_were_never_read_are_printed_by_the_next_run() {
     for (timeout, code) in [(None, 143), (Some("5s"), 124)] {
         let etcd = Etcd::start(Version::V3_5);
         let proxy = Proxy::to(&etcd.url());
@@ -179,7 +179,7 @@ fn what_nobody_had_read_when_a_run_ended_is_told_by_the_next() {
 }
 
 #[test]
-fn a_run_that_is_killed_as_it_begins_loses_nothing() {
+fn a_watch_killed_at_its_start_loses_no_event() {
     let etcd = Etcd::start(Version::V3_5);
     let url = etcd.url();
     let place = Place::new();
@@ -216,7 +216,7 @@ fn a_run_that_is_killed_as_it_begins_loses_nothing() {
 }
 
 #[test]
-fn after_a_clean_stop_nothing_is_repeated() {
+fn a_clean_stop_repeats_no_event() {
     for (stop, code) in [
         (None, 0),
         (Some(Signal::TERM), 143),
@@ -250,7 +250,7 @@ fn after_a_clean_stop_nothing_is_repeated() {
 }
 
 #[test]
-fn where_the_file_exists_it_wins_over_where_to_begin() {
+fn an_existing_checkpoint_overrides_from_index_and_snapshot() {
     let etcd = Etcd::start(Version::V3_4);
     let url = etcd.url();
     let truth = v2::burst(&url, 4, app);
@@ -274,7 +274,7 @@ fn where_the_file_exists_it_wins_over_where_to_begin() {
 }
 
 #[test]
-fn a_state_that_was_told_is_not_told_again() {
+fn a_printed_snapshot_is_not_printed_again() {
     let etcd = Etcd::start(Version::V3_5);
     let url = etcd.url();
     v2::burst(&url, 3, app);
@@ -291,7 +291,7 @@ fn a_state_that_was_told_is_not_told_again() {
 }
 
 #[test]
-fn what_the_file_does_not_fit_is_refused_and_leaves_it_as_it_is() {
+fn a_mismatched_checkpoint_is_rejected_and_left_unchanged() {
     let ground = shared::any();
     let place = Place::new();
     let (one, other) = (ground.key("one"), ground.key("other"));
@@ -321,7 +321,7 @@ fn what_the_file_does_not_fit_is_refused_and_leaves_it_as_it_is() {
 }
 
 #[test]
-fn a_second_run_with_the_same_file_is_refused() {
+fn a_second_run_with_the_same_checkpoint_is_rejected() {
     let etcd = Etcd::start(Version::V3_5);
     let place = Place::new();
     let running = resumed(&etcd.url(), &place, &[]);
@@ -335,7 +335,7 @@ fn a_second_run_with_the_same_file_is_refused() {
 }
 
 #[test]
-fn the_file_is_its_owners_alone() {
+fn the_checkpoint_is_readable_only_by_its_owner() {
     let etcd = Etcd::start(Version::V3_5);
     let place = Place::new();
     let running = resumed(&etcd.url(), &place, &[]);
@@ -350,7 +350,7 @@ fn the_file_is_its_owners_alone() {
 }
 
 #[test]
-fn a_file_that_cannot_be_written_is_an_error() {
+fn an_unwritable_checkpoint_is_an_error() {
     let etcd = Etcd::start(Version::V3_5);
     let output = follow::stream(
         &etcd.url(),
@@ -362,7 +362,7 @@ fn a_file_that_cannot_be_written_is_an_error() {
 }
 
 #[test]
-fn the_position_moves_on_in_silence() {
+fn the_checkpoint_advances_without_events() {
     let etcd = Etcd::start(Version::V3_4);
     let url = etcd.url();
     let place = Place::new();
@@ -383,7 +383,7 @@ fn the_position_moves_on_in_silence() {
 }
 
 #[test]
-fn an_absence_longer_than_history_is_declared() {
+fn a_pause_longer_than_history_is_declared_as_a_gap() {
     let etcd = Etcd::start(Version::V3_5);
     let url = etcd.url();
     let place = Place::new();
@@ -406,7 +406,7 @@ fn an_absence_longer_than_history_is_declared() {
 }
 
 #[test]
-fn another_cluster_is_never_gone_on_with() {
+fn resuming_against_another_cluster_is_an_error() {
     let (one, other) = (Etcd::start(Version::V3_5), Etcd::start(Version::V3_5));
     let place = Place::new();
     let running = resumed(&one.url(), &place, &["--count", "1"]);
@@ -425,7 +425,7 @@ fn another_cluster_is_never_gone_on_with() {
 }
 
 #[test]
-fn a_store_that_was_rebuilt_meanwhile_is_declared() {
+fn a_store_replaced_between_runs_is_declared_as_a_gap() {
     for is_above in [false, true] {
         let etcd = Etcd::start(Version::V3_4);
         let url = etcd.url();
@@ -458,7 +458,7 @@ fn a_store_that_was_rebuilt_meanwhile_is_declared() {
 
 /// From a backup, and then written to so that the same keys have other values at the same indexes.
 #[test]
-fn a_store_that_was_restored_and_written_anew_is_known_by_the_value_of_the_last_event() {
+fn a_restored_store_is_detected_by_the_value_of_the_last_event() {
     for (version, api) in Version::ALL
         .into_iter()
         .flat_map(|one| [(one, "v2"), (one, "v3")])
@@ -494,7 +494,7 @@ fn a_store_that_was_restored_and_written_anew_is_known_by_the_value_of_the_last_
 
 /// A checkpoint of a version that did not write the value's hash.
 #[test]
-fn a_checkpoint_without_a_hash_of_the_value_is_gone_on_with() {
+fn a_checkpoint_without_a_value_hash_is_resumed() {
     let etcd = Etcd::start(Version::V3_5);
     let url = etcd.url();
     let place = Place::new();
@@ -514,7 +514,7 @@ fn a_checkpoint_without_a_hash_of_the_value_is_gone_on_with() {
 }
 
 #[test]
-fn a_replay_leaves_off_and_goes_on_too() {
+fn replay_resumes_from_its_checkpoint() {
     let etcd = Etcd::start(Version::V3_5);
     let url = etcd.url();
     let place = Place::new();

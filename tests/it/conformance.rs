@@ -185,7 +185,7 @@ fn told_by_etcdctl(url: &str) -> Vec<Value> {
 }
 
 #[test]
-fn history_is_told_as_etcdctl_tells_it() {
+fn replay_prints_the_same_history_as_etcdctl_watch() {
     for version in Version::ALL {
         let etcd = Etcd::start(version);
         let url = etcd.url();

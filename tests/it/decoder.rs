@@ -43,7 +43,7 @@ fn values(output: &Output) -> Vec<String> {
 }
 
 #[test]
-fn one_event_over_many_chunks_is_one_record() {
+fn an_event_split_across_chunks_is_one_record() {
     let server = streaming(|head| {
         let line = format!("{}\n", event(11, "é漢🦀"));
         // Each byte a chunk: the cuts fall into the middle of characters too.
@@ -53,7 +53,7 @@ fn one_event_over_many_chunks_is_one_record() {
 }
 
 #[test]
-fn many_events_in_one_chunk_are_many_records() {
+fn many_events_in_one_chunk_are_separate_records() {
     let server = streaming(|head| {
         let lines: String = (11..61).map(|index| event(index, "v") + "\n").collect();
         head.chunk(lines)
@@ -62,7 +62,7 @@ fn many_events_in_one_chunk_are_many_records() {
 }
 
 #[test]
-fn an_event_that_comes_again_is_printed_once() {
+fn a_repeated_event_is_printed_once() {
     let server = streaming(|head| {
         let twice = [event(11, "one"), event(11, "one"), event(12, "two")].join("\n");
         head.chunk(twice + "\n")
@@ -71,7 +71,7 @@ fn an_event_that_comes_again_is_printed_once() {
 }
 
 #[test]
-fn an_event_longer_than_the_limit_ends_with_6_and_names_the_option() {
+fn an_event_over_the_size_limit_exits_6_and_names_max_event() {
     let server = streaming(|head| head.chunk(event(11, &"x".repeat(70_000)) + "\n"));
     let output = watch(&server, &["--max-event", "64KiB"]);
     assert_eq!(output.code, 6);
@@ -80,7 +80,7 @@ fn an_event_longer_than_the_limit_ends_with_6_and_names_the_option() {
 }
 
 #[test]
-fn a_line_that_never_ends_stops_at_the_limit() {
+fn an_endless_line_exits_6_at_the_size_limit() {
     let server = streaming(|head| {
         let piece = "x".repeat(60_000);
         (0..40).fold(head, |response, _| response.chunk(&piece))
@@ -101,7 +101,7 @@ fn a_line_that_never_ends_stops_at_the_limit() {
 }
 
 #[test]
-fn what_is_no_event_ends_with_6() {
+fn a_line_that_is_not_an_event_exits_6() {
     for body in [
         "<html>",
         "null",
@@ -118,7 +118,7 @@ fn what_is_no_event_ends_with_6() {
 }
 
 #[test]
-fn an_unknown_action_is_passed_on() {
+fn an_unknown_action_is_printed_unchanged() {
     let line = event(11, "v").replace("\"set\"", "\"transmogrify\"");
     let server = streaming(move |head| head.chunk(format!("{line}\n")));
     let output = watch(&server, &["--count", "1"]);
@@ -130,14 +130,14 @@ fn an_unknown_action_is_passed_on() {
 }
 
 #[test]
-fn an_event_of_another_key_is_not_printed() {
+fn an_event_on_another_key_is_not_printed() {
     let other = event(11, "other").replace("\"/a\"", "\"/b\"");
     let server = streaming(move |head| head.chunk(format!("{other}\n{}\n", event(12, "ours"))));
     assert_eq!(values(&watch(&server, &["--count", "1"])), ["ours"]);
 }
 
 #[test]
-fn an_action_that_etcd_never_streams_is_shown_as_it_is() {
+fn the_action_get_in_a_stream_is_printed_unchanged() {
     let line = event(11, "v").replace("\"set\"", "\"get\"");
     let server = streaming(move |head| head.chunk(format!("{line}\n")));
     let output = watch(&server, &["--count", "1"]);
@@ -149,7 +149,7 @@ fn an_action_that_etcd_never_streams_is_shown_as_it_is() {
 }
 
 #[test]
-fn events_that_were_received_before_a_bad_one_are_printed() {
+fn events_before_an_invalid_one_are_printed() {
     let server = Scripted::serve(|request| {
         if request.parameter("stream").is_none() {
             // The store has moved on by the time of these.

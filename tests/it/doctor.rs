@@ -35,7 +35,7 @@ fn problems(report: &Value) -> BTreeSet<(String, String)> {
 }
 
 #[test]
-fn a_cluster_that_is_well_is_told_so() {
+fn a_healthy_cluster_has_no_findings() {
     for version in Version::ALL {
         let cluster = Cluster::start(version, 3);
         let output = doctor(&cluster.endpoints(), &["-o", "json"]);
@@ -101,7 +101,7 @@ fn behind(etcd: &Etcd) -> Scripted {
 }
 
 #[test]
-fn each_fault_is_named_with_its_endpoint() {
+fn each_problem_is_reported_with_its_endpoint() {
     let cluster = Etcd::builder(Version::V3_5).without_v2_on(2).cluster(3);
     let url = cluster.nodes[0].url();
     v3::put(&url, "/k", b"v");
@@ -129,7 +129,7 @@ fn each_fault_is_named_with_its_endpoint() {
 }
 
 #[test]
-fn a_member_without_a_majority_has_neither_leader_nor_quorum() {
+fn a_member_without_quorum_is_reported() {
     let cluster = Cluster::start(Version::V3_5, 3);
     cluster.nodes[1].kill();
     cluster.nodes[2].kill();
@@ -154,7 +154,7 @@ fn a_member_without_a_majority_has_neither_leader_nor_quorum() {
 }
 
 #[test]
-fn the_writes_in_scope_are_counted_by_both_apis() {
+fn writes_in_scope_are_counted_with_both_apis() {
     for (ground, api) in shared::each()
         .iter()
         .flat_map(|ground| ["v2", "v3"].map(|api| (ground, api)))
@@ -194,7 +194,7 @@ fn the_writes_in_scope_are_counted_by_both_apis() {
 }
 
 #[test]
-fn where_nobody_is_there_that_is_what_is_told() {
+fn an_unreachable_endpoint_and_a_server_other_than_etcd_are_reported() {
     let output = doctor("http://127.0.0.1:1", &["-o", "json"]);
     assert_eq!(output.code, 1, "{output:?}");
     let expected = [("unreachable".to_owned(), "http://127.0.0.1:1".to_owned())];
@@ -211,7 +211,7 @@ fn where_nobody_is_there_that_is_what_is_told() {
 }
 
 #[test]
-fn that_no_user_is_named_where_v2_asks_for_one_is_told() {
+fn a_missing_user_is_reported_if_v2_requires_authentication() {
     let etcd = Etcd::start(Version::V3_5);
     let put = |path: &str, body: &str| {
         let curl = ["-sf", "-X", "PUT", "-d", body];

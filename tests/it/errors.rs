@@ -43,7 +43,7 @@ const EVERY: [&[&str]; 6] = [
 // --- 3
 
 #[test]
-fn where_nobody_listens_it_is_exit_3_and_every_endpoint_is_named() {
+fn a_refused_connection_exits_3_and_names_every_endpoint() {
     let (one, two) = (nobody(), nobody());
     for output in against(&one, &EVERY) {
         assert_ends(&output, 3, &[&one, "refused", "--endpoints"]);
@@ -58,7 +58,7 @@ fn where_nobody_listens_it_is_exit_3_and_every_endpoint_is_named() {
 }
 
 #[test]
-fn a_name_that_does_not_resolve_is_exit_3_and_named() {
+fn an_unresolvable_host_exits_3_and_is_named() {
     let one = nobody();
     let list = format!("http://no-such-host.invalid:2379,{one}");
     for command in [&["get", "/k"][..], &["set", "/k", "v"], &["watch", "/k"]] {
@@ -71,7 +71,7 @@ fn a_name_that_does_not_resolve_is_exit_3_and_named() {
 }
 
 #[test]
-fn a_connection_that_is_never_accepted_is_exit_3_within_the_connect_timeout() {
+fn a_connection_that_is_never_accepted_exits_3_after_the_connect_timeout() {
     let full = ports::full();
     for command in [&["get", "/k"][..], &["set", "/k", "v"], &["watch", "/k"]] {
         let begin = Instant::now();
@@ -85,7 +85,7 @@ fn a_connection_that_is_never_accepted_is_exit_3_within_the_connect_timeout() {
 // --- 4
 
 #[test]
-fn where_v2_is_off_it_is_exit_4_and_the_hint_names_the_flag() {
+fn a_server_without_the_v2_api_exits_4_and_the_hint_names_the_flag() {
     for version in Version::ALL {
         let etcd = Etcd::builder(version).v2(false).start();
         for command in EVERY {
@@ -106,7 +106,7 @@ fn where_v2_is_off_it_is_exit_4_and_the_hint_names_the_flag() {
 }
 
 #[test]
-fn what_a_server_refuses_is_exit_4_with_its_reason() {
+fn a_request_the_server_refuses_exits_4_with_its_reason() {
     let fault = |code: u32, message: &str, cause: &str| {
         format!(r#"{{"errorCode":{code},"message":"{message}","cause":"{cause}","index":0}}"#)
     };
@@ -164,7 +164,7 @@ fn what_a_server_refuses_is_exit_4_with_its_reason() {
 }
 
 #[test]
-fn a_directory_where_a_key_is_meant_and_the_other_way_round() {
+fn a_key_in_place_of_a_directory_or_the_reverse_exits_4() {
     for ground in shared::each() {
         let file = ground.key("file");
         ground.put(&file, "v");
@@ -194,7 +194,7 @@ fn page(status: &str) -> Response {
 }
 
 #[test]
-fn a_web_server_is_no_etcd() {
+fn a_web_server_exits_6() {
     for status in [
         "200 OK",
         "404 Not Found",
@@ -221,7 +221,7 @@ fn a_web_server_is_no_etcd() {
 }
 
 #[test]
-fn something_that_does_not_speak_http_is_no_etcd() {
+fn a_server_that_does_not_speak_http_exits_6() {
     let server = Scripted::serve(|_| Response::raw("220 mail ESMTP\r\n").close());
     for output in against(&server.url(), &[&["get", "/k"], &["watch", "/k"]]) {
         assert_ends(&output, 6, &[&server.url()]);
@@ -229,7 +229,7 @@ fn something_that_does_not_speak_http_is_no_etcd() {
 }
 
 #[test]
-fn a_redirect_is_named_and_not_followed() {
+fn a_redirect_exits_6_and_is_not_followed() {
     for status in [
         "301 Moved Permanently",
         "302 Found",
@@ -256,7 +256,7 @@ fn a_redirect_is_named_and_not_followed() {
 }
 
 #[test]
-fn a_reply_that_is_cut_short_or_not_of_its_shape_is_malformed() {
+fn a_truncated_or_malformed_reply_exits_6() {
     for body in [
         r#"{"action":"get","node":{"key":"/k","val"#,
         "",
@@ -283,7 +283,7 @@ fn a_reply_that_is_cut_short_or_not_of_its_shape_is_malformed() {
 }
 
 #[test]
-fn a_reply_beyond_the_limit_is_exit_6_and_names_the_option() {
+fn a_reply_over_the_size_limit_exits_6_and_names_max_event() {
     let ground = shared::any();
     let key = ground.key("k");
     ground.put(&key, &"x".repeat(10_000));
@@ -299,7 +299,7 @@ fn a_reply_beyond_the_limit_is_exit_6_and_names_the_option() {
 }
 
 #[test]
-fn a_reply_without_end_does_not_fill_the_memory() {
+fn an_endless_reply_exits_6_at_the_size_limit() {
     let server = Scripted::serve(|_| {
         let chunk = vec![b' '; 1 << 20];
         (0..80).fold(Response::stream(7), |reply, _| reply.chunk(&chunk))
@@ -320,7 +320,7 @@ fn assert_sent_once(server: &Scripted, other: &Scripted, method: &str) {
 }
 
 #[test]
-fn a_write_whose_connection_dies_after_it_was_sent_is_exit_7_and_not_sent_again() {
+fn a_write_whose_connection_breaks_exits_7_and_is_not_retried() {
     let endings: [fn() -> Response; 3] = [
         || Response::default().reset(),
         || Response::default().close(),
@@ -344,7 +344,7 @@ fn a_write_whose_connection_dies_after_it_was_sent_is_exit_7_and_not_sent_again(
 }
 
 #[test]
-fn a_write_whose_reply_breaks_off_in_its_body_is_exit_7() {
+fn a_write_with_a_truncated_reply_exits_7() {
     let server = Scripted::serve(|_| {
         let head = "HTTP/1.1 201 Created\r\nX-Etcd-Index: 7\r\nContent-Length: 100\r\n\r\n";
         Response::raw(head).bytes("{\"action\":").close()
@@ -360,7 +360,7 @@ fn a_write_whose_reply_breaks_off_in_its_body_is_exit_7() {
 }
 
 #[test]
-fn a_write_that_is_never_answered_is_exit_7_when_time_runs_out() {
+fn a_write_without_an_answer_exits_7_on_timeout() {
     for (command, method) in [(&["set", "/k", "v"][..], "PUT"), (&["rm", "/k"], "DELETE")] {
         let server = Scripted::serve(|_| Response::default().hold());
         let other = Scripted::serve(|_| page("200 OK"));
@@ -376,7 +376,7 @@ fn a_write_that_is_never_answered_is_exit_7_when_time_runs_out() {
 }
 
 #[test]
-fn a_write_that_was_not_agreed_upon_in_time_is_exit_7() {
+fn a_write_that_timed_out_in_raft_exits_7() {
     let body = r#"{"errorCode":300,"message":"Raft Internal Error","cause":"etcdserver: request timed out","index":0}"#;
     let server = Script::new().reply(Response::etcd(500, 0, body)).start();
     let other = Scripted::serve(|_| page("200 OK"));
@@ -387,7 +387,7 @@ fn a_write_that_was_not_agreed_upon_in_time_is_exit_7() {
 }
 
 #[test]
-fn a_condition_that_is_only_read_is_no_write() {
+fn a_failed_read_before_a_conditional_write_does_not_exit_7() {
     // The read before a comparison with the empty value dies: nothing was written.
     let server = Scripted::serve(|_| Response::default().reset());
     let set = ["set", "/k", "v", "--prev-value", "", "--endpoints"];
@@ -405,7 +405,7 @@ fn a_condition_that_is_only_read_is_no_write() {
 // --- 124
 
 #[test]
-fn a_silent_server_ends_a_read_with_124_and_not_never() {
+fn a_read_from_a_silent_server_exits_124() {
     for command in [&["get", "/k"][..], &["get", "-r", "/", "--quorum"]] {
         let server = Scripted::serve(|_| Response::default().hold());
         let begin = Instant::now();
@@ -418,7 +418,7 @@ fn a_silent_server_ends_a_read_with_124_and_not_never() {
 }
 
 #[test]
-fn a_server_that_stops_in_the_middle_of_its_reply_ends_a_read_with_124() {
+fn a_read_whose_reply_stalls_exits_124() {
     let server = Scripted::serve(|_| Response::stream(7).chunk("{\"action\":\"get\",").hold());
     let begin = Instant::now();
     let get = ["--timeout", "400ms", "get", "/k", "--endpoints"];
@@ -428,7 +428,7 @@ fn a_server_that_stops_in_the_middle_of_its_reply_ends_a_read_with_124() {
 }
 
 #[test]
-fn without_a_timeout_of_its_own_a_read_ends_after_5_s() {
+fn a_read_without_timeout_exits_124_after_5_s() {
     let server = Scripted::serve(|_| Response::default().hold());
     let begin = Instant::now();
     let output = tool(&["--endpoints", &server.url(), "get", "/k"]);
@@ -438,7 +438,7 @@ fn without_a_timeout_of_its_own_a_read_ends_after_5_s() {
 }
 
 #[test]
-fn a_timeout_ends_a_watch_too() {
+fn a_watch_exits_124_on_timeout() {
     let ground = shared::any();
     for flags in [&[][..], &["--stream", "-r"]] {
         let begin = Instant::now();
@@ -454,7 +454,7 @@ fn a_timeout_ends_a_watch_too() {
 }
 
 #[test]
-fn a_connection_that_is_never_accepted_leaves_a_write_unsent() {
+fn a_write_that_was_never_sent_exits_124_and_not_7() {
     // Time runs out while connecting: nothing was sent, so that the outcome is known.
     let full = ports::full();
     let set = [
@@ -480,7 +480,7 @@ fn note(request: &Request) -> Response {
 }
 
 #[test]
-fn credentials_are_sent_and_shown_nowhere() {
+fn credentials_are_sent_but_never_printed() {
     // The password holds a colon: only the first one separates.
     let user = "root:hunter2:x";
     for command in [
@@ -513,7 +513,7 @@ fn credentials_are_sent_and_shown_nowhere() {
 }
 
 #[test]
-fn a_password_of_the_proxy_is_shown_nowhere() {
+fn the_proxy_password_is_never_printed() {
     let proxy = nobody().replace("http://", "http://me:hunter2@");
     let output = tool(&[
         "-v",
@@ -533,7 +533,7 @@ fn a_password_of_the_proxy_is_shown_nowhere() {
 }
 
 #[test]
-fn the_password_of_a_real_server_is_asked_for_and_taken() {
+fn a_real_server_with_authentication_requires_and_accepts_the_password() {
     let etcd = Etcd::start(Version::V3_4);
     let url = etcd.url();
     let administer = |path: &str, body: &str| {

@@ -49,7 +49,7 @@ fn read(path: &Path) -> Option<String> {
 }
 
 #[test]
-fn nginx_is_reloaded_once_a_burst_and_only_with_what_it_takes() {
+fn reload_nginx_reloads_once_per_burst_and_only_with_a_valid_file() {
     for (ground, api) in shared::each()
         .iter()
         .flat_map(|ground| APIS.map(|api| (ground, api)))
@@ -102,7 +102,7 @@ fn nginx_is_reloaded_once_a_burst_and_only_with_what_it_takes() {
 }
 
 #[test]
-fn a_ci_job_learns_who_leads() {
+fn wait_for_leader_prints_the_leader() {
     let nowhere = tempfile::tempdir().unwrap();
     for (ground, api) in shared::each()
         .iter()
@@ -132,7 +132,7 @@ fn a_ci_job_learns_who_leads() {
 }
 
 #[test]
-fn a_deployment_is_run_once_the_configuration_is_there() {
+fn gate_deployment_runs_the_command_once_the_configuration_matches() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("wanted.yaml");
     fs::write(&file, "db:\n  host: h\n  port: 5432\n").unwrap();
@@ -169,7 +169,7 @@ fn a_deployment_is_run_once_the_configuration_is_there() {
 }
 
 #[test]
-fn a_subtree_is_mirrored_to_files() {
+fn mirror_to_directory_mirrors_a_subtree_to_files() {
     for (ground, api) in shared::each()
         .iter()
         .flat_map(|ground| APIS.map(|api| (ground, api)))
@@ -233,7 +233,7 @@ fn a_subtree_is_mirrored_to_files() {
 }
 
 #[test]
-fn changes_come_as_lines_that_jq_makes() {
+fn stream_into_jq_prints_one_line_for_each_change() {
     let nowhere = tempfile::tempdir().unwrap();
     for (ground, api) in shared::each()
         .iter()
@@ -260,7 +260,7 @@ fn changes_come_as_lines_that_jq_makes() {
 }
 
 #[test]
-fn without_arguments_each_says_what_it_wants() {
+fn examples_without_arguments_print_their_usage() {
     let ground = shared::any();
     let nowhere = tempfile::tempdir().unwrap();
     for name in [

@@ -63,7 +63,7 @@ fn exec(ground: &Ground, traces: &Traces, options: &[&str], script: &str) -> Run
 }
 
 #[test]
-fn a_command_is_told_in_its_environment_and_on_its_standard_input() {
+fn a_command_gets_the_event_in_its_environment_and_on_stdin() {
     for ground in shared::each() {
         let traces = Traces::new();
         let script = r#"cat >>json; printf '%s|%s|%s|%s\n' "$ETCD_WATCH_ACTION" \
@@ -89,7 +89,7 @@ fn a_command_is_told_in_its_environment_and_on_its_standard_input() {
 }
 
 #[test]
-fn no_shell_stands_between() {
+fn a_command_is_run_without_a_shell() {
     let ground = shared::any();
     let traces = Traces::new();
     let target = traces.path("x;y $HOME").display().to_string();
@@ -122,7 +122,7 @@ fn burst(ground: &Ground, key: &str) {
 }
 
 #[test]
-fn each_of_500_rapid_events_is_run_in_order() {
+fn a_command_is_run_for_each_of_500_rapid_events_in_order() {
     let ground = shared::any();
     let traces = Traces::new();
     let script = r#"echo "$ETCD_WATCH_VALUE" >>values"#;
@@ -135,7 +135,7 @@ fn each_of_500_rapid_events_is_run_in_order() {
 }
 
 #[test]
-fn of_500_rapid_events_a_slow_command_gets_few_and_the_last() {
+fn exec_mode_latest_skips_events_but_runs_the_last() {
     let ground = shared::any();
     let traces = Traces::new();
     let script = r#"echo "$ETCD_WATCH_VALUE" >>values; sleep 0.3"#;
@@ -167,7 +167,7 @@ fn processes(mark: &str) -> Vec<String> {
 }
 
 #[test]
-fn a_command_that_is_restarted_leaves_nothing_behind() {
+fn exec_mode_restart_leaves_no_process_behind() {
     let ground = shared::any();
     let traces = Traces::new();
     let mark = format!("{}", 86_400 + std::process::id());
@@ -192,7 +192,7 @@ fn a_command_that_is_restarted_leaves_nothing_behind() {
 }
 
 #[test]
-fn a_burst_that_is_debounced_is_run_once() {
+fn debounce_runs_the_command_once_per_burst() {
     let ground = shared::any();
     let traces = Traces::new();
     let options = ["--exec-mode", "latest", "--debounce", "500ms"];
@@ -206,7 +206,7 @@ fn a_burst_that_is_debounced_is_run_once() {
 }
 
 #[test]
-fn a_command_that_fails_ends_the_run_and_is_run_again_by_the_next() {
+fn a_failed_command_exits_123_and_is_repeated_by_the_next_run() {
     for ground in shared::each() {
         let traces = Traces::new();
         let file = traces.path("checkpoint").display().to_string();
@@ -240,7 +240,7 @@ fn a_command_that_fails_ends_the_run_and_is_run_again_by_the_next() {
 }
 
 #[test]
-fn a_transaction_is_gone_on_with_where_a_command_failed_in_it() {
+fn a_resumed_run_continues_within_a_transaction() {
     for ground in shared::each() {
         let traces = Traces::new();
         let file = traces.path("checkpoint").display().to_string();
@@ -267,7 +267,7 @@ fn a_transaction_is_gone_on_with_where_a_command_failed_in_it() {
 }
 
 #[test]
-fn a_command_that_fails_can_be_passed_over_or_run_again() {
+fn on_exec_failure_continues_or_retries() {
     let ground = shared::any();
     let traces = Traces::new();
     let script = r#"echo "$ETCD_WATCH_VALUE" >>values; [ "$ETCD_WATCH_VALUE" != 1 ] || kill -9 $$"#;
@@ -290,7 +290,7 @@ fn a_command_that_fails_can_be_passed_over_or_run_again() {
 }
 
 #[test]
-fn ctrl_c_reaches_the_command_and_waits_for_it() {
+fn ctrl_c_is_forwarded_to_the_command_and_waits_for_its_end() {
     let ground = shared::any();
     let traces = Traces::new();
     let script = "trap 'sleep 0.3; echo ended >>end; exit' INT; echo begun >>begin; \
@@ -305,7 +305,7 @@ fn ctrl_c_reaches_the_command_and_waits_for_it() {
 }
 
 #[test]
-fn a_command_may_leave_its_input_unread_flood_its_output_and_leave_others_behind() {
+fn a_command_may_ignore_stdin_flood_stdout_and_leave_children() {
     let ground = shared::any();
     let traces = Traces::new();
     // Its input is more than a pipe holds, and what it leaves behind has it open.
@@ -329,7 +329,7 @@ fn a_command_may_leave_its_input_unread_flood_its_output_and_leave_others_behind
 }
 
 #[test]
-fn a_nul_is_kept_out_of_the_environment_with_a_notice() {
+fn a_value_with_a_nul_is_left_out_of_the_environment_with_a_notice() {
     let ground = shared::any();
     let traces = Traces::new();
     let script = r#"cat >>json; echo "${ETCD_WATCH_VALUE-none}" >>values"#;
@@ -344,7 +344,7 @@ fn a_nul_is_kept_out_of_the_environment_with_a_notice() {
 }
 
 #[test]
-fn a_command_that_is_not_there_or_can_not_be_run_is_told_at_once() {
+fn a_missing_command_exits_127_and_one_that_is_not_executable_126() {
     let traces = Traces::new();
     let file = traces.path("file");
     fs::write(&file, "").unwrap();
@@ -373,7 +373,7 @@ fn a_command_that_is_not_there_or_can_not_be_run_is_told_at_once() {
 }
 
 #[test]
-fn time_that_runs_out_ends_the_command_too() {
+fn a_timeout_ends_the_command_too() {
     let ground = shared::any();
     let traces = Traces::new();
     let script = "echo begun >>begin; exec sleep 30";
@@ -386,7 +386,7 @@ fn time_that_runs_out_ends_the_command_too() {
 }
 
 #[test]
-fn what_a_command_does_well_after_ctrl_c_is_not_done_again() {
+fn a_command_that_succeeds_after_ctrl_c_is_not_repeated() {
     let ground = shared::any();
     let traces = Traces::new();
     let file = traces.path("checkpoint").display().to_string();
@@ -413,7 +413,7 @@ fn what_a_command_does_well_after_ctrl_c_is_not_done_again() {
 }
 
 #[test]
-fn a_command_that_leaves_its_group_is_ended_all_the_same() {
+fn a_command_that_leaves_its_process_group_is_ended_too() {
     let ground = shared::any();
     let traces = Traces::new();
     let script = "exec perl -e 'setpgrp(0, getpgrp(getppid())); open(F, \">>begin\"); \
@@ -426,7 +426,7 @@ fn a_command_that_leaves_its_group_is_ended_all_the_same() {
 }
 
 #[test]
-fn while_a_command_runs_a_watch_is_not_idle() {
+fn a_watch_is_not_idle_while_its_command_runs() {
     let ground = shared::any();
     let traces = Traces::new();
     let script = "sleep 1.5; echo done >>runs";

@@ -50,7 +50,7 @@ fn list(urls: &[&str]) -> String {
 // --- who is asked
 
 #[test]
-fn where_the_first_refuses_the_second_is_asked_by_every_command() {
+fn every_command_uses_the_second_endpoint_if_the_first_refuses() {
     for ground in shared::each() {
         let key = ground.key("k");
         let endpoints = list(&[&nobody(), &ground.url()]);
@@ -80,7 +80,7 @@ fn where_the_first_refuses_the_second_is_asked_by_every_command() {
 }
 
 #[test]
-fn a_live_watch_through_the_second_endpoint_sees_what_is_written_then() {
+fn a_watch_through_the_second_endpoint_prints_new_events() {
     let ground = shared::any();
     let key = ground.key("k");
     let endpoints = list(&[&nobody(), &ground.url()]);
@@ -99,7 +99,7 @@ fn a_live_watch_through_the_second_endpoint_sees_what_is_written_then() {
 }
 
 #[test]
-fn endpoints_are_tried_in_their_order_and_only_as_far_as_needed() {
+fn endpoints_are_tried_in_order_until_one_answers() {
     let servers = [answering("a"), answering("b"), answering("c")];
     let urls = servers.each_ref().map(Scripted::url);
     for (order, first) in [([0, 1, 2], "a\n"), ([2, 0, 1], "c\n"), ([1, 2, 0], "b\n")] {
@@ -113,7 +113,7 @@ fn endpoints_are_tried_in_their_order_and_only_as_far_as_needed() {
 }
 
 #[test]
-fn an_endpoint_that_says_no_is_not_doubted() {
+fn a_key_not_found_reply_is_not_retried_elsewhere() {
     let first = Scripted::serve(|_| {
         let body = r#"{"errorCode":100,"message":"Key not found","cause":"/k","index":7}"#;
         Response::etcd(404, 7, body)
@@ -126,7 +126,7 @@ fn an_endpoint_that_says_no_is_not_doubted() {
 }
 
 #[test]
-fn a_read_moves_on_from_a_silent_endpoint() {
+fn a_read_fails_over_from_a_silent_endpoint() {
     let (first, second) = (silent(), answering("b"));
     let endpoints = list(&[&first.url(), &second.url()]);
     let begin = Instant::now();
@@ -137,7 +137,7 @@ fn a_read_moves_on_from_a_silent_endpoint() {
 }
 
 #[test]
-fn a_read_moves_on_from_a_server_that_is_stopped() {
+fn a_read_fails_over_from_a_paused_server() {
     let stopped = Etcd::start(Version::V3_4);
     stopped.pause();
     let ground = shared::any();
@@ -149,7 +149,7 @@ fn a_read_moves_on_from_a_server_that_is_stopped() {
 }
 
 #[test]
-fn where_all_are_silent_time_runs_out() {
+fn a_read_exits_124_if_all_endpoints_are_silent() {
     let (first, second) = (silent(), silent());
     let endpoints = list(&[&first.url(), &second.url()]);
     for _ in 0..3 {
@@ -159,7 +159,7 @@ fn where_all_are_silent_time_runs_out() {
 }
 
 #[test]
-fn a_read_moves_on_from_a_connection_that_breaks() {
+fn a_read_fails_over_from_a_broken_connection() {
     let endings: [fn(&Request) -> Response; 4] = [
         |_| Response::default().reset(),
         |_| Response::default().close(),
@@ -175,7 +175,7 @@ fn a_read_moves_on_from_a_connection_that_breaks() {
 }
 
 #[test]
-fn a_read_moves_on_from_a_gateway_whose_etcd_is_gone() {
+fn a_read_fails_over_from_a_502() {
     let (first, second) = (Scripted::serve(bad_gateway), answering("b"));
     let endpoints = list(&[&first.url(), &second.url()]);
     assert_prints(&tool(&["--endpoints", &endpoints, "get", "/k"]), "b\n");
@@ -197,7 +197,7 @@ fn a_read_moves_on_from_a_gateway_whose_etcd_is_gone() {
 }
 
 #[test]
-fn a_read_moves_on_from_a_member_without_a_leader() {
+fn a_read_fails_over_from_a_member_without_a_leader() {
     for (status, body) in [
         (503, r#"{"message":"etcdserver: no leader"}"#),
         (
@@ -218,7 +218,7 @@ fn a_read_moves_on_from_a_member_without_a_leader() {
 }
 
 #[test]
-fn a_write_moves_on_only_while_nothing_of_it_was_sent() {
+fn a_write_fails_over_only_if_nothing_was_sent() {
     let server = answering("b");
     // Refused: nothing was sent.
     let endpoints = list(&[&nobody(), &server.url()]);
@@ -258,7 +258,7 @@ fn an_endpoint_listed_twice_is_asked_once() {
 }
 
 #[test]
-fn each_member_of_a_cluster_takes_writes_and_reads() {
+fn every_member_of_a_cluster_serves_writes_and_reads() {
     let cluster = Etcd::builder(Version::V3_5).cluster(3);
     let leader = cluster.leader();
     let urls: Vec<_> = cluster.nodes.iter().map(Etcd::url).collect();
@@ -293,7 +293,7 @@ fn each_member_of_a_cluster_takes_writes_and_reads() {
 // --- through what
 
 #[test]
-fn the_environments_proxies_are_ignored() {
+fn proxies_in_the_environment_are_ignored() {
     let ground = shared::any();
     let key = ground.key("k");
     let index = ground.put(&key, "v");
@@ -335,7 +335,7 @@ fn tunnel() -> Scripted {
 }
 
 #[test]
-fn the_proxy_that_is_named_is_used() {
+fn the_proxy_option_is_used() {
     let proxy = tunnel();
     let target = nobody();
     for authority in [target.as_str(), "http://etcd.invalid:2379"] {
@@ -367,7 +367,7 @@ fn the_proxy_that_is_named_is_used() {
 }
 
 #[test]
-fn the_proxy_that_is_named_is_used_whatever_the_environment_excludes() {
+fn the_proxy_option_overrides_no_proxy() {
     let proxy = tunnel();
     let get = ["get", "/k", "--endpoints", "http://etcd.invalid:2379"];
     let url = proxy.url();
@@ -380,7 +380,7 @@ fn the_proxy_that_is_named_is_used_whatever_the_environment_excludes() {
 }
 
 #[test]
-fn the_password_for_etcd_is_not_told_to_the_proxy() {
+fn the_etcd_password_is_not_sent_to_the_proxy() {
     let proxy = tunnel();
     let user = ["--user", "root:hunter2", "--proxy", &proxy.url()];
     let get = ["get", "/k", "--endpoints", "http://etcd.invalid:2379"];
@@ -393,7 +393,7 @@ fn the_password_for_etcd_is_not_told_to_the_proxy() {
 }
 
 #[test]
-fn a_write_that_the_proxy_did_not_let_through_was_not_sent() {
+fn a_write_the_proxy_rejects_does_not_exit_7() {
     type Ending = fn(&Request) -> Response;
     let endings: [(Ending, &[i32]); 3] = [
         (|_| Response::default().reset(), &[3]),
@@ -416,7 +416,7 @@ fn a_write_that_the_proxy_did_not_let_through_was_not_sent() {
 }
 
 #[test]
-fn a_write_that_the_proxy_did_not_let_through_goes_to_the_next_endpoint() {
+fn a_write_the_proxy_rejects_fails_over_to_the_next_endpoint() {
     let endings: [fn(&Request) -> Response; 2] = [bad_gateway, |_| Response::default().close()];
     for ending in endings {
         let proxy = Scripted::serve(move |request| {
@@ -437,7 +437,7 @@ fn a_write_that_the_proxy_did_not_let_through_goes_to_the_next_endpoint() {
 }
 
 #[test]
-fn a_tunnel_that_never_opens_leaves_time_to_run_out() {
+fn a_proxy_tunnel_that_never_opens_times_out() {
     let proxy = silent();
     let get = ["get", "/k", "--endpoints", "http://etcd.invalid:2379"];
     let options = ["--timeout", "400ms", "--proxy", &proxy.url()];

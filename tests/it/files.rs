@@ -104,7 +104,7 @@ const PLANTED: [(&str, Plant); 5] = [
 // --- what lies where the tool wants to write
 
 #[test]
-fn a_lock_that_is_no_file_of_its_own_is_refused_and_nothing_is_done_through_it() {
+fn a_lock_that_is_not_a_regular_file_is_rejected_and_not_followed() {
     let hard_link: Plant = |path| fs::hard_link(path.with_file_name("precious"), path).unwrap();
     let device: Plant = |path| run("mknod", &[path.to_str().unwrap(), "c", "1", "3"]);
     let mut planted = PLANTED.to_vec();
@@ -124,7 +124,7 @@ fn a_lock_that_is_no_file_of_its_own_is_refused_and_nothing_is_done_through_it()
 }
 
 #[test]
-fn what_lies_at_the_temporary_name_is_taken_away_and_nothing_behind_it_is_touched() {
+fn a_planted_temporary_file_is_removed_without_following_it() {
     let hard_link: Plant = |path| fs::hard_link(path.with_file_name("precious"), path).unwrap();
     let mut planted = PLANTED.to_vec();
     planted.push(("a hard link", hard_link));
@@ -149,7 +149,7 @@ fn what_lies_at_the_temporary_name_is_taken_away_and_nothing_behind_it_is_touche
 // --- what is read
 
 #[test]
-fn a_checkpoint_that_is_no_file_is_refused_and_nothing_is_made_beside_it() {
+fn a_checkpoint_that_is_not_a_regular_file_is_rejected_without_side_effects() {
     for (what, plant) in &PLANTED[2..] {
         let place = Place::new();
         plant(&place.file("cp"));
@@ -165,7 +165,7 @@ fn a_checkpoint_that_is_no_file_is_refused_and_nothing_is_made_beside_it() {
 }
 
 #[test]
-fn a_checkpoint_that_is_too_long_is_refused_and_not_cut() {
+fn an_oversized_checkpoint_is_rejected_and_not_truncated() {
     let place = Place::with_checkpoint();
     // As JSON it ends after the first line: only its length tells.
     let file = OpenOptions::new().append(true).open(place.file("cp"));
@@ -175,7 +175,7 @@ fn a_checkpoint_that_is_too_long_is_refused_and_not_cut() {
 }
 
 #[test]
-fn a_checkpoint_that_everyone_can_write_is_refused_and_one_of_a_group_is_not() {
+fn a_world_writable_checkpoint_is_rejected_and_a_group_writable_one_accepted() {
     let place = Place::with_checkpoint();
     let open_with = |mode| {
         fs::set_permissions(place.file("cp"), fs::Permissions::from_mode(mode)).unwrap();
@@ -191,7 +191,7 @@ fn a_checkpoint_that_everyone_can_write_is_refused_and_one_of_a_group_is_not() {
 }
 
 #[test]
-fn a_checkpoint_of_another_user_is_refused_with_whose_it_is() {
+fn a_checkpoint_of_another_user_is_rejected_and_the_owner_named() {
     let place = Place::with_checkpoint();
     let whose = format!("another user (uid {OTHER})");
     if is_root() {
@@ -215,7 +215,7 @@ fn a_checkpoint_of_another_user_is_refused_with_whose_it_is() {
 }
 
 #[test]
-fn a_checkpoint_that_must_not_be_read_is_told_with_whose_it_is() {
+fn an_unreadable_checkpoint_is_an_error_that_names_the_owner() {
     let place = Place::with_checkpoint();
     let watch = watch(&place.text("cp"));
     let output = if is_root() {
@@ -236,7 +236,7 @@ fn a_checkpoint_that_must_not_be_read_is_told_with_whose_it_is() {
 }
 
 #[test]
-fn a_link_of_another_user_is_not_followed() {
+fn a_symlink_of_another_user_is_not_followed() {
     let whose = format!("symbolic link of another user (uid {OTHER})");
     if is_root() {
         // In any directory, one that is shared (`/tmp`) or not.
@@ -356,7 +356,7 @@ impl OnDisk {
 }
 
 #[test]
-fn a_disk_that_fills_up_ends_the_run_and_leaves_the_old_checkpoint_whole() {
+fn a_full_disk_exits_74_and_keeps_the_old_checkpoint() {
     let etcd = Etcd::start(Version::V3_5);
     let url = etcd.url();
     let on_disk = OnDisk::start(&url);
@@ -367,7 +367,7 @@ fn a_disk_that_fills_up_ends_the_run_and_leaves_the_old_checkpoint_whole() {
 }
 
 #[test]
-fn who_ends_a_run_is_told_that_its_last_checkpoint_could_not_be_written() {
+fn a_stopped_run_that_cannot_write_its_last_checkpoint_exits_74() {
     let etcd = Etcd::start(Version::V3_5);
     let url = etcd.url();
     let on_disk = OnDisk::start(&url);
@@ -380,7 +380,7 @@ fn who_ends_a_run_is_told_that_its_last_checkpoint_could_not_be_written() {
 }
 
 #[test]
-fn a_disk_that_becomes_read_only_ends_the_run_and_leaves_the_old_checkpoint_whole() {
+fn a_disk_remounted_read_only_exits_74_and_keeps_the_old_checkpoint() {
     let etcd = Etcd::start(Version::V3_5);
     let url = etcd.url();
     let on_disk = OnDisk::start(&url);
@@ -404,7 +404,7 @@ fn a_disk_that_becomes_read_only_ends_the_run_and_leaves_the_old_checkpoint_whol
 }
 
 #[test]
-fn a_disk_that_is_full_or_read_only_from_the_start_is_told_before_anything_is_printed() {
+fn a_full_or_read_only_disk_at_the_start_exits_74_before_any_record() {
     let place = Place::new();
     let lock = place.text("cp.lock");
     for (options, why) in [
@@ -422,7 +422,7 @@ fn a_disk_that_is_full_or_read_only_from_the_start_is_told_before_anything_is_pr
 }
 
 #[test]
-fn a_directory_that_is_removed_ends_the_run() {
+fn removing_the_checkpoint_directory_exits_74() {
     let etcd = Etcd::start(Version::V3_5);
     let url = etcd.url();
     let place = Place::new();
@@ -439,7 +439,7 @@ fn a_directory_that_is_removed_ends_the_run() {
 }
 
 #[test]
-fn a_limit_on_the_size_of_files_is_an_error_and_no_death() {
+fn a_file_size_limit_exits_74_and_sigxfsz_does_not_kill() {
     let ground = shared::any();
     let key = ground.key("k");
     let from = ground.put(&key, "told").to_string();
@@ -471,7 +471,7 @@ fn many_records() -> (shared::Ground, Vec<String>) {
 }
 
 #[test]
-fn an_output_that_has_no_room_ends_the_run_and_what_was_printed_stays() {
+fn a_full_output_file_exits_74_and_keeps_the_printed_records() {
     let (ground, replay) = many_records();
     let replay: Vec<&str> = replay.iter().map(String::as_str).collect();
     let whole = ground.tool(&replay);
@@ -511,7 +511,7 @@ int fsync(int fd) {
 ";
 
 #[test]
-fn what_is_not_known_to_be_on_the_disk_is_an_error() {
+fn a_failed_fsync_exits_74() {
     let ground = shared::any();
     let key = ground.key("k");
     let from = ground.put(&key, "v").to_string();
@@ -534,7 +534,7 @@ fn what_is_not_known_to_be_on_the_disk_is_an_error() {
 // --- what `check` reads
 
 #[test]
-fn a_file_to_check_against_that_never_ends_or_never_begins_holds_up_nothing() {
+fn check_never_hangs_on_an_endless_file_or_a_fifo() {
     let place = Place::new();
     let fifo = place.text("fifo");
     run("mkfifo", &[&fifo]);
@@ -555,7 +555,7 @@ fn a_file_to_check_against_that_never_ends_or_never_begins_holds_up_nothing() {
 }
 
 #[test]
-fn what_a_fifo_brings_is_checked_as_a_file_is() {
+fn check_reads_from_a_pipe() {
     let ground = shared::any();
     ground.put(&ground.key("a"), "1");
     for (text, code) in [(r#"{"a": 1}"#, 0), (r#"{"a": 2}"#, 1)] {

@@ -40,7 +40,7 @@ fn wait_for_state(running: &Running, after: usize, state: &str, limit: Duration)
 }
 
 #[test]
-fn what_is_written_once_a_watch_is_live_is_seen() {
+fn every_write_after_live_is_printed() {
     for version in Version::ALL {
         let etcd = Etcd::start(version);
         for round in 0..10 {
@@ -54,7 +54,7 @@ fn what_is_written_once_a_watch_is_live_is_seen() {
 }
 
 #[test]
-fn a_status_names_the_state_the_endpoint_and_the_position() {
+fn a_status_record_has_the_state_the_endpoint_and_the_index() {
     let etcd = Etcd::start(Version::V3_5);
     let proxy = Proxy::to(&etcd.url());
     v2::put(&etcd.url(), "/app/k", "v");
@@ -80,7 +80,7 @@ fn a_status_names_the_state_the_endpoint_and_the_position() {
 }
 
 #[test]
-fn without_being_asked_for_it_is_no_record() {
+fn without_the_status_option_a_state_change_is_only_a_notice() {
     let etcd = Etcd::start(Version::V3_4);
     let url = etcd.url();
     let arguments = ["--endpoints", &url, "--api", "v2", "-o", "json", "-v"];
@@ -123,7 +123,7 @@ fn assert_stale_and_back(running: &Running, url: &str, fail: impl Fn(), mend: im
 }
 
 #[test]
-fn a_server_that_hangs_makes_a_watch_stale() {
+fn a_watch_becomes_stale_if_the_server_hangs() {
     for version in Version::ALL {
         let etcd = Etcd::start(version);
         let running = live(&etcd.url());
@@ -140,7 +140,7 @@ fn a_server_that_hangs_makes_a_watch_stale() {
 }
 
 #[test]
-fn a_half_open_connection_makes_a_watch_stale() {
+fn a_watch_becomes_stale_on_a_half_open_connection() {
     let etcd = Etcd::start(Version::V3_5);
     let proxy = Proxy::to(&etcd.url());
     let running = live(&proxy.url());
@@ -157,7 +157,7 @@ fn a_half_open_connection_makes_a_watch_stale() {
 }
 
 #[test]
-fn a_server_that_is_gone_makes_a_watch_stale() {
+fn a_watch_becomes_stale_if_the_server_is_gone() {
     let etcd = Etcd::start(Version::V3_4);
     let running = live(&etcd.url());
     assert_stale_and_back(
@@ -172,7 +172,7 @@ fn a_server_that_is_gone_makes_a_watch_stale() {
 }
 
 #[test]
-fn a_lost_quorum_makes_a_watch_stale() {
+fn a_watch_becomes_stale_if_quorum_is_lost() {
     let cluster = Cluster::start(Version::V3_5, 3);
     // Only the member that stays is asked: it answers, but can't know.
     let url = cluster.nodes[0].url();
@@ -240,7 +240,7 @@ fn a_watch_with_the_v2_api_asks_for_the_index_without_the_keys() {
 }
 
 #[test]
-fn an_idle_watch_that_is_well_is_never_stale() {
+fn a_healthy_idle_watch_is_never_stale() {
     let etcd = Etcd::start(Version::V3_5);
     let proxy = Proxy::to(&etcd.url());
     let running = live(&proxy.url());
@@ -278,7 +278,7 @@ fn unread(url: &str, more: &[&str]) -> Running {
 }
 
 #[test]
-fn a_burst_that_nobody_reads_yet_is_kept() {
+fn a_burst_is_buffered_while_stdout_is_unread() {
     // Each write waits for the disk and for the one before. A busy machine can't follow a server that
     // takes 25,000 writes a second, whose history holds 1,000.
     let etcd = Etcd::start(Version::V3_4);
@@ -297,7 +297,7 @@ fn a_burst_that_nobody_reads_yet_is_kept() {
 }
 
 #[test]
-fn past_the_buffer_nothing_is_lost_silently_and_memory_stays_bounded() {
+fn a_full_buffer_loses_nothing_silently_and_bounds_memory() {
     let etcd = Etcd::start(Version::V3_4);
     let running = unread(&etcd.url(), &["-r", "/app", "--buffer", "1MiB"]);
     let value = "x".repeat(20_000);
@@ -333,7 +333,7 @@ fn past_the_buffer_nothing_is_lost_silently_and_memory_stays_bounded() {
 }
 
 #[test]
-fn a_watch_goes_on_where_its_directory_has_become_a_file() {
+fn a_watch_continues_if_its_parent_directory_becomes_a_key() {
     let etcd = Etcd::start(Version::V3_4);
     let url = etcd.url();
     v2::put(&url, "/app/sub/k", "before");

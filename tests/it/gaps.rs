@@ -102,7 +102,7 @@ fn actions(records: &[Value]) -> Vec<&str> {
 }
 
 #[test]
-fn after_a_gap_the_state_is_told_anew() {
+fn a_gap_is_followed_by_a_resync() {
     for version in Version::ALL {
         let scene = scene(version, &[]);
         let told = v2::put(&scene.url(), "/app/changed", "2").index;
@@ -151,7 +151,7 @@ fn after_a_gap_the_state_is_told_anew() {
 }
 
 #[test]
-fn a_gap_in_which_only_others_wrote_is_not_certain() {
+fn a_gap_without_changes_in_scope_is_not_certain() {
     for on_gap in ["resync", "diff"] {
         let scene = scene(Version::V3_5, &["--on-gap", on_gap]);
         scene.outage(|_| ());
@@ -161,7 +161,7 @@ fn a_gap_in_which_only_others_wrote_is_not_certain() {
 }
 
 #[test]
-fn after_a_gap_the_differences_are_told_where_they_are_asked_for() {
+fn on_gap_diff_prints_the_differences_after_a_gap() {
     for version in Version::ALL {
         let scene = scene(version, &["--on-gap", "diff"]);
         v2::put(&scene.url(), "/app/changed", "2");
@@ -201,7 +201,7 @@ fn after_a_gap_the_differences_are_told_where_they_are_asked_for() {
 }
 
 #[test]
-fn a_refreshed_time_to_live_is_no_change() {
+fn a_refreshed_ttl_is_not_a_change() {
     for on_gap in ["resync", "diff"] {
         let etcd = Etcd::start(Version::V3_4);
         let form = [("value", "v"), ("ttl", "500")];
@@ -225,7 +225,7 @@ fn a_refreshed_time_to_live_is_no_change() {
 }
 
 #[test]
-fn a_gap_that_is_continued_is_no_wider_than_it_must_be() {
+fn on_gap_continue_declares_the_smallest_gap() {
     for version in Version::ALL {
         let scene = scene(version, &["--on-gap", "continue"]);
         let told = v2::put(&scene.url(), "/app/k", "told");
@@ -252,7 +252,7 @@ fn a_gap_that_is_continued_is_no_wider_than_it_must_be() {
 }
 
 #[test]
-fn a_gap_that_must_not_be_ends_the_run_with_its_range() {
+fn on_gap_fail_exits_5_with_the_lost_range() {
     let scene = scene(Version::V3_5, &["--on-gap", "fail"]);
     let told = v2::put(&scene.url(), "/app/k", "told").index;
     follow::wait_for_value(&scene.running, "/app/k", "told");
@@ -274,7 +274,7 @@ fn a_gap_that_must_not_be_ends_the_run_with_its_range() {
 }
 
 #[test]
-fn a_gap_is_lines_in_text_too() {
+fn a_gap_and_its_resync_are_lines_in_text_output() {
     let etcd = Etcd::start(Version::V3_5);
     let first = v2::put(&etcd.url(), "/app/k", "v").index;
     v2::elsewhere(&etcd.url(), HISTORY + 100);
@@ -304,7 +304,7 @@ fn a_gap_is_lines_in_text_too() {
 }
 
 #[test]
-fn every_key_that_a_removed_directory_takes_with_it_is_told_before_it() {
+fn expand_prints_a_delete_for_each_key_of_a_removed_directory() {
     for ground in shared::each() {
         let (url, top) = (ground.url(), ground.key("top"));
         let key = |name: &str| format!("{top}/{name}");
@@ -342,7 +342,7 @@ fn every_key_that_a_removed_directory_takes_with_it_is_told_before_it() {
 }
 
 #[test]
-fn every_key_that_an_expired_directory_takes_with_it_is_told_before_it() {
+fn expand_prints_a_delete_for_each_key_of_an_expired_directory() {
     for ground in shared::each() {
         let (url, top) = (ground.url(), ground.key("top"));
         let running = follow::live(&url, &["-r", &top, "--expand"]);
@@ -371,7 +371,7 @@ enum Rebuilt {
 }
 
 #[test]
-fn a_rebuilt_store_is_declared_and_its_state_told() {
+fn a_replaced_store_is_declared_as_a_gap_and_resynced() {
     for (on_gap, version, rebuilt, is_above) in [
         ("resync", Version::V3_4, Rebuilt::SameId, true),
         ("diff", Version::V3_5, Rebuilt::SameId, false),
@@ -429,7 +429,7 @@ fn wait_for_alarm(running: &Running) {
 }
 
 #[test]
-fn a_quiet_key_in_a_store_that_rests_has_no_gap_through_many_cuts() {
+fn a_quiet_key_has_no_gap_through_repeated_disconnects() {
     let etcd = Etcd::start(Version::V3_5);
     let proxy = Proxy::to(&etcd.url());
     let place = tempfile::tempdir().unwrap();
@@ -450,7 +450,7 @@ fn a_quiet_key_in_a_store_that_rests_has_no_gap_through_many_cuts() {
 }
 
 #[test]
-fn a_key_that_is_seldom_written_in_a_busy_store_has_no_gap() {
+fn a_rarely_written_key_in_a_busy_store_has_no_gap() {
     let etcd = Etcd::start(Version::V3_4);
     let running = follow::live(&etcd.url(), &["/app/k"]);
     wait_for_alarm(&running);

@@ -29,7 +29,7 @@ fn sorted_lines(text: &str) -> Vec<&str> {
 }
 
 #[test]
-fn a_key_is_its_value_and_a_newline() {
+fn get_prints_the_value_and_a_newline() {
     for ground in shared::each() {
         let key = ground.key("k");
         ground.put(&key, "v w");
@@ -42,7 +42,7 @@ fn a_key_is_its_value_and_a_newline() {
 }
 
 #[test]
-fn a_directory_is_its_children_and_directories_end_in_a_slash() {
+fn get_of_a_directory_lists_its_children_with_a_slash_after_directories() {
     for ground in shared::each() {
         plant(&ground);
         let output = ground.tool(&["get", ground.part()]);
@@ -62,7 +62,7 @@ fn a_directory_is_its_children_and_directories_end_in_a_slash() {
 }
 
 #[test]
-fn recursive_is_key_tab_value_of_all_below() {
+fn get_recursive_prints_key_tab_value_for_everything_below() {
     for ground in shared::each() {
         plant(&ground);
         for flag in ["-r", "--recursive"] {
@@ -82,7 +82,7 @@ fn recursive_is_key_tab_value_of_all_below() {
 }
 
 #[test]
-fn sorted_is_in_the_order_of_the_keys() {
+fn get_sort_prints_in_key_order() {
     let ground = shared::any();
     let mut expected = Vec::new();
     // Without --sort etcd answers in whatever order: of so many, never by chance the right one.
@@ -99,7 +99,7 @@ fn sorted_is_in_the_order_of_the_keys() {
 }
 
 #[test]
-fn sort_quorum_and_recursive_are_asked_of_the_server_and_only_when_given() {
+fn get_sends_sorted_quorum_and_recursive_only_if_given() {
     for (arguments, expected) in [
         (&["get", "/k"][..], &[][..]),
         (&["get", "/k", "--quorum"], &["quorum"]),
@@ -123,7 +123,7 @@ fn sort_quorum_and_recursive_are_asked_of_the_server_and_only_when_given() {
 }
 
 #[test]
-fn a_read_with_quorum_succeeds_on_a_real_server() {
+fn get_quorum_succeeds_on_a_real_server() {
     for ground in shared::each() {
         let key = ground.key("k");
         ground.put(&key, "v");
@@ -134,7 +134,7 @@ fn a_read_with_quorum_succeeds_on_a_real_server() {
 }
 
 #[test]
-fn json_is_one_line_and_the_servers_own() {
+fn get_json_is_the_server_reply_on_one_line() {
     for ground in shared::each() {
         plant(&ground);
         ground.put(&ground.key("odd"), "<é \u{1b}\u{2028}\n\"\\>");
@@ -161,7 +161,7 @@ fn json_is_one_line_and_the_servers_own() {
 }
 
 #[test]
-fn json_over_several_lines_becomes_one() {
+fn get_json_joins_a_multi_line_reply() {
     let body = "{\"action\":\"get\",\n  \"node\":\r\n{\"key\":\"/k\",\"value\":\"a\\nb\"}}\n";
     let server = Script::new().reply(Response::etcd(200, 7, body)).start();
     let output = tool(&["--endpoints", &server.url(), "-o", "json", "get", "/k"]);
@@ -175,7 +175,7 @@ fn json_over_several_lines_becomes_one() {
 const RAW: &str = "\u{1b}[31m\tx\r\ny\\ \u{0}\u{7f}\u{9b}\u{202e}é\n";
 
 #[test]
-fn a_pipe_gets_the_bytes_as_they_are() {
+fn get_writes_raw_bytes_to_a_pipe() {
     for ground in shared::each() {
         let key = ground.key("k");
         ground.put(&key, RAW);
@@ -186,7 +186,7 @@ fn a_pipe_gets_the_bytes_as_they_are() {
 }
 
 #[test]
-fn a_terminal_gets_them_escaped() {
+fn get_escapes_control_characters_on_a_terminal() {
     let ground = shared::any();
     let key = ground.key("k");
     ground.put(&key, RAW);
@@ -197,7 +197,7 @@ fn a_terminal_gets_them_escaped() {
 }
 
 #[test]
-fn a_listing_is_one_line_a_key_whatever_is_in_it() {
+fn get_lists_one_line_per_key_even_with_control_characters() {
     for ground in shared::each() {
         let keys = ["a\nb", "c\u{1b}[2J\t\r", "d\u{2028}\u{202e}", "e\\"];
         for key in keys {
@@ -216,7 +216,7 @@ fn a_listing_is_one_line_a_key_whatever_is_in_it() {
 }
 
 #[test]
-fn the_root_is_listed_and_read_as_any_directory() {
+fn get_lists_and_reads_the_root() {
     for ground in shared::each() {
         let key = ground.key("k");
         ground.put(&key, "v");
@@ -239,7 +239,7 @@ fn the_root_is_listed_and_read_as_any_directory() {
 }
 
 #[test]
-fn the_root_of_an_empty_store_prints_nothing() {
+fn get_of_the_root_of_an_empty_store_prints_nothing() {
     let body = r#"{"action":"get","node":{"dir":true}}"#;
     let server = Script::new().reply(Response::etcd(200, 4, body)).start();
     let output = tool(&["--endpoints", &server.url(), "get", "/"]);
@@ -248,7 +248,7 @@ fn the_root_of_an_empty_store_prints_nothing() {
 }
 
 #[test]
-fn a_missing_key_is_exit_1_and_says_which() {
+fn get_of_a_missing_key_exits_1_and_names_it() {
     for ground in shared::each() {
         // etcd names the first segment that is missing.
         ground.put(&ground.key("some"), "v");
@@ -264,7 +264,7 @@ fn a_missing_key_is_exit_1_and_says_which() {
 }
 
 #[test]
-fn a_missing_key_in_json_is_one_object_with_etcds_own_words() {
+fn a_missing_key_in_json_has_the_error_fields_of_etcd() {
     for ground in shared::each() {
         // etcd names the first segment that is missing.
         ground.put(&ground.key("some"), "v");
@@ -302,7 +302,7 @@ fn keys_of(value: &Value) -> Vec<&str> {
 }
 
 #[test]
-fn an_error_of_the_tools_own_in_json_has_no_words_of_etcd() {
+fn a_connection_error_in_json_has_no_etcd_fields() {
     let output = tool(&["-o", "json", "--endpoints", "127.0.0.1:1", "get", "/k"]);
     assert_eq!(output.code, 3, "{output:?}");
     let value: Value = serde_json::from_str(&output.stderr).unwrap();
@@ -311,7 +311,7 @@ fn an_error_of_the_tools_own_in_json_has_no_words_of_etcd() {
 }
 
 #[test]
-fn a_deep_directory_is_printed_to_its_bottom() {
+fn get_recursive_prints_deeply_nested_keys() {
     let ground = shared::on(Version::V3_4);
     let deep = (0..60).map(|_| "d").collect::<Vec<_>>().join("/");
     let key = ground.key(&format!("{deep}/k"));
@@ -326,7 +326,7 @@ fn a_deep_directory_is_printed_to_its_bottom() {
 }
 
 #[test]
-fn a_key_that_is_not_utf8_is_refused_before_anything_is_asked() {
+fn get_rejects_a_key_that_is_not_utf8_before_any_request() {
     use std::os::unix::ffi::OsStrExt as _;
     let server = Script::new().start();
     let url = server.url();

@@ -19,7 +19,7 @@ use crate::support::wait;
 // --- etcd
 
 #[test]
-fn each_version_starts_takes_writes_and_comes_back_with_its_data() {
+fn each_etcd_version_starts_writes_and_keeps_its_data_through_a_restart() {
     for version in Version::ALL {
         let etcd = Etcd::start(version);
         let answer = v2::request("GET", &etcd.url(), "/version", &[]).text();
@@ -42,7 +42,7 @@ fn each_version_starts_takes_writes_and_comes_back_with_its_data() {
 }
 
 #[test]
-fn a_wiped_server_begins_anew() {
+fn a_wiped_server_starts_empty() {
     let etcd = Etcd::start(Version::V3_5);
     for number in 0..20 {
         v2::put(&etcd.url(), "/a", &number.to_string());
@@ -57,7 +57,7 @@ fn a_wiped_server_begins_anew() {
 }
 
 #[test]
-fn a_paused_server_is_silent_and_a_resumed_one_answers() {
+fn a_paused_server_is_silent_until_resumed() {
     let etcd = Etcd::start(Version::V3_5);
     let ask = || {
         let patience = Duration::from_millis(200);
@@ -82,7 +82,7 @@ fn a_terminated_or_killed_server_is_gone() {
 }
 
 #[test]
-fn a_server_without_v2_still_has_v3() {
+fn a_server_without_v2_serves_v3() {
     for version in Version::ALL {
         let etcd = Etcd::builder(version).v2(false).start();
         assert_eq!(
@@ -100,14 +100,14 @@ fn a_server_without_v2_still_has_v3() {
 }
 
 #[test]
-fn an_argument_that_etcd_does_not_know_is_a_failure_that_shows_its_log() {
+fn an_etcd_that_fails_to_start_panics_with_its_log() {
     let start = || Etcd::builder(Version::V3_5).arg("--no-such-flag").start();
     let message = panic_message(start);
     assert!(message.contains("no-such-flag"), "{message}");
 }
 
 #[test]
-fn a_cluster_elects_a_leader_and_another_when_that_is_killed() {
+fn a_cluster_elects_a_new_leader_after_the_old_one_is_killed() {
     for version in Version::ALL {
         let cluster = Cluster::start(version, 3);
         assert_eq!(cluster.endpoints().split(',').count(), 3);
@@ -126,7 +126,7 @@ fn a_cluster_elects_a_leader_and_another_when_that_is_killed() {
 }
 
 #[test]
-fn a_member_that_was_killed_catches_up() {
+fn a_killed_member_catches_up_after_a_restart() {
     let cluster = Etcd::builder(Version::V3_5).cluster(3);
     let lagging = (cluster.leader() + 1) % 3;
     let other = &cluster.nodes[(lagging + 1) % 3];
@@ -142,7 +142,7 @@ fn a_member_that_was_killed_catches_up() {
 // --- v2
 
 #[test]
-fn a_burst_returns_every_change_as_history_has_it() {
+fn a_burst_returns_every_change_that_history_has() {
     let etcd = Etcd::start(Version::V3_5);
     let written = v2::burst(&etcd.url(), 500, |number| {
         (format!("/burst/{number}"), format!("v{number}"))
@@ -162,7 +162,7 @@ fn a_burst_returns_every_change_as_history_has_it() {
 }
 
 #[test]
-fn a_writer_takes_any_key_and_value() {
+fn a_writer_accepts_any_key_and_value() {
     let etcd = Etcd::start(Version::V3_4);
     let key = "/a b/ü%2F?#&+\n";
     let written = v2::put(&etcd.url(), key, "x=y&z %\u{1b}ß");
@@ -203,7 +203,7 @@ fn a_proxy_forwards_and_counts() {
 }
 
 #[test]
-fn a_delay_is_a_round_trip_and_does_not_narrow_the_line() {
+fn a_delay_adds_latency_without_limiting_bandwidth() {
     let server = fountain();
     let proxy = Proxy::to(&server.url());
     proxy.delay(Duration::from_millis(200));
@@ -217,7 +217,7 @@ fn a_delay_is_a_round_trip_and_does_not_narrow_the_line() {
 }
 
 #[test]
-fn a_narrow_line_takes_its_time() {
+fn a_bandwidth_limit_slows_a_reply_down() {
     let server = fountain();
     let proxy = Proxy::to(&server.url());
     proxy.bandwidth(1_000_000);
@@ -229,7 +229,7 @@ fn a_narrow_line_takes_its_time() {
 }
 
 #[test]
-fn a_connection_is_cut_by_a_reset_or_by_its_end() {
+fn cut_all_resets_or_closes_connections() {
     let server = Scripted::serve(|_| Response::stream(7).chunk("{").hold());
     let proxy = Proxy::to(&server.url());
     for (how, expected) in [
@@ -245,7 +245,7 @@ fn a_connection_is_cut_by_a_reset_or_by_its_end() {
 }
 
 #[test]
-fn a_connection_is_cut_after_exactly_so_many_bytes() {
+fn cut_after_cuts_after_exactly_that_many_bytes() {
     let server = fountain();
     let proxy = Proxy::to(&server.url());
     proxy.cut_after(1234, Cut::Close);
@@ -261,7 +261,7 @@ fn a_connection_is_cut_after_exactly_so_many_bytes() {
 }
 
 #[test]
-fn a_half_open_line_is_silent_and_loses_nothing_once_it_goes_again() {
+fn a_half_open_connection_is_silent_and_loses_nothing_after_resume() {
     let server = fountain();
     let proxy = Proxy::to(&server.url());
     proxy.half_open();
@@ -278,7 +278,7 @@ fn a_half_open_line_is_silent_and_loses_nothing_once_it_goes_again() {
 }
 
 #[test]
-fn a_trickle_comes_byte_by_byte() {
+fn one_byte_at_a_time_delivers_single_bytes() {
     let server = fountain();
     let proxy = Proxy::to(&server.url());
     proxy.one_byte_at_a_time();
@@ -293,7 +293,7 @@ fn a_trickle_comes_byte_by_byte() {
 }
 
 #[test]
-fn a_refused_connection_fails_at_once_and_a_later_one_is_served() {
+fn a_refused_connection_fails_at_once_and_a_later_one_succeeds() {
     let server = fountain();
     let proxy = Proxy::to(&server.url());
     let ask = || v2::try_request("GET", &proxy.url(), "/1", &[], wait::LONG);
@@ -316,7 +316,7 @@ fn wait_and(proxy: &Proxy, path: &str, then: impl FnOnce(u64)) -> v2::Reply {
 }
 
 #[test]
-fn a_wait_is_over_without_an_event_and_without_an_error() {
+fn end_waits_ends_a_long_poll_without_an_event_or_an_error() {
     let etcd = Etcd::start(Version::V3_4);
     let proxy = Proxy::to(&etcd.url());
     for path in ["/v2/keys/k?wait=true", "/v2/keys/k?wait=true&stream=true"] {
@@ -336,7 +336,7 @@ fn a_wait_is_over_without_an_event_and_without_an_error() {
 }
 
 #[test]
-fn a_proxy_can_answer_with_nothing() {
+fn answer_empty_answers_with_an_empty_body() {
     let server = fountain();
     let proxy = Proxy::to(&server.url());
     proxy.answer_empty(true);
@@ -356,7 +356,7 @@ fn a_proxy_can_answer_with_nothing() {
 }
 
 #[test]
-fn one_address_leads_to_several_servers_in_turn() {
+fn spread_over_forwards_to_several_servers_in_turn() {
     let servers = [fountain(), fountain(), fountain()];
     let urls = servers.each_ref().map(Scripted::url);
     let proxy = Proxy::to(&urls[0]);
@@ -372,7 +372,7 @@ fn one_address_leads_to_several_servers_in_turn() {
 }
 
 #[test]
-fn a_proxy_before_nobody_resets() {
+fn a_proxy_without_a_server_resets_connections() {
     let server = fountain();
     let proxy = Proxy::to(&server.url());
     drop(server);
@@ -404,7 +404,7 @@ fn open_and_read_to(proxy: &Proxy, text: &str) -> TcpStream {
 // --- scripted
 
 #[test]
-fn a_script_is_followed_across_connections_and_noted() {
+fn a_script_is_followed_across_connections_and_recorded() {
     let server = Script::new()
         .reply(Response::etcd(404, 3, "{}"))
         .answer(|request| {
@@ -437,7 +437,7 @@ fn a_script_is_followed_across_connections_and_noted() {
 }
 
 #[test]
-fn a_script_that_was_not_used_to_its_end_fails_the_test() {
+fn an_unfinished_script_fails_the_test() {
     let unused = || Script::new().reply(Response::etcd(200, 1, "{}")).start();
     let message = panic_message(|| drop(unused()));
     assert!(
@@ -483,7 +483,7 @@ fn a_scripted_server_pauses_closes_and_resets() {
 // --- tool
 
 #[test]
-fn the_tool_runs_and_says_its_version() {
+fn the_tool_runs_in_each_way_and_prints_its_version() {
     let output = tool(&["--version"]);
     assert_eq!(output.code, 0, "{}", output.stderr);
     assert!(output.stdout.starts_with("etcdwatch "), "{}", output.stdout);
@@ -503,7 +503,7 @@ fn the_tool_runs_and_says_its_version() {
 }
 
 #[test]
-fn a_program_sees_only_the_environment_that_it_is_given() {
+fn a_program_gets_only_the_given_environment() {
     let output = Program::new("env", &[] as &[&str])
         .env("ETCDCTL_API", "2")
         .run();
@@ -523,7 +523,7 @@ fn a_program_sees_only_the_environment_that_it_is_given() {
 }
 
 #[test]
-fn a_program_has_its_stdin_its_bytes_and_its_code() {
+fn run_returns_stdout_bytes_and_the_exit_code() {
     let output = sh("cat; echo oops >&2; exit 7").stdin(b"\xff\0x").run();
     assert_eq!((output.code, output.stderr.as_str()), (7, "oops\n"));
     assert_eq!(output.stdout_bytes, b"\xff\0x");
@@ -531,7 +531,7 @@ fn a_program_has_its_stdin_its_bytes_and_its_code() {
 }
 
 #[test]
-fn a_running_program_is_waited_for_line_by_line() {
+fn a_running_program_can_be_awaited_line_by_line() {
     let running = sh(
         r#"echo '{"a":1}'; echo ready >&2; trap 'printf end; exit 3' TERM
                         while :; do sleep 0.01; done"#,
@@ -549,7 +549,7 @@ fn a_running_program_is_waited_for_line_by_line() {
 }
 
 #[test]
-fn a_program_past_its_deadline_is_killed_and_shown() {
+fn a_program_past_its_deadline_is_killed_and_its_output_shown() {
     let running = sh("echo was here; exec sleep 60").start();
     running.wait_for_lines(1, wait::LONG);
     let message = panic_message(|| running.wait(Duration::from_millis(20)));
@@ -564,7 +564,7 @@ fn a_program_past_its_deadline_is_killed_and_shown() {
 }
 
 #[test]
-fn a_reader_can_be_slow_or_go_away() {
+fn stdout_can_be_read_late_or_closed() {
     let slow = sh("exec seq 100000").unread().start();
     wait::never(Duration::from_millis(50), "it ended unread", || {
         slow.has_ended()
@@ -577,7 +577,7 @@ fn a_reader_can_be_slow_or_go_away() {
 }
 
 #[test]
-fn a_terminal_shows_types_and_resizes() {
+fn a_terminal_shows_output_takes_input_and_resizes() {
     let script = "stty -echo; stty size; while read line; do printf '\\033[31m<%s>\\033[0m ' \
                   \"$line\"; stty size; done";
     let terminal = sh(script).on_terminal(20, 70);
@@ -624,7 +624,7 @@ fn truth_and_records() -> (Vec<Truth>, Vec<Value>) {
 }
 
 #[test]
-fn the_oracle_accepts_every_event_once_among_the_tools_own_records() {
+fn the_oracle_accepts_each_event_once_among_other_records() {
     let (truth, mut records) = truth_and_records();
     records.insert(0, json!({"action": "status", "state": "live", "index": 9}));
     records.insert(
@@ -636,7 +636,7 @@ fn the_oracle_accepts_every_event_once_among_the_tools_own_records() {
 }
 
 #[test]
-fn the_oracle_finds_what_is_lost_duplicated_swapped_and_invented() {
+fn the_oracle_finds_lost_duplicated_swapped_and_invented_events() {
     type Change = fn(&mut Vec<Value>);
     let changes: [(&str, Change); 7] = [
         ("lost: a later event", |records| drop(records.remove(4))),
@@ -670,7 +670,7 @@ fn the_oracle_finds_what_is_lost_duplicated_swapped_and_invented() {
 }
 
 #[test]
-fn the_oracle_forgives_a_loss_only_within_a_gap_that_was_declared_before() {
+fn the_oracle_accepts_a_loss_only_within_a_gap_declared_before() {
     let gap = json!({"action": "gap", "lost": {"from": 13, "to": 15}, "index": 15});
     let (truth, mut records) = truth_and_records();
     records.splice(3..6, [gap.clone()]);
@@ -693,7 +693,7 @@ fn the_oracle_forgives_a_loss_only_within_a_gap_that_was_declared_before() {
 // --- wait
 
 #[test]
-fn waiting_in_vain_says_for_what() {
+fn a_wait_that_times_out_names_its_condition() {
     let limit = Duration::from_millis(10);
     let message = panic_message(|| wait::until(limit, "the moon", || false));
     assert!(message.contains("the moon"), "{message}");

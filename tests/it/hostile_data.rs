@@ -129,7 +129,7 @@ fn show(program: Program, what: &[&str], code: i32) {
 }
 
 #[test]
-fn nothing_that_is_in_a_key_or_a_value_reaches_a_terminal() {
+fn control_characters_in_keys_and_values_never_reach_a_terminal() {
     let ground = shared::any();
     let url = ground.url();
     let part = ground.part();
@@ -197,7 +197,7 @@ fn nothing_that_is_in_a_key_or_a_value_reaches_a_terminal() {
 }
 
 #[test]
-fn nothing_that_was_typed_reaches_a_terminal() {
+fn control_characters_in_arguments_never_reach_a_terminal() {
     let ground = shared::any();
     let text = steering_text();
     let key = ground.key(&text);
@@ -251,7 +251,7 @@ type Server = Box<dyn Fn(&Request) -> Response + Send + Sync>;
 const INDEX: &str = "X-Etcd-Cluster-Id: 7\r\nX-Etcd-Index: 10\r\n";
 
 #[test]
-fn nothing_that_a_server_says_reaches_a_terminal() {
+fn control_characters_in_server_replies_never_reach_a_terminal() {
     // Nor a line of its own: it is told by whom it is said.
     let text = String::from_utf8(steering()).unwrap() + "\r\netcdwatch: all is well\n";
     let fault = json!({"errorCode": 999, "message": text, "cause": text, "index": 7}).to_string();
@@ -489,7 +489,7 @@ fn write_noise(ground: &Ground) -> (BTreeMap<Vec<u8>, Vec<u8>>, String) {
 }
 
 #[test]
-fn each_of_ten_thousand_events_of_random_bytes_is_a_line_and_says_what_was_written() {
+fn ten_thousand_events_of_random_bytes_are_one_exact_line_each() {
     let ground = shared::any();
     let (written, from) = write_noise(&ground);
     let replay = |options: &[&str]| {
@@ -560,7 +560,7 @@ fn each_of_ten_thousand_events_of_random_bytes_is_a_line_and_says_what_was_writt
 // --- commands
 
 #[test]
-fn a_record_can_not_fake_another_variable_or_another_message() {
+fn an_event_cannot_forge_a_variable_or_a_message() {
     let ground = shared::any();
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("environment").display().to_string();
@@ -642,7 +642,7 @@ fn a_record_can_not_fake_another_variable_or_another_message() {
 }
 
 #[test]
-fn a_spinner_shows_nothing_of_a_key_that_steers() {
+fn the_spinner_escapes_control_characters_in_the_key() {
     let ground = shared::any();
     for api in ["v2", "v3"] {
         let key = ground.key(&steering_text());

@@ -53,7 +53,7 @@ const KEYS: [(&str, &str); 17] = [
 ];
 
 #[test]
-fn every_key_comes_back_as_it_was_typed() {
+fn unusual_keys_are_written_read_and_removed() {
     for ground in shared::each() {
         for (typed, name) in KEYS {
             let typed = ground.key(typed);
@@ -75,7 +75,7 @@ fn every_key_comes_back_as_it_was_typed() {
 }
 
 #[test]
-fn a_missing_leading_slash_is_added() {
+fn a_missing_leading_slash_is_added_to_a_v2_key() {
     for ground in shared::each() {
         let key = ground.key("k");
         let typed = &key[1..];
@@ -89,7 +89,7 @@ fn a_missing_leading_slash_is_added() {
 }
 
 #[test]
-fn the_record_of_a_key_with_controls_is_one_line() {
+fn a_record_of_a_key_with_control_characters_is_one_line() {
     let ground = shared::any();
     let output = ground.tool(&["set", &ground.key("a\n\u{1b}\t\u{202e}\\b"), "v"]);
     let line = output.stdout.strip_suffix('\n').unwrap();
@@ -99,7 +99,7 @@ fn the_record_of_a_key_with_controls_is_one_line() {
 }
 
 #[test]
-fn dot_segments_and_the_empty_key_are_refused_before_anything_is_asked() {
+fn dot_segments_and_an_empty_key_are_usage_errors_before_any_request() {
     let server = answering();
     for key in ["", ".", "..", "/.", "/a/../b", "/a/./b", "../a", "/a/.."] {
         for command in [
@@ -118,7 +118,7 @@ fn dot_segments_and_the_empty_key_are_refused_before_anything_is_asked() {
 // --- options before and after
 
 #[test]
-fn global_options_stand_before_or_after_the_subcommand() {
+fn global_options_work_before_and_after_the_subcommand() {
     let server = answering();
     let url = server.url();
     let expected = format!("{VALUE}\n");
@@ -140,7 +140,7 @@ fn global_options_stand_before_or_after_the_subcommand() {
 }
 
 #[test]
-fn help_and_version_are_no_errors() {
+fn help_and_version_exit_0() {
     for arguments in [
         &["--help"][..],
         &["-h"],
@@ -159,7 +159,7 @@ fn help_and_version_are_no_errors() {
 // --- the environment
 
 #[test]
-fn endpoints_come_from_the_environment_and_flags_win() {
+fn the_endpoints_option_overrides_the_environment() {
     let (first, second) = (answering(), answering());
     let listed = format!("{},{}", first.url(), second.url());
     let run = |arguments: &[&str]| {
@@ -181,7 +181,7 @@ fn endpoints_come_from_the_environment_and_flags_win() {
 }
 
 #[test]
-fn the_command_timeout_comes_from_the_environment_and_flags_win() {
+fn the_timeout_option_overrides_the_environment() {
     let server = silent();
     let get = ["--endpoints", &server.url(), "get", "/k"].map(str::to_owned);
     let run = |program: Program, limit: Duration| {
@@ -200,7 +200,7 @@ fn the_command_timeout_comes_from_the_environment_and_flags_win() {
 }
 
 #[test]
-fn durations_in_the_environment_are_gos() {
+fn durations_in_the_environment_use_go_syntax() {
     // etcdctl reads them with Go's parser: its users write 1.5s and 1m0s.
     let server = answering();
     for name in ["ETCDCTL_COMMAND_TIMEOUT", "ETCDCTL_DIAL_TIMEOUT"] {
@@ -219,7 +219,7 @@ fn durations_in_the_environment_are_gos() {
 }
 
 #[test]
-fn a_user_comes_from_the_environment_and_flags_win() {
+fn the_user_option_overrides_the_environment() {
     // base64 of root:pw, and of flag:wins
     for (arguments, variables, expected) in [
         (&[][..], &[("ETCDCTL_USER", "root:pw")][..], "cm9vdDpwdw=="),
@@ -258,7 +258,7 @@ fn a_user_comes_from_the_environment_and_flags_win() {
 }
 
 #[test]
-fn the_api_of_the_environment_is_heeded_and_flags_win() {
+fn the_api_option_overrides_the_environment() {
     let server = answering();
     let get = ["--endpoints", &server.url(), "get", "/k"].map(str::to_owned);
     let api = |arguments: &[&str], value: &str| {
@@ -288,7 +288,7 @@ fn the_api_of_the_environment_is_heeded_and_flags_win() {
 }
 
 #[test]
-fn certificates_in_the_environment_are_of_no_account_for_plain_http_and_looked_for_otherwise() {
+fn certificates_in_the_environment_are_read_only_for_https() {
     let server = answering();
     let bare = server.url().replace("http://", "");
     for name in [
@@ -314,7 +314,7 @@ fn certificates_in_the_environment_are_of_no_account_for_plain_http_and_looked_f
 // --- bad options
 
 #[test]
-fn each_bad_option_is_a_usage_error_that_names_it() {
+fn an_invalid_option_is_a_usage_error_that_names_it() {
     let server = answering();
     let url = server.url();
     for (arguments, named) in [
@@ -385,7 +385,7 @@ fn each_bad_option_is_a_usage_error_that_names_it() {
 }
 
 #[test]
-fn each_bad_endpoint_is_a_usage_error_that_names_it() {
+fn an_invalid_endpoint_is_a_usage_error_that_names_it() {
     for endpoint in [
         "http://127.0.0.1:2379/v2/keys",
         "127.0.0.1:2379/x",
@@ -417,7 +417,7 @@ fn each_bad_endpoint_is_a_usage_error_that_names_it() {
 }
 
 #[test]
-fn a_password_in_an_endpoint_is_refused_and_not_repeated() {
+fn a_password_in_an_endpoint_is_rejected_and_not_printed() {
     let endpoint = "http://root:hunter2@127.0.0.1:2379";
     for output in [
         tool(&["--endpoints", endpoint, "get", "/k"]),
@@ -432,7 +432,7 @@ fn a_password_in_an_endpoint_is_refused_and_not_repeated() {
 }
 
 #[test]
-fn a_usage_error_in_json_is_one_object() {
+fn a_usage_error_with_json_output_is_one_object() {
     for arguments in [
         &["-o", "json", "get", "/k", "--cacert", "f"][..],
         &["-o", "json", "get", ""],
@@ -466,7 +466,7 @@ fn a_usage_error_in_json_is_one_object() {
 }
 
 #[test]
-fn a_write_that_is_refused_writes_nothing() {
+fn set_with_a_usage_error_writes_nothing() {
     let ground = shared::any();
     let key = ground.key("k");
     for arguments in [
@@ -484,7 +484,7 @@ fn a_write_that_is_refused_writes_nothing() {
 }
 
 #[test]
-fn the_value_may_hold_whatever_a_form_could_misread() {
+fn values_with_form_syntax_are_written_exactly() {
     for ground in shared::each() {
         let key = ground.key("k");
         for value in [
@@ -506,7 +506,7 @@ fn the_value_may_hold_whatever_a_form_could_misread() {
 }
 
 #[test]
-fn the_connect_timeout_comes_from_the_environment_too() {
+fn the_connect_timeout_comes_from_the_environment() {
     let full = crate::support::ports::full();
     let begin = Instant::now();
     let output = Program::tool(&["--endpoints", &full.url(), "--timeout", "60s", "get", "/k"])

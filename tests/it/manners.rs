@@ -36,7 +36,7 @@ fn is_stream(request: &Request) -> bool {
 type Handler = fn(&Request) -> Response;
 
 #[test]
-fn servers_that_answer_and_bring_nothing_are_asked_rarely() {
+fn a_server_that_answers_without_progress_is_asked_rarely() {
     let empty = |_: &Request| Response::stream(10).end();
     let head_then_cut = |_: &Request| Response::stream(10).reset();
     let only_streams_end = |request: &Request| {
@@ -93,7 +93,7 @@ fn servers_that_answer_and_bring_nothing_are_asked_rarely() {
 }
 
 #[test]
-fn an_index_ahead_is_reached_while_others_write_and_no_gap_is_declared() {
+fn a_future_index_is_reached_without_a_gap_while_others_write() {
     let etcd = Etcd::start(Version::V3_4);
     let url = etcd.url();
     let ahead = (v2::put(&url, "/other/k", "v").index + 50).to_string();
@@ -127,7 +127,7 @@ fn an_index_ahead_is_reached_while_others_write_and_no_gap_is_declared() {
 }
 
 #[test]
-fn a_write_goes_on_though_nobody_reads_its_record() {
+fn set_writes_even_if_stdout_is_closed() {
     let ground = shared::any();
     let key = ground.key("late");
     let script = format!("(sleep 1; printf late) | \"$0\" \"$@\" set {key} - | true");
@@ -139,7 +139,7 @@ fn a_write_goes_on_though_nobody_reads_its_record() {
 }
 
 #[test]
-fn a_reader_that_does_not_read_on_keeps_no_signal_and_no_deadline_waiting() {
+fn a_blocked_stdout_does_not_delay_signals_or_the_timeout() {
     let ground = shared::any();
     let value = "x".repeat(2000);
     for number in 0..300 {
@@ -171,7 +171,7 @@ fn a_reader_that_does_not_read_on_keeps_no_signal_and_no_deadline_waiting() {
 }
 
 #[test]
-fn a_reader_that_is_slow_keeps_no_signal_waiting_for_all_that_there_is() {
+fn a_slow_stdout_reader_does_not_delay_signals() {
     let ground = shared::any();
     let value = "x".repeat(20_000);
     for output in ["text", "json"] {
@@ -196,7 +196,7 @@ fn a_reader_that_is_slow_keeps_no_signal_waiting_for_all_that_there_is() {
 }
 
 #[test]
-fn conditions_on_large_values_hold_or_fail_as_small_ones_do() {
+fn conditions_on_large_values_work() {
     let ground = shared::any();
     let key = ground.key("large");
     let large = "{".repeat(70_000);
@@ -228,7 +228,7 @@ fn conditions_on_large_values_hold_or_fail_as_small_ones_do() {
 }
 
 #[test]
-fn a_replay_ends_behind_a_proxy_that_takes_a_half_close_for_a_close() {
+fn replay_ends_behind_a_proxy_that_closes_on_half_close() {
     let ground = shared::any();
     let from = ground.put(&ground.key("other"), "v").to_string();
     // What the tool sends ends at the proxy, and with it the connection.
@@ -279,7 +279,7 @@ while True:
 }
 
 #[test]
-fn durations_and_variables_that_cannot_be_used_are_usage_errors() {
+fn invalid_durations_and_variables_are_usage_errors() {
     for arguments in [
         &["get", "/a", "--timeout", "18446744073709551615s"][..],
         &["get", "/a", "--connect-timeout", "500000000000y"],

@@ -44,7 +44,7 @@ fn notice_of(output: &Output) -> Value {
 // --- records
 
 #[test]
-fn a_record_is_index_action_key_and_value_and_with_prev_a_fifth_field() {
+fn a_record_has_index_action_key_value_and_with_prev_the_previous_value() {
     for ground in shared::each() {
         let key = ground.key("k\n");
         let escaped = ground.key(r"k\n");
@@ -65,7 +65,7 @@ fn a_record_is_index_action_key_and_value_and_with_prev_a_fifth_field() {
 }
 
 #[test]
-fn an_event_in_json_is_what_the_server_serves() {
+fn a_json_event_is_the_line_the_server_sent() {
     for ground in shared::each() {
         let key = ground.key("k");
         ground.put(&key, "<before>\u{2028}");
@@ -81,7 +81,7 @@ fn an_event_in_json_is_what_the_server_serves() {
 }
 
 #[test]
-fn nothing_but_records_goes_to_stdout() {
+fn only_records_go_to_stdout() {
     let ground = shared::any();
     let key = ground.key("k");
     let ahead = (ground.put(&key, "v") + 1_000_000).to_string();
@@ -101,7 +101,7 @@ fn nothing_but_records_goes_to_stdout() {
 // --- notices
 
 #[test]
-fn an_index_that_lies_ahead_is_a_notice_and_quiet_silences_it() {
+fn a_future_index_is_a_notice_that_quiet_suppresses() {
     for ground in shared::each() {
         let key = ground.key("k");
         let ahead = (ground.put(&key, "v") + 1_000_000).to_string();
@@ -120,7 +120,7 @@ fn an_index_that_lies_ahead_is_a_notice_and_quiet_silences_it() {
 }
 
 #[test]
-fn quiet_leaves_errors() {
+fn quiet_does_not_suppress_errors() {
     let ground = shared::any();
     let output = ground.tool(&["-q", "get", &ground.key("none")]);
     assert_eq!(output.code, 1);
@@ -131,7 +131,7 @@ fn quiet_leaves_errors() {
 }
 
 #[test]
-fn a_lost_connection_is_a_notice_and_so_is_its_return() {
+fn losing_and_regaining_the_connection_are_notices() {
     let ground = shared::any();
     let proxy = Proxy::to(&ground.url());
     let index = ground.put(&ground.key("first"), "1");
@@ -191,7 +191,7 @@ fn run_shell(command: &str) -> Output {
 }
 
 #[test]
-fn the_curl_command_of_a_read_reproduces_it() {
+fn the_curl_command_of_a_read_reproduces_the_reply() {
     for ground in shared::each() {
         for name in [
             "it's a \"k\" $HOME `x` \\",
@@ -220,7 +220,7 @@ fn the_curl_command_of_a_read_reproduces_it() {
 }
 
 #[test]
-fn the_curl_command_of_a_write_reproduces_it() {
+fn the_curl_command_of_a_write_reproduces_the_write() {
     for ground in shared::each() {
         let key = ground.key("it's a \"key\" & more");
         let value = "it's $HOME & \"%41\" + é\n@x";
@@ -256,7 +256,7 @@ fn the_curl_command_of_a_write_reproduces_it() {
 }
 
 #[test]
-fn the_curl_command_of_a_watch_reproduces_it() {
+fn the_curl_command_of_a_watch_reproduces_the_event() {
     let ground = shared::any();
     let key = ground.key("k k");
     let from = ground.put(&key, "v").to_string();
@@ -273,7 +273,7 @@ fn the_curl_command_of_a_watch_reproduces_it() {
 }
 
 #[test]
-fn the_curl_command_goes_through_the_proxy_too() {
+fn the_curl_command_includes_the_proxy() {
     let proxy = Scripted::serve(|request| {
         if request.method == "CONNECT" {
             return Response::raw("HTTP/1.1 200 Connection established\r\n\r\n");
@@ -293,7 +293,7 @@ fn the_curl_command_goes_through_the_proxy_too() {
 }
 
 #[test]
-fn verbose_tells_each_endpoint_that_was_tried() {
+fn verbose_prints_each_endpoint_that_was_tried() {
     let ground = shared::any();
     let key = ground.key("k");
     ground.put(&key, "v");
@@ -311,7 +311,7 @@ fn verbose_tells_each_endpoint_that_was_tried() {
 // --- no escapes
 
 #[test]
-fn no_escape_goes_anywhere_that_is_no_terminal() {
+fn no_escape_sequence_is_written_to_a_pipe() {
     let server = Scripted::serve(|_| {
         let body = "{\"errorCode\":999,\"message\":\"bad\\u001b]0;x\\u0007\",\"cause\":\"\\u001b[31m\\u009b\",\"index\":0}";
         Response::etcd(400, 7, body)
@@ -375,7 +375,7 @@ fn no_escape_goes_anywhere_that_is_no_terminal() {
 }
 
 #[test]
-fn colours_come_in_a_pipe_only_when_they_are_asked_for() {
+fn colors_are_written_to_a_pipe_only_with_color_always() {
     let ground = shared::any();
     let from = ground.put(&ground.key("k"), "v").to_string();
     let replay = ["replay", "-r", ground.part(), "--from-index", &from];
@@ -394,7 +394,7 @@ fn colours_come_in_a_pipe_only_when_they_are_asked_for() {
 // --- signals
 
 #[test]
-fn a_signal_ends_a_live_watch_with_its_code_after_all_records() {
+fn a_signal_ends_a_live_watch_with_its_exit_code_after_all_records() {
     let ground = shared::any();
     for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143), (Signal::HUP, 129)] {
         for output in ["text", "json"] {
@@ -417,7 +417,7 @@ fn a_signal_ends_a_live_watch_with_its_code_after_all_records() {
 }
 
 #[test]
-fn records_received_before_a_signal_are_printed_whole_under_load() {
+fn records_before_a_signal_are_printed_completely_under_load() {
     let ground = shared::any();
     let (program, _) = stream_with_one_record(&ground, &["-o", "json"]);
     let running = program.start();
@@ -472,7 +472,7 @@ fn a_signal_ends_a_watch_during_backoff() {
 }
 
 #[test]
-fn a_signal_ends_whatever_is_connecting() {
+fn a_signal_ends_a_command_while_it_connects() {
     let full = crate::support::ports::full();
     for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143), (Signal::HUP, 129)] {
         for command in [
@@ -494,7 +494,7 @@ fn a_signal_ends_whatever_is_connecting() {
 }
 
 #[test]
-fn a_signal_ends_a_request_that_is_not_answered() {
+fn a_signal_ends_an_unanswered_request() {
     for (command, signal, code) in [
         (&["get", "/k"][..], Signal::INT, 130),
         (&["set", "/k", "v"], Signal::TERM, 143),
@@ -534,7 +534,7 @@ fn a_signal_ends_a_set_that_reads_stdin() {
 // --- readers that go away
 
 #[test]
-fn head_ends_a_stream_with_0_and_no_message_also_while_it_is_idle() {
+fn an_idle_stream_piped_to_head_exits_0_without_a_message() {
     let ground = shared::any();
     let from = ground.put(&ground.key("first"), "1").to_string();
     for output in ["text", "json"] {
@@ -559,7 +559,7 @@ fn head_ends_a_stream_with_0_and_no_message_also_while_it_is_idle() {
 }
 
 #[test]
-fn a_reader_that_goes_away_ends_a_busy_stream_with_0_and_no_message() {
+fn a_closed_pipe_ends_a_busy_stream_with_0_without_a_message() {
     let ground = shared::any();
     let (program, _) = stream_with_one_record(&ground, &[]);
     let running = program.unread().start();
@@ -580,7 +580,7 @@ fn a_reader_that_goes_away_ends_a_busy_stream_with_0_and_no_message() {
 
 /// Nothing is printed that would show it, and there is always something to do.
 #[test]
-fn a_reader_that_goes_away_ends_a_busy_stream_that_prints_nothing() {
+fn a_closed_pipe_ends_a_busy_stream_that_prints_nothing() {
     let ground = shared::any();
     let (key, value) = (ground.key("k"), "v");
     let watch = [
@@ -604,7 +604,7 @@ fn a_reader_that_goes_away_ends_a_busy_stream_that_prints_nothing() {
 }
 
 #[test]
-fn a_reader_that_goes_away_ends_reads_and_replays_with_0_too() {
+fn a_closed_pipe_ends_get_and_replay_with_0() {
     let ground = shared::any();
     let from = ground.put(&ground.key("0"), "x").to_string();
     // More than a pipe holds.
@@ -627,7 +627,7 @@ fn a_reader_that_goes_away_ends_reads_and_replays_with_0_too() {
 // --- where nothing can be written
 
 #[test]
-fn a_pipe_that_is_said_not_to_wait_is_waited_for() {
+fn a_nonblocking_stdout_pipe_gets_everything() {
     let ground = shared::any();
     let key = ground.key("large");
     let from = ground.put(&key, &"v".repeat(200_000)).to_string();
@@ -653,7 +653,7 @@ fn a_pipe_that_is_said_not_to_wait_is_waited_for() {
 }
 
 #[test]
-fn a_full_disk_is_exit_74_with_a_message() {
+fn a_full_disk_exits_74_with_a_message() {
     let ground = shared::any();
     let key = ground.key("k");
     let from = ground.put(&key, "v").to_string();
@@ -683,7 +683,7 @@ fn a_full_disk_is_exit_74_with_a_message() {
 }
 
 #[test]
-fn a_closed_stdout_is_a_reader_that_went_away() {
+fn a_closed_stdout_exits_0_without_a_message() {
     let ground = shared::any();
     let key = ground.key("k");
     let from = ground.put(&key, "v").to_string();
@@ -705,7 +705,7 @@ fn a_closed_stdout_is_a_reader_that_went_away() {
 }
 
 #[test]
-fn a_closed_stdin_and_stderr_harm_nothing() {
+fn a_closed_stdin_and_stderr_change_nothing() {
     let ground = shared::any();
     let key = ground.key("k");
     let script = r#"exec "$0" "$@" <&- 2>&-"#;

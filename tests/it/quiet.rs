@@ -43,7 +43,7 @@ fn a_quiet_key_in_a_busy_store_has_no_gap() {
 }
 
 #[test]
-fn a_quiet_key_in_a_busy_store_has_no_gap_through_a_cut() {
+fn a_quiet_key_in_a_busy_store_has_no_gap_through_disconnects() {
     let given = std::env::var("ETCDWATCH_QUIET_WRITES").ok();
     let given = given.map(|writes| writes.parse().expect("a number"));
     let writes = given.unwrap_or(12 * HISTORY);
@@ -77,7 +77,7 @@ fn a_quiet_key_in_a_busy_store_has_no_gap_through_a_cut() {
 }
 
 #[test]
-fn a_watch_that_has_just_begun_keeps_up_with_a_busy_store() {
+fn a_new_watch_keeps_up_with_a_busy_store() {
     let etcd = Etcd::start(Version::V3_5);
     let running = follow::live(&etcd.url(), &["/app/k"]);
     elsewhere_by_one(&etcd.url(), 3 * HISTORY);

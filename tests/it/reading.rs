@@ -21,7 +21,7 @@ fn replay(ground: &Ground, from: u64, options: &[&str]) -> Output {
 }
 
 #[test]
-fn the_time_comes_first_and_in_json_last() {
+fn timestamps_are_the_first_column_and_the_last_json_field() {
     for ground in shared::each() {
         let key = ground.key("k");
         let index = ground.put(&key, "v");
@@ -51,7 +51,7 @@ fn the_time_comes_first_and_in_json_last() {
 }
 
 #[test]
-fn a_template_has_what_the_user_wants_of_records_of_every_kind() {
+fn a_format_template_renders_records_of_every_kind() {
     for ground in shared::each() {
         let key = ground.key("k");
         let index = ground.put(&key, "a\tb");
@@ -91,7 +91,7 @@ fn a_template_has_what_the_user_wants_of_records_of_every_kind() {
 }
 
 #[test]
-fn what_became_of_a_long_value_is_shown_line_by_line() {
+fn diff_shows_changes_of_long_values_line_by_line() {
     for ground in shared::each() {
         let key = ground.key("k");
         let index = ground.put(&key, "one\ntwo\nthree\n");
@@ -121,7 +121,7 @@ fn what_became_of_a_long_value_is_shown_line_by_line() {
 }
 
 #[test]
-fn what_does_not_go_together_is_refused_and_leaves_no_checkpoint() {
+fn conflicting_output_options_are_rejected_before_a_checkpoint_is_created() {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("checkpoint").display().to_string();
     for arguments in [
@@ -141,7 +141,7 @@ fn what_does_not_go_together_is_refused_and_leaves_no_checkpoint() {
 }
 
 #[test]
-fn a_record_is_a_line_by_any_template_and_diff() {
+fn templates_and_diff_escape_control_characters() {
     let ground = shared::any();
     let value = "\u{1b}[2J\r\n\u{7f}\u{202e}x\\";
     let index = ground.put(&ground.key("k"), value);
@@ -159,7 +159,7 @@ fn a_record_is_a_line_by_any_template_and_diff() {
 }
 
 #[test]
-fn a_difference_that_takes_long_does_not_hold_up_the_run() {
+fn a_slow_diff_does_not_block_the_run() {
     let ground = shared::any();
     let lines = |of: u32| {
         let lines = (0..30_000_u32).map(|line| (line * 7919 + of).wrapping_mul(2_654_435_761));

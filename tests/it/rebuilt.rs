@@ -54,7 +54,7 @@ fn scene(version: Version) -> Scene {
 }
 
 #[test]
-fn a_store_that_lacks_the_key_of_the_last_event_or_made_it_anew_is_declared() {
+fn a_replaced_store_is_declared_if_the_last_key_is_missing_or_recreated() {
     for (version, is_set) in [(Version::V3_4, false), (Version::V3_5, true)] {
         let scene = scene(version);
         let url = scene.etcd.url();
@@ -79,7 +79,7 @@ fn a_store_that_lacks_the_key_of_the_last_event_or_made_it_anew_is_declared() {
 /// The state alone was printed, and no event: a run that goes on from its checkpoint, and one that
 /// is cut off meanwhile.
 #[test]
-fn a_store_that_was_rebuilt_after_its_state_was_printed_is_declared() {
+fn a_store_replaced_after_the_snapshot_is_declared() {
     for (version, is_resumed) in [
         (Version::V3_4, true),
         (Version::V3_5, false),
@@ -134,7 +134,7 @@ fn a_store_that_was_rebuilt_after_its_state_was_printed_is_declared() {
 /// The same where nothing was rebuilt: the key that is compared was written meanwhile, its time to
 /// live was refreshed, or it is gone.
 #[test]
-fn a_store_that_went_on_after_its_state_was_printed_is_not_declared() {
+fn a_store_that_continues_after_the_snapshot_is_not_declared() {
     for version in Version::ALL {
         for change in ["nothing", "set", "refresh", "delete"] {
             let etcd = Etcd::start(version);
@@ -167,7 +167,7 @@ fn a_store_that_went_on_after_its_state_was_printed_is_not_declared() {
 /// As after a restored backup; and as after a SIGKILL to a lone etcd that had told of a write
 /// which was not in its log yet (fact 22).
 #[test]
-fn a_store_that_goes_on_from_before_the_last_event_is_declared() {
+fn a_store_rolled_back_before_the_last_event_is_declared() {
     for (version, is_past) in [(Version::V3_4, true), (Version::V3_5, false)] {
         let etcd = Etcd::start(version);
         let url = etcd.url();
@@ -191,7 +191,7 @@ fn a_store_that_goes_on_from_before_the_last_event_is_declared() {
 }
 
 #[test]
-fn what_came_next_at_the_key_of_the_last_event_is_told_without_a_gap() {
+fn later_changes_to_the_last_key_cause_no_gap() {
     for (version, is_set) in [(Version::V3_4, true), (Version::V3_5, false)] {
         let mut scene = scene(version);
         let url = scene.etcd.url();
@@ -210,7 +210,7 @@ fn what_came_next_at_the_key_of_the_last_event_is_told_without_a_gap() {
 }
 
 #[test]
-fn a_store_that_made_the_key_of_the_last_event_at_its_index_is_known_by_the_value() {
+fn a_replaced_store_with_the_last_key_at_the_same_index_is_detected_by_its_value() {
     for version in Version::ALL {
         let etcd = Etcd::start(version);
         let proxy = Proxy::to(&etcd.url());
@@ -235,7 +235,7 @@ fn a_store_that_made_the_key_of_the_last_event_at_its_index_is_known_by_the_valu
 /// Nothing was told that could be compared: what was received, and waits for what lies before it, is
 /// of the store that is gone.
 #[test]
-fn what_is_held_of_a_store_that_is_gone_is_not_told() {
+fn events_held_back_from_a_replaced_store_are_not_printed() {
     for version in Version::ALL {
         let etcd = Etcd::start(version);
         let proxy = Proxy::to(&etcd.url());

@@ -28,7 +28,7 @@ fn app(number: usize) -> (String, String) {
 }
 
 #[test]
-fn a_replay_prints_history_and_ends() {
+fn replay_prints_history_and_exits() {
     for version in Version::ALL {
         let etcd = Etcd::start(version);
         let truth = v2::burst(&etcd.url(), 300, app);
@@ -43,7 +43,7 @@ fn a_replay_prints_history_and_ends() {
 }
 
 #[test]
-fn a_replay_with_other_keys_in_between_prints_its_own() {
+fn replay_prints_only_events_in_scope() {
     let etcd = Etcd::start(Version::V3_5);
     let all = v2::burst(&etcd.url(), 600, |number| match number % 3 {
         0 => app(number),
@@ -55,7 +55,7 @@ fn a_replay_with_other_keys_in_between_prints_its_own() {
 }
 
 #[test]
-fn a_replay_of_a_key_to_which_nothing_happened_ends_too() {
+fn replay_of_a_key_without_events_exits() {
     for ground in shared::each() {
         ground.put(&ground.key("other"), "v");
         let quiet = ground.key("quiet");
@@ -77,7 +77,7 @@ fn a_replay_of_a_key_to_which_nothing_happened_ends_too() {
 }
 
 #[test]
-fn a_replay_ends_at_the_index_that_was_asked_for() {
+fn replay_ends_at_to_index() {
     let etcd = Etcd::start(Version::V3_4);
     let truth = v2::burst(&etcd.url(), 50, app);
     let to = truth[29].index.to_string();
@@ -94,7 +94,7 @@ fn a_replay_ends_at_the_index_that_was_asked_for() {
 }
 
 #[test]
-fn what_happens_after_the_start_is_not_replayed() {
+fn replay_omits_events_written_after_its_start() {
     let etcd = Etcd::start(Version::V3_5);
     let truth = v2::burst(&etcd.url(), 400, app);
     let proxy = Proxy::to(&etcd.url());
@@ -111,7 +111,7 @@ fn what_happens_after_the_start_is_not_replayed() {
 }
 
 #[test]
-fn a_start_that_was_cleared_ends_with_the_range_and_the_oldest_index() {
+fn replay_from_a_cleared_index_exits_5_with_the_range_and_the_oldest_index() {
     for version in Version::ALL {
         let etcd = Etcd::start(version);
         let truth = v2::burst(&etcd.url(), 1100, app);
@@ -147,7 +147,7 @@ fn a_start_that_was_cleared_ends_with_the_range_and_the_oldest_index() {
 }
 
 #[test]
-fn the_oldest_is_found_however_fast_history_moves() {
+fn replay_from_oldest_finds_its_start_while_history_advances() {
     let etcd = Etcd::start(Version::V3_4);
     v2::burst(&etcd.url(), 1000, app);
     let stop = AtomicBool::new(false);
@@ -193,7 +193,7 @@ fn the_oldest_is_found_however_fast_history_moves() {
 }
 
 #[test]
-fn a_replay_that_follows_goes_on_without_a_gap() {
+fn replay_follow_continues_live_without_a_gap() {
     for version in Version::ALL {
         let etcd = Etcd::start(version);
         let mut truth = v2::burst(&etcd.url(), 200, app);
@@ -208,7 +208,7 @@ fn a_replay_that_follows_goes_on_without_a_gap() {
 }
 
 #[test]
-fn a_start_ahead_of_the_server_is_done_with_a_notice() {
+fn replay_from_a_future_index_exits_0_with_a_notice() {
     let ground = shared::any();
     let output = ground.tool(&["replay", "-r", ground.part(), "--from-index", "99999999"]);
     assert_eq!((output.code, output.stdout.as_str()), (0, ""));
@@ -218,7 +218,7 @@ fn a_start_ahead_of_the_server_is_done_with_a_notice() {
 }
 
 #[test]
-fn a_replay_uses_few_connections_however_much_it_reads() {
+fn replay_reuses_connections() {
     let etcd = Etcd::start(Version::V3_5);
     let truth = v2::burst(&etcd.url(), 900, app);
     let proxy = Proxy::to(&etcd.url());

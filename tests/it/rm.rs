@@ -26,7 +26,7 @@ fn is_there(ground: &Ground, key: &str) -> bool {
 }
 
 #[test]
-fn a_key_is_removed_and_the_record_printed() {
+fn rm_removes_the_key_and_prints_the_record() {
     for ground in shared::each() {
         let key = ground.key("k");
         let index = ground.put(&key, "v");
@@ -39,7 +39,7 @@ fn a_key_is_removed_and_the_record_printed() {
 }
 
 #[test]
-fn json_is_the_servers_reply() {
+fn rm_json_is_the_server_reply() {
     for ground in shared::each() {
         let key = ground.key("k");
         let created = ground.put(&key, "v");
@@ -58,7 +58,7 @@ fn json_is_the_servers_reply() {
 }
 
 #[test]
-fn a_missing_key_is_exit_1() {
+fn rm_of_a_missing_key_exits_1() {
     for ground in shared::each() {
         let key = ground.key("none");
         for flags in [
@@ -80,7 +80,7 @@ fn a_missing_key_is_exit_1() {
 }
 
 #[test]
-fn a_directory_goes_with_all_below_it_only_recursively() {
+fn rm_removes_a_nonempty_directory_only_with_recursive() {
     for ground in shared::each() {
         let key = ground.key("d");
         for flag in ["-r", "--recursive"] {
@@ -101,7 +101,7 @@ fn a_directory_goes_with_all_below_it_only_recursively() {
 }
 
 #[test]
-fn an_empty_directory_goes_with_dir() {
+fn rm_dir_removes_an_empty_directory() {
     for ground in shared::each() {
         let key = ground.key("d");
         ground.mkdir(&key);
@@ -115,7 +115,7 @@ fn an_empty_directory_goes_with_dir() {
 }
 
 #[test]
-fn recursive_removes_a_plain_key_too() {
+fn rm_recursive_removes_a_plain_key() {
     let ground = shared::any();
     let key = ground.key("k");
     ground.put(&key, "v");
@@ -124,7 +124,7 @@ fn recursive_removes_a_plain_key_too() {
 }
 
 #[test]
-fn a_previous_value_is_a_condition() {
+fn rm_prev_value_compares_the_value() {
     for ground in shared::each() {
         let key = ground.key("k");
         for option in ["--prev-value", "--with-value"] {
@@ -143,7 +143,7 @@ fn a_previous_value_is_a_condition() {
 }
 
 #[test]
-fn a_previous_index_is_a_condition() {
+fn rm_prev_index_compares_the_index() {
     for ground in shared::each() {
         let key = ground.key("k");
         for option in ["--prev-index", "--with-index"] {
@@ -166,7 +166,7 @@ fn a_previous_index_is_a_condition() {
 }
 
 #[test]
-fn an_empty_previous_value_is_a_condition_and_not_its_absence() {
+fn rm_prev_value_compares_with_an_empty_value() {
     for ground in shared::each() {
         let key = ground.key("k");
         for condition in [&["--prev-value", ""][..], &["--with-value="]] {
@@ -183,7 +183,7 @@ fn an_empty_previous_value_is_a_condition_and_not_its_absence() {
 }
 
 #[test]
-fn the_previous_value_of_a_directory_is_never_empty() {
+fn rm_prev_value_never_matches_a_directory() {
     // A directory has no value: whoever asks for an empty one must not lose a directory.
     for ground in shared::each() {
         let key = ground.key("d");
@@ -195,7 +195,7 @@ fn the_previous_value_of_a_directory_is_never_empty() {
 }
 
 #[test]
-fn the_root_is_not_removed() {
+fn rm_refuses_to_remove_the_root() {
     let ground = shared::any();
     let key = ground.key("k");
     ground.put(&key, "v");

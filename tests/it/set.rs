@@ -35,7 +35,7 @@ fn assert_refused(output: &Output, code: i32, part: &str) {
 }
 
 #[test]
-fn the_record_of_the_write_is_printed() {
+fn set_prints_the_record_of_the_write() {
     for ground in shared::each() {
         let key = ground.key("k");
         let fields = record(&ground.tool(&["set", &key, "a b\t\n"]));
@@ -47,7 +47,7 @@ fn the_record_of_the_write_is_printed() {
 }
 
 #[test]
-fn json_is_the_servers_reply_on_one_line() {
+fn set_json_is_the_server_reply_on_one_line() {
     for ground in shared::each() {
         let key = ground.key("k");
         ground.put(&key, "before");
@@ -62,7 +62,7 @@ fn json_is_the_servers_reply_on_one_line() {
 }
 
 #[test]
-fn a_dash_reads_stdin_exactly() {
+fn set_with_a_dash_reads_the_exact_value_from_stdin() {
     // 1 MiB of every ASCII byte, NULs, newlines and escapes with them, and some others.
     let mut value = String::new();
     while value.len() < 1 << 20 {
@@ -88,7 +88,7 @@ fn a_dash_reads_stdin_exactly() {
 }
 
 #[test]
-fn a_newline_at_the_end_of_stdin_is_kept_and_no_stdin_is_an_empty_value() {
+fn set_keeps_a_trailing_newline_and_an_empty_stdin_is_an_empty_value() {
     let ground = shared::any();
     let key = ground.key("k");
     for value in ["one\n", "\n\n", "", "no newline"] {
@@ -99,7 +99,7 @@ fn a_newline_at_the_end_of_stdin_is_kept_and_no_stdin_is_an_empty_value() {
 }
 
 #[test]
-fn stdin_longer_than_the_limit_is_refused_and_nothing_is_written() {
+fn set_rejects_a_stdin_over_the_size_limit_and_writes_nothing() {
     let ground = shared::any();
     let key = ground.key("k");
     let output = ground
@@ -111,7 +111,7 @@ fn stdin_longer_than_the_limit_is_refused_and_nothing_is_written() {
 }
 
 #[test]
-fn without_a_value_it_is_a_usage_error_and_stdin_is_left_as_it_was() {
+fn set_with_a_usage_error_does_not_read_stdin() {
     let ground = shared::any();
     let key = ground.key("k");
     for arguments in [
@@ -131,7 +131,7 @@ fn without_a_value_it_is_a_usage_error_and_stdin_is_left_as_it_was() {
 }
 
 #[test]
-fn a_value_on_the_command_line_leaves_stdin_as_it_was() {
+fn set_with_a_value_argument_does_not_read_stdin() {
     let ground = shared::any();
     let script = r#""$0" "$@" >/dev/null; echo "exit $?"; exec cat"#;
     let output = ground
@@ -142,7 +142,7 @@ fn a_value_on_the_command_line_leaves_stdin_as_it_was() {
 }
 
 #[test]
-fn a_value_may_begin_with_a_dash() {
+fn set_accepts_a_value_that_begins_with_a_dash() {
     for ground in shared::each() {
         let key = ground.key("k");
         for (arguments, value) in [
@@ -163,7 +163,7 @@ fn a_value_may_begin_with_a_dash() {
 }
 
 #[test]
-fn a_known_option_is_never_taken_for_the_value() {
+fn set_never_takes_an_option_as_the_value() {
     let ground = shared::any();
     let key = ground.key("k");
     for option in ["-q", "-v", "--create", "--quiet"] {
@@ -174,7 +174,7 @@ fn a_known_option_is_never_taken_for_the_value() {
 }
 
 #[test]
-fn an_empty_value_is_a_value() {
+fn set_accepts_an_empty_value() {
     for ground in shared::each() {
         let key = ground.key("k");
         let fields = record(&ground.tool(&["set", &key, ""]));
@@ -184,7 +184,7 @@ fn an_empty_value_is_a_value() {
 }
 
 #[test]
-fn a_time_to_live_is_seconds_or_a_duration() {
+fn set_ttl_accepts_seconds_and_durations() {
     for ground in shared::each() {
         let key = ground.key("k");
         for (ttl, seconds) in [("100", 100), ("90s", 90), ("5m", 300), ("1h30m", 5400)] {
@@ -198,7 +198,7 @@ fn a_time_to_live_is_seconds_or_a_duration() {
 }
 
 #[test]
-fn a_time_to_live_below_a_second_is_refused_and_the_key_stays() {
+fn set_rejects_a_ttl_below_one_second_and_keeps_the_key() {
     let ground = shared::any();
     let key = ground.key("k");
     ground.put(&key, "old");
@@ -215,7 +215,7 @@ fn a_time_to_live_below_a_second_is_refused_and_the_key_stays() {
 }
 
 #[test]
-fn a_directory_is_made() {
+fn set_dir_creates_a_directory() {
     for ground in shared::each() {
         let key = ground.key("d");
         let fields = record(&ground.tool(&["set", &key, "--dir", "--ttl", "100"]));
@@ -229,7 +229,7 @@ fn a_directory_is_made() {
 }
 
 #[test]
-fn a_key_is_created_once() {
+fn set_create_fails_if_the_key_exists() {
     for ground in shared::each() {
         let key = ground.key("k");
         let fields = record(&ground.tool(&["set", "--create", &key, "1"]));
@@ -247,7 +247,7 @@ fn a_key_is_created_once() {
 }
 
 #[test]
-fn a_key_that_is_absent_is_not_updated() {
+fn set_update_fails_if_the_key_is_missing() {
     for ground in shared::each() {
         let key = ground.key("k");
         let output = ground.tool(&["set", "--update", &key, "1"]);
@@ -261,7 +261,7 @@ fn a_key_that_is_absent_is_not_updated() {
 }
 
 #[test]
-fn keys_in_order_get_names_that_grow() {
+fn set_in_order_creates_ascending_keys() {
     for ground in shared::each() {
         let queue = ground.key("queue");
         let keys: Vec<_> = (0..3)
@@ -279,7 +279,7 @@ fn keys_in_order_get_names_that_grow() {
 }
 
 #[test]
-fn a_previous_value_is_a_condition() {
+fn set_prev_value_compares_the_value() {
     for ground in shared::each() {
         let key = ground.key("k");
         for option in ["--prev-value", "--swap-with-value"] {
@@ -295,7 +295,7 @@ fn a_previous_value_is_a_condition() {
 }
 
 #[test]
-fn a_previous_index_is_a_condition() {
+fn set_prev_index_compares_the_index() {
     for ground in shared::each() {
         let key = ground.key("k");
         for option in ["--prev-index", "--swap-with-index"] {
@@ -316,7 +316,7 @@ fn a_previous_index_is_a_condition() {
 }
 
 #[test]
-fn value_and_index_are_one_condition_together() {
+fn set_requires_both_prev_value_and_prev_index_to_match() {
     for ground in shared::each() {
         let key = ground.key("k");
         let index = ground.put(&key, "old");
@@ -334,7 +334,7 @@ fn value_and_index_are_one_condition_together() {
 }
 
 #[test]
-fn an_empty_previous_value_is_a_condition_and_not_its_absence() {
+fn set_prev_value_compares_with_an_empty_value() {
     for ground in shared::each() {
         let key = ground.key("k");
         for condition in [&["--prev-value", ""][..], &["--swap-with-value="]] {
@@ -355,7 +355,7 @@ fn an_empty_previous_value_is_a_condition_and_not_its_absence() {
 }
 
 #[test]
-fn an_empty_previous_value_that_fails_is_told_as_etcd_tells_it() {
+fn a_failed_comparison_with_an_empty_value_has_the_error_fields_of_etcd() {
     let ground = shared::any();
     let key = ground.key("k");
     ground.put(&key, "x");
@@ -373,7 +373,7 @@ fn an_empty_previous_value_that_fails_is_told_as_etcd_tells_it() {
 }
 
 #[test]
-fn an_empty_previous_value_holds_under_a_writer() {
+fn comparison_with_an_empty_value_is_atomic_under_concurrent_writes() {
     let ground = shared::on(Version::V3_5);
     let key = ground.key("k");
     ground.put(&key, "");
@@ -441,7 +441,7 @@ fn assert_swaps(request: &Request, index: &str) {
 }
 
 #[test]
-fn an_empty_previous_value_is_read_and_then_compared_by_its_index() {
+fn comparison_with_an_empty_value_reads_and_then_compares_the_index() {
     let swapped = r#"{"action":"compareAndSwap","node":{"key":"/k","value":"new","modifiedIndex":10,"createdIndex":3}}"#;
     // Somebody writes an empty value in between: the condition still holds.
     let server = Script::new()
@@ -480,7 +480,7 @@ fn an_empty_previous_value_is_read_and_then_compared_by_its_index() {
 }
 
 #[test]
-fn conditions_that_contradict_each_other_are_usage_errors() {
+fn set_rejects_contradictory_conditions() {
     let ground = shared::any();
     let key = ground.key("k");
     for conditions in [
@@ -497,7 +497,7 @@ fn conditions_that_contradict_each_other_are_usage_errors() {
 }
 
 #[test]
-fn a_directory_is_not_overwritten_and_the_hint_says_what_to_do() {
+fn set_on_a_directory_exits_4_with_a_hint() {
     for ground in shared::each() {
         let key = ground.key("d");
         ground.put(&format!("{key}/x"), "1");
@@ -516,7 +516,7 @@ fn a_directory_is_not_overwritten_and_the_hint_says_what_to_do() {
 }
 
 #[test]
-fn a_key_below_a_value_is_refused_with_a_hint() {
+fn set_below_a_key_exits_4() {
     for ground in shared::each() {
         let key = ground.key("file");
         ground.put(&key, "v");
@@ -527,7 +527,7 @@ fn a_key_below_a_value_is_refused_with_a_hint() {
 }
 
 #[test]
-fn the_root_is_not_written() {
+fn set_refuses_to_write_the_root() {
     let ground = shared::any();
     let output = ground.tool(&["set", "/", "v"]);
     assert_eq!(output.code, 4, "{output:?}");

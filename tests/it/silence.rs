@@ -53,7 +53,7 @@ fn assert_replay_is_whole(version: Version, hindered: impl Fn(&Proxy)) {
 
 /// An answer that is on its way for three seconds is no sign that history has nothing.
 #[test]
-fn a_replay_waits_for_late_answers_where_half_closing_breaks_connections() {
+fn replay_waits_for_late_answers_if_half_close_breaks_connections() {
     for _ in 0..seeds() {
         assert_replay_is_whole(Version::V3_4, |proxy| {
             proxy.cut_half_closed();
@@ -64,13 +64,13 @@ fn a_replay_waits_for_late_answers_where_half_closing_breaks_connections() {
 
 /// A proxy may never tell the server that a wait was half-closed.
 #[test]
-fn a_replay_ends_where_half_closing_does_nothing() {
+fn replay_ends_if_half_close_is_ignored() {
     assert_replay_is_whole(Version::V3_5, Proxy::ignore_half_closed);
 }
 
 /// Where replies end with their connections, a closed connection is no end of a wait.
 #[test]
-fn a_replay_takes_no_closed_connection_for_an_answer() {
+fn replay_does_not_treat_a_closed_connection_as_an_answer() {
     assert_replay_is_whole(Version::V3_5, |proxy| {
         proxy.speak_http_1_0();
         proxy.delay_bodies(Duration::from_secs(1));
@@ -80,7 +80,7 @@ fn a_replay_takes_no_closed_connection_for_an_answer() {
 /// The last index of the store is a refreshed time to live, which is no event: nothing shows that
 /// history has come to its end.
 #[test]
-fn a_replay_says_that_its_end_is_unproven_where_no_event_shows_it() {
+fn replay_reports_an_unproven_end_if_no_event_proves_it() {
     let etcd = Etcd::start(Version::V3_4);
     let url = etcd.url();
     let truth = v2::put(&url, "/app/k", "v");
@@ -133,7 +133,7 @@ fn a_replay_says_that_its_end_is_unproven_where_no_event_shows_it() {
 
 /// Resets that happen to hit connections that were half-closed make no proxy of a network.
 #[test]
-fn connections_that_are_reset_at_random_bytes_lose_no_event_of_a_replay() {
+fn replay_loses_no_event_to_connections_reset_at_random_bytes() {
     for seed in 0..seeds() {
         let etcd = Etcd::start(Version::V3_4);
         let truth = write(&etcd.url(), 400);
@@ -164,7 +164,7 @@ fn connections_that_are_reset_at_random_bytes_lose_no_event_of_a_replay() {
 /// Another watch is behind too, and large messages are on their way: neither the time that they take
 /// nor their order says that nothing more comes.
 #[test]
-fn a_replay_over_v3_is_whole_while_another_watch_is_served_and_large_values_follow() {
+fn v3_replay_is_complete_while_another_watch_is_served() {
     for version in Version::ALL {
         let etcd = Etcd::start(version);
         let url = etcd.url();

@@ -16,7 +16,7 @@ use crate::support::v2::{self, Truth, Writer};
 const LIMIT: Duration = Duration::from_secs(30);
 
 #[test]
-fn the_state_is_told_first_in_the_order_of_its_keys() {
+fn snapshot_prints_the_state_first_in_key_order() {
     for ground in shared::each() {
         let (url, top) = (ground.url(), ground.key("top"));
         let key = |name: &str| format!("{top}/{name}");
@@ -72,7 +72,7 @@ fn the_state_is_told_first_in_the_order_of_its_keys() {
 }
 
 #[test]
-fn of_a_single_key_only_that_is_told() {
+fn snapshot_without_recursive_prints_only_the_key() {
     for ground in shared::each() {
         let (url, key) = (ground.url(), ground.key("dir/k"));
         v2::put(&url, &key, "1");
@@ -96,7 +96,7 @@ fn of_a_single_key_only_that_is_told() {
 }
 
 #[test]
-fn of_a_key_that_is_not_there_nothing_is_told_but_that() {
+fn snapshot_of_a_missing_key_prints_only_synced() {
     for ground in shared::each() {
         let (url, key) = (ground.url(), ground.key("missing"));
         for arguments in [&["--snapshot"][..], &["--snapshot", "-r"]] {
@@ -113,7 +113,7 @@ fn of_a_key_that_is_not_there_nothing_is_told_but_that() {
 }
 
 #[test]
-fn the_state_is_lines_in_text_too() {
+fn a_snapshot_is_lines_in_text_output() {
     let ground = shared::any();
     let (url, top) = (ground.url(), ground.key("top"));
     v2::put(&url, &format!("{top}/dir/k"), "a\tb");
@@ -170,7 +170,7 @@ fn write_until(url: &str, lane: usize, enough: &AtomicBool) -> Vec<Truth> {
 }
 
 #[test]
-fn between_the_state_and_the_events_nothing_is_lost_and_nothing_comes_twice() {
+fn no_event_is_lost_or_repeated_between_snapshot_and_stream() {
     for version in Version::ALL {
         let etcd = Etcd::start(version);
         let url = etcd.url();

@@ -61,7 +61,7 @@ fn is_coloured(bytes: &[u8]) -> bool {
 // --- the spinner
 
 #[test]
-fn the_spinner_says_how_long_how_many_events_and_which_index() {
+fn the_spinner_shows_the_elapsed_time_the_event_count_and_the_index() {
     for ground in shared::each() {
         let (program, index) = stream(&ground, &[]);
         let terminal = program.on_terminal(24, 100);
@@ -88,7 +88,7 @@ fn the_spinner_says_how_long_how_many_events_and_which_index() {
 }
 
 #[test]
-fn records_are_whole_beside_the_spinner_and_nothing_of_it_stays() {
+fn records_are_not_garbled_by_the_spinner() {
     let ground = shared::any();
     let (program, _) = stream(&ground, &["--color", "never"]);
     let terminal = program.on_terminal(50, 100);
@@ -126,7 +126,7 @@ fn records_are_whole_beside_the_spinner_and_nothing_of_it_stays() {
 }
 
 #[test]
-fn every_end_leaves_a_clean_screen_with_the_cursor_shown() {
+fn every_exit_clears_the_spinner_and_shows_the_cursor() {
     let ground = shared::any();
     for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143), (Signal::HUP, 129)] {
         let (program, _) = stream(&ground, &[]);
@@ -153,7 +153,7 @@ fn every_end_leaves_a_clean_screen_with_the_cursor_shown() {
 }
 
 #[test]
-fn a_ctrl_c_that_is_typed_leaves_nothing_of_the_spinner() {
+fn a_typed_ctrl_c_leaves_no_trace_of_the_spinner() {
     // The terminal echoes ^C where the cursor stands, which must not be where that breaks the
     // line.
     let ground = shared::any();
@@ -173,7 +173,7 @@ fn a_ctrl_c_that_is_typed_leaves_nothing_of_the_spinner() {
 }
 
 #[test]
-fn a_notice_and_the_spinner_share_the_terminal() {
+fn a_notice_is_not_garbled_by_the_spinner() {
     let ground = shared::any();
     let proxy = Proxy::to(&ground.url());
     let (_, index) = stream(&ground, &[]);
@@ -208,7 +208,7 @@ fn a_notice_and_the_spinner_share_the_terminal() {
 }
 
 #[test]
-fn a_request_that_is_slow_shows_a_spinner_and_one_that_is_not_does_not() {
+fn only_a_slow_request_shows_a_spinner() {
     let ground = shared::any();
     let key = ground.key("k");
     ground.put(&key, "v");
@@ -227,7 +227,7 @@ fn a_request_that_is_slow_shows_a_spinner_and_one_that_is_not_does_not() {
 }
 
 #[test]
-fn quiet_shows_no_spinner() {
+fn quiet_hides_the_spinner() {
     let ground = shared::any();
     let (program, _) = stream(&ground, &["-q", "--timeout", "700ms"]);
     let terminal = program.on_terminal(24, 100);
@@ -241,7 +241,7 @@ fn quiet_shows_no_spinner() {
 }
 
 #[test]
-fn a_narrow_terminal_and_one_that_shrinks_stay_whole() {
+fn the_spinner_is_cleared_on_a_narrow_or_shrunk_terminal() {
     let ground = shared::any();
     let (program, _) = stream(&ground, &[]);
     let terminal = program.on_terminal(24, 40);
@@ -261,7 +261,7 @@ fn a_narrow_terminal_and_one_that_shrinks_stay_whole() {
 }
 
 #[test]
-fn records_go_to_a_file_while_the_spinner_turns_on_the_terminal() {
+fn the_spinner_is_drawn_while_stdout_is_a_file() {
     let ground = shared::any();
     let index = ground.put(&ground.key("first"), "1");
     let from = index.to_string();
@@ -292,7 +292,7 @@ fn records_go_to_a_file_while_the_spinner_turns_on_the_terminal() {
 }
 
 #[test]
-fn no_spinner_is_drawn_where_the_reader_of_a_pipe_may_write_to_the_same_terminal() {
+fn no_spinner_is_drawn_if_stdout_is_a_pipe() {
     let ground = shared::any();
     let watch = ["watch", "-r", ground.part(), "--timeout", "700ms"];
     let script = r#""$0" "$@" | cat"#;
@@ -304,7 +304,7 @@ fn no_spinner_is_drawn_where_the_reader_of_a_pipe_may_write_to_the_same_terminal
 }
 
 #[test]
-fn no_spinner_is_drawn_beside_what_a_command_writes() {
+fn no_spinner_is_drawn_while_commands_are_run() {
     let ground = shared::any();
     let watch = [
         "watch",
@@ -322,7 +322,7 @@ fn no_spinner_is_drawn_beside_what_a_command_writes() {
 }
 
 #[test]
-fn stderr_to_a_file_gets_no_spinner_while_records_go_to_the_terminal() {
+fn no_spinner_is_drawn_if_stderr_is_a_file() {
     let ground = shared::any();
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("errors");
@@ -384,12 +384,12 @@ fn assert_shows_a_bar(slow: impl Fn(&Proxy)) {
 }
 
 #[test]
-fn a_replay_from_far_away_shows_a_bar_and_ends_clean() {
+fn replay_over_a_slow_network_shows_and_clears_a_progress_bar() {
     assert_shows_a_bar(|proxy| proxy.delay(Duration::from_millis(500)));
 }
 
 #[test]
-fn a_replay_that_is_busy_all_the_time_shows_a_bar_and_ends_clean() {
+fn replay_of_a_steady_trickle_shows_and_clears_a_progress_bar() {
     // Events trickle in, never 100 ms apart.
     assert_shows_a_bar(|proxy| proxy.bandwidth(100_000));
 }
@@ -428,7 +428,7 @@ fn columns_are_aligned_on_a_terminal() {
 }
 
 #[test]
-fn records_are_coloured_on_a_terminal_unless_told_otherwise() {
+fn records_are_colored_on_a_terminal_unless_disabled() {
     let ground = shared::any();
     let from = ground.put(&ground.key("k"), "v").to_string();
     let replay = ["replay", "-r", ground.part(), "--from-index", &from];
@@ -458,7 +458,7 @@ fn records_are_coloured_on_a_terminal_unless_told_otherwise() {
 }
 
 #[test]
-fn errors_are_coloured_on_a_terminal_unless_told_otherwise() {
+fn errors_are_colored_on_a_terminal_unless_disabled() {
     let ground = shared::any();
     let key = ground.key("none");
     let raw = |options: &[&str]| {
@@ -476,7 +476,7 @@ fn errors_are_coloured_on_a_terminal_unless_told_otherwise() {
 }
 
 #[test]
-fn help_and_usage_heed_color_too() {
+fn help_and_usage_errors_obey_the_color_option() {
     for (arguments, code) in [
         (&["--color", "never", "--help"][..], 0),
         (&["get", "--color", "never"], 2),
@@ -579,17 +579,17 @@ fn show_hostile_data(options: &[&[&str]]) {
 }
 
 #[test]
-fn hostile_data_never_drives_the_terminal_in_text() {
+fn control_characters_in_data_are_escaped_in_text_output() {
     show_hostile_data(&[&[], &["-v"], &["--color", "always"]]);
 }
 
 #[test]
-fn hostile_data_never_drives_the_terminal_in_json() {
+fn control_characters_in_data_are_escaped_in_json_output() {
     show_hostile_data(&[&["-o", "json"]]);
 }
 
 #[test]
-fn a_hostile_key_never_drives_the_terminal_by_the_spinner() {
+fn control_characters_in_the_key_are_escaped_in_the_spinner() {
     let ground = shared::any();
     let key = ground.key(HOSTILE);
     // Wide enough for the whole of it.
@@ -604,7 +604,7 @@ fn a_hostile_key_never_drives_the_terminal_by_the_spinner() {
 }
 
 #[test]
-fn json_on_a_terminal_says_the_same_as_in_a_pipe() {
+fn json_on_a_terminal_parses_to_the_same_value_as_in_a_pipe() {
     let ground = shared::any();
     let key = ground.key(HOSTILE);
     ground.put(&key, HOSTILE);
@@ -666,11 +666,11 @@ fn show_hostile_replies(options: &[&[&str]]) {
 }
 
 #[test]
-fn a_hostile_server_never_drives_the_terminal_in_text() {
+fn control_characters_in_replies_are_escaped_in_text_output() {
     show_hostile_replies(&[&[], &["-v"]]);
 }
 
 #[test]
-fn a_hostile_server_never_drives_the_terminal_in_json() {
+fn control_characters_in_replies_are_escaped_in_json_output() {
     show_hostile_replies(&[&["-o", "json"]]);
 }

@@ -108,7 +108,7 @@ fn assert_fails(output: &Output, code: i32, parts: &[&str]) {
 }
 
 #[test]
-fn every_command_works_by_tls_and_by_both_apis() {
+fn every_command_works_over_tls_with_both_apis() {
     let files = Files::new();
     for version in Version::ALL {
         let etcd = files.server(version);
@@ -145,7 +145,7 @@ fn every_command_works_by_tls_and_by_both_apis() {
 }
 
 #[test]
-fn a_stream_by_tls_goes_on_where_it_was_cut() {
+fn a_tls_stream_resumes_after_disconnects() {
     let files = Files::new();
     let etcd = files.server(Version::V3_5);
     for api in ["v2", "v3"] {
@@ -174,7 +174,7 @@ fn a_stream_by_tls_goes_on_where_it_was_cut() {
 }
 
 #[test]
-fn connections_by_tls_are_kept() {
+fn tls_connections_are_reused() {
     let files = Files::new();
     let etcd = files.server(Version::V3_5);
     v2::elsewhere(&etcd.url(), 300);
@@ -194,7 +194,7 @@ fn connections_by_tls_are_kept() {
 }
 
 #[test]
-fn the_doctor_says_whether_every_endpoint_is_spoken_to_by_tls() {
+fn doctor_reports_whether_every_endpoint_uses_tls() {
     let files = Files::new();
     let etcd = files.server(Version::V3_5);
     let says = |endpoints: &str| {
@@ -209,7 +209,7 @@ fn the_doctor_says_whether_every_endpoint_is_spoken_to_by_tls() {
 }
 
 #[test]
-fn a_server_that_is_not_trusted_is_told_nothing_and_the_reason_is_told() {
+fn an_untrusted_certificate_exits_3_with_the_reason_before_any_request() {
     let files = Files::new();
     let etcd = files.server(Version::V3_5);
     let url = etcd.tls_url();
@@ -280,7 +280,7 @@ fn a_server_that_is_not_trusted_is_told_nothing_and_the_reason_is_told() {
 }
 
 #[test]
-fn who_is_not_trusted_is_passed_over_and_named_where_nobody_else_answers() {
+fn an_untrusted_endpoint_is_skipped_and_reported_if_no_other_answers() {
     let files = Files::new();
     let etcd = files.server(Version::V3_5);
     let other = Files::new();
@@ -295,7 +295,7 @@ fn who_is_not_trusted_is_passed_over_and_named_where_nobody_else_answers() {
 }
 
 #[test]
-fn a_certificate_that_is_not_checked_is_told_every_time() {
+fn insecure_skip_tls_verify_prints_a_warning_on_every_run() {
     let files = Files::new();
     let etcd = files.server(Version::V3_4);
     let flag = ["--insecure-skip-tls-verify".to_owned()];
@@ -317,7 +317,7 @@ fn a_certificate_that_is_not_checked_is_told_every_time() {
 }
 
 #[test]
-fn a_server_that_asks_who_one_is_is_shown_a_certificate() {
+fn a_client_certificate_is_presented_if_the_server_requests_it() {
     let files = Files::new();
     let rsa =
         fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/support/rsa.pem"));
@@ -451,7 +451,7 @@ fn reply_of_size(size: usize, key: &str) -> Vec<u8> {
 }
 
 #[test]
-fn a_connection_that_brought_what_nobody_asked_for_is_not_used_again() {
+fn a_connection_with_unsolicited_bytes_is_not_reused() {
     // As much as is read at once at first, and more.
     for size in [8 << 10, 9 << 10] {
         let files = Files::new();
@@ -484,7 +484,7 @@ fn a_connection_that_brought_what_nobody_asked_for_is_not_used_again() {
 }
 
 #[test]
-fn a_write_that_was_sent_by_tls_and_not_answered_has_an_unknown_outcome() {
+fn an_unanswered_write_over_tls_exits_7() {
     let files = Files::new();
     let url = hanging_up(&files);
     for api in ["v2", "v3"] {
@@ -494,7 +494,7 @@ fn a_write_that_was_sent_by_tls_and_not_answered_has_an_unknown_outcome() {
 }
 
 #[test]
-fn that_one_server_asked_who_one_is_tells_nothing_of_another() {
+fn a_certificate_request_of_one_server_does_not_affect_errors_of_another() {
     let files = Files::new();
     let both = format!("{},https://127.0.0.1:1", hanging_up(&files));
     let output = at(&both, &files.trusting(), &["--api", "v2", "get", "/k"]);
@@ -531,7 +531,7 @@ fn in_pkcs8(pkcs1: &str) -> String {
 }
 
 #[test]
-fn files_that_are_no_good_are_named_with_the_reason() {
+fn invalid_certificate_and_key_files_are_named_with_the_reason() {
     let files = Files::new();
     files.write("empty.pem", "");
     files.write("text.pem", "my notes\n");
@@ -578,7 +578,7 @@ fn files_that_are_no_good_are_named_with_the_reason() {
 }
 
 #[test]
-fn the_environment_of_etcdctl_works_as_it_is() {
+fn certificates_come_from_the_etcdctl_environment() {
     let files = Files::new();
     let etcd = files.asking(Version::V3_5);
     let address = etcd.tls_url().replace("https://", "");
@@ -599,7 +599,7 @@ fn the_environment_of_etcdctl_works_as_it_is() {
 }
 
 #[test]
-fn certificates_that_are_replaced_are_read_again() {
+fn replaced_certificates_are_read_again() {
     let files = Files::new();
     let etcd = files.asking(Version::V3_5);
     let url = etcd.tls_url();
@@ -624,7 +624,7 @@ fn certificates_that_are_replaced_are_read_again() {
 }
 
 #[test]
-fn what_does_not_speak_tls_is_told_apart() {
+fn http_to_a_tls_port_and_https_to_a_plain_port_are_reported() {
     let files = Files::new();
     let etcd = files.server(Version::V3_5);
     let plain = etcd.tls_url().replace("https:", "http:");
@@ -652,14 +652,14 @@ fn answering(bytes: &'static [u8]) -> String {
 }
 
 #[test]
-fn an_answer_in_the_clear_is_none_by_tls() {
+fn a_plaintext_answer_to_a_tls_handshake_is_an_error() {
     let url = answering(b"HTTP/1.1 400 Bad Request\r\n\r\n");
     let output = at(&url, &[], &["get", "/k"]);
     assert_fails(&output, 3, &["does not speak TLS"]);
 }
 
 #[test]
-fn a_server_that_is_older_than_tls_1_2_is_not_spoken_to() {
+fn a_server_older_than_tls_1_2_is_rejected() {
     // The alert protocol_version.
     let alert = b"\x15\x03\x01\x00\x02\x02\x46";
     // A ServerHello of TLS 1.1.
@@ -671,14 +671,14 @@ fn a_server_that_is_older_than_tls_1_2_is_not_spoken_to() {
 }
 
 #[test]
-fn a_handshake_that_never_ends_does() {
+fn a_stalled_tls_handshake_exits_3_after_the_connect_timeout() {
     let options = ["--connect-timeout".to_owned(), "300ms".to_owned()];
     let output = at(&answering(b""), &options, &["get", "/k"]);
     assert_fails(&output, 3, &["no connection in time"]);
 }
 
 #[test]
-fn what_is_sent_by_tls_is_not_sent_elsewhere_in_the_clear() {
+fn requests_to_a_tls_endpoint_are_not_sent_to_a_plaintext_one() {
     let files = Files::new();
     let etcd = files.server(Version::V3_5);
     let plain = Scripted::serve(|_| Response::etcd(200, 7, "{}"));
@@ -697,7 +697,7 @@ fn what_is_sent_by_tls_is_not_sent_elsewhere_in_the_clear() {
 }
 
 #[test]
-fn the_commands_that_are_shown_reproduce_the_requests() {
+fn the_curl_command_reproduces_a_tls_request() {
     let files = Files::new();
     let etcd = files.asking(Version::V3_5);
     let get = ["--api", "v2", "-v", "get", "/"];
@@ -712,7 +712,7 @@ fn the_commands_that_are_shown_reproduce_the_requests() {
 }
 
 #[test]
-fn tls_goes_through_the_tunnel_of_a_proxy() {
+fn tls_works_through_a_proxy_tunnel() {
     let files = Files::new();
     let etcd = files.server(Version::V3_5);
     let proxy = Tunnel::start();
@@ -788,7 +788,7 @@ impl Tunnel {
 }
 
 #[test]
-fn a_connection_in_the_clear_asks_for_no_authorities() {
+fn a_plaintext_connection_does_not_load_authorities() {
     let etcd = Etcd::start(Version::V3_5);
     // They would be looked for here.
     let get = ["--api", "v2", "--endpoints", &etcd.url(), "get", "/"];

@@ -70,7 +70,7 @@ fn record(output: &Output) -> Vec<String> {
 }
 
 #[test]
-fn what_is_so_already_is_told_at_once() {
+fn until_exits_at_once_if_the_condition_already_holds() {
     for (ground, api) in shared::each()
         .iter()
         .flat_map(|ground| APIS.map(|api| (ground, api)))
@@ -87,7 +87,7 @@ fn what_is_so_already_is_told_at_once() {
 }
 
 #[test]
-fn what_comes_to_be_so_is_told_with_its_event() {
+fn until_prints_the_event_that_meets_the_condition() {
     for (ground, api) in shared::each()
         .iter()
         .flat_map(|ground| APIS.map(|api| (ground, api)))
@@ -119,7 +119,7 @@ fn what_comes_to_be_so_is_told_with_its_event() {
 }
 
 #[test]
-fn a_directory_that_comes_with_a_key_below_it_exists() {
+fn until_exists_holds_for_a_directory_created_by_a_key_below_it() {
     for ground in shared::each() {
         let running = waiting(&ground, "v2", &ground.key("dir"), "exists");
         set(&ground, "v2", &ground.key("dir/below/k"), "v");
@@ -143,7 +143,7 @@ fn a_directory_that_comes_with_a_key_below_it_exists() {
 }
 
 #[test]
-fn of_several_keys_each_has_to_be_so() {
+fn until_requires_every_key_to_meet_the_condition() {
     for (ground, api) in shared::each()
         .iter()
         .flat_map(|ground| APIS.map(|api| (ground, api)))
@@ -181,7 +181,7 @@ fn of_several_keys_each_has_to_be_so() {
 }
 
 #[test]
-fn what_does_not_come_to_be_so_is_124() {
+fn until_exits_124_if_the_condition_is_not_met_in_time() {
     let ground = shared::any();
     let key = ground.key("k");
     for api in APIS {
@@ -201,7 +201,7 @@ fn what_does_not_come_to_be_so_is_124() {
 }
 
 #[test]
-fn what_can_not_be_waited_for_is_refused_with_the_place() {
+fn invalid_conditions_and_filters_are_rejected_with_the_position() {
     let refused = |arguments: &[&str], part: &str| {
         let output = Program::tool(&[&["watch", "/k"], arguments].concat()).run();
         assert_eq!((output.code, output.stdout.as_str()), (2, ""), "{output:?}");
@@ -224,7 +224,7 @@ fn what_can_not_be_waited_for_is_refused_with_the_place() {
 }
 
 #[test]
-fn however_a_write_and_a_wait_interleave_the_wait_ends() {
+fn until_misses_no_write_at_any_interleaving() {
     let grounds = shared::each();
     let ground = &grounds[1];
     for api in APIS {
@@ -253,7 +253,7 @@ fn however_a_write_and_a_wait_interleave_the_wait_ends() {
 }
 
 #[test]
-fn a_wait_goes_on_behind_a_gap_with_the_state() {
+fn until_uses_the_state_after_a_gap() {
     for version in Version::ALL {
         let etcd = Etcd::start(version);
         let url = etcd.url();
@@ -293,7 +293,7 @@ fn keys(output: &Output) -> Vec<String> {
 }
 
 #[test]
-fn filters_choose_what_is_printed_and_counted_and_the_position_moves_on() {
+fn filters_apply_to_printed_and_counted_events_and_the_checkpoint_advances() {
     for (ground, api) in shared::each()
         .iter()
         .flat_map(|ground| APIS.map(|api| (ground, api)))
@@ -344,7 +344,7 @@ fn filters_choose_what_is_printed_and_counted_and_the_position_moves_on() {
 }
 
 #[test]
-fn several_keys_come_in_one_order_with_one_checkpoint() {
+fn events_of_several_keys_share_one_order_and_one_checkpoint() {
     for (ground, api) in shared::each()
         .iter()
         .flat_map(|ground| APIS.map(|api| (ground, api)))
@@ -381,7 +381,7 @@ fn several_keys_come_in_one_order_with_one_checkpoint() {
 }
 
 #[test]
-fn get_of_several_keys_names_each_and_what_is_missing() {
+fn get_of_several_keys_prints_each_and_reports_missing_ones() {
     for (ground, api) in shared::each()
         .iter()
         .flat_map(|ground| APIS.map(|api| (ground, api)))
@@ -425,7 +425,7 @@ fn get_of_several_keys_names_each_and_what_is_missing() {
 }
 
 #[test]
-fn idle_is_how_long_nothing_came() {
+fn idle_timeout_counts_from_the_last_event() {
     let ground = shared::any();
     let key = ground.key("k");
     let running = ground

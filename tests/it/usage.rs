@@ -13,7 +13,7 @@ fn assert_prints(output: &Output, parts: &[&str]) {
 }
 
 #[test]
-fn help_and_version_are_on_standard_output() {
+fn help_and_version_are_printed_to_stdout() {
     let help = tool(&["--help"]);
     assert_prints(&help, &["Usage: etcdwatch", "Global options"]);
     let version = tool(&["--version"]);
@@ -27,7 +27,7 @@ fn help_and_version_are_on_standard_output() {
 }
 
 #[test]
-fn without_a_command_there_is_help_and_exit_2() {
+fn a_missing_or_unknown_command_exits_2_with_help() {
     for (arguments, part) in [
         (&[][..], "Usage:"),
         (&["wach"], "a similar subcommand exists: 'watch'"),
@@ -39,7 +39,7 @@ fn without_a_command_there_is_help_and_exit_2() {
 }
 
 #[test]
-fn a_usage_error_is_json_where_json_was_asked_for() {
+fn a_usage_error_is_json_with_json_output() {
     for arguments in [
         &["-o", "json", "set", "/a"][..],
         &["replay", "/a", "--output=json"],

@@ -52,7 +52,7 @@ fn assert_no(output: &Output, part: &str) {
 }
 
 #[test]
-fn a_write_prints_the_event_that_it_made() {
+fn set_prints_the_event_of_the_write() {
     for ground in shared::each() {
         let key = ground.key("k");
         let created = put(&ground, &key, b"u");
@@ -73,7 +73,7 @@ fn a_write_prints_the_event_that_it_made() {
 }
 
 #[test]
-fn any_bytes_are_written_and_read_as_they_are() {
+fn set_and_get_keep_arbitrary_bytes() {
     for ground in shared::each() {
         let key = ground.key("k");
         let bytes = b"\xff\x00\n\"\\";
@@ -90,7 +90,7 @@ fn any_bytes_are_written_and_read_as_they_are() {
 }
 
 #[test]
-fn conditions_are_kept_and_the_answer_no_is_that_of_v2() {
+fn conditions_work_and_fail_as_with_the_v2_api() {
     for ground in shared::each() {
         let key = ground.key("k");
         assert_no(
@@ -125,7 +125,7 @@ fn conditions_are_kept_and_the_answer_no_is_that_of_v2() {
 }
 
 #[test]
-fn a_time_to_live_is_a_lease_that_ends_the_key() {
+fn set_ttl_attaches_a_lease() {
     for ground in shared::each() {
         let key = ground.key("k");
         let event = record(&by_v3(
@@ -143,7 +143,7 @@ fn a_time_to_live_is_a_lease_that_ends_the_key() {
 }
 
 #[test]
-fn a_lease_for_a_write_whose_condition_fails_is_given_back() {
+fn a_lease_is_revoked_if_the_condition_fails() {
     for version in Version::ALL {
         let etcd = Etcd::start(version);
         let url = etcd.url();
@@ -157,7 +157,7 @@ fn a_lease_for_a_write_whose_condition_fails_is_given_back() {
 }
 
 #[test]
-fn a_path_that_is_only_a_prefix_lists_its_children() {
+fn get_of_a_prefix_without_a_key_lists_its_children() {
     for ground in shared::each() {
         for name in ["d/b", "d/e/x", "d/e/y", "d-e", "dd"] {
             put(&ground, &ground.key(name), b"v");
@@ -183,7 +183,7 @@ fn a_path_that_is_only_a_prefix_lists_its_children() {
 }
 
 #[test]
-fn a_key_that_others_are_below_is_a_key_and_with_all_below_it_comes_first() {
+fn get_recursive_prints_a_key_before_the_keys_below_it() {
     for ground in shared::each() {
         let key = ground.key("d");
         put(&ground, &key, b"own");
@@ -197,7 +197,7 @@ fn a_key_that_others_are_below_is_a_key_and_with_all_below_it_comes_first() {
 }
 
 #[test]
-fn all_below_a_key_is_removed_and_no_longer_name() {
+fn rm_recursive_removes_the_subtree_and_no_sibling_prefix() {
     for ground in shared::each() {
         for name in ["d", "d/x", "d/y", "d-e", "dd"] {
             put(&ground, &ground.key(name), b"v");
@@ -225,7 +225,7 @@ fn all_below_a_key_is_removed_and_no_longer_name() {
 }
 
 #[test]
-fn keys_are_taken_literally() {
+fn v3_keys_are_used_literally() {
     let ground = shared::any();
     let key = format!("no{}//slash/", ground.part());
     assert_eq!(by_v3(&ground, &["set", &key, "v"]).code, 0);
@@ -234,7 +234,7 @@ fn keys_are_taken_literally() {
 }
 
 #[test]
-fn a_server_with_v2_off_is_spoken_to_by_v3() {
+fn a_server_without_the_v2_api_is_used_over_v3() {
     for version in Version::ALL {
         let etcd = Etcd::builder(version).v2(false).start();
         let run = |arguments: &[&str]| {
@@ -259,7 +259,7 @@ fn a_server_with_v2_off_is_spoken_to_by_v3() {
 }
 
 #[test]
-fn a_key_that_only_v3_has_is_found_with_a_notice() {
+fn api_auto_finds_a_v3_only_key_with_a_notice() {
     let ground = shared::any();
     let key = ground.key("k");
     put(&ground, &key, b"v");
@@ -270,7 +270,7 @@ fn a_key_that_only_v3_has_is_found_with_a_notice() {
 }
 
 #[test]
-fn a_key_that_only_v3_has_is_not_created_by_v2() {
+fn api_auto_does_not_create_a_v3_only_key_over_v2() {
     for ground in shared::each() {
         let (two, three) = (ground.key("two"), ground.key("three"));
         put(&ground, &three, b"v");
@@ -288,7 +288,7 @@ fn a_key_that_only_v3_has_is_not_created_by_v2() {
 }
 
 #[test]
-fn an_empty_key_is_refused_with_what_to_type_instead() {
+fn an_empty_v3_key_is_rejected_with_a_hint() {
     let ground = shared::any();
     for command in [
         &["get", ""][..],
@@ -303,7 +303,7 @@ fn an_empty_key_is_refused_with_what_to_type_instead() {
 }
 
 #[test]
-fn the_answer_no_of_v3_is_told_where_v2_does_not_have_the_key() {
+fn api_auto_reports_a_failed_v3_condition_if_v2_lacks_the_key() {
     for ground in shared::each() {
         let key = ground.key("k");
         put(&ground, &key, b"v");
@@ -321,7 +321,7 @@ fn the_answer_no_of_v3_is_told_where_v2_does_not_have_the_key() {
 }
 
 #[test]
-fn a_write_to_v3_of_which_nobody_knows_is_told_as_that_where_v2_does_not_have_the_key() {
+fn api_auto_exits_7_if_a_v3_write_has_an_unknown_outcome() {
     let server = Scripted::serve(|request| {
         if request.path.starts_with("/v3/") {
             return Response::default().reset();
@@ -340,7 +340,7 @@ fn a_write_to_v3_of_which_nobody_knows_is_told_as_that_where_v2_does_not_have_th
 }
 
 #[test]
-fn a_gateway_that_is_off_is_named() {
+fn a_disabled_gateway_exits_4_and_is_named() {
     for version in Version::ALL {
         let etcd = Etcd::builder(version)
             .arg("--enable-grpc-gateway=false")
@@ -353,7 +353,7 @@ fn a_gateway_that_is_off_is_named() {
 }
 
 #[test]
-fn a_key_that_only_the_other_api_has_is_named_in_the_hint() {
+fn a_missing_key_that_the_other_api_has_is_mentioned_in_the_hint() {
     for ground in shared::each() {
         let (two, three) = (ground.key("two"), ground.key("three"));
         ground.put(&two, "v");
@@ -373,7 +373,7 @@ fn a_key_that_only_the_other_api_has_is_named_in_the_hint() {
 
 /// A key and all below it are two requests; what is written together is seen together.
 #[test]
-fn a_key_and_all_below_it_are_read_as_they_are_at_one_moment() {
+fn get_recursive_reads_a_key_and_its_subtree_at_one_revision() {
     for ground in shared::each() {
         let (key, below) = (ground.key("k"), ground.key("k/below"));
         let url = ground.url();
@@ -512,7 +512,7 @@ fn assert_reads_both_at(revision: u64, servers: &[&Scripted]) {
 }
 
 #[test]
-fn a_read_begins_again_where_its_moment_was_compacted_meanwhile() {
+fn a_recursive_read_restarts_if_its_revision_is_compacted() {
     let server = Script {
         compacted: 3,
         ..PLAIN
@@ -521,7 +521,7 @@ fn a_read_begins_again_where_its_moment_was_compacted_meanwhile() {
 }
 
 #[test]
-fn a_read_whose_moment_is_compacted_each_time_is_one_of_a_wider_range() {
+fn a_recursive_read_falls_back_to_one_range_if_compacted_each_time() {
     let server = Script {
         compacted: u64::MAX,
         ..PLAIN
@@ -530,7 +530,7 @@ fn a_read_whose_moment_is_compacted_each_time_is_one_of_a_wider_range() {
 }
 
 #[test]
-fn a_read_whose_moment_is_compacted_each_time_says_so_to_who_may_read_no_more() {
+fn a_recursive_read_reports_compaction_without_permission_on_the_wider_range() {
     let script = Script {
         compacted: u64::MAX,
         may_read_all: false,
@@ -542,14 +542,14 @@ fn a_read_whose_moment_is_compacted_each_time_says_so_to_who_may_read_no_more() 
 }
 
 #[test]
-fn a_reply_of_another_revision_than_was_asked_for_is_malformed() {
+fn a_reply_at_the_wrong_revision_is_malformed() {
     let server = Script { behind: 1, ..PLAIN }.start();
     let output = read_from(&[&server]);
     assert_eq!((output.code, &*output.stdout), (6, ""), "{output:?}");
 }
 
 #[test]
-fn a_read_goes_on_where_each_connection_is_closed_without_a_word() {
+fn a_recursive_read_survives_connections_closed_after_each_reply() {
     let server = Script {
         closes: true,
         ..PLAIN
@@ -562,7 +562,7 @@ fn a_read_goes_on_where_each_connection_is_closed_without_a_word() {
 }
 
 #[test]
-fn a_read_that_breaks_off_is_begun_again_at_the_next_endpoint() {
+fn a_recursive_read_restarts_at_the_next_endpoint() {
     let broken = Script {
         breaks: true,
         ..PLAIN
@@ -573,7 +573,7 @@ fn a_read_that_breaks_off_is_begun_again_at_the_next_endpoint() {
 }
 
 #[test]
-fn an_empty_reply_to_a_read_is_malformed() {
+fn an_empty_v3_reply_is_malformed() {
     let server = Scripted::serve(|_| Response::raw("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"));
     let output = read_from(&[&server]);
     assert_eq!((output.code, &*output.stdout), (6, ""), "{output:?}");
@@ -581,7 +581,7 @@ fn an_empty_reply_to_a_read_is_malformed() {
 
 /// Many ranges without a key are no sign that v3 has any.
 #[test]
-fn a_watch_of_many_keys_that_neither_api_has_stays_with_v2() {
+fn api_auto_watches_many_missing_keys_with_the_v2_api() {
     for version in Version::ALL {
         let etcd = Etcd::start(version);
         let keys: Vec<String> = (0..60).map(|number| format!("/k{number}")).collect();

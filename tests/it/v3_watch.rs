@@ -63,7 +63,7 @@ fn live(url: &str, arguments: &[&str]) -> Running {
 }
 
 #[test]
-fn an_event_has_the_shape_of_v2_with_version_and_lease() {
+fn a_v3_event_has_the_v2_fields_plus_version_and_lease() {
     for ground in shared::each() {
         let (url, key) = (ground.url(), ground.key("k"));
         let running = live(&url, &[&key]);
@@ -91,7 +91,7 @@ fn an_event_has_the_shape_of_v2_with_version_and_lease() {
 }
 
 #[test]
-fn a_key_and_all_below_it_are_watched_and_no_longer_name_but_with_prefix() {
+fn recursive_watches_the_subtree_and_prefix_every_key_with_that_prefix() {
     for ground in shared::each() {
         let (url, top) = (ground.url(), ground.key("app"));
         let names = ["", "/", "/x", "-x", "/_h/y", "le"];
@@ -113,7 +113,7 @@ fn a_key_and_all_below_it_are_watched_and_no_longer_name_but_with_prefix() {
 }
 
 #[test]
-fn hundreds_of_keys_are_read_and_watched_together() {
+fn hundreds_of_keys_are_read_and_watched_in_one_run() {
     for version in Version::ALL {
         let etcd = Etcd::start(version);
         let url = etcd.url();
@@ -165,7 +165,7 @@ fn hundreds_of_keys_are_read_and_watched_together() {
 }
 
 #[test]
-fn what_is_not_utf_8_is_exact() {
+fn keys_and_values_that_are_not_utf8_are_printed_exactly() {
     for ground in shared::each() {
         let (url, top) = (ground.url(), ground.key("bytes"));
         let key = [top.as_bytes(), b"\xff\n"].concat();
@@ -191,7 +191,7 @@ fn what_is_not_utf_8_is_exact() {
 }
 
 #[test]
-fn one_event_is_told_from_history_or_when_it_comes() {
+fn watch_prints_one_event_from_history_or_live() {
     for ground in shared::each() {
         let (url, key) = (ground.url(), ground.key("k"));
         let first = v3::put(&url, &key, b"1");
@@ -212,7 +212,7 @@ fn one_event_is_told_from_history_or_when_it_comes() {
 }
 
 #[test]
-fn a_stream_that_ends_in_the_middle_of_a_transaction_goes_on_there_the_next_time() {
+fn a_stream_resumes_within_a_transaction() {
     let ground = shared::any();
     let (url, top) = (ground.url(), ground.key("t"));
     let directory = tempfile::tempdir().unwrap();
@@ -238,7 +238,7 @@ fn a_stream_that_ends_in_the_middle_of_a_transaction_goes_on_there_the_next_time
 }
 
 #[test]
-fn a_replay_ends_where_nothing_more_is_left() {
+fn replay_over_v3_ends_at_the_last_event() {
     for version in Version::ALL {
         let etcd = Etcd::start(version);
         let url = etcd.url();
@@ -268,7 +268,7 @@ fn a_replay_ends_where_nothing_more_is_left() {
 
 /// 3.4 looks for each previous value by itself, and is silent for seconds meanwhile.
 #[test]
-fn a_replay_waits_for_a_server_that_takes_its_time() {
+fn replay_over_v3_waits_for_a_slow_server() {
     let etcd = Etcd::builder(Version::V3_4)
         .arg("--max-txn-ops=1000")
         .start();
@@ -289,7 +289,7 @@ fn a_replay_waits_for_a_server_that_takes_its_time() {
 }
 
 #[test]
-fn a_snapshot_is_the_state_and_then_what_comes() {
+fn snapshot_over_v3_prints_the_state_and_then_events() {
     for ground in shared::each() {
         let (url, top) = (ground.url(), ground.key("s"));
         for name in ["b", "a/x", "a"] {
@@ -324,7 +324,7 @@ fn compacted(version: Version) -> Etcd {
 }
 
 #[test]
-fn what_was_compacted_is_a_gap_with_exact_bounds() {
+fn compacted_events_are_a_gap_with_exact_bounds() {
     for version in Version::ALL {
         let etcd = compacted(version);
         let url = etcd.url();
@@ -383,7 +383,7 @@ fn what_was_compacted_is_a_gap_with_exact_bounds() {
 /// From what was told last on: the watch from the next revision passes over a delete that was
 /// compacted, without a word (etcd-facts.md).
 #[test]
-fn a_delete_that_was_compacted_during_an_outage_is_declared() {
+fn a_delete_compacted_during_an_outage_is_declared() {
     for version in Version::ALL {
         let etcd = Etcd::start(version);
         let url = etcd.url();
@@ -411,7 +411,7 @@ fn a_delete_that_was_compacted_during_an_outage_is_declared() {
 
 /// A run that finds nothing has seen how far history was compacted.
 #[test]
-fn what_is_compacted_between_two_runs_is_declared_though_the_first_had_nothing_to_print() {
+fn a_compaction_between_two_runs_is_declared_even_if_the_first_printed_nothing() {
     for version in Version::ALL {
         let etcd = Etcd::start(version);
         let url = etcd.url();
@@ -443,7 +443,7 @@ fn what_is_compacted_between_two_runs_is_declared_though_the_first_had_nothing_t
 }
 
 #[test]
-fn differences_are_told_after_a_gap() {
+fn on_gap_diff_prints_the_differences_over_v3() {
     let etcd = Etcd::start(Version::V3_5);
     let url = etcd.url();
     let proxy = Proxy::to(&url);
@@ -477,7 +477,7 @@ fn differences_are_told_after_a_gap() {
 }
 
 #[test]
-fn of_one_key_nothing_is_lost_that_it_shows_was_left_alone() {
+fn a_single_unchanged_key_has_no_gap_after_a_compaction() {
     for version in Version::ALL {
         let etcd = Etcd::start(version);
         let url = etcd.url();
@@ -499,7 +499,7 @@ fn of_one_key_nothing_is_lost_that_it_shows_was_left_alone() {
 }
 
 #[test]
-fn a_watch_goes_on_from_its_checkpoint_after_it_was_killed() {
+fn a_killed_v3_watch_resumes_from_its_checkpoint() {
     for version in Version::ALL {
         let etcd = Etcd::start(version);
         let url = etcd.url();
@@ -537,7 +537,7 @@ fn a_watch_goes_on_from_its_checkpoint_after_it_was_killed() {
 }
 
 #[test]
-fn a_store_that_was_rebuilt_is_known_by_the_last_event() {
+fn a_replaced_v3_store_is_detected_by_the_last_event() {
     for version in Version::ALL {
         let etcd = Etcd::start(version);
         let url = etcd.url();
@@ -564,7 +564,7 @@ fn a_store_that_was_rebuilt_is_known_by_the_last_event() {
 }
 
 #[test]
-fn by_default_the_api_is_v2_where_it_is_on_and_has_the_key_else_v3() {
+fn api_auto_uses_v2_if_it_is_enabled_and_has_the_key_and_otherwise_v3() {
     for version in Version::ALL {
         let etcd = Etcd::start(version);
         let url = etcd.url();
@@ -614,7 +614,7 @@ fn by_default_the_api_is_v2_where_it_is_on_and_has_the_key_else_v3() {
 }
 
 #[test]
-fn a_gateway_that_is_off_is_told() {
+fn a_disabled_gateway_is_reported() {
     let etcd = Etcd::builder(Version::V3_5)
         .v2(false)
         .arg("--enable-grpc-gateway=false")
@@ -688,7 +688,7 @@ fn body_of(request: &Request) -> Value {
 /// The first of a thousand revisions can be passed over without a word, where it is a delete that
 /// is compacted just then (upstream #19179).
 #[test]
-fn what_may_have_been_passed_over_between_two_messages_is_asked_about() {
+fn a_possible_loss_between_two_messages_is_checked_in_history() {
     // Of the revision after the hole a part may be missing, too.
     for (is_compacted, count, expected) in [
         (
@@ -741,7 +741,7 @@ fn what_may_have_been_passed_over_between_two_messages_is_asked_about() {
 /// Of a history that was compacted under a replay all is lost that is gone, and not only the
 /// revision that gave it away.
 #[test]
-fn what_was_compacted_under_a_replay_is_lost_up_to_the_oldest_that_can_be_had() {
+fn a_compaction_during_replay_is_lost_up_to_the_oldest_revision() {
     let server = Scripted::serve(move |request: &Request| match request.path.as_str() {
         "/v3/watch" if body_of(request)["create_request"]["start_revision"] == "1" => {
             let lines = [
@@ -793,7 +793,7 @@ fn what_was_compacted_under_a_replay_is_lost_up_to_the_oldest_that_can_be_had() 
 }
 
 #[test]
-fn a_key_that_was_written_again_in_a_gap_makes_it_certain() {
+fn a_key_written_again_within_a_gap_makes_it_certain() {
     for version in Version::ALL {
         let etcd = Etcd::start(version);
         let url = etcd.url();
@@ -827,7 +827,7 @@ fn a_key_that_was_written_again_in_a_gap_makes_it_certain() {
 }
 
 #[test]
-fn an_error_in_the_middle_of_a_batch_loses_and_repeats_nothing() {
+fn an_error_within_a_batch_loses_and_repeats_nothing() {
     let server = Scripted::serve(|request: &Request| {
         if request.path != "/v3/watch" {
             // As the key was when the stream broke.
@@ -870,7 +870,7 @@ fn an_error_in_the_middle_of_a_batch_loses_and_repeats_nothing() {
 }
 
 #[test]
-fn a_message_that_is_too_large_for_a_gateway_comes_in_fragments() {
+fn a_message_over_the_gateway_limit_is_requested_in_fragments() {
     let server = Scripted::serve(|request: &Request| {
         if request.path != "/v3/watch" {
             return json_reply(200, &json!({"header": header(3)}));
@@ -887,7 +887,7 @@ fn a_message_that_is_too_large_for_a_gateway_comes_in_fragments() {
 }
 
 #[test]
-fn a_watch_that_is_not_allowed_is_exit_4() {
+fn a_watch_without_permission_exits_4() {
     let server = Scripted::serve(|request: &Request| {
         if request.path != "/v3/watch" {
             return json_reply(200, &json!({"header": header(3)}));
@@ -902,7 +902,7 @@ fn a_watch_that_is_not_allowed_is_exit_4() {
 }
 
 #[test]
-fn what_is_no_message_of_a_watch_is_exit_6() {
+fn an_invalid_watch_message_exits_6() {
     let malformed = [
         "<html>".to_owned(),
         "{\"result\":{\"events\":[{\"kv\":{}}]}}".to_owned(),
@@ -919,7 +919,7 @@ fn what_is_no_message_of_a_watch_is_exit_6() {
 }
 
 #[test]
-fn a_server_of_3_3_is_spoken_to_under_the_name_that_it_knows() {
+fn etcd_3_3_is_used_over_v3beta() {
     let server = Scripted::serve(|request: &Request| match request.path.as_str() {
         "/version" => json_reply(
             200,
@@ -949,7 +949,7 @@ fn a_server_of_3_3_is_spoken_to_under_the_name_that_it_knows() {
 
 /// A stream is told of more than fits in memory at once only as the reader of the output takes it.
 #[test]
-fn a_reader_who_is_slow_loses_nothing_by_v3() {
+fn a_slow_stdout_reader_loses_nothing_over_v3() {
     let etcd = Etcd::start(Version::V3_5);
     let url = etcd.url();
     let arguments = [
@@ -984,7 +984,7 @@ fn a_reader_who_is_slow_loses_nothing_by_v3() {
 /// A watch that was put off because its reader was slow is looked up later, and a delete that is
 /// compacted just then is passed over (upstream #19179).
 #[test]
-fn a_server_that_is_gone_is_told_though_the_reader_is_slow() {
+fn a_lost_server_is_reported_while_stdout_is_blocked() {
     let etcd = Etcd::start(Version::V3_5);
     let url = etcd.url();
     let mut writer = Writer::connect(&url);
@@ -1018,7 +1018,7 @@ fn a_server_that_is_gone_is_told_though_the_reader_is_slow() {
 }
 
 #[test]
-fn what_a_slow_reader_missed_because_it_was_compacted_is_declared() {
+fn events_compacted_while_stdout_is_blocked_are_declared() {
     for version in Version::ALL {
         let etcd = Etcd::start(version);
         let url = etcd.url();
@@ -1059,7 +1059,7 @@ fn what_a_slow_reader_missed_because_it_was_compacted_is_declared() {
 
 /// Another connection tells what was written, and the stream does not.
 #[test]
-fn a_stream_that_stands_still_is_opened_anew() {
+fn a_stalled_stream_is_reopened() {
     let watches = Arc::new(AtomicUsize::new(0));
     let server = Scripted::serve(move |request: &Request| match request.path.as_str() {
         "/v3/watch" if watches.fetch_add(1, Ordering::Relaxed) == 0 => {

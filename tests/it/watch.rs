@@ -49,7 +49,7 @@ fn app(number: usize) -> (String, String) {
 
 /// What no watch on `/app` sees: so many writes elsewhere.
 #[test]
-fn a_watch_prints_one_event_and_ends() {
+fn watch_prints_one_event_and_exits() {
     for ground in shared::each() {
         for (key, arguments) in [
             ("key", &[][..]),
@@ -70,7 +70,7 @@ fn a_watch_prints_one_event_and_ends() {
 }
 
 #[test]
-fn a_watch_on_the_root_sees_every_key() {
+fn watch_on_the_root_prints_every_key() {
     let etcd = Etcd::start(Version::V3_4);
     let running = registered(&etcd.url(), &["watch", "-r", "/"]);
     let truth = v2::put(&etcd.url(), "/any/where", "v");
@@ -78,7 +78,7 @@ fn a_watch_on_the_root_sees_every_key() {
 }
 
 #[test]
-fn a_watch_from_an_index_begins_in_history() {
+fn watch_from_an_index_starts_in_history() {
     for ground in shared::each() {
         let key = ground.key("k");
         let first = v2::put(&ground.url(), &key, "one");
@@ -100,7 +100,7 @@ fn a_watch_from_an_index_begins_in_history() {
 }
 
 #[test]
-fn a_watch_from_an_index_ahead_says_so_and_waits_for_it() {
+fn watch_from_a_future_index_prints_a_notice_and_waits() {
     let etcd = Etcd::start(Version::V3_5);
     let url = etcd.url();
     v2::put(&url, "/app/k", "0");
@@ -117,7 +117,7 @@ fn a_watch_from_an_index_ahead_says_so_and_waits_for_it() {
 }
 
 #[test]
-fn every_action_comes_through_a_stream() {
+fn a_stream_prints_every_action() {
     for version in Version::ALL {
         let etcd = Etcd::start(version);
         let url = etcd.url();
@@ -161,7 +161,7 @@ fn every_action_comes_through_a_stream() {
 }
 
 #[test]
-fn a_delete_of_exactly_the_watched_key_is_printed_once() {
+fn a_delete_of_the_watched_key_is_printed_once() {
     let ground = shared::any();
     let key = ground.key("k");
     let running = registered(&ground.url(), &["watch", "--stream", &key, "--count", "3"]);
@@ -174,7 +174,7 @@ fn a_delete_of_exactly_the_watched_key_is_printed_once() {
 }
 
 #[test]
-fn what_is_no_event_is_not_shown_live_or_from_history() {
+fn hidden_keys_siblings_and_ttl_refreshes_are_not_printed() {
     let etcd = Etcd::start(Version::V3_4);
     let url = etcd.url();
     let first = v2::put(&url, "/app/k", "1");
@@ -206,7 +206,7 @@ fn what_is_no_event_is_not_shown_live_or_from_history() {
 }
 
 #[test]
-fn the_removal_of_a_directory_is_one_event() {
+fn removing_a_parent_directory_is_one_event() {
     let ground = shared::any();
     let below = ground.key("d/k");
     v2::put(&ground.url(), &below, "v");
@@ -240,7 +240,7 @@ fn a_thousand_writes_among_as_many_others_are_a_thousand_records() {
 }
 
 #[test]
-fn a_server_that_is_killed_and_restarted_loses_nothing() {
+fn a_stream_loses_nothing_when_the_server_is_killed_and_restarted() {
     for version in Version::ALL {
         let etcd = Etcd::start(version);
         let running = stream(&etcd.url(), 1000);
@@ -253,7 +253,7 @@ fn a_server_that_is_killed_and_restarted_loses_nothing() {
 }
 
 #[test]
-fn a_server_that_is_stopped_politely_and_restarted_loses_nothing() {
+fn a_stream_loses_nothing_when_the_server_is_terminated_and_restarted() {
     let etcd = Etcd::start(Version::V3_4);
     let running = stream(&etcd.url(), 20);
     let mut truth = v2::burst(&etcd.url(), 10, app);
@@ -264,7 +264,7 @@ fn a_server_that_is_stopped_politely_and_restarted_loses_nothing() {
 }
 
 #[test]
-fn one_event_is_waited_for_through_a_restart() {
+fn watch_waits_for_its_event_through_a_restart() {
     let etcd = Etcd::start(Version::V3_5);
     let running = registered(&etcd.url(), &["watch", "-r", "/app"]);
     etcd.kill();
@@ -274,7 +274,7 @@ fn one_event_is_waited_for_through_a_restart() {
 }
 
 #[test]
-fn a_stream_that_the_server_drops_for_falling_behind_loses_nothing() {
+fn a_stream_dropped_as_a_slow_watcher_loses_nothing() {
     let etcd = Etcd::start(Version::V3_4);
     let proxy = Proxy::to(&etcd.url());
     let running = stream(&proxy.url(), 600);
@@ -289,7 +289,7 @@ fn a_stream_that_the_server_drops_for_falling_behind_loses_nothing() {
 }
 
 #[test]
-fn a_stream_from_history_goes_on_with_what_comes() {
+fn a_stream_from_history_continues_live() {
     let etcd = Etcd::start(Version::V3_4);
     let mut truth = v2::burst(&etcd.url(), 50, app);
     let from = truth[0].index.to_string();
@@ -310,7 +310,7 @@ fn a_stream_from_history_goes_on_with_what_comes() {
 }
 
 #[test]
-fn connections_that_break_again_and_again_lose_nothing() {
+fn repeated_disconnects_lose_nothing() {
     for how in [Cut::Reset, Cut::Close] {
         let etcd = Etcd::start(Version::V3_5);
         let proxy = Proxy::to(&etcd.url());
@@ -325,7 +325,7 @@ fn connections_that_break_again_and_again_lose_nothing() {
 }
 
 #[test]
-fn events_that_arrive_byte_by_byte_are_whole() {
+fn events_that_arrive_byte_by_byte_are_complete() {
     let etcd = Etcd::start(Version::V3_4);
     let proxy = Proxy::to(&etcd.url());
     proxy.one_byte_at_a_time();
@@ -337,7 +337,7 @@ fn events_that_arrive_byte_by_byte_are_whole() {
 }
 
 #[test]
-fn a_member_that_dies_is_replaced_by_another() {
+fn a_stream_fails_over_when_a_member_is_killed() {
     let cluster = Cluster::start(Version::V3_5, 3);
     let running = stream(&cluster.endpoints(), 60);
     let url = cluster.nodes[1].url();
@@ -358,7 +358,7 @@ fn a_member_that_dies_is_replaced_by_another() {
 }
 
 #[test]
-fn an_endpoint_of_another_cluster_is_left_out_with_a_notice() {
+fn an_endpoint_of_another_cluster_is_skipped_with_a_notice() {
     let ours = Etcd::start(Version::V3_4);
     let other = Etcd::start(Version::V3_5);
     let endpoints = format!("{},{}", ours.url(), other.url());
@@ -374,7 +374,7 @@ fn an_endpoint_of_another_cluster_is_left_out_with_a_notice() {
 }
 
 #[test]
-fn history_that_was_cleared_ends_the_run_or_is_declared_with_its_exact_range() {
+fn cleared_history_exits_5_or_is_declared_with_its_exact_range() {
     for version in Version::ALL {
         let etcd = Etcd::start(version);
         let url = etcd.url();
@@ -416,7 +416,7 @@ fn history_that_was_cleared_ends_the_run_or_is_declared_with_its_exact_range() {
 }
 
 #[test]
-fn an_outage_longer_than_history_is_declared_before_anything_later() {
+fn an_outage_longer_than_history_is_declared_before_later_events() {
     let etcd = Etcd::start(Version::V3_5);
     let proxy = Proxy::to(&etcd.url());
     let running = stream_on(&proxy.url(), 40, "continue");
@@ -436,7 +436,7 @@ fn an_outage_longer_than_history_is_declared_before_anything_later() {
 }
 
 #[test]
-fn a_cluster_that_was_replaced_at_the_same_endpoint_is_declared() {
+fn a_store_replaced_at_the_same_endpoint_is_declared() {
     for on_gap in ["continue", "resync"] {
         let etcd = Etcd::start(Version::V3_4);
         let running = stream_on(&etcd.url(), 2, on_gap);
@@ -462,7 +462,7 @@ fn a_cluster_that_was_replaced_at_the_same_endpoint_is_declared() {
 }
 
 #[test]
-fn a_watch_ends_at_its_time_out() {
+fn watch_exits_124_at_its_timeout() {
     let ground = shared::any();
     let output = ground.tool(&["watch", &ground.key("never"), "--timeout", "300ms"]);
     assert_eq!(output.code, 124);
@@ -474,7 +474,7 @@ fn a_watch_ends_at_its_time_out() {
 }
 
 #[test]
-fn the_previous_value_is_a_fifth_field() {
+fn prev_adds_the_previous_value_as_a_fifth_field() {
     let ground = shared::any();
     let key = ground.key("k");
     let first = ground.put(&key, "old").to_string();

@@ -24,7 +24,7 @@ fn nodes(nodes: &str) -> String {
 }
 
 #[test]
-fn a_reply_to_a_read_that_is_none_is_malformed() {
+fn an_invalid_v2_reply_to_a_read_is_malformed() {
     let mut cases = Vec::new();
     let texts: Vec<(&str, Vec<u8>, &str)> = vec![
         ("nothing", b"".to_vec(), "empty"),
@@ -188,7 +188,7 @@ fn a_reply_to_a_read_that_is_none_is_malformed() {
 }
 
 #[test]
-fn a_reply_that_is_large_does_not_fill_the_memory() {
+fn a_large_v2_reply_ends_at_the_size_limit() {
     let small = |command: &[&'static str]| [&["--max-event", "1MiB"], command].concat();
     let piece = "x".repeat(1 << 20);
     let endless = move |_: &_| {
@@ -233,7 +233,7 @@ fn a_reply_that_is_large_does_not_fill_the_memory() {
 }
 
 #[test]
-fn an_error_that_is_none_of_etcds_is_named_by_its_status() {
+fn an_error_page_is_reported_by_its_status() {
     let mut cases = Vec::new();
     for (status, part, write) in [
         ("400 Bad Request", "400", 6),
@@ -267,7 +267,7 @@ fn an_error_that_is_none_of_etcds_is_named_by_its_status() {
 }
 
 #[test]
-fn a_fault_that_is_odd_is_refused_or_told_in_one_line() {
+fn an_unusual_etcd_error_is_one_line() {
     let long = "x".repeat(1 << 20);
     let mut cases = Vec::new();
     for (name, body, code, part) in [
@@ -350,7 +350,7 @@ fn a_fault_that_is_odd_is_refused_or_told_in_one_line() {
 }
 
 #[test]
-fn a_redirect_is_not_followed_wherever_it_points() {
+fn a_redirect_is_never_followed() {
     let mut cases = Vec::new();
     for (name, location, part) in [
         (
@@ -413,7 +413,7 @@ fn a_redirect_is_not_followed_wherever_it_points() {
 }
 
 #[test]
-fn the_record_of_a_write_is_one_of_etcds() {
+fn an_invalid_v2_reply_to_a_write_is_malformed() {
     let mut cases = Vec::new();
     let event =
         r#"{"action":"set","node":{"key":"/k","value":"v","modifiedIndex":7,"createdIndex":7}}"#;

@@ -76,7 +76,7 @@ fn telling(lines: impl Into<Vec<u8>>) -> impl Fn(&Request) -> Response + Send + 
 }
 
 #[test]
-fn a_reply_to_a_read_or_a_write_that_is_none_is_malformed() {
+fn an_invalid_v3_reply_is_malformed() {
     let mut cases = Vec::new();
     let header = |name: &str, value: Value| {
         let mut body = range(&pair("3"));
@@ -126,7 +126,7 @@ fn a_reply_to_a_read_or_a_write_that_is_none_is_malformed() {
 }
 
 #[test]
-fn a_message_of_a_watch_that_is_none_ends_it() {
+fn an_invalid_v3_watch_message_ends_the_watch() {
     let event = |event: Value| message(4, &[event]);
     let kv = |field: &str, value: Value| {
         let mut put = put("4");
@@ -267,7 +267,7 @@ fn a_message_of_a_watch_that_is_none_ends_it() {
 }
 
 #[test]
-fn what_a_gateway_may_tell_is_survived() {
+fn unusual_but_valid_v3_messages_are_accepted() {
     let mut other = put("4");
     other["kv"]["key"] = encode("/kk").into();
     let mut more = put("4");
@@ -368,7 +368,7 @@ fn what_a_gateway_may_tell_is_survived() {
 }
 
 #[test]
-fn what_has_no_end_is_let_go_at_its_limit() {
+fn an_endless_v3_reply_ends_at_the_size_limit() {
     // A machine that is busy is not to run out of time before the limit is reached.
     let small =
         |command: &[&'static str]| [&["--max-event", "1MiB", "--timeout", "60s"], command].concat();

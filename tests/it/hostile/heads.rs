@@ -229,7 +229,7 @@ fn table() -> Vec<(&'static str, Response, Ends, &'static str)> {
 }
 
 #[test]
-fn a_head_or_a_frame_that_is_none_is_told_and_nothing_hangs_on_it() {
+fn an_invalid_head_or_framing_is_an_error_without_a_hang() {
     let mut cases = Vec::new();
     for (name, response, Ends(read, watch, write), part) in table() {
         for (command, code) in [(GET_V3, read), (STREAM, watch), (SET, write)] {

@@ -33,7 +33,7 @@ fn stuck_body(status: &str) -> Response {
 }
 
 #[test]
-fn a_byte_now_and_then_is_not_waited_for_longer_than_the_limit() {
+fn a_trickling_reply_ends_at_the_timeout() {
     let timeout = |command: &[&'static str]| [&["--timeout", "1s"], command].concat();
     let soon = Duration::from_secs(4);
     let mut cases = Vec::new();
@@ -82,7 +82,7 @@ fn a_byte_now_and_then_is_not_waited_for_longer_than_the_limit() {
 }
 
 #[test]
-fn without_a_timeout_it_is_not_waited_for_either() {
+fn a_trickling_reply_is_abandoned_without_a_timeout() {
     let mut cases = Vec::new();
     for (name, response) in [
         ("a head", slow_head()),
@@ -120,7 +120,7 @@ fn without_a_timeout_it_is_not_waited_for_either() {
 }
 
 #[test]
-fn an_event_that_comes_byte_by_byte_is_an_event() {
+fn an_event_that_arrives_byte_by_byte_is_printed() {
     let line = r#"{"action":"set","node":{"key":"/k","modifiedIndex":11}}"#;
     let server = move |request: &Request| {
         if request.parameter("wait").is_none() {

@@ -51,7 +51,7 @@ const TEXT: &[&str] = &[
 ];
 
 #[test]
-fn a_line_that_is_no_event_ends_the_watch() {
+fn an_invalid_v2_event_ends_the_watch() {
     let with = |field: &str| event("11", "v").replacen('{', &format!("{{{field},"), 1);
     let acts = |action: &str| event("11", "v").replace("\"set\"", &format!("\"{action}\""));
     let mut cases = Vec::new();
@@ -153,7 +153,7 @@ fn a_line_that_is_no_event_ends_the_watch() {
 }
 
 #[test]
-fn what_a_server_may_send_is_survived() {
+fn unusual_but_valid_v2_events_are_accepted() {
     let other = event("11", "other").replace("/k", "/kk");
     let mut cases = vec![
         Case::new(
@@ -242,7 +242,7 @@ fn what_a_server_may_send_is_survived() {
 }
 
 #[test]
-fn an_endless_line_is_let_go_at_its_limit() {
+fn an_endless_v2_line_ends_at_the_size_limit() {
     let piece = "x".repeat(1 << 20);
     let endless = move |request: &Request| {
         if request.parameter("stream").is_none()
@@ -381,7 +381,7 @@ fn a_long_event_arrives_on_all_connections_at_once() {
 }
 
 #[test]
-fn a_store_that_is_another_one_all_at_once_is_a_loss() {
+fn a_store_replaced_during_a_watch_exits_5() {
     let command = [
         "watch",
         "--stream",
