@@ -19,7 +19,7 @@ fn corpora() -> PathBuf {
 }
 
 #[test]
-fn every_target_takes_its_whole_corpus() {
+fn every_target_accepts_its_corpus() {
     for (name, target) in fuzz::TARGETS {
         let corpus = corpora().join(name);
         let files = fs::read_dir(&corpus).unwrap_or_else(|error| panic!("{name}: {error}"));
@@ -36,7 +36,7 @@ fn every_target_takes_its_whole_corpus() {
 }
 
 #[test]
-fn every_corpus_and_every_program_has_its_target() {
+fn every_corpus_and_every_program_has_a_target() {
     let names: Vec<String> = fuzz::TARGETS.map(|(name, _)| name.to_owned()).to_vec();
     let listed = |directory: PathBuf| {
         let mut found: Vec<String> = fs::read_dir(directory)
@@ -59,7 +59,7 @@ fn every_corpus_and_every_program_has_its_target() {
 }
 
 #[test]
-fn what_is_empty_or_short_or_of_every_byte_is_taken() {
+fn every_target_accepts_empty_and_repeated_bytes() {
     for (_, target) in fuzz::TARGETS {
         target(b"");
         for byte in 0..=u8::MAX {

@@ -42,7 +42,7 @@ fn root() -> PathBuf {
 }
 
 #[test]
-fn no_clock_reaches_what_moves_the_cursor() {
+fn code_that_moves_the_cursor_uses_no_clock() {
     for path in EVIDENCE {
         let code = code(&root().join(path));
         for clock in CLOCKS {

@@ -255,7 +255,7 @@ fn replay_without_full_permission_waits_for_all_of_a_long_history() {
         let mut writer = v2::Writer::connect(&etcd.url());
         for _ in 0..20 {
             let operations = keys.iter().map(|key| (key.as_str(), Some("v")));
-            v3::transaction_by(&mut writer, operations);
+            v3::transaction_with(&mut writer, operations);
         }
         v3::put(&etcd.url(), "/elsewhere", b"v");
         Root::of_v3(&etcd);

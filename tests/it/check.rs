@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::support::etcd::{Etcd, Version};
 use crate::support::proxy::Proxy;
-use crate::support::shared::{self, Ground};
+use crate::support::shared::{self, Subtree};
 use crate::support::tool::{Output, Program, Signal};
 use crate::support::v2::{self, Writer};
 use crate::support::v3;
@@ -15,24 +15,24 @@ use crate::support::wait;
 const APIS: [&str; 2] = ["v2", "v3"];
 
 /// A subtree that has some keys, by that API, and its name.
-fn tree(ground: &Ground, api: &str) -> String {
-    let app = ground.key(api);
+fn tree(subtree: &Subtree, api: &str) -> String {
+    let app = subtree.key(api);
     for (name, value) in [("a", "1"), ("db/host", "h"), ("db/port", "5432")] {
-        set(ground, api, &format!("{app}/{name}"), value);
+        set(subtree, api, &format!("{app}/{name}"), value);
     }
     app
 }
 
 #[track_caller]
-fn set(ground: &Ground, api: &str, key: &str, value: &str) {
-    assert_eq!(ground.tool(&["--api", api, "set", key, value]).code, 0);
+fn set(subtree: &Subtree, api: &str, key: &str, value: &str) {
+    assert_eq!(subtree.tool(&["--api", api, "set", key, value]).code, 0);
 }
 
 /// Checks it against this text.
-fn check(ground: &Ground, api: &str, text: &str, options: &[&str]) -> Program {
-    let app = ground.key(api);
+fn check(subtree: &Subtree, api: &str, text: &str, options: &[&str]) -> Program {
+    let app = subtree.key(api);
     let check = ["--api", api, "check", "-", &app];
-    ground
+    subtree
         .program(&[&check[..], options].concat())
         .stdin(text.as_bytes())
 }
@@ -48,17 +48,17 @@ fn assert_prints(output: &Output, code: i32, lines: &[String]) {
 
 #[test]
 fn check_prints_nothing_if_nothing_differs() {
-    for (ground, api) in shared::each()
+    for (subtree, api) in shared::each()
         .iter()
-        .flat_map(|ground| APIS.map(|api| (ground, api)))
+        .flat_map(|subtree| APIS.map(|api| (subtree, api)))
     {
-        let app = tree(ground, api);
-        let get = ground.tool(&["--api", api, "get", "-r", &app, "-o", "json"]);
+        let app = tree(subtree, api);
+        let get = subtree.tool(&["--api", api, "get", "-r", &app, "-o", "json"]);
         let yaml = "a: 1\ndb:\n  host: h\n  port: 5432\n";
         let flat = format!(r#"{{"{app}/a": "1", "{app}/db/host": "h", "{app}/db/port": "5432"}}"#);
         for text in [EQUAL, yaml, &flat, &get.stdout] {
             for options in [&[][..], &["--wait"]] {
-                assert_prints(&check(ground, api, text, options).run(), 0, &[]);
+                assert_prints(&check(subtree, api, text, options).run(), 0, &[]);
             }
         }
     }
@@ -66,23 +66,27 @@ fn check_prints_nothing_if_nothing_differs() {
 
 #[test]
 fn check_prints_one_line_for_each_key_that_differs() {
-    for (ground, api) in shared::each()
+    for (subtree, api) in shared::each()
         .iter()
-        .flat_map(|ground| APIS.map(|api| (ground, api)))
+        .flat_map(|subtree| APIS.map(|api| (subtree, api)))
     {
-        let app = tree(ground, api);
+        let app = tree(subtree, api);
         let text = r#"{"a": "1\n", "db": {"host": "h", "name": "n"}}"#;
         let different = format!("~\t{app}/a\t1\\n\t1");
         let missing = format!("-\t{app}/db/name\tn");
         let extra = format!("+\t{app}/db/port\t5432");
         let all = [different.clone(), missing.clone(), extra];
-        assert_prints(&check(ground, api, text, &[]).run(), 1, &all);
-        assert_prints(&check(ground, api, text, &["--subset"]).run(), 1, &all[..2]);
+        assert_prints(&check(subtree, api, text, &[]).run(), 1, &all);
+        assert_prints(
+            &check(subtree, api, text, &["--subset"]).run(),
+            1,
+            &all[..2],
+        );
         let ignore = ["--ignore", &format!("{app}/db/*"), "--ignore", "b*"];
-        assert_prints(&check(ground, api, text, &ignore).run(), 1, &all[..1]);
+        assert_prints(&check(subtree, api, text, &ignore).run(), 1, &all[..1]);
         let ignore = ["--ignore", "a", "--ignore", "name", "--ignore", "port"];
-        assert_prints(&check(ground, api, text, &ignore).run(), 0, &[]);
-        let output = check(ground, api, text, &["-o", "json"]).run();
+        assert_prints(&check(subtree, api, text, &ignore).run(), 0, &[]);
+        let output = check(subtree, api, text, &["-o", "json"]).run();
         let records = output.json();
         let index = &records[0]["index"];
         let expected = json!({
@@ -96,31 +100,31 @@ fn check_prints_one_line_for_each_key_that_differs() {
 
 #[test]
 fn check_treats_a_missing_subtree_as_empty() {
-    let ground = shared::any();
+    let subtree = shared::any();
     for api in APIS {
-        let line = format!("-\t{}/a\t1", ground.key(api));
-        assert_prints(&check(&ground, api, r#"{"a":1}"#, &[]).run(), 1, &[line]);
-        assert_prints(&check(&ground, api, "{}", &[]).run(), 0, &[]);
-        let empty = check(&ground, api, "", &["--subset"]).run();
+        let line = format!("-\t{}/a\t1", subtree.key(api));
+        assert_prints(&check(&subtree, api, r#"{"a":1}"#, &[]).run(), 1, &[line]);
+        assert_prints(&check(&subtree, api, "{}", &[]).run(), 0, &[]);
+        let empty = check(&subtree, api, "", &["--subset"]).run();
         assert_eq!(empty.code, 2, "{empty:?}");
     }
 }
 
 #[test]
 fn check_wait_exits_on_a_match_and_prints_the_differences_on_timeout() {
-    for (ground, api) in shared::each()
+    for (subtree, api) in shared::each()
         .iter()
-        .flat_map(|ground| APIS.map(|api| (ground, api)))
+        .flat_map(|subtree| APIS.map(|api| (subtree, api)))
     {
-        let app = tree(ground, api);
+        let app = tree(subtree, api);
         let wanted = r#"{"a": 2, "db": {"host": "h", "port": 5433}}"#;
-        let running = check(ground, api, wanted, &["--wait", "-v", "--timeout", "20s"]).start();
+        let running = check(subtree, api, wanted, &["--wait", "-v", "--timeout", "20s"]).start();
         running.wait_for_stderr("< 200", wait::LONG);
-        set(ground, api, &format!("{app}/a"), "2");
-        set(ground, api, &format!("{app}/db/port"), "5433");
+        set(subtree, api, &format!("{app}/a"), "2");
+        set(subtree, api, &format!("{app}/db/port"), "5433");
         let output = running.wait(wait::LONG);
         assert_prints(&output, 0, &[]);
-        let late = check(ground, api, EQUAL, &["--wait", "--timeout", "2s"]).run();
+        let late = check(subtree, api, EQUAL, &["--wait", "--timeout", "2s"]).run();
         let lines = [
             format!("~\t{app}/a\t1\t2"),
             format!("~\t{app}/db/port\t5432\t5433"),
@@ -131,10 +135,10 @@ fn check_wait_exits_on_a_match_and_prints_the_differences_on_timeout() {
 
 #[test]
 fn check_watch_prints_every_change_without_reading_the_state_again() {
-    for ground in shared::each() {
+    for subtree in shared::each() {
         for api in APIS {
-            let app = tree(&ground, api);
-            let proxy = Proxy::to(&ground.url());
+            let app = tree(&subtree, api);
+            let proxy = Proxy::to(&subtree.url());
             let check = [
                 "--endpoints",
                 &proxy.url(),
@@ -166,7 +170,7 @@ fn check_watch_prints_every_change_without_reading_the_state_again() {
                 ("new", Some("y"), "+\t{}/new\ty"),
                 ("db/host", Some("i"), "~\t{}/db/host\th\ti"),
             ] {
-                set(&ground, api, &format!("{app}/{key}"), value.unwrap());
+                set(&subtree, api, &format!("{app}/{key}"), value.unwrap());
                 expected.push(line.replace("{}", &app));
             }
             assert_eq!(running.wait_for_lines(5, wait::LONG), expected);
@@ -176,7 +180,7 @@ fn check_watch_prints_every_change_without_reading_the_state_again() {
                 "each change was followed by a read"
             );
             assert_eq!(
-                ground
+                subtree
                     .tool(&["--api", api, "rm", "-r", &format!("{app}/db")])
                     .code,
                 0
@@ -202,7 +206,7 @@ fn check_compares_ten_thousand_keys() {
         for batch in 0..100 {
             let keys: Vec<String> = (0..100).map(|key| format!("/app/{batch}/{key}")).collect();
             let operations = keys.iter().map(|key| (key.as_str(), Some("value")));
-            v3::transaction_by(&mut writer, operations);
+            v3::transaction_with(&mut writer, operations);
             wanted.extend(keys.iter().map(|key| (key.clone(), Value::from("value"))));
         }
         wanted.insert("/app/99/99".to_owned(), "other".into());

@@ -93,7 +93,7 @@ struct Consumer {
 impl Consumer {
     fn take(&mut self, records: Vec<Value>) {
         for record in records {
-            if self.seen.insert(follow::position(&record)) {
+            if self.seen.insert(follow::index(&record)) {
                 self.kept.push(record);
             } else {
                 self.repeated += 1;
@@ -280,8 +280,8 @@ fn a_printed_snapshot_is_not_printed_again() {
     v2::burst(&url, 3, app);
     let place = Place::new();
     let running = resumed(&url, &place, &["--snapshot"]);
-    let told = follow::wait_for(&running, "the state", |one| one["action"] == "synced");
-    place.wait_for_index(told[0]["index"].as_u64().unwrap());
+    let printed = follow::wait_for(&running, "the state", |one| one["action"] == "synced");
+    place.wait_for_index(printed[0]["index"].as_u64().unwrap());
     running.signal(Signal::KILL);
     running.wait(LIMIT);
     let truth = v2::put(&url, "/app/k0", "later");
@@ -292,16 +292,16 @@ fn a_printed_snapshot_is_not_printed_again() {
 
 #[test]
 fn a_mismatched_checkpoint_is_rejected_and_left_unchanged() {
-    let ground = shared::any();
+    let subtree = shared::any();
     let place = Place::new();
-    let (one, other) = (ground.key("one"), ground.key("other"));
+    let (one, other) = (subtree.key("one"), subtree.key("other"));
     let checkpoint = place.text();
     let watch = |key: &str, more: &[&str]| {
         let base = ["watch", "--stream", key, "--checkpoint", &checkpoint];
-        ground.tool(&[&base, more].concat())
+        subtree.tool(&[&base, more].concat())
     };
-    ground.put(&one, "v");
-    let from = ground.read(&one, "").json()["node"]["modifiedIndex"].to_string();
+    subtree.put(&one, "v");
+    let from = subtree.read(&one, "").json()["node"]["modifiedIndex"].to_string();
     let first = watch(&one, &["--from-index", &from, "--count", "1"]);
     assert_eq!(first.code, 0, "{}", first.stderr);
     let kept = fs::read(place.path()).unwrap();
@@ -369,7 +369,7 @@ fn the_checkpoint_advances_without_events() {
     let running = resumed(&url, &place, &[]);
     let mut index = 0;
     for _ in 0..3 {
-        v2::elsewhere(&url, 400);
+        v2::write_elsewhere(&url, 400);
         index = v2::index(&url);
         place.wait_for_index(index);
     }
@@ -388,17 +388,17 @@ fn a_pause_longer_than_history_is_declared_as_a_gap() {
     let url = etcd.url();
     let place = Place::new();
     let running = resumed(&url, &place, &["--count", "1"]);
-    let told = v2::put(&url, "/app/k", "told");
+    let printed = v2::put(&url, "/app/k", "told");
     assert_eq!(running.wait(LIMIT).code, 0);
     v2::put(&url, "/app/k", "lost");
-    v2::elsewhere(&url, 1100);
+    v2::write_elsewhere(&url, 1100);
     let index = v2::index(&url);
     let running = resumed(&url, &place, &[]);
     let records = follow::wait_for(&running, "the state", |one| one["action"] == "synced");
     assert_eq!(records[0]["action"], "gap");
     assert_eq!(
         records[0]["lost"],
-        json!({"from": told.index + 1, "to": index})
+        json!({"from": printed.index + 1, "to": index})
     );
     assert_eq!(records[0]["certain"], true);
     let state = follow::apply(follow::State::new(), "/app", &records);
@@ -431,12 +431,12 @@ fn a_store_replaced_between_runs_is_declared_as_a_gap() {
         let url = etcd.url();
         let place = Place::new();
         let running = resumed(&url, &place, &["--count", "20"]);
-        let told: Vec<Truth> = v2::burst(&url, 20, app);
+        let printed: Vec<Truth> = v2::burst(&url, 20, app);
         assert_eq!(running.wait(LIMIT).code, 0);
         etcd.wipe_and_restart();
         v2::put(&url, "/app/rebuilt", "v");
         if is_above {
-            v2::elsewhere(&url, 100);
+            v2::write_elsewhere(&url, 100);
         }
         let running = resumed(&url, &place, &[]);
         let records = follow::wait_for(&running, "the state", |one| one["action"] == "synced");
@@ -444,7 +444,7 @@ fn a_store_replaced_between_runs_is_declared_as_a_gap() {
         assert_eq!(records[0]["cause"], "indexRewound");
         assert_eq!(
             records[0]["lost"],
-            json!({"from": told[19].index + 1, "to": null})
+            json!({"from": printed[19].index + 1, "to": null})
         );
         let state = follow::apply(follow::State::new(), "/app", &records);
         assert_eq!(state, follow::server(&url, "/app"));
@@ -473,12 +473,12 @@ fn a_restored_store_is_detected_by_the_value_of_the_last_event() {
         let backup = etcd.back_up();
         let place = Place::new();
         let running = resumed(&url, &place, &["--api", api, "--count", "3"]);
-        let told = [put("old 1"), put("old 2"), put("old 3")];
+        let printed = [put("old 1"), put("old 2"), put("old 3")];
         assert_eq!(running.wait(LIMIT).code, 0);
         etcd.restore(&backup);
         assert_eq!(
             [put("new 1"), put("new 2"), put("new 3")],
-            told,
+            printed,
             "{version:?}"
         );
         let running = resumed(&url, &place, &["--api", api]);
@@ -488,7 +488,10 @@ fn a_restored_store_is_detected_by_the_value_of_the_last_event() {
             "{version:?} {api}: {records:?}"
         );
         assert_eq!(records[0]["cause"], "indexRewound");
-        assert_eq!(records[0]["lost"], json!({"from": told[2] + 1, "to": null}));
+        assert_eq!(
+            records[0]["lost"],
+            json!({"from": printed[2] + 1, "to": null})
+        );
     }
 }
 

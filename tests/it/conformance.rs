@@ -16,14 +16,14 @@ use crate::support::wait;
 
 /// How many operations each store takes, and how many write at a time.
 const OPERATIONS: usize = 10_000;
-const LANES: usize = 8;
+const CLIENTS: usize = 8;
 
 /// The last key that is written.
 const MARK: &[u8] = b"\x7fmark";
 
 /// Some operations in a row: writes, deletes of one key and of many, transactions of them, and
 /// keys that go with their lease. The same ones for each seed.
-fn operate(url: &str, lane: usize, count: usize, random: &mut Rng) {
+fn operate(url: &str, client: usize, count: usize, random: &mut Rng) {
     let mut writer = Writer::connect(url);
     let mut send = |path: &str, body: &Value| {
         let reply = writer.try_json(path, body).expect("an answer");
@@ -40,7 +40,7 @@ fn operate(url: &str, lane: usize, count: usize, random: &mut Rng) {
     for number in 0..count {
         match random.u8(..20) {
             0..10 => {
-                let mut put = put(lane, number, random);
+                let mut put = put(client, number, random);
                 if let Some(lease) = leases.last().filter(|_| random.u8(..4) == 0) {
                     put["lease"] = lease.as_str().into();
                 }
@@ -49,12 +49,12 @@ fn operate(url: &str, lane: usize, count: usize, random: &mut Rng) {
             10..13 => {
                 send(
                     "/v3/kv/deleterange",
-                    &json!({"key": v3::encode(key(lane, random))}),
+                    &json!({"key": v3::encode(key(client, random))}),
                 );
             }
             13 => {
                 // A tenth of the keys.
-                let from = key(lane, random);
+                let from = key(client, random);
                 let mut to = from.clone();
                 *to.last_mut().expect("a byte") += 1;
                 let body = json!({"key": v3::encode(from), "range_end": v3::encode(to)});
@@ -64,7 +64,7 @@ fn operate(url: &str, lane: usize, count: usize, random: &mut Rng) {
                 let mut keys = BTreeSet::new();
                 let operations: Vec<Value> = (0..random.usize(2..20))
                     .filter_map(|part| {
-                        let put = put(lane, number * 100 + part, random);
+                        let put = put(client, number * 100 + part, random);
                         // A key can be written once.
                         let key = put["key"].as_str().expect("a key").to_owned();
                         keys.insert(key.clone()).then(|| match random.u8(..4) {
@@ -86,7 +86,7 @@ fn operate(url: &str, lane: usize, count: usize, random: &mut Rng) {
                 }
             }
             _ => {
-                let mut put = put(lane, number, random);
+                let mut put = put(client, number, random);
                 put["ignore_lease"] = false.into();
                 send("/v3/kv/put", &put);
             }
@@ -99,20 +99,20 @@ fn operate(url: &str, lane: usize, count: usize, random: &mut Rng) {
 }
 
 /// A key of a lane: some are no text, or have what a line or a path is made of.
-fn key(lane: usize, random: &mut Rng) -> Vec<u8> {
+fn key(client: usize, random: &mut Rng) -> Vec<u8> {
     let names: [&[u8]; 5] = [b"/k", b"k", b"/\xff\xfe", b"/a\n\tb", b"//\xe2\x80\xae"];
     let name = names[random.usize(..names.len())];
     let number = random.u8(b'0'..=b'9');
-    [format!("{lane}").as_bytes(), name, &[number]].concat()
+    [format!("{client}").as_bytes(), name, &[number]].concat()
 }
 
-fn put(lane: usize, number: usize, random: &mut Rng) -> Value {
+fn put(client: usize, number: usize, random: &mut Rng) -> Value {
     let value: Vec<u8> = match random.u8(..8) {
         0 => Vec::new(),
         1 => (0..random.usize(..300)).map(|_| random.u8(..)).collect(),
         _ => format!("value {number}").into_bytes(),
     };
-    json!({"key": v3::encode(key(lane, random)), "value": v3::encode(value)})
+    json!({"key": v3::encode(key(client, random)), "value": v3::encode(value)})
 }
 
 /// A pair as etcdctl gives it, in the words of a record.
@@ -149,7 +149,7 @@ fn node(pair: &Value, has_value: bool) -> Value {
 }
 
 /// What etcdctl tells, as records.
-fn told_by_etcdctl(url: &str) -> Vec<Value> {
+fn printed_by_etcdctl(url: &str) -> Vec<Value> {
     let options = ["--endpoints", url, "-w", "json"];
     let watch = ["watch", "--prefix", "--prev-kv", "--rev=1", ""];
     let running = Program::new(etcd::etcdctl(), &[&options[..], &watch].concat())
@@ -191,9 +191,9 @@ fn replay_prints_the_same_history_as_etcdctl_watch() {
         let url = etcd.url();
         let mut random = Rng::with_seed(4);
         thread::scope(|scope| {
-            for lane in 0..LANES {
+            for client in 0..CLIENTS {
                 let (url, mut random) = (&url, random.fork());
-                scope.spawn(move || operate(url, lane, OPERATIONS / LANES, &mut random));
+                scope.spawn(move || operate(url, client, OPERATIONS / CLIENTS, &mut random));
             }
         });
         wait::until(wait::LONG, "the last lease to end", || {
@@ -205,16 +205,16 @@ fn replay_prints_the_same_history_as_etcdctl_watch() {
             "/v3/kv/put",
             &json!({"key": v3::encode(MARK), "value": ""}),
         );
-        let expected = told_by_etcdctl(&url);
+        let expected = printed_by_etcdctl(&url);
         let options = ["--endpoints", &url, "--api", "v3", "-o", "json"];
         let replay = ["replay", "--prefix", "", "--from-index", "1"];
         let output = Program::tool(&[&options[..], &replay].concat()).run();
         assert_eq!((output.code, output.stderr.as_str()), (0, ""));
-        let told = output.json();
-        for (told, expected) in told.iter().zip(&expected) {
-            assert_eq!(told, expected);
+        let printed = output.json();
+        for (printed, expected) in printed.iter().zip(&expected) {
+            assert_eq!(printed, expected);
         }
-        assert_eq!(told.len(), expected.len());
-        assert!(told.len() > OPERATIONS, "{} events", told.len());
+        assert_eq!(printed.len(), expected.len());
+        assert!(printed.len() > OPERATIONS, "{} events", printed.len());
     }
 }

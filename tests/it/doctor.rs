@@ -155,18 +155,18 @@ fn a_member_without_quorum_is_reported() {
 
 #[test]
 fn writes_in_scope_are_counted_with_both_apis() {
-    for (ground, api) in shared::each()
+    for (subtree, api) in shared::each()
         .iter()
-        .flat_map(|ground| ["v2", "v3"].map(|api| (ground, api)))
+        .flat_map(|subtree| ["v2", "v3"].map(|api| (subtree, api)))
     {
-        let (often, seldom) = (ground.key("often"), ground.key("seldom"));
+        let (often, seldom) = (subtree.key("often"), subtree.key("seldom"));
         let report = thread::scope(|scope| {
             let writes = scope.spawn(|| {
-                let mut writer = Writer::connect(&ground.url());
+                let mut writer = Writer::connect(&subtree.url());
                 for round in 0..60 {
                     let mut write = |key: &str| match api {
                         "v2" => drop(writer.put(key, "v")),
-                        _ => drop(v3::put_by(&mut writer, key, "v")),
+                        _ => drop(v3::put_with(&mut writer, key, "v")),
                     };
                     write(&often);
                     if round % 4 == 0 {
@@ -175,8 +175,8 @@ fn writes_in_scope_are_counted_with_both_apis() {
                     thread::sleep(Duration::from_millis(20));
                 }
             });
-            let options = ["--api", api, "-o", "json", "--for", "800ms", ground.part()];
-            let doctor = ["--endpoints", &ground.url(), "doctor"];
+            let options = ["--api", api, "-o", "json", "--for", "800ms", subtree.root()];
+            let doctor = ["--endpoints", &subtree.url(), "doctor"];
             let output = Program::tool(&[&doctor[..], &options].concat()).run();
             writes.join().unwrap();
             report(&output)

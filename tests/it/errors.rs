@@ -10,7 +10,7 @@ use crate::support::tool::{Output, Program, tool};
 use crate::support::{ports, shared};
 
 /// An address on which nobody listens.
-fn nobody() -> String {
+fn unused_address() -> String {
     format!("http://127.0.0.1:{}", ports::free())
 }
 
@@ -44,7 +44,7 @@ const EVERY: [&[&str]; 6] = [
 
 #[test]
 fn a_refused_connection_exits_3_and_names_every_endpoint() {
-    let (one, two) = (nobody(), nobody());
+    let (one, two) = (unused_address(), unused_address());
     for output in against(&one, &EVERY) {
         assert_ends(&output, 3, &[&one, "refused", "--endpoints"]);
     }
@@ -59,7 +59,7 @@ fn a_refused_connection_exits_3_and_names_every_endpoint() {
 
 #[test]
 fn an_unresolvable_host_exits_3_and_is_named() {
-    let one = nobody();
+    let one = unused_address();
     let list = format!("http://no-such-host.invalid:2379,{one}");
     for command in [&["get", "/k"][..], &["set", "/k", "v"], &["watch", "/k"]] {
         let begin = Instant::now();
@@ -165,19 +165,19 @@ fn a_request_the_server_refuses_exits_4_with_its_reason() {
 
 #[test]
 fn a_key_in_place_of_a_directory_or_the_reverse_exits_4() {
-    for ground in shared::each() {
-        let file = ground.key("file");
-        ground.put(&file, "v");
+    for subtree in shared::each() {
+        let file = subtree.key("file");
+        subtree.put(&file, "v");
         let below = format!("{file}/below");
         // A key that can't be there is not there: etcd says so for reads, and refuses writes.
-        let output = ground.tool(&["get", &below]);
+        let output = subtree.tool(&["get", &below]);
         assert!([1, 4].contains(&output.code), "{output:?}");
-        assert_ends(&ground.tool(&["set", &below, "v"]), 4, &[&ground.url()]);
-        assert_ends(&ground.tool(&["set", ground.part(), "v"]), 4, &["rm"]);
-        assert_ends(&ground.tool(&["rm", ground.part()]), 4, &["rm -r"]);
+        assert_ends(&subtree.tool(&["set", &below, "v"]), 4, &[&subtree.url()]);
+        assert_ends(&subtree.tool(&["set", subtree.root(), "v"]), 4, &["rm"]);
+        assert_ends(&subtree.tool(&["rm", subtree.root()]), 4, &["rm -r"]);
         let in_order = ["set", "--in-order", &file, "v"];
-        assert_ends(&ground.tool(&in_order), 4, &[&ground.url()]);
-        assert_eq!(ground.value(&file).as_deref(), Some("v"));
+        assert_ends(&subtree.tool(&in_order), 4, &[&subtree.url()]);
+        assert_eq!(subtree.value(&file).as_deref(), Some("v"));
     }
 }
 
@@ -284,16 +284,16 @@ fn a_truncated_or_malformed_reply_exits_6() {
 
 #[test]
 fn a_reply_over_the_size_limit_exits_6_and_names_max_event() {
-    let ground = shared::any();
-    let key = ground.key("k");
-    ground.put(&key, &"x".repeat(10_000));
+    let subtree = shared::any();
+    let key = subtree.key("k");
+    subtree.put(&key, &"x".repeat(10_000));
     for command in [
         &["get", &key][..],
-        &["get", "-r", ground.part(), "-o", "json"],
+        &["get", "-r", subtree.root(), "-o", "json"],
     ] {
-        let output = ground.tool(&[&["--max-event", "1KiB"], command].concat());
-        assert_ends(&output, 6, &["--max-event", &ground.url()]);
-        let output = ground.tool(&[&["--max-event", "16KiB"], command].concat());
+        let output = subtree.tool(&[&["--max-event", "1KiB"], command].concat());
+        assert_ends(&output, 6, &["--max-event", &subtree.url()]);
+        let output = subtree.tool(&[&["--max-event", "16KiB"], command].concat());
         assert_eq!(output.code, 0, "{output:?}");
     }
 }
@@ -439,15 +439,15 @@ fn a_read_without_timeout_exits_124_after_5_s() {
 
 #[test]
 fn a_watch_exits_124_on_timeout() {
-    let ground = shared::any();
+    let subtree = shared::any();
     for flags in [&[][..], &["--stream", "-r"]] {
         let begin = Instant::now();
-        let watch = ["watch", ground.part(), "--timeout", "400ms"];
-        let output = ground.tool(&[&watch[..], flags].concat());
+        let watch = ["watch", subtree.root(), "--timeout", "400ms"];
+        let output = subtree.tool(&[&watch[..], flags].concat());
         assert_ends(&output, 124, &["400ms"]);
         assert!(begin.elapsed() < Duration::from_secs(3), "{output:?}");
     }
-    let output = ground.tool(&["-o", "json", "watch", ground.part(), "--timeout", "50ms"]);
+    let output = subtree.tool(&["-o", "json", "watch", subtree.root(), "--timeout", "50ms"]);
     let error: Value = serde_json::from_str(&output.stderr).unwrap();
     assert_eq!(error["error"]["kind"], "timeout");
     assert_eq!(error["error"]["exit"], 124);
@@ -514,20 +514,28 @@ fn credentials_are_sent_but_never_printed() {
 
 #[test]
 fn the_proxy_password_is_never_printed() {
-    let proxy = nobody().replace("http://", "http://me:hunter2@");
+    let proxy = unused_address().replace("http://", "http://me:hunter2@");
     let output = tool(&[
         "-v",
         "get",
         "/k",
         "--endpoints",
-        &nobody(),
+        &unused_address(),
         "--proxy",
         &proxy,
     ]);
     assert_ne!(output.code, 0);
     assert!(!output.stderr.contains("hunter2"), "{output:?}");
     let bad = "nonsense://me:hunter2@127.0.0.1:1";
-    let output = tool(&["-v", "get", "/k", "--endpoints", &nobody(), "--proxy", bad]);
+    let output = tool(&[
+        "-v",
+        "get",
+        "/k",
+        "--endpoints",
+        &unused_address(),
+        "--proxy",
+        bad,
+    ]);
     assert_ends(&output, 2, &["--proxy"]);
     assert!(!output.stderr.contains("hunter2"), "{output:?}");
 }

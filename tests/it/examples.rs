@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
-use crate::support::shared::{self, Ground};
+use crate::support::shared::{self, Subtree};
 use crate::support::tool::{Program, Signal};
 use crate::support::v3;
 use crate::support::wait;
@@ -20,19 +20,25 @@ fn example(name: &str) -> PathBuf {
 }
 
 /// A recipe, about to be run against a server by that API, with programs of our own first on the PATH.
-fn recipe(ground: &Ground, api: &str, name: &str, programs: &Path, arguments: &[&str]) -> Program {
+fn recipe(
+    subtree: &Subtree,
+    api: &str,
+    name: &str,
+    programs: &Path,
+    arguments: &[&str],
+) -> Program {
     let tool = Path::new(env!("CARGO_BIN_EXE_etcdwatch")).parent().unwrap();
     let path = std::env::var("PATH").unwrap();
     let path = format!("{}:{}:{path}", programs.display(), tool.display());
     Program::new(example(name), arguments)
         .env("PATH", path)
-        .env("ETCDCTL_ENDPOINTS", ground.url())
+        .env("ETCDCTL_ENDPOINTS", subtree.url())
         .env("ETCDCTL_API", api)
 }
 
 #[track_caller]
-fn set(ground: &Ground, api: &str, key: &str, value: &str) {
-    let output = ground.tool(&["--api", api, "set", key, value]);
+fn set(subtree: &Subtree, api: &str, key: &str, value: &str) {
+    let output = subtree.tool(&["--api", api, "set", key, value]);
     assert_eq!(output.code, 0, "{output:?}");
 }
 
@@ -50,9 +56,9 @@ fn read(path: &Path) -> Option<String> {
 
 #[test]
 fn reload_nginx_reloads_once_per_burst_and_only_with_a_valid_file() {
-    for (ground, api) in shared::each()
+    for (subtree, api) in shared::each()
         .iter()
-        .flat_map(|ground| APIS.map(|api| (ground, api)))
+        .flat_map(|subtree| APIS.map(|api| (subtree, api)))
     {
         let directory = tempfile::tempdir().unwrap();
         let path = |name: &str| directory.path().join(name);
@@ -65,10 +71,10 @@ fn reload_nginx_reloads_once_per_burst_and_only_with_a_valid_file() {
                 directory.path().display()
             ),
         );
-        let key = ground.key(&format!("nginx{api}"));
-        set(ground, api, &key, "first\n");
+        let key = subtree.key(&format!("nginx{api}"));
+        set(subtree, api, &key, "first\n");
         let running = recipe(
-            ground,
+            subtree,
             api,
             "reload-nginx.sh",
             directory.path(),
@@ -82,16 +88,16 @@ fn reload_nginx_reloads_once_per_burst_and_only_with_a_valid_file() {
         wait::until(wait::LONG, "the first reload", || reloads() == 1);
         assert_eq!(read(&path("site.conf")).unwrap(), "first\n");
         for number in 0..20 {
-            set(ground, api, &key, &format!("{number}\n"));
+            set(subtree, api, &key, &format!("{number}\n"));
         }
         wait::until(wait::LONG, "the last of the burst", || {
             read(&path("site.conf")).is_some_and(|text| text == "19\n")
         });
         wait::until(wait::LONG, "its reload", || reloads() > 1);
-        set(ground, api, &key, "bad\n");
+        set(subtree, api, &key, "bad\n");
         running.wait_for_stderr("does not take", wait::LONG);
         assert_eq!(read(&path("site.conf")).unwrap(), "19\n");
-        set(ground, api, &key, "good\n");
+        set(subtree, api, &key, "good\n");
         wait::until(wait::LONG, "the good one", || {
             read(&path("site.conf")).is_some_and(|text| text == "good\n")
         });
@@ -104,14 +110,14 @@ fn reload_nginx_reloads_once_per_burst_and_only_with_a_valid_file() {
 #[test]
 fn wait_for_leader_prints_the_leader() {
     let nowhere = tempfile::tempdir().unwrap();
-    for (ground, api) in shared::each()
+    for (subtree, api) in shared::each()
         .iter()
-        .flat_map(|ground| APIS.map(|api| (ground, api)))
+        .flat_map(|subtree| APIS.map(|api| (subtree, api)))
     {
-        let key = ground.key(&format!("leader{api}"));
+        let key = subtree.key(&format!("leader{api}"));
         let leader = |timeout: &str| {
             recipe(
-                ground,
+                subtree,
                 api,
                 "wait-for-leader.sh",
                 nowhere.path(),
@@ -120,7 +126,7 @@ fn wait_for_leader_prints_the_leader() {
         };
         assert_eq!(leader("200ms").run().code, 124);
         let running = leader("30s").start();
-        set(ground, api, &key, "10.0.0.7:80");
+        set(subtree, api, &key, "10.0.0.7:80");
         let output = running.wait(wait::LONG);
         assert_eq!(
             (output.code, output.stdout.as_str()),
@@ -137,28 +143,28 @@ fn gate_deployment_runs_the_command_once_the_configuration_matches() {
     let file = directory.path().join("wanted.yaml");
     fs::write(&file, "db:\n  host: h\n  port: 5432\n").unwrap();
     let file = file.display().to_string();
-    for (ground, api) in shared::each()
+    for (subtree, api) in shared::each()
         .iter()
-        .flat_map(|ground| APIS.map(|api| (ground, api)))
+        .flat_map(|subtree| APIS.map(|api| (subtree, api)))
     {
-        let app = ground.key(&format!("app{api}"));
+        let app = subtree.key(&format!("app{api}"));
         let gate = |timeout: &str| {
             let arguments = [&file, &app, timeout, "echo", "deployed"];
             recipe(
-                ground,
+                subtree,
                 api,
                 "gate-deployment.sh",
                 directory.path(),
                 &arguments,
             )
         };
-        set(ground, api, &format!("{app}/db/port"), "5432");
-        set(ground, api, &format!("{app}/other"), "x");
+        set(subtree, api, &format!("{app}/db/port"), "5432");
+        set(subtree, api, &format!("{app}/other"), "x");
         let late = gate("200ms").run();
         let missing = format!("-\t{app}/db/host\th\n");
         assert_eq!((late.code, late.stdout), (124, missing));
         let running = gate("30s").start();
-        set(ground, api, &format!("{app}/db/host"), "h");
+        set(subtree, api, &format!("{app}/db/host"), "h");
         let output = running.wait(wait::LONG);
         assert_eq!(
             (output.code, output.stdout.as_str()),
@@ -170,18 +176,18 @@ fn gate_deployment_runs_the_command_once_the_configuration_matches() {
 
 #[test]
 fn mirror_to_directory_mirrors_a_subtree_to_files() {
-    for (ground, api) in shared::each()
+    for (subtree, api) in shared::each()
         .iter()
-        .flat_map(|ground| APIS.map(|api| (ground, api)))
+        .flat_map(|subtree| APIS.map(|api| (subtree, api)))
     {
         let directory = tempfile::tempdir().unwrap();
         let root = directory.path().join("mirror");
-        let app = ground.key(&format!("app{api}"));
+        let app = subtree.key(&format!("app{api}"));
         let mirror = || {
             let arguments = [&app, &root.display().to_string()];
             let arguments = arguments.map(String::as_str);
             recipe(
-                ground,
+                subtree,
                 api,
                 "mirror-to-directory.sh",
                 directory.path(),
@@ -191,26 +197,26 @@ fn mirror_to_directory_mirrors_a_subtree_to_files() {
         };
         let is = |name: &str, value: Option<&str>| read(&root.join(name)).as_deref() == value;
         let key = |name: &str| format!("{app}/{name}");
-        set(ground, api, &key("a"), "1\n2");
-        set(ground, api, &key("d/b c"), "'$HOME'");
+        set(subtree, api, &key("a"), "1\n2");
+        set(subtree, api, &key("d/b c"), "'$HOME'");
         let running = mirror();
         wait::until(wait::LONG, "the state", || is("d/b c", Some("'$HOME'")));
         assert!(is("a", Some("1\n2")));
-        set(ground, api, &key("a"), "");
-        set(ground, api, &key("e/f/g"), "x");
+        set(subtree, api, &key("a"), "");
+        set(subtree, api, &key("e/f/g"), "x");
         wait::until(wait::LONG, "what came", || {
             is("a", Some("")) && is("e/f/g", Some("x"))
         });
-        let gone = ground.tool(&["--api", api, "rm", "-r", &key("d")]);
+        let gone = subtree.tool(&["--api", api, "rm", "-r", &key("d")]);
         assert_eq!(gone.code, 0, "{gone:?}");
         wait::until(wait::LONG, "what went", || is("d/b c", None));
         running.signal(Signal::INT);
         assert_eq!(running.wait(wait::LONG).code, 130);
         // What happens meanwhile is made up for.
-        set(ground, api, &key("e/f/g"), "y");
-        set(ground, api, &key("h"), "z");
+        set(subtree, api, &key("e/f/g"), "y");
+        set(subtree, api, &key("h"), "z");
         if api == "3" {
-            v3::put(&ground.url(), &key("bytes"), b"\xff\0\n");
+            v3::put(&subtree.url(), &key("bytes"), b"\xff\0\n");
         }
         let running = mirror();
         wait::until(wait::LONG, "what came meanwhile", || {
@@ -221,7 +227,7 @@ fn mirror_to_directory_mirrors_a_subtree_to_files() {
                 fs::read(root.join("bytes")).is_ok_and(|bytes| bytes == b"\xff\0\n")
             });
             // No key leads out of the directory.
-            v3::put(&ground.url(), &key("../out"), b"x");
+            v3::put(&subtree.url(), &key("../out"), b"x");
             let output = running.wait(wait::LONG);
             assert_eq!(output.code, 123, "{output:?}");
             assert!(!directory.path().join("out").exists());
@@ -235,18 +241,25 @@ fn mirror_to_directory_mirrors_a_subtree_to_files() {
 #[test]
 fn stream_into_jq_prints_one_line_for_each_change() {
     let nowhere = tempfile::tempdir().unwrap();
-    for (ground, api) in shared::each()
+    for (subtree, api) in shared::each()
         .iter()
-        .flat_map(|ground| APIS.map(|api| (ground, api)))
+        .flat_map(|subtree| APIS.map(|api| (subtree, api)))
     {
-        let app = ground.key(&format!("app{api}"));
+        let app = subtree.key(&format!("app{api}"));
         let key = format!("{app}/k");
-        let first = ground.tool(&["--api", api, "-o", "json", "set", &key, "1"]);
+        let first = subtree.tool(&["--api", api, "-o", "json", "set", &key, "1"]);
         let from = first.json()[0]["node"]["modifiedIndex"].to_string();
-        set(ground, api, &key, "2\n");
-        assert_eq!(ground.tool(&["--api", api, "rm", &key]).code, 0);
+        set(subtree, api, &key, "2\n");
+        assert_eq!(subtree.tool(&["--api", api, "rm", &key]).code, 0);
         let arguments = [&app, "--from-index", &from, "--count", "3"];
-        let output = recipe(ground, api, "stream-into-jq.sh", nowhere.path(), &arguments).run();
+        let output = recipe(
+            subtree,
+            api,
+            "stream-into-jq.sh",
+            nowhere.path(),
+            &arguments,
+        )
+        .run();
         let expected = format!(
             "{key}: nothing -> \"1\"\n{key}: \"1\" -> \"2\\n\"\n{key}: \"2\\n\" -> nothing\n"
         );
@@ -261,7 +274,7 @@ fn stream_into_jq_prints_one_line_for_each_change() {
 
 #[test]
 fn examples_without_arguments_print_their_usage() {
-    let ground = shared::any();
+    let subtree = shared::any();
     let nowhere = tempfile::tempdir().unwrap();
     for name in [
         "reload-nginx.sh",
@@ -270,7 +283,7 @@ fn examples_without_arguments_print_their_usage() {
         "mirror-to-directory.sh",
         "stream-into-jq.sh",
     ] {
-        let output = recipe(&ground, "2", name, nowhere.path(), &[]).run();
+        let output = recipe(&subtree, "2", name, nowhere.path(), &[]).run();
         assert_eq!((output.code, output.stdout.as_str()), (2, ""), "{output:?}");
         assert!(
             output.stderr.contains(&format!("examples/{name}")),
@@ -292,33 +305,33 @@ fn recipe_in_docs(comment: &str) -> String {
 #[test]
 fn the_jq_recipes_in_the_docs_mirror_a_subtree_with_both_apis() {
     let nowhere = tempfile::tempdir().unwrap();
-    for (ground, api) in shared::each()
+    for (subtree, api) in shared::each()
         .iter()
-        .flat_map(|ground| APIS.map(|api| (ground, api)))
+        .flat_map(|subtree| APIS.map(|api| (subtree, api)))
     {
-        let app = ground.key(&format!("app{api}"));
+        let app = subtree.key(&format!("app{api}"));
         let key = |name: &str| format!("{app}/{name}");
         let script = |comment: &str| recipe_in_docs(comment).replace(" /app", &format!(" {app}"));
         let run = |script: &str| {
             let bash = ["-c", script];
-            let path = recipe(ground, api, "none", nowhere.path(), &[]);
+            let path = recipe(subtree, api, "none", nowhere.path(), &[]);
             path.replace("bash", &bash)
         };
-        set(ground, api, &key("b"), "3");
-        set(ground, api, &key("c/d"), "4");
+        set(subtree, api, &key("b"), "3");
+        set(subtree, api, &key("c/d"), "4");
         if api == "3" {
-            v3::put(&ground.url(), &key("c"), b"of its own");
+            v3::put(&subtree.url(), &key("c"), b"of its own");
         }
         let mirror = script("# mirror a subtree").replace("--snapshot", "--snapshot --count 3");
         let running = run(&mirror).start();
         running.wait_for_lines(1, wait::LONG);
-        set(ground, api, &key("e"), "5");
+        set(subtree, api, &key("e"), "5");
         let (gone, left) = match api {
             "2" => (key("c"), vec!["b", "e"]),
             _ => (key("c"), vec!["b", "c/d", "e"]),
         };
         assert_eq!(
-            ground
+            subtree
                 .tool(&[
                     "--api",
                     if api == "2" { "v2" } else { "v3" },
@@ -329,7 +342,7 @@ fn the_jq_recipes_in_the_docs_mirror_a_subtree_with_both_apis() {
                 .code,
             0
         );
-        set(ground, api, &key("b"), "6");
+        set(subtree, api, &key("b"), "6");
         let output = running.wait(wait::LONG);
         assert_eq!(output.code, 0, "{output:?}");
         let last = output.json().pop().unwrap();

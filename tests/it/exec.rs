@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::support::shared::{self, Ground};
+use crate::support::shared::{self, Subtree};
 use crate::support::tool::{Program, Running, Signal};
 use crate::support::v2::Writer;
 use crate::support::v3;
@@ -44,18 +44,18 @@ impl Traces {
 }
 
 /// A stream on all of the ground by v2, live, that runs a script in the directory of traces.
-fn exec(ground: &Ground, traces: &Traces, options: &[&str], script: &str) -> Running {
+fn exec(subtree: &Subtree, traces: &Traces, options: &[&str], script: &str) -> Running {
     // By an API that is named, the first answer is that of the watch.
     let api: &[&str] = if options.contains(&"--api") {
         &[]
     } else {
         &["--api", "v2"]
     };
-    let watch = ["-v", "watch", "--stream", "-r", ground.part()];
+    let watch = ["-v", "watch", "--stream", "-r", subtree.root()];
     let directory = traces.directory.path().display().to_string();
     let script = format!("cd '{directory}' || exit; {script}");
     let command = ["--", "sh", "-c", &script];
-    let running = ground
+    let running = subtree
         .program(&[&watch[..], api, options, &command].concat())
         .start();
     running.wait_for_stderr("< 200", wait::LONG);
@@ -64,15 +64,15 @@ fn exec(ground: &Ground, traces: &Traces, options: &[&str], script: &str) -> Run
 
 #[test]
 fn a_command_gets_the_event_in_its_environment_and_on_stdin() {
-    for ground in shared::each() {
+    for subtree in shared::each() {
         let traces = Traces::new();
         let script = r#"cat >>json; printf '%s|%s|%s|%s\n' "$ETCD_WATCH_ACTION" \
             "$ETCD_WATCH_KEY" "$ETCD_WATCH_VALUE" "$ETCD_WATCH_MODIFIED_INDEX" >>environment"#;
-        let running = exec(&ground, &traces, &["--count", "3"], script);
-        let key = ground.key("k");
-        let first = ground.put(&key, "it's \"$HOME\" `x`");
-        let second = ground.put(&key, "");
-        assert_eq!(ground.tool(&["rm", &key]).code, 0);
+        let running = exec(&subtree, &traces, &["--count", "3"], script);
+        let key = subtree.key("k");
+        let first = subtree.put(&key, "it's \"$HOME\" `x`");
+        let second = subtree.put(&key, "");
+        assert_eq!(subtree.tool(&["rm", &key]).code, 0);
         let output = running.wait(wait::LONG);
         assert_eq!((output.code, output.stdout.as_str()), (0, ""), "{output:?}");
         let lines = traces.lines("environment");
@@ -90,7 +90,7 @@ fn a_command_gets_the_event_in_its_environment_and_on_stdin() {
 
 #[test]
 fn a_command_is_run_without_a_shell() {
-    let ground = shared::any();
+    let subtree = shared::any();
     let traces = Traces::new();
     let target = traces.path("x;y $HOME").display().to_string();
     let watch = [
@@ -99,23 +99,23 @@ fn a_command_is_run_without_a_shell() {
         "v2",
         "watch",
         "--stream",
-        ground.part(),
+        subtree.root(),
         "-r",
         "--count",
         "1",
     ];
-    let running = ground
+    let running = subtree
         .program(&[&watch[..], &["--", "touch", &target]].concat())
         .start();
     running.wait_for_stderr("< 200", wait::LONG);
-    ground.put(&ground.key("k"), "v");
+    subtree.put(&subtree.key("k"), "v");
     assert_eq!(running.wait(wait::LONG).code, 0);
     assert!(Path::new(&target).exists());
 }
 
 /// Sets a key 500 times at full speed.
-fn burst(ground: &Ground, key: &str) {
-    let mut writer = Writer::connect(&ground.url());
+fn burst(subtree: &Subtree, key: &str) {
+    let mut writer = Writer::connect(&subtree.url());
     for number in 1..=500 {
         writer.put(key, &number.to_string());
     }
@@ -123,11 +123,11 @@ fn burst(ground: &Ground, key: &str) {
 
 #[test]
 fn a_command_is_run_for_each_of_500_rapid_events_in_order() {
-    let ground = shared::any();
+    let subtree = shared::any();
     let traces = Traces::new();
     let script = r#"echo "$ETCD_WATCH_VALUE" >>values"#;
-    let running = exec(&ground, &traces, &["--count", "500"], script);
-    burst(&ground, &ground.key("k"));
+    let running = exec(&subtree, &traces, &["--count", "500"], script);
+    burst(&subtree, &subtree.key("k"));
     let output = running.wait(wait::LONG);
     assert_eq!(output.code, 0, "{output:?}");
     let expected: Vec<String> = (1..=500).map(|number| number.to_string()).collect();
@@ -136,11 +136,11 @@ fn a_command_is_run_for_each_of_500_rapid_events_in_order() {
 
 #[test]
 fn exec_mode_latest_skips_events_but_runs_the_last() {
-    let ground = shared::any();
+    let subtree = shared::any();
     let traces = Traces::new();
     let script = r#"echo "$ETCD_WATCH_VALUE" >>values; sleep 0.3"#;
-    let running = exec(&ground, &traces, &["--exec-mode", "latest"], script);
-    burst(&ground, &ground.key("k"));
+    let running = exec(&subtree, &traces, &["--exec-mode", "latest"], script);
+    burst(&subtree, &subtree.key("k"));
     wait::until(wait::LONG, "the last value", || {
         traces
             .lines("values")
@@ -168,7 +168,7 @@ fn processes(mark: &str) -> Vec<String> {
 
 #[test]
 fn exec_mode_restart_leaves_no_process_behind() {
-    let ground = shared::any();
+    let subtree = shared::any();
     let traces = Traces::new();
     let mark = format!("{}", 86_400 + std::process::id());
     // One that runs in the background, and one that does not heed SIGTERM.
@@ -176,9 +176,9 @@ fn exec_mode_restart_leaves_no_process_behind() {
         r#"echo "$ETCD_WATCH_VALUE" >>values; trap '' TERM; sleep {mark} & sleep {mark}.5"#
     );
     let options = ["--exec-mode", "restart", "--grace", "100ms"];
-    let running = exec(&ground, &traces, &options, &script);
+    let running = exec(&subtree, &traces, &options, &script);
     for number in 1..=5 {
-        ground.put(&ground.key("k"), &number.to_string());
+        subtree.put(&subtree.key("k"), &number.to_string());
         wait::until(wait::LONG, "it to be run", || {
             traces.lines("values").last() == Some(&number.to_string())
         });
@@ -193,12 +193,12 @@ fn exec_mode_restart_leaves_no_process_behind() {
 
 #[test]
 fn debounce_runs_the_command_once_per_burst() {
-    let ground = shared::any();
+    let subtree = shared::any();
     let traces = Traces::new();
     let options = ["--exec-mode", "latest", "--debounce", "500ms"];
     let script = r#"echo "$ETCD_WATCH_VALUE" >>values"#;
-    let running = exec(&ground, &traces, &options, script);
-    burst(&ground, &ground.key("k"));
+    let running = exec(&subtree, &traces, &options, script);
+    burst(&subtree, &subtree.key("k"));
     assert_eq!(traces.wait_for("values", 1), ["500"]);
     running.signal(Signal::INT);
     assert_eq!(running.wait(wait::LONG).code, 130);
@@ -207,15 +207,15 @@ fn debounce_runs_the_command_once_per_burst() {
 
 #[test]
 fn a_failed_command_exits_123_and_is_repeated_by_the_next_run() {
-    for ground in shared::each() {
+    for subtree in shared::each() {
         let traces = Traces::new();
         let file = traces.path("checkpoint").display().to_string();
         let script =
             r#"echo "$ETCD_WATCH_VALUE" >>values; [ "$ETCD_WATCH_VALUE" != 2 ] || [ -e mended ]"#;
         let options = ["--checkpoint", &file];
-        let running = exec(&ground, &traces, &options, script);
+        let running = exec(&subtree, &traces, &options, script);
         for number in 1..=3 {
-            ground.put(&ground.key("k"), &number.to_string());
+            subtree.put(&subtree.key("k"), &number.to_string());
         }
         let output = running.wait(wait::LONG);
         assert_eq!(
@@ -223,13 +223,13 @@ fn a_failed_command_exits_123_and_is_repeated_by_the_next_run() {
             (123, ""),
             "{output:?}"
         );
-        let part = format!("for {} at", ground.key("k"));
+        let part = format!("for {} at", subtree.key("k"));
         assert!(output.stderr.contains(&part), "{output:?}");
         assert!(output.stderr.contains("exit code 1"), "{output:?}");
         assert_eq!(traces.lines("values"), ["1", "2"]);
         fs::write(traces.path("mended"), "").unwrap();
         let running = exec(
-            &ground,
+            &subtree,
             &traces,
             &["--checkpoint", &file, "--count", "2"],
             script,
@@ -241,26 +241,26 @@ fn a_failed_command_exits_123_and_is_repeated_by_the_next_run() {
 
 #[test]
 fn a_resumed_run_continues_within_a_transaction() {
-    for ground in shared::each() {
+    for subtree in shared::each() {
         let traces = Traces::new();
         let file = traces.path("checkpoint").display().to_string();
         let script =
             r#"echo "$ETCD_WATCH_VALUE" >>values; [ "$ETCD_WATCH_VALUE" != 2 ] || [ -e mended ]"#;
         let options = ["--api", "v3", "--checkpoint", &file];
-        let running = exec(&ground, &traces, &options, script);
+        let running = exec(&subtree, &traces, &options, script);
         let keys: Vec<String> = (1..=3)
-            .map(|number| ground.key(&format!("t{number}")))
+            .map(|number| subtree.key(&format!("t{number}")))
             .collect();
         let values = ["1", "2", "3"];
         let operations = keys
             .iter()
             .zip(values)
             .map(|(key, value)| (key.as_str(), Some(value)));
-        v3::transaction(&ground.url(), operations);
+        v3::transaction(&subtree.url(), operations);
         assert_eq!(running.wait(wait::LONG).code, 123);
         fs::write(traces.path("mended"), "").unwrap();
         let options = [&options[..], &["--count", "2"]].concat();
-        let running = exec(&ground, &traces, &options, script);
+        let running = exec(&subtree, &traces, &options, script);
         assert_eq!(running.wait(wait::LONG).code, 0);
         assert_eq!(traces.lines("values"), ["1", "2", "2", "3"]);
     }
@@ -268,13 +268,13 @@ fn a_resumed_run_continues_within_a_transaction() {
 
 #[test]
 fn on_exec_failure_continues_or_retries() {
-    let ground = shared::any();
+    let subtree = shared::any();
     let traces = Traces::new();
     let script = r#"echo "$ETCD_WATCH_VALUE" >>values; [ "$ETCD_WATCH_VALUE" != 1 ] || kill -9 $$"#;
     let options = ["--on-exec-failure", "continue", "--count", "2"];
-    let running = exec(&ground, &traces, &options, script);
-    ground.put(&ground.key("k"), "1");
-    ground.put(&ground.key("k"), "2");
+    let running = exec(&subtree, &traces, &options, script);
+    subtree.put(&subtree.key("k"), "1");
+    subtree.put(&subtree.key("k"), "2");
     let output = running.wait(wait::LONG);
     assert_eq!(output.code, 0, "{output:?}");
     assert!(output.stderr.contains("signal 9"), "{output:?}");
@@ -283,20 +283,20 @@ fn on_exec_failure_continues_or_retries() {
     let traces = Traces::new();
     let script = r#"echo "$ETCD_WATCH_VALUE" >>values; [ "$(wc -l <values)" -gt 1 ]"#;
     let options = ["--on-exec-failure", "retry", "--count", "1"];
-    let running = exec(&ground, &traces, &options, script);
-    ground.put(&ground.key("k"), "3");
+    let running = exec(&subtree, &traces, &options, script);
+    subtree.put(&subtree.key("k"), "3");
     assert_eq!(running.wait(wait::LONG).code, 0);
     assert_eq!(traces.lines("values"), ["3", "3"]);
 }
 
 #[test]
 fn ctrl_c_is_forwarded_to_the_command_and_waits_for_its_end() {
-    let ground = shared::any();
+    let subtree = shared::any();
     let traces = Traces::new();
     let script = "trap 'sleep 0.3; echo ended >>end; exit' INT; echo begun >>begin; \
                   while :; do sleep 0.05; done";
-    let running = exec(&ground, &traces, &[], script);
-    ground.put(&ground.key("k"), "v");
+    let running = exec(&subtree, &traces, &[], script);
+    subtree.put(&subtree.key("k"), "v");
     traces.wait_for("begin", 1);
     running.signal(Signal::INT);
     let output = running.wait(wait::LONG);
@@ -306,14 +306,14 @@ fn ctrl_c_is_forwarded_to_the_command_and_waits_for_its_end() {
 
 #[test]
 fn a_command_may_ignore_stdin_flood_stdout_and_leave_children() {
-    let ground = shared::any();
+    let subtree = shared::any();
     let traces = Traces::new();
     // Its input is more than a pipe holds, and what it leaves behind has it open.
     let value = "x".repeat(300_000);
     let script = "sleep 2 & yes | head -c 3000000; echo done >>runs";
-    let running = exec(&ground, &traces, &["--count", "3"], script);
+    let running = exec(&subtree, &traces, &["--count", "3"], script);
     for _ in 0..3 {
-        ground.put(&ground.key("k"), &value);
+        subtree.put(&subtree.key("k"), &value);
     }
     let output = running.wait(wait::LONG);
     assert_eq!(output.code, 0, "{}", output.stderr);
@@ -330,11 +330,11 @@ fn a_command_may_ignore_stdin_flood_stdout_and_leave_children() {
 
 #[test]
 fn a_value_with_a_nul_is_left_out_of_the_environment_with_a_notice() {
-    let ground = shared::any();
+    let subtree = shared::any();
     let traces = Traces::new();
     let script = r#"cat >>json; echo "${ETCD_WATCH_VALUE-none}" >>values"#;
-    let running = exec(&ground, &traces, &["--api", "v3", "--count", "1"], script);
-    v3::put(&ground.url(), &ground.key("k"), b"a\0b");
+    let running = exec(&subtree, &traces, &["--api", "v3", "--count", "1"], script);
+    v3::put(&subtree.url(), &subtree.key("k"), b"a\0b");
     let output = running.wait(wait::LONG);
     assert_eq!(output.code, 0, "{output:?}");
     assert!(output.stderr.contains("it has a NUL"), "{output:?}");
@@ -374,12 +374,12 @@ fn a_missing_command_exits_127_and_one_that_is_not_executable_126() {
 
 #[test]
 fn a_timeout_ends_the_command_too() {
-    let ground = shared::any();
+    let subtree = shared::any();
     let traces = Traces::new();
     let script = "echo begun >>begin; exec sleep 30";
     let options = ["--timeout", "2s", "--grace", "5s"];
-    let running = exec(&ground, &traces, &options, script);
-    ground.put(&ground.key("k"), "v");
+    let running = exec(&subtree, &traces, &options, script);
+    subtree.put(&subtree.key("k"), "v");
     let output = running.wait(Duration::from_secs(10));
     assert_eq!(output.code, 124, "{output:?}");
     assert_eq!(traces.lines("begin"), ["begun"]);
@@ -387,12 +387,12 @@ fn a_timeout_ends_the_command_too() {
 
 #[test]
 fn a_command_that_succeeds_after_ctrl_c_is_not_repeated() {
-    let ground = shared::any();
+    let subtree = shared::any();
     let traces = Traces::new();
     let file = traces.path("checkpoint").display().to_string();
     let script = "trap '' INT; echo begun >>begin; sleep 0.7; echo \"$ETCD_WATCH_VALUE\" >>values";
-    let running = exec(&ground, &traces, &["--checkpoint", &file], script);
-    ground.put(&ground.key("k"), "1");
+    let running = exec(&subtree, &traces, &["--checkpoint", &file], script);
+    subtree.put(&subtree.key("k"), "1");
     traces.wait_for("begin", 1);
     running.signal(Signal::INT);
     let output = running.wait(wait::LONG);
@@ -401,9 +401,9 @@ fn a_command_that_succeeds_after_ctrl_c_is_not_repeated() {
         output.stderr.contains("waiting for the command"),
         "{output:?}"
     );
-    ground.put(&ground.key("k"), "2");
+    subtree.put(&subtree.key("k"), "2");
     let running = exec(
-        &ground,
+        &subtree,
         &traces,
         &["--checkpoint", &file, "--count", "1"],
         script,
@@ -414,12 +414,12 @@ fn a_command_that_succeeds_after_ctrl_c_is_not_repeated() {
 
 #[test]
 fn a_command_that_leaves_its_process_group_is_ended_too() {
-    let ground = shared::any();
+    let subtree = shared::any();
     let traces = Traces::new();
     let script = "exec perl -e 'setpgrp(0, getpgrp(getppid())); open(F, \">>begin\"); \
                   print F \"begun\\n\"; close F; sleep 60'";
-    let running = exec(&ground, &traces, &["--grace", "300ms"], script);
-    ground.put(&ground.key("k"), "v");
+    let running = exec(&subtree, &traces, &["--grace", "300ms"], script);
+    subtree.put(&subtree.key("k"), "v");
     traces.wait_for("begin", 1);
     running.signal(Signal::TERM);
     assert_eq!(running.wait(wait::LONG).code, 143);
@@ -427,12 +427,12 @@ fn a_command_that_leaves_its_process_group_is_ended_too() {
 
 #[test]
 fn a_watch_is_not_idle_while_its_command_runs() {
-    let ground = shared::any();
+    let subtree = shared::any();
     let traces = Traces::new();
     let script = "sleep 1.5; echo done >>runs";
-    let running = exec(&ground, &traces, &["--idle-timeout", "700ms"], script);
-    ground.put(&ground.key("k"), "1");
-    ground.put(&ground.key("k"), "2");
+    let running = exec(&subtree, &traces, &["--idle-timeout", "700ms"], script);
+    subtree.put(&subtree.key("k"), "1");
+    subtree.put(&subtree.key("k"), "2");
     let output = running.wait(wait::LONG);
     assert_eq!(
         (output.code, traces.lines("runs").len()),

@@ -8,7 +8,7 @@ use crate::support::tool::{Output, Program, Running, tool};
 use crate::support::{ports, shared, v2, wait};
 
 /// An address on which nobody listens.
-fn nobody() -> String {
+fn unused_address() -> String {
     format!("http://127.0.0.1:{}", ports::free())
 }
 
@@ -51,15 +51,15 @@ fn list(urls: &[&str]) -> String {
 
 #[test]
 fn every_command_uses_the_second_endpoint_if_the_first_refuses() {
-    for ground in shared::each() {
-        let key = ground.key("k");
-        let endpoints = list(&[&nobody(), &ground.url()]);
+    for subtree in shared::each() {
+        let key = subtree.key("k");
+        let endpoints = list(&[&unused_address(), &subtree.url()]);
         let run = |arguments: &[&str]| tool(&[&["--endpoints", &endpoints], arguments].concat());
         let output = run(&["set", &key, "v"]);
         assert_eq!(output.code, 0, "{output:?}");
-        assert_eq!(ground.value(&key).as_deref(), Some("v"));
+        assert_eq!(subtree.value(&key).as_deref(), Some("v"));
         assert_prints(&run(&["get", &key]), "v\n");
-        let index = ground.put(&key, "w");
+        let index = subtree.put(&key, "w");
         let from = index.to_string();
         let record = format!("{index}\tset\t{key}\tw\n");
         assert_prints(&run(&["watch", &key, "--from-index", &from]), &record);
@@ -75,22 +75,22 @@ fn every_command_uses_the_second_endpoint_if_the_first_refuses() {
         ];
         assert_prints(&run(&stream), &record);
         assert_eq!(run(&["rm", &key]).code, 0);
-        assert_eq!(ground.value(&key), None);
+        assert_eq!(subtree.value(&key), None);
     }
 }
 
 #[test]
 fn a_watch_through_the_second_endpoint_prints_new_events() {
-    let ground = shared::any();
-    let key = ground.key("k");
-    let endpoints = list(&[&nobody(), &ground.url()]);
+    let subtree = shared::any();
+    let key = subtree.key("k");
+    let endpoints = list(&[&unused_address(), &subtree.url()]);
     let watch = ["watch", "--stream", &key, "--count", "1", "--endpoints"];
     let running = Running::start(&[&watch[..], &[&endpoints]].concat());
     // When it is live is its own affair: something is written until it has seen it.
     let mut number = 0;
     wait::until(wait::LONG, "the watch to see a write", || {
         number += 1;
-        ground.put(&key, &number.to_string());
+        subtree.put(&key, &number.to_string());
         running.has_ended()
     });
     let output = running.wait(wait::LONG);
@@ -106,7 +106,7 @@ fn endpoints_are_tried_in_order_until_one_answers() {
         let endpoints = list(&order.map(|number| urls[number].as_str()));
         assert_prints(&tool(&["--endpoints", &endpoints, "get", "/k"]), first);
     }
-    let after_two_dead = list(&[&nobody(), &nobody(), &urls[1], &urls[0]]);
+    let after_two_dead = list(&[&unused_address(), &unused_address(), &urls[1], &urls[0]]);
     assert_prints(&tool(&["--endpoints", &after_two_dead, "get", "/k"]), "b\n");
     let asked = servers.each_ref().map(|server| server.requests().len());
     assert_eq!(asked, [1, 2, 1]);
@@ -140,10 +140,10 @@ fn a_read_fails_over_from_a_silent_endpoint() {
 fn a_read_fails_over_from_a_paused_server() {
     let stopped = Etcd::start(Version::V3_4);
     stopped.pause();
-    let ground = shared::any();
-    let key = ground.key("k");
-    ground.put(&key, "v");
-    let endpoints = list(&[&stopped.url(), &ground.url()]);
+    let subtree = shared::any();
+    let key = subtree.key("k");
+    subtree.put(&key, "v");
+    let endpoints = list(&[&stopped.url(), &subtree.url()]);
     let output = tool(&["--endpoints", &endpoints, "--timeout", "2s", "get", &key]);
     assert_prints(&output, "v\n");
 }
@@ -180,10 +180,10 @@ fn a_read_fails_over_from_a_502() {
     let endpoints = list(&[&first.url(), &second.url()]);
     assert_prints(&tool(&["--endpoints", &endpoints, "get", "/k"]), "b\n");
 
-    let ground = shared::any();
-    let key = ground.key("k");
-    let index = ground.put(&key, "v");
-    let endpoints = list(&[&first.url(), &ground.url()]);
+    let subtree = shared::any();
+    let key = subtree.key("k");
+    let index = subtree.put(&key, "v");
+    let endpoints = list(&[&first.url(), &subtree.url()]);
     let from = index.to_string();
     let watch = [
         "--endpoints",
@@ -221,7 +221,7 @@ fn a_read_fails_over_from_a_member_without_a_leader() {
 fn a_write_fails_over_only_if_nothing_was_sent() {
     let server = answering("b");
     // Refused: nothing was sent.
-    let endpoints = list(&[&nobody(), &server.url()]);
+    let endpoints = list(&[&unused_address(), &server.url()]);
     for command in [&["set", "/k", "v"][..], &["rm", "/k"]] {
         let output = tool(&[&["--endpoints", &endpoints], command].concat());
         assert_eq!(output.code, 0, "{output:?}");
@@ -294,9 +294,9 @@ fn every_member_of_a_cluster_serves_writes_and_reads() {
 
 #[test]
 fn proxies_in_the_environment_are_ignored() {
-    let ground = shared::any();
-    let key = ground.key("k");
-    let index = ground.put(&key, "v");
+    let subtree = shared::any();
+    let key = subtree.key("k");
+    let index = subtree.put(&key, "v");
     let proxy = answering("from the proxy");
     let from = index.to_string();
     for command in [
@@ -314,7 +314,7 @@ fn proxies_in_the_environment_are_ignored() {
             "all_proxy",
         ]
         .iter()
-        .fold(ground.program(command), |program, name| {
+        .fold(subtree.program(command), |program, name| {
             program.env(*name, proxy.url())
         });
         let output = program.run();
@@ -337,7 +337,7 @@ fn tunnel() -> Scripted {
 #[test]
 fn the_proxy_option_is_used() {
     let proxy = tunnel();
-    let target = nobody();
+    let target = unused_address();
     for authority in [target.as_str(), "http://etcd.invalid:2379"] {
         let get = [
             "get",
@@ -411,7 +411,7 @@ fn a_write_the_proxy_rejects_does_not_exit_7() {
         assert!(requests.iter().all(|request| request.method == "CONNECT"));
     }
     let set = ["set", "/k", "v", "--endpoints", "http://etcd.invalid:2379"];
-    let output = tool(&[&set[..], &["--proxy", &nobody()]].concat());
+    let output = tool(&[&set[..], &["--proxy", &unused_address()]].concat());
     assert_eq!(output.code, 3, "{output:?}");
 }
 

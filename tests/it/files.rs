@@ -322,9 +322,9 @@ impl OnDisk {
 
     /// Writes an event and waits until it was printed and the checkpoint says so; the file's bytes.
     fn tell(&self, url: &str) -> Vec<u8> {
-        let told = v2::put(url, "/app/k", "told");
+        let printed = v2::put(url, "/app/k", "told");
         follow::wait_for_value(&self.running, "/app/k", "told");
-        follow::wait_for_position(&self.file("cp"), told.index);
+        follow::wait_for_checkpoint(&self.file("cp"), printed.index);
         fs::read(self.file("cp")).unwrap()
     }
 
@@ -429,8 +429,8 @@ fn removing_the_checkpoint_directory_exits_74() {
     fs::create_dir(place.file("d")).unwrap();
     let checkpoint = place.text("d/cp");
     let running = follow::live(&url, &["-r", "/app", "--checkpoint", &checkpoint]);
-    let told = v2::put(&url, "/app/k", "told");
-    follow::wait_for_position(&place.file("d/cp"), told.index);
+    let printed = v2::put(&url, "/app/k", "told");
+    follow::wait_for_checkpoint(&place.file("d/cp"), printed.index);
     fs::remove_dir_all(place.file("d")).unwrap();
     v2::put(&url, "/app/k", "late");
     let output = running.wait(wait::LONG);
@@ -440,53 +440,53 @@ fn removing_the_checkpoint_directory_exits_74() {
 
 #[test]
 fn a_file_size_limit_exits_74_and_sigxfsz_does_not_kill() {
-    let ground = shared::any();
-    let key = ground.key("k");
-    let from = ground.put(&key, "told").to_string();
+    let subtree = shared::any();
+    let key = subtree.key("k");
+    let from = subtree.put(&key, "told").to_string();
     let place = Place::new();
     let checkpoint = place.text("cp");
     let watch = ["watch", "--stream", &key, "--checkpoint", &checkpoint];
     let begin = [&watch[..], &["--from-index", &from, "--count", "1"]].concat();
-    let output = ground.tool(&begin);
+    let output = subtree.tool(&begin);
     assert_eq!(output.code, 0, "{}", output.stderr);
     let before = fs::read(place.file("cp")).unwrap();
-    ground.put(&key, "late");
+    subtree.put(&key, "late");
     let limited = r#"ulimit -f 0; exec "$0" "$@""#;
-    let output = ground.shell(limited, &watch).run();
+    let output = subtree.shell(limited, &watch).run();
     assert_refused(&output, 74, &[&checkpoint, "File too large"]);
     assert_eq!(fs::read(place.file("cp")).unwrap(), before);
     assert_eq!(place.names(), ["cp", "cp.lock"]);
 }
 
 /// So many records as don't fit on a disk of 64 KiB, or in a file of one block.
-fn many_records() -> (shared::Ground, Vec<String>) {
-    let ground = shared::any();
+fn many_records() -> (shared::Subtree, Vec<String>) {
+    let subtree = shared::any();
     let value = "x".repeat(700);
-    let put = |number| ground.put(&ground.key(&format!("k{number}")), &value);
+    let put = |number| subtree.put(&subtree.key(&format!("k{number}")), &value);
     let from = (0..100).map(put).min().unwrap();
-    let replay = ["replay", "-r", ground.part(), "--from-index"];
+    let replay = ["replay", "-r", subtree.root(), "--from-index"];
     let arguments = replay.into_iter().map(str::to_owned);
     let arguments = arguments.chain([from.to_string()]).collect();
-    (ground, arguments)
+    (subtree, arguments)
 }
 
 #[test]
 fn a_full_output_file_exits_74_and_keeps_the_printed_records() {
-    let (ground, replay) = many_records();
+    let (subtree, replay) = many_records();
     let replay: Vec<&str> = replay.iter().map(String::as_str).collect();
-    let whole = ground.tool(&replay);
+    let whole = subtree.tool(&replay);
     assert_eq!(whole.stdout.lines().count(), 100, "{}", whole.stderr);
     let place = Place::new();
     let script =
         format!(r#"{MOUNT} {{ "$0" "$@" >"$DISK/out"; code=$?; cat "$DISK/out"; exit $code; }}"#);
-    let full = in_namespace(&script, &ground.arguments(&replay))
+    let full = in_namespace(&script, &subtree.arguments(&replay))
         .env("DISK", place.0.path())
         .run();
     assert_refused(&full, 74, &["standard output", "No space left on device"]);
     assert_eq!(full.stdout.len(), 64 << 10);
     assert!(whole.stdout.starts_with(&full.stdout));
     let script = r#"ulimit -f 1; exec "$0" "$@" >"$OUT""#;
-    let limited = ground
+    let limited = subtree
         .shell(script, &replay)
         .env("OUT", place.file("out"))
         .run();
@@ -512,9 +512,9 @@ int fsync(int fd) {
 
 #[test]
 fn a_failed_fsync_exits_74() {
-    let ground = shared::any();
-    let key = ground.key("k");
-    let from = ground.put(&key, "v").to_string();
+    let subtree = shared::any();
+    let key = subtree.key("k");
+    let from = subtree.put(&key, "v").to_string();
     let (place, shim) = (Place::new(), Place::new());
     let (source, library) = (shim.text("fsync.c"), shim.text("fsync.so"));
     fs::write(&source, FAILING_FSYNC).unwrap();
@@ -522,10 +522,10 @@ fn a_failed_fsync_exits_74() {
     let checkpoint = place.text("cp");
     let watch = ["watch", "--stream", &key, "--from-index", &from];
     let watch = [&watch[..], &["--count", "1", "--checkpoint", &checkpoint]].concat();
-    let of_files = ground.program(&watch).env("LD_PRELOAD", &library);
+    let of_files = subtree.program(&watch).env("LD_PRELOAD", &library);
     assert_refused(&of_files.run(), 74, &[&checkpoint, "Input/output error"]);
     assert_eq!(place.names(), ["cp.lock"]);
-    let of_directories = ground.program(&watch).env("LD_PRELOAD", &library);
+    let of_directories = subtree.program(&watch).env("LD_PRELOAD", &library);
     let of_directories = of_directories.env("OF_DIRECTORIES", "1").run();
     assert_refused(&of_directories, 74, &[&checkpoint, "Input/output error"]);
     assert_eq!(place.names(), ["cp", "cp.lock"]);
@@ -556,11 +556,11 @@ fn check_never_hangs_on_an_endless_file_or_a_fifo() {
 
 #[test]
 fn check_reads_from_a_pipe() {
-    let ground = shared::any();
-    ground.put(&ground.key("a"), "1");
+    let subtree = shared::any();
+    subtree.put(&subtree.key("a"), "1");
     for (text, code) in [(r#"{"a": 1}"#, 0), (r#"{"a": 2}"#, 1)] {
-        let check = ["check", "/dev/stdin", ground.part()];
-        let output = ground.program(&check).stdin(text.as_bytes()).run();
+        let check = ["check", "/dev/stdin", subtree.root()];
+        let output = subtree.program(&check).stdin(text.as_bytes()).run();
         assert_eq!(output.code, code, "{}", output.stderr);
     }
 }

@@ -55,7 +55,7 @@ impl Scene {
         self.proxy.refuse(true);
         self.proxy.cut_all(Cut::Reset);
         during(&self.url());
-        v2::elsewhere(&self.url(), HISTORY + 100);
+        v2::write_elsewhere(&self.url(), HISTORY + 100);
         self.proxy.refuse(false);
     }
 
@@ -105,7 +105,7 @@ fn actions(records: &[Value]) -> Vec<&str> {
 fn a_gap_is_followed_by_a_resync() {
     for version in Version::ALL {
         let scene = scene(version, &[]);
-        let told = v2::put(&scene.url(), "/app/changed", "2").index;
+        let printed = v2::put(&scene.url(), "/app/changed", "2").index;
         follow::wait_for_value(&scene.running, "/app/changed", "2");
         scene.outage(|url| {
             v2::put(url, "/app/changed", "3");
@@ -120,7 +120,7 @@ fn a_gap_is_followed_by_a_resync() {
             gap[0],
             json!({
                 "action": "gap",
-                "lost": {"from": told + 1, "to": index},
+                "lost": {"from": printed + 1, "to": index},
                 "certain": true,
                 "cause": "historyCleared",
                 "index": index,
@@ -144,7 +144,7 @@ fn a_gap_is_followed_by_a_resync() {
         );
         assert_eq!(gap[7], json!({"action": "synced", "index": index}));
         assert_eq!(actions(&gap[8..]), ["set"]);
-        follow::assert_positions_never_go_back(&records);
+        follow::assert_indexes_never_decrease(&records);
         let after = follow::apply(scene.before.clone(), "/app", &records);
         assert_eq!(after, follow::server(&scene.url(), "/app"));
     }
@@ -196,7 +196,7 @@ fn on_gap_diff_prints_the_differences_after_a_gap() {
         assert!(gap[4].get("prevNode").is_none(), "{}", gap[4]);
         let after = follow::apply(scene.before.clone(), "/app", &records);
         assert_eq!(after, follow::server(&scene.url(), "/app"));
-        follow::assert_positions_never_go_back(&records);
+        follow::assert_indexes_never_decrease(&records);
     }
 }
 
@@ -212,7 +212,7 @@ fn a_refreshed_ttl_is_not_a_change() {
         proxy.cut_all(Cut::Reset);
         let refresh = [("refresh", "true"), ("ttl", "900"), ("prevExist", "true")];
         v2::request("PUT", &etcd.url(), "/v2/keys/app/k", &refresh).truth();
-        v2::elsewhere(&etcd.url(), HISTORY + 100);
+        v2::write_elsewhere(&etcd.url(), HISTORY + 100);
         proxy.refuse(false);
         let records = follow::wait_for(&running, "the end of the gap", |record| {
             record["action"] == "synced"
@@ -228,11 +228,11 @@ fn a_refreshed_ttl_is_not_a_change() {
 fn on_gap_continue_declares_the_smallest_gap() {
     for version in Version::ALL {
         let scene = scene(version, &["--on-gap", "continue"]);
-        let told = v2::put(&scene.url(), "/app/k", "told");
+        let printed = v2::put(&scene.url(), "/app/k", "told");
         follow::wait_for_value(&scene.running, "/app/k", "told");
         scene.outage(|url| {
             v2::put(url, "/app/k", "lost");
-            v2::elsewhere(url, 200);
+            v2::write_elsewhere(url, 200);
         });
         let index = v2::index(&scene.url());
         // Before the next write moves history on, all that is left of it must have been read.
@@ -242,19 +242,19 @@ fn on_gap_continue_declares_the_smallest_gap() {
         // The last 1,000 indexes are served (fact 10).
         assert_eq!(
             gap[0]["lost"],
-            json!({"from": told.index + 1, "to": index - 1000})
+            json!({"from": printed.index + 1, "to": index - 1000})
         );
         assert_eq!(gap[0]["index"], index - 1000);
         assert_eq!(gap[0]["certain"], false);
         assert_eq!(actions(&gap[1..]), ["set"]);
-        follow::assert_positions_never_go_back(&records);
+        follow::assert_indexes_never_decrease(&records);
     }
 }
 
 #[test]
 fn on_gap_fail_exits_5_with_the_lost_range() {
     let scene = scene(Version::V3_5, &["--on-gap", "fail"]);
-    let told = v2::put(&scene.url(), "/app/k", "told").index;
+    let printed = v2::put(&scene.url(), "/app/k", "told").index;
     follow::wait_for_value(&scene.running, "/app/k", "told");
     scene.outage(|_| ());
     let oldest = v2::index(&scene.url()) - 999;
@@ -268,7 +268,7 @@ fn on_gap_fail_exits_5_with_the_lost_range() {
     let error: Value = serde_json::from_str(error).unwrap();
     assert_eq!(
         error["error"]["lost"],
-        json!({"from": told + 1, "to": oldest - 1})
+        json!({"from": printed + 1, "to": oldest - 1})
     );
     assert!(!output.stdout.contains("\"gap\""), "{}", output.stdout);
 }
@@ -277,7 +277,7 @@ fn on_gap_fail_exits_5_with_the_lost_range() {
 fn a_gap_and_its_resync_are_lines_in_text_output() {
     let etcd = Etcd::start(Version::V3_5);
     let first = v2::put(&etcd.url(), "/app/k", "v").index;
-    v2::elsewhere(&etcd.url(), HISTORY + 100);
+    v2::write_elsewhere(&etcd.url(), HISTORY + 100);
     let index = v2::index(&etcd.url());
     let from = first.to_string();
     let running = Running::start(&[
@@ -305,8 +305,8 @@ fn a_gap_and_its_resync_are_lines_in_text_output() {
 
 #[test]
 fn expand_prints_a_delete_for_each_key_of_a_removed_directory() {
-    for ground in shared::each() {
-        let (url, top) = (ground.url(), ground.key("top"));
+    for subtree in shared::each() {
+        let (url, top) = (subtree.url(), subtree.key("top"));
         let key = |name: &str| format!("{top}/{name}");
         v2::put(&url, &key("dir/a"), "1");
         v2::put(&url, &key("dir/sub/b"), "2");
@@ -343,8 +343,8 @@ fn expand_prints_a_delete_for_each_key_of_a_removed_directory() {
 
 #[test]
 fn expand_prints_a_delete_for_each_key_of_an_expired_directory() {
-    for ground in shared::each() {
-        let (url, top) = (ground.url(), ground.key("top"));
+    for subtree in shared::each() {
+        let (url, top) = (subtree.url(), subtree.key("top"));
         let running = follow::live(&url, &["-r", &top, "--expand"]);
         let directory = format!("{top}/dir");
         let form = [("dir", "true"), ("ttl", "1")];
@@ -363,7 +363,7 @@ fn expand_prints_a_delete_for_each_key_of_an_expired_directory() {
 
 /// How a store is replaced while the network is down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Rebuilt {
+enum Replacement {
     /// Wiped: a static configuration gives the same cluster id (fact 19).
     SameId,
     /// Another cluster at the same address.
@@ -372,24 +372,24 @@ enum Rebuilt {
 
 #[test]
 fn a_replaced_store_is_declared_as_a_gap_and_resynced() {
-    for (on_gap, version, rebuilt, is_above) in [
-        ("resync", Version::V3_4, Rebuilt::SameId, true),
-        ("diff", Version::V3_5, Rebuilt::SameId, false),
-        ("diff", Version::V3_4, Rebuilt::OtherId, true),
-        ("resync", Version::V3_5, Rebuilt::OtherId, false),
+    for (on_gap, version, replacement, is_above) in [
+        ("resync", Version::V3_4, Replacement::SameId, true),
+        ("diff", Version::V3_5, Replacement::SameId, false),
+        ("diff", Version::V3_4, Replacement::OtherId, true),
+        ("resync", Version::V3_5, Replacement::OtherId, false),
     ] {
-        let what = format!("{on_gap} {rebuilt:?} above={is_above}");
+        let what = format!("{on_gap} {replacement:?} above={is_above}");
         let mut scene = scene(version, &["--on-gap", on_gap]);
         for number in 0..30 {
             v2::put(&scene.url(), "/app/changed", &number.to_string());
         }
         follow::wait_for_value(&scene.running, "/app/changed", "29");
-        let told = v2::index(&scene.url());
+        let printed = v2::index(&scene.url());
         scene.proxy.refuse(true);
         scene.proxy.cut_all(Cut::Reset);
-        match rebuilt {
-            Rebuilt::SameId => scene.etcd.wipe_and_restart(),
-            Rebuilt::OtherId => {
+        match replacement {
+            Replacement::SameId => scene.etcd.wipe_and_restart(),
+            Replacement::OtherId => {
                 scene.etcd = Etcd::start(version);
                 scene.proxy.lead_to(&scene.url());
             }
@@ -397,21 +397,21 @@ fn a_replaced_store_is_declared_as_a_gap_and_resynced() {
         v2::put(&scene.url(), "/app/kept", "1");
         v2::put(&scene.url(), "/app/rebuilt", "1");
         if is_above {
-            v2::elsewhere(&scene.url(), 100);
-            assert!(v2::index(&scene.url()) > told);
+            v2::write_elsewhere(&scene.url(), 100);
+            assert!(v2::index(&scene.url()) > printed);
         }
         scene.proxy.refuse(false);
         scene.until_synced();
         let records = scene.until_marked();
         let gap = from_gap(&records);
-        let cause = match rebuilt {
-            Rebuilt::SameId => "indexRewound",
-            Rebuilt::OtherId => "clusterChanged",
+        let cause = match replacement {
+            Replacement::SameId => "indexRewound",
+            Replacement::OtherId => "clusterChanged",
         };
         assert_eq!(gap[0]["cause"], cause, "{what}");
         assert_eq!(
             gap[0]["lost"],
-            json!({"from": told + 1, "to": null}),
+            json!({"from": printed + 1, "to": null}),
             "{what}"
         );
         if on_gap == "resync" {
@@ -419,12 +419,12 @@ fn a_replaced_store_is_declared_as_a_gap_and_resynced() {
         }
         let after = follow::apply(scene.before.clone(), "/app", &records);
         assert_eq!(after, follow::server(&scene.url(), "/app"), "{what}");
-        follow::assert_positions_never_go_back(&records);
+        follow::assert_indexes_never_decrease(&records);
     }
 }
 
 /// Waits until the watch has become so quiet that it has the whole store wake it.
-fn wait_for_alarm(running: &Running) {
+fn wait_for_store_watch(running: &Running) {
     running.wait_for_stderr("/v2/keys/?wait=true&recursive=true", LIMIT);
 }
 
@@ -439,10 +439,10 @@ fn a_quiet_key_has_no_gap_through_repeated_disconnects() {
     for _ in 0..2 {
         proxy.cut_all(Cut::Reset);
         // What a cut costs is a few hundred writes at most, then some time without.
-        v2::elsewhere(&etcd.url(), 600);
+        v2::write_elsewhere(&etcd.url(), 600);
         let index = v2::index(&etcd.url());
         // The file says how far it is proven that nothing happened.
-        follow::wait_for_position(&file, index);
+        follow::wait_for_checkpoint(&file, index);
     }
     let truth = v2::put(&etcd.url(), "/app/k", "v");
     let records = follow::wait_for_value(&running, "/app/k", "v");
@@ -453,11 +453,11 @@ fn a_quiet_key_has_no_gap_through_repeated_disconnects() {
 fn a_rarely_written_key_in_a_busy_store_has_no_gap() {
     let etcd = Etcd::start(Version::V3_4);
     let running = follow::live(&etcd.url(), &["/app/k"]);
-    wait_for_alarm(&running);
+    wait_for_store_watch(&running);
     let mut truth = Vec::new();
     for round in 0..5 {
         // Fewer than history holds each time, many more in all.
-        v2::elsewhere(&etcd.url(), 900);
+        v2::write_elsewhere(&etcd.url(), 900);
         let value = format!("round {round}");
         truth.push(v2::put(&etcd.url(), "/app/k", &value));
         follow::wait_for_value(&running, "/app/k", &value);

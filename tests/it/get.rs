@@ -4,16 +4,16 @@ use serde_json::{Value, json};
 
 use crate::support::etcd::Version;
 use crate::support::scripted::{Response, Script};
-use crate::support::shared::{self, Ground};
+use crate::support::shared::{self, Subtree};
 use crate::support::tool::{Output, Program, tool};
 use crate::support::{v2, wait};
 
 /// A directory with a directory, two keys and a key below, written out of order.
-fn plant(ground: &Ground) {
-    ground.put(&ground.key("z"), "last");
-    ground.put(&ground.key("d/x"), "1\t2");
-    ground.put(&ground.key("b"), "");
-    ground.put(&ground.key("a"), "first");
+fn plant(subtree: &Subtree) {
+    subtree.put(&subtree.key("z"), "last");
+    subtree.put(&subtree.key("d/x"), "1\t2");
+    subtree.put(&subtree.key("b"), "");
+    subtree.put(&subtree.key("a"), "first");
 }
 
 #[track_caller]
@@ -30,32 +30,32 @@ fn sorted_lines(text: &str) -> Vec<&str> {
 
 #[test]
 fn get_prints_the_value_and_a_newline() {
-    for ground in shared::each() {
-        let key = ground.key("k");
-        ground.put(&key, "v w");
-        let output = ground.tool(&["get", &key]);
+    for subtree in shared::each() {
+        let key = subtree.key("k");
+        subtree.put(&key, "v w");
+        let output = subtree.tool(&["get", &key]);
         assert_done(&output);
         assert_eq!(output.stdout, "v w\n");
-        ground.put(&key, "");
-        assert_eq!(ground.tool(&["get", &key]).stdout, "\n");
+        subtree.put(&key, "");
+        assert_eq!(subtree.tool(&["get", &key]).stdout, "\n");
     }
 }
 
 #[test]
 fn get_of_a_directory_lists_its_children_with_a_slash_after_directories() {
-    for ground in shared::each() {
-        plant(&ground);
-        let output = ground.tool(&["get", ground.part()]);
+    for subtree in shared::each() {
+        plant(&subtree);
+        let output = subtree.tool(&["get", subtree.root()]);
         assert_done(&output);
         let expected = [
-            ground.key("a"),
-            ground.key("b"),
-            ground.key("d/"),
-            ground.key("z"),
+            subtree.key("a"),
+            subtree.key("b"),
+            subtree.key("d/"),
+            subtree.key("z"),
         ];
         assert_eq!(sorted_lines(&output.stdout), expected);
-        ground.mkdir(&ground.key("empty"));
-        let output = ground.tool(&["get", &ground.key("empty")]);
+        subtree.mkdir(&subtree.key("empty"));
+        let output = subtree.tool(&["get", &subtree.key("empty")]);
         assert_done(&output);
         assert_eq!(output.stdout, "");
     }
@@ -63,18 +63,18 @@ fn get_of_a_directory_lists_its_children_with_a_slash_after_directories() {
 
 #[test]
 fn get_recursive_prints_key_tab_value_for_everything_below() {
-    for ground in shared::each() {
-        plant(&ground);
+    for subtree in shared::each() {
+        plant(&subtree);
         for flag in ["-r", "--recursive"] {
-            let output = ground.tool(&["get", flag, "--sort", ground.part()]);
+            let output = subtree.tool(&["get", flag, "--sort", subtree.root()]);
             assert_done(&output);
             let expected = format!(
                 "{}\tfirst\n{}\t\n{}\t\n{}\t1\\t2\n{}\tlast\n",
-                ground.key("a"),
-                ground.key("b"),
-                ground.key("d/"),
-                ground.key("d/x"),
-                ground.key("z"),
+                subtree.key("a"),
+                subtree.key("b"),
+                subtree.key("d/"),
+                subtree.key("d/x"),
+                subtree.key("z"),
             );
             assert_eq!(output.stdout, expected);
         }
@@ -83,18 +83,18 @@ fn get_recursive_prints_key_tab_value_for_everything_below() {
 
 #[test]
 fn get_sort_prints_in_key_order() {
-    let ground = shared::any();
+    let subtree = shared::any();
     let mut expected = Vec::new();
     // Without --sort etcd answers in whatever order: of so many, never by chance the right one.
     for number in (10..40).rev() {
-        let key = ground.key(&number.to_string());
-        ground.put(&key, "v");
+        let key = subtree.key(&number.to_string());
+        subtree.put(&key, "v");
         expected.insert(0, key);
     }
-    let output = ground.tool(&["get", "--sort", ground.part()]);
+    let output = subtree.tool(&["get", "--sort", subtree.root()]);
     assert_done(&output);
     assert_eq!(output.stdout.lines().collect::<Vec<_>>(), expected);
-    let unsorted = ground.tool(&["get", ground.part()]);
+    let unsorted = subtree.tool(&["get", subtree.root()]);
     assert_eq!(sorted_lines(&unsorted.stdout), expected);
 }
 
@@ -124,10 +124,10 @@ fn get_sends_sorted_quorum_and_recursive_only_if_given() {
 
 #[test]
 fn get_quorum_succeeds_on_a_real_server() {
-    for ground in shared::each() {
-        let key = ground.key("k");
-        ground.put(&key, "v");
-        let output = ground.tool(&["get", "--quorum", &key]);
+    for subtree in shared::each() {
+        let key = subtree.key("k");
+        subtree.put(&key, "v");
+        let output = subtree.tool(&["get", "--quorum", &key]);
         assert_done(&output);
         assert_eq!(output.stdout, "v\n");
     }
@@ -135,25 +135,25 @@ fn get_quorum_succeeds_on_a_real_server() {
 
 #[test]
 fn get_json_is_the_server_reply_on_one_line() {
-    for ground in shared::each() {
-        plant(&ground);
-        ground.put(&ground.key("odd"), "<é \u{1b}\u{2028}\n\"\\>");
+    for subtree in shared::each() {
+        plant(&subtree);
+        subtree.put(&subtree.key("odd"), "<é \u{1b}\u{2028}\n\"\\>");
         for (key, flags, query) in [
-            (ground.key("odd"), &[][..], ""),
-            (ground.key("d"), &["--sort"][..], "sorted=true"),
+            (subtree.key("odd"), &[][..], ""),
+            (subtree.key("d"), &["--sort"][..], "sorted=true"),
             (
-                ground.part().to_owned(),
+                subtree.root().to_owned(),
                 &["-r", "--sort"][..],
                 "recursive=true&sorted=true",
             ),
         ] {
-            let output = ground.tool(&[&["-o", "json", "get", &key], flags].concat());
+            let output = subtree.tool(&[&["-o", "json", "get", &key], flags].concat());
             assert_done(&output);
-            let own = ground.read(&key, query);
+            let own = subtree.read(&key, query);
             assert_eq!(output.stdout, format!("{}\n", own.text().trim_end()));
             assert_eq!(output.stdout.lines().count(), 1);
         }
-        let recursive = ground.tool(&["-o", "json", "get", "-r", "--sort", ground.part()]);
+        let recursive = subtree.tool(&["-o", "json", "get", "-r", "--sort", subtree.root()]);
         let recursive: Value = serde_json::from_str(&recursive.stdout).unwrap();
         assert_eq!(recursive["action"], "get");
         assert_eq!(recursive["node"]["nodes"][2]["nodes"][0]["value"], "1\t2");
@@ -176,10 +176,10 @@ const RAW: &str = "\u{1b}[31m\tx\r\ny\\ \u{0}\u{7f}\u{9b}\u{202e}é\n";
 
 #[test]
 fn get_writes_raw_bytes_to_a_pipe() {
-    for ground in shared::each() {
-        let key = ground.key("k");
-        ground.put(&key, RAW);
-        let output = ground.tool(&["get", &key]);
+    for subtree in shared::each() {
+        let key = subtree.key("k");
+        subtree.put(&key, RAW);
+        let output = subtree.tool(&["get", &key]);
         assert_done(&output);
         assert_eq!(output.stdout_bytes, format!("{RAW}\n").as_bytes());
     }
@@ -187,10 +187,10 @@ fn get_writes_raw_bytes_to_a_pipe() {
 
 #[test]
 fn get_escapes_control_characters_on_a_terminal() {
-    let ground = shared::any();
-    let key = ground.key("k");
-    ground.put(&key, RAW);
-    let terminal = ground.on_terminal(&["get", &key]);
+    let subtree = shared::any();
+    let key = subtree.key("k");
+    subtree.put(&key, RAW);
+    let terminal = subtree.on_terminal(&["get", &key]);
     assert_eq!(terminal.wait(wait::LONG), 0);
     let expected = r"\x1b[31m\tx\r\ny\\ \x00\x7f\u{9b}\u{202e}é\n";
     assert_eq!(terminal.screen().trim_end(), expected);
@@ -198,18 +198,18 @@ fn get_escapes_control_characters_on_a_terminal() {
 
 #[test]
 fn get_lists_one_line_per_key_even_with_control_characters() {
-    for ground in shared::each() {
+    for subtree in shared::each() {
         let keys = ["a\nb", "c\u{1b}[2J\t\r", "d\u{2028}\u{202e}", "e\\"];
         for key in keys {
-            ground.put(&ground.key(key), "1\n2");
+            subtree.put(&subtree.key(key), "1\n2");
         }
-        let output = ground.tool(&["get", "--sort", ground.part()]);
+        let output = subtree.tool(&["get", "--sort", subtree.root()]);
         assert_done(&output);
         let escaped = [r"a\nb", r"c\x1b[2J\t\r", r"d\u{2028}\u{202e}", r"e\\"];
-        let expected: Vec<_> = escaped.iter().map(|name| ground.key(name)).collect();
+        let expected: Vec<_> = escaped.iter().map(|name| subtree.key(name)).collect();
         assert_eq!(output.stdout.lines().collect::<Vec<_>>(), expected);
 
-        let output = ground.tool(&["get", "-r", "--sort", ground.part()]);
+        let output = subtree.tool(&["get", "-r", "--sort", subtree.root()]);
         let expected: Vec<_> = expected.iter().map(|key| format!("{key}\t1\\n2")).collect();
         assert_eq!(output.stdout.lines().collect::<Vec<_>>(), expected);
     }
@@ -217,20 +217,20 @@ fn get_lists_one_line_per_key_even_with_control_characters() {
 
 #[test]
 fn get_lists_and_reads_the_root() {
-    for ground in shared::each() {
-        let key = ground.key("k");
-        ground.put(&key, "v");
-        let output = ground.tool(&["get", "/"]);
+    for subtree in shared::each() {
+        let key = subtree.key("k");
+        subtree.put(&key, "v");
+        let output = subtree.tool(&["get", "/"]);
         assert_done(&output);
-        let own = format!("{}/", ground.part());
+        let own = format!("{}/", subtree.root());
         assert!(output.stdout.lines().any(|line| line == own), "{output:?}");
 
-        let output = ground.tool(&["get", "-r", "/"]);
+        let output = subtree.tool(&["get", "-r", "/"]);
         assert_done(&output);
         let own = format!("{key}\tv");
         assert!(output.stdout.lines().any(|line| line == own), "{output:?}");
 
-        let output = ground.tool(&["get", "-o", "json", "/"]);
+        let output = subtree.tool(&["get", "-o", "json", "/"]);
         assert_done(&output);
         let value: Value = serde_json::from_str(&output.stdout).unwrap();
         assert_eq!(value["action"], "get");
@@ -249,12 +249,12 @@ fn get_of_the_root_of_an_empty_store_prints_nothing() {
 
 #[test]
 fn get_of_a_missing_key_exits_1_and_names_it() {
-    for ground in shared::each() {
+    for subtree in shared::each() {
         // etcd names the first segment that is missing.
-        ground.put(&ground.key("some"), "v");
-        let key = ground.key("none");
+        subtree.put(&subtree.key("some"), "v");
+        let key = subtree.key("none");
         for arguments in [&["get"][..], &["get", "-r"], &["get", "--quorum"]] {
-            let output = ground.tool(&[arguments, &[&key]].concat());
+            let output = subtree.tool(&[arguments, &[&key]].concat());
             assert_eq!(output.code, 1, "{output:?}");
             assert_eq!(output.stdout, "");
             assert!(output.stderr.contains("not found"), "{output:?}");
@@ -265,13 +265,13 @@ fn get_of_a_missing_key_exits_1_and_names_it() {
 
 #[test]
 fn a_missing_key_in_json_has_the_error_fields_of_etcd() {
-    for ground in shared::each() {
+    for subtree in shared::each() {
         // etcd names the first segment that is missing.
-        ground.put(&ground.key("some"), "v");
-        let key = ground.key("none");
-        let before = v2::index(&ground.url());
-        let output = ground.tool(&["-o", "json", "get", &key]);
-        let after = v2::index(&ground.url());
+        subtree.put(&subtree.key("some"), "v");
+        let key = subtree.key("none");
+        let before = v2::index(&subtree.url());
+        let output = subtree.tool(&["-o", "json", "get", &key]);
+        let after = v2::index(&subtree.url());
         assert_eq!(output.code, 1, "{output:?}");
         assert_eq!(output.stdout, "");
         assert_eq!(output.stderr.lines().count(), 1, "{output:?}");
@@ -312,11 +312,11 @@ fn a_connection_error_in_json_has_no_etcd_fields() {
 
 #[test]
 fn get_recursive_prints_deeply_nested_keys() {
-    let ground = shared::on(Version::V3_4);
+    let subtree = shared::on(Version::V3_4);
     let deep = (0..60).map(|_| "d").collect::<Vec<_>>().join("/");
-    let key = ground.key(&format!("{deep}/k"));
-    ground.put(&key, "bottom");
-    let output = ground.tool(&["get", "-r", ground.part()]);
+    let key = subtree.key(&format!("{deep}/k"));
+    subtree.put(&key, "bottom");
+    let output = subtree.tool(&["get", "-r", subtree.root()]);
     assert_done(&output);
     assert_eq!(output.stdout.lines().count(), 61);
     assert_eq!(

@@ -11,7 +11,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use crate::support::scripted::{Request, Response, Scripted};
-use crate::support::shared::{self, Ground};
+use crate::support::shared::{self, Subtree};
 use crate::support::tool::{Program, Signal, Terminal};
 use crate::support::v2::Writer;
 use crate::support::v3::{self, encode};
@@ -130,10 +130,10 @@ fn show(program: Program, what: &[&str], code: i32) {
 
 #[test]
 fn control_characters_in_keys_and_values_never_reach_a_terminal() {
-    let ground = shared::any();
-    let url = ground.url();
-    let part = ground.part();
-    let key = [ground.key("k").as_bytes(), &steering_bytes()].concat();
+    let subtree = shared::any();
+    let url = subtree.url();
+    let part = subtree.root();
+    let key = [subtree.key("k").as_bytes(), &steering_bytes()].concat();
     let put = |value: &[u8]| {
         let body = json!({"key": encode(&key), "value": encode(value)});
         v3::revision(&v2::v3(&url, "/v3/kv/put", &body)).to_string()
@@ -183,7 +183,7 @@ fn control_characters_in_keys_and_values_never_reach_a_terminal() {
             } else {
                 0
             };
-            show(ground.program(&what), &what, code);
+            show(subtree.program(&what), &what, code);
         }
     }
     for form in ["text", "json"] {
@@ -192,15 +192,15 @@ fn control_characters_in_keys_and_values_never_reach_a_terminal() {
         fs::write(file.path(), "{\"other\":\"\\u001b[2J\\u202e\\u009b\"}").unwrap();
         let path = file.path().display().to_string();
         let what = what.map(|word| if word == "-" { path.as_str() } else { word });
-        show(ground.program(&what), &what, 1);
+        show(subtree.program(&what), &what, 1);
     }
 }
 
 #[test]
 fn control_characters_in_arguments_never_reach_a_terminal() {
-    let ground = shared::any();
+    let subtree = shared::any();
     let text = steering_text();
-    let key = ground.key(&text);
+    let key = subtree.key(&text);
     for command in [
         &["set", &key, &text][..],
         &["get", &key],
@@ -226,7 +226,7 @@ fn control_characters_in_arguments_never_reach_a_terminal() {
     ] {
         for (api, form) in [("v2", &["-v"][..]), ("v3", &["-o", "json"])] {
             let what = [&["--api", api], form, command].concat();
-            let terminal = ground.program(&what).on_terminal(40, 500);
+            let terminal = subtree.program(&what).on_terminal(40, 500);
             // How that ends is the matter of other tests.
             let code = terminal.wait(wait::LONG);
             assert!([0, 1, 2, 4, 124].contains(&code), "{what:?}: {code}");
@@ -467,14 +467,14 @@ fn field_of(node: &Value, name: &str) -> Vec<u8> {
 const EVENTS: usize = 10_000;
 
 /// Writes as many keys of random bytes below a part, and says what was written and where it began.
-fn write_noise(ground: &Ground) -> (BTreeMap<Vec<u8>, Vec<u8>>, String) {
+fn write_noise(subtree: &Subtree) -> (BTreeMap<Vec<u8>, Vec<u8>>, String) {
     let mut noise = Noise(0x5eed);
     let mut written = BTreeMap::new();
     while written.len() < EVENTS {
-        let key = [ground.key("").as_bytes(), &noise.bytes(24)].concat();
+        let key = [subtree.key("").as_bytes(), &noise.bytes(24)].concat();
         written.insert(key, noise.bytes(80));
     }
-    let mut writer = Writer::connect(&ground.url());
+    let mut writer = Writer::connect(&subtree.url());
     let mut from = None;
     let all: Vec<_> = written.iter().collect();
     for some in all.chunks(100) {
@@ -490,19 +490,19 @@ fn write_noise(ground: &Ground) -> (BTreeMap<Vec<u8>, Vec<u8>>, String) {
 
 #[test]
 fn ten_thousand_events_of_random_bytes_are_one_exact_line_each() {
-    let ground = shared::any();
-    let (written, from) = write_noise(&ground);
+    let subtree = shared::any();
+    let (written, from) = write_noise(&subtree);
     let replay = |options: &[&str]| {
         let replay = [
             "--api",
             "v3",
             "replay",
             "-r",
-            ground.part(),
+            subtree.root(),
             "--from-index",
             &from,
         ];
-        let output = ground.tool(&[&replay[..], options].concat());
+        let output = subtree.tool(&[&replay[..], options].concat());
         assert_eq!(
             (output.code, output.stderr.as_str()),
             (0, ""),
@@ -512,7 +512,7 @@ fn ten_thousand_events_of_random_bytes_are_one_exact_line_each() {
     };
     let json = replay(&["-o", "json"]);
     assert_eq!(json.matches('\n').count(), EVENTS);
-    let told: BTreeMap<_, _> = json
+    let printed: BTreeMap<_, _> = json
         .lines()
         .map(|line| {
             let record: Value = serde_json::from_str(line).unwrap();
@@ -522,14 +522,14 @@ fn ten_thousand_events_of_random_bytes_are_one_exact_line_each() {
             )
         })
         .collect();
-    assert!(told == written, "as JSON");
+    assert!(printed == written, "as JSON");
     for (options, key_at) in [(&[][..], 2), (&["--format", "{key}\\t{value}"], 0)] {
         let text = replay(options);
         assert!(!text.contains(
             |letter: char| letter != '\n' && letter != '\t' && steers(letter) || letter == '\r'
         ));
         assert_eq!(text.matches('\n').count(), EVENTS, "{options:?}");
-        let told: BTreeMap<_, _> = text
+        let printed: BTreeMap<_, _> = text
             .lines()
             .map(|line| {
                 let fields: Vec<&str> = line.split('\t').collect();
@@ -537,15 +537,15 @@ fn ten_thousand_events_of_random_bytes_are_one_exact_line_each() {
                 (unescape(fields[key_at]), unescape(fields[key_at + 1]))
             })
             .collect();
-        assert!(told == written, "{options:?}");
+        assert!(printed == written, "{options:?}");
     }
     // For programs that tell fields apart by NUL, those that have none are as they are.
-    let output = ground.tool(&[
+    let output = subtree.tool(&[
         "--api",
         "v3",
         "replay",
         "-r",
-        ground.part(),
+        subtree.root(),
         "--from-index",
         &from,
         "--format",
@@ -561,7 +561,7 @@ fn ten_thousand_events_of_random_bytes_are_one_exact_line_each() {
 
 #[test]
 fn an_event_cannot_forge_a_variable_or_a_message() {
-    let ground = shared::any();
+    let subtree = shared::any();
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("environment").display().to_string();
     let values: [&[u8]; 6] = [
@@ -580,7 +580,7 @@ fn an_event_cannot_forge_a_variable_or_a_message() {
         "watch",
         "--stream",
         "-r",
-        ground.part(),
+        subtree.root(),
         "--on-exec-failure",
         "continue",
         "--count",
@@ -591,18 +591,18 @@ fn an_event_cannot_forge_a_variable_or_a_message() {
         script,
         &file,
     ];
-    let running = ground.program(&watch).start();
+    let running = subtree.program(&watch).start();
     running.wait_for_stderr("< 200", wait::LONG);
     let mut expected = Vec::new();
     for (number, value) in values.iter().enumerate() {
         let key = [
-            ground.key("").as_bytes(),
+            subtree.key("").as_bytes(),
             b"a\nETCD_WATCH_VALUE=fake\netcdwatch: all is well\n",
             &[b'0' + u8::try_from(number).unwrap()],
         ]
         .concat();
         let body = json!({"key": encode(&key), "value": encode(value)});
-        v2::v3(&ground.url(), "/v3/kv/put", &body);
+        v2::v3(&subtree.url(), "/v3/kv/put", &body);
         expected.push([
             b"ETCD_WATCH_ACTION=set".to_vec(),
             [b"ETCD_WATCH_KEY=", &key[..]].concat(),
@@ -624,7 +624,7 @@ fn an_event_cannot_forge_a_variable_or_a_message() {
         "{lines:?}"
     );
     let environment = fs::read(&file).unwrap();
-    let mut told: Vec<&[u8]> = environment
+    let mut printed: Vec<&[u8]> = environment
         .split(|byte| *byte == 0)
         .filter(|variable| {
             variable.starts_with(b"ETCD_WATCH_")
@@ -632,22 +632,22 @@ fn an_event_cannot_forge_a_variable_or_a_message() {
         })
         .collect();
     for mut expected in expected {
-        let mut one: Vec<&[u8]> = told.drain(..3).collect();
+        let mut one: Vec<&[u8]> = printed.drain(..3).collect();
         one.sort_unstable();
         expected.sort();
         assert_eq!(one, expected);
     }
-    assert!(told.is_empty());
+    assert!(printed.is_empty());
     assert!(!directory.path().join("owned").exists());
 }
 
 #[test]
 fn the_spinner_escapes_control_characters_in_the_key() {
-    let ground = shared::any();
+    let subtree = shared::any();
     for api in ["v2", "v3"] {
-        let key = ground.key(&steering_text());
+        let key = subtree.key(&steering_text());
         let watch = ["--api", api, "watch", "--stream", &key];
-        let terminal = ground.program(&watch).on_terminal(24, 900);
+        let terminal = subtree.program(&watch).on_terminal(24, 900);
         wait::until(wait::LONG, "the spinner", || {
             String::from_utf8_lossy(&terminal.raw()).contains("0 events")
         });

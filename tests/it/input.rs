@@ -54,47 +54,47 @@ const KEYS: [(&str, &str); 17] = [
 
 #[test]
 fn unusual_keys_are_written_read_and_removed() {
-    for ground in shared::each() {
+    for subtree in shared::each() {
         for (typed, name) in KEYS {
-            let typed = ground.key(typed);
-            let key = ground.key(name);
+            let typed = subtree.key(typed);
+            let key = subtree.key(name);
             let json = |arguments: &[&str]| {
-                let output = ground.tool(&[&["-o", "json"], arguments].concat());
+                let output = subtree.tool(&[&["-o", "json"], arguments].concat());
                 assert_eq!(output.code, 0, "{typed:?}: {output:?}");
                 serde_json::from_str::<Value>(&output.stdout).unwrap()
             };
             assert_eq!(json(&["set", &typed, "v"])["node"]["key"], key);
-            assert_eq!(ground.value(&key).as_deref(), Some("v"), "{typed:?}");
+            assert_eq!(subtree.value(&key).as_deref(), Some("v"), "{typed:?}");
             assert_eq!(json(&["get", &typed])["node"]["key"], key);
-            assert_eq!(ground.tool(&["get", &typed]).stdout, "v\n");
+            assert_eq!(subtree.tool(&["get", &typed]).stdout, "v\n");
             assert_eq!(json(&["rm", &typed])["node"]["key"], key);
-            assert_eq!(ground.value(&key), None, "{typed:?}");
-            assert_eq!(ground.tool(&["get", &typed]).code, 1, "{typed:?}");
+            assert_eq!(subtree.value(&key), None, "{typed:?}");
+            assert_eq!(subtree.tool(&["get", &typed]).code, 1, "{typed:?}");
         }
     }
 }
 
 #[test]
 fn a_missing_leading_slash_is_added_to_a_v2_key() {
-    for ground in shared::each() {
-        let key = ground.key("k");
+    for subtree in shared::each() {
+        let key = subtree.key("k");
         let typed = &key[1..];
-        let output = ground.tool(&["set", typed, "v"]);
+        let output = subtree.tool(&["set", typed, "v"]);
         assert_eq!(output.code, 0, "{output:?}");
         assert!(output.stdout.contains(&format!("\t{key}\t")), "{output:?}");
-        assert_eq!(ground.tool(&["get", typed]).stdout, "v\n");
-        assert_eq!(ground.tool(&["rm", typed]).code, 0);
-        assert_eq!(ground.value(&key), None);
+        assert_eq!(subtree.tool(&["get", typed]).stdout, "v\n");
+        assert_eq!(subtree.tool(&["rm", typed]).code, 0);
+        assert_eq!(subtree.value(&key), None);
     }
 }
 
 #[test]
 fn a_record_of_a_key_with_control_characters_is_one_line() {
-    let ground = shared::any();
-    let output = ground.tool(&["set", &ground.key("a\n\u{1b}\t\u{202e}\\b"), "v"]);
+    let subtree = shared::any();
+    let output = subtree.tool(&["set", &subtree.key("a\n\u{1b}\t\u{202e}\\b"), "v"]);
     let line = output.stdout.strip_suffix('\n').unwrap();
     let fields: Vec<_> = line.split('\t').collect();
-    let key = ground.key(r"a\n\x1b\t\u{202e}\\b");
+    let key = subtree.key(r"a\n\x1b\t\u{202e}\\b");
     assert_eq!(fields[1..], ["set", &key, "v"], "{output:?}");
 }
 
@@ -467,8 +467,8 @@ fn a_usage_error_with_json_output_is_one_object() {
 
 #[test]
 fn set_with_a_usage_error_writes_nothing() {
-    let ground = shared::any();
-    let key = ground.key("k");
+    let subtree = shared::any();
+    let key = subtree.key("k");
     for arguments in [
         &["set", &key][..],
         &["set", &key, "v", "--api", "v4"],
@@ -477,16 +477,16 @@ fn set_with_a_usage_error_writes_nothing() {
         &["set", "/x/../y", "v"],
         &["set", &key, "v", "--timeout", "never"],
     ] {
-        assert_usage(&ground.tool(arguments));
+        assert_usage(&subtree.tool(arguments));
     }
     // Not even the test's own part was made.
-    assert_eq!(ground.read(ground.part(), "quorum=true").status, 404);
+    assert_eq!(subtree.read(subtree.root(), "quorum=true").status, 404);
 }
 
 #[test]
 fn values_with_form_syntax_are_written_exactly() {
-    for ground in shared::each() {
-        let key = ground.key("k");
+    for subtree in shared::each() {
+        let key = subtree.key("k");
         for value in [
             "a=b&value=c",
             "%41+%2B",
@@ -497,11 +497,11 @@ fn values_with_form_syntax_are_written_exactly() {
             "\\",
             "'\"",
         ] {
-            let output = ground.tool(&["set", &key, value]);
+            let output = subtree.tool(&["set", &key, value]);
             assert_eq!(output.code, 0, "{output:?}");
-            assert_eq!(ground.value(&key).as_deref(), Some(value));
+            assert_eq!(subtree.value(&key).as_deref(), Some(value));
         }
-        assert_eq!(ground.read(&key, "").json()["node"]["ttl"], Value::Null);
+        assert_eq!(subtree.read(&key, "").json()["node"]["ttl"], Value::Null);
     }
 }
 

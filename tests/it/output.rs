@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::support::proxy::Proxy;
 use crate::support::scripted::{Response, Scripted};
-use crate::support::shared::{self, Ground};
+use crate::support::shared::{self, Subtree};
 use crate::support::tool::{Output, Program, Signal, tool};
 use crate::support::{v2, wait};
 
@@ -17,18 +17,18 @@ const SOON: Duration = Duration::from_secs(2);
 
 /// A record of the part is written, and a stream that begins with it is started: it is live
 /// when its first line is there.
-fn stream_with_one_record(ground: &Ground, options: &[&str]) -> (Program, u64) {
-    let index = ground.put(&ground.key("first"), "1");
+fn stream_with_one_record(subtree: &Subtree, options: &[&str]) -> (Program, u64) {
+    let index = subtree.put(&subtree.key("first"), "1");
     let from = index.to_string();
     let watch = [
         "watch",
         "--stream",
         "-r",
-        ground.part(),
+        subtree.root(),
         "--from-index",
         &from,
     ];
-    (ground.program(&[&watch[..], options].concat()), index)
+    (subtree.program(&[&watch[..], options].concat()), index)
 }
 
 #[track_caller]
@@ -45,18 +45,18 @@ fn notice_of(output: &Output) -> Value {
 
 #[test]
 fn a_record_has_index_action_key_value_and_with_prev_the_previous_value() {
-    for ground in shared::each() {
-        let key = ground.key("k\n");
-        let escaped = ground.key(r"k\n");
-        let first = ground.put(&key, "a\tb");
-        let second = ground.put(&key, "c\u{1b}\\");
+    for subtree in shared::each() {
+        let key = subtree.key("k\n");
+        let escaped = subtree.key(r"k\n");
+        let first = subtree.put(&key, "a\tb");
+        let second = subtree.put(&key, "c\u{1b}\\");
         let from = first.to_string();
-        let replay = ["replay", "-r", ground.part(), "--from-index", &from];
-        let output = ground.tool(&replay);
+        let replay = ["replay", "-r", subtree.root(), "--from-index", &from];
+        let output = subtree.tool(&replay);
         let expected =
             format!("{first}\tset\t{escaped}\ta\\tb\n{second}\tset\t{escaped}\tc\\x1b\\\\\n");
         assert_eq!((output.code, output.stdout), (0, expected));
-        let output = ground.tool(&[&replay[..], &["--prev"]].concat());
+        let output = subtree.tool(&[&replay[..], &["--prev"]].concat());
         let expected = format!(
             "{first}\tset\t{escaped}\ta\\tb\t\n{second}\tset\t{escaped}\tc\\x1b\\\\\ta\\tb\n"
         );
@@ -66,15 +66,15 @@ fn a_record_has_index_action_key_value_and_with_prev_the_previous_value() {
 
 #[test]
 fn a_json_event_is_the_line_the_server_sent() {
-    for ground in shared::each() {
-        let key = ground.key("k");
-        ground.put(&key, "<before>\u{2028}");
-        let index = ground.put(&key, "é\n\"\u{1b}");
+    for subtree in shared::each() {
+        let key = subtree.key("k");
+        subtree.put(&key, "<before>\u{2028}");
+        let index = subtree.put(&key, "é\n\"\u{1b}");
         let from = index.to_string();
-        let output = ground.tool(&["-o", "json", "watch", &key, "--from-index", &from]);
+        let output = subtree.tool(&["-o", "json", "watch", &key, "--from-index", &from]);
         assert_eq!((output.code, output.stderr.as_str()), (0, ""));
         let path = format!("/v2/keys{key}?wait=true&waitIndex={index}");
-        let own = v2::request("GET", &ground.url(), &path, &[]);
+        let own = v2::request("GET", &subtree.url(), &path, &[]);
         assert_eq!(output.stdout, own.text());
         assert_eq!(output.stdout.lines().count(), 1);
     }
@@ -82,9 +82,9 @@ fn a_json_event_is_the_line_the_server_sent() {
 
 #[test]
 fn only_records_go_to_stdout() {
-    let ground = shared::any();
-    let key = ground.key("k");
-    let ahead = (ground.put(&key, "v") + 1_000_000).to_string();
+    let subtree = shared::any();
+    let key = subtree.key("k");
+    let ahead = (subtree.put(&key, "v") + 1_000_000).to_string();
     for arguments in [
         &["get", "/none"][..],
         &["rm", "/none"],
@@ -92,7 +92,7 @@ fn only_records_go_to_stdout() {
         &["replay", &key, "--from-index", &ahead],
         &["watch", &key, "--from-index", &ahead, "--timeout", "300ms"],
     ] {
-        let output = ground.tool(arguments);
+        let output = subtree.tool(arguments);
         assert_eq!(output.stdout, "", "{output:?}");
         assert_ne!(output.stderr, "", "{arguments:?}");
     }
@@ -102,18 +102,18 @@ fn only_records_go_to_stdout() {
 
 #[test]
 fn a_future_index_is_a_notice_that_quiet_suppresses() {
-    for ground in shared::each() {
-        let key = ground.key("k");
-        let ahead = (ground.put(&key, "v") + 1_000_000).to_string();
+    for subtree in shared::each() {
+        let key = subtree.key("k");
+        let ahead = (subtree.put(&key, "v") + 1_000_000).to_string();
         let replay = ["replay", &key, "--from-index", &ahead];
-        let output = ground.tool(&replay);
+        let output = subtree.tool(&replay);
         assert_eq!((output.code, output.stdout.as_str()), (0, ""));
         assert!(output.stderr.contains(&ahead), "{output:?}");
         for quiet in ["-q", "--quiet"] {
-            let output = ground.tool(&[&replay[..], &[quiet]].concat());
+            let output = subtree.tool(&[&replay[..], &[quiet]].concat());
             assert_eq!((output.code, output.stderr.as_str()), (0, ""));
         }
-        let output = ground.tool(&[&replay[..], &["-o", "json"]].concat());
+        let output = subtree.tool(&[&replay[..], &["-o", "json"]].concat());
         let notice = notice_of(&output);
         assert!(notice["message"].as_str().unwrap().contains(&ahead));
     }
@@ -121,26 +121,26 @@ fn a_future_index_is_a_notice_that_quiet_suppresses() {
 
 #[test]
 fn quiet_does_not_suppress_errors() {
-    let ground = shared::any();
-    let output = ground.tool(&["-q", "get", &ground.key("none")]);
+    let subtree = shared::any();
+    let output = subtree.tool(&["-q", "get", &subtree.key("none")]);
     assert_eq!(output.code, 1);
     assert!(output.stderr.contains("not found"), "{output:?}");
-    let output = ground.tool(&["-q", "-o", "json", "get", &ground.key("none")]);
+    let output = subtree.tool(&["-q", "-o", "json", "get", &subtree.key("none")]);
     let error: Value = serde_json::from_str(&output.stderr).unwrap();
     assert_eq!(error["error"]["kind"], "keyNotFound");
 }
 
 #[test]
 fn losing_and_regaining_the_connection_are_notices() {
-    let ground = shared::any();
-    let proxy = Proxy::to(&ground.url());
-    let index = ground.put(&ground.key("first"), "1");
+    let subtree = shared::any();
+    let proxy = Proxy::to(&subtree.url());
+    let index = subtree.put(&subtree.key("first"), "1");
     let from = index.to_string();
     let watch = [
         "watch",
         "--stream",
         "-r",
-        ground.part(),
+        subtree.root(),
         "--from-index",
         &from,
     ];
@@ -155,7 +155,7 @@ fn losing_and_regaining_the_connection_are_notices() {
     proxy.refuse(true);
     proxy.cut_all(crate::support::proxy::Cut::Reset);
     noisy.wait_for_stderr("\"notice\"", wait::LONG);
-    ground.put(&ground.key("second"), "2");
+    subtree.put(&subtree.key("second"), "2");
     proxy.refuse(false);
     noisy.wait_for_lines(2, wait::LONG);
     assert_eq!(quiet.wait_for_lines(2, wait::LONG).len(), 2);
@@ -192,22 +192,22 @@ fn run_shell(command: &str) -> Output {
 
 #[test]
 fn the_curl_command_of_a_read_reproduces_the_reply() {
-    for ground in shared::each() {
+    for subtree in shared::each() {
         for name in [
             "it's a \"k\" $HOME `x` \\",
             "[1-3]{a,b}?#%&",
             "é\n漢",
             "!*~",
         ] {
-            let key = ground.key(name);
-            ground.put(&key, "v 'w'\n");
+            let key = subtree.key(name);
+            subtree.put(&key, "v 'w'\n");
             for arguments in [
                 &["get", &key][..],
-                &["get", "-r", "--sort", ground.part()],
+                &["get", "-r", "--sort", subtree.root()],
                 &["get", "--quorum", &key],
             ] {
                 let options = ["-v", "-o", "json"];
-                let output = ground.tool(&[&options, arguments].concat());
+                let output = subtree.tool(&[&options, arguments].concat());
                 assert_eq!(output.code, 0, "{output:?}");
                 let curls = curls(&output);
                 assert_eq!(curls.len(), 1, "{output:?}");
@@ -221,11 +221,11 @@ fn the_curl_command_of_a_read_reproduces_the_reply() {
 
 #[test]
 fn the_curl_command_of_a_write_reproduces_the_write() {
-    for ground in shared::each() {
-        let key = ground.key("it's a \"key\" & more");
+    for subtree in shared::each() {
+        let key = subtree.key("it's a \"key\" & more");
         let value = "it's $HOME & \"%41\" + é\n@x";
         let set = ["-v", "-o", "json", "set", &key, value, "--ttl", "500"];
-        let output = ground.tool(&set);
+        let output = subtree.tool(&set);
         assert_eq!(output.code, 0, "{output:?}");
         let first: Value = serde_json::from_str(&output.stdout).unwrap();
         let again = run_shell(&curls(&output)[0]);
@@ -239,29 +239,29 @@ fn the_curl_command_of_a_write_reproduces_the_write() {
 
         let index = second["node"]["modifiedIndex"].to_string();
         let condition = ["--prev-index", &index, "--prev-value", value];
-        let output = ground.tool(&[&["-v", "rm", &key], &condition[..]].concat());
+        let output = subtree.tool(&[&["-v", "rm", &key], &condition[..]].concat());
         assert_eq!(output.code, 0, "{output:?}");
         let again = run_shell(&curls(&output)[0]);
         let refused: Value = serde_json::from_str(&again.stdout).unwrap();
         assert_eq!(refused["errorCode"], 100, "{refused}");
 
-        let queue = ground.key("queue");
-        let output = ground.tool(&["-v", "set", "--in-order", &queue, "x"]);
+        let queue = subtree.key("queue");
+        let output = subtree.tool(&["-v", "set", "--in-order", &queue, "x"]);
         let again = run_shell(&curls(&output)[0]);
         let created: Value = serde_json::from_str(&again.stdout).unwrap();
         assert_eq!(created["action"], "create");
-        let children = ground.read(&queue, "").json();
+        let children = subtree.read(&queue, "").json();
         assert_eq!(children["node"]["nodes"].as_array().unwrap().len(), 2);
     }
 }
 
 #[test]
 fn the_curl_command_of_a_watch_reproduces_the_event() {
-    let ground = shared::any();
-    let key = ground.key("k k");
-    let from = ground.put(&key, "v").to_string();
+    let subtree = shared::any();
+    let key = subtree.key("k k");
+    let from = subtree.put(&key, "v").to_string();
     let watch = ["-v", "-o", "json", "watch", &key, "--from-index", &from];
-    let output = ground.tool(&watch);
+    let output = subtree.tool(&watch);
     assert_eq!(output.code, 0, "{output:?}");
     let waits: Vec<_> = curls(&output)
         .into_iter()
@@ -294,16 +294,16 @@ fn the_curl_command_includes_the_proxy() {
 
 #[test]
 fn verbose_prints_each_endpoint_that_was_tried() {
-    let ground = shared::any();
-    let key = ground.key("k");
-    ground.put(&key, "v");
+    let subtree = shared::any();
+    let key = subtree.key("k");
+    subtree.put(&key, "v");
     let dead = format!("http://127.0.0.1:{}", crate::support::ports::free());
-    let list = format!("{dead},{}", ground.url());
+    let list = format!("{dead},{}", subtree.url());
     let output = tool(&["-v", "get", &key, "--endpoints", &list]);
     assert_eq!((output.code, output.stdout.as_str()), (0, "v\n"));
     let curls = curls(&output);
     assert_eq!(curls.len(), 2, "{output:?}");
-    assert!(curls[0].contains(&dead) && curls[1].contains(&ground.url()));
+    assert!(curls[0].contains(&dead) && curls[1].contains(&subtree.url()));
     // Not only that it was asked, but what came of it.
     assert!(output.stderr.contains("refused"), "{output:?}");
 }
@@ -316,16 +316,16 @@ fn no_escape_sequence_is_written_to_a_pipe() {
         let body = "{\"errorCode\":999,\"message\":\"bad\\u001b]0;x\\u0007\",\"cause\":\"\\u001b[31m\\u009b\",\"index\":0}";
         Response::etcd(400, 7, body)
     });
-    let ground = shared::any();
-    let odd = ground.key("\u{1b}[31m\u{7}");
-    let index = ground.put(&odd, "\u{1b}]0;x\u{7}");
+    let subtree = shared::any();
+    let odd = subtree.key("\u{1b}[31m\u{7}");
+    let index = subtree.put(&odd, "\u{1b}]0;x\u{7}");
     let from = index.to_string();
-    let url = ground.url();
+    let url = subtree.url();
     let hostile = server.url();
     for (endpoint, arguments) in [
-        (&url, &["get", "-r", ground.part()][..]),
+        (&url, &["get", "-r", subtree.root()][..]),
         (&url, &["set", &odd, "\u{1b}"]),
-        (&url, &["-v", "get", ground.part()]),
+        (&url, &["-v", "get", subtree.root()]),
         (&url, &["get", "/none\u{1b}[31m"]),
         (&url, &["-o", "json", "get", "/none\u{1b}[31m"]),
         (
@@ -334,7 +334,7 @@ fn no_escape_sequence_is_written_to_a_pipe() {
                 "-v",
                 "replay",
                 "-r",
-                ground.part(),
+                subtree.root(),
                 "--from-index",
                 &from,
                 "--prev",
@@ -376,15 +376,15 @@ fn no_escape_sequence_is_written_to_a_pipe() {
 
 #[test]
 fn colors_are_written_to_a_pipe_only_with_color_always() {
-    let ground = shared::any();
-    let from = ground.put(&ground.key("k"), "v").to_string();
-    let replay = ["replay", "-r", ground.part(), "--from-index", &from];
-    let output = ground.tool(&[&replay[..], &["--color", "always"]].concat());
+    let subtree = shared::any();
+    let from = subtree.put(&subtree.key("k"), "v").to_string();
+    let replay = ["replay", "-r", subtree.root(), "--from-index", &from];
+    let output = subtree.tool(&[&replay[..], &["--color", "always"]].concat());
     assert_eq!(output.code, 0);
     assert!(output.stdout.contains("\u{1b}["), "{output:?}");
-    let output = ground.tool(&["--color=always", "get", &ground.key("none")]);
+    let output = subtree.tool(&["--color=always", "get", &subtree.key("none")]);
     assert!(output.stderr.contains("\u{1b}["), "{output:?}");
-    let output = ground
+    let output = subtree
         .program(&[&replay[..], &["--color", "always"]].concat())
         .env("NO_COLOR", "1")
         .run();
@@ -395,16 +395,16 @@ fn colors_are_written_to_a_pipe_only_with_color_always() {
 
 #[test]
 fn a_signal_ends_a_live_watch_with_its_exit_code_after_all_records() {
-    let ground = shared::any();
+    let subtree = shared::any();
     for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143), (Signal::HUP, 129)] {
         for output in ["text", "json"] {
-            let (program, _) = stream_with_one_record(&ground, &["-o", output]);
+            let (program, _) = stream_with_one_record(&subtree, &["-o", output]);
             let running = program.start();
             running.wait_for_lines(1, wait::LONG);
             // Only some of these are on their way when the signal comes; what is printed
             // must be whole.
             for number in 0..20 {
-                ground.put(&ground.key("k"), &number.to_string());
+                subtree.put(&subtree.key("k"), &number.to_string());
             }
             running.wait_for_lines(21, wait::LONG);
             running.signal(signal);
@@ -418,12 +418,12 @@ fn a_signal_ends_a_live_watch_with_its_exit_code_after_all_records() {
 
 #[test]
 fn records_before_a_signal_are_printed_completely_under_load() {
-    let ground = shared::any();
-    let (program, _) = stream_with_one_record(&ground, &["-o", "json"]);
+    let subtree = shared::any();
+    let (program, _) = stream_with_one_record(&subtree, &["-o", "json"]);
     let running = program.start();
     running.wait_for_lines(1, wait::LONG);
-    let url = ground.url();
-    let key = ground.key("k");
+    let url = subtree.url();
+    let key = subtree.key("k");
     let written = std::thread::scope(|scope| {
         let writer =
             scope.spawn(|| v2::burst(&url, 300, |number| (key.clone(), number.to_string())));
@@ -447,15 +447,15 @@ fn records_before_a_signal_are_printed_completely_under_load() {
 
 #[test]
 fn a_signal_ends_a_watch_during_backoff() {
-    let ground = shared::any();
+    let subtree = shared::any();
     for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143), (Signal::HUP, 129)] {
-        let proxy = Proxy::to(&ground.url());
-        let from = ground.put(&ground.key("first"), "1").to_string();
+        let proxy = Proxy::to(&subtree.url());
+        let from = subtree.put(&subtree.key("first"), "1").to_string();
         let watch = [
             "watch",
             "--stream",
             "-r",
-            ground.part(),
+            subtree.root(),
             "--from-index",
             &from,
         ];
@@ -512,15 +512,15 @@ fn a_signal_ends_an_unanswered_request() {
 
 #[test]
 fn a_signal_ends_a_set_that_reads_stdin() {
-    let ground = shared::any();
-    let key = ground.key("k");
+    let subtree = shared::any();
+    let key = subtree.key("k");
     let fifo = tempfile::tempdir().unwrap();
     let path = fifo.path().join("fifo");
     let path = path.to_str().unwrap();
     assert_eq!(Program::new("mkfifo", &[path]).run().code, 0);
     // Opened for both, a fifo is never at its end.
     let script = format!(r#"exec 3<>'{path}'; exec "$0" "$@" <&3"#);
-    let running = ground
+    let running = subtree
         .shell(&script, &["set", &key, "-", "--timeout", "60s"])
         .start();
     // The shell has no handler for it, so that the tool is there when one is.
@@ -528,28 +528,28 @@ fn a_signal_ends_a_set_that_reads_stdin() {
     running.signal(Signal::TERM);
     let output = running.wait(SOON);
     assert_eq!(output.code, 143, "{output:?}");
-    assert_eq!(ground.value(&key), None);
+    assert_eq!(subtree.value(&key), None);
 }
 
 // --- readers that go away
 
 #[test]
 fn an_idle_stream_piped_to_head_exits_0_without_a_message() {
-    let ground = shared::any();
-    let from = ground.put(&ground.key("first"), "1").to_string();
+    let subtree = shared::any();
+    let from = subtree.put(&subtree.key("first"), "1").to_string();
     for output in ["text", "json"] {
         let watch = [
             "watch",
             "--stream",
             "-r",
-            ground.part(),
+            subtree.root(),
             "--from-index",
             &from,
         ];
         let script = r#"{ "$0" "$@"; echo "exit $?" >&2; } | head -n 1"#;
         let begin = Instant::now();
         // Nothing more is written: it must notice by itself that its reader is gone.
-        let output = ground
+        let output = subtree
             .shell(script, &[&watch[..], &["-o", output]].concat())
             .run();
         assert!(begin.elapsed() < Duration::from_secs(5));
@@ -560,11 +560,11 @@ fn an_idle_stream_piped_to_head_exits_0_without_a_message() {
 
 #[test]
 fn a_closed_pipe_ends_a_busy_stream_with_0_without_a_message() {
-    let ground = shared::any();
-    let (program, _) = stream_with_one_record(&ground, &[]);
+    let subtree = shared::any();
+    let (program, _) = stream_with_one_record(&subtree, &[]);
     let running = program.unread().start();
-    let url = ground.url();
-    let key = ground.key("k");
+    let url = subtree.url();
+    let key = subtree.key("k");
     let mut writer = v2::Writer::connect(&url);
     writer.put(&key, "v");
     running.close_stdout();
@@ -581,21 +581,21 @@ fn a_closed_pipe_ends_a_busy_stream_with_0_without_a_message() {
 /// Nothing is printed that would show it, and there is always something to do.
 #[test]
 fn a_closed_pipe_ends_a_busy_stream_that_prints_nothing() {
-    let ground = shared::any();
-    let (key, value) = (ground.key("k"), "v");
+    let subtree = shared::any();
+    let (key, value) = (subtree.key("k"), "v");
     let watch = [
         "-v",
         "watch",
         "--stream",
         "-r",
-        ground.part(),
+        subtree.root(),
         "--match",
         "/never",
     ];
-    let running = ground.program(&watch).unread().start();
+    let running = subtree.program(&watch).unread().start();
     running.wait_for_stderr("< 200", wait::LONG);
     running.close_stdout();
-    let mut writer = v2::Writer::connect(&ground.url());
+    let mut writer = v2::Writer::connect(&subtree.url());
     wait::until(wait::LONG, "its end", || {
         writer.put(&key, value);
         running.has_ended()
@@ -605,20 +605,20 @@ fn a_closed_pipe_ends_a_busy_stream_that_prints_nothing() {
 
 #[test]
 fn a_closed_pipe_ends_get_and_replay_with_0() {
-    let ground = shared::any();
-    let from = ground.put(&ground.key("0"), "x").to_string();
+    let subtree = shared::any();
+    let from = subtree.put(&subtree.key("0"), "x").to_string();
     // More than a pipe holds.
     let value = "x".repeat(50_000);
     for number in 0..6 {
-        ground.put(&ground.key(&number.to_string()), &value);
+        subtree.put(&subtree.key(&number.to_string()), &value);
     }
     for command in [
-        &["get", "-r", ground.part()][..],
-        &["-o", "json", "get", "-r", ground.part()],
-        &["replay", "-r", ground.part(), "--from-index", &from],
+        &["get", "-r", subtree.root()][..],
+        &["-o", "json", "get", "-r", subtree.root()],
+        &["replay", "-r", subtree.root(), "--from-index", &from],
     ] {
         let script = r#"{ "$0" "$@"; echo "exit $?" >&2; } | head -c 10"#;
-        let output = ground.shell(script, command).run();
+        let output = subtree.shell(script, command).run();
         assert_eq!(output.stderr, "exit 0\n", "{command:?}");
         assert_eq!(output.stdout.len(), 10);
     }
@@ -628,14 +628,14 @@ fn a_closed_pipe_ends_get_and_replay_with_0() {
 
 #[test]
 fn a_nonblocking_stdout_pipe_gets_everything() {
-    let ground = shared::any();
-    let key = ground.key("large");
-    let from = ground.put(&key, &"v".repeat(200_000)).to_string();
+    let subtree = shared::any();
+    let key = subtree.key("large");
+    let from = subtree.put(&key, &"v".repeat(200_000)).to_string();
     for arguments in [&["get", &key][..], &["replay", &key, "--from-index", &from]] {
         let (mut reader, writer) = std::io::pipe().unwrap();
         rustix::io::ioctl_fionbio(&writer, true).unwrap();
         let mut child = std::process::Command::new(env!("CARGO_BIN_EXE_etcdwatch"))
-            .args(ground.arguments(arguments))
+            .args(subtree.arguments(arguments))
             .stdout(writer)
             .spawn()
             .unwrap();
@@ -654,9 +654,9 @@ fn a_nonblocking_stdout_pipe_gets_everything() {
 
 #[test]
 fn a_full_disk_exits_74_with_a_message() {
-    let ground = shared::any();
-    let key = ground.key("k");
-    let from = ground.put(&key, "v").to_string();
+    let subtree = shared::any();
+    let key = subtree.key("k");
+    let from = subtree.put(&key, "v").to_string();
     for command in [
         &["get", &key][..],
         &["-o", "json", "get", &key],
@@ -670,23 +670,23 @@ fn a_full_disk_exits_74_with_a_message() {
         let output = if command[0] == "completions" {
             Program::shell(script, command).run()
         } else {
-            ground.shell(script, command).run()
+            subtree.shell(script, command).run()
         };
         assert_eq!(output.code, 74, "{command:?}: {output:?}");
         assert!(output.stderr.contains("No space left"), "{output:?}");
     }
-    assert_eq!(ground.value(&key).as_deref(), Some("w"));
+    assert_eq!(subtree.value(&key).as_deref(), Some("w"));
     let script = r#"exec "$0" "$@" >/dev/full"#;
-    let output = ground.shell(script, &["-o", "json", "get", &key]).run();
+    let output = subtree.shell(script, &["-o", "json", "get", &key]).run();
     let error: Value = serde_json::from_str(&output.stderr).unwrap();
     assert_eq!(error["error"]["exit"], json!(74));
 }
 
 #[test]
 fn a_closed_stdout_exits_0_without_a_message() {
-    let ground = shared::any();
-    let key = ground.key("k");
-    let from = ground.put(&key, "v").to_string();
+    let subtree = shared::any();
+    let key = subtree.key("k");
+    let from = subtree.put(&key, "v").to_string();
     let script = r#"exec "$0" "$@" >&-"#;
     for command in [
         &["get", &key][..],
@@ -694,25 +694,25 @@ fn a_closed_stdout_exits_0_without_a_message() {
         &["watch", &key, "--from-index", &from],
     ] {
         // The first socket must not take the place of stdout: records would go to the server.
-        let output = ground.shell(script, command).run();
+        let output = subtree.shell(script, command).run();
         assert_eq!(
             (output.code, output.stderr.as_str()),
             (0, ""),
             "{command:?}"
         );
     }
-    assert_eq!(ground.value(&key).as_deref(), Some("w"));
+    assert_eq!(subtree.value(&key).as_deref(), Some("w"));
 }
 
 #[test]
 fn a_closed_stdin_and_stderr_change_nothing() {
-    let ground = shared::any();
-    let key = ground.key("k");
+    let subtree = shared::any();
+    let key = subtree.key("k");
     let script = r#"exec "$0" "$@" <&- 2>&-"#;
-    let output = ground.shell(script, &["-v", "set", &key, "v"]).run();
+    let output = subtree.shell(script, &["-v", "set", &key, "v"]).run();
     assert_eq!((output.code, output.stdout.lines().count()), (0, 1));
-    let output = ground.shell(script, &["-v", "get", &key]).run();
+    let output = subtree.shell(script, &["-v", "get", &key]).run();
     assert_eq!((output.code, output.stdout.as_str()), (0, "v\n"));
-    let output = ground.shell(script, &["get", &ground.key("none")]).run();
+    let output = subtree.shell(script, &["get", &subtree.key("none")]).run();
     assert_eq!((output.code, output.stdout.as_str()), (1, ""));
 }

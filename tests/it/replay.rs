@@ -56,11 +56,11 @@ fn replay_prints_only_events_in_scope() {
 
 #[test]
 fn replay_of_a_key_without_events_exits() {
-    for ground in shared::each() {
-        ground.put(&ground.key("other"), "v");
-        let quiet = ground.key("quiet");
+    for subtree in shared::each() {
+        subtree.put(&subtree.key("other"), "v");
+        let quiet = subtree.key("quiet");
         for from in ["1", "oldest"] {
-            let output = ground.tool(&["replay", &quiet, "--from-index", from]);
+            let output = subtree.tool(&["replay", &quiet, "--from-index", from]);
             // Other tests may have cleared the beginning of the history of a shared server.
             if from == "oldest" || output.code == 0 {
                 assert_eq!(
@@ -209,11 +209,11 @@ fn replay_follow_continues_live_without_a_gap() {
 
 #[test]
 fn replay_from_a_future_index_exits_0_with_a_notice() {
-    let ground = shared::any();
-    let output = ground.tool(&["replay", "-r", ground.part(), "--from-index", "99999999"]);
+    let subtree = shared::any();
+    let output = subtree.tool(&["replay", "-r", subtree.root(), "--from-index", "99999999"]);
     assert_eq!((output.code, output.stdout.as_str()), (0, ""));
     assert!(output.stderr.contains("lies ahead"), "{}", output.stderr);
-    let quiet = ground.tool(&["-q", "replay", ground.part(), "--from-index", "99999999"]);
+    let quiet = subtree.tool(&["-q", "replay", subtree.root(), "--from-index", "99999999"]);
     assert_eq!((quiet.code, quiet.stderr.as_str()), (0, ""));
 }
 

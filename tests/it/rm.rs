@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::shared::{self, Ground};
+use crate::support::shared::{self, Subtree};
 use crate::support::tool::Output;
 
 #[track_caller]
@@ -21,29 +21,29 @@ fn assert_refused(output: &Output, code: i32, part: &str) {
     assert!(stderr.contains(part), "no {part:?} in {output:?}");
 }
 
-fn is_there(ground: &Ground, key: &str) -> bool {
-    ground.read(key, "quorum=true").status == 200
+fn is_there(subtree: &Subtree, key: &str) -> bool {
+    subtree.read(key, "quorum=true").status == 200
 }
 
 #[test]
 fn rm_removes_the_key_and_prints_the_record() {
-    for ground in shared::each() {
-        let key = ground.key("k");
-        let index = ground.put(&key, "v");
-        let output = ground.tool(&["rm", &key]);
+    for subtree in shared::each() {
+        let key = subtree.key("k");
+        let index = subtree.put(&key, "v");
+        let output = subtree.tool(&["rm", &key]);
         let fields = fields(&output);
         assert_eq!(fields[1..], ["delete", &key, ""]);
         assert!(fields[0].parse::<u64>().unwrap() > index);
-        assert!(!is_there(&ground, &key));
+        assert!(!is_there(&subtree, &key));
     }
 }
 
 #[test]
 fn rm_json_is_the_server_reply() {
-    for ground in shared::each() {
-        let key = ground.key("k");
-        let created = ground.put(&key, "v");
-        let output = ground.tool(&["rm", &key, "-o", "json"]);
+    for subtree in shared::each() {
+        let key = subtree.key("k");
+        let created = subtree.put(&key, "v");
+        let output = subtree.tool(&["rm", &key, "-o", "json"]);
         assert_eq!((output.code, output.stdout.lines().count()), (0, 1));
         let reply: Value = serde_json::from_str(&output.stdout).unwrap();
         let removed = reply["node"]["modifiedIndex"].as_u64().unwrap();
@@ -59,8 +59,8 @@ fn rm_json_is_the_server_reply() {
 
 #[test]
 fn rm_of_a_missing_key_exits_1() {
-    for ground in shared::each() {
-        let key = ground.key("none");
+    for subtree in shared::each() {
+        let key = subtree.key("none");
         for flags in [
             &[][..],
             &["-r"],
@@ -69,10 +69,10 @@ fn rm_of_a_missing_key_exits_1() {
             &["--prev-value", ""],
             &["--prev-index", "1"],
         ] {
-            let output = ground.tool(&[&["rm", &key], flags].concat());
+            let output = subtree.tool(&[&["rm", &key], flags].concat());
             assert_refused(&output, 1, "not found");
         }
-        let output = ground.tool(&["-o", "json", "rm", &key]);
+        let output = subtree.tool(&["-o", "json", "rm", &key]);
         let error: Value = serde_json::from_str(&output.stderr).unwrap();
         assert_eq!(error["error"]["kind"], "keyNotFound");
         assert_eq!(error["error"]["exit"], 1);
@@ -81,84 +81,84 @@ fn rm_of_a_missing_key_exits_1() {
 
 #[test]
 fn rm_removes_a_nonempty_directory_only_with_recursive() {
-    for ground in shared::each() {
-        let key = ground.key("d");
+    for subtree in shared::each() {
+        let key = subtree.key("d");
         for flag in ["-r", "--recursive"] {
-            ground.put(&format!("{key}/a/b"), "v");
-            let output = ground.tool(&["rm", &key]);
+            subtree.put(&format!("{key}/a/b"), "v");
+            let output = subtree.tool(&["rm", &key]);
             assert_refused(&output, 4, "not a file");
             assert!(output.stderr.contains("rm -r"), "{output:?}");
-            let output = ground.tool(&["rm", "--dir", &key]);
+            let output = subtree.tool(&["rm", "--dir", &key]);
             assert_refused(&output, 4, "not empty");
             assert!(output.stderr.contains("rm -r"), "{output:?}");
-            assert!(is_there(&ground, &format!("{key}/a/b")));
+            assert!(is_there(&subtree, &format!("{key}/a/b")));
 
-            let output = ground.tool(&["rm", flag, &key]);
+            let output = subtree.tool(&["rm", flag, &key]);
             assert_eq!(fields(&output)[1..], ["delete", &format!("{key}/"), ""]);
-            assert!(!is_there(&ground, &key));
+            assert!(!is_there(&subtree, &key));
         }
     }
 }
 
 #[test]
 fn rm_dir_removes_an_empty_directory() {
-    for ground in shared::each() {
-        let key = ground.key("d");
-        ground.mkdir(&key);
-        let output = ground.tool(&["rm", &key]);
+    for subtree in shared::each() {
+        let key = subtree.key("d");
+        subtree.mkdir(&key);
+        let output = subtree.tool(&["rm", &key]);
         assert_refused(&output, 4, "not a file");
-        assert!(is_there(&ground, &key));
-        let output = ground.tool(&["rm", "--dir", &key]);
+        assert!(is_there(&subtree, &key));
+        let output = subtree.tool(&["rm", "--dir", &key]);
         assert_eq!(fields(&output)[1..], ["delete", &format!("{key}/"), ""]);
-        assert!(!is_there(&ground, &key));
+        assert!(!is_there(&subtree, &key));
     }
 }
 
 #[test]
 fn rm_recursive_removes_a_plain_key() {
-    let ground = shared::any();
-    let key = ground.key("k");
-    ground.put(&key, "v");
-    let output = ground.tool(&["rm", "-r", &key]);
+    let subtree = shared::any();
+    let key = subtree.key("k");
+    subtree.put(&key, "v");
+    let output = subtree.tool(&["rm", "-r", &key]);
     assert_eq!(fields(&output)[1..], ["delete", &key, ""]);
 }
 
 #[test]
 fn rm_prev_value_compares_the_value() {
-    for ground in shared::each() {
-        let key = ground.key("k");
+    for subtree in shared::each() {
+        let key = subtree.key("k");
         for option in ["--prev-value", "--with-value"] {
-            ground.put(&key, "a&b=c +");
+            subtree.put(&key, "a&b=c +");
             assert_refused(
-                &ground.tool(&["rm", &key, option, "other"]),
+                &subtree.tool(&["rm", &key, option, "other"]),
                 1,
                 "compare failed",
             );
-            assert!(is_there(&ground, &key));
-            let output = ground.tool(&["rm", &key, option, "a&b=c +"]);
+            assert!(is_there(&subtree, &key));
+            let output = subtree.tool(&["rm", &key, option, "a&b=c +"]);
             assert_eq!(fields(&output)[1..], ["compareAndDelete", &key, ""]);
-            assert!(!is_there(&ground, &key));
+            assert!(!is_there(&subtree, &key));
         }
     }
 }
 
 #[test]
 fn rm_prev_index_compares_the_index() {
-    for ground in shared::each() {
-        let key = ground.key("k");
+    for subtree in shared::each() {
+        let key = subtree.key("k");
         for option in ["--prev-index", "--with-index"] {
-            let index = ground.put(&key, "v");
+            let index = subtree.put(&key, "v");
             let stale = (index - 1).to_string();
             assert_refused(
-                &ground.tool(&["rm", &key, option, &stale]),
+                &subtree.tool(&["rm", &key, option, &stale]),
                 1,
                 "compare failed",
             );
-            assert!(is_there(&ground, &key));
-            let output = ground.tool(&["rm", &key, option, &index.to_string()]);
+            assert!(is_there(&subtree, &key));
+            let output = subtree.tool(&["rm", &key, option, &index.to_string()]);
             assert_eq!(fields(&output)[1..], ["compareAndDelete", &key, ""]);
             for bad in ["0", "-1", "x"] {
-                let output = ground.tool(&["rm", &key, &format!("{option}={bad}")]);
+                let output = subtree.tool(&["rm", &key, &format!("{option}={bad}")]);
                 assert_eq!(output.code, 2, "{output:?}");
             }
         }
@@ -167,17 +167,17 @@ fn rm_prev_index_compares_the_index() {
 
 #[test]
 fn rm_prev_value_compares_with_an_empty_value() {
-    for ground in shared::each() {
-        let key = ground.key("k");
+    for subtree in shared::each() {
+        let key = subtree.key("k");
         for condition in [&["--prev-value", ""][..], &["--with-value="]] {
-            let remove = || ground.tool(&[&["rm", &key], condition].concat());
-            ground.put(&key, "not empty");
+            let remove = || subtree.tool(&[&["rm", &key], condition].concat());
+            subtree.put(&key, "not empty");
             assert_refused(&remove(), 1, "compare failed");
-            assert!(is_there(&ground, &key));
-            ground.put(&key, "");
+            assert!(is_there(&subtree, &key));
+            subtree.put(&key, "");
             let output = remove();
             assert_eq!(fields(&output)[1..], ["compareAndDelete", &key, ""]);
-            assert!(!is_there(&ground, &key));
+            assert!(!is_there(&subtree, &key));
         }
     }
 }
@@ -185,23 +185,23 @@ fn rm_prev_value_compares_with_an_empty_value() {
 #[test]
 fn rm_prev_value_never_matches_a_directory() {
     // A directory has no value: whoever asks for an empty one must not lose a directory.
-    for ground in shared::each() {
-        let key = ground.key("d");
-        ground.put(&format!("{key}/x"), "1");
-        let output = ground.tool(&["rm", "-r", &key, "--prev-value", ""]);
+    for subtree in shared::each() {
+        let key = subtree.key("d");
+        subtree.put(&format!("{key}/x"), "1");
+        let output = subtree.tool(&["rm", "-r", &key, "--prev-value", ""]);
         assert!([1, 4].contains(&output.code), "{output:?}");
-        assert!(is_there(&ground, &format!("{key}/x")));
+        assert!(is_there(&subtree, &format!("{key}/x")));
     }
 }
 
 #[test]
 fn rm_refuses_to_remove_the_root() {
-    let ground = shared::any();
-    let key = ground.key("k");
-    ground.put(&key, "v");
+    let subtree = shared::any();
+    let key = subtree.key("k");
+    subtree.put(&key, "v");
     for flags in [&[][..], &["-r"], &["--dir"]] {
-        let output = ground.tool(&[&["rm", "/"], flags].concat());
+        let output = subtree.tool(&[&["rm", "/"], flags].concat());
         assert_eq!(output.code, 4, "{output:?}");
     }
-    assert!(is_there(&ground, &key));
+    assert!(is_there(&subtree, &key));
 }

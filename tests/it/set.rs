@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use crate::support::etcd::Version;
 use crate::support::scripted::{Request, Response, Script};
-use crate::support::shared::{self, Ground};
+use crate::support::shared::{self, Subtree};
 use crate::support::tool::{Output, tool};
 use crate::support::v2::Writer;
 
@@ -22,8 +22,8 @@ fn record(output: &Output) -> Vec<String> {
 }
 
 #[track_caller]
-fn node(ground: &Ground, key: &str) -> Value {
-    ground.read(key, "quorum=true").json()["node"].clone()
+fn node(subtree: &Subtree, key: &str) -> Value {
+    subtree.read(key, "quorum=true").json()["node"].clone()
 }
 
 #[track_caller]
@@ -36,10 +36,10 @@ fn assert_refused(output: &Output, code: i32, part: &str) {
 
 #[test]
 fn set_prints_the_record_of_the_write() {
-    for ground in shared::each() {
-        let key = ground.key("k");
-        let fields = record(&ground.tool(&["set", &key, "a b\t\n"]));
-        let node = node(&ground, &key);
+    for subtree in shared::each() {
+        let key = subtree.key("k");
+        let fields = record(&subtree.tool(&["set", &key, "a b\t\n"]));
+        let node = node(&subtree, &key);
         let index = node["modifiedIndex"].to_string();
         assert_eq!(fields, [&index, "set", &key, r"a b\t\n"]);
         assert_eq!(node["value"], "a b\t\n");
@@ -48,15 +48,15 @@ fn set_prints_the_record_of_the_write() {
 
 #[test]
 fn set_json_is_the_server_reply_on_one_line() {
-    for ground in shared::each() {
-        let key = ground.key("k");
-        ground.put(&key, "before");
-        let before = node(&ground, &key);
-        let output = ground.tool(&["-o", "json", "set", &key, "a\nb"]);
+    for subtree in shared::each() {
+        let key = subtree.key("k");
+        subtree.put(&key, "before");
+        let before = node(&subtree, &key);
+        let output = subtree.tool(&["-o", "json", "set", &key, "a\nb"]);
         assert_eq!((output.code, output.stderr.as_str()), (0, ""));
         assert_eq!(output.stdout.lines().count(), 1);
         let reply: Value = serde_json::from_str(&output.stdout).unwrap();
-        let expected = json!({"action": "set", "node": node(&ground, &key), "prevNode": before});
+        let expected = json!({"action": "set", "node": node(&subtree, &key), "prevNode": before});
         assert_eq!(reply, expected);
     }
 }
@@ -69,16 +69,16 @@ fn set_with_a_dash_reads_the_exact_value_from_stdin() {
         value.extend((0..128).map(char::from));
         value.push_str("é漢🦀\u{feff}\r\n%00&=+");
     }
-    for ground in shared::each() {
-        let key = ground.key("k");
-        let output = ground
+    for subtree in shared::each() {
+        let key = subtree.key("k");
+        let output = subtree
             .program(&["set", &key, "-", "-o", "json"])
             .stdin(value.as_bytes())
             .run();
         assert_eq!(output.code, 0, "{}", output.stderr);
-        assert!(ground.value(&key).as_ref() == Some(&value), "other bytes");
+        assert!(subtree.value(&key).as_ref() == Some(&value), "other bytes");
 
-        let read = ground.tool(&["get", &key]);
+        let read = subtree.tool(&["get", &key]);
         assert_eq!(read.code, 0);
         assert!(
             read.stdout_bytes.strip_suffix(b"\n") == Some(value.as_bytes()),
@@ -89,31 +89,31 @@ fn set_with_a_dash_reads_the_exact_value_from_stdin() {
 
 #[test]
 fn set_keeps_a_trailing_newline_and_an_empty_stdin_is_an_empty_value() {
-    let ground = shared::any();
-    let key = ground.key("k");
+    let subtree = shared::any();
+    let key = subtree.key("k");
     for value in ["one\n", "\n\n", "", "no newline"] {
-        let output = ground.program(&["set", &key, "-"]).stdin(value.as_bytes());
+        let output = subtree.program(&["set", &key, "-"]).stdin(value.as_bytes());
         assert_eq!(output.run().code, 0);
-        assert_eq!(ground.value(&key).as_deref(), Some(value));
+        assert_eq!(subtree.value(&key).as_deref(), Some(value));
     }
 }
 
 #[test]
 fn set_rejects_a_stdin_over_the_size_limit_and_writes_nothing() {
-    let ground = shared::any();
-    let key = ground.key("k");
-    let output = ground
+    let subtree = shared::any();
+    let key = subtree.key("k");
+    let output = subtree
         .program(&["set", &key, "-", "--max-event", "10"])
         .stdin(b"12345678901")
         .run();
     assert_refused(&output, 2, "--max-event");
-    assert_eq!(ground.value(&key), None);
+    assert_eq!(subtree.value(&key), None);
 }
 
 #[test]
 fn set_with_a_usage_error_does_not_read_stdin() {
-    let ground = shared::any();
-    let key = ground.key("k");
+    let subtree = shared::any();
+    let key = subtree.key("k");
     for arguments in [
         &["set", &key][..],
         &["set", &key, "--ttl", "10"],
@@ -123,19 +123,19 @@ fn set_with_a_usage_error_does_not_read_stdin() {
         &["set", &key, "-", "--password-file", "f"],
     ] {
         let script = r#""$0" "$@" >/dev/null; echo "exit $?"; exec cat"#;
-        let output = ground.shell(script, arguments).stdin(b"precious\n").run();
+        let output = subtree.shell(script, arguments).stdin(b"precious\n").run();
         assert_eq!(output.stdout, "exit 2\nprecious\n", "{arguments:?}");
         assert_ne!(output.stderr, "", "{arguments:?}");
     }
-    assert_eq!(ground.value(&key), None);
+    assert_eq!(subtree.value(&key), None);
 }
 
 #[test]
 fn set_with_a_value_argument_does_not_read_stdin() {
-    let ground = shared::any();
+    let subtree = shared::any();
     let script = r#""$0" "$@" >/dev/null; echo "exit $?"; exec cat"#;
-    let output = ground
-        .shell(script, &["set", &ground.key("k"), "v"])
+    let output = subtree
+        .shell(script, &["set", &subtree.key("k"), "v"])
         .stdin(b"precious\n")
         .run();
     assert_eq!(output.stdout, "exit 0\nprecious\n", "{output:?}");
@@ -143,8 +143,8 @@ fn set_with_a_value_argument_does_not_read_stdin() {
 
 #[test]
 fn set_accepts_a_value_that_begins_with_a_dash() {
-    for ground in shared::each() {
-        let key = ground.key("k");
+    for subtree in shared::each() {
+        let key = subtree.key("k");
         for (arguments, value) in [
             (&["set", &key, "--", "-x"][..], "-x"),
             (&["set", "--", &key, "-v"], "-v"),
@@ -155,90 +155,90 @@ fn set_accepts_a_value_that_begins_with_a_dash() {
             (&["set", "--ttl", "100", &key, "-7"], "-7"),
             (&["set", &key, "-8", "--ttl", "100"], "-8"),
         ] {
-            let fields = record(&ground.tool(arguments));
+            let fields = record(&subtree.tool(arguments));
             assert_eq!(fields[3], value, "{arguments:?}");
-            assert_eq!(ground.value(&key).as_deref(), Some(value), "{arguments:?}");
+            assert_eq!(subtree.value(&key).as_deref(), Some(value), "{arguments:?}");
         }
     }
 }
 
 #[test]
 fn set_never_takes_an_option_as_the_value() {
-    let ground = shared::any();
-    let key = ground.key("k");
+    let subtree = shared::any();
+    let key = subtree.key("k");
     for option in ["-q", "-v", "--create", "--quiet"] {
-        let output = ground.tool(&["set", &key, option]);
+        let output = subtree.tool(&["set", &key, option]);
         assert_eq!(output.code, 2, "{option}: {output:?}");
     }
-    assert_eq!(ground.value(&key), None);
+    assert_eq!(subtree.value(&key), None);
 }
 
 #[test]
 fn set_accepts_an_empty_value() {
-    for ground in shared::each() {
-        let key = ground.key("k");
-        let fields = record(&ground.tool(&["set", &key, ""]));
+    for subtree in shared::each() {
+        let key = subtree.key("k");
+        let fields = record(&subtree.tool(&["set", &key, ""]));
         assert_eq!(fields[1..], ["set", &key, ""]);
-        assert_eq!(ground.value(&key).as_deref(), Some(""));
+        assert_eq!(subtree.value(&key).as_deref(), Some(""));
     }
 }
 
 #[test]
 fn set_ttl_accepts_seconds_and_durations() {
-    for ground in shared::each() {
-        let key = ground.key("k");
+    for subtree in shared::each() {
+        let key = subtree.key("k");
         for (ttl, seconds) in [("100", 100), ("90s", 90), ("5m", 300), ("1h30m", 5400)] {
-            record(&ground.tool(&["set", &key, "v", "--ttl", ttl]));
-            let left = node(&ground, &key)["ttl"].as_u64().expect("a ttl");
+            record(&subtree.tool(&["set", &key, "v", "--ttl", ttl]));
+            let left = node(&subtree, &key)["ttl"].as_u64().expect("a ttl");
             assert!((seconds - 30..=seconds).contains(&left), "{ttl}: {left}");
         }
-        record(&ground.tool(&["set", &key, "v"]));
-        assert_eq!(node(&ground, &key)["ttl"], Value::Null);
+        record(&subtree.tool(&["set", &key, "v"]));
+        assert_eq!(node(&subtree, &key)["ttl"], Value::Null);
     }
 }
 
 #[test]
 fn set_rejects_a_ttl_below_one_second_and_keeps_the_key() {
-    let ground = shared::any();
-    let key = ground.key("k");
-    ground.put(&key, "old");
+    let subtree = shared::any();
+    let key = subtree.key("k");
+    subtree.put(&key, "old");
     for ttl in ["0", "-1", "500ms", "0s", "", "abc", "1.5", "99999999999999"] {
         for arguments in [
             &["set", &key, "v", "--ttl", ttl][..],
             &["set", &key, "v", &format!("--ttl={ttl}")],
         ] {
-            let output = ground.tool(arguments);
+            let output = subtree.tool(arguments);
             assert_refused(&output, 2, "ttl");
         }
     }
-    assert_eq!(ground.value(&key).as_deref(), Some("old"));
+    assert_eq!(subtree.value(&key).as_deref(), Some("old"));
 }
 
 #[test]
 fn set_dir_creates_a_directory() {
-    for ground in shared::each() {
-        let key = ground.key("d");
-        let fields = record(&ground.tool(&["set", &key, "--dir", "--ttl", "100"]));
+    for subtree in shared::each() {
+        let key = subtree.key("d");
+        let fields = record(&subtree.tool(&["set", &key, "--dir", "--ttl", "100"]));
         assert_eq!(fields[1..], ["set", &format!("{key}/"), ""]);
-        let node = node(&ground, &key);
+        let node = node(&subtree, &key);
         assert_eq!(node["dir"], true);
         assert!(node["ttl"].as_u64().is_some_and(|ttl| ttl <= 100));
-        let output = ground.tool(&["set", &ground.key("e"), "v", "--dir"]);
+        let output = subtree.tool(&["set", &subtree.key("e"), "v", "--dir"]);
         assert_eq!(output.code, 2, "{output:?}");
     }
 }
 
 #[test]
 fn set_create_fails_if_the_key_exists() {
-    for ground in shared::each() {
-        let key = ground.key("k");
-        let fields = record(&ground.tool(&["set", "--create", &key, "1"]));
+    for subtree in shared::each() {
+        let key = subtree.key("k");
+        let fields = record(&subtree.tool(&["set", "--create", &key, "1"]));
         assert_eq!(fields[1..], ["create", &key, "1"]);
-        let output = ground.tool(&["set", "--create", &key, "2"]);
+        let output = subtree.tool(&["set", "--create", &key, "2"]);
         assert_refused(&output, 1, "already exists");
-        assert_eq!(ground.value(&key).as_deref(), Some("1"));
+        assert_eq!(subtree.value(&key).as_deref(), Some("1"));
 
-        let output = ground.tool(&["-o", "json", "set", "--create", &key, "2"]);
+        let output = subtree.tool(&["-o", "json", "set", "--create", &key, "2"]);
         let error: Value = serde_json::from_str(&output.stderr).unwrap();
         assert_eq!(error["error"]["kind"], "keyExists");
         assert_eq!(error["error"]["errorCode"], 105);
@@ -248,28 +248,28 @@ fn set_create_fails_if_the_key_exists() {
 
 #[test]
 fn set_update_fails_if_the_key_is_missing() {
-    for ground in shared::each() {
-        let key = ground.key("k");
-        let output = ground.tool(&["set", "--update", &key, "1"]);
+    for subtree in shared::each() {
+        let key = subtree.key("k");
+        let output = subtree.tool(&["set", "--update", &key, "1"]);
         assert_refused(&output, 1, "not found");
-        assert_eq!(ground.value(&key), None);
-        ground.put(&key, "1");
-        let fields = record(&ground.tool(&["set", "--update", &key, "2"]));
+        assert_eq!(subtree.value(&key), None);
+        subtree.put(&key, "1");
+        let fields = record(&subtree.tool(&["set", "--update", &key, "2"]));
         assert_eq!(fields[1..], ["update", &key, "2"]);
-        assert_eq!(ground.value(&key).as_deref(), Some("2"));
+        assert_eq!(subtree.value(&key).as_deref(), Some("2"));
     }
 }
 
 #[test]
 fn set_in_order_creates_ascending_keys() {
-    for ground in shared::each() {
-        let queue = ground.key("queue");
+    for subtree in shared::each() {
+        let queue = subtree.key("queue");
         let keys: Vec<_> = (0..3)
             .map(|number| {
                 let value = number.to_string();
-                let fields = record(&ground.tool(&["set", "--in-order", &queue, &value]));
+                let fields = record(&subtree.tool(&["set", "--in-order", &queue, &value]));
                 assert_eq!((fields[1].as_str(), &fields[3]), ("create", &value));
-                assert_eq!(ground.value(&fields[2]), Some(value));
+                assert_eq!(subtree.value(&fields[2]), Some(value));
                 fields[2].clone()
             })
             .collect();
@@ -280,35 +280,35 @@ fn set_in_order_creates_ascending_keys() {
 
 #[test]
 fn set_prev_value_compares_the_value() {
-    for ground in shared::each() {
-        let key = ground.key("k");
+    for subtree in shared::each() {
+        let key = subtree.key("k");
         for option in ["--prev-value", "--swap-with-value"] {
-            ground.put(&key, "-old &");
-            let output = ground.tool(&["set", &key, "new", option, "other"]);
+            subtree.put(&key, "-old &");
+            let output = subtree.tool(&["set", &key, "new", option, "other"]);
             assert_refused(&output, 1, "compare failed");
-            assert_eq!(ground.value(&key).as_deref(), Some("-old &"));
-            let fields = record(&ground.tool(&["set", &key, "new", option, "-old &"]));
+            assert_eq!(subtree.value(&key).as_deref(), Some("-old &"));
+            let fields = record(&subtree.tool(&["set", &key, "new", option, "-old &"]));
             assert_eq!(fields[1..], ["compareAndSwap", &key, "new"]);
-            assert_eq!(ground.value(&key).as_deref(), Some("new"));
+            assert_eq!(subtree.value(&key).as_deref(), Some("new"));
         }
     }
 }
 
 #[test]
 fn set_prev_index_compares_the_index() {
-    for ground in shared::each() {
-        let key = ground.key("k");
+    for subtree in shared::each() {
+        let key = subtree.key("k");
         for option in ["--prev-index", "--swap-with-index"] {
-            let index = ground.put(&key, "old");
+            let index = subtree.put(&key, "old");
             let stale = (index - 1).to_string();
-            let output = ground.tool(&["set", &key, "new", option, &stale]);
+            let output = subtree.tool(&["set", &key, "new", option, &stale]);
             assert_refused(&output, 1, "compare failed");
-            assert_eq!(ground.value(&key).as_deref(), Some("old"));
-            let fields = record(&ground.tool(&["set", &key, "new", option, &index.to_string()]));
+            assert_eq!(subtree.value(&key).as_deref(), Some("old"));
+            let fields = record(&subtree.tool(&["set", &key, "new", option, &index.to_string()]));
             assert_eq!(fields[1..], ["compareAndSwap", &key, "new"]);
 
             for bad in ["0", "-1", "x", ""] {
-                let output = ground.tool(&["set", &key, "v", &format!("{option}={bad}")]);
+                let output = subtree.tool(&["set", &key, "v", &format!("{option}={bad}")]);
                 assert_eq!(output.code, 2, "{option}={bad}: {output:?}");
             }
         }
@@ -317,50 +317,50 @@ fn set_prev_index_compares_the_index() {
 
 #[test]
 fn set_requires_both_prev_value_and_prev_index_to_match() {
-    for ground in shared::each() {
-        let key = ground.key("k");
-        let index = ground.put(&key, "old");
+    for subtree in shared::each() {
+        let key = subtree.key("k");
+        let index = subtree.put(&key, "old");
         let (right, wrong) = (index.to_string(), (index - 1).to_string());
         let set = |value: &str, index: &str| {
             let condition = ["--prev-value", value, "--prev-index", index];
-            ground.tool(&[&["set", &key, "new"][..], &condition].concat())
+            subtree.tool(&[&["set", &key, "new"][..], &condition].concat())
         };
         assert_refused(&set("old", &wrong), 1, "compare failed");
         assert_refused(&set("other", &right), 1, "compare failed");
         assert_refused(&set("", &right), 1, "compare failed");
-        assert_eq!(ground.value(&key).as_deref(), Some("old"));
+        assert_eq!(subtree.value(&key).as_deref(), Some("old"));
         assert_eq!(record(&set("old", &right))[1], "compareAndSwap");
     }
 }
 
 #[test]
 fn set_prev_value_compares_with_an_empty_value() {
-    for ground in shared::each() {
-        let key = ground.key("k");
+    for subtree in shared::each() {
+        let key = subtree.key("k");
         for condition in [&["--prev-value", ""][..], &["--swap-with-value="]] {
-            let set = || ground.tool(&[&["set", &key, "new"], condition].concat());
-            ground.put(&key, "not empty");
+            let set = || subtree.tool(&[&["set", &key, "new"], condition].concat());
+            subtree.put(&key, "not empty");
             assert_refused(&set(), 1, "compare failed");
-            assert_eq!(ground.value(&key).as_deref(), Some("not empty"));
+            assert_eq!(subtree.value(&key).as_deref(), Some("not empty"));
 
-            ground.put(&key, "");
+            subtree.put(&key, "");
             let fields = record(&set());
             assert_eq!(fields[1..], ["compareAndSwap", &key, "new"]);
-            assert_eq!(ground.value(&key).as_deref(), Some("new"));
+            assert_eq!(subtree.value(&key).as_deref(), Some("new"));
         }
-        let output = ground.tool(&["set", &ground.key("none"), "new", "--prev-value", ""]);
+        let output = subtree.tool(&["set", &subtree.key("none"), "new", "--prev-value", ""]);
         assert_refused(&output, 1, "not found");
-        assert_eq!(ground.value(&ground.key("none")), None);
+        assert_eq!(subtree.value(&subtree.key("none")), None);
     }
 }
 
 #[test]
 fn a_failed_comparison_with_an_empty_value_has_the_error_fields_of_etcd() {
-    let ground = shared::any();
-    let key = ground.key("k");
-    ground.put(&key, "x");
+    let subtree = shared::any();
+    let key = subtree.key("k");
+    subtree.put(&key, "x");
     let set = ["-o", "json", "set", &key, "new", "--prev-value", ""];
-    let output = ground.tool(&set);
+    let output = subtree.tool(&set);
     assert_eq!(output.code, 1, "{output:?}");
     let error: Value = serde_json::from_str(&output.stderr).unwrap();
     assert_eq!(error["error"]["kind"], "compareFailed");
@@ -374,16 +374,16 @@ fn a_failed_comparison_with_an_empty_value_has_the_error_fields_of_etcd() {
 
 #[test]
 fn comparison_with_an_empty_value_is_atomic_under_concurrent_writes() {
-    let ground = shared::on(Version::V3_5);
-    let key = ground.key("k");
-    ground.put(&key, "");
+    let subtree = shared::on(Version::V3_5);
+    let key = subtree.key("k");
+    subtree.put(&key, "");
     let path = format!("/v2/keys{key}");
     let done = AtomicBool::new(false);
     let stop_on_drop = StopOnDrop(&done);
     thread::scope(|scope| {
         let stop = stop_on_drop;
         scope.spawn(|| {
-            let mut writer = Writer::connect(&ground.url());
+            let mut writer = Writer::connect(&subtree.url());
             let mut number = 0;
             while !done.load(Ordering::Relaxed) {
                 number += 1;
@@ -394,7 +394,7 @@ fn comparison_with_an_empty_value_is_atomic_under_concurrent_writes() {
         });
         for _ in 0..12 {
             let set = ["-o", "json", "set", &key, "won", "--prev-value", ""];
-            let output = ground.tool(&set);
+            let output = subtree.tool(&set);
             if output.code == 0 {
                 let reply: Value = serde_json::from_str(&output.stdout).unwrap();
                 assert_eq!(reply["action"], "compareAndSwap", "{reply}");
@@ -481,8 +481,8 @@ fn comparison_with_an_empty_value_reads_and_then_compares_the_index() {
 
 #[test]
 fn set_rejects_contradictory_conditions() {
-    let ground = shared::any();
-    let key = ground.key("k");
+    let subtree = shared::any();
+    let key = subtree.key("k");
     for conditions in [
         &["--create", "--update"][..],
         &["--create", "--prev-value", "x"],
@@ -490,24 +490,24 @@ fn set_rejects_contradictory_conditions() {
         &["--in-order", "--create"],
         &["--in-order", "--prev-index", "1"],
     ] {
-        let output = ground.tool(&[&["set", &key, "v"], conditions].concat());
+        let output = subtree.tool(&[&["set", &key, "v"], conditions].concat());
         assert_eq!(output.code, 2, "{conditions:?}: {output:?}");
     }
-    assert_eq!(ground.value(&key), None);
+    assert_eq!(subtree.value(&key), None);
 }
 
 #[test]
 fn set_on_a_directory_exits_4_with_a_hint() {
-    for ground in shared::each() {
-        let key = ground.key("d");
-        ground.put(&format!("{key}/x"), "1");
-        let output = ground.tool(&["set", &key, "v"]);
+    for subtree in shared::each() {
+        let key = subtree.key("d");
+        subtree.put(&format!("{key}/x"), "1");
+        let output = subtree.tool(&["set", &key, "v"]);
         assert_refused(&output, 4, "not a file");
         assert!(output.stderr.contains("directory"), "{output:?}");
         assert!(output.stderr.contains("rm"), "{output:?}");
-        assert_eq!(ground.value(&format!("{key}/x")).as_deref(), Some("1"));
+        assert_eq!(subtree.value(&format!("{key}/x")).as_deref(), Some("1"));
 
-        let output = ground.tool(&["-o", "json", "set", &key, "v"]);
+        let output = subtree.tool(&["-o", "json", "set", &key, "v"]);
         assert_eq!(output.code, 4);
         let error: Value = serde_json::from_str(&output.stderr).unwrap();
         assert_eq!(error["error"]["kind"], "notAFile");
@@ -517,18 +517,18 @@ fn set_on_a_directory_exits_4_with_a_hint() {
 
 #[test]
 fn set_below_a_key_exits_4() {
-    for ground in shared::each() {
-        let key = ground.key("file");
-        ground.put(&key, "v");
-        let output = ground.tool(&["set", &format!("{key}/below"), "v"]);
+    for subtree in shared::each() {
+        let key = subtree.key("file");
+        subtree.put(&key, "v");
+        let output = subtree.tool(&["set", &format!("{key}/below"), "v"]);
         assert_refused(&output, 4, "not a directory");
-        assert_eq!(ground.value(&key).as_deref(), Some("v"));
+        assert_eq!(subtree.value(&key).as_deref(), Some("v"));
     }
 }
 
 #[test]
 fn set_refuses_to_write_the_root() {
-    let ground = shared::any();
-    let output = ground.tool(&["set", "/", "v"]);
+    let subtree = shared::any();
+    let output = subtree.tool(&["set", "/", "v"]);
     assert_eq!(output.code, 4, "{output:?}");
 }

@@ -172,7 +172,7 @@ fn v3_replay_is_complete_while_another_watch_is_served() {
         let fill = |writer: &mut Writer, prefix: &str, count: usize, size: usize| {
             let value = "v".repeat(size);
             for number in 0..count {
-                v3::put_by(writer, &format!("/{prefix}/{}", number % 100), &value);
+                v3::put_with(writer, &format!("/{prefix}/{}", number % 100), &value);
             }
         };
         fill(&mut writer, "app", 3000, 10_000);

@@ -17,14 +17,14 @@ const LIMIT: Duration = Duration::from_secs(30);
 
 #[test]
 fn snapshot_prints_the_state_first_in_key_order() {
-    for ground in shared::each() {
-        let (url, top) = (ground.url(), ground.key("top"));
+    for subtree in shared::each() {
+        let (url, top) = (subtree.url(), subtree.key("top"));
         let key = |name: &str| format!("{top}/{name}");
         let mut written = Vec::new();
         for name in ["b", "a/z", "a-b", "a/é", "ключ"] {
             written.push(v2::put(&url, &key(name), &format!("value of {name}")));
         }
-        ground.mkdir(&key("empty"));
+        subtree.mkdir(&key("empty"));
         let index = v2::index(&url);
         let running = follow::live(&url, &["-r", &top, "--snapshot"]);
         let truth = v2::put(&url, &key("later"), "v");
@@ -67,16 +67,16 @@ fn snapshot_prints_the_state_first_in_key_order() {
             follow::apply(State::new(), &top, &records),
             follow::server(&url, &top)
         );
-        follow::assert_positions_never_go_back(&records);
+        follow::assert_indexes_never_decrease(&records);
     }
 }
 
 #[test]
 fn snapshot_without_recursive_prints_only_the_key() {
-    for ground in shared::each() {
-        let (url, key) = (ground.url(), ground.key("dir/k"));
+    for subtree in shared::each() {
+        let (url, key) = (subtree.url(), subtree.key("dir/k"));
         v2::put(&url, &key, "1");
-        v2::put(&url, &ground.key("dir/beside"), "1");
+        v2::put(&url, &subtree.key("dir/beside"), "1");
         let running = follow::live(&url, &[&key, "--snapshot"]);
         let truth = v2::put(&url, &key, "2");
         let records = follow::wait_for_value(&running, &key, "2");
@@ -86,7 +86,7 @@ fn snapshot_without_recursive_prints_only_the_key() {
         assert_eq!(records[1]["action"], "synced");
         assert_eq!(oracle::events(&records), [truth]);
         // Of a directory without -r, what is in it is no part either.
-        let directory = ground.key("dir");
+        let directory = subtree.key("dir");
         let running = follow::live(&url, &[&directory, "--snapshot"]);
         let records = follow::wait_for(&running, "synced", |one| one["action"] == "synced");
         assert_eq!(records.len(), 2, "{records:?}");
@@ -97,8 +97,8 @@ fn snapshot_without_recursive_prints_only_the_key() {
 
 #[test]
 fn snapshot_of_a_missing_key_prints_only_synced() {
-    for ground in shared::each() {
-        let (url, key) = (ground.url(), ground.key("missing"));
+    for subtree in shared::each() {
+        let (url, key) = (subtree.url(), subtree.key("missing"));
         for arguments in [&["--snapshot"][..], &["--snapshot", "-r"]] {
             let running = follow::live(&url, &[&[key.as_str()], arguments].concat());
             let records = follow::wait_for(&running, "synced", |one| one["action"] == "synced");
@@ -114,8 +114,8 @@ fn snapshot_of_a_missing_key_prints_only_synced() {
 
 #[test]
 fn a_snapshot_is_lines_in_text_output() {
-    let ground = shared::any();
-    let (url, top) = (ground.url(), ground.key("top"));
+    let subtree = shared::any();
+    let (url, top) = (subtree.url(), subtree.key("top"));
     v2::put(&url, &format!("{top}/dir/k"), "a\tb");
     let running = Running::start(&[
         "--endpoints",
@@ -151,15 +151,15 @@ fn a_snapshot_is_lines_in_text_output() {
 
 /// Writes as fast as the server takes it until `enough`: sets, in turn on a few keys and on new
 /// ones, and deletes of those.
-fn write_until(url: &str, lane: usize, enough: &AtomicBool) -> Vec<Truth> {
+fn write_until(url: &str, client: usize, enough: &AtomicBool) -> Vec<Truth> {
     let mut writer = Writer::connect(url);
     let mut truth = Vec::new();
     for number in 0.. {
         if enough.load(Ordering::SeqCst) {
             break;
         }
-        let fresh = format!("/app/new/{lane}-{number}");
-        truth.push(writer.put(&format!("/app/k{lane}"), &number.to_string()));
+        let fresh = format!("/app/new/{client}-{number}");
+        truth.push(writer.put(&format!("/app/k{client}"), &number.to_string()));
         truth.push(writer.put(&fresh, "v"));
         if number % 2 == 0 {
             let path = v2::key_path(&fresh);
@@ -180,11 +180,11 @@ fn no_event_is_lost_or_repeated_between_snapshot_and_stream() {
         for _ in 0..3 {
             let enough = AtomicBool::new(false);
             let (running, mut truth) = thread::scope(|scope| {
-                let lanes: Vec<_> = (0..4)
-                    .map(|lane| {
+                let clients: Vec<_> = (0..4)
+                    .map(|client| {
                         scope.spawn({
                             let (url, enough) = (&url, &enough);
-                            move || write_until(url, lane, enough)
+                            move || write_until(url, client, enough)
                         })
                     })
                     .collect();
@@ -193,8 +193,8 @@ fn no_event_is_lost_or_repeated_between_snapshot_and_stream() {
                     record["node"]["modifiedIndex"].is_u64() && record.get("origin").is_none()
                 });
                 enough.store(true, Ordering::SeqCst);
-                let lanes = lanes.into_iter();
-                let truth: Vec<Truth> = lanes.flat_map(|lane| lane.join().unwrap()).collect();
+                let clients = clients.into_iter();
+                let truth: Vec<Truth> = clients.flat_map(|client| client.join().unwrap()).collect();
                 (running, truth)
             });
             truth.push(v2::put(&url, "/app/end", &v2::index(&url).to_string()));
@@ -218,7 +218,7 @@ fn no_event_is_lost_or_repeated_between_snapshot_and_stream() {
                 follow::apply(State::new(), "/app", &records),
                 follow::server(&url, "/app")
             );
-            follow::assert_positions_never_go_back(&records);
+            follow::assert_indexes_never_decrease(&records);
         }
     }
 }

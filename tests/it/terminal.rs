@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use crate::support::proxy::{Cut, Proxy};
 use crate::support::scripted::{Response, Scripted};
-use crate::support::shared::{self, Ground};
+use crate::support::shared::{self, Subtree};
 use crate::support::tool::{Program, Signal, Terminal};
 use crate::support::{v2, wait};
 
@@ -14,18 +14,18 @@ use crate::support::{v2, wait};
 const SOON: Duration = Duration::from_secs(2);
 
 /// A stream on a terminal that begins with a record, and the record's index.
-fn stream(ground: &Ground, options: &[&str]) -> (Program, u64) {
-    let index = ground.put(&ground.key("first"), "1");
+fn stream(subtree: &Subtree, options: &[&str]) -> (Program, u64) {
+    let index = subtree.put(&subtree.key("first"), "1");
     let from = index.to_string();
     let watch = [
         "watch",
         "--stream",
         "-r",
-        ground.part(),
+        subtree.root(),
         "--from-index",
         &from,
     ];
-    (ground.program(&[&watch[..], options].concat()), index)
+    (subtree.program(&[&watch[..], options].concat()), index)
 }
 
 /// Waits until the first record is on the screen, and the spinner below it.
@@ -62,10 +62,10 @@ fn is_coloured(bytes: &[u8]) -> bool {
 
 #[test]
 fn the_spinner_shows_the_elapsed_time_the_event_count_and_the_index() {
-    for ground in shared::each() {
-        let (program, index) = stream(&ground, &[]);
+    for subtree in shared::each() {
+        let (program, index) = stream(&subtree, &[]);
         let terminal = program.on_terminal(24, 100);
-        let part = ground.part().to_owned();
+        let part = subtree.root().to_owned();
         let tells = move |screen: &str, elapsed: &str, events: &str, index: u64| {
             let spinner = rows(screen).pop().unwrap_or_default();
             // Others write too, which moves the position on.
@@ -80,7 +80,7 @@ fn the_spinner_shows_the_elapsed_time_the_event_count_and_the_index() {
         terminal.wait_for_screen(|screen| tells(screen, "0s", "1 event", index), wait::LONG);
         // It goes on while nothing happens.
         terminal.wait_for_screen(|screen| tells(screen, "1s", "1 event", index), wait::LONG);
-        let index = ground.put(&ground.key("second"), "2");
+        let index = subtree.put(&subtree.key("second"), "2");
         terminal.wait_for_screen(|screen| tells(screen, "s", "2 events", index), wait::LONG);
         terminal.send(b"\x03");
         assert_eq!(terminal.wait(SOON), 130);
@@ -89,8 +89,8 @@ fn the_spinner_shows_the_elapsed_time_the_event_count_and_the_index() {
 
 #[test]
 fn records_are_not_garbled_by_the_spinner() {
-    let ground = shared::any();
-    let (program, _) = stream(&ground, &["--color", "never"]);
+    let subtree = shared::any();
+    let (program, _) = stream(&subtree, &["--color", "never"]);
     let terminal = program.on_terminal(50, 100);
     let mut written = vec!["first".to_owned()];
     for number in 0..30 {
@@ -103,10 +103,10 @@ fn records_are_not_garbled_by_the_spinner() {
             });
         }
         let name = format!("k{number}");
-        ground.put(&ground.key(&name), "v");
+        subtree.put(&subtree.key(&name), "v");
         written.push(name);
     }
-    let last = ground.key("k29");
+    let last = subtree.key("k29");
     terminal.wait_for_screen(|screen| screen.contains(&last), wait::LONG);
     terminal.signal(Signal::INT);
     assert_eq!(terminal.wait(SOON), 130);
@@ -121,15 +121,15 @@ fn records_are_not_garbled_by_the_spinner() {
             fields[2].to_owned()
         })
         .collect();
-    let expected: Vec<_> = written.iter().map(|name| ground.key(name)).collect();
+    let expected: Vec<_> = written.iter().map(|name| subtree.key(name)).collect();
     assert_eq!(keys, expected);
 }
 
 #[test]
 fn every_exit_clears_the_spinner_and_shows_the_cursor() {
-    let ground = shared::any();
+    let subtree = shared::any();
     for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143), (Signal::HUP, 129)] {
-        let (program, _) = stream(&ground, &[]);
+        let (program, _) = stream(&subtree, &[]);
         let terminal = program.on_terminal(24, 100);
         wait_for_record_and_spinner(&terminal);
         terminal.signal(signal);
@@ -143,7 +143,7 @@ fn every_exit_clears_the_spinner_and_shows_the_cursor() {
             "the cursor stays hidden"
         );
     }
-    let (program, _) = stream(&ground, &["--timeout", "2s"]);
+    let (program, _) = stream(&subtree, &["--timeout", "2s"]);
     let terminal = program.on_terminal(24, 100);
     wait_for_record_and_spinner(&terminal);
     assert_eq!(terminal.wait(wait::LONG), 124);
@@ -156,9 +156,9 @@ fn every_exit_clears_the_spinner_and_shows_the_cursor() {
 fn a_typed_ctrl_c_leaves_no_trace_of_the_spinner() {
     // The terminal echoes ^C where the cursor stands, which must not be where that breaks the
     // line.
-    let ground = shared::any();
+    let subtree = shared::any();
     for columns in [60, 100] {
-        let (program, _) = stream(&ground, &[]);
+        let (program, _) = stream(&subtree, &[]);
         let terminal = program.on_terminal(24, columns);
         wait_for_record_and_spinner(&terminal);
         terminal.send(b"\x03");
@@ -174,15 +174,15 @@ fn a_typed_ctrl_c_leaves_no_trace_of_the_spinner() {
 
 #[test]
 fn a_notice_is_not_garbled_by_the_spinner() {
-    let ground = shared::any();
-    let proxy = Proxy::to(&ground.url());
-    let (_, index) = stream(&ground, &[]);
+    let subtree = shared::any();
+    let proxy = Proxy::to(&subtree.url());
+    let (_, index) = stream(&subtree, &[]);
     let from = index.to_string();
     let watch = [
         "watch",
         "--stream",
         "-r",
-        ground.part(),
+        subtree.root(),
         "--from-index",
         &from,
     ];
@@ -193,9 +193,9 @@ fn a_notice_is_not_garbled_by_the_spinner() {
     proxy.refuse(true);
     proxy.cut_all(Cut::Reset);
     terminal.wait_for_screen(|screen| screen.contains(&url), wait::LONG);
-    ground.put(&ground.key("second"), "2");
+    subtree.put(&subtree.key("second"), "2");
     proxy.refuse(false);
-    let second = ground.key("second");
+    let second = subtree.key("second");
     terminal.wait_for_screen(|screen| screen.contains(&second), wait::LONG);
     terminal.signal(Signal::INT);
     assert_eq!(terminal.wait(SOON), 130);
@@ -209,10 +209,10 @@ fn a_notice_is_not_garbled_by_the_spinner() {
 
 #[test]
 fn only_a_slow_request_shows_a_spinner() {
-    let ground = shared::any();
-    let key = ground.key("k");
-    ground.put(&key, "v");
-    let proxy = Proxy::to(&ground.url());
+    let subtree = shared::any();
+    let key = subtree.key("k");
+    subtree.put(&key, "v");
+    let proxy = Proxy::to(&subtree.url());
     proxy.half_open();
     let get = ["get", &key, "--timeout", "60s", "--endpoints", &proxy.url()];
     let terminal = Terminal::start(&get, 24, 100);
@@ -221,20 +221,20 @@ fn only_a_slow_request_shows_a_spinner() {
     assert_eq!(terminal.wait(wait::LONG), 0);
     assert_eq!(rows(&terminal.screen()), ["v"]);
 
-    let terminal = ground.on_terminal(&["get", &key]);
+    let terminal = subtree.on_terminal(&["get", &key]);
     assert_eq!(terminal.wait(wait::LONG), 0);
     assert_eq!(terminal.raw(), b"v\r\n");
 }
 
 #[test]
 fn quiet_hides_the_spinner() {
-    let ground = shared::any();
-    let (program, _) = stream(&ground, &["-q", "--timeout", "700ms"]);
+    let subtree = shared::any();
+    let (program, _) = stream(&subtree, &["-q", "--timeout", "700ms"]);
     let terminal = program.on_terminal(24, 100);
     // Longer than the spinner takes to appear, by the tool's own clock.
     assert_eq!(terminal.wait(wait::LONG), 124);
     assert!(!contains(&terminal, b"watching"));
-    let (program, _) = stream(&ground, &["--timeout", "2s"]);
+    let (program, _) = stream(&subtree, &["--timeout", "2s"]);
     let terminal = program.on_terminal(24, 100);
     assert_eq!(terminal.wait(wait::LONG), 124);
     assert!(contains(&terminal, b"watching"));
@@ -242,8 +242,8 @@ fn quiet_hides_the_spinner() {
 
 #[test]
 fn the_spinner_is_cleared_on_a_narrow_or_shrunk_terminal() {
-    let ground = shared::any();
-    let (program, _) = stream(&ground, &[]);
+    let subtree = shared::any();
+    let (program, _) = stream(&subtree, &[]);
     let terminal = program.on_terminal(24, 40);
     terminal.wait_for_screen(|screen| screen.contains("watching"), wait::LONG);
     // What is drawn for a terminal that has just shrunk is broken over its lines.
@@ -262,8 +262,8 @@ fn the_spinner_is_cleared_on_a_narrow_or_shrunk_terminal() {
 
 #[test]
 fn the_spinner_is_drawn_while_stdout_is_a_file() {
-    let ground = shared::any();
-    let index = ground.put(&ground.key("first"), "1");
+    let subtree = shared::any();
+    let index = subtree.put(&subtree.key("first"), "1");
     let from = index.to_string();
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("records");
@@ -272,20 +272,20 @@ fn the_spinner_is_drawn_while_stdout_is_a_file() {
         "watch",
         "--stream",
         "-r",
-        ground.part(),
+        subtree.root(),
         "--from-index",
         &from,
     ];
-    let terminal = ground.shell(&script, &watch).on_terminal(24, 100);
+    let terminal = subtree.shell(&script, &watch).on_terminal(24, 100);
     terminal.wait_for_screen(|screen| screen.contains("1 event"), wait::LONG);
-    let second = ground.put(&ground.key("second"), "2\t3");
+    let second = subtree.put(&subtree.key("second"), "2\t3");
     terminal.wait_for_screen(|screen| screen.contains("2 events"), wait::LONG);
     terminal.signal(Signal::INT);
     assert_eq!(terminal.wait(SOON), 130);
     let expected = format!(
         "{index}\tset\t{}\t1\n{second}\tset\t{}\t2\\t3\n",
-        ground.key("first"),
-        ground.key("second")
+        subtree.key("first"),
+        subtree.key("second")
     );
     assert_eq!(std::fs::read_to_string(&path).unwrap(), expected);
     assert_eq!(rows(&terminal.screen()), Vec::<String>::new());
@@ -293,10 +293,10 @@ fn the_spinner_is_drawn_while_stdout_is_a_file() {
 
 #[test]
 fn no_spinner_is_drawn_if_stdout_is_a_pipe() {
-    let ground = shared::any();
-    let watch = ["watch", "-r", ground.part(), "--timeout", "700ms"];
+    let subtree = shared::any();
+    let watch = ["watch", "-r", subtree.root(), "--timeout", "700ms"];
     let script = r#""$0" "$@" | cat"#;
-    let terminal = ground.shell(script, &watch).on_terminal(24, 100);
+    let terminal = subtree.shell(script, &watch).on_terminal(24, 100);
     // Longer than the spinner takes to appear, by the tool's own clock.
     assert_eq!(terminal.wait(wait::LONG), 0);
     assert!(contains(&terminal, b"700ms"));
@@ -305,17 +305,17 @@ fn no_spinner_is_drawn_if_stdout_is_a_pipe() {
 
 #[test]
 fn no_spinner_is_drawn_while_commands_are_run() {
-    let ground = shared::any();
+    let subtree = shared::any();
     let watch = [
         "watch",
         "--stream",
         "-r",
-        ground.part(),
+        subtree.root(),
         "--timeout",
         "700ms",
     ];
     let command = ["--", "true"];
-    let terminal = ground.on_terminal(&[&watch[..], &command].concat());
+    let terminal = subtree.on_terminal(&[&watch[..], &command].concat());
     // Longer than the spinner takes to appear, by the tool's own clock.
     assert_eq!(terminal.wait(wait::LONG), 124);
     assert!(!contains(&terminal, b"watching"));
@@ -323,21 +323,21 @@ fn no_spinner_is_drawn_while_commands_are_run() {
 
 #[test]
 fn no_spinner_is_drawn_if_stderr_is_a_file() {
-    let ground = shared::any();
+    let subtree = shared::any();
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("errors");
     let script = format!(r#"exec "$0" "$@" 2>'{}'"#, path.display());
-    let from = ground.put(&ground.key("first"), "1").to_string();
+    let from = subtree.put(&subtree.key("first"), "1").to_string();
     let watch = [
         "watch",
         "--stream",
         "-r",
-        ground.part(),
+        subtree.root(),
         "--from-index",
         &from,
     ];
     let watch = [&watch[..], &["--timeout", "700ms"]].concat();
-    let terminal = ground.shell(&script, &watch).on_terminal(24, 100);
+    let terminal = subtree.shell(&script, &watch).on_terminal(24, 100);
     assert_eq!(terminal.wait(wait::LONG), 124);
     assert_eq!(rows(&terminal.screen()).len(), 1);
     let errors = std::fs::read_to_string(&path).unwrap();
@@ -352,18 +352,18 @@ fn no_spinner_is_drawn_if_stderr_is_a_file() {
 /// terminal, and nothing of it must stay. The records go to a file.
 #[track_caller]
 fn assert_shows_a_bar(slow: impl Fn(&Proxy)) {
-    let ground = shared::any();
-    let from = ground.put(&ground.key("first"), "1").to_string();
+    let subtree = shared::any();
+    let from = subtree.put(&subtree.key("first"), "1").to_string();
     let value = "x".repeat(2_000);
-    v2::burst(&ground.url(), 300, |number| {
-        (ground.key(&format!("k{number}")), value.clone())
+    v2::burst(&subtree.url(), 300, |number| {
+        (subtree.key(&format!("k{number}")), value.clone())
     });
-    let proxy = Proxy::to(&ground.url());
+    let proxy = Proxy::to(&subtree.url());
     slow(&proxy);
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("records");
     let script = format!(r#"exec "$0" "$@" >'{}'"#, path.display());
-    let replay = ["replay", "-r", ground.part(), "--from-index", &from];
+    let replay = ["replay", "-r", subtree.root(), "--from-index", &from];
     let url = proxy.url();
     let replay = [&replay[..], &["--endpoints", &url]].concat();
     let terminal = Program::shell(&script, &replay).on_terminal(24, 100);
@@ -398,20 +398,20 @@ fn replay_of_a_steady_trickle_shows_and_clears_a_progress_bar() {
 
 #[test]
 fn columns_are_aligned_on_a_terminal() {
-    let ground = shared::any();
-    let from = ground.put(&ground.key("a"), "VALUE").to_string();
-    ground.put(&ground.key("longer"), "VALUE");
-    ground.put(&ground.key("漢字"), "VALUE");
-    let path = format!("/v2/keys{}", ground.key("new"));
+    let subtree = shared::any();
+    let from = subtree.put(&subtree.key("a"), "VALUE").to_string();
+    subtree.put(&subtree.key("longer"), "VALUE");
+    subtree.put(&subtree.key("漢字"), "VALUE");
+    let path = format!("/v2/keys{}", subtree.key("new"));
     let created = v2::request(
         "PUT",
-        &ground.url(),
+        &subtree.url(),
         &path,
         &[("value", "VALUE"), ("prevExist", "false")],
     );
     assert_eq!(created.status, 201);
-    let replay = ["replay", "-r", ground.part(), "--from-index", &from];
-    let terminal = ground.on_terminal(&replay);
+    let replay = ["replay", "-r", subtree.root(), "--from-index", &from];
+    let terminal = subtree.on_terminal(&replay);
     assert_eq!(terminal.wait(wait::LONG), 0);
     let rows = rows(&terminal.screen());
     assert_eq!(rows.len(), 4, "{rows:?}");
@@ -420,7 +420,7 @@ fn columns_are_aligned_on_a_terminal() {
         assert_ne!(before, row, "no {part} in {row:?}");
         unicode_width::UnicodeWidthStr::width(before)
     };
-    for part in [ground.part(), "VALUE"] {
+    for part in [subtree.root(), "VALUE"] {
         let columns: Vec<_> = rows.iter().map(|row| column(row, part)).collect();
         assert!(columns.iter().all(|one| *one == columns[0]), "{rows:?}");
     }
@@ -429,11 +429,11 @@ fn columns_are_aligned_on_a_terminal() {
 
 #[test]
 fn records_are_colored_on_a_terminal_unless_disabled() {
-    let ground = shared::any();
-    let from = ground.put(&ground.key("k"), "v").to_string();
-    let replay = ["replay", "-r", ground.part(), "--from-index", &from];
+    let subtree = shared::any();
+    let from = subtree.put(&subtree.key("k"), "v").to_string();
+    let replay = ["replay", "-r", subtree.root(), "--from-index", &from];
     let raw = |options: &[&str], variable: Option<(&str, &str)>| {
-        let program = ground.program(&[&replay[..], options].concat());
+        let program = subtree.program(&[&replay[..], options].concat());
         let program = match variable {
             Some((name, value)) => program.env(name, value),
             None => program,
@@ -459,10 +459,10 @@ fn records_are_colored_on_a_terminal_unless_disabled() {
 
 #[test]
 fn errors_are_colored_on_a_terminal_unless_disabled() {
-    let ground = shared::any();
-    let key = ground.key("none");
+    let subtree = shared::any();
+    let key = subtree.key("none");
     let raw = |options: &[&str]| {
-        let terminal = ground.on_terminal(&[&["get", &key], options].concat());
+        let terminal = subtree.on_terminal(&[&["get", &key], options].concat());
         assert_eq!(terminal.wait(wait::LONG), 1);
         terminal.raw()
     };
@@ -470,7 +470,7 @@ fn errors_are_colored_on_a_terminal_unless_disabled() {
     assert!(!is_coloured(&raw(&["--color", "never"])));
     // stderr is the terminal, stdout is not: the error is coloured all the same.
     let script = r#"exec "$0" "$@" >/dev/null"#;
-    let terminal = ground.shell(script, &["get", &key]).on_terminal(24, 100);
+    let terminal = subtree.shell(script, &["get", &key]).on_terminal(24, 100);
     assert_eq!(terminal.wait(wait::LONG), 1);
     assert!(is_coloured(&terminal.raw()));
 }
@@ -522,22 +522,22 @@ fn assert_harmless(terminal: &Terminal, what: &[&str]) {
 
 /// Runs commands about hostile keys and values, each with each set of options.
 fn show_hostile_data(options: &[&[&str]]) {
-    let ground = shared::any();
-    let key = ground.key(HOSTILE);
-    let from = ground.put(&key, HOSTILE).to_string();
-    ground.put(&key, HOSTILE);
-    let none = ground.key(&format!("none{HOSTILE}"));
+    let subtree = shared::any();
+    let key = subtree.key(HOSTILE);
+    let from = subtree.put(&key, HOSTILE).to_string();
+    subtree.put(&key, HOSTILE);
+    let none = subtree.key(&format!("none{HOSTILE}"));
     for (arguments, code) in [
         (&["get", &key][..], 0),
-        (&["get", ground.part()], 0),
-        (&["get", "-r", ground.part()], 0),
+        (&["get", subtree.root()], 0),
+        (&["get", "-r", subtree.root()], 0),
         (&["set", &key, HOSTILE], 0),
         (&["watch", &key, "--from-index", &from, "--prev"], 0),
         (
             &[
                 "replay",
                 "-r",
-                ground.part(),
+                subtree.root(),
                 "--from-index",
                 &from,
                 "--prev",
@@ -564,13 +564,13 @@ fn show_hostile_data(options: &[&[&str]]) {
     ] {
         for options in options {
             if arguments == ["rm", &key] {
-                ground.put(&key, "v");
+                subtree.put(&key, "v");
             }
             let arguments = [options, arguments].concat();
             let terminal = if arguments.contains(&"--endpoints") {
                 Terminal::start(&arguments, 24, 100)
             } else {
-                ground.on_terminal(&arguments)
+                subtree.on_terminal(&arguments)
             };
             assert_eq!(terminal.wait(wait::LONG), code, "{arguments:?}");
             assert_harmless(&terminal, &arguments);
@@ -590,10 +590,10 @@ fn control_characters_in_data_are_escaped_in_json_output() {
 
 #[test]
 fn control_characters_in_the_key_are_escaped_in_the_spinner() {
-    let ground = shared::any();
-    let key = ground.key(HOSTILE);
+    let subtree = shared::any();
+    let key = subtree.key(HOSTILE);
     // Wide enough for the whole of it.
-    let watch = ground.program(&["watch", "--stream", &key]);
+    let watch = subtree.program(&["watch", "--stream", &key]);
     let terminal = watch.on_terminal(24, 200);
     wait::until(wait::LONG, "the spinner", || {
         contains(&terminal, b"0 events")
@@ -605,14 +605,14 @@ fn control_characters_in_the_key_are_escaped_in_the_spinner() {
 
 #[test]
 fn json_on_a_terminal_parses_to_the_same_value_as_in_a_pipe() {
-    let ground = shared::any();
-    let key = ground.key(HOSTILE);
-    ground.put(&key, HOSTILE);
-    let piped = ground.tool(&["-o", "json", "get", &key]);
+    let subtree = shared::any();
+    let key = subtree.key(HOSTILE);
+    subtree.put(&key, HOSTILE);
+    let piped = subtree.tool(&["-o", "json", "get", &key]);
     let piped: Value = serde_json::from_str(&piped.stdout).unwrap();
     assert_eq!(piped["node"]["value"], HOSTILE);
     // Wide enough that the terminal breaks no line.
-    let terminal = ground
+    let terminal = subtree
         .program(&["-o", "json", "get", &key])
         .on_terminal(5, 1000);
     assert_eq!(terminal.wait(wait::LONG), 0);

@@ -177,7 +177,7 @@ fn a_tls_stream_resumes_after_disconnects() {
 fn tls_connections_are_reused() {
     let files = Files::new();
     let etcd = files.server(Version::V3_5);
-    v2::elsewhere(&etcd.url(), 300);
+    v2::write_elsewhere(&etcd.url(), 300);
     let proxy = Proxy::to(&etcd.tls_url());
     let url = proxy.url().replace("http:", "https:");
     let replay = ["--api", "v2", "replay", "-r", "/", "--from-index", "oldest"];
@@ -691,8 +691,8 @@ fn requests_to_a_tls_endpoint_are_not_sent_to_a_plaintext_one() {
     .concat();
     let output = at(&both, &options, &["--api", "v2", "set", "/k", "v"]);
     assert_eq!(output.code, 0, "{output:?}");
-    let told = format!("{} is not encrypted", plain.url());
-    assert!(output.stderr.contains(&told), "{output:?}");
+    let printed = format!("{} is not encrypted", plain.url());
+    assert!(output.stderr.contains(&printed), "{output:?}");
     assert_eq!(plain.requests().len(), 0);
 }
 

@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::support::etcd::{Etcd, Version};
 use crate::support::follow;
 use crate::support::proxy::{Cut, Proxy};
-use crate::support::shared::{self, Ground};
+use crate::support::shared::{self, Subtree};
 use crate::support::tool::{Output, Program, Running};
 use crate::support::v3;
 use crate::support::wait;
@@ -18,19 +18,19 @@ use crate::support::wait;
 const APIS: [&str; 2] = ["v2", "v3"];
 
 #[track_caller]
-fn set(ground: &Ground, api: &str, key: &str, value: &str) {
-    let output = ground.tool(&["--api", api, "set", key, value]);
+fn set(subtree: &Subtree, api: &str, key: &str, value: &str) {
+    let output = subtree.tool(&["--api", api, "set", key, value]);
     assert_eq!(output.code, 0, "{output:?}");
 }
 
 #[track_caller]
-fn rm(ground: &Ground, api: &str, key: &str) {
-    let output = ground.tool(&["--api", api, "rm", "-r", key]);
+fn rm(subtree: &Subtree, api: &str, key: &str) {
+    let output = subtree.tool(&["--api", api, "rm", "-r", key]);
     assert_eq!(output.code, 0, "{output:?}");
 }
 
-fn until(ground: &Ground, api: &str, key: &str, condition: &str) -> Program {
-    ground.program(&[
+fn until(subtree: &Subtree, api: &str, key: &str, condition: &str) -> Program {
+    subtree.program(&[
         "--api",
         api,
         "--timeout",
@@ -44,9 +44,9 @@ fn until(ground: &Ground, api: &str, key: &str, condition: &str) -> Program {
 
 /// What it waits for is not so, and it is registered.
 #[track_caller]
-fn waiting(ground: &Ground, api: &str, key: &str, condition: &str) -> Running {
+fn waiting(subtree: &Subtree, api: &str, key: &str, condition: &str) -> Running {
     let status = ["--status", "--stream"];
-    let program = ground.program(
+    let program = subtree.program(
         &[
             &[
                 "--api", api, "-o", "json", "watch", key, "--until", condition,
@@ -71,40 +71,40 @@ fn record(output: &Output) -> Vec<String> {
 
 #[test]
 fn until_exits_at_once_if_the_condition_already_holds() {
-    for (ground, api) in shared::each()
+    for (subtree, api) in shared::each()
         .iter()
-        .flat_map(|ground| APIS.map(|api| (ground, api)))
+        .flat_map(|subtree| APIS.map(|api| (subtree, api)))
     {
-        let key = ground.key(api);
-        set(ground, api, &key, "two\nlines");
+        let key = subtree.key(api);
+        set(subtree, api, &key, "two\nlines");
         for condition in ["exists", "value~^two", "value!=x", "value=two\nlines"] {
-            let output = until(ground, api, &key, condition).run();
+            let output = until(subtree, api, &key, condition).run();
             assert_eq!(record(&output)[1..], ["get", &key, "two\\nlines"]);
         }
-        let output = until(ground, api, &ground.key("none"), "absent").run();
-        assert_eq!(record(&output)[1..], ["synced", &ground.key("none")]);
+        let output = until(subtree, api, &subtree.key("none"), "absent").run();
+        assert_eq!(record(&output)[1..], ["synced", &subtree.key("none")]);
     }
 }
 
 #[test]
 fn until_prints_the_event_that_meets_the_condition() {
-    for (ground, api) in shared::each()
+    for (subtree, api) in shared::each()
         .iter()
-        .flat_map(|ground| APIS.map(|api| (ground, api)))
+        .flat_map(|subtree| APIS.map(|api| (subtree, api)))
     {
-        let key = ground.key(api);
+        let key = subtree.key(api);
         for (condition, change) in [
             ("exists", Some("1")),
             ("value=2", Some("2")),
             ("value!=2", Some("3")),
             ("absent", None),
         ] {
-            let running = waiting(ground, api, &key, condition);
+            let running = waiting(subtree, api, &key, condition);
             // Beside it, and with no bearing on it.
-            set(ground, api, &ground.key("beside"), "2");
+            set(subtree, api, &subtree.key("beside"), "2");
             match change {
-                Some(value) => set(ground, api, &key, value),
-                None => rm(ground, api, &key),
+                Some(value) => set(subtree, api, &key, value),
+                None => rm(subtree, api, &key),
             }
             let output = running.wait(wait::LONG);
             assert_eq!(output.code, 0, "{condition}: {output:?}");
@@ -120,39 +120,39 @@ fn until_prints_the_event_that_meets_the_condition() {
 
 #[test]
 fn until_exists_holds_for_a_directory_created_by_a_key_below_it() {
-    for ground in shared::each() {
-        let running = waiting(&ground, "v2", &ground.key("dir"), "exists");
-        set(&ground, "v2", &ground.key("dir/below/k"), "v");
+    for subtree in shared::each() {
+        let running = waiting(&subtree, "v2", &subtree.key("dir"), "exists");
+        set(&subtree, "v2", &subtree.key("dir/below/k"), "v");
         assert_eq!(running.wait(wait::LONG).code, 0);
         // Of several, what only tells that a directory is there is not shown before that counts.
-        let (dir, other) = (ground.key("dir2"), ground.key("other"));
+        let (dir, other) = (subtree.key("dir2"), subtree.key("other"));
         let watch = [
             "--api", "v2", "watch", "--stream", &dir, &other, "--until", "exists", "-v",
         ];
-        let running = ground.program(&watch).start();
+        let running = subtree.program(&watch).start();
         running.wait_for_stderr("< 200", wait::LONG);
-        set(&ground, "v2", &ground.key("dir2/below/k"), "v");
-        set(&ground, "v2", &other, "w");
+        set(&subtree, "v2", &subtree.key("dir2/below/k"), "v");
+        set(&subtree, "v2", &other, "w");
         let output = running.wait(wait::LONG);
         assert_eq!(output.code, 0, "{output:?}");
         assert!(!output.stdout.contains("below"), "{output:?}");
-        let running = waiting(&ground, "v2", &ground.key("dir"), "absent");
-        rm(&ground, "v2", ground.part());
+        let running = waiting(&subtree, "v2", &subtree.key("dir"), "absent");
+        rm(&subtree, "v2", subtree.root());
         assert_eq!(running.wait(wait::LONG).code, 0);
     }
 }
 
 #[test]
 fn until_requires_every_key_to_meet_the_condition() {
-    for (ground, api) in shared::each()
+    for (subtree, api) in shared::each()
         .iter()
-        .flat_map(|ground| APIS.map(|api| (ground, api)))
+        .flat_map(|subtree| APIS.map(|api| (subtree, api)))
     {
         let (one, two) = (
-            ground.key(&format!("{api}/one")),
-            ground.key(&format!("{api}-two")),
+            subtree.key(&format!("{api}/one")),
+            subtree.key(&format!("{api}-two")),
         );
-        let running = ground
+        let running = subtree
             .program(&[
                 "--api",
                 api,
@@ -165,13 +165,13 @@ fn until_requires_every_key_to_meet_the_condition() {
                 "exists",
             ])
             .start();
-        set(ground, api, &one, "1");
-        rm(ground, api, &one);
-        set(ground, api, &two, "2");
-        set(ground, api, &one, "3");
+        set(subtree, api, &one, "1");
+        rm(subtree, api, &one);
+        set(subtree, api, &two, "2");
+        set(subtree, api, &one, "3");
         let output = running.wait(wait::LONG);
         assert_eq!(output.code, 0, "{output:?}");
-        let again = ground.tool(&["--api", api, "watch", &two, &one, "--until", "exists"]);
+        let again = subtree.tool(&["--api", api, "watch", &two, &one, "--until", "exists"]);
         assert_eq!(
             (again.code, again.stdout.lines().count()),
             (0, 2),
@@ -182,14 +182,14 @@ fn until_requires_every_key_to_meet_the_condition() {
 
 #[test]
 fn until_exits_124_if_the_condition_is_not_met_in_time() {
-    let ground = shared::any();
-    let key = ground.key("k");
+    let subtree = shared::any();
+    let key = subtree.key("k");
     for api in APIS {
         for option in ["--timeout", "--idle-timeout"] {
             let arguments = [
                 "--api", api, "watch", &key, "--until", "exists", option, "300ms",
             ];
-            let output = ground.tool(&arguments);
+            let output = subtree.tool(&arguments);
             assert_eq!(
                 (output.code, output.stdout.as_str()),
                 (124, ""),
@@ -225,24 +225,24 @@ fn invalid_conditions_and_filters_are_rejected_with_the_position() {
 
 #[test]
 fn until_misses_no_write_at_any_interleaving() {
-    let grounds = shared::each();
-    let ground = &grounds[1];
+    let subtrees = shared::each();
+    let subtree = &subtrees[1];
     for api in APIS {
         thread::scope(|scope| {
-            for lane in 0..4 {
+            for client in 0..4 {
                 scope.spawn(move || {
                     for round in 0..10 {
-                        let key = ground.key(&format!("{api}{lane}x{round}"));
+                        let key = subtree.key(&format!("{api}{client}x{round}"));
                         let barrier = Barrier::new(2);
                         let delay = Duration::from_millis(round);
                         thread::scope(|both| {
                             both.spawn(|| {
                                 barrier.wait();
                                 thread::sleep(delay);
-                                set(ground, api, &key, "v");
+                                set(subtree, api, &key, "v");
                             });
                             barrier.wait();
-                            let output = until(ground, api, &key, "value=v").run();
+                            let output = until(subtree, api, &key, "value=v").run();
                             assert_eq!(output.code, 0, "{output:?}");
                         });
                     }
@@ -294,19 +294,19 @@ fn keys(output: &Output) -> Vec<String> {
 
 #[test]
 fn filters_apply_to_printed_and_counted_events_and_the_checkpoint_advances() {
-    for (ground, api) in shared::each()
+    for (subtree, api) in shared::each()
         .iter()
-        .flat_map(|ground| APIS.map(|api| (ground, api)))
+        .flat_map(|subtree| APIS.map(|api| (subtree, api)))
     {
-        let part = ground.key(api);
+        let part = subtree.key(api);
         let key = |name: &str| format!("{part}/{name}");
-        let first = ground.tool(&["--api", api, "-o", "json", "set", &key("a.conf"), "1"]);
+        let first = subtree.tool(&["--api", api, "-o", "json", "set", &key("a.conf"), "1"]);
         let from = first.json()[0]["node"]["modifiedIndex"].to_string();
-        set(ground, api, &key("a.conf"), "1");
-        set(ground, api, &key("b"), "2");
-        set(ground, api, &key("a.conf"), "3");
-        rm(ground, api, &key("b"));
-        set(ground, api, &key("c.conf"), "4");
+        set(subtree, api, &key("a.conf"), "1");
+        set(subtree, api, &key("b"), "2");
+        set(subtree, api, &key("a.conf"), "3");
+        rm(subtree, api, &key("b"));
+        set(subtree, api, &key("c.conf"), "4");
         let replay = |options: &[&str]| {
             let replay = [
                 "--api",
@@ -319,7 +319,7 @@ fn filters_apply_to_printed_and_counted_events_and_the_checkpoint_advances() {
                 "--from-index",
                 &from,
             ];
-            keys(&ground.tool(&[&replay[..], options].concat()))
+            keys(&subtree.tool(&[&replay[..], options].concat()))
         };
         assert_eq!(replay(&["--only", "delete,expire"]), ["delete b"]);
         assert_eq!(
@@ -345,33 +345,33 @@ fn filters_apply_to_printed_and_counted_events_and_the_checkpoint_advances() {
 
 #[test]
 fn events_of_several_keys_share_one_order_and_one_checkpoint() {
-    for (ground, api) in shared::each()
+    for (subtree, api) in shared::each()
         .iter()
-        .flat_map(|ground| APIS.map(|api| (ground, api)))
+        .flat_map(|subtree| APIS.map(|api| (subtree, api)))
     {
-        let part = ground.key(api);
+        let part = subtree.key(api);
         let key = |name: &str| format!("{part}/{name}");
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("checkpoint").display().to_string();
         let watch = |keys: &[&str], options: &[&str]| {
             let watch = ["--api", api, "-o", "json", "watch", "--stream"];
-            ground.program(&[&watch[..], keys, options].concat())
+            subtree.program(&[&watch[..], keys, options].concat())
         };
         let (x, y, z) = (key("d/x"), key("y"), key("d/xx"));
-        set(ground, api, &x, "0");
+        set(subtree, api, &x, "0");
         let options = ["--snapshot", "--checkpoint", &file, "--count", "3"];
         let running = watch(&[&y, &x], &options).start();
         running.wait_for_lines(2, wait::LONG);
         for (key, value) in [(&y, "1"), (&z, "2"), (&x, "3"), (&y, "4")] {
-            set(ground, api, key, value);
+            set(subtree, api, key, value);
         }
         let output = running.wait(wait::LONG);
         assert_eq!(
             keys(&output),
             ["get x", "synced ", "set y", "set x", "set y"]
         );
-        set(ground, api, &z, "5");
-        set(ground, api, &x, "6");
+        set(subtree, api, &z, "5");
+        set(subtree, api, &x, "6");
         let output = watch(&[&x, &y], &["--checkpoint", &file, "--count", "1"]).run();
         assert_eq!(keys(&output), ["set x"]);
         let output = watch(&[&x], &["--checkpoint", &file]).run();
@@ -382,23 +382,23 @@ fn events_of_several_keys_share_one_order_and_one_checkpoint() {
 
 #[test]
 fn get_of_several_keys_prints_each_and_reports_missing_ones() {
-    for (ground, api) in shared::each()
+    for (subtree, api) in shared::each()
         .iter()
-        .flat_map(|ground| APIS.map(|api| (ground, api)))
+        .flat_map(|subtree| APIS.map(|api| (subtree, api)))
     {
         let (one, two, none) = (
-            ground.key(&format!("{api}1")),
-            ground.key(&format!("{api}2")),
-            ground.key("none"),
+            subtree.key(&format!("{api}1")),
+            subtree.key(&format!("{api}2")),
+            subtree.key("none"),
         );
-        set(ground, api, &one, "1");
-        set(ground, api, &two, "a\tb");
-        let output = ground.tool(&["--api", api, "get", &two, &none, &one]);
+        set(subtree, api, &one, "1");
+        set(subtree, api, &two, "a\tb");
+        let output = subtree.tool(&["--api", api, "get", &two, &none, &one]);
         let expected = format!("{two}\ta\\tb\n{one}\t1\n");
         assert_eq!((output.code, output.stdout), (1, expected));
         assert!(output.stderr.contains(&none), "{}", output.stderr);
-        let other = ground.key("nor that");
-        let output = ground.tool(&["--api", api, "-q", "-o", "json", "get", &none, &one, &other]);
+        let other = subtree.key("nor that");
+        let output = subtree.tool(&["--api", api, "-q", "-o", "json", "get", &none, &one, &other]);
         assert_eq!((output.code, output.json().len()), (1, 1));
         let errors: Vec<Value> = output
             .stderr
@@ -419,21 +419,21 @@ fn get_of_several_keys_prints_each_and_reports_missing_ones() {
             (Some("keyNotFound"), Some(&*other)),
         ];
         assert_eq!(errors, expected);
-        let output = ground.tool(&["--api", api, "-o", "json", "get", &one, &two]);
+        let output = subtree.tool(&["--api", api, "-o", "json", "get", &one, &two]);
         assert_eq!(output.json().len(), 2);
     }
 }
 
 #[test]
 fn idle_timeout_counts_from_the_last_event() {
-    let ground = shared::any();
-    let key = ground.key("k");
-    let running = ground
+    let subtree = shared::any();
+    let key = subtree.key("k");
+    let running = subtree
         .program(&["watch", "--stream", &key, "--idle-timeout", "1s"])
         .start();
     for value in ["1", "2", "3"] {
         thread::sleep(Duration::from_millis(600));
-        ground.put(&key, value);
+        subtree.put(&key, value);
     }
     let output = running.wait(wait::LONG);
     assert_eq!(

@@ -9,14 +9,14 @@ use serde_json::{Value, json};
 
 use crate::support::etcd::{Etcd, Version};
 use crate::support::scripted::{Response, Scripted};
-use crate::support::shared::{self, Ground};
+use crate::support::shared::{self, Subtree};
 use crate::support::tool::{Output, Program};
 use crate::support::{v2, v3, wait};
 
 /// Runs the tool by v3.
 #[track_caller]
-fn by_v3(ground: &Ground, arguments: &[&str]) -> Output {
-    ground.tool(&[&["--api", "v3"], arguments].concat())
+fn with_v3(subtree: &Subtree, arguments: &[&str]) -> Output {
+    subtree.tool(&[&["--api", "v3"], arguments].concat())
 }
 
 fn encode(text: impl AsRef<[u8]>) -> String {
@@ -25,14 +25,14 @@ fn encode(text: impl AsRef<[u8]>) -> String {
 
 /// A key as the server itself has it; null where it has none.
 #[track_caller]
-fn pair(ground: &Ground, key: &str) -> Value {
-    v2::v3(&ground.url(), "/v3/kv/range", &json!({"key": encode(key)}))["kvs"][0].clone()
+fn pair(subtree: &Subtree, key: &str) -> Value {
+    v2::v3(&subtree.url(), "/v3/kv/range", &json!({"key": encode(key)}))["kvs"][0].clone()
 }
 
 #[track_caller]
-fn put(ground: &Ground, key: &str, value: &[u8]) -> u64 {
+fn put(subtree: &Subtree, key: &str, value: &[u8]) -> u64 {
     let body = json!({"key": encode(key), "value": encode(value)});
-    revision(&v2::v3(&ground.url(), "/v3/kv/put", &body)["header"]["revision"])
+    revision(&v2::v3(&subtree.url(), "/v3/kv/put", &body)["header"]["revision"])
 }
 
 fn revision(number: &Value) -> u64 {
@@ -53,11 +53,11 @@ fn assert_no(output: &Output, part: &str) {
 
 #[test]
 fn set_prints_the_event_of_the_write() {
-    for ground in shared::each() {
-        let key = ground.key("k");
-        let created = put(&ground, &key, b"u");
-        let event = record(&by_v3(&ground, &["set", &key, "v", "-o", "json"]));
-        let there = pair(&ground, &key);
+    for subtree in shared::each() {
+        let key = subtree.key("k");
+        let created = put(&subtree, &key, b"u");
+        let event = record(&with_v3(&subtree, &["set", &key, "v", "-o", "json"]));
+        let there = pair(&subtree, &key);
         let modified = revision(&there["mod_revision"]);
         assert!(modified > created);
         assert_eq!(there["value"], encode("v"));
@@ -74,16 +74,16 @@ fn set_prints_the_event_of_the_write() {
 
 #[test]
 fn set_and_get_keep_arbitrary_bytes() {
-    for ground in shared::each() {
-        let key = ground.key("k");
+    for subtree in shared::each() {
+        let key = subtree.key("k");
         let bytes = b"\xff\x00\n\"\\";
-        let set = ground
+        let set = subtree
             .program(&["--api", "v3", "set", &key, "-"])
             .stdin(bytes)
             .run();
         assert_eq!(set.code, 0, "{set:?}");
-        assert_eq!(pair(&ground, &key)["value"], encode(bytes));
-        let got = record(&by_v3(&ground, &["get", &key, "-o", "json"]));
+        assert_eq!(pair(&subtree, &key)["value"], encode(bytes));
+        let got = record(&with_v3(&subtree, &["get", &key, "-o", "json"]));
         assert_eq!(got["node"]["valueBase64"], encode(bytes));
         assert_eq!(got["node"]["value"], Value::Null);
     }
@@ -91,54 +91,57 @@ fn set_and_get_keep_arbitrary_bytes() {
 
 #[test]
 fn conditions_work_and_fail_as_with_the_v2_api() {
-    for ground in shared::each() {
-        let key = ground.key("k");
+    for subtree in shared::each() {
+        let key = subtree.key("k");
         assert_no(
-            &by_v3(&ground, &["set", "--update", &key, "v"]),
+            &with_v3(&subtree, &["set", "--update", &key, "v"]),
             "key not found",
         );
         assert_no(
-            &by_v3(&ground, &["set", "--prev-value", "", &key, "v"]),
+            &with_v3(&subtree, &["set", "--prev-value", "", &key, "v"]),
             "key not found",
         );
-        assert_eq!(by_v3(&ground, &["set", "--create", &key, ""]).code, 0);
+        assert_eq!(with_v3(&subtree, &["set", "--create", &key, ""]).code, 0);
         assert_no(
-            &by_v3(&ground, &["set", "--create", &key, "v"]),
+            &with_v3(&subtree, &["set", "--create", &key, "v"]),
             "already exists",
         );
         assert_no(
-            &by_v3(&ground, &["set", "--prev-value", "x", &key, "v"]),
+            &with_v3(&subtree, &["set", "--prev-value", "x", &key, "v"]),
             "compare failed: [x != ]",
         );
         assert_eq!(
-            by_v3(&ground, &["set", "--prev-value", "", &key, "v"]).code,
+            with_v3(&subtree, &["set", "--prev-value", "", &key, "v"]).code,
             0
         );
-        let index = revision(&pair(&ground, &key)["mod_revision"]).to_string();
-        assert_no(&by_v3(&ground, &["rm", "--prev-index", "1", &key]), &index);
-        assert_eq!(pair(&ground, &key)["value"], encode("v"));
-        let removed = by_v3(&ground, &["rm", "--prev-index", &index, &key]);
+        let index = revision(&pair(&subtree, &key)["mod_revision"]).to_string();
+        assert_no(
+            &with_v3(&subtree, &["rm", "--prev-index", "1", &key]),
+            &index,
+        );
+        assert_eq!(pair(&subtree, &key)["value"], encode("v"));
+        let removed = with_v3(&subtree, &["rm", "--prev-index", &index, &key]);
         assert_eq!(removed.code, 0, "{removed:?}");
-        assert_eq!(pair(&ground, &key), Value::Null);
-        assert_no(&by_v3(&ground, &["rm", &key]), "key not found");
+        assert_eq!(pair(&subtree, &key), Value::Null);
+        assert_no(&with_v3(&subtree, &["rm", &key]), "key not found");
     }
 }
 
 #[test]
 fn set_ttl_attaches_a_lease() {
-    for ground in shared::each() {
-        let key = ground.key("k");
-        let event = record(&by_v3(
-            &ground,
+    for subtree in shared::each() {
+        let key = subtree.key("k");
+        let event = record(&with_v3(
+            &subtree,
             &["set", "--ttl", "60", &key, "v", "-o", "json"],
         ));
         let lease = event["node"]["lease"].as_i64().unwrap().to_string();
-        assert_eq!(pair(&ground, &key)["lease"], lease.as_str());
+        assert_eq!(pair(&subtree, &key)["lease"], lease.as_str());
         let body = json!({"ID": lease});
-        let left = v2::v3(&ground.url(), "/v3/lease/timetolive", &body);
+        let left = v2::v3(&subtree.url(), "/v3/lease/timetolive", &body);
         assert_eq!(left["grantedTTL"], "60");
-        v2::v3(&ground.url(), "/v3/lease/revoke", &body);
-        assert_eq!(pair(&ground, &key), Value::Null);
+        v2::v3(&subtree.url(), "/v3/lease/revoke", &body);
+        assert_eq!(pair(&subtree, &key), Value::Null);
     }
 }
 
@@ -158,21 +161,21 @@ fn a_lease_is_revoked_if_the_condition_fails() {
 
 #[test]
 fn get_of_a_prefix_without_a_key_lists_its_children() {
-    for ground in shared::each() {
+    for subtree in shared::each() {
         for name in ["d/b", "d/e/x", "d/e/y", "d-e", "dd"] {
-            put(&ground, &ground.key(name), b"v");
+            put(&subtree, &subtree.key(name), b"v");
         }
-        let key = ground.key("d");
-        let output = by_v3(&ground, &["get", &key]);
+        let key = subtree.key("d");
+        let output = with_v3(&subtree, &["get", &key]);
         assert_eq!(output.stdout, format!("{key}/b\n{key}/e/\n"), "{output:?}");
-        let all = by_v3(&ground, &["get", "-r", &key]);
+        let all = with_v3(&subtree, &["get", "-r", &key]);
         assert_eq!(
             all.stdout,
             format!("{key}/b\tv\n{key}/e/\t\n{key}/e/x\tv\n{key}/e/y\tv\n")
         );
-        let bare = by_v3(&ground, &["get", "--prefix", &key]);
+        let bare = with_v3(&subtree, &["get", "--prefix", &key]);
         assert_eq!(bare.stdout.lines().count(), 5, "{bare:?}");
-        let tree = record(&by_v3(&ground, &["get", &key, "-o", "json"]));
+        let tree = record(&with_v3(&subtree, &["get", &key, "-o", "json"]));
         assert_eq!(tree["node"]["dir"], true);
         assert_eq!(tree["node"]["nodes"][0]["value"], "v");
         assert_eq!(
@@ -184,13 +187,13 @@ fn get_of_a_prefix_without_a_key_lists_its_children() {
 
 #[test]
 fn get_recursive_prints_a_key_before_the_keys_below_it() {
-    for ground in shared::each() {
-        let key = ground.key("d");
-        put(&ground, &key, b"own");
-        put(&ground, &ground.key("d/x"), b"v");
-        assert_eq!(by_v3(&ground, &["get", &key]).stdout, "own\n");
+    for subtree in shared::each() {
+        let key = subtree.key("d");
+        put(&subtree, &key, b"own");
+        put(&subtree, &subtree.key("d/x"), b"v");
+        assert_eq!(with_v3(&subtree, &["get", &key]).stdout, "own\n");
         assert_eq!(
-            by_v3(&ground, &["get", "-r", &key]).stdout,
+            with_v3(&subtree, &["get", "-r", &key]).stdout,
             format!("{key}\town\n{key}/x\tv\n")
         );
     }
@@ -198,12 +201,12 @@ fn get_recursive_prints_a_key_before_the_keys_below_it() {
 
 #[test]
 fn rm_recursive_removes_the_subtree_and_no_sibling_prefix() {
-    for ground in shared::each() {
+    for subtree in shared::each() {
         for name in ["d", "d/x", "d/y", "d-e", "dd"] {
-            put(&ground, &ground.key(name), b"v");
+            put(&subtree, &subtree.key(name), b"v");
         }
-        let key = ground.key("d");
-        let output = by_v3(&ground, &["rm", "-r", &key]);
+        let key = subtree.key("d");
+        let output = with_v3(&subtree, &["rm", "-r", &key]);
         let removed: Vec<&str> = output
             .stdout
             .lines()
@@ -213,9 +216,9 @@ fn rm_recursive_removes_the_subtree_and_no_sibling_prefix() {
             removed,
             [key.clone(), format!("{key}/x"), format!("{key}/y")]
         );
-        assert_eq!(pair(&ground, &ground.key("d-e"))["value"], encode("v"));
+        assert_eq!(pair(&subtree, &subtree.key("d-e"))["value"], encode("v"));
         assert_eq!(
-            by_v3(&ground, &["rm", "--prefix", &key])
+            with_v3(&subtree, &["rm", "--prefix", &key])
                 .stdout
                 .lines()
                 .count(),
@@ -226,11 +229,11 @@ fn rm_recursive_removes_the_subtree_and_no_sibling_prefix() {
 
 #[test]
 fn v3_keys_are_used_literally() {
-    let ground = shared::any();
-    let key = format!("no{}//slash/", ground.part());
-    assert_eq!(by_v3(&ground, &["set", &key, "v"]).code, 0);
-    assert_eq!(pair(&ground, &key)["value"], encode("v"));
-    assert_eq!(by_v3(&ground, &["get", &key]).stdout, "v\n");
+    let subtree = shared::any();
+    let key = format!("no{}//slash/", subtree.root());
+    assert_eq!(with_v3(&subtree, &["set", &key, "v"]).code, 0);
+    assert_eq!(pair(&subtree, &key)["value"], encode("v"));
+    assert_eq!(with_v3(&subtree, &["get", &key]).stdout, "v\n");
 }
 
 #[test]
@@ -260,43 +263,46 @@ fn a_server_without_the_v2_api_is_used_over_v3() {
 
 #[test]
 fn api_auto_finds_a_v3_only_key_with_a_notice() {
-    let ground = shared::any();
-    let key = ground.key("k");
-    put(&ground, &key, b"v");
-    let output = ground.tool(&["get", &key]);
+    let subtree = shared::any();
+    let key = subtree.key("k");
+    put(&subtree, &key, b"v");
+    let output = subtree.tool(&["get", &key]);
     assert_eq!((output.code, output.stdout.as_str()), (0, "v\n"));
     assert!(output.stderr.contains("v3 is spoken"), "{output:?}");
-    assert_no(&ground.tool(&["--api", "v2", "get", &key]), "key not found");
+    assert_no(
+        &subtree.tool(&["--api", "v2", "get", &key]),
+        "key not found",
+    );
 }
 
 #[test]
 fn api_auto_does_not_create_a_v3_only_key_over_v2() {
-    for ground in shared::each() {
-        let (two, three) = (ground.key("two"), ground.key("three"));
-        put(&ground, &three, b"v");
-        let output = ground.tool(&["set", "--create", &three, "w"]);
+    for subtree in shared::each() {
+        let (two, three) = (subtree.key("two"), subtree.key("three"));
+        put(&subtree, &three, b"v");
+        let output = subtree.tool(&["set", "--create", &three, "w"]);
         assert_no(&output, "key already exists");
         assert!(output.stderr.contains("v3 is spoken"), "{output:?}");
-        let update = ground.tool(&["set", "--update", &three, "w"]);
+        let update = subtree.tool(&["set", "--update", &three, "w"]);
         assert_eq!(update.code, 0, "{update:?}");
         assert!(update.stderr.contains("v3 is spoken"), "{update:?}");
-        assert_eq!(pair(&ground, &three)["value"], encode("w"));
-        let output = ground.tool(&["set", "--create", &two, "w"]);
+        assert_eq!(pair(&subtree, &three)["value"], encode("w"));
+        let output = subtree.tool(&["set", "--create", &two, "w"]);
         assert_eq!((output.code, output.stderr.as_str()), (0, ""));
-        assert_eq!(pair(&ground, &two), Value::Null);
+        assert_eq!(pair(&subtree, &two), Value::Null);
     }
 }
 
 #[test]
 fn an_empty_v3_key_is_rejected_with_a_hint() {
-    let ground = shared::any();
+    let subtree = shared::any();
     for command in [
         &["get", ""][..],
         &["set", "", "v"],
         &["rm", ""],
         &["watch", ""],
     ] {
-        let output = by_v3(&ground, command);
+        let output = with_v3(&subtree, command);
         assert_eq!((output.code, output.stdout.as_str()), (2, ""), "{output:?}");
         assert!(output.stderr.contains("--prefix ''"), "{output:?}");
     }
@@ -304,19 +310,22 @@ fn an_empty_v3_key_is_rejected_with_a_hint() {
 
 #[test]
 fn api_auto_reports_a_failed_v3_condition_if_v2_lacks_the_key() {
-    for ground in shared::each() {
-        let key = ground.key("k");
-        put(&ground, &key, b"v");
+    for subtree in shared::each() {
+        let key = subtree.key("k");
+        put(&subtree, &key, b"v");
         for command in [
             &["set", "--prev-value", "x", &key, "w"][..],
             &["rm", "--prev-value", "x", &key],
         ] {
-            let output = ground.tool(command);
+            let output = subtree.tool(command);
             assert_no(&output, "compare failed: [x != v]");
             assert!(output.stderr.contains("v3 is spoken"), "{output:?}");
         }
-        assert_no(&ground.tool(&["rm", &ground.key("none")]), "key not found");
-        assert_eq!(pair(&ground, &key)["value"], encode("v"));
+        assert_no(
+            &subtree.tool(&["rm", &subtree.key("none")]),
+            "key not found",
+        );
+        assert_eq!(pair(&subtree, &key)["value"], encode("v"));
     }
 }
 
@@ -354,18 +363,18 @@ fn a_disabled_gateway_exits_4_and_is_named() {
 
 #[test]
 fn a_missing_key_that_the_other_api_has_is_mentioned_in_the_hint() {
-    for ground in shared::each() {
-        let (two, three) = (ground.key("two"), ground.key("three"));
-        ground.put(&two, "v");
-        put(&ground, &three, b"v");
+    for subtree in shared::each() {
+        let (two, three) = (subtree.key("two"), subtree.key("three"));
+        subtree.put(&two, "v");
+        put(&subtree, &three, b"v");
         for command in ["get", "rm"] {
-            let output = ground.tool(&["--api", "v2", command, &three]);
+            let output = subtree.tool(&["--api", "v2", command, &three]);
             assert_no(&output, "key not found");
             assert!(output.stderr.contains("v3 has it: --api v3"), "{output:?}");
-            let output = by_v3(&ground, &[command, &two]);
+            let output = with_v3(&subtree, &[command, &two]);
             assert_no(&output, "key not found");
             assert!(output.stderr.contains("v2 has it: --api v2"), "{output:?}");
-            let output = ground.tool(&["--api", "v2", command, &ground.key("none")]);
+            let output = subtree.tool(&["--api", "v2", command, &subtree.key("none")]);
             assert!(!output.stderr.contains("has it"), "{output:?}");
         }
     }
@@ -374,9 +383,9 @@ fn a_missing_key_that_the_other_api_has_is_mentioned_in_the_hint() {
 /// A key and all below it are two requests; what is written together is seen together.
 #[test]
 fn get_recursive_reads_a_key_and_its_subtree_at_one_revision() {
-    for ground in shared::each() {
-        let (key, below) = (ground.key("k"), ground.key("k/below"));
-        let url = ground.url();
+    for subtree in shared::each() {
+        let (key, below) = (subtree.key("k"), subtree.key("k/below"));
+        let url = subtree.url();
         let write = |number: u32| {
             let value = number.to_string();
             v3::transaction(&url, [(&*key, Some(&*value)), (&*below, Some(&*value))]);
@@ -392,7 +401,7 @@ fn get_recursive_reads_a_key_and_its_subtree_at_one_revision() {
                 }
             });
             let read = || {
-                let stdout = by_v3(&ground, &["get", "-r", &key]).stdout;
+                let stdout = with_v3(&subtree, &["get", "-r", &key]).stdout;
                 let values = stdout.lines().map(|line| line.rsplit('\t').next().unwrap());
                 values.map(str::to_owned).collect::<Vec<_>>()
             };

@@ -18,7 +18,7 @@ use crate::support::v3;
 use crate::support::wait;
 
 /// The tool by v3, about to be run.
-fn by_v3(url: &str, arguments: &[&str]) -> Program {
+fn with_v3(url: &str, arguments: &[&str]) -> Program {
     Program::tool(
         &[
             &["--endpoints", url, "--api", "v3", "-o", "json"],
@@ -31,7 +31,7 @@ fn by_v3(url: &str, arguments: &[&str]) -> Program {
 /// Runs it to its end.
 #[track_caller]
 fn run(url: &str, arguments: &[&str]) -> Output {
-    by_v3(url, arguments).run()
+    with_v3(url, arguments).run()
 }
 
 /// The records of a run that ended well and had nothing to say.
@@ -45,7 +45,7 @@ fn records(url: &str, arguments: &[&str]) -> Vec<Value> {
 /// `index action key` of each record, and of a record of the tool's own what it is about.
 fn brief(records: &[Value]) -> Vec<String> {
     let brief = |record: &Value| {
-        let index = follow::position(record);
+        let index = follow::index(record);
         let action = record["action"].as_str().unwrap();
         let about = match (&record["node"]["key"], &record["lost"]) {
             (Value::String(key), _) => format!(" {key}"),
@@ -64,8 +64,8 @@ fn live(url: &str, arguments: &[&str]) -> Running {
 
 #[test]
 fn a_v3_event_has_the_v2_fields_plus_version_and_lease() {
-    for ground in shared::each() {
-        let (url, key) = (ground.url(), ground.key("k"));
+    for subtree in shared::each() {
+        let (url, key) = (subtree.url(), subtree.key("k"));
         let running = live(&url, &[&key]);
         let lease = v2::v3(&url, "/v3/lease/grant", &json!({"TTL": "600"}));
         let lease: i64 = lease["ID"].as_str().unwrap().parse().unwrap();
@@ -74,13 +74,13 @@ fn a_v3_event_has_the_v2_fields_plus_version_and_lease() {
             json!({"key": v3::encode(&key), "value": v3::encode("w"), "lease": lease.to_string()});
         let again = v3::revision(&v2::v3(&url, "/v3/kv/put", &body));
         let gone = v3::delete(&url, &key);
-        let told = follow::wait_for(&running, "the delete", |record| {
+        let printed = follow::wait_for(&running, "the delete", |record| {
             record["action"] == "delete"
         });
         let first = json!({"key": key, "value": "v", "modifiedIndex": set, "createdIndex": set, "version": 1});
         let second = json!({"key": key, "value": "w", "modifiedIndex": again, "createdIndex": set, "version": 2, "lease": lease});
         assert_eq!(
-            told,
+            printed,
             [
                 json!({"action": "set", "node": first}),
                 json!({"action": "set", "node": second, "prevNode": first}),
@@ -92,15 +92,15 @@ fn a_v3_event_has_the_v2_fields_plus_version_and_lease() {
 
 #[test]
 fn recursive_watches_the_subtree_and_prefix_every_key_with_that_prefix() {
-    for ground in shared::each() {
-        let (url, top) = (ground.url(), ground.key("app"));
+    for subtree in shared::each() {
+        let (url, top) = (subtree.url(), subtree.key("app"));
         let names = ["", "/", "/x", "-x", "/_h/y", "le"];
         let keys: Vec<String> = names.iter().map(|name| format!("{top}{name}")).collect();
         let first = v3::transaction(&url, keys.iter().map(|key| (key.as_str(), Some("v"))));
         let from = ["--from-index", &first.to_string()];
         let seen = |arguments: &[&str]| -> Vec<String> {
-            let told = records(&url, &[&["replay", &top], arguments, &from].concat());
-            let keys = told
+            let printed = records(&url, &[&["replay", &top], arguments, &from].concat());
+            let keys = printed
                 .iter()
                 .map(|record| record["node"]["key"].as_str().unwrap());
             keys.map(|key| key.strip_prefix(&top).unwrap().to_owned())
@@ -132,7 +132,7 @@ fn hundreds_of_keys_are_read_and_watched_in_one_run() {
         ];
         let watch = [&snapshot[..], &["--status"], &keys].concat();
         let proxy = Proxy::to(&url);
-        let running = by_v3(&proxy.url(), &watch).start();
+        let running = with_v3(&proxy.url(), &watch).start();
         let state = follow::wait_for(&running, "the state", |one| one["action"] == "synced");
         let expected = [
             format!("{} get /k000/below", last + 1),
@@ -153,28 +153,28 @@ fn hundreds_of_keys_are_read_and_watched_in_one_run() {
         follow::wait_for_value(&running, "/k150", "new");
         v3::delete(&url, "/k150");
         let replay = ["replay", "-r", "--from-index", "1"];
-        let told = records(&url, &[&replay[..], &keys].concat());
+        let printed = records(&url, &[&replay[..], &keys].concat());
         let expected = [
             format!("{first} set /k000/below"),
             format!("{last} set /k199"),
             format!("{} set /k150", last + 2),
             format!("{} delete /k150", last + 3),
         ];
-        assert_eq!(brief(&told), expected);
+        assert_eq!(brief(&printed), expected);
     }
 }
 
 #[test]
 fn keys_and_values_that_are_not_utf8_are_printed_exactly() {
-    for ground in shared::each() {
-        let (url, top) = (ground.url(), ground.key("bytes"));
+    for subtree in shared::each() {
+        let (url, top) = (subtree.url(), subtree.key("bytes"));
         let key = [top.as_bytes(), b"\xff\n"].concat();
         let body = json!({"key": v3::encode(&key), "value": v3::encode(b"\x00\xfe")});
         let index = v3::revision(&v2::v3(&url, "/v3/kv/put", &body)).to_string();
-        let told = records(&url, &["replay", "--prefix", &top, "--from-index", &index]);
-        assert_eq!(told[0]["node"]["keyBase64"], v3::encode(&key));
-        assert_eq!(told[0]["node"]["valueBase64"], v3::encode(b"\x00\xfe"));
-        let output = ground.tool(&[
+        let printed = records(&url, &["replay", "--prefix", &top, "--from-index", &index]);
+        assert_eq!(printed[0]["node"]["keyBase64"], v3::encode(&key));
+        assert_eq!(printed[0]["node"]["valueBase64"], v3::encode(b"\x00\xfe"));
+        let output = subtree.tool(&[
             "--api",
             "v3",
             "replay",
@@ -192,13 +192,13 @@ fn keys_and_values_that_are_not_utf8_are_printed_exactly() {
 
 #[test]
 fn watch_prints_one_event_from_history_or_live() {
-    for ground in shared::each() {
-        let (url, key) = (ground.url(), ground.key("k"));
+    for subtree in shared::each() {
+        let (url, key) = (subtree.url(), subtree.key("k"));
         let first = v3::put(&url, &key, b"1");
         v3::put(&url, &key, b"2");
-        let told = records(&url, &["watch", &key, "--from-index", &first.to_string()]);
-        assert_eq!(brief(&told), [format!("{first} set {key}")]);
-        let program = by_v3(&url, &["-v", "watch", &key]);
+        let printed = records(&url, &["watch", &key, "--from-index", &first.to_string()]);
+        assert_eq!(brief(&printed), [format!("{first} set {key}")]);
+        let program = with_v3(&url, &["-v", "watch", &key]);
         let running = program.start();
         running.wait_for_stderr("< 200", wait::LONG);
         wait::until(wait::LONG, "the event", || {
@@ -213,8 +213,8 @@ fn watch_prints_one_event_from_history_or_live() {
 
 #[test]
 fn a_stream_resumes_within_a_transaction() {
-    let ground = shared::any();
-    let (url, top) = (ground.url(), ground.key("t"));
+    let subtree = shared::any();
+    let (url, top) = (subtree.url(), subtree.key("t"));
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("checkpoint");
     let keys: Vec<String> = (0..4).map(|number| format!("{top}/{number}")).collect();
@@ -227,14 +227,14 @@ fn a_stream_resumes_within_a_transaction() {
         records(&url, &[&watch[..], &options].concat())
     };
     let last = v3::put(&url, &keys[0], b"after");
-    let mut told = Vec::new();
+    let mut printed = Vec::new();
     for count in ["2", "1", "3"] {
-        told.extend(brief(&watch(count)));
+        printed.extend(brief(&watch(count)));
     }
     let mut expected = vec![format!("{before} set {}", keys[0])];
     expected.extend(keys.iter().map(|key| format!("{index} set {key}")));
     expected.push(format!("{last} set {}", keys[0]));
-    assert_eq!(told, expected);
+    assert_eq!(printed, expected);
 }
 
 #[test]
@@ -247,11 +247,11 @@ fn replay_over_v3_ends_at_the_last_event() {
         // As many as the server sends at once, so that nothing tells that they were all.
         let mut writer = Writer::connect(&url);
         for number in 0..1000 {
-            v3::put_by(&mut writer, "/app/k", &number.to_string());
+            v3::put_with(&mut writer, "/app/k", &number.to_string());
         }
         assert_eq!(replay("/app").len(), 1000);
         assert!(replay("/nothing").is_empty(), "nothing in scope");
-        v3::put_by(&mut writer, "/other", "v");
+        v3::put_with(&mut writer, "/other", "v");
         assert_eq!(replay("/app").len(), 1000);
         let part = [
             "replay",
@@ -277,11 +277,11 @@ fn replay_over_v3_waits_for_a_slow_server() {
         let keys: Vec<String> = (0..1000).map(|key| format!("/app/{key:03}")).collect();
         let value = number.to_string();
         let operations = keys.iter().map(|key| (key.as_str(), Some(value.as_str())));
-        v3::transaction_by(&mut writer, operations);
+        v3::transaction_with(&mut writer, operations);
     }
-    let told = records(&etcd.url(), &["replay", "-r", "/app", "--from-index", "1"]);
-    assert_eq!(told.len(), 40_000);
-    let last = &told[39_999];
+    let printed = records(&etcd.url(), &["replay", "-r", "/app", "--from-index", "1"]);
+    assert_eq!(printed.len(), 40_000);
+    let last = &printed[39_999];
     assert_eq!(
         (&last["node"]["value"], &last["prevNode"]["value"]),
         (&json!("39"), &json!("38"))
@@ -290,23 +290,23 @@ fn replay_over_v3_waits_for_a_slow_server() {
 
 #[test]
 fn snapshot_over_v3_prints_the_state_and_then_events() {
-    for ground in shared::each() {
-        let (url, top) = (ground.url(), ground.key("s"));
+    for subtree in shared::each() {
+        let (url, top) = (subtree.url(), subtree.key("s"));
         for name in ["b", "a/x", "a"] {
             v3::put(&url, &format!("{top}/{name}"), b"v");
         }
         let running = live(&url, &["-r", &top, "--snapshot"]);
         follow::wait_for(&running, "the state", |record| record["action"] == "synced");
         let index = v3::put(&url, &format!("{top}/new"), b"v");
-        let told = follow::wait_for_value(&running, &format!("{top}/new"), "v");
-        let keys: Vec<&str> = told
+        let printed = follow::wait_for_value(&running, &format!("{top}/new"), "v");
+        let keys: Vec<&str> = printed
             .iter()
             .filter_map(|record| record["node"]["key"].as_str())
             .collect();
         let expected = ["a", "a/x", "b", "new"].map(|name| format!("{top}/{name}"));
         assert_eq!(keys, expected);
-        assert_eq!(told[0]["origin"], "snapshot");
-        assert_eq!(follow::position(told.last().unwrap()), index);
+        assert_eq!(printed[0]["origin"], "snapshot");
+        assert_eq!(follow::index(printed.last().unwrap()), index);
     }
 }
 
@@ -338,8 +338,8 @@ fn compacted_events_are_a_gap_with_exact_bounds() {
         );
         let rest = ["5 set /app/a", "6 set /app/a"];
         for from in ["5", "oldest"] {
-            let told = records(&url, &["replay", "-r", "/app", "--from-index", from]);
-            assert_eq!(brief(&told), rest);
+            let printed = records(&url, &["replay", "-r", "/app", "--from-index", from]);
+            assert_eq!(brief(&printed), rest);
         }
         let stream = |on_gap: &str, count: &str| {
             let options = ["--from-index", "2", "--on-gap", on_gap, "--count", count];
@@ -347,7 +347,7 @@ fn compacted_events_are_a_gap_with_exact_bounds() {
             brief(&records(&url, &[&watch[..], &options].concat()))
         };
         assert_eq!(stream("continue", "2"), ["4 gap 2-4", rest[0], rest[1]]);
-        let output = by_v3(
+        let output = with_v3(
             &url,
             &[
                 "--timeout",
@@ -362,9 +362,9 @@ fn compacted_events_are_a_gap_with_exact_bounds() {
         )
         .run();
         assert_eq!(output.code, 124);
-        let told = output.json();
+        let printed = output.json();
         assert_eq!(
-            brief(&told),
+            brief(&printed),
             [
                 "6 gap 2-6",
                 "6 reset",
@@ -374,7 +374,7 @@ fn compacted_events_are_a_gap_with_exact_bounds() {
             ]
         );
         assert_eq!(
-            (&told[0]["certain"], &told[0]["cause"]),
+            (&printed[0]["certain"], &printed[0]["cause"]),
             (&json!(true), &json!("compacted"))
         );
     }
@@ -397,9 +397,9 @@ fn a_delete_compacted_during_an_outage_is_declared() {
         v3::compact(&url, gone);
         let last = v3::put(&url, "/app/a", b"2");
         proxy.refuse(false);
-        let told = follow::wait_for_value(&running, "/app/a", "2");
+        let printed = follow::wait_for_value(&running, "/app/a", "2");
         assert_eq!(
-            brief(&told),
+            brief(&printed),
             [
                 format!("{set} set /app/a"),
                 format!("{gone} gap {gone}-{gone}"),
@@ -458,7 +458,7 @@ fn on_gap_diff_prints_the_differences_over_v3() {
     let last = v3::put(&url, "/app/new", b"1");
     v3::compact(&url, last);
     proxy.refuse(false);
-    let told = follow::wait_for(&running, "the differences", |record| {
+    let printed = follow::wait_for(&running, "the differences", |record| {
         record["action"] == "synced"
     });
     let expected = [
@@ -469,11 +469,11 @@ fn on_gap_diff_prints_the_differences_over_v3() {
         "synced",
     ];
     assert_eq!(
-        brief(&told),
+        brief(&printed),
         expected.map(|record| format!("{last} {record}"))
     );
-    assert_eq!(told[0]["certain"], true);
-    assert_eq!(told[2]["prevNode"]["value"], "1");
+    assert_eq!(printed[0]["certain"], true);
+    assert_eq!(printed[2]["prevNode"]["value"], "1");
 }
 
 #[test]
@@ -492,8 +492,8 @@ fn a_single_unchanged_key_has_no_gap_after_a_compaction() {
             let value = format!("again {round}");
             v3::put(&url, "/k", value.as_bytes());
             proxy.refuse(false);
-            let told = follow::wait_for_value(&running, "/k", &value);
-            assert_eq!(told.len(), round + 1, "{told:?}");
+            let printed = follow::wait_for_value(&running, "/k", &value);
+            assert_eq!(printed.len(), round + 1, "{printed:?}");
         }
     }
 }
@@ -509,7 +509,7 @@ fn a_killed_v3_watch_resumes_from_its_checkpoint() {
         let first = live(&url, &["-r", "/app", "--checkpoint", path]);
         v3::put(&url, "/app/a", b"1");
         let gone = v3::delete(&url, "/app/a");
-        follow::wait_for_position(&file, gone);
+        follow::wait_for_checkpoint(&file, gone);
         first.signal(Signal::KILL);
         first.wait(wait::LONG);
         let saved: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
@@ -531,8 +531,8 @@ fn a_killed_v3_watch_resumes_from_its_checkpoint() {
         assert!(refused.stderr.contains("v3"), "{refused:?}");
         // Without a word it is the API of the file.
         let second = follow::live(&url, &["-r", "/app", "--checkpoint", path]);
-        let told = follow::wait_for_value(&second, "/app/b", "1");
-        assert_eq!(brief(&told), [format!("{missed} set /app/b")]);
+        let printed = follow::wait_for_value(&second, "/app/b", "1");
+        assert_eq!(brief(&printed), [format!("{missed} set /app/b")]);
     }
 }
 
@@ -549,10 +549,10 @@ fn a_replaced_v3_store_is_detected_by_the_last_event() {
         for _ in 0..=index {
             v3::put(&url, "/app/c", b"new");
         }
-        let told = follow::wait_for(&running, "the state", |record| {
+        let printed = follow::wait_for(&running, "the state", |record| {
             record["node"]["key"] == "/app/c"
         });
-        let gap = told
+        let gap = printed
             .iter()
             .find(|record| record["action"] == "gap")
             .unwrap();
@@ -637,7 +637,7 @@ fn a_disabled_gateway_is_reported() {
 // --- what real etcd can't be made to do
 
 /// A watch of v3 that tells `lines`, and stays open.
-fn telling(lines: &[String]) -> Response {
+fn sending(lines: &[String]) -> Response {
     let head =
         "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n";
     lines.iter().fold(Response::raw(head), |response, line| {
@@ -709,7 +709,7 @@ fn a_possible_loss_between_two_messages_is_checked_in_history() {
                     sets(2..=1001, 2000),
                     sets([1005, 1006], 2000),
                 ];
-                telling(&lines).hold()
+                sending(&lines).hold()
             }
             _ if is_compacted && body_of(request)["revision"] == "1001" => {
                 let text = "etcdserver: mvcc: required revision has been compacted";
@@ -725,11 +725,11 @@ fn a_possible_loss_between_two_messages_is_checked_in_history() {
             "--on-gap",
             "continue",
         ];
-        let told = records(
+        let printed = records(
             &server.url(),
             &[&["watch", "--stream", "/k"], &options[..]].concat(),
         );
-        assert_eq!(brief(&told[999..]), expected);
+        assert_eq!(brief(&printed[999..]), expected);
         let asked = server
             .requests()
             .iter()
@@ -749,13 +749,13 @@ fn a_compaction_during_replay_is_lost_up_to_the_oldest_revision() {
                 sets(2..=1001, 40_000),
                 sets(1003..=2002, 40_000),
             ];
-            telling(&lines).hold()
+            sending(&lines).hold()
         }
         "/v3/watch" => {
             let compacted = json!({"result": {
                 "header": header(40_000), "canceled": true, "compact_revision": "30001",
             }});
-            telling(&[created(40_000), compacted.to_string()]).hold()
+            sending(&[created(40_000), compacted.to_string()]).hold()
         }
         _ if body_of(request)["revision"].is_string() => {
             let text = "etcdserver: mvcc: required revision has been compacted";
@@ -771,7 +771,7 @@ fn a_compaction_during_replay_is_lost_up_to_the_oldest_revision() {
     let error: Value = serde_json::from_str(output.stderr.trim()).unwrap();
     assert_eq!(error["error"]["lost"], json!({"from": 1002, "to": 30_001}));
     assert_eq!(error["error"]["oldest"], 30_002);
-    let told = records(
+    let printed = records(
         &server.url(),
         &[
             "watch",
@@ -787,7 +787,7 @@ fn a_compaction_during_replay_is_lost_up_to_the_oldest_revision() {
     );
     // Of the revision that it came to a part may be missing, too.
     assert_eq!(
-        brief(&told[1000..1002]),
+        brief(&printed[1000..1002]),
         ["1003 gap 1002-1003", "1004 set /k"]
     );
 }
@@ -819,10 +819,11 @@ fn a_key_written_again_within_a_gap_makes_it_certain() {
         let compacted = v3::put(&url, "/other", b"v");
         v3::compact(&url, compacted);
         let running = live(&url, &options);
-        let told = follow::wait_for(&running, "the state", |record| record["action"] == "synced");
-        assert_eq!(told[0]["action"], "gap");
-        assert_eq!(told[0]["lost"], json!({"from": lost, "to": compacted}));
-        assert_eq!(told[0]["certain"], true);
+        let printed =
+            follow::wait_for(&running, "the state", |record| record["action"] == "synced");
+        assert_eq!(printed[0]["action"], "gap");
+        assert_eq!(printed[0]["lost"], json!({"from": lost, "to": compacted}));
+        assert_eq!(printed[0]["certain"], true);
     }
 }
 
@@ -842,7 +843,7 @@ fn an_error_within_a_batch_loses_and_repeats_nothing() {
             let mut fragment = sets([2, 3], 9);
             fragment = fragment.replace("\"events\"", "\"fragment\":true,\"events\"");
             let error = json!({"error": {"grpc_code": 14, "http_code": 503, "message": "etcdserver: no leader"}});
-            return telling(&[
+            return sending(&[
                 created(9),
                 sets([2, 3], 3),
                 fragment
@@ -856,15 +857,15 @@ fn an_error_within_a_batch_loses_and_repeats_nothing() {
             body["create_request"]["start_revision"], "3",
             "what was told last"
         );
-        telling(&[created(9), sets([3, 4, 5], 9)]).hold()
+        sending(&[created(9), sets([3, 4, 5], 9)]).hold()
     });
     let options = ["--from-index", "2", "--count", "4"];
-    let told = records(
+    let printed = records(
         &server.url(),
         &[&["watch", "--stream", "/k"], &options[..]].concat(),
     );
     assert_eq!(
-        brief(&told),
+        brief(&printed),
         ["2 set /k", "3 set /k", "4 set /k", "5 set /k"]
     );
 }
@@ -876,14 +877,14 @@ fn a_message_over_the_gateway_limit_is_requested_in_fragments() {
             return json_reply(200, &json!({"header": header(3)}));
         }
         if body_of(request)["create_request"]["fragment"] == true {
-            return telling(&[created(3), sets([2, 3], 3)]).hold();
+            return sending(&[created(3), sets([2, 3], 3)]).hold();
         }
         let error = "grpc: received message larger than max (5000000 vs. 4194304)";
         let error = json!({"error": {"grpc_code": 8, "http_code": 429, "message": error}});
-        telling(&[created(3), error.to_string()]).end()
+        sending(&[created(3), error.to_string()]).end()
     });
-    let told = records(&server.url(), &["replay", "/k", "--from-index", "2"]);
-    assert_eq!(told.len(), 2);
+    let printed = records(&server.url(), &["replay", "/k", "--from-index", "2"]);
+    assert_eq!(printed.len(), 2);
 }
 
 #[test]
@@ -894,7 +895,7 @@ fn a_watch_without_permission_exits_4() {
         }
         let reason = "rpc error: code = PermissionDenied desc = etcdserver: permission denied";
         let canceled = json!({"result": {"header": header(3), "created": true, "canceled": true, "cancel_reason": reason}});
-        telling(&[canceled.to_string()]).hold()
+        sending(&[canceled.to_string()]).hold()
     });
     let output = run(&server.url(), &["watch", "/k"]);
     assert_eq!(output.code, 4, "{output:?}");
@@ -910,7 +911,7 @@ fn an_invalid_watch_message_exits_6() {
     ];
     for line in malformed {
         let server = Scripted::serve(move |request: &Request| match request.path.as_str() {
-            "/v3/watch" => telling(&[created(3), line.clone()]).hold(),
+            "/v3/watch" => sending(&[created(3), line.clone()]).hold(),
             _ => json_reply(200, &json!({"header": header(3)})),
         });
         let output = run(&server.url(), &["watch", "/k"]);
@@ -925,14 +926,14 @@ fn etcd_3_3_is_used_over_v3beta() {
             200,
             &json!({"etcdserver": "3.3.27", "etcdcluster": "3.3.0"}),
         ),
-        "/v3beta/watch" => telling(&[created(3), sets([2, 3], 3)]).hold(),
+        "/v3beta/watch" => sending(&[created(3), sets([2, 3], 3)]).hold(),
         "/v3beta/kv/range" => json_reply(200, &json!({"header": header(3)})),
         _ => Response::raw(
             "HTTP/1.1 404 Not Found\r\nContent-Length: 19\r\n\r\n404 page not found\n",
         ),
     });
-    let told = records(&server.url(), &["replay", "/k", "--from-index", "2"]);
-    assert_eq!(told.len(), 2);
+    let printed = records(&server.url(), &["replay", "/k", "--from-index", "2"]);
+    assert_eq!(printed.len(), 2);
     let paths: BTreeSet<String> = server
         .requests()
         .into_iter()
@@ -972,7 +973,7 @@ fn a_slow_stdout_reader_loses_nothing_over_v3() {
     let mut writer = Writer::connect(&url);
     let value = "v".repeat(1000);
     for number in 0..3000 {
-        v3::put_by(&mut writer, &format!("/app/{number}"), &value);
+        v3::put_with(&mut writer, &format!("/app/{number}"), &value);
     }
     running.read_stdout();
     let output = running.wait(Duration::from_secs(30));
@@ -990,7 +991,7 @@ fn a_lost_server_is_reported_while_stdout_is_blocked() {
     let mut writer = Writer::connect(&url);
     let value = "v".repeat(2000);
     for number in 0..3000 {
-        v3::put_by(&mut writer, &format!("/app/{}", number % 50), &value);
+        v3::put_with(&mut writer, &format!("/app/{}", number % 50), &value);
     }
     let proxy = Proxy::to(&url);
     let arguments = [
@@ -1033,7 +1034,7 @@ fn events_compacted_while_stdout_is_blocked_are_declared() {
         let mut writer = Writer::connect(&url);
         let value = "v".repeat(200_000);
         wait::until(wait::LONG, "the watch to be put off", || {
-            v3::put_by(&mut writer, "/app/flood", &value);
+            v3::put_with(&mut writer, "/app/flood", &value);
             let metrics = v2::request("GET", &url, "/metrics", &[]).text();
             let mut lines = metrics.lines();
             lines.any(|line| line == "etcd_debugging_mvcc_slow_watcher_total 1")
@@ -1042,17 +1043,17 @@ fn events_compacted_while_stdout_is_blocked_are_declared() {
         v3::compact(&url, gone);
         v3::put(&url, "/app/last", b"here");
         running.read_stdout();
-        let told = follow::wait_for_value(&running, "/app/last", "here");
-        let is_told = told.iter().any(|record| {
-            let is_delete = record["action"] == "delete" && follow::position(record) == gone;
+        let printed = follow::wait_for_value(&running, "/app/last", "here");
+        let is_printed = printed.iter().any(|record| {
+            let is_delete = record["action"] == "delete" && follow::index(record) == gone;
             let lost = &record["lost"];
             let is_lost = lost["from"].as_u64() <= Some(gone) && lost["to"].as_u64() >= Some(gone);
             is_delete || record["action"] == "gap" && is_lost
         });
         assert!(
-            is_told,
+            is_printed,
             "{gone} is neither told nor declared: {:?}",
-            brief(&told[told.len() - 3..])
+            brief(&printed[printed.len() - 3..])
         );
     }
 }
@@ -1063,9 +1064,9 @@ fn a_stalled_stream_is_reopened() {
     let watches = Arc::new(AtomicUsize::new(0));
     let server = Scripted::serve(move |request: &Request| match request.path.as_str() {
         "/v3/watch" if watches.fetch_add(1, Ordering::Relaxed) == 0 => {
-            telling(&[created(3)]).hold()
+            sending(&[created(3)]).hold()
         }
-        "/v3/watch" => telling(&[created(5), sets([5], 5)]).hold(),
+        "/v3/watch" => sending(&[created(5), sets([5], 5)]).hold(),
         "/v3/kv/range" if asks_for(request, "min_mod_revision") => {
             let kv = json!({"key": v3::encode("/k"), "create_revision": "2", "mod_revision": "5"});
             json_reply(200, &json!({"header": header(5), "kvs": [kv]}))

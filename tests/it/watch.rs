@@ -50,20 +50,20 @@ fn app(number: usize) -> (String, String) {
 /// What no watch on `/app` sees: so many writes elsewhere.
 #[test]
 fn watch_prints_one_event_and_exits() {
-    for ground in shared::each() {
+    for subtree in shared::each() {
         for (key, arguments) in [
             ("key", &[][..]),
             ("dir/below", &["-r"][..]),
             ("not/there/yet", &[]),
         ] {
             let watched = match arguments {
-                ["-r"] => ground.key("dir"),
-                _ => ground.key(key),
+                ["-r"] => subtree.key("dir"),
+                _ => subtree.key(key),
             };
             let arguments = [&["watch", &watched], arguments].concat();
-            let running = registered(&ground.url(), &arguments);
-            let first = v2::put(&ground.url(), &ground.key(key), "one");
-            v2::put(&ground.url(), &ground.key(key), "two");
+            let running = registered(&subtree.url(), &arguments);
+            let first = v2::put(&subtree.url(), &subtree.key(key), "one");
+            v2::put(&subtree.url(), &subtree.key(key), "two");
             assert_eq!(oracle::events(&records(running)), [first]);
         }
     }
@@ -79,16 +79,16 @@ fn watch_on_the_root_prints_every_key() {
 
 #[test]
 fn watch_from_an_index_starts_in_history() {
-    for ground in shared::each() {
-        let key = ground.key("k");
-        let first = v2::put(&ground.url(), &key, "one");
-        let second = v2::put(&ground.url(), &key, "two");
+    for subtree in shared::each() {
+        let key = subtree.key("k");
+        let first = v2::put(&subtree.url(), &key, "one");
+        let second = v2::put(&subtree.url(), &key, "two");
         for (option, index) in [
             ("--from-index", first.index + 1),
             ("--rev", second.index),
             ("--after-index", first.index),
         ] {
-            let output = ground.tool(&["watch", &key, option, &index.to_string(), "-o", "json"]);
+            let output = subtree.tool(&["watch", &key, option, &index.to_string(), "-o", "json"]);
             assert_eq!(output.code, 0, "{option}: {}", output.stderr);
             let lines: Vec<String> = output.stdout.lines().map(str::to_owned).collect();
             assert_eq!(
@@ -162,13 +162,13 @@ fn a_stream_prints_every_action() {
 
 #[test]
 fn a_delete_of_the_watched_key_is_printed_once() {
-    let ground = shared::any();
-    let key = ground.key("k");
-    let running = registered(&ground.url(), &["watch", "--stream", &key, "--count", "3"]);
+    let subtree = shared::any();
+    let key = subtree.key("k");
+    let running = registered(&subtree.url(), &["watch", "--stream", &key, "--count", "3"]);
     let truth = [
-        v2::put(&ground.url(), &key, "v"),
-        v2::delete(&ground.url(), &key, ""),
-        v2::put(&ground.url(), &key, "w"),
+        v2::put(&subtree.url(), &key, "v"),
+        v2::delete(&subtree.url(), &key, ""),
+        v2::put(&subtree.url(), &key, "w"),
     ];
     oracle::assert_every_event_once(&truth, &records(running));
 }
@@ -207,11 +207,11 @@ fn hidden_keys_siblings_and_ttl_refreshes_are_not_printed() {
 
 #[test]
 fn removing_a_parent_directory_is_one_event() {
-    let ground = shared::any();
-    let below = ground.key("d/k");
-    v2::put(&ground.url(), &below, "v");
-    let running = registered(&ground.url(), &["watch", &below]);
-    let truth = v2::delete(&ground.url(), &ground.key("d"), "recursive=true");
+    let subtree = shared::any();
+    let below = subtree.key("d/k");
+    v2::put(&subtree.url(), &below, "v");
+    let running = registered(&subtree.url(), &["watch", &below]);
+    let truth = v2::delete(&subtree.url(), &subtree.key("d"), "recursive=true");
     let records = records(running);
     assert_eq!(oracle::events(&records), [truth]);
     assert_eq!(records[0]["node"]["dir"], true);
@@ -379,7 +379,7 @@ fn cleared_history_exits_5_or_is_declared_with_its_exact_range() {
         let etcd = Etcd::start(version);
         let url = etcd.url();
         let lost = v2::put(&url, "/app/lost", "v").index;
-        v2::elsewhere(&url, 1000);
+        v2::write_elsewhere(&url, 1000);
         let kept = v2::put(&url, "/app/kept", "v");
         // The last 1,000 indexes are served (fact 10).
         let oldest = kept.index - 999;
@@ -427,7 +427,7 @@ fn an_outage_longer_than_history_is_declared_before_later_events() {
     truth.extend(v2::burst(&etcd.url(), 500, |number| {
         (format!("/app/lost{number}"), String::new())
     }));
-    v2::elsewhere(&etcd.url(), 1000);
+    v2::write_elsewhere(&etcd.url(), 1000);
     proxy.refuse(false);
     truth.extend(v2::burst(&etcd.url(), 20, app));
     let records = records(running);
@@ -463,8 +463,8 @@ fn a_store_replaced_at_the_same_endpoint_is_declared() {
 
 #[test]
 fn watch_exits_124_at_its_timeout() {
-    let ground = shared::any();
-    let output = ground.tool(&["watch", &ground.key("never"), "--timeout", "300ms"]);
+    let subtree = shared::any();
+    let output = subtree.tool(&["watch", &subtree.key("never"), "--timeout", "300ms"]);
     assert_eq!(output.code, 124);
     assert!(
         output.stderr.contains("timed out after 300ms"),
@@ -475,10 +475,10 @@ fn watch_exits_124_at_its_timeout() {
 
 #[test]
 fn prev_adds_the_previous_value_as_a_fifth_field() {
-    let ground = shared::any();
-    let key = ground.key("k");
-    let first = ground.put(&key, "old").to_string();
-    let second = ground.put(&key, "new");
+    let subtree = shared::any();
+    let key = subtree.key("k");
+    let first = subtree.put(&key, "old").to_string();
+    let second = subtree.put(&key, "new");
     let arguments = [
         "watch",
         "--stream",
@@ -489,7 +489,7 @@ fn prev_adds_the_previous_value_as_a_fifth_field() {
         "2",
         "--prev",
     ];
-    let output = ground.tool(&arguments);
+    let output = subtree.tool(&arguments);
     assert_eq!(
         output.stdout,
         format!("{first}\tset\t{key}\told\t\n{second}\tset\t{key}\tnew\told\n")

@@ -2,7 +2,7 @@
 //!
 //! In scope: the faults, and where and for how long one strikes, all drawn from a seed before
 //! anything happens, so that every watcher and every repetition gets the same. Out of scope:
-//! how a fault is brought about (`arena`).
+//! how a fault is brought about (`testbed`).
 
 use fastrand::Rng;
 
@@ -78,7 +78,7 @@ impl Fault {
 
 /// A fault as it strikes.
 #[derive(Clone, Copy, Debug)]
-pub struct Blow {
+pub struct Injection {
     /// Which.
     pub fault: Fault,
     /// The member that it strikes, or whose network.
@@ -97,7 +97,7 @@ pub struct Blow {
     pub rest: u64,
 }
 
-impl Blow {
+impl Injection {
     /// One of `faults`, on one of so many servers. Now and then it lasts long, where time is
     /// no matter.
     pub fn draw(faults: &[Fault], servers: usize, has_time: bool, random: &mut Rng) -> Self {

@@ -5,20 +5,20 @@
 //! |---|---|
 //! | [`faults`] | what goes wrong, drawn from a seed |
 //! | [`writers`] | who writes meanwhile, and what of it certainly happened |
-//! | [`rivals`] | who watches: the tool, and `curl` and `etcdctl` beside it |
-//! | [`speech`] | by which API is written and watched |
-//! | [`arena`] | servers, and the course of a run |
+//! | [`baselines`] | who watches: the tool, and `curl` and `etcdctl` beside it |
+//! | [`api`] | by which API is written and watched |
+//! | [`testbed`] | servers, and the course of a run |
 //! | [`behind`] | the run in which a member catches up by a snapshot |
-//! | [`rebuilt`] | the run in which the store is made anew |
-//! | [`score`] | what came of it, counted and in a table |
+//! | [`store_replaced`] | the run in which the store is made anew |
+//! | [`counts`] | what came of it, counted and in a table |
 //! | [`suite`] | the tests, and the soak that `tests/soak.sh` runs |
 
-mod arena;
-mod behind;
+mod api;
+mod counts;
 mod faults;
-mod rebuilt;
-mod rivals;
-mod score;
-mod speech;
+mod follower_behind;
+mod store_replaced;
 mod suite;
+mod testbed;
+mod watchers;
 mod writers;

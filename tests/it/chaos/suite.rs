@@ -13,36 +13,36 @@ use std::time::{Duration, Instant};
 
 use fastrand::Rng;
 
-use super::arena::{Arena, Course, Effort, Outcome};
-use super::behind::Behind;
+use super::api::Api;
+use super::counts::Counts;
 use super::faults::Fault;
-use super::rivals::Kind;
-use super::score::Score;
-use super::speech::Speech;
+use super::follower_behind::FollowerBehind;
+use super::testbed::{Effort, Outcome, Scenario, Testbed};
+use super::watchers::Kind;
 use crate::support::etcd::Version;
 
 /// One fault, or a few, on the way to the next test.
-const MOMENT: Effort = Effort {
+const SHORT: Effort = Effort {
     span: Duration::from_millis(300),
     has_time: false,
-    rivals: false,
+    baselines: false,
 };
 
 /// Several faults after each other.
-const WHILE: Effort = Effort {
+const LONG: Effort = Effort {
     span: Duration::from_secs(2),
-    ..MOMENT
+    ..SHORT
 };
 
 /// In the soak there is time, and others watch too.
 const SOAK: Effort = Effort {
     span: Duration::from_secs(6),
     has_time: true,
-    rivals: true,
+    baselines: true,
 };
 
 /// Where each is tried with many seeds.
-const EACH: Effort = Effort {
+const PER_SEED: Effort = Effort {
     span: Duration::from_secs(1),
     ..SOAK
 };
@@ -61,130 +61,138 @@ fn setting(name: &str) -> Option<String> {
 
 /// Nothing is wrong after a run; and something was put to the test.
 #[track_caller]
-fn assert_survives(arena: &mut Arena, course: &Course, effort: Effort, seed: u64) {
-    let outcome = arena.run(course, effort, seed);
-    let (_, score) = outcome.scores[0];
+fn assert_survives(testbed: &mut Testbed, scenario: &Scenario, effort: Effort, seed: u64) {
+    let outcome = testbed.run(scenario, effort, seed);
+    let (_, counts) = outcome.counts[0];
     let [records, said, happened] = &outcome.evidence;
-    let name = course.name();
+    let name = scenario.name();
     if let Some(difference) = outcome.difference {
         let kept = keep(&name, seed, [records, said, happened]);
         panic!("{name}, ETCDWATCH_SEED={seed}: {difference}\nsee {kept}");
     }
-    assert!(score.events >= 19 && score.faults > 0, "{name}: {score:?}");
+    assert!(
+        counts.events >= 19 && counts.faults > 0,
+        "{name}: {counts:?}"
+    );
 }
 
 #[track_caller]
 fn assert_survives_all(version: Version, size: usize) {
-    let course = Course::Faults(Fault::on(size));
-    assert_survives(&mut Arena::new(version, size), &course, WHILE, seed());
+    let scenario = Scenario::Faults(Fault::on(size));
+    assert_survives(&mut Testbed::new(version, size), &scenario, LONG, seed());
 }
 
 #[test]
-fn one_node_of_3_4_loses_nothing_silently_through_faults_of_every_kind() {
+fn v2_watch_of_one_3_4_server_loses_nothing_silently_through_all_faults() {
     assert_survives_all(Version::V3_4, 1);
 }
 
 #[test]
-fn one_node_of_3_5_loses_nothing_silently_through_faults_of_every_kind() {
+fn v2_watch_of_one_3_5_server_loses_nothing_silently_through_all_faults() {
     assert_survives_all(Version::V3_5, 1);
 }
 
 #[test]
-fn three_nodes_of_3_4_lose_nothing_silently_through_faults_of_every_kind() {
+fn v2_watch_of_three_3_4_members_loses_nothing_silently_through_all_faults() {
     assert_survives_all(Version::V3_4, 3);
 }
 
 #[test]
-fn three_nodes_of_3_5_lose_nothing_silently_through_faults_of_every_kind() {
+fn v2_watch_of_three_3_5_members_loses_nothing_silently_through_all_faults() {
     assert_survives_all(Version::V3_5, 3);
 }
 
 #[track_caller]
-fn assert_survives_all_by_v3(version: Version, size: usize, has_progress: bool) {
-    let course = Course::Faults(Fault::on(size));
-    let mut arena = Arena::by_v3(version, size, has_progress);
-    assert_survives(&mut arena, &course, WHILE, seed());
+fn assert_survives_all_with_v3(version: Version, size: usize, has_progress: bool) {
+    let scenario = Scenario::Faults(Fault::on(size));
+    let mut testbed = Testbed::with_v3(version, size, has_progress);
+    assert_survives(&mut testbed, &scenario, LONG, seed());
 }
 
 #[test]
-fn one_node_of_3_4_loses_nothing_silently_by_v3() {
-    assert_survives_all_by_v3(Version::V3_4, 1, true);
+fn v3_watch_of_one_3_4_server_loses_nothing_silently_through_all_faults() {
+    assert_survives_all_with_v3(Version::V3_4, 1, true);
 }
 
 #[test]
-fn one_node_of_3_5_loses_nothing_silently_by_v3() {
-    assert_survives_all_by_v3(Version::V3_5, 1, false);
+fn v3_watch_of_one_3_5_server_loses_nothing_silently_through_all_faults() {
+    assert_survives_all_with_v3(Version::V3_5, 1, false);
 }
 
 #[test]
-fn three_nodes_of_3_4_lose_nothing_silently_by_v3() {
-    assert_survives_all_by_v3(Version::V3_4, 3, false);
+fn v3_watch_of_three_3_4_members_loses_nothing_silently_through_all_faults() {
+    assert_survives_all_with_v3(Version::V3_4, 3, false);
 }
 
 #[test]
-fn three_nodes_of_3_5_lose_nothing_silently_by_v3() {
-    assert_survives_all_by_v3(Version::V3_5, 3, true);
+fn v3_watch_of_three_3_5_members_loses_nothing_silently_through_all_faults() {
+    assert_survives_all_with_v3(Version::V3_5, 3, true);
 }
 
 #[test]
-fn each_fault_alone_loses_nothing_silently_by_v3() {
+fn v3_watch_loses_nothing_silently_through_each_fault() {
     let mut seeds = Rng::with_seed(seed());
-    let mut arena = Arena::by_v3(Version::V3_4, 1, false);
+    let mut testbed = Testbed::with_v3(Version::V3_4, 1, false);
     for fault in Fault::ANYWHERE {
-        let course = Course::Faults(vec![fault]);
-        assert_survives(&mut arena, &course, MOMENT, seeds.u64(..));
+        let scenario = Scenario::Faults(vec![fault]);
+        assert_survives(&mut testbed, &scenario, SHORT, seeds.u64(..));
     }
 }
 
 #[test]
-fn a_store_that_is_made_anew_is_declared_by_v3_before_anything_of_it() {
-    let mut arena = Arena::by_v3(Version::V3_5, 1, false);
-    assert_survives(&mut arena, &Course::Rebuilt, MOMENT, seed());
+fn v3_watch_declares_a_replaced_store_before_its_events() {
+    let mut testbed = Testbed::with_v3(Version::V3_5, 1, false);
+    assert_survives(&mut testbed, &Scenario::StoreReplaced, SHORT, seed());
 }
 
 #[test]
-fn each_fault_alone_loses_nothing_silently() {
+fn v2_watch_loses_nothing_silently_through_each_fault() {
     let mut seeds = Rng::with_seed(seed());
-    let mut arena = Arena::new(Version::V3_5, 1);
+    let mut testbed = Testbed::new(Version::V3_5, 1);
     for fault in Fault::ANYWHERE {
-        let course = Course::Faults(vec![fault]);
-        assert_survives(&mut arena, &course, MOMENT, seeds.u64(..));
+        let scenario = Scenario::Faults(vec![fault]);
+        assert_survives(&mut testbed, &scenario, SHORT, seeds.u64(..));
     }
 }
 
 #[test]
-fn each_fault_of_a_cluster_alone_loses_nothing_silently() {
+fn v2_watch_loses_nothing_silently_through_each_cluster_fault() {
     let mut seeds = Rng::with_seed(seed());
-    let mut arena = Arena::new(Version::V3_5, 3);
+    let mut testbed = Testbed::new(Version::V3_5, 3);
     for fault in Fault::OF_A_CLUSTER {
-        let course = Course::Faults(vec![fault]);
-        assert_survives(&mut arena, &course, MOMENT, seeds.u64(..));
+        let scenario = Scenario::Faults(vec![fault]);
+        assert_survives(&mut testbed, &scenario, SHORT, seeds.u64(..));
     }
 }
 
 #[test]
-fn a_store_that_is_made_anew_is_declared_before_anything_of_it() {
-    let mut arena = Arena::new(Version::V3_4, 1);
-    assert_survives(&mut arena, &Course::Rebuilt, MOMENT, seed());
+fn v2_watch_declares_a_replaced_store_before_its_events() {
+    let mut testbed = Testbed::new(Version::V3_4, 1);
+    assert_survives(&mut testbed, &Scenario::StoreReplaced, SHORT, seed());
 }
 
 #[test]
-fn a_member_that_caught_up_by_a_snapshot_loses_nothing_silently() {
-    let mut arena = Arena::with_snapshots(Version::V3_5, Speech::V2);
-    let behind = Behind {
+fn v2_watch_loses_nothing_silently_on_a_follower_restored_from_a_snapshot() {
+    let mut testbed = Testbed::with_snapshots(Version::V3_5, Api::V2);
+    let behind = FollowerBehind {
         refreshes: true,
         reads: true,
         pause_tool: true,
     };
-    assert_survives(&mut arena, &Course::Behind(behind), MOMENT, seed());
+    assert_survives(
+        &mut testbed,
+        &Scenario::FollowerBehind(behind),
+        SHORT,
+        seed(),
+    );
 }
 
 // --- the soak
 
 /// Servers of the soak.
 #[derive(Clone, Copy, Debug)]
-struct Ground {
-    speech: Speech,
+struct Setup {
+    api: Api,
     version: Version,
     size: usize,
     has_snapshots: bool,
@@ -192,9 +200,9 @@ struct Ground {
     share: u32,
 }
 
-const fn ground(speech: Speech, version: Version, size: usize, share: u32) -> Ground {
-    Ground {
-        speech,
+const fn setup(api: Api, version: Version, size: usize, share: u32) -> Setup {
+    Setup {
+        api,
         version,
         size,
         has_snapshots: false,
@@ -202,9 +210,9 @@ const fn ground(speech: Speech, version: Version, size: usize, share: u32) -> Gr
     }
 }
 
-const fn with_snapshots(speech: Speech, version: Version, share: u32) -> Ground {
-    Ground {
-        speech,
+const fn with_snapshots(api: Api, version: Version, share: u32) -> Setup {
+    Setup {
+        api,
         version,
         size: 3,
         has_snapshots: true,
@@ -213,47 +221,49 @@ const fn with_snapshots(speech: Speech, version: Version, share: u32) -> Ground 
 }
 
 /// Mostly three: that is what is run where it matters.
-const GROUNDS: [Ground; 12] = [
-    ground(Speech::V2, Version::V3_5, 3, 17),
-    ground(Speech::V2, Version::V3_4, 3, 15),
-    with_snapshots(Speech::V2, Version::V3_5, 5),
-    with_snapshots(Speech::V2, Version::V3_4, 5),
-    ground(Speech::V2, Version::V3_5, 1, 4),
-    ground(Speech::V2, Version::V3_4, 1, 4),
-    ground(Speech::V3, Version::V3_5, 3, 17),
-    ground(Speech::V3, Version::V3_4, 3, 15),
-    with_snapshots(Speech::V3, Version::V3_5, 5),
-    with_snapshots(Speech::V3, Version::V3_4, 5),
-    ground(Speech::V3, Version::V3_5, 1, 4),
-    ground(Speech::V3, Version::V3_4, 1, 4),
+const SETUPS: [Setup; 12] = [
+    setup(Api::V2, Version::V3_5, 3, 17),
+    setup(Api::V2, Version::V3_4, 3, 15),
+    with_snapshots(Api::V2, Version::V3_5, 5),
+    with_snapshots(Api::V2, Version::V3_4, 5),
+    setup(Api::V2, Version::V3_5, 1, 4),
+    setup(Api::V2, Version::V3_4, 1, 4),
+    setup(Api::V3, Version::V3_5, 3, 17),
+    setup(Api::V3, Version::V3_4, 3, 15),
+    with_snapshots(Api::V3, Version::V3_5, 5),
+    with_snapshots(Api::V3, Version::V3_4, 5),
+    setup(Api::V3, Version::V3_5, 1, 4),
+    setup(Api::V3, Version::V3_4, 1, 4),
 ];
 
-impl Ground {
-    fn open(self) -> Arena {
+impl Setup {
+    fn open(self) -> Testbed {
         if self.has_snapshots {
-            Arena::with_snapshots(self.version, self.speech)
-        } else if self.speech == Speech::V3 {
+            Testbed::with_snapshots(self.version, self.api)
+        } else if self.api == Api::V3 {
             // One way on each version.
-            Arena::by_v3(self.version, self.size, self.version == Version::V3_5)
+            Testbed::with_v3(self.version, self.size, self.version == Version::V3_5)
         } else {
-            Arena::new(self.version, self.size)
+            Testbed::new(self.version, self.size)
         }
     }
 
     /// What is run here; only what has one of the names, where they are given.
-    fn courses(self, only: Option<&str>) -> Vec<Course> {
-        let behind = Behind::all().into_iter().map(Course::Behind);
-        let mut courses: Vec<Course> = behind.filter(|_| self.has_snapshots).collect();
+    fn scenarios(self, only: Option<&str>) -> Vec<Scenario> {
+        let behind = FollowerBehind::all()
+            .into_iter()
+            .map(Scenario::FollowerBehind);
+        let mut scenarios: Vec<Scenario> = behind.filter(|_| self.has_snapshots).collect();
         if !self.has_snapshots {
             let faults = Fault::on(self.size);
-            courses.extend(faults.iter().map(|fault| Course::Faults(vec![*fault])));
-            courses.push(Course::Rebuilt);
-            courses.push(Course::Faults(faults));
-            courses.push(Course::Faults(Vec::new()));
+            scenarios.extend(faults.iter().map(|fault| Scenario::Faults(vec![*fault])));
+            scenarios.push(Scenario::StoreReplaced);
+            scenarios.push(Scenario::Faults(faults));
+            scenarios.push(Scenario::Faults(Vec::new()));
         }
         let is_wanted = |name: &str| only.is_none_or(|only| only.split(';').any(|one| one == name));
-        courses.retain(|course| is_wanted(&course.name()));
-        courses
+        scenarios.retain(|scenario| is_wanted(&scenario.name()));
+        scenarios
     }
 }
 
@@ -262,9 +272,9 @@ struct Soak {
     begin: Instant,
     effort: Effort,
     /// Of each who watched, with others beside or alone.
-    table: BTreeMap<(String, Kind, bool), Score>,
+    table: BTreeMap<(String, Kind, bool), Counts>,
     /// Of the tool, on three nodes.
-    on_three: Score,
+    on_three: Counts,
     /// Of each: those in which all was well, and all.
     survived: BTreeMap<String, (usize, usize)>,
     failures: Vec<String>,
@@ -275,31 +285,31 @@ impl Soak {
         Self {
             begin: Instant::now(),
             effort: Effort {
-                rivals: setting("ETCDWATCH_SOAK_ALONE").is_none(),
+                baselines: setting("ETCDWATCH_SOAK_ALONE").is_none(),
                 ..effort
             },
             table: BTreeMap::new(),
-            on_three: Score::default(),
+            on_three: Counts::default(),
             survived: BTreeMap::new(),
             failures: Vec::new(),
         }
     }
 
     /// One run, whatever comes of it.
-    fn run(&mut self, ground: Ground, arena: &mut Arena, course: &Course, seed: u64) {
-        let name = course.name();
+    fn run(&mut self, setup: Setup, testbed: &mut Testbed, scenario: &Scenario, seed: u64) {
+        let name = scenario.name();
         let begin = self.begin.elapsed().as_secs();
         // Others watch the first of each, and not for long, since less is written then.
         let mut effort = self.effort;
-        effort.rivals &= !self.survived.contains_key(&name);
-        if effort.rivals {
+        effort.baselines &= !self.survived.contains_key(&name);
+        if effort.baselines {
             effort.span /= 2;
         }
-        let run = AssertUnwindSafe(|| arena.run(course, effort, seed));
+        let run = AssertUnwindSafe(|| testbed.run(scenario, effort, seed));
         let outcome = catch_unwind(run);
         let place = format!(
             "{name} by {:?} on {} of {:?}, seed {seed}",
-            ground.speech, ground.size, ground.version
+            setup.api, setup.size, setup.version
         );
         let count = self.survived.entry(name.clone()).or_default();
         count.1 += 1;
@@ -307,10 +317,10 @@ impl Soak {
         let is_over = outcome.is_ok();
         let difference = match outcome {
             Ok(outcome) => {
-                let (_, score) = outcome.scores[0];
-                did = format!("{} events, {} faults", score.events, score.faults);
+                let (_, counts) = outcome.counts[0];
+                did = format!("{} events, {} faults", counts.events, counts.faults);
                 count.0 += usize::from(outcome.difference.is_none());
-                self.note(ground, &name, seed, outcome)
+                self.note(setup, &name, seed, outcome)
             }
             Err(panic) => {
                 let text = panic.downcast_ref::<String>().cloned();
@@ -318,24 +328,24 @@ impl Soak {
                 Some(format!("panicked: {text:?}"))
             }
         };
-        let told = difference.as_deref().unwrap_or("well");
-        println!("{begin:>5} s: {place}, {did}: {told}");
+        let printed = difference.as_deref().unwrap_or("well");
+        println!("{begin:>5} s: {place}, {did}: {printed}");
         self.failures
             .extend(difference.map(|difference| format!("{place}: {difference}")));
         // One that came to no end leaves servers in a state that nobody knows.
-        if !is_over || ground.has_snapshots {
-            *arena = ground.open();
+        if !is_over || setup.has_snapshots {
+            *testbed = setup.open();
         }
     }
 
-    fn note(&mut self, ground: Ground, name: &str, seed: u64, outcome: Outcome) -> Option<String> {
-        let is_beside = outcome.scores.len() > 1;
-        for (kind, score) in outcome.scores {
+    fn note(&mut self, setup: Setup, name: &str, seed: u64, outcome: Outcome) -> Option<String> {
+        let is_beside = outcome.counts.len() > 1;
+        for (kind, counts) in outcome.counts {
             let row = (name.to_owned(), kind, is_beside);
             let row = self.table.entry(row).or_default();
-            *row = row.and(score);
-            if kind == Kind::Tool && ground.size == 3 {
-                self.on_three = self.on_three.and(score);
+            *row = row.and(counts);
+            if kind == Kind::Tool && setup.size == 3 {
+                self.on_three = self.on_three.and(counts);
             }
         }
         let difference = outcome.difference?;
@@ -346,14 +356,14 @@ impl Soak {
     /// Prints the tables.
     fn show(&self) {
         let names: Vec<&String> = self.survived.keys().collect();
-        let mut text = format!("\n{}", Score::COLUMNS);
+        let mut text = format!("\n{}", Counts::COLUMNS);
         for name in &names {
             writeln!(text, "| {name} | {} |", self.all_runs(name)).unwrap();
         }
         writeln!(text, "| **all** | {} |", self.all_runs("")).unwrap();
         writeln!(text, "| of that on three nodes | {} |", self.on_three).unwrap();
-        if self.effort.rivals {
-            self.show_rivals(&mut text, &names);
+        if self.effort.baselines {
+            self.show_baselines(&mut text, &names);
         }
         writeln!(text).unwrap();
         for (name, (well, all)) in &self.survived {
@@ -363,21 +373,21 @@ impl Soak {
     }
 
     /// The sum of the runs with that name; of all where there is none.
-    fn row(&self, name: &str, kind: Kind, is_beside: bool) -> Score {
+    fn row(&self, name: &str, kind: Kind, is_beside: bool) -> Counts {
         let rows = self.table.iter().filter(|((one, of, beside), _)| {
             (one == name || name.is_empty()) && *of == kind && *beside == is_beside
         });
-        rows.fold(Score::default(), |sum, (_, one)| sum.and(*one))
+        rows.fold(Counts::default(), |sum, (_, one)| sum.and(*one))
     }
 
-    fn all_runs(&self, name: &str) -> Score {
+    fn all_runs(&self, name: &str) -> Counts {
         self.row(name, Kind::Tool, true)
             .and(self.row(name, Kind::Tool, false))
     }
 
-    fn show_rivals(&self, text: &mut String, names: &[&String]) {
+    fn show_baselines(&self, text: &mut String, names: &[&String]) {
         let columns = ["lost", "duplicated", "out of order"];
-        let all = [Kind::Tool].into_iter().chain(Kind::RIVALS);
+        let all = [Kind::Tool].into_iter().chain(Kind::BASELINES);
         let heads = all.clone().flat_map(|kind| {
             let columns = columns.iter();
             columns.map(move |column| format!(" {}: {column} |", kind.name()))
@@ -395,7 +405,7 @@ impl Soak {
                 .clone()
                 .map(|kind| self.row(name, kind, true).in_short());
             let shorts: Vec<String> = shorts.collect();
-            let Score { runs, events, .. } = self.row(name, Kind::Tool, true);
+            let Counts { runs, events, .. } = self.row(name, Kind::Tool, true);
             let shorts = shorts.join(" | ");
             writeln!(text, "| {shown} | {runs} | {events} | {shorts} |").unwrap();
         }
@@ -424,17 +434,17 @@ fn keep(name: &str, seed: u64, evidence: [&str; 3]) -> String {
 fn soak() {
     let mut seeds = Rng::with_seed(seed());
     let only = setting("ETCDWATCH_SOAK_ONLY");
-    let speech = setting("ETCDWATCH_SOAK_API").map(|api| match api.as_str() {
-        "v2" => Speech::V2,
-        "v3" => Speech::V3,
+    let api = setting("ETCDWATCH_SOAK_API").map(|api| match api.as_str() {
+        "v2" => Api::V2,
+        "v3" => Api::V3,
         other => panic!("ETCDWATCH_SOAK_API={other}"),
     });
-    let is_asked = |ground: &Ground| speech.is_none_or(|speech| speech == ground.speech);
-    let grounds: Vec<Ground> = GROUNDS.into_iter().filter(is_asked).collect();
+    let is_asked = |setup: &Setup| api.is_none_or(|api| api == setup.api);
+    let setups: Vec<Setup> = SETUPS.into_iter().filter(is_asked).collect();
     if let Some(each) = setting("ETCDWATCH_SOAK_EACH") {
         let each = each.parse().expect("a number of seeds");
-        let mut soak = Soak::new(EACH);
-        run_each(&mut soak, &grounds, each, only.as_deref(), &mut seeds);
+        let mut soak = Soak::new(PER_SEED);
+        run_per_seed(&mut soak, &setups, each, only.as_deref(), &mut seeds);
         return soak.end();
     }
     let mut soak = Soak::new(SOAK);
@@ -443,24 +453,24 @@ fn soak() {
     let span = Duration::from_secs(seconds);
     // A long soak comes back to each of the servers.
     let lap = span.min(Duration::from_mins(10));
-    let all: u32 = grounds.iter().map(|ground| ground.share).sum();
+    let all: u32 = setups.iter().map(|setup| setup.share).sum();
     while soak.begin.elapsed() < span {
         let lap_begin = Instant::now();
         let mut shares = 0;
-        for ground in grounds.iter().copied() {
-            shares += ground.share;
-            let mut courses = ground.courses(only.as_deref());
-            seeds.shuffle(&mut courses);
-            if courses.is_empty() {
+        for setup in setups.iter().copied() {
+            shares += setup.share;
+            let mut scenarios = setup.scenarios(only.as_deref());
+            seeds.shuffle(&mut scenarios);
+            if scenarios.is_empty() {
                 continue;
             }
-            let mut arena = ground.open();
-            for course in courses.iter().cycle() {
+            let mut testbed = setup.open();
+            for scenario in scenarios.iter().cycle() {
                 let is_over = lap_begin.elapsed() >= lap * shares / all;
                 if is_over || soak.begin.elapsed() >= span {
                     break;
                 }
-                soak.run(ground, &mut arena, course, seeds.u64(..));
+                soak.run(setup, &mut testbed, scenario, seeds.u64(..));
             }
         }
     }
@@ -468,25 +478,31 @@ fn soak() {
 }
 
 /// Each course with so many seeds, spread over the servers on which it can be run.
-fn run_each(soak: &mut Soak, grounds: &[Ground], each: usize, only: Option<&str>, seeds: &mut Rng) {
-    for (number, ground) in grounds.iter().copied().enumerate() {
-        let courses = ground.courses(only);
-        if courses.is_empty() {
+fn run_per_seed(
+    soak: &mut Soak,
+    setups: &[Setup],
+    each: usize,
+    only: Option<&str>,
+    seeds: &mut Rng,
+) {
+    for (number, setup) in setups.iter().copied().enumerate() {
+        let scenarios = setup.scenarios(only);
+        if scenarios.is_empty() {
             continue;
         }
-        let mut arena = ground.open();
-        for course in courses {
-            let places: Vec<usize> = grounds
+        let mut testbed = setup.open();
+        for scenario in scenarios {
+            let places: Vec<usize> = setups
                 .iter()
                 .enumerate()
-                .filter(|(_, ground)| ground.courses(None).contains(&course))
+                .filter(|(_, setup)| setup.scenarios(None).contains(&scenario))
                 .map(|(place, _)| place)
                 .collect();
             let turn = places.iter().position(|place| *place == number);
             let turn = turn.expect("it is run here");
             let count = (each + places.len() - 1 - turn) / places.len();
             for _ in 0..count {
-                soak.run(ground, &mut arena, &course, seeds.u64(..));
+                soak.run(setup, &mut testbed, &scenario, seeds.u64(..));
             }
         }
     }

@@ -2,7 +2,7 @@
 //!
 //! In scope: what the servers acknowledged, which is the truth, and the writes that nobody
 //! answered, which are settled afterwards: by the server's state, by what a later write
-//! replaced, and by what a watcher told. Out of scope: whether it was told rightly (`score`).
+//! replaced, and by what a watcher told. Out of scope: whether it was told rightly (`counts`).
 
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
@@ -13,20 +13,20 @@ use std::time::Duration;
 use fastrand::Rng;
 use serde_json::Value;
 
-use super::speech::{self, Operation, Speech};
+use super::api::{self, Api, Operation};
 use crate::support::v2::{self, Truth, Writer};
 use crate::support::v3;
 
 /// How many write in scope to a single server; one more writes elsewhere. Several agree in
 /// more time, on more at once.
-const LANES: usize = 3;
-const LANES_OF_A_CLUSTER: usize = 12;
+const CLIENTS: usize = 3;
+const CLIENTS_OF_A_CLUSTER: usize = 12;
 
 /// Each waits as long between two writes: a short fault must not outlast history.
 const PACE: Duration = Duration::from_millis(4);
 
 /// Where those watch who ask for each event by itself.
-const GENTLE_LANES: usize = 3;
+const GENTLE_CLIENTS: usize = 3;
 const GENTLE_PACE: Duration = Duration::from_millis(12);
 
 /// How long a writer waits for an answer, before it tries another member.
@@ -37,13 +37,13 @@ const TRANSACTION: usize = 100;
 
 /// A write that somebody wants.
 #[derive(Clone, Debug)]
-pub struct Wish {
+pub struct Attempt {
     action: &'static str,
     key: String,
     value: Option<String>,
 }
 
-impl Wish {
+impl Attempt {
     /// A key that is to be set.
     pub fn set(key: &str, value: &str) -> Self {
         Self {
@@ -73,7 +73,7 @@ pub struct Log {
     /// What was answered.
     pub acknowledged: Vec<Truth>,
     /// Sent and not answered.
-    open: Vec<Wish>,
+    open: Vec<Attempt>,
     /// What later writes found there.
     found: Vec<Truth>,
 }
@@ -90,47 +90,47 @@ impl Log {
     /// Notes what became of wishes that were sent at once; whether they are certainly done.
     pub fn note_all(
         &mut self,
-        speech: Speech,
-        mut wishes: Vec<Wish>,
+        api: Api,
+        mut attempts: Vec<Attempt>,
         reply: std::io::Result<v2::Reply>,
     ) -> bool {
-        if speech == Speech::V2 {
-            let wish = wishes.pop().expect("a wish");
-            return self.note(wish, reply);
+        if api == Api::V2 {
+            let attempt = attempts.pop().expect("a wish");
+            return self.note(attempt, reply);
         }
         match reply {
             Ok(reply) if reply.status == 200 => {
                 let reply = reply.json();
                 let index = v3::revision(&reply);
-                for (wish, response) in wishes
+                for (attempt, response) in attempts
                     .into_iter()
                     .zip(reply["responses"].as_array().expect("responses"))
                 {
                     let previous = &response["response_put"]["prev_kv"];
                     if previous.is_object() {
-                        self.found.extend(set_by(&speech::node(previous)));
+                        self.found.extend(set_by(&api::node(previous)));
                     }
-                    let is_nothing =
-                        wish.value.is_none() && response["response_delete_range"]["deleted"] != "1";
+                    let is_nothing = attempt.value.is_none()
+                        && response["response_delete_range"]["deleted"] != "1";
                     if !is_nothing {
                         self.acknowledged.push(Truth {
                             index,
-                            action: wish.action.to_owned(),
-                            key: wish.key,
-                            value: wish.value,
+                            action: attempt.action.to_owned(),
+                            key: attempt.key,
+                            value: attempt.value,
                         });
                     }
                 }
                 return true;
             }
             Err(error) if error.kind() == ErrorKind::ConnectionRefused => {}
-            _ => self.open.extend(wishes),
+            _ => self.open.extend(attempts),
         }
         false
     }
 
     /// Notes what became of a wish by v2; whether it is certainly done.
-    pub fn note(&mut self, wish: Wish, reply: std::io::Result<v2::Reply>) -> bool {
+    pub fn note(&mut self, attempt: Attempt, reply: std::io::Result<v2::Reply>) -> bool {
         match reply {
             Ok(reply) if reply.status < 300 => {
                 self.found.extend(set_by(&reply.json()["prevNode"]));
@@ -141,14 +141,14 @@ impl Log {
             Ok(reply) if reply.status == 404 => {}
             // Nothing was sent.
             Err(error) if error.kind() == ErrorKind::ConnectionRefused => {}
-            _ => self.open.push(wish),
+            _ => self.open.push(attempt),
         }
         false
     }
 
     /// All that happened, in order: of what was not answered, what the server has (`nodes`),
-    /// what a later write found, or what a watcher has `told`.
-    pub fn settle(self, nodes: &[Value], told: impl Iterator<Item = Truth>) -> History {
+    /// what a later write found, or what a watcher has `printed`.
+    pub fn settle(self, nodes: &[Value], printed: impl Iterator<Item = Truth>) -> History {
         // What a transaction does is in the order of its keys.
         let place = |one: &Truth| (one.index, one.key.clone());
         let mut truth: BTreeMap<(u64, String), Truth> = self
@@ -157,13 +157,14 @@ impl Log {
             .map(|one| (place(&one), one))
             .collect();
         let seen = nodes.iter().filter_map(set_by).chain(self.found);
-        for one in seen.chain(told) {
-            if self.open.iter().any(|wish| wish.is(&one)) {
+        for one in seen.chain(printed) {
+            if self.open.iter().any(|attempt| attempt.is(&one)) {
                 truth.entry(place(&one)).or_insert(one);
             }
         }
-        let is_settled =
-            |wish: &Wish| wish.value.is_some() || truth.values().any(|one| wish.is(one));
+        let is_settled = |attempt: &Attempt| {
+            attempt.value.is_some() || truth.values().any(|one| attempt.is(one))
+        };
         History {
             has_loose_ends: !self.open.iter().all(is_settled),
             events: truth.into_values().collect(),
@@ -193,7 +194,7 @@ fn set_by(node: &Value) -> Option<Truth> {
 /// Where is written, and what: no two stores get the same values, or the same keys deleted.
 pub struct Task<'a> {
     /// By which API.
-    pub speech: Speech,
+    pub api: Api,
     /// The members.
     pub urls: Vec<String>,
     /// The directory in scope.
@@ -207,32 +208,32 @@ pub struct Task<'a> {
 /// Has several write until `during` is over; what that gave, and what they were told.
 pub fn while_writing<T>(task: &Task, random: &mut Rng, during: impl FnOnce() -> T) -> (T, Log) {
     let (count, pace) = match (task.is_gentle, task.urls.len()) {
-        (true, _) => (GENTLE_LANES, GENTLE_PACE),
-        (false, 1) => (LANES, PACE),
-        (false, _) => (LANES_OF_A_CLUSTER, PACE),
+        (true, _) => (GENTLE_CLIENTS, GENTLE_PACE),
+        (false, 1) => (CLIENTS, PACE),
+        (false, _) => (CLIENTS_OF_A_CLUSTER, PACE),
     };
     thread::scope(|scope| {
-        let (stops, lanes): (Vec<_>, Vec<_>) = (0..=count)
-            .map(|lane| {
+        let (stops, clients): (Vec<_>, Vec<_>) = (0..=count)
+            .map(|client| {
                 // A panic drops the senders too: then all stop.
                 let (stop, stopped) = channel();
-                let scribe = Scribe::new(task, lane, lane < count, random.fork());
+                let writer_thread = WriterThread::new(task, client, client < count, random.fork());
                 (
                     stop,
-                    scope.spawn(move || scribe.write_until(&stopped, pace)),
+                    scope.spawn(move || writer_thread.write_until(&stopped, pace)),
                 )
             })
             .unzip();
         let result = during();
         drop(stops);
-        let logs = lanes.into_iter().map(|lane| lane.join().unwrap());
+        let logs = clients.into_iter().map(|client| client.join().unwrap());
         (result, logs.fold(Log::default(), Log::and))
     })
 }
 
 /// Somebody who writes; the last one out of scope.
-struct Scribe {
-    speech: Speech,
+struct WriterThread {
+    api: Api,
     urls: Vec<String>,
     directory: String,
     mark: String,
@@ -243,15 +244,15 @@ struct Scribe {
     is_in_scope: bool,
 }
 
-impl Scribe {
-    fn new(task: &Task, lane: usize, is_in_scope: bool, random: Rng) -> Self {
+impl WriterThread {
+    fn new(task: &Task, client: usize, is_in_scope: bool, random: Rng) -> Self {
         let directory = if is_in_scope {
-            format!("{}/lane{lane}", task.top)
+            format!("{}/lane{client}", task.top)
         } else {
             "/elsewhere".to_owned()
         };
         Self {
-            speech: task.speech,
+            api: task.api,
             urls: task.urls.clone(),
             directory,
             mark: task.mark.to_owned(),
@@ -273,21 +274,21 @@ impl Scribe {
                 member = (member + 1) % self.urls.len();
                 continue;
             };
-            let wishes = self.wishes(number);
-            let operations: Vec<Operation> = wishes
+            let attempts = self.attempts(number);
+            let operations: Vec<Operation> = attempts
                 .iter()
-                .map(|wish| (wish.key.as_str(), wish.value.as_deref()))
+                .map(|attempt| (attempt.key.as_str(), attempt.value.as_deref()))
                 .collect();
-            let reply = self.speech.write(open, &operations);
+            let reply = self.api.write(open, &operations);
             if reply.as_ref().map_or(true, |reply| reply.status >= 500) {
                 writer = None;
             }
-            let set = wishes.iter().filter(|wish| wish.value.is_some());
+            let set = attempts.iter().filter(|attempt| attempt.value.is_some());
             let keys: Vec<String> = set
-                .map(|wish| wish.key.clone())
+                .map(|attempt| attempt.key.clone())
                 .filter(|key| !key.ends_with("hot"))
                 .collect();
-            if self.log.note_all(self.speech, wishes, reply) {
+            if self.log.note_all(self.api, attempts, reply) {
                 self.there.extend(keys);
             }
         }
@@ -298,37 +299,37 @@ impl Scribe {
     }
 
     /// What is done at once: mostly one thing, by v3 now and then many.
-    fn wishes(&mut self, number: usize) -> Vec<Wish> {
-        if self.speech == Speech::V2 || self.random.u8(..25) > 0 {
-            return vec![self.wish(number)];
+    fn attempts(&mut self, number: usize) -> Vec<Attempt> {
+        if self.api == Api::V2 || self.random.u8(..25) > 0 {
+            return vec![self.attempt(number)];
         }
         let count = self.random.usize(2..=TRANSACTION);
-        let mut wishes: BTreeMap<String, Wish> = BTreeMap::new();
+        let mut attempts: BTreeMap<String, Attempt> = BTreeMap::new();
         for part in 0..count {
-            let wish = match self.random.u8(..8) {
-                0 if !self.there.is_empty() => self.end_of_one(),
+            let attempt = match self.random.u8(..8) {
+                0 if !self.there.is_empty() => self.delete_one(),
                 _ => {
                     let value = format!("{}{number}-{part:02}", self.mark);
-                    Wish::set(&format!("{}/k{value}", self.directory), &value)
+                    Attempt::set(&format!("{}/k{value}", self.directory), &value)
                 }
             };
-            wishes.insert(wish.key.clone(), wish);
+            attempts.insert(attempt.key.clone(), attempt);
         }
-        wishes.into_values().collect()
+        attempts.into_values().collect()
     }
 
-    fn end_of_one(&mut self) -> Wish {
+    fn delete_one(&mut self) -> Attempt {
         let place = self.random.usize(..self.there.len());
-        Wish::delete(&self.there.swap_remove(place))
+        Attempt::delete(&self.there.swap_remove(place))
     }
 
     /// A new key, one that is written again and again, or the end of one of its keys.
-    fn wish(&mut self, number: usize) -> Wish {
+    fn attempt(&mut self, number: usize) -> Attempt {
         let value = format!("{}{number}", self.mark);
         match self.random.u8(..10) {
-            0..2 if !self.there.is_empty() => self.end_of_one(),
-            2..4 => Wish::set(&format!("{}/hot", self.directory), &value),
-            _ => Wish::set(&format!("{}/k{value}", self.directory), &value),
+            0..2 if !self.there.is_empty() => self.delete_one(),
+            2..4 => Attempt::set(&format!("{}/hot", self.directory), &value),
+            _ => Attempt::set(&format!("{}/k{value}", self.directory), &value),
         }
     }
 }

@@ -67,7 +67,7 @@ fn put(revision: &str) -> Value {
 }
 
 /// A server at revision 3 whose watch tells this after it began.
-fn telling(lines: impl Into<Vec<u8>>) -> impl Fn(&Request) -> Response + Send + Sync + 'static {
+fn sending(lines: impl Into<Vec<u8>>) -> impl Fn(&Request) -> Response + Send + Sync + 'static {
     let lines: Vec<u8> = lines.into();
     move |request| match request.path.as_str() {
         "/v3/watch" => begin().chunk(created(3)).chunk(&lines).hold(),
@@ -228,7 +228,7 @@ fn an_invalid_v3_watch_message_ends_the_watch() {
         cases.push(Case::new(
             name,
             command,
-            telling(line.clone()),
+            sending(line.clone()),
             End::With(6, part),
         ));
     }
@@ -254,13 +254,13 @@ fn an_invalid_v3_watch_message_ends_the_watch() {
         ),
     ] {
         let line = json!({ "error": error }).to_string() + "\n";
-        cases.push(Case::new(name, ONE, telling(line), End::With(code, part)));
+        cases.push(Case::new(name, ONE, sending(line), End::With(code, part)));
     }
     let reason = json!({"header": header(3), "canceled": true, "cancel_reason": "no\nmore\u{9b}"});
     cases.push(Case::new(
         "a reason of lines",
         ONE,
-        telling(result(reason)),
+        sending(result(reason)),
         End::With(4, r"no\nmore\u{9b}"),
     ));
     assert_all(cases);
@@ -278,43 +278,43 @@ fn unusual_but_valid_v3_messages_are_accepted() {
         Case::new(
             "an event out of scope",
             STREAM,
-            telling(message(4, &[other]) + &good),
+            sending(message(4, &[other]) + &good),
             End::Survived("\"modifiedIndex\":5,"),
         ),
         Case::new(
             "more fields",
             STREAM,
-            telling(message(4, &[more])),
+            sending(message(4, &[more])),
             End::Survived("{\"action\":\"set\",\"node\""),
         ),
         Case::new(
             "blank lines",
             STREAM,
-            telling(" \r\n".repeat(200_000) + &good),
+            sending(" \r\n".repeat(200_000) + &good),
             End::Survived("\"modifiedIndex\":5,"),
         ),
         Case::new(
             "messages of nothing",
             STREAM,
-            telling(message(3, &[]).repeat(2_000) + &good),
+            sending(message(3, &[]).repeat(2_000) + &good),
             End::Survived("\"modifiedIndex\":5,"),
         ),
         Case::new(
             "begun again and again",
             STREAM,
-            telling(created(3).repeat(2_000) + &good),
+            sending(created(3).repeat(2_000) + &good),
             End::Survived("\"modifiedIndex\":5,"),
         ),
         Case::new(
             "no line breaks",
             STREAM,
-            telling(good.trim_end()),
+            sending(good.trim_end()),
             End::Survived("\"modifiedIndex\":5,"),
         ),
         Case::new(
             "the last revision there is",
             STREAM,
-            telling(message(u64::MAX, &[put("18446744073709551615")])),
+            sending(message(u64::MAX, &[put("18446744073709551615")])),
             End::Survived("18446744073709551615"),
         ),
     ];
@@ -338,12 +338,12 @@ fn unusual_but_valid_v3_messages_are_accepted() {
         .iter()
         .map(|word| if *word == "1" { "9" } else { word })
         .collect::<Vec<_>>();
-    let told = "{\"action\":\"set\",\"node\":{\"key\":\"/k\",\"value\":\"v\",\"modifiedIndex\":3,\"createdIndex\":2,\"version\":1}}\n";
+    let printed = "{\"action\":\"set\",\"node\":{\"key\":\"/k\",\"value\":\"v\",\"modifiedIndex\":3,\"createdIndex\":2,\"version\":1}}\n";
     cases.push(Case::new(
         "another cluster",
         &fail,
         server,
-        End::Ends(5, told, "clusterChanged"),
+        End::Ends(5, printed, "clusterChanged"),
     ));
     // Compacted beyond all that was ever written.
     let canceled = json!({"result": {"header": header(3), "canceled": true, "compact_revision": "18446744073709551615"}});
@@ -351,7 +351,7 @@ fn unusual_but_valid_v3_messages_are_accepted() {
     cases.push(Case::new(
         "compacted to the end",
         &command,
-        telling(canceled.to_string() + "\n"),
+        sending(canceled.to_string() + "\n"),
         End::With(124, ""),
     ));
     let no_header = move |request: &Request| match request.path.as_str() {

@@ -65,7 +65,7 @@ pub fn wait_for_value(running: &Running, key: &str, value: &str) -> Vec<Value> {
 
 /// Waits until a checkpoint file says that everything up to `index` is known.
 #[track_caller]
-pub fn wait_for_position(file: &Path, index: u64) {
+pub fn wait_for_checkpoint(file: &Path, index: u64) {
     wait::until(wait::LONG, "the position", || {
         let text = std::fs::read(file).unwrap_or_default();
         serde_json::from_slice::<Value>(&text)
@@ -138,21 +138,21 @@ pub fn server_nodes(url: &str, top: &str) -> Vec<Value> {
 
 /// Panics where a position goes back, other than after a gap that says that they begin anew.
 #[track_caller]
-pub fn assert_positions_never_go_back(records: &[Value]) {
+pub fn assert_indexes_never_decrease(records: &[Value]) {
     let mut last = 0;
     for record in records {
-        let position = position(record);
+        let index = index(record);
         if record["action"] == "gap" && record["lost"]["to"].is_null() {
-            last = position;
+            last = index;
         }
-        assert!(position >= last, "from {last} back to {record}");
-        last = position;
+        assert!(index >= last, "from {last} back to {record}");
+        last = index;
     }
 }
 
 /// A record's position, as the contract defines it.
 #[track_caller]
-pub fn position(record: &Value) -> u64 {
+pub fn index(record: &Value) -> u64 {
     record["index"]
         .as_u64()
         .or_else(|| record["node"]["modifiedIndex"].as_u64())

@@ -53,11 +53,11 @@ pub fn events(records: &[Value]) -> Vec<Truth> {
 
 /// The first difference between truth and records, described; `Ok` where there is none.
 pub fn compare(truth: &[Truth], records: &[Value], gaps: Gaps) -> Result<(), String> {
-    let told = events(records);
+    let printed = events(records);
     let mut due = 0;
     let mut seen = 0;
     let mut lost = Vec::new();
-    let differs = |what: &str, due, seen| Err(report(what, truth, due, &told, seen));
+    let differs = |what: &str, due, seen| Err(report(what, truth, due, &printed, seen));
     for record in records {
         if record["action"] == "gap" {
             if gaps == Gaps::Forbidden {
@@ -68,13 +68,13 @@ pub fn compare(truth: &[Truth], records: &[Value], gaps: Gaps) -> Result<(), Str
         if is_own(record) {
             continue;
         }
-        let event = &told[seen];
+        let event = &printed[seen];
         // What a declared gap covers may be missing, but nothing else.
         while due < truth.len() && truth[due] != *event && covered(&lost, truth[due].index) {
             due += 1;
         }
         if truth.get(due) != Some(event) {
-            return differs(&name_difference(truth, due, &told, seen), due, seen);
+            return differs(&name_difference(truth, due, &printed, seen), due, seen);
         }
         due += 1;
         seen += 1;
@@ -110,9 +110,9 @@ fn covered(lost: &[(u64, u64)], index: u64) -> bool {
     lost.iter().any(|(from, to)| (*from..=*to).contains(&index))
 }
 
-/// What is wrong with the event `told[seen]`, where `truth[due]` was due.
-fn name_difference(truth: &[Truth], due: usize, told: &[Truth], seen: usize) -> String {
-    let event = &told[seen];
+/// What is wrong with the event `printed[seen]`, where `truth[due]` was due.
+fn name_difference(truth: &[Truth], due: usize, printed: &[Truth], seen: usize) -> String {
+    let event = &printed[seen];
     if truth[..due].contains(event) {
         return "duplicated: it was told before, or belongs before".to_owned();
     }
@@ -122,19 +122,19 @@ fn name_difference(truth: &[Truth], due: usize, told: &[Truth], seen: usize) -> 
     if !truth[due..].contains(event) {
         return "invented: it was never written so".to_owned();
     }
-    if told[seen..].contains(next) {
+    if printed[seen..].contains(next) {
         return "swapped: an event came before one that precedes it".to_owned();
     }
     "lost: a later event came instead".to_owned()
 }
 
-fn report(what: &str, truth: &[Truth], due: usize, told: &[Truth], seen: usize) -> String {
+fn report(what: &str, truth: &[Truth], due: usize, printed: &[Truth], seen: usize) -> String {
     let mut text = format!(
         "{what}\n({} events were written, {} were told)\n",
         truth.len(),
-        told.len()
+        printed.len()
     );
-    for (title, list, at) in [("written", truth, due), ("told", told, seen)] {
+    for (title, list, at) in [("written", truth, due), ("told", printed, seen)] {
         writeln!(text, "{title}:").expect("a string takes everything");
         let begin = at.saturating_sub(CONTEXT);
         let end = list.len().min(at + CONTEXT + 1);

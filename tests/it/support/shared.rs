@@ -20,13 +20,13 @@ static V3_5: Mutex<Weak<Etcd>> = Mutex::new(Weak::new());
 static PARTS: AtomicUsize = AtomicUsize::new(0);
 
 /// A test's own part of a shared server: a directory that nobody else writes to.
-pub struct Ground {
+pub struct Subtree {
     etcd: Arc<Etcd>,
-    part: String,
+    root: String,
 }
 
 /// A part of the server of that version.
-pub fn on(version: Version) -> Ground {
+pub fn on(version: Version) -> Subtree {
     let shared = match version {
         Version::V3_4 => &V3_4,
         Version::V3_5 => &V3_5,
@@ -43,23 +43,23 @@ pub fn on(version: Version) -> Ground {
         etcd
     });
     let number = PARTS.fetch_add(1, Ordering::Relaxed);
-    Ground {
+    Subtree {
         etcd,
-        part: format!("/part{number}"),
+        root: format!("/test{number}"),
     }
 }
 
 /// A part of a server for a test that needs one, whichever version it is.
-pub fn any() -> Ground {
+pub fn any() -> Subtree {
     on(Version::V3_5)
 }
 
 /// A part of a server of each version.
-pub fn each() -> [Ground; 2] {
+pub fn each() -> [Subtree; 2] {
     Version::ALL.map(on)
 }
 
-impl Ground {
+impl Subtree {
     /// Where clients connect.
     pub fn url(&self) -> String {
         self.etcd.url()
@@ -67,12 +67,12 @@ impl Ground {
 
     /// The key of that name in this part: `/partN/name`.
     pub fn key(&self, name: &str) -> String {
-        format!("{}/{name}", self.part)
+        format!("{}/{name}", self.root)
     }
 
     /// The directory that is this part: `/partN`.
-    pub fn part(&self) -> &str {
-        &self.part
+    pub fn root(&self) -> &str {
+        &self.root
     }
 
     /// Runs the tool against this server to its end.

@@ -16,7 +16,7 @@ use serde_json::Value;
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// How many connections a [`burst`] writes through.
-const LANES: usize = 16;
+const CLIENTS: usize = 16;
 
 /// A change as etcd acknowledged it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -220,7 +220,7 @@ impl Writer {
 }
 
 /// Writes so often to a key that no test watches.
-pub fn elsewhere(url: &str, count: usize) {
+pub fn write_elsewhere(url: &str, count: usize) {
     burst(url, count, |number| {
         ("/other".to_owned(), number.to_string())
     });
@@ -237,12 +237,12 @@ pub fn burst(
 ) -> Vec<Truth> {
     let pair = &pair;
     let mut truths: Vec<Truth> = thread::scope(|scope| {
-        let lanes: Vec<_> = (0..LANES.min(count))
-            .map(|lane| {
+        let clients: Vec<_> = (0..CLIENTS.min(count))
+            .map(|client| {
                 scope.spawn(move || {
                     let mut writer = Writer::connect(url);
-                    (lane..count)
-                        .step_by(LANES)
+                    (client..count)
+                        .step_by(CLIENTS)
                         .map(|number| {
                             let (key, value) = pair(number);
                             writer.put(&key, &value)
@@ -251,9 +251,9 @@ pub fn burst(
                 })
             })
             .collect();
-        lanes
+        clients
             .into_iter()
-            .flat_map(|lane| lane.join().expect("a lane of the burst"))
+            .flat_map(|client| client.join().expect("a lane of the burst"))
             .collect()
     });
     truths.sort_by_key(|truth| truth.index);

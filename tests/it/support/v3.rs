@@ -31,8 +31,8 @@ pub fn put(url: &str, key: &str, value: &[u8]) -> u64 {
 
 /// The same, on a connection that is kept.
 #[track_caller]
-pub fn put_by(writer: &mut Writer, key: &str, value: &str) -> u64 {
-    transaction_by(writer, [(key, Some(value))])
+pub fn put_with(writer: &mut Writer, key: &str, value: &str) -> u64 {
+    transaction_with(writer, [(key, Some(value))])
 }
 
 /// Deletes a key; the revision of that.
@@ -59,12 +59,12 @@ pub fn transaction<'w>(
     url: &str,
     operations: impl IntoIterator<Item = (&'w str, Option<&'w str>)>,
 ) -> u64 {
-    transaction_by(&mut Writer::connect(url), operations)
+    transaction_with(&mut Writer::connect(url), operations)
 }
 
 /// The same, on a connection that is kept.
 #[track_caller]
-pub fn transaction_by<'w>(
+pub fn transaction_with<'w>(
     writer: &mut Writer,
     operations: impl IntoIterator<Item = (&'w str, Option<&'w str>)>,
 ) -> u64 {

@@ -37,9 +37,9 @@ fn scene(version: Version) -> Scene {
     follow::wait_for_value(&running, KEY, "old");
     let mut position = 0;
     for _ in 0..2 {
-        v2::elsewhere(&etcd.url(), PART);
+        v2::write_elsewhere(&etcd.url(), PART);
         position = v2::index(&etcd.url());
-        follow::wait_for_position(&file, position);
+        follow::wait_for_checkpoint(&file, position);
     }
     proxy.refuse(true);
     proxy.cut_all(Cut::Reset);
@@ -60,7 +60,7 @@ fn a_replaced_store_is_declared_if_the_last_key_is_missing_or_recreated() {
         let url = scene.etcd.url();
         scene.etcd.wipe_and_restart();
         let count = scene.position + 10 - v2::index(&url);
-        v2::elsewhere(&url, usize::try_from(count).unwrap());
+        v2::write_elsewhere(&url, usize::try_from(count).unwrap());
         if is_set {
             v2::put(&url, KEY, "new");
         }
@@ -96,16 +96,17 @@ fn a_store_replaced_after_the_snapshot_is_declared() {
         let path = file.display().to_string();
         let arguments = ["-r", "/app", "--snapshot", "--checkpoint", &path];
         let running = follow::live(&proxy.url(), &arguments);
-        let told = follow::wait_for(&running, "the state", |record| record["action"] == "synced");
+        let printed =
+            follow::wait_for(&running, "the state", |record| record["action"] == "synced");
         let position = v2::index(&url);
-        follow::wait_for_position(&file, position);
+        follow::wait_for_checkpoint(&file, position);
         let saved: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
         assert_eq!(saved["last"]["key"], "/app/gone", "{saved}");
         proxy.refuse(true);
         proxy.cut_all(Cut::Reset);
         etcd.wipe_and_restart();
         v2::put(&url, KEY, "new");
-        v2::elsewhere(&url, 30);
+        v2::write_elsewhere(&url, 30);
         let (running, before) = if is_resumed {
             running.signal(Signal::KILL);
             running.wait(wait::LONG);
@@ -113,7 +114,7 @@ fn a_store_replaced_after_the_snapshot_is_declared() {
             (follow::stream(&proxy.url(), &arguments).start(), 0)
         } else {
             proxy.refuse(false);
-            (running, told.len())
+            (running, printed.len())
         };
         let records = wait::until_some(wait::LONG, "the state of the new store", || {
             let records = follow::without_status(running.json());
@@ -125,7 +126,7 @@ fn a_store_replaced_after_the_snapshot_is_declared() {
         let gap = &records[0];
         assert_eq!(gap["action"], "gap", "resumed: {is_resumed}: {records:?}");
         assert_eq!(gap["cause"], "indexRewound", "resumed: {is_resumed}");
-        let known = follow::apply(follow::State::new(), "/app", &told);
+        let known = follow::apply(follow::State::new(), "/app", &printed);
         let state = follow::apply(known, "/app", &records);
         assert_eq!(state, follow::server(&url, "/app"));
     }
@@ -177,7 +178,7 @@ fn a_store_rolled_back_before_the_last_event_is_declared() {
         let forgotten = v2::put(&url, KEY, "forgotten");
         follow::wait_for_value(&running, KEY, "forgotten");
         etcd.restore(&backup);
-        v2::elsewhere(&url, if is_past { 10 } else { 1 });
+        v2::write_elsewhere(&url, if is_past { 10 } else { 1 });
         assert_eq!(v2::index(&url) > forgotten.index, is_past);
         let records =
             follow::wait_for(&running, "the state", |record| record["action"] == "synced");
@@ -222,7 +223,7 @@ fn a_replaced_store_with_the_last_key_at_the_same_index_is_detected_by_its_value
         etcd.wipe_and_restart();
         let new = v2::put(&etcd.url(), KEY, "new");
         assert_eq!(new.index, old.index, "the stores differ in the value alone");
-        v2::elsewhere(&etcd.url(), 10);
+        v2::write_elsewhere(&etcd.url(), 10);
         proxy.refuse(false);
         let records =
             follow::wait_for(&running, "the state", |record| record["action"] == "synced");
@@ -244,7 +245,7 @@ fn events_held_back_from_a_replaced_store_are_not_printed() {
         proxy.delay(Duration::from_secs(2));
         // The tool must not learn of what others write before it gets the event.
         running.signal(Signal::STOP);
-        v2::elsewhere(&etcd.url(), 4);
+        v2::write_elsewhere(&etcd.url(), 4);
         let (received, before) = (proxy.bytes_down(), v2::index(&etcd.url()));
         let question = format!("waitIndex={}", before - 3);
         let asked = || {
@@ -262,7 +263,7 @@ fn events_held_back_from_a_replaced_store_are_not_printed() {
         proxy.cut_all(Cut::Reset);
         proxy.resume();
         etcd.wipe_and_restart();
-        v2::elsewhere(&etcd.url(), 20);
+        v2::write_elsewhere(&etcd.url(), 20);
         let new = v2::put(&etcd.url(), KEY, "new");
         proxy.refuse(false);
         let records = follow::wait_for_value(&running, KEY, "new");

@@ -2,16 +2,16 @@
 //! stay connected (facts 5 and 16).
 //!
 //! In scope: how far behind, by what, and what its history held before. Out of scope: what
-//! follows from it; the end of every run tells (`arena`).
+//! follows from it; the end of every run tells (`testbed`).
 
 use std::thread;
 
 use fastrand::Rng;
 
-use super::arena::{Arena, Effort, Outcome, Run};
-use super::rivals::Watcher;
-use super::speech::Speech;
-use super::writers::{Log, Wish};
+use super::api::Api;
+use super::testbed::{Effort, Outcome, Run, Testbed};
+use super::watchers::Watcher;
+use super::writers::{Attempt, Log};
 use crate::support::v2::{self, Writer};
 use crate::support::wait;
 
@@ -26,11 +26,11 @@ const REFRESHES: usize = 1_100;
 const ON_THE_WAY: usize = 600;
 
 /// How many write at a time.
-const LANES: usize = 32;
+const CLIENTS: usize = 32;
 
 /// What is special about a run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Behind {
+pub struct FollowerBehind {
     /// TTLs were refreshed before: the fields of those events shine through (fact 16).
     pub refreshes: bool,
     /// Most entries are reads with quorum: the index hardly moves.
@@ -51,7 +51,7 @@ enum Entry {
     Read,
 }
 
-impl Behind {
+impl FollowerBehind {
     /// Every kind.
     pub fn all() -> Vec<Self> {
         let is = |number: u8, place: u8| number >> place & 1 == 1;
@@ -76,8 +76,8 @@ impl Behind {
     }
 
     /// Lets a follower that is watched fall behind and come back.
-    pub fn run(self, arena: &Arena, effort: Effort, top: &str, random: &mut Rng) -> Outcome {
-        let cluster = &arena.cluster;
+    pub fn run(self, testbed: &Testbed, effort: Effort, top: &str, random: &mut Rng) -> Outcome {
+        let cluster = &testbed.cluster;
         let size = cluster.nodes.len();
         let leader = cluster.leader();
         let behind = (leader + 1 + random.usize(..size - 1)) % size;
@@ -91,12 +91,18 @@ impl Behind {
             .chain(others.filter(|_| !is_alone))
             .collect();
         if self.refreshes {
-            flood(arena.speech, &url, top, "refresh", LANES, REFRESHES, |_| {
-                Entry::Refresh
-            });
+            flood(
+                testbed.api,
+                &url,
+                top,
+                "refresh",
+                CLIENTS,
+                REFRESHES,
+                |_| Entry::Refresh,
+            );
         }
-        let run = Run::start(arena, top, &members, effort, random);
-        let mut log = flood(arena.speech, &url, top, "before", LANES, 100, |_| {
+        let run = Run::start(testbed, top, &members, effort, random);
+        let mut log = flood(testbed.api, &url, top, "before", CLIENTS, 100, |_| {
             Entry::Set
         });
         run.tool().running.wait_for_lines(100, wait::LONG);
@@ -109,10 +115,18 @@ impl Behind {
             (1, _) | (_, false) => Entry::Elsewhere,
             _ => Entry::Read,
         };
-        flood(arena.speech, &url, top, "nothing", 1, ON_THE_WAY, |_| {
+        flood(testbed.api, &url, top, "nothing", 1, ON_THE_WAY, |_| {
             Entry::Read
         });
-        log = log.and(flood(arena.speech, &url, top, "away", LANES, MISSED, entry));
+        log = log.and(flood(
+            testbed.api,
+            &url,
+            top,
+            "away",
+            CLIENTS,
+            MISSED,
+            entry,
+        ));
         follower.resume();
         if self.pause_tool {
             run.watchers.iter().for_each(Watcher::resume);
@@ -140,28 +154,28 @@ impl Behind {
 /// Makes `count` raft entries as fast as the server takes them, so many at a time; what of it
 /// is watched.
 fn flood(
-    speech: Speech,
+    api: Api,
     url: &str,
     top: &str,
     name: &str,
-    lanes: usize,
+    clients: usize,
     count: usize,
     entry: impl Fn(usize) -> Entry + Sync,
 ) -> Log {
     let entry = &entry;
     thread::scope(|scope| {
-        let scribes: Vec<_> = (0..lanes)
-            .map(|lane| {
+        let threads: Vec<_> = (0..clients)
+            .map(|client| {
                 scope.spawn(move || {
                     let mut writer = Writer::connect(url);
                     let mut log = Log::default();
-                    let ttl = format!("/refreshed/{lane}");
-                    for number in (lane..count).step_by(lanes) {
+                    let ttl = format!("/refreshed/{client}");
+                    for number in (client..count).step_by(clients) {
                         match entry(number) {
                             Entry::Set => {
                                 let key = format!("{top}/{name}{number}");
                                 set(
-                                    speech,
+                                    api,
                                     &mut writer,
                                     &mut log,
                                     &key,
@@ -169,9 +183,9 @@ fn flood(
                                 );
                             }
                             Entry::Elsewhere => {
-                                writer.put(&format!("/elsewhere/{lane}"), &number.to_string());
+                                writer.put(&format!("/elsewhere/{client}"), &number.to_string());
                             }
-                            Entry::Refresh if number == lane => {
+                            Entry::Refresh if number == client => {
                                 let form = [("value", "v"), ("ttl", "500")];
                                 writer.request("PUT", &v2::key_path(&ttl), &form).truth();
                             }
@@ -189,42 +203,44 @@ fn flood(
                 })
             })
             .collect();
-        let logs = scribes.into_iter().map(|lane| lane.join().expect("a lane"));
+        let logs = threads
+            .into_iter()
+            .map(|client| client.join().expect("a lane"));
         logs.fold(Log::default(), Log::and)
     })
 }
 
 /// Sets and deletes as people do, one after the other.
 fn trickle(url: &str, top: &str, name: &str, count: usize, run: &Run) -> Log {
-    let speech = run.arena.speech;
+    let api = run.testbed.api;
     let mut writer = Writer::connect(url);
     let mut log = Log::default();
     for number in 0..count {
         let key = format!("{top}/{name}{number}");
         set(
-            speech,
+            api,
             &mut writer,
             &mut log,
             &key,
             &format!("{name} {number}"),
         );
         if number % 3 == 0 {
-            let reply = speech.write(&mut writer, &[(&key, None)]);
-            log.note_all(speech, vec![Wish::delete(&key)], reply);
+            let reply = api.write(&mut writer, &[(&key, None)]);
+            log.note_all(api, vec![Attempt::delete(&key)], reply);
         }
         run.hold(5);
     }
     log
 }
 
-fn set(speech: Speech, writer: &mut Writer, log: &mut Log, key: &str, value: &str) {
-    let reply = speech.write(writer, &[(key, Some(value))]);
-    log.note_all(speech, vec![Wish::set(key, value)], reply);
+fn set(api: Api, writer: &mut Writer, log: &mut Log, key: &str, value: &str) {
+    let reply = api.write(writer, &[(key, Some(value))]);
+    log.note_all(api, vec![Attempt::set(key, value)], reply);
 }
 
 /// Whether it has taken a snapshot of another member, as its log tells: 3.4 in words, 3.5 in
 /// JSON.
 fn has_taken_snapshot(log: &str) -> bool {
-    let told = ["finished applying incoming snapshot", "applied snapshot"];
-    told.iter().any(|told| log.contains(told))
+    let printed = ["finished applying incoming snapshot", "applied snapshot"];
+    printed.iter().any(|printed| log.contains(printed))
 }

@@ -1,14 +1,14 @@
 //! Who watches: the tool, and beside it what one would take without it.
 //!
 //! In scope: starting each so that it is certainly registered, through networks of its own that
-//! fail alike, and reading its output as records. Out of scope: judging them (`score`). A rival
+//! fail alike, and reading its output as records. Out of scope: judging them (`counts`). A rival
 //! that ends or falls silent is not started again: whoever uses one would have to notice first.
 
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::speech::{self, Speech};
+use super::api::{self, Api};
 use crate::support::follow;
 use crate::support::proxy::Proxy;
 use crate::support::tool::{Program, Running, Signal};
@@ -31,7 +31,7 @@ pub enum Kind {
 
 impl Kind {
     /// All who would be asked instead of the tool.
-    pub const RIVALS: [Self; 2] = [Self::Curl, Self::Etcdctl];
+    pub const BASELINES: [Self; 2] = [Self::Curl, Self::Etcdctl];
 
     /// As the table has it.
     pub fn name(self) -> &'static str {
@@ -58,7 +58,7 @@ impl Watcher {
     /// given to it, in that order.
     pub fn start(
         kind: Kind,
-        speech: Speech,
+        api: Api,
         urls: &[String],
         members: &[usize],
         top: &str,
@@ -69,10 +69,10 @@ impl Watcher {
         let endpoints = addresses.join(",");
         let running = match kind {
             Kind::Tool => {
-                let options = [&speech.options(), &["-r", top][..], options].concat();
+                let options = [&api.options(), &["-r", top][..], options].concat();
                 follow::live(&endpoints, &options)
             }
-            Kind::Curl if speech == Speech::V3 => {
+            Kind::Curl if api == Api::V3 => {
                 let (from, to) = (format!("{top}/"), format!("{top}0"));
                 let body = json!({"create_request": {
                     "key": v3::encode(from), "range_end": v3::encode(to),
@@ -80,7 +80,7 @@ impl Watcher {
                 let url = format!("{}/v3/watch", addresses[0]);
                 Program::new("curl", &["-sN", "-d", &body.to_string(), &url]).start()
             }
-            Kind::Etcdctl if speech == Speech::V3 => {
+            Kind::Etcdctl if api == Api::V3 => {
                 let prefix = format!("{top}/");
                 let options = ["--endpoints", &endpoints, "-w", "json"];
                 let watch = ["watch", "--prefix", &prefix];
@@ -185,7 +185,7 @@ fn read_events(line: &str) -> Vec<Value> {
 }
 
 fn read_event_of_v3(event: &Value) -> Value {
-    let mut node = speech::node(&event["kv"]);
+    let mut node = api::node(&event["kv"]);
     // The gateway has a name for it, and etcdctl a number.
     let is_delete = event["type"] == "DELETE" || event["type"] == 1;
     if is_delete && let Some(node) = node.as_object_mut() {

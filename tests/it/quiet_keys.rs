@@ -17,7 +17,7 @@ const LIMIT: Duration = Duration::from_secs(30);
 /// History holds this many indexes.
 const HISTORY: usize = 1000;
 
-fn elsewhere_by_one(url: &str, count: usize) {
+fn write_elsewhere_slowly(url: &str, count: usize) {
     let mut writer = v2::Writer::connect(url);
     for number in 0..count {
         writer.put("/other", &number.to_string());
@@ -25,7 +25,7 @@ fn elsewhere_by_one(url: &str, count: usize) {
 }
 
 /// Waits until the watch has become so quiet that it has the whole store wake it.
-fn wait_for_alarm(running: &Running) {
+fn wait_for_store_watch(running: &Running) {
     running.wait_for_stderr("/v2/keys/?wait=true&recursive=true", LIMIT);
 }
 
@@ -34,8 +34,8 @@ fn a_quiet_key_in_a_busy_store_has_no_gap() {
     for version in Version::ALL {
         let etcd = Etcd::start(version);
         let running = follow::live(&etcd.url(), &["/app/k"]);
-        wait_for_alarm(&running);
-        elsewhere_by_one(&etcd.url(), 6 * HISTORY);
+        wait_for_store_watch(&running);
+        write_elsewhere_slowly(&etcd.url(), 6 * HISTORY);
         let truth = v2::put(&etcd.url(), "/app/k", "v");
         let records = follow::wait_for_value(&running, "/app/k", "v");
         oracle::assert_every_event_once(&[truth], &records);
@@ -54,12 +54,12 @@ fn a_quiet_key_in_a_busy_store_has_no_gap_through_disconnects() {
     let url = etcd.url();
     let proxy = Proxy::to(&url);
     let running = follow::live(&proxy.url(), &["/app/k"]);
-    wait_for_alarm(&running);
+    wait_for_store_watch(&running);
     // A cut costs a moment, and not a thousand writes; those before and after it go on.
     let mut truths = thread::scope(|scope| {
         scope.spawn(|| match given {
-            Some(_) => v2::elsewhere(&url, writes),
-            None => elsewhere_by_one(&url, writes),
+            Some(_) => v2::write_elsewhere(&url, writes),
+            None => write_elsewhere_slowly(&url, writes),
         });
         let cuts = (3 * HISTORY..writes).step_by(3 * HISTORY);
         let write_and_cut = |index: usize| {
@@ -80,7 +80,7 @@ fn a_quiet_key_in_a_busy_store_has_no_gap_through_disconnects() {
 fn a_new_watch_keeps_up_with_a_busy_store() {
     let etcd = Etcd::start(Version::V3_5);
     let running = follow::live(&etcd.url(), &["/app/k"]);
-    elsewhere_by_one(&etcd.url(), 3 * HISTORY);
+    write_elsewhere_slowly(&etcd.url(), 3 * HISTORY);
     let truth = v2::put(&etcd.url(), "/app/k", "v");
     let records = follow::wait_for_value(&running, "/app/k", "v");
     oracle::assert_every_event_once(&[truth], &records);

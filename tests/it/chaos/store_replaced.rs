@@ -2,52 +2,52 @@
 //! same addresses, same id, another store (fact 19).
 //!
 //! In scope: writes before and after, and how far the new store is when it is first seen. Out
-//! of scope: what of the old store may be missing from the records (`score`).
+//! of scope: what of the old store may be missing from the records (`counts`).
 
 use fastrand::Rng;
 
-use super::arena::{Arena, Effort, Outcome, Run};
+use super::testbed::{Effort, Outcome, Run, Testbed};
 use super::writers::{self, Task};
 use crate::support::wait;
 
 /// For how long each store is written to, in milliseconds.
-const MOMENT: u64 = 300;
+const SHORT: u64 = 300;
 
 /// Replaces the store while it is watched.
-pub fn run(arena: &Arena, effort: Effort, top: &str, random: &mut Rng) -> Outcome {
+pub fn run(testbed: &Testbed, effort: Effort, top: &str, random: &mut Rng) -> Outcome {
     // A young store, so that the next one is soon past its index.
-    arena.cluster.wipe_and_restart();
-    let members: Vec<usize> = (0..arena.cluster.nodes.len()).collect();
-    let run = Run::start(arena, top, &members, effort, random);
+    testbed.cluster.wipe_and_restart();
+    let members: Vec<usize> = (0..testbed.cluster.nodes.len()).collect();
+    let run = Run::start(testbed, top, &members, effort, random);
     // Hidden: first seen when it is complete. Past: its index is then larger than the old one.
     let (is_hidden, is_past) = (random.bool(), random.bool());
     let beyond = random.usize(20..500);
     let task = |mark| Task {
-        speech: arena.speech,
-        urls: arena.urls(),
+        api: testbed.api,
+        urls: testbed.urls(),
         top,
         mark,
-        is_gentle: effort.rivals,
+        is_gentle: effort.baselines,
     };
     let ((), old) = writers::while_writing(&task("old-"), random, || {
         run.tool().running.wait_for_lines(20, wait::LONG);
-        run.hold(MOMENT);
+        run.hold(SHORT);
     });
-    let rebuild = || {
-        let url = &arena.urls()[0];
-        let index = arena.speech.index(url);
-        arena.cluster.wipe_and_restart();
+    let replace_store = || {
+        let url = &testbed.urls()[0];
+        let index = testbed.api.index(url);
+        testbed.cluster.wipe_and_restart();
         if is_past {
             let count = usize::try_from(index).expect("few writes") + beyond;
-            arena.speech.elsewhere(url, count);
+            testbed.api.write_elsewhere(url, count);
         }
     };
     if is_hidden {
-        run.refuse(|_| true, rebuild);
+        run.refuse(|_| true, replace_store);
     } else {
-        rebuild();
+        replace_store();
     }
-    let ((), new) = writers::while_writing(&task("new-"), random, || run.hold(MOMENT));
+    let ((), new) = writers::while_writing(&task("new-"), random, || run.hold(SHORT));
     let happened = format!("hidden: {is_hidden}, past: {is_past} by {beyond}");
     run.judge(vec![old, new], 1, &happened)
 }

@@ -1,7 +1,7 @@
 //! What came of a run, counted and in a table; and the strict comparison beside it.
 //!
 //! In scope: one store or several one after the other, each with events of its own. Out of
-//! scope: the states that are told after a gap; the consumer's end state shows those (`arena`).
+//! scope: the states that are told after a gap; the consumer's end state shows those (`testbed`).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -18,7 +18,7 @@ const HISTORY: u64 = 1000;
 
 /// What came of runs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Score {
+pub struct Counts {
     /// How many.
     pub runs: usize,
     /// How many faults there were in them.
@@ -72,13 +72,13 @@ impl<'a> Walk<'a> {
         self.places.get(&identity(event)).copied()
     }
 
-    /// Goes on to `upto`; how many before it are neither `told` nor declared.
-    fn pass(&mut self, upto: usize, told: &BTreeSet<usize>) -> usize {
+    /// Goes on to `upto`; how many before it are neither `printed` nor declared.
+    fn pass(&mut self, upto: usize, printed: &BTreeSet<usize>) -> usize {
         let begin = self.next.min(upto);
         self.next = self.next.max(upto);
         let is_lost = |at: &usize| {
             let (store, one) = self.due[*at];
-            !told.contains(at) && !is_in(&self.declared, store, one.index)
+            !printed.contains(at) && !is_in(&self.declared, store, one.index)
         };
         (begin..upto).filter(is_lost).count()
     }
@@ -99,7 +99,7 @@ fn is_in(ranges: &[Range], store: usize, index: u64) -> bool {
         .any(|(of, range)| *of == store && range.contains(&index))
 }
 
-impl Score {
+impl Counts {
     /// Counts what is wrong with `records`, where `histories` happened in one store after the
     /// other.
     pub fn of(histories: &[History], records: &[Value], faults: usize) -> Self {
@@ -192,7 +192,7 @@ impl Score {
     }
 }
 
-impl fmt::Display for Score {
+impl fmt::Display for Counts {
     fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
         write!(
             formatter,
@@ -293,7 +293,7 @@ fn gap(from: u64, to: impl Into<Value>, index: u64) -> Value {
 }
 
 #[test]
-fn the_table_counts_what_is_wrong() {
+fn counts_include_lost_duplicated_misplaced_and_invented_events() {
     let truth = [history(&[1, 2, 3, 4, 6, 7, 9, 10])];
     // 3 is lost, 2 comes twice, 4 too late, 5 never was, and the gap before 9 is declared.
     let records = [
@@ -307,8 +307,8 @@ fn the_table_counts_what_is_wrong() {
         event(9),
         event(10),
     ];
-    let score = Score::of(&truth, &records, 3);
-    let expected = Score {
+    let counts = Counts::of(&truth, &records, 3);
+    let expected = Counts {
         runs: 1,
         faults: 3,
         events: 8,
@@ -320,28 +320,28 @@ fn the_table_counts_what_is_wrong() {
         missed: 1,
         false_certain: 0,
     };
-    assert_eq!(score, expected);
-    assert!(!score.is_clean());
+    assert_eq!(counts, expected);
+    assert!(!counts.is_clean());
     // A gap that comes after what is later covers nothing.
-    let score = Score::of(
+    let counts = Counts::of(
         &[history(&[7, 9, 10])],
         &[event(9), gap(7, 8, 8), event(10)],
         1,
     );
-    assert_eq!((score.lost, score.missed), (1, 1), "{score:?}");
+    assert_eq!((counts.lost, counts.missed), (1, 1), "{counts:?}");
     // One in which nothing happened is not certain, unless nobody knows.
     let mut truth = [history(&[9])];
     let records = [gap(5, 5, 5), event(9)];
-    assert_eq!(Score::of(&truth, &records, 1).false_certain, 1);
+    assert_eq!(Counts::of(&truth, &records, 1).false_certain, 1);
     truth[0].has_loose_ends = true;
-    assert!(Score::of(&truth, &records, 1).is_clean());
+    assert!(Counts::of(&truth, &records, 1).is_clean());
     // Who says nothing loses all at once.
-    let score = Score::of(&[history(&[1, 2, 3])], &[], 1);
-    assert_eq!((score.lost, score.missed), (3, 1));
+    let counts = Counts::of(&[history(&[1, 2, 3])], &[], 1);
+    assert_eq!((counts.lost, counts.missed), (3, 1));
 }
 
 #[test]
-fn the_table_tells_an_old_store_from_a_new_one() {
+fn counts_distinguish_the_old_store_from_its_replacement() {
     let mut truth = [history(&[4, 5, 6]), history(&[2, 3, 7])];
     for one in &mut truth[1].events {
         one.value = Some(format!("new {}", one.index));
@@ -352,30 +352,30 @@ fn the_table_tells_an_old_store_from_a_new_one() {
         event
     };
     let declared = [event(4), gap(5, Value::Null, 3), new(7)];
-    assert!(Score::of(&truth, &declared, 1).is_clean());
+    assert!(Counts::of(&truth, &declared, 1).is_clean());
     assert_eq!(compare(&truth, &declared), Ok(()));
     // What was told of the old store is gone too, however early the new one was seen.
     let early = [event(4), event(5), event(6), gap(7, Value::Null, 1)];
-    let score = Score::of(&truth, &early, 1);
-    assert_eq!((score.lost, score.false_certain), (3, 0), "{score:?}");
+    let counts = Counts::of(&truth, &early, 1);
+    assert_eq!((counts.lost, counts.false_certain), (3, 0), "{counts:?}");
     let nothing = [history(&[]), history(&[7])];
-    let score = Score::of(&nothing, &[gap(1, Value::Null, 3), event(7)], 1);
-    assert_eq!((score.lost, score.false_certain), (0, 1), "{score:?}");
+    let counts = Counts::of(&nothing, &[gap(1, Value::Null, 3), event(7)], 1);
+    assert_eq!((counts.lost, counts.false_certain), (0, 1), "{counts:?}");
     // Undeclared, the rest of the old store is lost, and the beginning of the new one.
     let silent = [event(4), new(7)];
-    let score = Score::of(&truth, &silent, 1);
-    assert_eq!((score.lost, score.missed), (4, 1), "{score:?}");
+    let counts = Counts::of(&truth, &silent, 1);
+    assert_eq!((counts.lost, counts.missed), (4, 1), "{counts:?}");
     assert!(compare(&truth, &silent).is_err());
     // An end that was no end does not excuse what is lost later.
     let truth = [history(&[4, 5, 6, 7])];
     let records = [event(4), gap(5, Value::Null, 5), event(7)];
-    let score = Score::of(&truth, &records, 1);
-    assert_eq!((score.lost, score.missed), (1, 1), "{score:?}");
+    let counts = Counts::of(&truth, &records, 1);
+    assert_eq!((counts.lost, counts.missed), (1, 1), "{counts:?}");
     assert!(compare(&truth, &records).is_err());
 }
 
 #[test]
-fn a_gap_that_history_could_fill_is_a_difference() {
+fn compare_rejects_a_gap_that_history_still_covers() {
     let mut cleared = gap(2, 1001, 1001);
     cleared["cause"] = "historyCleared".into();
     let truth = [history(&[1, 5, 1002])];

@@ -128,41 +128,41 @@ fn a_future_index_is_reached_without_a_gap_while_others_write() {
 
 #[test]
 fn set_writes_even_if_stdout_is_closed() {
-    let ground = shared::any();
-    let key = ground.key("late");
+    let subtree = shared::any();
+    let key = subtree.key("late");
     let script = format!("(sleep 1; printf late) | \"$0\" \"$@\" set {key} - | true");
-    let output = ground.shell(&script, &[]).run();
+    let output = subtree.shell(&script, &[]).run();
     assert_eq!(output.stderr, "");
     wait::until(LIMIT, "the value", || {
-        ground.value(&key).as_deref() == Some("late")
+        subtree.value(&key).as_deref() == Some("late")
     });
 }
 
 #[test]
 fn a_blocked_stdout_does_not_delay_signals_or_the_timeout() {
-    let ground = shared::any();
+    let subtree = shared::any();
     let value = "x".repeat(2000);
     for number in 0..300 {
-        ground.put(&ground.key(&format!("k{number}")), &value);
+        subtree.put(&subtree.key(&format!("k{number}")), &value);
     }
-    let from = (v2::index(&ground.url()) - 299).to_string();
+    let from = (v2::index(&subtree.url()) - 299).to_string();
     let stream = [
         "watch",
         "--stream",
         "-r",
-        ground.part(),
+        subtree.root(),
         "--from-index",
         &from,
     ];
     for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
-        let running = ground.program(&stream).unread().start();
+        let running = subtree.program(&stream).unread().start();
         // Nothing tells from outside that it blocks; a signal that comes earlier ends it too.
         wait::until(LIMIT, "its handler", || running.catches(signal));
         running.signal(signal);
         assert_eq!(running.wait(Duration::from_secs(5)).code, code);
     }
     let timed = [&stream[..], &["--timeout", "1s"]].concat();
-    let output = ground
+    let output = subtree
         .program(&timed)
         .unread()
         .start()
@@ -172,12 +172,12 @@ fn a_blocked_stdout_does_not_delay_signals_or_the_timeout() {
 
 #[test]
 fn a_slow_stdout_reader_does_not_delay_signals() {
-    let ground = shared::any();
+    let subtree = shared::any();
     let value = "x".repeat(20_000);
     for output in ["text", "json"] {
-        let stream = ["watch", "--stream", "-r", ground.part(), "-o", output];
+        let stream = ["watch", "--stream", "-r", subtree.root(), "-o", output];
         let stream = [&stream[..], &["--api", "v2", "-v"]].concat();
-        let running = ground.program(&stream).unread().start();
+        let running = subtree.program(&stream).unread().start();
         let mut stdout = running.take_stdout();
         // 200 kB a second: 20 seconds for all.
         thread::spawn(move || {
@@ -188,7 +188,7 @@ fn a_slow_stdout_reader_does_not_delay_signals() {
         });
         running.wait_for_stderr("< 200 index", LIMIT);
         for number in 0..200 {
-            ground.put(&ground.key(&format!("k{number}")), &value);
+            subtree.put(&subtree.key(&format!("k{number}")), &value);
         }
         running.signal(Signal::TERM);
         assert_eq!(running.wait(Duration::from_secs(5)).code, 143, "{output}");
@@ -197,40 +197,40 @@ fn a_slow_stdout_reader_does_not_delay_signals() {
 
 #[test]
 fn conditions_on_large_values_work() {
-    let ground = shared::any();
-    let key = ground.key("large");
+    let subtree = shared::any();
+    let key = subtree.key("large");
     let large = "{".repeat(70_000);
-    ground.put(&key, &large);
-    let wrong = ground.tool(&["set", &key, "new", "--prev-value", "wrong"]);
+    subtree.put(&key, &large);
+    let wrong = subtree.tool(&["set", &key, "new", "--prev-value", "wrong"]);
     assert_eq!(
         wrong.code,
         1,
         "{}",
         &wrong.stderr[..200.min(wrong.stderr.len())]
     );
-    let right = ground.tool(&["set", &key, &large, "--prev-value", &large]);
+    let right = subtree.tool(&["set", &key, &large, "--prev-value", &large]);
     assert_eq!(
         right.code,
         0,
         "{}",
         &right.stderr[..200.min(right.stderr.len())]
     );
-    let wrong = ground.tool(&["rm", &key, "--prev-value", "wrong"]);
+    let wrong = subtree.tool(&["rm", &key, "--prev-value", "wrong"]);
     assert_eq!(wrong.code, 1);
-    let right = ground.tool(&["rm", &key, "--prev-value", &large]);
+    let right = subtree.tool(&["rm", &key, "--prev-value", &large]);
     assert_eq!(
         right.code,
         0,
         "{}",
         &right.stderr[..200.min(right.stderr.len())]
     );
-    assert_eq!(ground.value(&key), None);
+    assert_eq!(subtree.value(&key), None);
 }
 
 #[test]
 fn replay_ends_behind_a_proxy_that_closes_on_half_close() {
-    let ground = shared::any();
-    let from = ground.put(&ground.key("other"), "v").to_string();
+    let subtree = shared::any();
+    let from = subtree.put(&subtree.key("other"), "v").to_string();
     // What the tool sends ends at the proxy, and with it the connection.
     let script = r"
 import socket,threading,sys
@@ -252,7 +252,7 @@ def serve(c):
 while True:
     c,_=s.accept(); threading.Thread(target=serve,args=(c,),daemon=True).start()
 ";
-    let port = ground.url().rsplit(':').next().unwrap().to_owned();
+    let port = subtree.url().rsplit(':').next().unwrap().to_owned();
     let proxy = Program::new("python3", &["-c", script, "127.0.0.1", &port]).start();
     let listens = proxy.wait_for_lines(1, LIMIT)[0].clone();
     let url = format!("http://127.0.0.1:{listens}");
@@ -260,7 +260,7 @@ while True:
         "--endpoints",
         &url,
         "replay",
-        &ground.key("quiet"),
+        &subtree.key("quiet"),
         "--from-index",
         &from,
     ];

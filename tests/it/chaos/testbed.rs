@@ -2,7 +2,7 @@
 //!
 //! In scope: how a fault is brought about and mended, and the end of a run: that the tool's
 //! consumer comes to know what the servers have. Out of scope: which faults, and when
-//! (`faults`), and the courses that are more than faults and writes (`behind`, `rebuilt`).
+//! (`faults`), and the courses that are more than faults and writes (`behind`, `store_replaced`).
 
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread;
@@ -11,13 +11,13 @@ use std::time::{Duration, Instant};
 use fastrand::Rng;
 use serde_json::Value;
 
-use super::behind::Behind;
-use super::faults::{Blow, Fault};
-use super::rebuilt;
-use super::rivals::{Kind, Watcher};
-use super::score::{self, Score};
-use super::speech::{self, Speech};
-use super::writers::{self, History, Log, Task, Wish};
+use super::api::{self, Api};
+use super::counts::{self, Counts};
+use super::faults::{Fault, Injection};
+use super::follower_behind::FollowerBehind;
+use super::store_replaced;
+use super::watchers::{Kind, Watcher};
+use super::writers::{self, Attempt, History, Log, Task};
 use crate::support::etcd::{Cluster, Etcd, Version};
 use crate::support::follow::{self, State};
 use crate::support::oracle;
@@ -33,17 +33,17 @@ const ELECTION: Duration = Duration::from_mins(3);
 
 /// What a run is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Course {
+pub enum Scenario {
     /// These faults, one after the other, while others write. None: what is lost for want of
     /// speed alone.
     Faults(Vec<Fault>),
     /// A member catches up by a snapshot.
-    Behind(Behind),
+    FollowerBehind(FollowerBehind),
     /// The store is made anew.
-    Rebuilt,
+    StoreReplaced,
 }
 
-impl Course {
+impl Scenario {
     /// As the table has it.
     pub fn name(&self) -> String {
         match self {
@@ -52,8 +52,8 @@ impl Course {
                 [fault] => format!("{fault:?}"),
                 _ => "all in turn".to_owned(),
             },
-            Self::Behind(behind) => behind.name(),
-            Self::Rebuilt => "RebuiltData".to_owned(),
+            Self::FollowerBehind(behind) => behind.name(),
+            Self::StoreReplaced => "RebuiltData".to_owned(),
         }
     }
 }
@@ -67,13 +67,13 @@ pub struct Effort {
     pub has_time: bool,
     /// Whether others watch too. Then less is written: what they lose is not to be for want of
     /// speed.
-    pub rivals: bool,
+    pub baselines: bool,
 }
 
 /// What came of a run.
 pub struct Outcome {
     /// Of each who watched.
-    pub scores: Vec<(Kind, Score)>,
+    pub counts: Vec<(Kind, Counts)>,
     /// What is wrong with what the tool told.
     pub difference: Option<String>,
     /// What it told, what it said about that, and what was so: for whoever looks into it.
@@ -81,37 +81,37 @@ pub struct Outcome {
 }
 
 /// Servers.
-pub struct Arena {
+pub struct Testbed {
     /// One or three.
     pub cluster: Cluster,
     /// By which API is written and watched.
-    pub speech: Speech,
+    pub api: Api,
     runs: usize,
 }
 
-impl Arena {
+impl Testbed {
     /// As they mostly are, with v2.
     pub fn new(version: Version, size: usize) -> Self {
-        Self::of(Etcd::builder(version).cluster(size), Speech::V2)
+        Self::of(Etcd::builder(version).cluster(size), Api::V2)
     }
 
     /// With v3. Where a watch `has_progress`, the servers say often that nothing happened.
-    pub fn by_v3(version: Version, size: usize, has_progress: bool) -> Self {
+    pub fn with_v3(version: Version, size: usize, has_progress: bool) -> Self {
         let interval = if has_progress { "100ms" } else { "10m" };
         let progress = format!("--experimental-watch-progress-notify-interval={interval}");
         let builder = Etcd::builder(version).arg(progress);
-        Self::of(builder.cluster(size), Speech::V3)
+        Self::of(builder.cluster(size), Api::V3)
     }
 
     /// Three of which one that was away for a while gets a snapshot.
-    pub fn with_snapshots(version: Version, speech: Speech) -> Self {
+    pub fn with_snapshots(version: Version, api: Api) -> Self {
         let cluster = Etcd::builder(version).snapshot_count(100).cluster(3);
-        Self::of(cluster, speech)
+        Self::of(cluster, api)
     }
 
-    fn of(cluster: Cluster, speech: Speech) -> Self {
+    fn of(cluster: Cluster, api: Api) -> Self {
         Self {
-            speech,
+            api,
             cluster,
             runs: 0,
         }
@@ -122,21 +122,21 @@ impl Arena {
         self.cluster.nodes.iter().map(Etcd::url).collect()
     }
 
-    /// Runs `course`, all of whose choices are drawn from `seed`.
-    pub fn run(&mut self, course: &Course, effort: Effort, seed: u64) -> Outcome {
+    /// Runs `scenario`, all of whose choices are drawn from `seed`.
+    pub fn run(&mut self, scenario: &Scenario, effort: Effort, seed: u64) -> Outcome {
         self.runs += 1;
         let top = format!("/run{}", self.runs);
         let mut random = Rng::with_seed(seed);
-        match course {
-            Course::Faults(faults) => self.strike(faults, effort, &top, &mut random),
-            Course::Behind(behind) => behind.run(self, effort, &top, &mut random),
-            Course::Rebuilt => rebuilt::run(self, effort, &top, &mut random),
+        match scenario {
+            Scenario::Faults(faults) => self.inject_all(faults, effort, &top, &mut random),
+            Scenario::FollowerBehind(behind) => behind.run(self, effort, &top, &mut random),
+            Scenario::StoreReplaced => store_replaced::run(self, effort, &top, &mut random),
         }
     }
 
     /// Has history compacted every few hundred milliseconds, often to the very present: also what
     /// nobody was told yet.
-    fn while_compacting<T>(&self, random: &mut Rng, course: impl FnOnce() -> T) -> T {
+    fn while_compacting<T>(&self, random: &mut Rng, scenario: impl FnOnce() -> T) -> T {
         let urls = self.urls();
         thread::scope(|scope| {
             let (stop, stopped) = channel::<()>();
@@ -147,16 +147,16 @@ impl Arena {
                         return;
                     }
                     let behind = if random.bool() { 0 } else { random.u64(..60) };
-                    speech::compact(&urls[random.usize(..urls.len())], behind, random.bool());
+                    api::compact(&urls[random.usize(..urls.len())], behind, random.bool());
                 }
             });
-            let result = course();
+            let result = scenario();
             drop(stop);
             result
         })
     }
 
-    fn strike(&self, faults: &[Fault], effort: Effort, top: &str, random: &mut Rng) -> Outcome {
+    fn inject_all(&self, faults: &[Fault], effort: Effort, top: &str, random: &mut Rng) -> Outcome {
         let size = self.cluster.nodes.len();
         // One address before several servers is what that fault is about.
         let addresses = if *faults == [Fault::Spread] { 1 } else { size };
@@ -165,15 +165,15 @@ impl Arena {
         let mut dice = random.fork();
         let mut compactions = random.fork();
         // Where nothing is compacted, nothing may be lost.
-        let is_compacted = self.speech == Speech::V3 && random.bool();
+        let is_compacted = self.api == Api::V3 && random.bool();
         let task = Task {
-            speech: self.speech,
+            api: self.api,
             urls: self.urls(),
             top,
             mark: "",
-            is_gentle: effort.rivals,
+            is_gentle: effort.baselines,
         };
-        let mut course = || {
+        let mut scenario = || {
             // Not before something is going on that can go wrong.
             run.tool().running.wait_for_lines(20, LIMIT);
             let end = Instant::now() + effort.span;
@@ -183,26 +183,26 @@ impl Arena {
                 return happened;
             }
             while Instant::now() < end || happened.is_empty() {
-                let blow = Blow::draw(faults, size, effort.has_time, &mut dice);
-                happened.push(blow);
-                run.bear(&blow);
-                run.hold(blow.rest);
+                let injection = Injection::draw(faults, size, effort.has_time, &mut dice);
+                happened.push(injection);
+                run.inject(&injection);
+                run.hold(injection.rest);
             }
             happened
         };
         let (happened, log) = writers::while_writing(&task, random, || {
             if is_compacted {
-                self.while_compacting(&mut compactions, &mut course)
+                self.while_compacting(&mut compactions, &mut scenario)
             } else {
-                course()
+                scenario()
             }
         });
         // An outage has something compacted in any case.
         let may_lose = is_compacted || faults.contains(&Fault::Outage);
-        let told = format!("compacted: {is_compacted}, {happened:#?}");
-        let mut outcome = run.judge(vec![log], happened.len(), &told);
-        let (_, score) = outcome.scores[0];
-        if self.speech == Speech::V3 && !may_lose && score.gaps > 0 {
+        let printed = format!("compacted: {is_compacted}, {happened:#?}");
+        let mut outcome = run.judge(vec![log], happened.len(), &printed);
+        let (_, counts) = outcome.counts[0];
+        if self.api == Api::V3 && !may_lose && counts.gaps > 0 {
             let why = || "a gap where nothing was compacted".to_owned();
             outcome.difference.get_or_insert_with(why);
         }
@@ -213,7 +213,7 @@ impl Arena {
 /// Watchers before servers.
 pub struct Run<'a> {
     /// The servers.
-    pub arena: &'a Arena,
+    pub testbed: &'a Testbed,
     /// What is watched.
     pub top: &'a str,
     /// The tool first.
@@ -223,25 +223,25 @@ pub struct Run<'a> {
 impl<'a> Run<'a> {
     /// Starts who watches. The addresses of these members are given to each, in that order.
     pub fn start(
-        arena: &'a Arena,
+        testbed: &'a Testbed,
         top: &'a str,
         members: &[usize],
         effort: Effort,
         random: &mut Rng,
     ) -> Self {
-        let urls = arena.urls();
+        let urls = testbed.urls();
         let options: &[&str] = if random.u8(..4) == 0 {
             &["--on-gap", "diff"]
         } else {
             &[]
         };
-        let rivals = Kind::RIVALS.iter().filter(|_| effort.rivals);
-        let kinds = [Kind::Tool].into_iter().chain(rivals.copied());
+        let baselines = Kind::BASELINES.iter().filter(|_| effort.baselines);
+        let kinds = [Kind::Tool].into_iter().chain(baselines.copied());
         let watchers = kinds
-            .map(|kind| Watcher::start(kind, arena.speech, &urls, members, top, options))
+            .map(|kind| Watcher::start(kind, testbed.api, &urls, members, top, options))
             .collect();
         Self {
-            arena,
+            testbed,
             top,
             watchers,
         }
@@ -274,24 +274,24 @@ impl<'a> Run<'a> {
     }
 
     /// Makes something go wrong for a while, and mends it.
-    fn bear(&self, blow: &Blow) {
-        let node = &self.arena.cluster.nodes[blow.node];
+    fn inject(&self, injection: &Injection) {
+        let node = &self.testbed.cluster.nodes[injection.node];
         let each = |act: &dyn Fn(&Proxy)| {
             self.proxies()
-                .filter(|(member, _)| blow.all || *member == blow.node)
+                .filter(|(member, _)| injection.all || *member == injection.node)
                 .for_each(|(_, proxy)| act(proxy));
         };
         let for_a_while = |act: &dyn Fn(&Proxy)| {
             each(act);
-            self.hold(blow.moment);
+            self.hold(injection.moment);
             each(&Proxy::resume);
         };
-        match blow.fault {
+        match injection.fault {
             Fault::Reset => each(&|proxy| proxy.cut_all(Cut::Reset)),
             Fault::Close => each(&|proxy| proxy.cut_all(Cut::Close)),
             Fault::CutAfter => {
-                each(&|proxy| proxy.cut_after(blow.bytes, blow.cut));
-                self.hold(blow.moment);
+                each(&|proxy| proxy.cut_after(injection.bytes, injection.cut));
+                self.hold(injection.moment);
             }
             Fault::HalfOpen => for_a_while(&Proxy::half_open),
             Fault::Trickle => for_a_while(&Proxy::one_byte_at_a_time),
@@ -300,53 +300,53 @@ impl<'a> Run<'a> {
                 proxy.end_waits();
             }),
             Fault::Delay => {
-                for_a_while(&|proxy| proxy.delay(Duration::from_millis(blow.bytes / 10)));
+                for_a_while(&|proxy| proxy.delay(Duration::from_millis(injection.bytes / 10)));
             }
             // Less than what is written makes.
-            Fault::Bandwidth => for_a_while(&|proxy| proxy.bandwidth(5_000 + blow.bytes * 10)),
+            Fault::Bandwidth => for_a_while(&|proxy| proxy.bandwidth(5_000 + injection.bytes * 10)),
             Fault::Refuse => self.refuse(
-                |member| blow.all || member == blow.node,
+                |member| injection.all || member == injection.node,
                 || {
-                    self.hold(blow.moment);
+                    self.hold(injection.moment);
                 },
             ),
             Fault::Outage => self.refuse(
                 |_| true,
-                || match self.arena.speech {
-                    Speech::V2 => {
+                || match self.testbed.api {
+                    Api::V2 => {
                         v2::burst(&node.url(), 1_100, |number| {
                             ("/burst".to_owned(), number.to_string())
                         });
                     }
-                    Speech::V3 => {
-                        self.hold(blow.moment);
-                        speech::compact(&node.url(), 0, false);
+                    Api::V3 => {
+                        self.hold(injection.moment);
+                        api::compact(&node.url(), 0, false);
                     }
                 },
             ),
             Fault::Kill => {
                 node.kill();
-                self.hold(blow.moment);
+                self.hold(injection.moment);
                 node.restart();
             }
             Fault::Terminate => {
                 node.terminate();
-                self.hold(blow.moment);
+                self.hold(injection.moment);
                 node.restart();
             }
             Fault::PauseServer => {
                 node.pause();
-                self.hold(blow.moment * 2);
+                self.hold(injection.moment * 2);
                 node.resume();
             }
             Fault::PauseTool => {
                 self.watchers.iter().for_each(Watcher::pause);
-                self.hold(blow.moment);
+                self.hold(injection.moment);
                 self.watchers.iter().for_each(Watcher::resume);
             }
-            Fault::LossOfQuorum => self.lose_quorum(blow),
-            Fault::LeaderChange => self.change_leader(blow),
-            Fault::Spread => self.spread(blow),
+            Fault::LossOfQuorum => self.lose_quorum(injection),
+            Fault::LeaderChange => self.change_leader(injection),
+            Fault::Spread => self.spread(injection),
         }
     }
 
@@ -360,10 +360,13 @@ impl<'a> Run<'a> {
     }
 
     /// Two of three are away, for longer than it takes to notice.
-    fn lose_quorum(&self, blow: &Blow) {
-        let nodes = &self.arena.cluster.nodes;
-        let away = [&nodes[blow.node], &nodes[(blow.node + 1) % nodes.len()]];
-        let is_killed = blow.way == 0;
+    fn lose_quorum(&self, injection: &Injection) {
+        let nodes = &self.testbed.cluster.nodes;
+        let away = [
+            &nodes[injection.node],
+            &nodes[(injection.node + 1) % nodes.len()],
+        ];
+        let is_killed = injection.way == 0;
         for node in away {
             if is_killed {
                 node.kill();
@@ -371,7 +374,7 @@ impl<'a> Run<'a> {
                 node.pause();
             }
         }
-        self.hold(300 + blow.moment);
+        self.hold(300 + injection.moment);
         for node in away {
             if is_killed {
                 node.restart();
@@ -381,17 +384,17 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn change_leader(&self, blow: &Blow) {
-        let cluster = &self.arena.cluster;
+    fn change_leader(&self, injection: &Injection) {
+        let cluster = &self.testbed.cluster;
         let size = cluster.nodes.len();
         let leader = cluster.leader();
         let node = &cluster.nodes[leader];
         // Long enough for the others to elect one.
-        let term = 700 + blow.moment;
-        match blow.way {
+        let term = 700 + injection.moment;
+        match injection.way {
             0 => {
-                cluster.hand_over(leader, (leader + 1 + blow.node % (size - 1)) % size);
-                self.hold(blow.moment);
+                cluster.hand_over(leader, (leader + 1 + injection.node % (size - 1)) % size);
+                self.hold(injection.moment);
             }
             1 => {
                 node.pause();
@@ -407,19 +410,19 @@ impl<'a> Run<'a> {
     }
 
     /// Members that differ in what they know answer behind one address, in turn.
-    fn spread(&self, blow: &Blow) {
-        let urls = self.arena.urls();
-        let lagging = &self.arena.cluster.nodes[blow.node];
+    fn spread(&self, injection: &Injection) {
+        let urls = self.testbed.urls();
+        let lagging = &self.testbed.cluster.nodes[injection.node];
         for (_, proxy) in self.proxies() {
             proxy.spread_over(&urls);
-            proxy.cut_all(blow.cut);
+            proxy.cut_all(injection.cut);
         }
-        self.hold(blow.rest);
+        self.hold(injection.rest);
         lagging.pause();
-        self.hold(blow.moment);
+        self.hold(injection.moment);
         lagging.resume();
         // It catches up now, and is asked meanwhile.
-        self.hold(blow.rest);
+        self.hold(injection.rest);
         for (member, proxy) in self.proxies() {
             proxy.lead_to(&urls[member]);
         }
@@ -431,7 +434,7 @@ impl<'a> Run<'a> {
         let end = self.converge();
         let last = logs.pop().unwrap_or_default();
         logs.push(last.and(end.log));
-        let mut told: Vec<(Kind, Vec<Value>)> = Vec::new();
+        let mut printed: Vec<(Kind, Vec<Value>)> = Vec::new();
         let mut said = String::new();
         for watcher in self.watchers {
             let kind = watcher.kind;
@@ -439,28 +442,30 @@ impl<'a> Run<'a> {
             if kind == Kind::Tool {
                 said = stderr;
             }
-            told.push((kind, records));
+            printed.push((kind, records));
         }
         let stores = logs.len();
         let logs = logs.into_iter().enumerate();
         let histories: Vec<History> = logs
             .map(|(store, log)| {
-                let events = told.iter().flat_map(|(_, records)| oracle::events(records));
+                let events = printed
+                    .iter()
+                    .flat_map(|(_, records)| oracle::events(records));
                 let is_there = store + 1 == stores;
                 log.settle(if is_there { &end.nodes } else { &[] }, events)
             })
             .collect();
-        let records = &told[0].1;
-        let score = Score::of(&histories, records, faults);
-        let difference = score::compare(&histories, records)
+        let records = &printed[0].1;
+        let counts = Counts::of(&histories, records, faults);
+        let difference = counts::compare(&histories, records)
             .err()
             .or_else(|| find_step_back(records))
             .or(end.differs)
-            .or_else(|| (!score.is_clean()).then(|| format!("{score:?}")));
+            .or_else(|| (!counts.is_clean()).then(|| format!("{counts:?}")));
         Outcome {
-            scores: told
+            counts: printed
                 .iter()
-                .map(|(kind, records)| (*kind, Score::of(&histories, records, faults)))
+                .map(|(kind, records)| (*kind, Counts::of(&histories, records, faults)))
                 .collect(),
             difference,
             evidence: [join(records), said, format!("{happened}\n{histories:#?}")],
@@ -471,21 +476,21 @@ impl<'a> Run<'a> {
     /// servers have.
     fn converge(&self) -> Convergence {
         self.proxies().for_each(|(_, proxy)| proxy.resume());
-        let (url, speech) = (&self.arena.urls()[0], self.arena.speech);
+        let (url, api) = (&self.testbed.urls()[0], self.testbed.api);
         let mut log = Log::default();
         let key = format!("{}/mark", self.top);
         let mut attempt = 0usize;
         // On a busy machine three members may elect leaders for a while. That is not what is judged
         // here: as the writers do, this one goes to another member where one does not answer.
-        let members = self.arena.urls();
+        let members = self.testbed.urls();
         let mark = wait::until_some(ELECTION, "a last write", || {
             attempt += 1;
             let value = format!("mark {attempt}");
             let member = &members[attempt % members.len()];
             let patience = Duration::from_secs(attempt.min(10) as u64);
             let mut writer = Writer::try_connect(member, patience).ok()?;
-            let reply = speech.write(&mut writer, &[(&key, Some(&value))]);
-            let is_done = log.note_all(speech, vec![Wish::set(&key, &value)], reply);
+            let reply = api.write(&mut writer, &[(&key, Some(&value))]);
+            let is_done = log.note_all(api, vec![Attempt::set(&key, &value)], reply);
             is_done.then_some(value)
         });
         let running = &self.tool().running;
@@ -493,14 +498,14 @@ impl<'a> Run<'a> {
         let quoted = format!("\"{mark}\"");
         loop {
             let lines = running.lines();
-            let is_told = lines.iter().rev().any(|line| line.contains(&quoted));
+            let is_printed = lines.iter().rev().any(|line| line.contains(&quoted));
             let is_late = Instant::now() > deadline;
-            if is_told || is_late || running.has_ended() {
+            if is_printed || is_late || running.has_ended() {
                 // What nobody answered may be done this late.
-                let nodes = speech.nodes(url, self.top);
-                let server = speech::state_of(&nodes);
-                let told = speech.told(self.top, &running.json());
-                let differs = (told != server).then(|| name_difference(&server, &told));
+                let nodes = api.nodes(url, self.top);
+                let server = api::state_of(&nodes);
+                let printed = api.state_after(self.top, &running.json());
+                let differs = (printed != server).then(|| name_difference(&server, &printed));
                 if differs.is_none() || is_late || running.has_ended() {
                     return Convergence {
                         log,
@@ -532,11 +537,11 @@ struct Convergence {
     differs: Option<String>,
 }
 
-fn name_difference(server: &State, told: &State) -> String {
+fn name_difference(server: &State, printed: &State) -> String {
     let differs: Vec<_> = server
         .iter()
-        .filter(|(key, value)| told.get(*key) != Some(*value))
-        .chain(told.iter().filter(|(key, _)| !server.contains_key(*key)))
+        .filter(|(key, value)| printed.get(*key) != Some(*value))
+        .chain(printed.iter().filter(|(key, _)| !server.contains_key(*key)))
         .take(5)
         .collect();
     format!("the states differ for ever, such as in {differs:?}")
@@ -546,11 +551,11 @@ fn name_difference(server: &State, told: &State) -> String {
 fn find_step_back(records: &[Value]) -> Option<String> {
     let mut last = 0;
     records.iter().find_map(|record| {
-        let position = follow::position(record);
+        let position = follow::index(record);
         let begins_anew = record["action"] == "gap" && record["lost"]["to"].is_null();
         let is_back = position < last && !begins_anew;
-        let told = is_back.then(|| format!("from {last} back to {record}"));
+        let printed = is_back.then(|| format!("from {last} back to {record}"));
         last = position;
-        told
+        printed
     })
 }

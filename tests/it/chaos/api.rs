@@ -17,7 +17,7 @@ use crate::support::wait;
 
 /// Which.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Speech {
+pub enum Api {
     /// `/v2/keys`.
     V2,
     /// The JSON gateway.
@@ -27,7 +27,7 @@ pub enum Speech {
 /// One operation: a key that is set, or without a value one that is deleted.
 pub type Operation<'w> = (&'w str, Option<&'w str>);
 
-impl Speech {
+impl Api {
     /// What the tool is told.
     pub fn options(self) -> [&'static str; 2] {
         match self {
@@ -63,7 +63,7 @@ impl Speech {
     }
 
     /// What somebody knows who applied the records; v3 has no directories.
-    pub fn told(self, top: &str, records: &[Value]) -> State {
+    pub fn state_after(self, top: &str, records: &[Value]) -> State {
         let mut state = follow::apply(State::new(), top, records);
         if self == Self::V3 {
             state.retain(|_, value| value.is_some());
@@ -84,9 +84,9 @@ impl Speech {
     }
 
     /// Writes so often where nobody watches.
-    pub fn elsewhere(self, url: &str, count: usize) {
+    pub fn write_elsewhere(self, url: &str, count: usize) {
         if self == Self::V2 {
-            return v2::elsewhere(url, count);
+            return v2::write_elsewhere(url, count);
         }
         let mut writer = Writer::connect(url);
         for number in 0..count {
