@@ -18,11 +18,11 @@ use crate::support::{follow, oracle, shared, v3, wait};
 const LIMIT: Duration = Duration::from_secs(30);
 
 /// A file that isn't there yet, in a directory of its own.
-struct Place {
+struct CheckpointFile {
     directory: TempDir,
 }
 
-impl Place {
+impl CheckpointFile {
     fn new() -> Self {
         Self {
             directory: tempfile::tempdir().unwrap(),
@@ -53,17 +53,17 @@ impl Place {
 }
 
 /// Starts a stream on all below `/app` with that checkpoint.
-fn resumed(url: &str, place: &Place, arguments: &[&str]) -> Running {
+fn watch_with(url: &str, file: &CheckpointFile, arguments: &[&str]) -> Running {
     follow::live(
         url,
-        &[&["-r", "/app", "--checkpoint", &place.text()], arguments].concat(),
+        &[&["-r", "/app", "--checkpoint", &file.text()], arguments].concat(),
     )
 }
 
 /// Runs a stream with that checkpoint to its end.
 #[track_caller]
-fn run(url: &str, place: &Place, arguments: &[&str]) -> Output {
-    let checkpoint = place.text();
+fn run(url: &str, file: &CheckpointFile, arguments: &[&str]) -> Output {
+    let checkpoint = file.text();
     let arguments = [&["-r", "/app", "--checkpoint", &checkpoint], arguments].concat();
     follow::stream(url, &arguments).run()
 }
@@ -107,15 +107,15 @@ fn a_watch_killed_at_any_moment_loses_no_event() {
     for (version, seed) in [(Version::V3_4, 3), (Version::V3_5, 5)] {
         let etcd = Etcd::start(version);
         let url = etcd.url();
-        let place = Place::new();
+        let file = CheckpointFile::new();
         let mut random = fastrand::Rng::with_seed(seed);
         let mut consumer = Consumer::default();
         let mut truth = Vec::new();
-        let checkpoint = place.text();
+        let checkpoint = file.text();
         let arguments = ["-r", "/app", "--checkpoint", &checkpoint];
         let mut running = follow::live(&url, &arguments);
         // Registered, it has said so in the file too, or the first kill would begin anew.
-        wait::until(LIMIT, "a checkpoint", || place.index().is_some());
+        wait::until(LIMIT, "a checkpoint", || file.index().is_some());
         for round in 0..4 {
             let before = running.lines().len();
             // Killed while the burst goes on, after some of its events.
@@ -145,15 +145,15 @@ fn records_that_were_never_read_are_printed_by_the_next_run() {
     for (timeout, code) in [(None, 143), (Some("5s"), 124)] {
         let etcd = Etcd::start(Version::V3_5);
         let proxy = Proxy::to(&etcd.url());
-        let place = Place::new();
-        let checkpoint = place.text();
+        let file = CheckpointFile::new();
+        let checkpoint = file.text();
         let arguments = ["-r", "/app", "--checkpoint", &checkpoint];
         let limited = timeout.map_or(Vec::new(), |timeout| vec!["--timeout", timeout]);
         let arguments_of_first = [&arguments[..], &limited].concat();
         let running = follow::stream(&proxy.url(), &arguments_of_first)
             .unread()
             .start();
-        wait::until(LIMIT, "a checkpoint", || place.index().is_some());
+        wait::until(LIMIT, "a checkpoint", || file.index().is_some());
         // Several times what a pipe takes, and less than history holds.
         let value = "x".repeat(1000);
         let truth = v2::burst(&etcd.url(), 600, |number| (app(number).0, value.clone()));
@@ -182,10 +182,10 @@ fn records_that_were_never_read_are_printed_by_the_next_run() {
 fn a_watch_killed_at_its_start_loses_no_event() {
     let etcd = Etcd::start(Version::V3_5);
     let url = etcd.url();
-    let place = Place::new();
+    let file = CheckpointFile::new();
     let mut truth = vec![v2::put(&url, "/app/k", "first")];
     let from = truth[0].index.to_string();
-    let checkpoint = place.text();
+    let checkpoint = file.text();
     let arguments = [
         "-r",
         "/app",
@@ -224,11 +224,11 @@ fn a_clean_stop_repeats_no_event() {
     ] {
         let etcd = Etcd::start(Version::V3_5);
         let url = etcd.url();
-        let place = Place::new();
+        let file = CheckpointFile::new();
         let mut consumer = Consumer::default();
         let running = match stop {
-            None => resumed(&url, &place, &["--count", "7"]),
-            Some(_) => resumed(&url, &place, &[]),
+            None => watch_with(&url, &file, &["--count", "7"]),
+            Some(_) => watch_with(&url, &file, &[]),
         };
         let mut truth = v2::burst(&url, 10, app);
         if let Some(signal) = stop {
@@ -242,7 +242,7 @@ fn a_clean_stop_repeats_no_event() {
         consumer.take(records_of(&first));
         truth.extend(v2::burst(&url, 5, app));
         let left = (truth.len() - consumer.kept.len()).to_string();
-        let second = run(&url, &place, &["--count", &left]);
+        let second = run(&url, &file, &["--count", &left]);
         consumer.take(records_of(&second));
         oracle::assert_every_event_once(&truth, &consumer.kept);
         assert_eq!(consumer.repeated, 0, "{stop:?}");
@@ -256,7 +256,7 @@ fn an_existing_checkpoint_overrides_from_index_and_snapshot() {
     let truth = v2::burst(&url, 4, app);
     let first = truth[0].index.to_string();
     for option in [&["--from-index", &first][..], &["--snapshot"]] {
-        let place = Place::new();
+        let file = CheckpointFile::new();
         // Where it doesn't, they count.
         let arguments = [option, &["--from-index", &first]].concat();
         let begin: &[&str] = if option.len() == 2 {
@@ -264,9 +264,9 @@ fn an_existing_checkpoint_overrides_from_index_and_snapshot() {
         } else {
             &arguments[1..]
         };
-        let output = run(&url, &place, &[begin, &["--count", "2"]].concat());
+        let output = run(&url, &file, &[begin, &["--count", "2"]].concat());
         assert_eq!(oracle::events(&records_of(&output)), truth[..2]);
-        let output = run(&url, &place, &[option, &["--count", "2"]].concat());
+        let output = run(&url, &file, &[option, &["--count", "2"]].concat());
         let records = records_of(&output);
         assert_eq!(records.len(), 2, "{records:?}");
         oracle::assert_every_event_once(&truth[2..], &records);
@@ -278,14 +278,14 @@ fn a_printed_snapshot_is_not_printed_again() {
     let etcd = Etcd::start(Version::V3_5);
     let url = etcd.url();
     v2::burst(&url, 3, app);
-    let place = Place::new();
-    let running = resumed(&url, &place, &["--snapshot"]);
+    let file = CheckpointFile::new();
+    let running = watch_with(&url, &file, &["--snapshot"]);
     let printed = follow::wait_for(&running, "the state", |one| one["action"] == "synced");
-    place.wait_for_index(printed[0]["index"].as_u64().unwrap());
+    file.wait_for_index(printed[0]["index"].as_u64().unwrap());
     running.signal(Signal::KILL);
     running.wait(LIMIT);
     let truth = v2::put(&url, "/app/k0", "later");
-    let output = run(&url, &place, &["--snapshot", "--count", "1"]);
+    let output = run(&url, &file, &["--snapshot", "--count", "1"]);
     oracle::assert_every_event_once(&[truth], &records_of(&output));
     assert_eq!(records_of(&output).len(), 1);
 }
@@ -293,9 +293,9 @@ fn a_printed_snapshot_is_not_printed_again() {
 #[test]
 fn a_mismatched_checkpoint_is_rejected_and_left_unchanged() {
     let subtree = shared::any();
-    let place = Place::new();
+    let file = CheckpointFile::new();
     let (one, other) = (subtree.key("one"), subtree.key("other"));
-    let checkpoint = place.text();
+    let checkpoint = file.text();
     let watch = |key: &str, more: &[&str]| {
         let base = ["watch", "--stream", key, "--checkpoint", &checkpoint];
         subtree.tool(&[&base, more].concat())
@@ -304,48 +304,48 @@ fn a_mismatched_checkpoint_is_rejected_and_left_unchanged() {
     let from = subtree.read(&one, "").json()["node"]["modifiedIndex"].to_string();
     let first = watch(&one, &["--from-index", &from, "--count", "1"]);
     assert_eq!(first.code, 0, "{}", first.stderr);
-    let kept = fs::read(place.path()).unwrap();
+    let kept = fs::read(file.path()).unwrap();
     for (key, more, why) in [(&other, &[][..], "is of the key"), (&one, &["-r"], "-r")] {
         let output = watch(key, more);
         assert_eq!(output.code, 2, "{}", output.stderr);
         assert!(output.stderr.contains(why), "{}", output.stderr);
-        assert_eq!(fs::read(place.path()).unwrap(), kept);
+        assert_eq!(fs::read(file.path()).unwrap(), kept);
     }
     for notes in ["my notes\n", "", "{}", "[1,2]", "{\"index\":7}"] {
-        fs::write(place.path(), notes).unwrap();
+        fs::write(file.path(), notes).unwrap();
         let output = watch(&one, &[]);
         assert_eq!(output.code, 2, "{notes:?}: {}", output.stderr);
         assert!(output.stderr.contains("checkpoint"), "{}", output.stderr);
-        assert_eq!(fs::read_to_string(place.path()).unwrap(), notes);
+        assert_eq!(fs::read_to_string(file.path()).unwrap(), notes);
     }
 }
 
 #[test]
 fn a_second_run_with_the_same_checkpoint_is_rejected() {
     let etcd = Etcd::start(Version::V3_5);
-    let place = Place::new();
-    let running = resumed(&etcd.url(), &place, &[]);
-    let second = run(&etcd.url(), &place, &[]);
+    let file = CheckpointFile::new();
+    let running = watch_with(&etcd.url(), &file, &[]);
+    let second = run(&etcd.url(), &file, &[]);
     assert_eq!(second.code, 2, "{}", second.stderr);
     assert!(second.stderr.contains("another run"), "{}", second.stderr);
     // A run that was killed keeps nobody out.
     running.signal(Signal::KILL);
     running.wait(LIMIT);
-    drop(resumed(&etcd.url(), &place, &[]));
+    drop(watch_with(&etcd.url(), &file, &[]));
 }
 
 #[test]
 fn the_checkpoint_is_readable_only_by_its_owner() {
     let etcd = Etcd::start(Version::V3_5);
-    let place = Place::new();
-    let running = resumed(&etcd.url(), &place, &[]);
-    wait::until(LIMIT, "a checkpoint", || place.index().is_some());
+    let file = CheckpointFile::new();
+    let running = watch_with(&etcd.url(), &file, &[]);
+    wait::until(LIMIT, "a checkpoint", || file.index().is_some());
     let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
-    assert_eq!(mode(&place.path()), 0o600);
+    assert_eq!(mode(&file.path()), 0o600);
     v2::put(&etcd.url(), "/app/k", "v");
     let index = v2::index(&etcd.url());
-    place.wait_for_index(index);
-    assert_eq!(mode(&place.path()), 0o600);
+    file.wait_for_index(index);
+    assert_eq!(mode(&file.path()), 0o600);
     drop(running);
 }
 
@@ -365,20 +365,20 @@ fn an_unwritable_checkpoint_is_an_error() {
 fn the_checkpoint_advances_without_events() {
     let etcd = Etcd::start(Version::V3_4);
     let url = etcd.url();
-    let place = Place::new();
-    let running = resumed(&url, &place, &[]);
+    let file = CheckpointFile::new();
+    let running = watch_with(&url, &file, &[]);
     let mut index = 0;
     for _ in 0..3 {
         v2::write_elsewhere(&url, 400);
         index = v2::index(&url);
-        place.wait_for_index(index);
+        file.wait_for_index(index);
     }
     running.signal(Signal::KILL);
     running.wait(LIMIT);
     // 1,200 writes after its last event, but few after its position: no gap.
     assert!(index > 1000);
     let truth = v2::put(&url, "/app/k", "v");
-    let output = run(&url, &place, &["--count", "1"]);
+    let output = run(&url, &file, &["--count", "1"]);
     oracle::assert_every_event_once(&[truth], &records_of(&output));
 }
 
@@ -386,14 +386,14 @@ fn the_checkpoint_advances_without_events() {
 fn a_pause_longer_than_history_is_declared_as_a_gap() {
     let etcd = Etcd::start(Version::V3_5);
     let url = etcd.url();
-    let place = Place::new();
-    let running = resumed(&url, &place, &["--count", "1"]);
+    let file = CheckpointFile::new();
+    let running = watch_with(&url, &file, &["--count", "1"]);
     let printed = v2::put(&url, "/app/k", "told");
     assert_eq!(running.wait(LIMIT).code, 0);
     v2::put(&url, "/app/k", "lost");
     v2::write_elsewhere(&url, 1100);
     let index = v2::index(&url);
-    let running = resumed(&url, &place, &[]);
+    let running = watch_with(&url, &file, &[]);
     let records = follow::wait_for(&running, "the state", |one| one["action"] == "synced");
     assert_eq!(records[0]["action"], "gap");
     assert_eq!(
@@ -408,19 +408,19 @@ fn a_pause_longer_than_history_is_declared_as_a_gap() {
 #[test]
 fn resuming_against_another_cluster_is_an_error() {
     let (one, other) = (Etcd::start(Version::V3_5), Etcd::start(Version::V3_5));
-    let place = Place::new();
-    let running = resumed(&one.url(), &place, &["--count", "1"]);
+    let file = CheckpointFile::new();
+    let running = watch_with(&one.url(), &file, &["--count", "1"]);
     v2::put(&one.url(), "/app/k", "v");
     assert_eq!(running.wait(LIMIT).code, 0);
-    let before = fs::read(place.path()).unwrap();
-    let output = run(&other.url(), &place, &[]);
+    let before = fs::read(file.path()).unwrap();
+    let output = run(&other.url(), &file, &[]);
     assert_eq!(output.code, 6, "{}", output.stderr);
     assert!(output.stderr.contains("cluster"), "{}", output.stderr);
-    assert_eq!(fs::read(place.path()).unwrap(), before);
+    assert_eq!(fs::read(file.path()).unwrap(), before);
     // Where the right one is among the endpoints, it is taken.
     let truth = v2::put(&one.url(), "/app/k", "w");
     let both = format!("{},{}", other.url(), one.url());
-    let output = run(&both, &place, &["--count", "1"]);
+    let output = run(&both, &file, &["--count", "1"]);
     oracle::assert_every_event_once(&[truth], &records_of(&output));
 }
 
@@ -429,8 +429,8 @@ fn a_store_replaced_between_runs_is_declared_as_a_gap() {
     for is_above in [false, true] {
         let etcd = Etcd::start(Version::V3_4);
         let url = etcd.url();
-        let place = Place::new();
-        let running = resumed(&url, &place, &["--count", "20"]);
+        let file = CheckpointFile::new();
+        let running = watch_with(&url, &file, &["--count", "20"]);
         let printed: Vec<Truth> = v2::burst(&url, 20, app);
         assert_eq!(running.wait(LIMIT).code, 0);
         etcd.wipe_and_restart();
@@ -438,7 +438,7 @@ fn a_store_replaced_between_runs_is_declared_as_a_gap() {
         if is_above {
             v2::write_elsewhere(&url, 100);
         }
-        let running = resumed(&url, &place, &[]);
+        let running = watch_with(&url, &file, &[]);
         let records = follow::wait_for(&running, "the state", |one| one["action"] == "synced");
         assert_eq!(records[0]["action"], "gap", "{records:?}");
         assert_eq!(records[0]["cause"], "indexRewound");
@@ -448,10 +448,10 @@ fn a_store_replaced_between_runs_is_declared_as_a_gap() {
         );
         let state = follow::apply(follow::State::new(), "/app", &records);
         assert_eq!(state, follow::server(&url, "/app"));
-        place.wait_for_index(0);
+        file.wait_for_index(0);
         let index = v2::index(&url);
         wait::until(LIMIT, "the checkpoint of the new store", || {
-            place.index() == Some(index)
+            file.index() == Some(index)
         });
     }
 }
@@ -471,8 +471,8 @@ fn a_restored_store_is_detected_by_the_value_of_the_last_event() {
         };
         put("before");
         let backup = etcd.back_up();
-        let place = Place::new();
-        let running = resumed(&url, &place, &["--api", api, "--count", "3"]);
+        let file = CheckpointFile::new();
+        let running = watch_with(&url, &file, &["--api", api, "--count", "3"]);
         let printed = [put("old 1"), put("old 2"), put("old 3")];
         assert_eq!(running.wait(LIMIT).code, 0);
         etcd.restore(&backup);
@@ -481,7 +481,7 @@ fn a_restored_store_is_detected_by_the_value_of_the_last_event() {
             printed,
             "{version:?}"
         );
-        let running = resumed(&url, &place, &["--api", api]);
+        let running = watch_with(&url, &file, &["--api", api]);
         let records = follow::wait_for(&running, "the state", |one| one["action"] == "synced");
         assert_eq!(
             records[0]["action"], "gap",
@@ -500,19 +500,19 @@ fn a_restored_store_is_detected_by_the_value_of_the_last_event() {
 fn a_checkpoint_without_a_value_hash_is_resumed() {
     let etcd = Etcd::start(Version::V3_5);
     let url = etcd.url();
-    let place = Place::new();
-    let running = resumed(&url, &place, &["--count", "1"]);
+    let file = CheckpointFile::new();
+    let running = watch_with(&url, &file, &["--count", "1"]);
     v2::put(&url, "/app/k", "v");
     assert_eq!(running.wait(LIMIT).code, 0);
-    let mut checkpoint: Value = serde_json::from_slice(&fs::read(place.path()).unwrap()).unwrap();
+    let mut checkpoint: Value = serde_json::from_slice(&fs::read(file.path()).unwrap()).unwrap();
     let hash = checkpoint["last"]
         .as_object_mut()
         .unwrap()
         .remove("valueHash");
     assert!(hash.is_some_and(|hash| hash.is_string()));
-    fs::write(place.path(), checkpoint.to_string()).unwrap();
+    fs::write(file.path(), checkpoint.to_string()).unwrap();
     let truth = v2::put(&url, "/app/k", "w");
-    let output = run(&url, &place, &["--count", "1"]);
+    let output = run(&url, &file, &["--count", "1"]);
     oracle::assert_every_event_once(&[truth], &records_of(&output));
 }
 
@@ -520,8 +520,8 @@ fn a_checkpoint_without_a_value_hash_is_resumed() {
 fn replay_resumes_from_its_checkpoint() {
     let etcd = Etcd::start(Version::V3_5);
     let url = etcd.url();
-    let place = Place::new();
-    let checkpoint = place.text();
+    let file = CheckpointFile::new();
+    let checkpoint = file.text();
     let replay = |url: &str| {
         Program::tool(&[
             "--endpoints",

@@ -35,17 +35,17 @@ fn run(program: &str, arguments: &[&str]) {
 }
 
 /// A directory with a checkpoint in it, or none yet.
-struct Place(TempDir);
+struct Directory(TempDir);
 
-impl Place {
+impl Directory {
     fn new() -> Self {
         Self(tempfile::tempdir().unwrap())
     }
 
     fn with_checkpoint() -> Self {
-        let place = Self::new();
-        fs::write(place.file("cp"), EARLIER).unwrap();
-        place
+        let directory = Self::new();
+        fs::write(directory.file("cp"), EARLIER).unwrap();
+        directory
     }
 
     fn file(&self, name: &str) -> PathBuf {
@@ -113,13 +113,13 @@ fn a_lock_that_is_not_a_regular_file_is_rejected_and_not_followed() {
         planted.push(("a device", device));
     }
     for (what, plant) in planted {
-        let place = Place::with_checkpoint();
-        fs::write(place.file("precious"), "precious").unwrap();
-        plant(&place.file("cp.lock"));
-        assert_refused(&place.open(), 2, &["cp.lock", what]);
-        assert_eq!(fs::read(place.file("precious")).unwrap(), b"precious");
-        assert_eq!(fs::read_to_string(place.file("cp")).unwrap(), EARLIER);
-        assert_eq!(place.names(), ["cp", "cp.lock", "precious"], "{what}");
+        let directory = Directory::with_checkpoint();
+        fs::write(directory.file("precious"), "precious").unwrap();
+        plant(&directory.file("cp.lock"));
+        assert_refused(&directory.open(), 2, &["cp.lock", what]);
+        assert_eq!(fs::read(directory.file("precious")).unwrap(), b"precious");
+        assert_eq!(fs::read_to_string(directory.file("cp")).unwrap(), EARLIER);
+        assert_eq!(directory.names(), ["cp", "cp.lock", "precious"], "{what}");
     }
 }
 
@@ -129,20 +129,20 @@ fn a_planted_temporary_file_is_removed_without_following_it() {
     let mut planted = PLANTED.to_vec();
     planted.push(("a hard link", hard_link));
     for (what, plant) in planted {
-        let place = Place::with_checkpoint();
-        fs::write(place.file("precious"), "precious").unwrap();
-        plant(&place.file("cp.new"));
-        let output = place.open();
+        let directory = Directory::with_checkpoint();
+        fs::write(directory.file("precious"), "precious").unwrap();
+        plant(&directory.file("cp.new"));
+        let output = directory.open();
         if what == "a directory" {
             // There may be something in it.
             assert_refused(&output, 74, &["cp.new", "directory"]);
-            assert!(place.file("cp.new").is_dir());
+            assert!(directory.file("cp.new").is_dir());
         } else {
             assert_eq!(output.code, TAKEN, "{what}: {}", output.stderr);
-            assert_eq!(place.names(), ["cp", "cp.lock", "precious"], "{what}");
+            assert_eq!(directory.names(), ["cp", "cp.lock", "precious"], "{what}");
         }
-        assert_eq!(fs::read(place.file("precious")).unwrap(), b"precious");
-        assert_eq!(fs::read_to_string(place.file("cp")).unwrap(), EARLIER);
+        assert_eq!(fs::read(directory.file("precious")).unwrap(), b"precious");
+        assert_eq!(fs::read_to_string(directory.file("cp")).unwrap(), EARLIER);
     }
 }
 
@@ -151,35 +151,35 @@ fn a_planted_temporary_file_is_removed_without_following_it() {
 #[test]
 fn a_checkpoint_that_is_not_a_regular_file_is_rejected_without_side_effects() {
     for (what, plant) in &PLANTED[2..] {
-        let place = Place::new();
-        plant(&place.file("cp"));
-        assert_refused(&place.open(), 2, &["cp", what]);
-        assert_eq!(place.names(), ["cp"], "{what}");
+        let directory = Directory::new();
+        plant(&directory.file("cp"));
+        assert_refused(&directory.open(), 2, &["cp", what]);
+        assert_eq!(directory.names(), ["cp"], "{what}");
     }
     // Through a link of our own, a device that never ends.
-    let place = Place::new();
-    symlink("/dev/zero", place.file("cp")).unwrap();
-    assert_refused(&place.open(), 2, &["/dev/zero", "a device"]);
-    assert_eq!(place.names(), ["cp"]);
+    let directory = Directory::new();
+    symlink("/dev/zero", directory.file("cp")).unwrap();
+    assert_refused(&directory.open(), 2, &["/dev/zero", "a device"]);
+    assert_eq!(directory.names(), ["cp"]);
     assert!(!Path::new("/dev/zero.lock").exists());
 }
 
 #[test]
 fn an_oversized_checkpoint_is_rejected_and_not_truncated() {
-    let place = Place::with_checkpoint();
+    let directory = Directory::with_checkpoint();
     // As JSON it ends after the first line: only its length tells.
-    let file = OpenOptions::new().append(true).open(place.file("cp"));
+    let file = OpenOptions::new().append(true).open(directory.file("cp"));
     let spaces = vec![b' '; 64 << 20];
     file.unwrap().write_all(&spaces).unwrap();
-    assert_refused(&place.open(), 2, &["longer than 67108864 bytes"]);
+    assert_refused(&directory.open(), 2, &["longer than 67108864 bytes"]);
 }
 
 #[test]
 fn a_world_writable_checkpoint_is_rejected_and_a_group_writable_one_accepted() {
-    let place = Place::with_checkpoint();
+    let directory = Directory::with_checkpoint();
     let open_with = |mode| {
-        fs::set_permissions(place.file("cp"), fs::Permissions::from_mode(mode)).unwrap();
-        place.open()
+        fs::set_permissions(directory.file("cp"), fs::Permissions::from_mode(mode)).unwrap();
+        directory.open()
     };
     for mode in [0o602, 0o666, 0o777] {
         assert_refused(&open_with(mode), 2, &["everyone", "chmod o-w"]);
@@ -192,23 +192,23 @@ fn a_world_writable_checkpoint_is_rejected_and_a_group_writable_one_accepted() {
 
 #[test]
 fn a_checkpoint_of_another_user_is_rejected_and_the_owner_named() {
-    let place = Place::with_checkpoint();
+    let directory = Directory::with_checkpoint();
     let whose = format!("another user (uid {OTHER})");
     if is_root() {
         for file in ["cp", "cp.lock"] {
-            let mine = place.open();
+            let mine = directory.open();
             assert_eq!(mine.code, TAKEN, "{}", mine.stderr);
-            chown(place.file(file), Some(OTHER), None).unwrap();
+            chown(directory.file(file), Some(OTHER), None).unwrap();
             let expected = format!("{file}' belongs to {whose}");
-            assert_refused(&place.open(), 2, &[&expected]);
-            chown(place.file(file), Some(0), None).unwrap();
+            assert_refused(&directory.open(), 2, &[&expected]);
+            chown(directory.file(file), Some(0), None).unwrap();
         }
     } else {
         // Nobody but root can give a file away. But in a user namespace where we are root, all
         // that is root's outside is nobody's: such a file takes the place of the checkpoint.
         let script = r#"mount --bind /etc/passwd "$CHECKPOINT" && exec "$0" "$@""#;
-        let output = in_namespace(script, &watch(&place.text("cp")))
-            .env("CHECKPOINT", place.text("cp"))
+        let output = in_namespace(script, &watch(&directory.text("cp")))
+            .env("CHECKPOINT", directory.text("cp"))
             .run();
         assert_refused(&output, 2, &["cp' belongs to", &whose]);
     }
@@ -216,11 +216,11 @@ fn a_checkpoint_of_another_user_is_rejected_and_the_owner_named() {
 
 #[test]
 fn an_unreadable_checkpoint_is_an_error_that_names_the_owner() {
-    let place = Place::with_checkpoint();
-    let watch = watch(&place.text("cp"));
+    let directory = Directory::with_checkpoint();
+    let watch = watch(&directory.text("cp"));
     let output = if is_root() {
-        fs::set_permissions(place.file("cp"), fs::Permissions::from_mode(0o600)).unwrap();
-        chown(place.file("cp"), Some(OTHER), None).unwrap();
+        fs::set_permissions(directory.file("cp"), fs::Permissions::from_mode(0o600)).unwrap();
+        chown(directory.file("cp"), Some(OTHER), None).unwrap();
         // Without its right to read everything.
         let without = "-dac_override,-dac_read_search";
         let mut words = ["--bounding-set", without, env!("CARGO_BIN_EXE_etcdwatch")].to_vec();
@@ -229,7 +229,7 @@ fn an_unreadable_checkpoint_is_an_error_that_names_the_owner() {
     } else {
         let script = r#"mount --bind /etc/shadow "$CHECKPOINT" && exec "$0" "$@""#;
         let program = in_namespace(script, &watch);
-        program.env("CHECKPOINT", place.text("cp")).run()
+        program.env("CHECKPOINT", directory.text("cp")).run()
     };
     let whose = format!("Permission denied (os error 13); it belongs to uid {OTHER}");
     assert_refused(&output, 2, &["cp' could not be read", &whose]);
@@ -241,17 +241,17 @@ fn a_symlink_of_another_user_is_not_followed() {
     if is_root() {
         // In any directory, one that is shared (`/tmp`) or not.
         for mode in [0o1777, 0o755] {
-            let place = Place::new();
-            fs::set_permissions(place.0.path(), fs::Permissions::from_mode(mode)).unwrap();
-            symlink("behind", place.file("cp")).unwrap();
-            let mine = place.open();
+            let directory = Directory::new();
+            fs::set_permissions(directory.0.path(), fs::Permissions::from_mode(mode)).unwrap();
+            symlink("behind", directory.file("cp")).unwrap();
+            let mine = directory.open();
             assert_eq!(mine.code, TAKEN, "{}", mine.stderr);
-            assert_eq!(place.names(), ["behind.lock", "cp"]);
-            lchown(place.file("cp"), Some(OTHER), None).unwrap();
-            assert_refused(&place.open(), 2, &["cp", &whose]);
+            assert_eq!(directory.names(), ["behind.lock", "cp"]);
+            lchown(directory.file("cp"), Some(OTHER), None).unwrap();
+            assert_refused(&directory.open(), 2, &["cp", &whose]);
             // The second on the way is no better.
-            symlink("cp", place.file("mine")).unwrap();
-            assert_refused(&open(&place.text("mine")), 2, &["cp", &whose]);
+            symlink("cp", directory.file("mine")).unwrap();
+            assert_refused(&open(&directory.text("mine")), 2, &["cp", &whose]);
         }
     } else {
         // Root's link, which is nobody's in a namespace where we are root.
@@ -286,15 +286,15 @@ const MOUNT: &str = r#"mount -t tmpfs -o size=64k,mode=700 disk "$DISK" && "#;
 /// A stream on `/app` with its checkpoint on a disk of its own.
 struct OnDisk {
     running: Running,
-    place: Place,
+    directory: Directory,
     /// The disk is there as long as this is open.
     disk: File,
 }
 
 impl OnDisk {
     fn start(url: &str) -> Self {
-        let place = Place::new();
-        let checkpoint = place.text("cp");
+        let directory = Directory::new();
+        let checkpoint = directory.text("cp");
         let watch = ["-o", "json", "watch", "--stream", "--status", "-r", "/app"];
         let arguments = [
             &["--endpoints", url],
@@ -304,14 +304,14 @@ impl OnDisk {
         let arguments: Vec<String> = arguments.concat().into_iter().map(str::to_owned).collect();
         let script = format!(r#"{MOUNT} exec "$0" "$@""#);
         let running = in_namespace(&script, &arguments)
-            .env("DISK", place.0.path())
+            .env("DISK", directory.0.path())
             .start();
         follow::wait_for(&running, "the stream to be live", follow::is_live);
         let root = format!("/proc/{}/root", running.pid());
-        let disk = File::open(Path::new(&root).join(place.0.path().strip_prefix("/").unwrap()));
+        let disk = File::open(Path::new(&root).join(directory.0.path().strip_prefix("/").unwrap()));
         Self {
             running,
-            place,
+            directory,
             disk: disk.unwrap(),
         }
     }
@@ -321,7 +321,7 @@ impl OnDisk {
     }
 
     /// Writes an event and waits until it was printed and the checkpoint says so; the file's bytes.
-    fn tell(&self, url: &str) -> Vec<u8> {
+    fn write_event(&self, url: &str) -> Vec<u8> {
         let printed = v2::put(url, "/app/k", "told");
         follow::wait_for_value(&self.running, "/app/k", "told");
         follow::wait_for_checkpoint(&self.file("cp"), printed.index);
@@ -343,7 +343,7 @@ impl OnDisk {
     fn assert_failed(self, why: &str, before: &[u8]) {
         let files = ["cp", "cp.new"].map(|name| self.file(name));
         let output = self.running.wait(wait::LONG);
-        assert_refused(&output, 74, &[&self.place.text("cp"), why]);
+        assert_refused(&output, 74, &[&self.directory.text("cp"), why]);
         let values = output.json();
         let values: Vec<&str> = values
             .iter()
@@ -360,7 +360,7 @@ fn a_full_disk_exits_74_and_keeps_the_old_checkpoint() {
     let etcd = Etcd::start(Version::V3_5);
     let url = etcd.url();
     let on_disk = OnDisk::start(&url);
-    let before = on_disk.tell(&url);
+    let before = on_disk.write_event(&url);
     on_disk.fill();
     v2::put(&url, "/app/k", "late");
     on_disk.assert_failed("No space left on device", &before);
@@ -371,7 +371,7 @@ fn a_stopped_run_that_cannot_write_its_last_checkpoint_exits_74() {
     let etcd = Etcd::start(Version::V3_5);
     let url = etcd.url();
     let on_disk = OnDisk::start(&url);
-    let before = on_disk.tell(&url);
+    let before = on_disk.write_event(&url);
     on_disk.fill();
     v2::put(&url, "/app/k", "late");
     follow::wait_for_value(&on_disk.running, "/app/k", "late");
@@ -384,9 +384,9 @@ fn a_disk_remounted_read_only_exits_74_and_keeps_the_old_checkpoint() {
     let etcd = Etcd::start(Version::V3_5);
     let url = etcd.url();
     let on_disk = OnDisk::start(&url);
-    let before = on_disk.tell(&url);
+    let before = on_disk.write_event(&url);
     let target = on_disk.running.pid().to_string();
-    let directory = on_disk.place.0.path().to_str().unwrap();
+    let directory = on_disk.directory.0.path().to_str().unwrap();
     let script = r#"mount --bind "$0" "$0" && mount -o remount,bind,ro "$0""#;
     let user: &[&str] = if is_root() {
         &[]
@@ -405,19 +405,19 @@ fn a_disk_remounted_read_only_exits_74_and_keeps_the_old_checkpoint() {
 
 #[test]
 fn a_full_or_read_only_disk_at_the_start_exits_74_before_any_record() {
-    let place = Place::new();
-    let lock = place.text("cp.lock");
+    let directory = Directory::new();
+    let lock = directory.text("cp.lock");
     for (options, why) in [
         ("size=4k,nr_inodes=1", "No space left on device"),
         ("ro", "Read-only file system"),
     ] {
         let script = format!(r#"mount -t tmpfs -o {options} disk "$DISK" && exec "$0" "$@""#);
-        let output = in_namespace(&script, &watch(&place.text("cp")))
-            .env("DISK", place.0.path())
+        let output = in_namespace(&script, &watch(&directory.text("cp")))
+            .env("DISK", directory.0.path())
             .run();
         assert_refused(&output, 74, &[&lock, why]);
     }
-    let missing = open(&place.text("missing/cp"));
+    let missing = open(&directory.text("missing/cp"));
     assert_refused(&missing, 74, &["missing/cp.lock", "No such file"]);
 }
 
@@ -425,13 +425,13 @@ fn a_full_or_read_only_disk_at_the_start_exits_74_before_any_record() {
 fn removing_the_checkpoint_directory_exits_74() {
     let etcd = Etcd::start(Version::V3_5);
     let url = etcd.url();
-    let place = Place::new();
-    fs::create_dir(place.file("d")).unwrap();
-    let checkpoint = place.text("d/cp");
+    let directory = Directory::new();
+    fs::create_dir(directory.file("d")).unwrap();
+    let checkpoint = directory.text("d/cp");
     let running = follow::live(&url, &["-r", "/app", "--checkpoint", &checkpoint]);
     let printed = v2::put(&url, "/app/k", "told");
-    follow::wait_for_checkpoint(&place.file("d/cp"), printed.index);
-    fs::remove_dir_all(place.file("d")).unwrap();
+    follow::wait_for_checkpoint(&directory.file("d/cp"), printed.index);
+    fs::remove_dir_all(directory.file("d")).unwrap();
     v2::put(&url, "/app/k", "late");
     let output = running.wait(wait::LONG);
     assert_refused(&output, 74, &[&checkpoint, "No such file"]);
@@ -443,19 +443,19 @@ fn a_file_size_limit_exits_74_and_sigxfsz_does_not_kill() {
     let subtree = shared::any();
     let key = subtree.key("k");
     let from = subtree.put(&key, "told").to_string();
-    let place = Place::new();
-    let checkpoint = place.text("cp");
+    let directory = Directory::new();
+    let checkpoint = directory.text("cp");
     let watch = ["watch", "--stream", &key, "--checkpoint", &checkpoint];
     let begin = [&watch[..], &["--from-index", &from, "--count", "1"]].concat();
     let output = subtree.tool(&begin);
     assert_eq!(output.code, 0, "{}", output.stderr);
-    let before = fs::read(place.file("cp")).unwrap();
+    let before = fs::read(directory.file("cp")).unwrap();
     subtree.put(&key, "late");
     let limited = r#"ulimit -f 0; exec "$0" "$@""#;
     let output = subtree.shell(limited, &watch).run();
     assert_refused(&output, 74, &[&checkpoint, "File too large"]);
-    assert_eq!(fs::read(place.file("cp")).unwrap(), before);
-    assert_eq!(place.names(), ["cp", "cp.lock"]);
+    assert_eq!(fs::read(directory.file("cp")).unwrap(), before);
+    assert_eq!(directory.names(), ["cp", "cp.lock"]);
 }
 
 /// So many records as don't fit on a disk of 64 KiB, or in a file of one block.
@@ -476,11 +476,11 @@ fn a_full_output_file_exits_74_and_keeps_the_printed_records() {
     let replay: Vec<&str> = replay.iter().map(String::as_str).collect();
     let whole = subtree.tool(&replay);
     assert_eq!(whole.stdout.lines().count(), 100, "{}", whole.stderr);
-    let place = Place::new();
+    let directory = Directory::new();
     let script =
         format!(r#"{MOUNT} {{ "$0" "$@" >"$DISK/out"; code=$?; cat "$DISK/out"; exit $code; }}"#);
     let full = in_namespace(&script, &subtree.arguments(&replay))
-        .env("DISK", place.0.path())
+        .env("DISK", directory.0.path())
         .run();
     assert_refused(&full, 74, &["standard output", "No space left on device"]);
     assert_eq!(full.stdout.len(), 64 << 10);
@@ -488,10 +488,10 @@ fn a_full_output_file_exits_74_and_keeps_the_printed_records() {
     let script = r#"ulimit -f 1; exec "$0" "$@" >"$OUT""#;
     let limited = subtree
         .shell(script, &replay)
-        .env("OUT", place.file("out"))
+        .env("OUT", directory.file("out"))
         .run();
     assert_refused(&limited, 74, &["standard output", "File too large"]);
-    let written = fs::read_to_string(place.file("out")).unwrap();
+    let written = fs::read_to_string(directory.file("out")).unwrap();
     assert!(!written.is_empty() && whole.stdout.starts_with(&written));
 }
 
@@ -515,28 +515,28 @@ fn a_failed_fsync_exits_74() {
     let subtree = shared::any();
     let key = subtree.key("k");
     let from = subtree.put(&key, "v").to_string();
-    let (place, shim) = (Place::new(), Place::new());
+    let (directory, shim) = (Directory::new(), Directory::new());
     let (source, library) = (shim.text("fsync.c"), shim.text("fsync.so"));
     fs::write(&source, FAILING_FSYNC).unwrap();
     run("cc", &["-shared", "-fPIC", "-o", &library, &source]);
-    let checkpoint = place.text("cp");
+    let checkpoint = directory.text("cp");
     let watch = ["watch", "--stream", &key, "--from-index", &from];
     let watch = [&watch[..], &["--count", "1", "--checkpoint", &checkpoint]].concat();
     let of_files = subtree.program(&watch).env("LD_PRELOAD", &library);
     assert_refused(&of_files.run(), 74, &[&checkpoint, "Input/output error"]);
-    assert_eq!(place.names(), ["cp.lock"]);
+    assert_eq!(directory.names(), ["cp.lock"]);
     let of_directories = subtree.program(&watch).env("LD_PRELOAD", &library);
     let of_directories = of_directories.env("OF_DIRECTORIES", "1").run();
     assert_refused(&of_directories, 74, &[&checkpoint, "Input/output error"]);
-    assert_eq!(place.names(), ["cp", "cp.lock"]);
+    assert_eq!(directory.names(), ["cp", "cp.lock"]);
 }
 
 // --- what `check` reads
 
 #[test]
 fn check_never_hangs_on_an_endless_file_or_a_fifo() {
-    let place = Place::new();
-    let fifo = place.text("fifo");
+    let directory = Directory::new();
+    let fifo = directory.text("fifo");
     run("mkfifo", &[&fifo]);
     let check = |file: &str, more: &[&str]| {
         let check = ["--endpoints", NOWHERE, "check", file, "/app"];
@@ -544,7 +544,7 @@ fn check_never_hangs_on_an_endless_file_or_a_fifo() {
     };
     let endless = check("/dev/zero", &["--max-event", "64KiB"]).run();
     assert_refused(&endless, 2, &["/dev/zero", "longer than 65536 bytes"]);
-    let directory = check(&place.text(""), &[]).run();
+    let directory = check(&directory.text(""), &[]).run();
     assert_refused(&directory, 2, &["Is a directory"]);
     let in_time = check(&fifo, &["--timeout", "300ms"]).run();
     assert_refused(&in_time, 124, &["timed out"]);

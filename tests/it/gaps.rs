@@ -19,7 +19,7 @@ const LIMIT: Duration = Duration::from_secs(30);
 const HISTORY: usize = 1000;
 
 /// A server, a network before it that can fail, and a stream on all below `/app`.
-struct Scene {
+struct Fixture {
     etcd: Etcd,
     proxy: Proxy,
     running: Running,
@@ -28,7 +28,7 @@ struct Scene {
 }
 
 /// Begins with `/app/kept`, `/app/changed` and `/app/gone`, all set before the stream.
-fn scene(version: Version, arguments: &[&str]) -> Scene {
+fn fixture(version: Version, arguments: &[&str]) -> Fixture {
     let etcd = Etcd::start(version);
     for name in ["kept", "changed", "gone"] {
         v2::put(&etcd.url(), &format!("/app/{name}"), "1");
@@ -36,7 +36,7 @@ fn scene(version: Version, arguments: &[&str]) -> Scene {
     let before = follow::server(&etcd.url(), "/app");
     let proxy = Proxy::to(&etcd.url());
     let running = follow::live(&proxy.url(), &[&["-r", "/app"], arguments].concat());
-    Scene {
+    Fixture {
         etcd,
         proxy,
         running,
@@ -44,7 +44,7 @@ fn scene(version: Version, arguments: &[&str]) -> Scene {
     }
 }
 
-impl Scene {
+impl Fixture {
     fn url(&self) -> String {
         self.etcd.url()
     }
@@ -104,17 +104,17 @@ fn actions(records: &[Value]) -> Vec<&str> {
 #[test]
 fn a_gap_is_followed_by_a_resync() {
     for version in Version::ALL {
-        let scene = scene(version, &[]);
-        let printed = v2::put(&scene.url(), "/app/changed", "2").index;
-        follow::wait_for_value(&scene.running, "/app/changed", "2");
-        scene.outage(|url| {
+        let fixture = fixture(version, &[]);
+        let printed = v2::put(&fixture.url(), "/app/changed", "2").index;
+        follow::wait_for_value(&fixture.running, "/app/changed", "2");
+        fixture.outage(|url| {
             v2::put(url, "/app/changed", "3");
             v2::put(url, "/app/sub/new", "1");
             v2::delete(url, "/app/gone", "");
         });
-        scene.until_synced();
-        let index = v2::index(&scene.url());
-        let records = scene.until_marked();
+        fixture.until_synced();
+        let index = v2::index(&fixture.url());
+        let records = fixture.until_marked();
         let gap = from_gap(&records);
         assert_eq!(
             gap[0],
@@ -145,17 +145,17 @@ fn a_gap_is_followed_by_a_resync() {
         assert_eq!(gap[7], json!({"action": "synced", "index": index}));
         assert_eq!(actions(&gap[8..]), ["set"]);
         follow::assert_indexes_never_decrease(&records);
-        let after = follow::apply(scene.before.clone(), "/app", &records);
-        assert_eq!(after, follow::server(&scene.url(), "/app"));
+        let after = follow::apply(fixture.before.clone(), "/app", &records);
+        assert_eq!(after, follow::server(&fixture.url(), "/app"));
     }
 }
 
 #[test]
 fn a_gap_without_changes_in_scope_is_not_certain() {
     for on_gap in ["resync", "diff"] {
-        let scene = scene(Version::V3_5, &["--on-gap", on_gap]);
-        scene.outage(|_| ());
-        let records = scene.until_synced();
+        let fixture = fixture(Version::V3_5, &["--on-gap", on_gap]);
+        fixture.outage(|_| ());
+        let records = fixture.until_synced();
         assert_eq!(from_gap(&records)[0]["certain"], false);
     }
 }
@@ -163,17 +163,17 @@ fn a_gap_without_changes_in_scope_is_not_certain() {
 #[test]
 fn on_gap_diff_prints_the_differences_after_a_gap() {
     for version in Version::ALL {
-        let scene = scene(version, &["--on-gap", "diff"]);
-        v2::put(&scene.url(), "/app/changed", "2");
-        follow::wait_for_value(&scene.running, "/app/changed", "2");
-        scene.outage(|url| {
+        let fixture = fixture(version, &["--on-gap", "diff"]);
+        v2::put(&fixture.url(), "/app/changed", "2");
+        follow::wait_for_value(&fixture.running, "/app/changed", "2");
+        fixture.outage(|url| {
             v2::put(url, "/app/changed", "3");
             v2::put(url, "/app/sub/new", "1");
             v2::delete(url, "/app/gone", "");
         });
-        scene.until_synced();
-        let index = v2::index(&scene.url());
-        let records = scene.until_marked();
+        fixture.until_synced();
+        let index = v2::index(&fixture.url());
+        let records = fixture.until_marked();
         let gap = from_gap(&records);
         assert_eq!(
             actions(gap),
@@ -194,8 +194,8 @@ fn on_gap_diff_prints_the_differences_after_a_gap() {
         assert_eq!(gap[2]["prevNode"]["value"], "2");
         assert_eq!(gap[2]["node"]["value"], "3");
         assert!(gap[4].get("prevNode").is_none(), "{}", gap[4]);
-        let after = follow::apply(scene.before.clone(), "/app", &records);
-        assert_eq!(after, follow::server(&scene.url(), "/app"));
+        let after = follow::apply(fixture.before.clone(), "/app", &records);
+        assert_eq!(after, follow::server(&fixture.url(), "/app"));
         follow::assert_indexes_never_decrease(&records);
     }
 }
@@ -227,17 +227,17 @@ fn a_refreshed_ttl_is_not_a_change() {
 #[test]
 fn on_gap_continue_declares_the_smallest_gap() {
     for version in Version::ALL {
-        let scene = scene(version, &["--on-gap", "continue"]);
-        let printed = v2::put(&scene.url(), "/app/k", "told");
-        follow::wait_for_value(&scene.running, "/app/k", "told");
-        scene.outage(|url| {
+        let fixture = fixture(version, &["--on-gap", "continue"]);
+        let printed = v2::put(&fixture.url(), "/app/k", "told");
+        follow::wait_for_value(&fixture.running, "/app/k", "told");
+        fixture.outage(|url| {
             v2::put(url, "/app/k", "lost");
             v2::write_elsewhere(url, 200);
         });
-        let index = v2::index(&scene.url());
+        let index = v2::index(&fixture.url());
         // Before the next write moves history on, all that is left of it must have been read.
-        wait_until_asked(&scene.proxy, index + 1);
-        let records = scene.until_marked();
+        wait_until_asked(&fixture.proxy, index + 1);
+        let records = fixture.until_marked();
         let gap = from_gap(&records);
         // The last 1,000 indexes are served (fact 10).
         assert_eq!(
@@ -253,12 +253,12 @@ fn on_gap_continue_declares_the_smallest_gap() {
 
 #[test]
 fn on_gap_fail_exits_5_with_the_lost_range() {
-    let scene = scene(Version::V3_5, &["--on-gap", "fail"]);
-    let printed = v2::put(&scene.url(), "/app/k", "told").index;
-    follow::wait_for_value(&scene.running, "/app/k", "told");
-    scene.outage(|_| ());
-    let oldest = v2::index(&scene.url()) - 999;
-    let output = scene.running.wait(LIMIT);
+    let fixture = fixture(Version::V3_5, &["--on-gap", "fail"]);
+    let printed = v2::put(&fixture.url(), "/app/k", "told").index;
+    follow::wait_for_value(&fixture.running, "/app/k", "told");
+    fixture.outage(|_| ());
+    let oldest = v2::index(&fixture.url()) - 999;
+    let output = fixture.running.wait(LIMIT);
     assert_eq!(output.code, 5, "{}", output.stderr);
     let error = output
         .stderr
@@ -379,30 +379,30 @@ fn a_replaced_store_is_declared_as_a_gap_and_resynced() {
         ("resync", Version::V3_5, Replacement::OtherId, false),
     ] {
         let what = format!("{on_gap} {replacement:?} above={is_above}");
-        let mut scene = scene(version, &["--on-gap", on_gap]);
+        let mut fixture = fixture(version, &["--on-gap", on_gap]);
         for number in 0..30 {
-            v2::put(&scene.url(), "/app/changed", &number.to_string());
+            v2::put(&fixture.url(), "/app/changed", &number.to_string());
         }
-        follow::wait_for_value(&scene.running, "/app/changed", "29");
-        let printed = v2::index(&scene.url());
-        scene.proxy.refuse(true);
-        scene.proxy.cut_all(Cut::Reset);
+        follow::wait_for_value(&fixture.running, "/app/changed", "29");
+        let printed = v2::index(&fixture.url());
+        fixture.proxy.refuse(true);
+        fixture.proxy.cut_all(Cut::Reset);
         match replacement {
-            Replacement::SameId => scene.etcd.wipe_and_restart(),
+            Replacement::SameId => fixture.etcd.wipe_and_restart(),
             Replacement::OtherId => {
-                scene.etcd = Etcd::start(version);
-                scene.proxy.lead_to(&scene.url());
+                fixture.etcd = Etcd::start(version);
+                fixture.proxy.lead_to(&fixture.url());
             }
         }
-        v2::put(&scene.url(), "/app/kept", "1");
-        v2::put(&scene.url(), "/app/rebuilt", "1");
+        v2::put(&fixture.url(), "/app/kept", "1");
+        v2::put(&fixture.url(), "/app/rebuilt", "1");
         if is_above {
-            v2::write_elsewhere(&scene.url(), 100);
-            assert!(v2::index(&scene.url()) > printed);
+            v2::write_elsewhere(&fixture.url(), 100);
+            assert!(v2::index(&fixture.url()) > printed);
         }
-        scene.proxy.refuse(false);
-        scene.until_synced();
-        let records = scene.until_marked();
+        fixture.proxy.refuse(false);
+        fixture.until_synced();
+        let records = fixture.until_marked();
         let gap = from_gap(&records);
         let cause = match replacement {
             Replacement::SameId => "indexRewound",
@@ -417,8 +417,8 @@ fn a_replaced_store_is_declared_as_a_gap_and_resynced() {
         if on_gap == "resync" {
             assert_eq!(gap[1]["action"], "reset", "{what}");
         }
-        let after = follow::apply(scene.before.clone(), "/app", &records);
-        assert_eq!(after, follow::server(&scene.url(), "/app"), "{what}");
+        let after = follow::apply(fixture.before.clone(), "/app", &records);
+        assert_eq!(after, follow::server(&fixture.url(), "/app"), "{what}");
         follow::assert_indexes_never_decrease(&records);
     }
 }

@@ -178,7 +178,7 @@ fn a_writer_accepts_any_key_and_value() {
 // --- proxy
 
 /// A server that answers each request with as many bytes as its path says: `/1000`.
-fn fountain() -> Scripted {
+fn sized_replies() -> Scripted {
     Scripted::serve(|request| {
         let count = request.path.trim_start_matches('/').parse().unwrap();
         Response::etcd(200, 7, vec![b'x'; count])
@@ -187,7 +187,7 @@ fn fountain() -> Scripted {
 
 #[test]
 fn a_proxy_forwards_and_counts() {
-    let server = fountain();
+    let server = sized_replies();
     let proxy = Proxy::to(&server.url());
     let reply = v2::request("GET", &proxy.url(), "/100000?a=b", &[]);
     assert_eq!((reply.body.len(), reply.etcd_index()), (100_000, 7));
@@ -204,7 +204,7 @@ fn a_proxy_forwards_and_counts() {
 
 #[test]
 fn a_delay_adds_latency_without_limiting_bandwidth() {
-    let server = fountain();
+    let server = sized_replies();
     let proxy = Proxy::to(&server.url());
     proxy.delay(Duration::from_millis(200));
     let begin = Instant::now();
@@ -218,7 +218,7 @@ fn a_delay_adds_latency_without_limiting_bandwidth() {
 
 #[test]
 fn a_bandwidth_limit_slows_a_reply_down() {
-    let server = fountain();
+    let server = sized_replies();
     let proxy = Proxy::to(&server.url());
     proxy.bandwidth(1_000_000);
     let begin = Instant::now();
@@ -246,7 +246,7 @@ fn cut_all_resets_or_closes_connections() {
 
 #[test]
 fn cut_after_cuts_after_exactly_that_many_bytes() {
-    let server = fountain();
+    let server = sized_replies();
     let proxy = Proxy::to(&server.url());
     proxy.cut_after(1234, Cut::Close);
     let mut client = open(&proxy);
@@ -262,7 +262,7 @@ fn cut_after_cuts_after_exactly_that_many_bytes() {
 
 #[test]
 fn a_half_open_connection_is_silent_and_loses_nothing_after_resume() {
-    let server = fountain();
+    let server = sized_replies();
     let proxy = Proxy::to(&server.url());
     proxy.half_open();
     let client = open(&proxy);
@@ -279,7 +279,7 @@ fn a_half_open_connection_is_silent_and_loses_nothing_after_resume() {
 
 #[test]
 fn one_byte_at_a_time_delivers_single_bytes() {
-    let server = fountain();
+    let server = sized_replies();
     let proxy = Proxy::to(&server.url());
     proxy.one_byte_at_a_time();
     let mut client = open(&proxy);
@@ -294,7 +294,7 @@ fn one_byte_at_a_time_delivers_single_bytes() {
 
 #[test]
 fn a_refused_connection_fails_at_once_and_a_later_one_succeeds() {
-    let server = fountain();
+    let server = sized_replies();
     let proxy = Proxy::to(&server.url());
     let ask = || v2::try_request("GET", &proxy.url(), "/1", &[], wait::LONG);
     proxy.refuse(true);
@@ -337,7 +337,7 @@ fn end_waits_ends_a_long_poll_without_an_event_or_an_error() {
 
 #[test]
 fn answer_empty_answers_with_an_empty_body() {
-    let server = fountain();
+    let server = sized_replies();
     let proxy = Proxy::to(&server.url());
     proxy.answer_empty(true);
     let mut writer = v2::Writer::connect(&proxy.url());
@@ -357,7 +357,7 @@ fn answer_empty_answers_with_an_empty_body() {
 
 #[test]
 fn spread_over_forwards_to_several_servers_in_turn() {
-    let servers = [fountain(), fountain(), fountain()];
+    let servers = [sized_replies(), sized_replies(), sized_replies()];
     let urls = servers.each_ref().map(Scripted::url);
     let proxy = Proxy::to(&urls[0]);
     proxy.spread_over(&urls);
@@ -373,7 +373,7 @@ fn spread_over_forwards_to_several_servers_in_turn() {
 
 #[test]
 fn a_proxy_without_a_server_resets_connections() {
-    let server = fountain();
+    let server = sized_replies();
     let proxy = Proxy::to(&server.url());
     drop(server);
     let patience = Duration::from_secs(5);

@@ -16,13 +16,13 @@ use crate::support::v2::{self, Truth, Writer};
 use crate::support::{v3, wait};
 
 /// How much is asked for by a variable of the environment.
-fn given(name: &str, by_default: u64) -> u64 {
-    let given = std::env::var(name).ok();
-    given.map_or(by_default, |number| number.parse().expect("a number"))
+fn setting(name: &str, by_default: u64) -> u64 {
+    let setting = std::env::var(name).ok();
+    setting.map_or(by_default, |number| number.parse().expect("a number"))
 }
 
 fn seeds() -> u64 {
-    given("ETCDWATCH_SILENCE_SEEDS", 1)
+    setting("ETCDWATCH_SILENCE_SEEDS", 1)
 }
 
 /// Writes so many events below `/app`, and as many others between them.
@@ -43,7 +43,7 @@ fn replay(url: &str, options: &[&str]) -> Output {
 /// A replay by a proxy that is `hindered` prints every event once, and ends.
 fn assert_replay_is_whole(version: Version, hindered: impl Fn(&Proxy)) {
     let etcd = Etcd::start(version);
-    let truth = write(&etcd.url(), given("ETCDWATCH_SILENCE_EVENTS", 30));
+    let truth = write(&etcd.url(), setting("ETCDWATCH_SILENCE_EVENTS", 30));
     let proxy = Proxy::to(&etcd.url());
     hindered(&proxy);
     let output = replay(&proxy.url(), &["--from-index", "1"]);
@@ -182,7 +182,7 @@ fn v3_replay_is_complete_while_another_watch_is_served() {
             v3::encode("/"),
             v3::encode("0")
         );
-        for _ in 0..given("ETCDWATCH_SILENCE_SEEDS", 2) {
+        for _ in 0..setting("ETCDWATCH_SILENCE_SEEDS", 2) {
             let watch = format!("{url}/v3/watch");
             let other =
                 Program::new("curl", &["-sN", "-o", "/dev/null", "-d", &body, &watch]).start();

@@ -16,7 +16,7 @@ const KEY: &str = "/app/k";
 const PART: usize = 700;
 
 /// A stream whose last event is older than history, behind a network that is down now.
-struct Scene {
+struct Fixture {
     etcd: Etcd,
     proxy: Proxy,
     running: Running,
@@ -26,7 +26,7 @@ struct Scene {
     _place: tempfile::TempDir,
 }
 
-fn scene(version: Version) -> Scene {
+fn fixture(version: Version) -> Fixture {
     let etcd = Etcd::start(version);
     let proxy = Proxy::to(&etcd.url());
     let place = tempfile::tempdir().unwrap();
@@ -43,7 +43,7 @@ fn scene(version: Version) -> Scene {
     }
     proxy.refuse(true);
     proxy.cut_all(Cut::Reset);
-    Scene {
+    Fixture {
         etcd,
         proxy,
         running,
@@ -56,16 +56,16 @@ fn scene(version: Version) -> Scene {
 #[test]
 fn a_replaced_store_is_declared_if_the_last_key_is_missing_or_recreated() {
     for (version, is_set) in [(Version::V3_4, false), (Version::V3_5, true)] {
-        let scene = scene(version);
-        let url = scene.etcd.url();
-        scene.etcd.wipe_and_restart();
-        let count = scene.position + 10 - v2::index(&url);
+        let fixture = fixture(version);
+        let url = fixture.etcd.url();
+        fixture.etcd.wipe_and_restart();
+        let count = fixture.position + 10 - v2::index(&url);
         v2::write_elsewhere(&url, usize::try_from(count).unwrap());
         if is_set {
             v2::put(&url, KEY, "new");
         }
-        scene.proxy.refuse(false);
-        let records = follow::wait_for(&scene.running, "the state", |record| {
+        fixture.proxy.refuse(false);
+        let records = follow::wait_for(&fixture.running, "the state", |record| {
             record["action"] == "synced"
         });
         let gap = &records[1];
@@ -194,19 +194,21 @@ fn a_store_rolled_back_before_the_last_event_is_declared() {
 #[test]
 fn later_changes_to_the_last_key_cause_no_gap() {
     for (version, is_set) in [(Version::V3_4, true), (Version::V3_5, false)] {
-        let mut scene = scene(version);
-        let url = scene.etcd.url();
+        let mut fixture = fixture(version);
+        let url = fixture.etcd.url();
         // History has all three for a watch of that key: the first by the name alone.
         v2::put(&url, "/ap/x", "v");
         v2::delete(&url, "/ap", "recursive=true");
         if is_set {
-            scene.truth.push(v2::put(&url, KEY, "next"));
+            fixture.truth.push(v2::put(&url, KEY, "next"));
         }
-        scene.truth.push(v2::delete(&url, "/app", "recursive=true"));
-        scene.proxy.refuse(false);
-        scene.truth.push(v2::put(&url, "/app/end", "here"));
-        let records = follow::wait_for_value(&scene.running, "/app/end", "here");
-        oracle::assert_every_event_once(&scene.truth, &records);
+        fixture
+            .truth
+            .push(v2::delete(&url, "/app", "recursive=true"));
+        fixture.proxy.refuse(false);
+        fixture.truth.push(v2::put(&url, "/app/end", "here"));
+        let records = follow::wait_for_value(&fixture.running, "/app/end", "here");
+        oracle::assert_every_event_once(&fixture.truth, &records);
     }
 }
 

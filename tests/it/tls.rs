@@ -66,19 +66,19 @@ impl Files {
     }
 
     /// One that lets in only who is known.
-    fn asking(&self, version: Version) -> Etcd {
+    fn server_requiring_certificates(&self, version: Version) -> Etcd {
         Etcd::builder(version)
             .tls(&self.path("server.pem"), &self.path("server.key"))
-            .asks_clients(&self.path("ca.pem"))
+            .requires_client_certificates(&self.path("ca.pem"))
             .start()
     }
 
-    fn trusting(&self) -> [String; 2] {
+    fn ca_options(&self) -> [String; 2] {
         ["--cacert".to_owned(), self.named("ca.pem")]
     }
 
-    fn known(&self) -> [String; 6] {
-        let [cacert, authority] = self.trusting();
+    fn client_options(&self) -> [String; 6] {
+        let [cacert, authority] = self.ca_options();
         [
             cacert,
             authority,
@@ -117,7 +117,7 @@ fn every_command_works_over_tls_with_both_apis() {
             let run = |command: &[&str]| {
                 let output = at(
                     &url,
-                    &files.trusting(),
+                    &files.ca_options(),
                     &[&["--api", api], command].concat(),
                 );
                 assert_eq!((output.code, output.stderr.as_str()), (0, ""), "{output:?}");
@@ -151,7 +151,7 @@ fn a_tls_stream_resumes_after_disconnects() {
     for api in ["v2", "v3"] {
         let proxy = Proxy::to(&etcd.tls_url());
         let url = proxy.url().replace("http:", "https:");
-        let [cacert, authority] = files.trusting();
+        let [cacert, authority] = files.ca_options();
         let running = follow::live(&url, &["--api", api, &cacert, &authority, "-r", "/"]);
         for number in 0..3 {
             let value = format!("{api} {number}");
@@ -181,7 +181,7 @@ fn tls_connections_are_reused() {
     let proxy = Proxy::to(&etcd.tls_url());
     let url = proxy.url().replace("http:", "https:");
     let replay = ["--api", "v2", "replay", "-r", "/", "--from-index", "oldest"];
-    let output = at(&url, &files.trusting(), &replay);
+    let output = at(&url, &files.ca_options(), &replay);
     assert_eq!(output.code, 0, "{output:?}");
     let asked = output.stdout.lines().count();
     assert!(asked >= 300, "{asked}");
@@ -199,7 +199,7 @@ fn doctor_reports_whether_every_endpoint_uses_tls() {
     let etcd = files.server(Version::V3_5);
     let says = |endpoints: &str| {
         let doctor = ["-o", "json", "doctor", "--for", "100ms"];
-        let output = at(endpoints, &files.trusting(), &doctor);
+        let output = at(endpoints, &files.ca_options(), &doctor);
         output.json()[0]["tls"].clone()
     };
     let (encrypted, clear) = (etcd.tls_url(), etcd.url());
@@ -231,7 +231,7 @@ fn an_untrusted_certificate_exits_3_with_the_reason_before_any_request() {
     assert_fails(&output, 3, &[issuer, "of this system", "--cacert"]);
 
     // A server of etcd reads its certificate anew for each connection.
-    put(&by(&OWN, &BOTH, Validity::Over));
+    put(&by(&OWN, &BOTH, Validity::Expired));
     is_refused(
         "v2",
         "ca.pem",
@@ -242,7 +242,7 @@ fn an_untrusted_certificate_exits_3_with_the_reason_before_any_request() {
         "ca.pem",
         &["certificate expired on 2021-01-01T00:00:00Z"],
     );
-    put(&by(&OWN, &BOTH, Validity::ToCome));
+    put(&by(&OWN, &BOTH, Validity::Future));
     is_refused(
         "v2",
         "ca.pem",
@@ -274,7 +274,12 @@ fn an_untrusted_certificate_exits_3_with_the_reason_before_any_request() {
         404
     );
     assert_eq!(
-        at(&url, &files.trusting(), &["--api", "v2", "set", "/k", "v"]).code,
+        at(
+            &url,
+            &files.ca_options(),
+            &["--api", "v2", "set", "/k", "v"]
+        )
+        .code,
         0
     );
 }
@@ -287,7 +292,7 @@ fn an_untrusted_endpoint_is_skipped_and_reported_if_no_other_answers() {
     let stranger = other.server(Version::V3_5);
     let both = format!("{},{}", stranger.tls_url(), etcd.tls_url());
     let set = ["--api", "v2", "set", "/k", "v"];
-    assert_eq!(at(&both, &files.trusting(), &set).code, 0);
+    assert_eq!(at(&both, &files.ca_options(), &set).code, 0);
     let output = at(&both, &[], &["-o", "json", "set", "/k", "v"]);
     let error: Value = serde_json::from_str(&output.stderr).expect("JSON");
     assert_eq!(error["error"]["kind"], "untrusted", "{output:?}");
@@ -323,11 +328,11 @@ fn a_client_certificate_is_presented_if_the_server_requests_it() {
         fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/support/rsa.pem"));
     let rsa = rsa.expect("a key of RSA");
     for version in Version::ALL {
-        let etcd = files.asking(version);
+        let etcd = files.server_requiring_certificates(version);
         let url = etcd.tls_url();
         for api in ["v2", "v3"] {
             let set = ["--api", api, "set", "/k", "v"];
-            assert_eq!(at(&url, &files.known(), &set).code, 0);
+            assert_eq!(at(&url, &files.client_options(), &set).code, 0);
         }
         let asks = "asks for a certificate of the client";
         for api in ["v2", "v3"] {
@@ -337,7 +342,7 @@ fn a_client_certificate_is_presented_if_the_server_requests_it() {
                 &["watch", "--stream", "/k"],
             ] {
                 let command = [&["--api", api], command].concat();
-                let output = at(&url, &files.trusting(), &command);
+                let output = at(&url, &files.ca_options(), &command);
                 if output.code == 7 && command.contains(&"set") {
                     // By TLS 1.3 the connection may break before the alert is read. What a server
                     // does with a write that was sent to it is not known then.
@@ -349,7 +354,7 @@ fn a_client_certificate_is_presented_if_the_server_requests_it() {
         let stranger = Authority::new("a stranger").issue(&["client"]);
         files.write_issued("stranger", &stranger);
         let shown = |certificate: &str, key: &str, command: &[&str]| {
-            let mut options = files.trusting().to_vec();
+            let mut options = files.ca_options().to_vec();
             options.extend(["--cert".to_owned(), files.named(certificate)]);
             options.extend(["--key".to_owned(), files.named(key)]);
             at(&url, &options, command)
@@ -360,7 +365,7 @@ fn a_client_certificate_is_presented_if_the_server_requests_it() {
         }
     }
     // Whatever form the key has.
-    let etcd = files.asking(Version::V3_5);
+    let etcd = files.server_requiring_certificates(Version::V3_5);
     let get = ["--api", "v2", "get", "/"];
     let client = files.authority.issue(&["client"]);
     files.write("sec1.pem", &client.certificate);
@@ -383,7 +388,7 @@ fn a_client_certificate_is_presented_if_the_server_requests_it() {
         ("rsa.pem", Some("pkcs8.key")),
         ("both.pem", None),
     ] {
-        let mut options = files.trusting().to_vec();
+        let mut options = files.ca_options().to_vec();
         options.extend(["--cert".to_owned(), files.named(certificate)]);
         let key = key.map(|key| ["--key".to_owned(), files.named(key)]);
         options.extend(key.into_iter().flatten());
@@ -393,14 +398,14 @@ fn a_client_certificate_is_presented_if_the_server_requests_it() {
 }
 
 /// A server that asks for a certificate and does without, reads a request, and ends the connection.
-fn hanging_up(files: &Files) -> String {
-    serving(files, |stream| {
+fn server_that_hangs_up(files: &Files) -> String {
+    server_that(files, |stream| {
         let _ = stream.read(&mut [0; 4096]);
     })
 }
 
 /// A server that asks for a certificate and does without, and what it does with each connection.
-fn serving(
+fn server_that(
     files: &Files,
     serve: impl Fn(&mut StreamOwned<ServerConnection, TcpStream>) + Clone + Send + 'static,
 ) -> String {
@@ -457,7 +462,7 @@ fn a_connection_with_unsolicited_bytes_is_not_reused() {
         let files = Files::new();
         let connections = Arc::new(Mutex::new(Vec::new()));
         let asked = Arc::clone(&connections);
-        let url = serving(&files, move |stream| {
+        let url = server_that(&files, move |stream| {
             let mut questions = 0;
             let mut room = [0; 4096];
             while let Ok(1..) = stream.read(&mut room) {
@@ -472,7 +477,7 @@ fn a_connection_with_unsolicited_bytes_is_not_reused() {
         });
         let command = ["watch", "--stream", "--snapshot", "/a", "--timeout", "2s"];
         let command = [&["--api", "v2"], &command[..]].concat();
-        at(&url, &files.trusting(), &command);
+        at(&url, &files.ca_options(), &command);
         let closed = || connections.lock().unwrap().len() > 2;
         wait::until(wait::LONG, "connections", closed);
         let questions = connections.lock().unwrap().clone();
@@ -486,9 +491,9 @@ fn a_connection_with_unsolicited_bytes_is_not_reused() {
 #[test]
 fn an_unanswered_write_over_tls_exits_7() {
     let files = Files::new();
-    let url = hanging_up(&files);
+    let url = server_that_hangs_up(&files);
     for api in ["v2", "v3"] {
-        let output = at(&url, &files.trusting(), &["--api", api, "set", "/k", "v"]);
+        let output = at(&url, &files.ca_options(), &["--api", api, "set", "/k", "v"]);
         assert_fails(&output, 7, &["outcome is unknown"]);
     }
 }
@@ -496,14 +501,14 @@ fn an_unanswered_write_over_tls_exits_7() {
 #[test]
 fn a_certificate_request_of_one_server_does_not_affect_errors_of_another() {
     let files = Files::new();
-    let both = format!("{},https://127.0.0.1:1", hanging_up(&files));
-    let output = at(&both, &files.trusting(), &["--api", "v2", "get", "/k"]);
+    let both = format!("{},https://127.0.0.1:1", server_that_hangs_up(&files));
+    let output = at(&both, &files.ca_options(), &["--api", "v2", "get", "/k"]);
     // The first one may have wanted a certificate; of the second nothing is known.
     assert_fails(&output, 4, &["asks for a certificate"]);
-    let turned = format!("https://127.0.0.1:1,{}", hanging_up(&files));
+    let turned = format!("https://127.0.0.1:1,{}", server_that_hangs_up(&files));
     let output = at(
         &turned,
-        &files.trusting(),
+        &files.ca_options(),
         &["--api", "v2", "-v", "get", "/k"],
     );
     let refused = "! https://127.0.0.1:1 could not be reached: connection refused";
@@ -580,7 +585,7 @@ fn invalid_certificate_and_key_files_are_named_with_the_reason() {
 #[test]
 fn certificates_come_from_the_etcdctl_environment() {
     let files = Files::new();
-    let etcd = files.asking(Version::V3_5);
+    let etcd = files.server_requiring_certificates(Version::V3_5);
     let address = etcd.tls_url().replace("https://", "");
     for names in [
         ["ETCDCTL_CACERT", "ETCDCTL_CERT", "ETCDCTL_KEY"],
@@ -601,9 +606,9 @@ fn certificates_come_from_the_etcdctl_environment() {
 #[test]
 fn replaced_certificates_are_read_again() {
     let files = Files::new();
-    let etcd = files.asking(Version::V3_5);
+    let etcd = files.server_requiring_certificates(Version::V3_5);
     let url = etcd.tls_url();
-    let options = files.known();
+    let options = files.client_options();
     let options: Vec<&str> = options.iter().map(String::as_str).collect();
     let watch = [&["--api", "v2", "-r", "/"], &options[..]].concat();
     let running = follow::live(&url, &watch);
@@ -685,7 +690,7 @@ fn requests_to_a_tls_endpoint_are_not_sent_to_a_plaintext_one() {
     // Nothing but what was typed is asked, and that it is in the clear is told.
     let both = format!("{},{}", etcd.tls_url(), plain.url());
     let options = [
-        &files.trusting()[..],
+        &files.ca_options()[..],
         &["--user".to_owned(), "me:hunter2".to_owned()],
     ]
     .concat();
@@ -699,9 +704,9 @@ fn requests_to_a_tls_endpoint_are_not_sent_to_a_plaintext_one() {
 #[test]
 fn the_curl_command_reproduces_a_tls_request() {
     let files = Files::new();
-    let etcd = files.asking(Version::V3_5);
+    let etcd = files.server_requiring_certificates(Version::V3_5);
     let get = ["--api", "v2", "-v", "get", "/"];
-    let output = at(&etcd.tls_url(), &files.known(), &get);
+    let output = at(&etcd.tls_url(), &files.client_options(), &get);
     let shown = output.stderr.lines().find(|line| line.starts_with("curl "));
     let shown = shown.unwrap_or_else(|| panic!("{output:?}"));
     let repeated = Program::new("sh", &["-c", shown]).run();
@@ -718,7 +723,7 @@ fn tls_works_through_a_proxy_tunnel() {
     let proxy = Tunnel::start();
     let with_password = proxy.url.replace("http://", "http://me:hunter2@");
     let options = [
-        &files.trusting()[..],
+        &files.ca_options()[..],
         &["--proxy".to_owned(), with_password],
     ]
     .concat();

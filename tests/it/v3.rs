@@ -46,7 +46,7 @@ fn record(output: &Output) -> Value {
 }
 
 #[track_caller]
-fn assert_no(output: &Output, part: &str) {
+fn assert_exits_1(output: &Output, part: &str) {
     assert_eq!((output.code, output.stdout.as_str()), (1, ""), "{output:?}");
     assert!(output.stderr.contains(part), "no {part:?} in {output:?}");
 }
@@ -93,20 +93,20 @@ fn set_and_get_keep_arbitrary_bytes() {
 fn conditions_work_and_fail_as_with_the_v2_api() {
     for subtree in shared::each() {
         let key = subtree.key("k");
-        assert_no(
+        assert_exits_1(
             &with_v3(&subtree, &["set", "--update", &key, "v"]),
             "key not found",
         );
-        assert_no(
+        assert_exits_1(
             &with_v3(&subtree, &["set", "--prev-value", "", &key, "v"]),
             "key not found",
         );
         assert_eq!(with_v3(&subtree, &["set", "--create", &key, ""]).code, 0);
-        assert_no(
+        assert_exits_1(
             &with_v3(&subtree, &["set", "--create", &key, "v"]),
             "already exists",
         );
-        assert_no(
+        assert_exits_1(
             &with_v3(&subtree, &["set", "--prev-value", "x", &key, "v"]),
             "compare failed: [x != ]",
         );
@@ -115,7 +115,7 @@ fn conditions_work_and_fail_as_with_the_v2_api() {
             0
         );
         let index = revision(&pair(&subtree, &key)["mod_revision"]).to_string();
-        assert_no(
+        assert_exits_1(
             &with_v3(&subtree, &["rm", "--prev-index", "1", &key]),
             &index,
         );
@@ -123,7 +123,7 @@ fn conditions_work_and_fail_as_with_the_v2_api() {
         let removed = with_v3(&subtree, &["rm", "--prev-index", &index, &key]);
         assert_eq!(removed.code, 0, "{removed:?}");
         assert_eq!(pair(&subtree, &key), Value::Null);
-        assert_no(&with_v3(&subtree, &["rm", &key]), "key not found");
+        assert_exits_1(&with_v3(&subtree, &["rm", &key]), "key not found");
     }
 }
 
@@ -153,7 +153,7 @@ fn a_lease_is_revoked_if_the_condition_fails() {
         let server = ["--endpoints", &url, "--api", "v3"];
         let write = ["set", "--update", "--ttl", "60", "/k", "v"];
         let output = Program::tool(&[&server[..], &write[..]].concat()).run();
-        assert_no(&output, "key not found");
+        assert_exits_1(&output, "key not found");
         let leases = v2::v3(&etcd.url(), "/v3/lease/leases", &json!({}));
         assert_eq!(leases["leases"], Value::Null);
     }
@@ -269,7 +269,7 @@ fn api_auto_finds_a_v3_only_key_with_a_notice() {
     let output = subtree.tool(&["get", &key]);
     assert_eq!((output.code, output.stdout.as_str()), (0, "v\n"));
     assert!(output.stderr.contains("v3 is spoken"), "{output:?}");
-    assert_no(
+    assert_exits_1(
         &subtree.tool(&["--api", "v2", "get", &key]),
         "key not found",
     );
@@ -281,7 +281,7 @@ fn api_auto_does_not_create_a_v3_only_key_over_v2() {
         let (two, three) = (subtree.key("two"), subtree.key("three"));
         put(&subtree, &three, b"v");
         let output = subtree.tool(&["set", "--create", &three, "w"]);
-        assert_no(&output, "key already exists");
+        assert_exits_1(&output, "key already exists");
         assert!(output.stderr.contains("v3 is spoken"), "{output:?}");
         let update = subtree.tool(&["set", "--update", &three, "w"]);
         assert_eq!(update.code, 0, "{update:?}");
@@ -318,10 +318,10 @@ fn api_auto_reports_a_failed_v3_condition_if_v2_lacks_the_key() {
             &["rm", "--prev-value", "x", &key],
         ] {
             let output = subtree.tool(command);
-            assert_no(&output, "compare failed: [x != v]");
+            assert_exits_1(&output, "compare failed: [x != v]");
             assert!(output.stderr.contains("v3 is spoken"), "{output:?}");
         }
-        assert_no(
+        assert_exits_1(
             &subtree.tool(&["rm", &subtree.key("none")]),
             "key not found",
         );
@@ -345,7 +345,7 @@ fn api_auto_exits_7_if_a_v3_write_has_an_unknown_outcome() {
     }
     // A read changes nothing: what v2 says is as good as any.
     let output = Program::tool(&["--endpoints", &server.url(), "get", "/k"]).run();
-    assert_no(&output, "key not found");
+    assert_exits_1(&output, "key not found");
 }
 
 #[test]
@@ -369,10 +369,10 @@ fn a_missing_key_that_the_other_api_has_is_mentioned_in_the_hint() {
         put(&subtree, &three, b"v");
         for command in ["get", "rm"] {
             let output = subtree.tool(&["--api", "v2", command, &three]);
-            assert_no(&output, "key not found");
+            assert_exits_1(&output, "key not found");
             assert!(output.stderr.contains("v3 has it: --api v3"), "{output:?}");
             let output = with_v3(&subtree, &[command, &two]);
-            assert_no(&output, "key not found");
+            assert_exits_1(&output, "key not found");
             assert!(output.stderr.contains("v2 has it: --api v2"), "{output:?}");
             let output = subtree.tool(&["--api", "v2", command, &subtree.key("none")]);
             assert!(!output.stderr.contains("has it"), "{output:?}");

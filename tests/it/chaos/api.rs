@@ -1,7 +1,7 @@
-//! By which API is written and watched.
+//! The API that is written to and watched.
 //!
-//! In scope: what differs between the two, for those who write, watch and judge. Out of scope:
-//! what is written, and what of it is told.
+//! In scope: the differences between both APIs for writers, watchers and counts. Out of scope: what
+//! is written, and which events are printed.
 
 use std::io;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use crate::support::v2::{self, Reply, Writer};
 use crate::support::v3;
 use crate::support::wait;
 
-/// Which.
+/// An API of etcd.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Api {
     /// `/v2/keys`.
@@ -24,11 +24,11 @@ pub enum Api {
     V3,
 }
 
-/// One operation: a key that is set, or without a value one that is deleted.
+/// One operation: sets a key, or deletes it if there is no value.
 pub type Operation<'w> = (&'w str, Option<&'w str>);
 
 impl Api {
-    /// What the tool is told.
+    /// The tool's options for this API.
     pub fn options(self) -> [&'static str; 2] {
         match self {
             Self::V2 => ["--api", "v2"],
@@ -36,7 +36,7 @@ impl Api {
         }
     }
 
-    /// Does these at once; by v2 it is one.
+    /// Sends these operations in one request. With the v2 API there is just one.
     pub fn write(self, writer: &mut Writer, operations: &[Operation]) -> io::Result<Reply> {
         if self == Self::V3 {
             let body = v3::transaction_of(operations.iter().copied());
@@ -50,19 +50,19 @@ impl Api {
         }
     }
 
-    /// What a server has of `top`, agreed upon by a majority: keys as nodes.
+    /// The keys of `top` as nodes, read with quorum.
     pub fn nodes(self, url: &str, top: &str) -> Vec<Value> {
         if self == Self::V2 {
             return follow::server_nodes(url, top);
         }
-        // The next letter after the slash is a 0.
+        // The character after the slash is `0`.
         let body = json!({"key": v3::encode(format!("{top}/")), "range_end": v3::encode(format!("{top}0"))});
         let reply = v2::v3(url, "/v3/kv/range", &body);
         let pairs = reply["kvs"].as_array().cloned().unwrap_or_default();
         pairs.iter().map(node).collect()
     }
 
-    /// What somebody knows who applied the records; v3 has no directories.
+    /// The state of a consumer that applied the records. v3 has no directories.
     pub fn state_after(self, top: &str, records: &[Value]) -> State {
         let mut state = follow::apply(State::new(), top, records);
         if self == Self::V3 {
@@ -71,7 +71,7 @@ impl Api {
         state
     }
 
-    /// The store's index.
+    /// The present index of the store.
     pub fn index(self, url: &str) -> u64 {
         match self {
             Self::V2 => v2::index(url),
@@ -83,7 +83,7 @@ impl Api {
         }
     }
 
-    /// Writes so often where nobody watches.
+    /// Writes `count` times out of scope.
     pub fn write_elsewhere(self, url: &str, count: usize) {
         if self == Self::V2 {
             return v2::write_elsewhere(url, count);
@@ -97,7 +97,7 @@ impl Api {
     }
 }
 
-/// What somebody knows who knows these nodes.
+/// The state that these nodes make up.
 pub fn state_of(nodes: &[Value]) -> State {
     let pairs = nodes.iter().map(|node| {
         let value = node["value"].as_str().map(str::to_owned);
@@ -106,7 +106,8 @@ pub fn state_of(nodes: &[Value]) -> State {
     pairs.collect()
 }
 
-/// Has the history up to `behind` revisions before the present compacted, if a server does that.
+/// Compacts history up to `behind` revisions before the present. A server that does not answer is
+/// left alone.
 pub fn compact(url: &str, behind: u64, is_physical: bool) {
     let patience = Duration::from_secs(2);
     let read = v2::try_v3(
@@ -124,11 +125,11 @@ pub fn compact(url: &str, behind: u64, is_physical: bool) {
         "revision": number.saturating_sub(behind).to_string(),
         "physical": is_physical,
     });
-    // Refused where as much was compacted before.
+    // The server rejects this if it has compacted as far already.
     let _ = v2::try_v3(url, "/v3/kv/compaction", &body, wait::LONG);
 }
 
-/// A pair of v3 as a node.
+/// A v3 key-value pair as a node.
 pub fn node(pair: &Value) -> Value {
     let text = |name: &str| {
         let bytes = STANDARD.decode(pair[name].as_str().unwrap_or_default());

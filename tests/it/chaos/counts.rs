@@ -1,7 +1,7 @@
-//! What came of a run, counted and in a table; and the strict comparison beside it.
+//! The counts of a run and their table, and the strict comparison beside them.
 //!
-//! In scope: one store or several one after the other, each with events of its own. Out of
-//! scope: the states that are told after a gap; the consumer's end state shows those (`testbed`).
+//! In scope: one store, or several one after the other, each with events of its own. Out of scope:
+//! the states that are printed after a gap, which the consumer's final state shows (`testbed`).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -13,38 +13,38 @@ use super::writers::History;
 use crate::support::oracle::{self, Gaps};
 use crate::support::v2::Truth;
 
-/// How many indexes history holds: no smaller gap has to be.
+/// The number of indexes that etcd's v2 history holds. A smaller gap is never necessary.
 const HISTORY: u64 = 1000;
 
-/// What came of runs.
+/// The counts of one or more runs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// How many.
+    /// The number of runs.
     pub runs: usize,
-    /// How many faults there were in them.
+    /// The number of faults in them.
     pub faults: usize,
-    /// What was written in scope.
+    /// The number of events that were written in scope.
     pub events: usize,
-    /// Neither told nor in a gap that was declared before anything later.
+    /// Events that were neither printed nor in a gap that was declared before any later event.
     pub lost: usize,
-    /// Told again.
+    /// Events that were printed again.
     pub duplicated: usize,
-    /// Told after something later.
+    /// Events that were printed after a later one.
     pub disordered: usize,
-    /// Told though it was never so.
+    /// Printed events that no writer made.
     pub invented: usize,
-    /// Gaps that were declared.
+    /// Declared gaps.
     pub gaps: usize,
-    /// Losses in a row that were not.
+    /// Runs of lost events that no gap declared.
     pub missed: usize,
-    /// Gaps declared as certain in which nothing happened.
+    /// Gaps that were declared as certain although nothing happened in them.
     pub false_certain: usize,
 }
 
 /// A range of indexes in the store with that number.
 type Range = (usize, RangeInclusive<u64>);
 
-/// The events of all stores in their order, and how far they are accounted for.
+/// The events of all stores in their order, and how many of them are accounted for.
 struct Walk<'a> {
     due: Vec<(usize, &'a Truth)>,
     places: BTreeMap<(u64, &'a str, &'a str, Option<&'a str>), usize>,
@@ -72,7 +72,7 @@ impl<'a> Walk<'a> {
         self.places.get(&identity(event)).copied()
     }
 
-    /// Goes on to `upto`; how many before it are neither `printed` nor declared.
+    /// Moves on to `upto`, and returns how many events before it were neither printed nor declared.
     fn pass(&mut self, upto: usize, printed: &BTreeSet<usize>) -> usize {
         let begin = self.next.min(upto);
         self.next = self.next.max(upto);
@@ -100,8 +100,7 @@ fn is_in(ranges: &[Range], store: usize, index: u64) -> bool {
 }
 
 impl Counts {
-    /// Counts what is wrong with `records`, where `histories` happened in one store after the
-    /// other.
+    /// Counts what is wrong with `records`, if `histories` happened in one store after the other.
     pub fn of(histories: &[History], records: &[Value], faults: usize) -> Self {
         let mut walk = Walk::new(histories);
         let mut counted = Self {
@@ -119,7 +118,7 @@ impl Counts {
                 counted.gaps += 1;
                 let begins_anew = record["lost"]["to"].is_null() && store + 1 < histories.len();
                 let covered = cover(record, store, begins_anew);
-                // A store that is gone took all with it that it held.
+                // Everything in the old store is gone with it.
                 let gone = begins_anew.then_some((store, 0..=u64::MAX));
                 let changed: Vec<Range> = covered.iter().cloned().chain(gone).collect();
                 let mut due = walk.due.iter();
@@ -152,7 +151,7 @@ impl Counts {
         self.missed += usize::from(lost > 0);
     }
 
-    /// Whether nothing is wrong.
+    /// Returns whether nothing is wrong.
     pub fn is_clean(&self) -> bool {
         let wrong = [
             self.lost,
@@ -165,7 +164,7 @@ impl Counts {
         wrong.iter().all(|count| *count == 0)
     }
 
-    /// Both.
+    /// The sum of both.
     pub fn and(self, other: Self) -> Self {
         Self {
             runs: self.runs + other.runs,
@@ -181,12 +180,12 @@ impl Counts {
         }
     }
 
-    /// The head of a table of these.
+    /// The head of the table.
     pub const COLUMNS: &'static str = "| fault | runs | faults | events | lost | duplicated | \
          out of order | never so | gaps declared | gaps missed | false certain |\n\
          |---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n";
 
-    /// What can be said of those who declare nothing, too.
+    /// The columns that also apply to programs that declare no gaps.
     pub fn in_short(&self) -> String {
         format!("{} | {} | {}", self.lost, self.duplicated, self.disordered)
     }
@@ -211,8 +210,8 @@ impl fmt::Display for Counts {
     }
 }
 
-/// What a gap covers. One without an end covers the rest of a store only where another one
-/// followed; and of that what the state has that is told next.
+/// The indexes that a gap covers. A gap without an end covers the rest of the old store, and of the
+/// new store everything up to the state that is printed next.
 fn cover(gap: &Value, store: usize, begins_anew: bool) -> Vec<Range> {
     let from = gap["lost"]["from"].as_u64().expect("a first index");
     let index = gap["index"].as_u64().expect("a position");
@@ -223,8 +222,7 @@ fn cover(gap: &Value, store: usize, begins_anew: bool) -> Vec<Range> {
     vec![(store, from..=to.unwrap_or(index))]
 }
 
-/// The first difference between what happened, in one store after the other, and the tool's
-/// records.
+/// The first difference between what happened in one store after the other and the tool's records.
 pub fn compare(histories: &[History], records: &[Value]) -> Result<(), String> {
     let mut parts: Vec<Vec<Value>> = vec![Vec::new()];
     for record in records {
@@ -253,7 +251,7 @@ pub fn compare(histories: &[History], records: &[Value]) -> Result<(), String> {
     Ok(())
 }
 
-/// A history that was cleared too soon: what it still holds is no gap.
+/// A gap that is smaller than history, whose events could still be read.
 fn find_needless(record: &Value) -> Option<String> {
     let lost = (record["cause"] == "historyCleared").then_some(&record["lost"])?;
     let (from, to) = (lost["from"].as_u64()?, lost["to"].as_u64()?);
@@ -295,7 +293,8 @@ fn gap(from: u64, to: impl Into<Value>, index: u64) -> Value {
 #[test]
 fn counts_include_lost_duplicated_misplaced_and_invented_events() {
     let truth = [history(&[1, 2, 3, 4, 6, 7, 9, 10])];
-    // 3 is lost, 2 comes twice, 4 too late, 5 never was, and the gap before 9 is declared.
+    // Event 3 is lost, 2 is repeated, 4 is late, 5 was never written, and the gap before 9 is
+    // declared.
     let records = [
         event(1),
         event(2),
@@ -322,20 +321,20 @@ fn counts_include_lost_duplicated_misplaced_and_invented_events() {
     };
     assert_eq!(counts, expected);
     assert!(!counts.is_clean());
-    // A gap that comes after what is later covers nothing.
+    // A gap after a later event covers nothing.
     let counts = Counts::of(
         &[history(&[7, 9, 10])],
         &[event(9), gap(7, 8, 8), event(10)],
         1,
     );
     assert_eq!((counts.lost, counts.missed), (1, 1), "{counts:?}");
-    // One in which nothing happened is not certain, unless nobody knows.
+    // A gap in which nothing happened is not certain, unless it is unknown what happened.
     let mut truth = [history(&[9])];
     let records = [gap(5, 5, 5), event(9)];
     assert_eq!(Counts::of(&truth, &records, 1).false_certain, 1);
     truth[0].has_loose_ends = true;
     assert!(Counts::of(&truth, &records, 1).is_clean());
-    // Who says nothing loses all at once.
+    // A program without any output has lost everything in one run.
     let counts = Counts::of(&[history(&[1, 2, 3])], &[], 1);
     assert_eq!((counts.lost, counts.missed), (3, 1));
 }
@@ -354,19 +353,19 @@ fn counts_distinguish_the_old_store_from_its_replacement() {
     let declared = [event(4), gap(5, Value::Null, 3), new(7)];
     assert!(Counts::of(&truth, &declared, 1).is_clean());
     assert_eq!(compare(&truth, &declared), Ok(()));
-    // What was told of the old store is gone too, however early the new one was seen.
+    // Printed events of the old store are gone too, however early the new store was seen.
     let early = [event(4), event(5), event(6), gap(7, Value::Null, 1)];
     let counts = Counts::of(&truth, &early, 1);
     assert_eq!((counts.lost, counts.false_certain), (3, 0), "{counts:?}");
     let nothing = [history(&[]), history(&[7])];
     let counts = Counts::of(&nothing, &[gap(1, Value::Null, 3), event(7)], 1);
     assert_eq!((counts.lost, counts.false_certain), (0, 1), "{counts:?}");
-    // Undeclared, the rest of the old store is lost, and the beginning of the new one.
+    // Without a gap, the rest of the old store and the beginning of the new one are lost.
     let silent = [event(4), new(7)];
     let counts = Counts::of(&truth, &silent, 1);
     assert_eq!((counts.lost, counts.missed), (4, 1), "{counts:?}");
     assert!(compare(&truth, &silent).is_err());
-    // An end that was no end does not excuse what is lost later.
+    // A gap without an end in a store that goes on does not excuse a later loss.
     let truth = [history(&[4, 5, 6, 7])];
     let records = [event(4), gap(5, Value::Null, 5), event(7)];
     let counts = Counts::of(&truth, &records, 1);

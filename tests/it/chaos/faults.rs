@@ -1,54 +1,55 @@
-//! What goes wrong.
+//! The faults.
 //!
-//! In scope: the faults, and where and for how long one strikes, all drawn from a seed before
-//! anything happens, so that every watcher and every repetition gets the same. Out of scope:
-//! how a fault is brought about (`testbed`).
+//! In scope: the faults, and where and for how long each is injected. Everything is drawn from a
+//! seed beforehand, so that all watchers and every repetition get the same. Out of scope: how a
+//! fault is brought about (`testbed`).
 
 use fastrand::Rng;
 
 use crate::support::proxy::Cut;
 
-/// What goes wrong.
+/// A fault. The names are rows of the tables in docs/fault-testing.md.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Fault {
     /// Connections are reset.
     Reset,
-    /// Connections are closed, wherever a reply stands.
+    /// Connections are closed, at any point of a reply.
     Close,
     /// A connection is reset or closed after a certain byte.
     CutAfter,
-    /// Connections stay, and nothing comes through.
+    /// Connections stay open, and nothing passes.
     HalfOpen,
-    /// Replies come byte by byte.
+    /// Replies arrive byte by byte.
     Trickle,
-    /// Waits end as if they had nothing to tell, and new requests are answered with nothing.
+    /// Waits end with an empty 200, and new requests are answered with nothing.
     EmptyEnd,
-    /// Everything takes its time on the way.
+    /// Everything is delayed.
     Delay,
-    /// Little gets through a second.
+    /// Few bytes per second pass.
     Bandwidth,
-    /// Nobody listens.
+    /// Connections are refused.
     Refuse,
-    /// SIGKILL to a server.
+    /// A server gets SIGKILL.
     Kill,
-    /// SIGTERM to a server.
+    /// A server gets SIGTERM.
     Terminate,
-    /// SIGSTOP to a server.
+    /// A server gets SIGSTOP.
     PauseServer,
-    /// SIGSTOP to the watchers.
+    /// The watchers get SIGSTOP.
     PauseTool,
-    /// Refused while more is written elsewhere than history holds.
+    /// Connections are refused while more is written elsewhere than history holds, or while history
+    /// is compacted (v3).
     Outage,
     /// Two of three members are stopped or killed.
     LossOfQuorum,
     /// The leader hands over, is stopped or is killed.
     LeaderChange,
-    /// Every address leads to all members in turn, of which one falls behind.
+    /// Every address leads to all members in turn, and one of them falls behind.
     Spread,
 }
 
 impl Fault {
-    /// Those that a single server can have.
+    /// The faults that a single server can have.
     pub const ANYWHERE: [Self; 14] = [
         Self::Reset,
         Self::Close,
@@ -66,40 +67,40 @@ impl Fault {
         Self::Outage,
     ];
 
-    /// Those that take several.
+    /// The faults that need several members.
     pub const OF_A_CLUSTER: [Self; 3] = [Self::LossOfQuorum, Self::LeaderChange, Self::Spread];
 
-    /// All that so many servers can have.
+    /// All faults that this many servers can have.
     pub fn on(servers: usize) -> Vec<Self> {
         let of_a_cluster = Self::OF_A_CLUSTER.iter().filter(|_| servers > 1);
         Self::ANYWHERE.iter().chain(of_a_cluster).copied().collect()
     }
 }
 
-/// A fault as it strikes.
+/// A fault with its place and its duration.
 #[derive(Clone, Copy, Debug)]
 pub struct Injection {
-    /// Which.
+    /// Which fault it is.
     pub fault: Fault,
-    /// The member that it strikes, or whose network.
+    /// The member that fails, or whose network fails.
     pub node: usize,
-    /// Where the network fails, it fails before that member or before all.
+    /// Whether a network fault is before all members instead of one.
     pub all: bool,
     /// How a connection ends.
     pub cut: Cut,
-    /// Which of up to three ways it takes.
+    /// Which of up to three variants it is.
     pub way: usize,
     /// How long it lasts, in milliseconds.
     pub moment: u64,
-    /// After how many bytes.
+    /// The number of bytes that pass before a cut, or that scale a delay or a bandwidth.
     pub bytes: u64,
-    /// How long all is well afterwards, in milliseconds.
+    /// How long there is no fault afterwards, in milliseconds.
     pub rest: u64,
 }
 
 impl Injection {
-    /// One of `faults`, on one of so many servers. Now and then it lasts long, where time is
-    /// no matter.
+    /// Draws one of `faults`, on one of this many servers. With `has_time`, one in eight lasts
+    /// long.
     pub fn draw(faults: &[Fault], servers: usize, has_time: bool, random: &mut Rng) -> Self {
         let fault = faults[random.usize(..faults.len())];
         let (short, long) = (random.u64(20..400), random.u64(400..2_500));

@@ -1,8 +1,9 @@
-//! The run in which a member catches up by a snapshot, and so skips events while its clients
+//! The scenario in which a follower catches up from a snapshot. It skips events while its clients
 //! stay connected (facts 5 and 16).
 //!
-//! In scope: how far behind, by what, and what its history held before. Out of scope: what
-//! follows from it; the end of every run tells (`testbed`).
+//! In scope: how far the follower is behind, because of which raft entries, and what its history
+//! held before. Out of scope: the consequences, which are checked at the end of every run
+//! (`testbed`).
 
 use std::thread;
 
@@ -15,44 +16,45 @@ use super::writers::{Attempt, Log};
 use crate::support::v2::{self, Writer};
 use crate::support::wait;
 
-/// How many raft entries the member misses: more than the leader keeps for it (about 5,000).
+/// The number of raft entries that the follower misses: more than the about 5,000 that the leader
+/// keeps.
 const MISSED: usize = 7_000;
 
-/// How many refreshes fill its history before, where there are any.
+/// The number of TTL refreshes that fill its history before.
 const REFRESHES: usize = 1_100;
 
-/// So many messages, with an entry each where one writes after the other, go to a member that
-/// is stopped before the leader waits for its answers. It has them as soon as it goes on.
+/// The leader sends this many messages to a paused follower, each with one entry if the entries are
+/// written one by one, before it waits for answers. The follower has them as soon as it is resumed.
 const ON_THE_WAY: usize = 600;
 
-/// How many write at a time.
+/// The number of concurrent writers.
 const CLIENTS: usize = 32;
 
-/// What is special about a run.
+/// The variants of the scenario.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct FollowerBehind {
-    /// TTLs were refreshed before: the fields of those events shine through (fact 16).
+    /// Whether TTLs were refreshed before. The fields of those events show through (fact 16).
     pub refreshes: bool,
-    /// Most entries are reads with quorum: the index hardly moves.
+    /// Whether most of the missed entries are quorum reads, which hardly move the index.
     pub reads: bool,
-    /// The watchers are stopped meanwhile, and do not see the member's silence.
+    /// Whether the watchers are paused meanwhile, so that they do not see the member's silence.
     pub pause_tool: bool,
 }
 
-/// What is done with one raft entry.
+/// What one raft entry does.
 enum Entry {
-    /// Something that is watched is set.
+    /// Sets a key in scope.
     Set,
-    /// Something else is set.
+    /// Sets a key out of scope.
     Elsewhere,
-    /// A TTL is refreshed.
+    /// Refreshes a TTL.
     Refresh,
-    /// Something is read with quorum.
+    /// Reads with quorum.
     Read,
 }
 
 impl FollowerBehind {
-    /// Every kind.
+    /// Every variant.
     pub fn all() -> Vec<Self> {
         let is = |number: u8, place: u8| number >> place & 1 == 1;
         let one = |number| Self {
@@ -63,7 +65,7 @@ impl FollowerBehind {
         (0..8).map(one).collect()
     }
 
-    /// As the table has it.
+    /// The name in the tables of docs/fault-testing.md.
     pub fn name(self) -> String {
         let parts = [
             (self.refreshes, ", refreshes"),
@@ -75,7 +77,7 @@ impl FollowerBehind {
         format!("FollowerBehind{parts}")
     }
 
-    /// Lets a follower that is watched fall behind and come back.
+    /// Makes a watched follower fall behind and catch up.
     pub fn run(self, testbed: &Testbed, effort: Effort, top: &str, random: &mut Rng) -> Outcome {
         let cluster = &testbed.cluster;
         let size = cluster.nodes.len();
@@ -85,7 +87,7 @@ impl FollowerBehind {
         let url = cluster.nodes[leader].url();
         let others = (0..size).filter(|member| *member != behind);
         let is_alone = random.bool();
-        // It is asked first; at times there is nobody else to ask.
+        // The follower is the first endpoint, and in half of the runs the only one.
         let members: Vec<usize> = [behind]
             .into_iter()
             .chain(others.filter(|_| !is_alone))
@@ -131,17 +133,17 @@ impl FollowerBehind {
         if self.pause_tool {
             run.watchers.iter().for_each(Watcher::resume);
         }
-        // Some is written while it catches up, and some afterwards.
+        // Some keys are written while it catches up, and some afterwards.
         log = log.and(trickle(&url, top, "return", 30, &run));
-        // By v2 whatever is written: it has an index where it was applied.
+        // The v2 index shows what was applied, whichever API is written to.
         let index = v2::index(&url);
         wait::until(wait::LONG, "the member to catch up", || {
             let path = "/v2/keys/";
             let reply = v2::try_request("GET", &follower.url(), path, &[], wait::LONG);
             reply.is_ok_and(|reply| reply.status == 200 && reply.etcd_index() >= index)
         });
-        // Else this has tested nothing. A leader that has sent one keeps what is written for
-        // half a minute, so that another run needs other servers.
+        // Without a snapshot the run would test nothing. A leader that has sent a snapshot keeps
+        // its log for half a minute, so that another run needs other servers.
         wait::until(wait::LONG, "the word that it took a snapshot", || {
             has_taken_snapshot(&follower.log_text())
         });
@@ -151,8 +153,8 @@ impl FollowerBehind {
     }
 }
 
-/// Makes `count` raft entries as fast as the server takes them, so many at a time; what of it
-/// is watched.
+/// Makes `count` raft entries as fast as the server takes them, with so many writers, and returns
+/// the writes in scope.
 fn flood(
     api: Api,
     url: &str,
@@ -210,7 +212,7 @@ fn flood(
     })
 }
 
-/// Sets and deletes as people do, one after the other.
+/// Sets and deletes keys one after the other, with pauses.
 fn trickle(url: &str, top: &str, name: &str, count: usize, run: &Run) -> Log {
     let api = run.testbed.api;
     let mut writer = Writer::connect(url);
@@ -238,8 +240,8 @@ fn set(api: Api, writer: &mut Writer, log: &mut Log, key: &str, value: &str) {
     log.note_all(api, vec![Attempt::set(key, value)], reply);
 }
 
-/// Whether it has taken a snapshot of another member, as its log tells: 3.4 in words, 3.5 in
-/// JSON.
+/// Returns whether the log says that the member applied a snapshot. 3.4 logs plain text, and 3.5
+/// logs JSON.
 fn has_taken_snapshot(log: &str) -> bool {
     let printed = ["finished applying incoming snapshot", "applied snapshot"];
     printed.iter().any(|printed| log.contains(printed))

@@ -1,16 +1,16 @@
-//! Faults while others write: nothing is lost silently, nothing comes twice, all in order, and
-//! the consumer ends with the server's state.
+//! Faults while others write. Events arrive once and in order, or a gap is declared, and a consumer
+//! of the records ends with the server's state.
 //!
-//! | room | what it is for |
+//! | module | what it is for |
 //! |---|---|
-//! | [`faults`] | what goes wrong, drawn from a seed |
-//! | [`writers`] | who writes meanwhile, and what of it certainly happened |
-//! | [`baselines`] | who watches: the tool, and `curl` and `etcdctl` beside it |
-//! | [`api`] | by which API is written and watched |
-//! | [`testbed`] | servers, and the course of a run |
-//! | [`behind`] | the run in which a member catches up by a snapshot |
-//! | [`store_replaced`] | the run in which the store is made anew |
-//! | [`counts`] | what came of it, counted and in a table |
+//! | [`faults`] | the faults, drawn from a seed |
+//! | [`writers`] | concurrent writers, and which of their writes certainly happened |
+//! | [`watchers`] | the tool, and `curl` and `etcdctl` as baselines |
+//! | [`api`] | the API that is written to and watched |
+//! | [`testbed`] | the servers, and how a run proceeds |
+//! | [`follower_behind`] | the scenario in which a follower catches up from a snapshot |
+//! | [`store_replaced`] | the scenario in which the store is replaced |
+//! | [`counts`] | the result of a run, counted and as a table |
 //! | [`suite`] | the tests, and the soak that `tests/soak.sh` runs |
 
 mod api;

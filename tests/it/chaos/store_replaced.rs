@@ -1,8 +1,8 @@
-//! The run in which the servers lose their data and are started as they were first started:
-//! same addresses, same id, another store (fact 19).
+//! The scenario in which the servers lose their data and start as they first did: the same
+//! addresses and the same cluster id, but another store (fact 19).
 //!
-//! In scope: writes before and after, and how far the new store is when it is first seen. Out
-//! of scope: what of the old store may be missing from the records (`counts`).
+//! In scope: writes before and after, and how far the new store has come when it is first seen. Out
+//! of scope: which events of the old store may be missing (`counts`).
 
 use fastrand::Rng;
 
@@ -10,16 +10,17 @@ use super::testbed::{Effort, Outcome, Run, Testbed};
 use super::writers::{self, Task};
 use crate::support::wait;
 
-/// For how long each store is written to, in milliseconds.
+/// How long each store is written to, in milliseconds.
 const SHORT: u64 = 300;
 
 /// Replaces the store while it is watched.
 pub fn run(testbed: &Testbed, effort: Effort, top: &str, random: &mut Rng) -> Outcome {
-    // A young store, so that the next one is soon past its index.
+    // A young store has a low index, which the next store soon exceeds.
     testbed.cluster.wipe_and_restart();
     let members: Vec<usize> = (0..testbed.cluster.nodes.len()).collect();
     let run = Run::start(testbed, top, &members, effort, random);
-    // Hidden: first seen when it is complete. Past: its index is then larger than the old one.
+    // Hidden: the new store is complete when it is first seen. Past: its index then exceeds that of
+    // the old store.
     let (is_hidden, is_past) = (random.bool(), random.bool());
     let beyond = random.usize(20..500);
     let task = |mark| Task {

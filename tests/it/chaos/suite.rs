@@ -1,8 +1,8 @@
 //! The tests, and the soak.
 //!
-//! In scope: a moment of everything in the suite, and all of it for as long as is wanted in the
-//! soak (`tests/soak.sh`), with a table. `ETCDWATCH_SEED` repeats a run; which seed it was is
-//! printed. What a failed run of the soak told is kept in files beside the test's binary.
+//! In scope: short runs of every scenario in the suite, and longer ones with a table of results in
+//! the soak (`tests/soak.sh`). `ETCDWATCH_SEED` repeats a run, and the seed of each run is printed.
+//! The output of a failed soak run is kept in files beside the test binary.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -21,33 +21,33 @@ use super::testbed::{Effort, Outcome, Scenario, Testbed};
 use super::watchers::Kind;
 use crate::support::etcd::Version;
 
-/// One fault, or a few, on the way to the next test.
+/// One fault, or a few of them, for a single test.
 const SHORT: Effort = Effort {
     span: Duration::from_millis(300),
     has_time: false,
     baselines: false,
 };
 
-/// Several faults after each other.
+/// Several faults in a row.
 const LONG: Effort = Effort {
     span: Duration::from_secs(2),
     ..SHORT
 };
 
-/// In the soak there is time, and others watch too.
+/// A soak run has time for long faults, and runs the baselines too.
 const SOAK: Effort = Effort {
     span: Duration::from_secs(6),
     has_time: true,
     baselines: true,
 };
 
-/// Where each is tried with many seeds.
+/// A run of the soak that repeats each scenario with many seeds.
 const PER_SEED: Effort = Effort {
     span: Duration::from_secs(1),
     ..SOAK
 };
 
-/// The seed that is given, or a new one; it is shown where a test fails.
+/// The seed from the environment or a random one. It is printed, so that a failure can be repeated.
 fn seed() -> u64 {
     let given = setting("ETCDWATCH_SEED");
     let seed = given.map_or_else(|| fastrand::u64(..), |seed| seed.parse().expect("a number"));
@@ -59,7 +59,7 @@ fn setting(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
-/// Nothing is wrong after a run; and something was put to the test.
+/// Asserts that a run had no difference, and that it had events and faults to test.
 #[track_caller]
 fn assert_survives(testbed: &mut Testbed, scenario: &Scenario, effort: Effort, seed: u64) {
     let outcome = testbed.run(scenario, effort, seed);
@@ -196,7 +196,7 @@ struct Setup {
     version: Version,
     size: usize,
     has_snapshots: bool,
-    /// Of a hundred parts of the time.
+    /// The percentage of the soak's time that these servers get.
     share: u32,
 }
 
@@ -220,7 +220,7 @@ const fn with_snapshots(api: Api, version: Version, share: u32) -> Setup {
     }
 }
 
-/// Mostly three: that is what is run where it matters.
+/// Clusters of three get most of the time, because production clusters have three or more members.
 const SETUPS: [Setup; 12] = [
     setup(Api::V2, Version::V3_5, 3, 17),
     setup(Api::V2, Version::V3_4, 3, 15),
@@ -241,14 +241,14 @@ impl Setup {
         if self.has_snapshots {
             Testbed::with_snapshots(self.version, self.api)
         } else if self.api == Api::V3 {
-            // One way on each version.
+            // Progress notifications are frequent on one version and rare on the other.
             Testbed::with_v3(self.version, self.size, self.version == Version::V3_5)
         } else {
             Testbed::new(self.version, self.size)
         }
     }
 
-    /// What is run here; only what has one of the names, where they are given.
+    /// The scenarios for these servers. With `only`, just those whose name is in that list.
     fn scenarios(self, only: Option<&str>) -> Vec<Scenario> {
         let behind = FollowerBehind::all()
             .into_iter()
@@ -267,15 +267,15 @@ impl Setup {
     }
 }
 
-/// All runs of a soak.
+/// The results of a soak.
 struct Soak {
     begin: Instant,
     effort: Effort,
-    /// Of each who watched, with others beside or alone.
+    /// The counts by scenario and program, separately for runs with and without baselines.
     table: BTreeMap<(String, Kind, bool), Counts>,
-    /// Of the tool, on three nodes.
+    /// The counts of the tool on three members.
     on_three: Counts,
-    /// Of each: those in which all was well, and all.
+    /// The runs without a difference and all runs, by scenario.
     survived: BTreeMap<String, (usize, usize)>,
     failures: Vec<String>,
 }
@@ -295,11 +295,12 @@ impl Soak {
         }
     }
 
-    /// One run, whatever comes of it.
+    /// Runs one scenario and records the outcome, including a panic.
     fn run(&mut self, setup: Setup, testbed: &mut Testbed, scenario: &Scenario, seed: u64) {
         let name = scenario.name();
         let begin = self.begin.elapsed().as_secs();
-        // Others watch the first of each, and not for long, since less is written then.
+        // The baselines watch the first run of each scenario only, for half the time, because less
+        // is written while they watch.
         let mut effort = self.effort;
         effort.baselines &= !self.survived.contains_key(&name);
         if effort.baselines {
@@ -308,7 +309,7 @@ impl Soak {
         let run = AssertUnwindSafe(|| testbed.run(scenario, effort, seed));
         let outcome = catch_unwind(run);
         let place = format!(
-            "{name} by {:?} on {} of {:?}, seed {seed}",
+            "{name} with {:?} on {} of {:?}, seed {seed}",
             setup.api, setup.size, setup.version
         );
         let count = self.survived.entry(name.clone()).or_default();
@@ -332,7 +333,7 @@ impl Soak {
         println!("{begin:>5} s: {place}, {did}: {printed}");
         self.failures
             .extend(difference.map(|difference| format!("{place}: {difference}")));
-        // One that came to no end leaves servers in a state that nobody knows.
+        // A run that did not finish leaves its servers in an unknown state.
         if !is_over || setup.has_snapshots {
             *testbed = setup.open();
         }
@@ -372,7 +373,7 @@ impl Soak {
         println!("{text}");
     }
 
-    /// The sum of the runs with that name; of all where there is none.
+    /// The sum of the runs of that scenario, or of all runs if the name is empty.
     fn row(&self, name: &str, kind: Kind, is_beside: bool) -> Counts {
         let rows = self.table.iter().filter(|((one, of, beside), _)| {
             (one == name || name.is_empty()) && *of == kind && *beside == is_beside
@@ -417,7 +418,7 @@ impl Soak {
     }
 }
 
-/// Keeps what a run told; where.
+/// Writes the evidence of a failed run to files, and returns their path.
 fn keep(name: &str, seed: u64, evidence: [&str; 3]) -> String {
     let place = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("chaos");
     fs::create_dir_all(&place).expect("a directory");
@@ -428,7 +429,7 @@ fn keep(name: &str, seed: u64, evidence: [&str; 3]) -> String {
     format!("{}.*", path.display())
 }
 
-/// `tests/soak.sh` runs it, for so many seconds; or each course with so many seeds.
+/// `tests/soak.sh` runs this for a number of seconds, or with a number of seeds for each scenario.
 #[test]
 #[ignore = "takes as long as it is told to: tests/soak.sh"]
 fn soak() {
@@ -451,7 +452,7 @@ fn soak() {
     let seconds =
         setting("ETCDWATCH_SOAK_SECONDS").map_or(60, |text| text.parse().expect("seconds"));
     let span = Duration::from_secs(seconds);
-    // A long soak comes back to each of the servers.
+    // A long soak uses each of the servers several times.
     let lap = span.min(Duration::from_mins(10));
     let all: u32 = setups.iter().map(|setup| setup.share).sum();
     while soak.begin.elapsed() < span {
@@ -477,7 +478,7 @@ fn soak() {
     soak.end();
 }
 
-/// Each course with so many seeds, spread over the servers on which it can be run.
+/// Runs each scenario with `each` seeds, spread over the servers that support it.
 fn run_per_seed(
     soak: &mut Soak,
     setups: &[Setup],

@@ -1,8 +1,9 @@
-//! Servers on which things go wrong, and the course of a run.
+//! Servers on which faults are injected, and how a run proceeds.
 //!
-//! In scope: how a fault is brought about and mended, and the end of a run: that the tool's
-//! consumer comes to know what the servers have. Out of scope: which faults, and when
-//! (`faults`), and the courses that are more than faults and writes (`behind`, `store_replaced`).
+//! In scope: how a fault begins and ends, and the end of a run, at which a consumer of the tool's
+//! records must have the state of the servers. Out of scope: which faults are injected, and when
+//! (`faults`), and the scenarios that are more than faults and writes (`follower_behind`,
+//! `store_replaced`).
 
 use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::thread;
@@ -25,26 +26,26 @@ use crate::support::proxy::{Cut, Proxy};
 use crate::support::v2::{self, Writer};
 use crate::support::wait;
 
-/// Longer than it takes to come to know everything.
+/// Longer than the tool takes to catch up after the last fault.
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// Longer than members on a busy machine go on to elect leaders.
+/// Longer than members on a busy machine keep electing leaders.
 const ELECTION: Duration = Duration::from_mins(3);
 
-/// What a run is about.
+/// What happens in a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Scenario {
-    /// These faults, one after the other, while others write. None: what is lost for want of
-    /// speed alone.
+    /// These faults, one after the other, while others write. Without faults a run shows what is
+    /// lost because a watcher is too slow.
     Faults(Vec<Fault>),
-    /// A member catches up by a snapshot.
+    /// A follower catches up from a snapshot.
     FollowerBehind(FollowerBehind),
-    /// The store is made anew.
+    /// The store is replaced.
     StoreReplaced,
 }
 
 impl Scenario {
-    /// As the table has it.
+    /// The name in the tables of docs/fault-testing.md.
     pub fn name(&self) -> String {
         match self {
             Self::Faults(faults) => match faults[..] {
@@ -61,41 +62,43 @@ impl Scenario {
 /// How much is done in a run.
 #[derive(Clone, Copy, Debug)]
 pub struct Effort {
-    /// For how long faults follow each other; there is one at least.
+    /// For how long faults are injected. There is always at least one.
     pub span: Duration,
-    /// Whether some of them last long.
+    /// Whether some faults last long.
     pub has_time: bool,
-    /// Whether others watch too. Then less is written: what they lose is not to be for want of
-    /// speed.
+    /// Whether the baselines watch too. Then less is written, so that they lose nothing only
+    /// because they are slow.
     pub baselines: bool,
 }
 
-/// What came of a run.
+/// The result of a run.
 pub struct Outcome {
-    /// Of each who watched.
+    /// The counts of each program that watched.
     pub counts: Vec<(Kind, Counts)>,
-    /// What is wrong with what the tool told.
+    /// What is wrong with the tool's records.
     pub difference: Option<String>,
-    /// What it told, what it said about that, and what was so: for whoever looks into it.
+    /// The tool's records, its stderr, and what really happened, for whoever investigates a
+    /// failure.
     pub evidence: [String; 3],
 }
 
-/// Servers.
+/// The servers of a run.
 pub struct Testbed {
-    /// One or three.
+    /// One member or three.
     pub cluster: Cluster,
-    /// By which API is written and watched.
+    /// The API that is written to and watched.
     pub api: Api,
     runs: usize,
 }
 
 impl Testbed {
-    /// As they mostly are, with v2.
+    /// Servers with default options, for the v2 API.
     pub fn new(version: Version, size: usize) -> Self {
         Self::of(Etcd::builder(version).cluster(size), Api::V2)
     }
 
-    /// With v3. Where a watch `has_progress`, the servers say often that nothing happened.
+    /// Servers for the v3 API. With `has_progress` they send progress notifications every 100 ms,
+    /// and otherwise every 10 minutes.
     pub fn with_v3(version: Version, size: usize, has_progress: bool) -> Self {
         let interval = if has_progress { "100ms" } else { "10m" };
         let progress = format!("--experimental-watch-progress-notify-interval={interval}");
@@ -103,7 +106,7 @@ impl Testbed {
         Self::of(builder.cluster(size), Api::V3)
     }
 
-    /// Three of which one that was away for a while gets a snapshot.
+    /// Three members, of which one that was away for a while catches up from a snapshot.
     pub fn with_snapshots(version: Version, api: Api) -> Self {
         let cluster = Etcd::builder(version).snapshot_count(100).cluster(3);
         Self::of(cluster, api)
@@ -117,12 +120,12 @@ impl Testbed {
         }
     }
 
-    /// Where the members' clients connect.
+    /// The client URLs of the members.
     pub fn urls(&self) -> Vec<String> {
         self.cluster.nodes.iter().map(Etcd::url).collect()
     }
 
-    /// Runs `scenario`, all of whose choices are drawn from `seed`.
+    /// Runs a scenario. All its choices are drawn from `seed`.
     pub fn run(&mut self, scenario: &Scenario, effort: Effort, seed: u64) -> Outcome {
         self.runs += 1;
         let top = format!("/run{}", self.runs);
@@ -134,8 +137,8 @@ impl Testbed {
         }
     }
 
-    /// Has history compacted every few hundred milliseconds, often to the very present: also what
-    /// nobody was told yet.
+    /// Compacts history every few hundred milliseconds while the scenario runs, often up to the
+    /// present revision and so including events that no watcher has seen.
     fn while_compacting<T>(&self, random: &mut Rng, scenario: impl FnOnce() -> T) -> T {
         let urls = self.urls();
         thread::scope(|scope| {
@@ -158,13 +161,13 @@ impl Testbed {
 
     fn inject_all(&self, faults: &[Fault], effort: Effort, top: &str, random: &mut Rng) -> Outcome {
         let size = self.cluster.nodes.len();
-        // One address before several servers is what that fault is about.
+        // The fault `Spread` needs one address with several members behind it.
         let addresses = if *faults == [Fault::Spread] { 1 } else { size };
         let members: Vec<usize> = (0..addresses).collect();
         let run = Run::start(self, top, &members, effort, random);
         let mut dice = random.fork();
         let mut compactions = random.fork();
-        // Where nothing is compacted, nothing may be lost.
+        // Without a compaction no event may be lost.
         let is_compacted = self.api == Api::V3 && random.bool();
         let task = Task {
             api: self.api,
@@ -174,7 +177,7 @@ impl Testbed {
             is_gentle: effort.baselines,
         };
         let mut scenario = || {
-            // Not before something is going on that can go wrong.
+            // Events must flow before the first fault.
             run.tool().running.wait_for_lines(20, LIMIT);
             let end = Instant::now() + effort.span;
             let mut happened = Vec::new();
@@ -197,7 +200,7 @@ impl Testbed {
                 scenario()
             }
         });
-        // An outage has something compacted in any case.
+        // An outage always includes a compaction.
         let may_lose = is_compacted || faults.contains(&Fault::Outage);
         let printed = format!("compacted: {is_compacted}, {happened:#?}");
         let mut outcome = run.judge(vec![log], happened.len(), &printed);
@@ -210,18 +213,18 @@ impl Testbed {
     }
 }
 
-/// Watchers before servers.
+/// The watchers of a run, and the servers that they watch.
 pub struct Run<'a> {
     /// The servers.
     pub testbed: &'a Testbed,
-    /// What is watched.
+    /// The directory that is watched.
     pub top: &'a str,
-    /// The tool first.
+    /// The tool is the first.
     pub watchers: Vec<Watcher>,
 }
 
 impl<'a> Run<'a> {
-    /// Starts who watches. The addresses of these members are given to each, in that order.
+    /// Starts the watchers. Each gets the addresses of these members, in that order.
     pub fn start(
         testbed: &'a Testbed,
         top: &'a str,
@@ -247,18 +250,18 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// The tool.
+    /// The tool's watcher.
     pub fn tool(&self) -> &Watcher {
         &self.watchers[0]
     }
 
-    /// The networks of all watchers, each with the number of the member behind it.
+    /// The proxies of all watchers, each with the number of the member behind it.
     pub fn proxies(&self) -> impl Iterator<Item = (usize, &Proxy)> {
         let watchers = self.watchers.iter();
         watchers.flat_map(|watcher| watcher.proxies.iter().enumerate())
     }
 
-    /// Lets something last for so many milliseconds, through which the tool must not end.
+    /// Waits for so many milliseconds. Panics if the tool ends meanwhile.
     pub fn hold(&self, milliseconds: u64) {
         let span = Duration::from_millis(milliseconds);
         let running = &self.tool().running;
@@ -273,7 +276,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Makes something go wrong for a while, and mends it.
+    /// Injects a fault, and ends it.
     fn inject(&self, injection: &Injection) {
         let node = &self.testbed.cluster.nodes[injection.node];
         let each = |act: &dyn Fn(&Proxy)| {
@@ -302,7 +305,7 @@ impl<'a> Run<'a> {
             Fault::Delay => {
                 for_a_while(&|proxy| proxy.delay(Duration::from_millis(injection.bytes / 10)));
             }
-            // Less than what is written makes.
+            // Less than the writers produce.
             Fault::Bandwidth => for_a_while(&|proxy| proxy.bandwidth(5_000 + injection.bytes * 10)),
             Fault::Refuse => self.refuse(
                 |member| injection.all || member == injection.node,
@@ -350,7 +353,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Refuses the networks before those members while something happens.
+    /// Refuses connections to these members while `during` runs.
     pub fn refuse(&self, is_refused: impl Fn(usize) -> bool, during: impl FnOnce()) {
         let refused = || self.proxies().filter(|(member, _)| is_refused(*member));
         refused().for_each(|(_, proxy)| proxy.refuse(true));
@@ -359,7 +362,7 @@ impl<'a> Run<'a> {
         refused().for_each(|(_, proxy)| proxy.refuse(false));
     }
 
-    /// Two of three are away, for longer than it takes to notice.
+    /// Stops two of three members, for longer than the third takes to notice.
     fn lose_quorum(&self, injection: &Injection) {
         let nodes = &self.testbed.cluster.nodes;
         let away = [
@@ -389,7 +392,7 @@ impl<'a> Run<'a> {
         let size = cluster.nodes.len();
         let leader = cluster.leader();
         let node = &cluster.nodes[leader];
-        // Long enough for the others to elect one.
+        // Long enough for the other members to elect a leader.
         let term = 700 + injection.moment;
         match injection.way {
             0 => {
@@ -409,7 +412,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Members that differ in what they know answer behind one address, in turn.
+    /// Puts members that differ in what they know behind one address, in turn.
     fn spread(&self, injection: &Injection) {
         let urls = self.testbed.urls();
         let lagging = &self.testbed.cluster.nodes[injection.node];
@@ -421,15 +424,15 @@ impl<'a> Run<'a> {
         lagging.pause();
         self.hold(injection.moment);
         lagging.resume();
-        // It catches up now, and is asked meanwhile.
+        // The lagging member serves requests while it catches up.
         self.hold(injection.rest);
         for (member, proxy) in self.proxies() {
             proxy.lead_to(&urls[member]);
         }
     }
 
-    /// Waits until the tool's consumer knows what the servers have, and counts. `logs` are of
-    /// one store after the other; the last one is what is there now.
+    /// Waits until a consumer of the tool's records has the servers' state, and counts. There is
+    /// one log for each store that was there, and the last store is the present one.
     pub fn judge(self, mut logs: Vec<Log>, faults: usize, happened: &str) -> Outcome {
         let end = self.converge();
         let last = logs.pop().unwrap_or_default();
@@ -472,16 +475,15 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Writes once more, and waits until the consumer of the tool's records knows what the
-    /// servers have.
+    /// Writes once more, and waits until a consumer of the tool's records has the servers' state.
     fn converge(&self) -> Convergence {
         self.proxies().for_each(|(_, proxy)| proxy.resume());
         let (url, api) = (&self.testbed.urls()[0], self.testbed.api);
         let mut log = Log::default();
         let key = format!("{}/mark", self.top);
         let mut attempt = 0usize;
-        // On a busy machine three members may elect leaders for a while. That is not what is judged
-        // here: as the writers do, this one goes to another member where one does not answer.
+        // On a busy machine three members may keep electing leaders for a while, which is not under
+        // test here. Like the writers, this moves on to another member if one does not answer.
         let members = self.testbed.urls();
         let mark = wait::until_some(ELECTION, "a last write", || {
             attempt += 1;
@@ -501,7 +503,7 @@ impl<'a> Run<'a> {
             let is_printed = lines.iter().rev().any(|line| line.contains(&quoted));
             let is_late = Instant::now() > deadline;
             if is_printed || is_late || running.has_ended() {
-                // What nobody answered may be done this late.
+                // A write without an answer may happen as late as this.
                 let nodes = api.nodes(url, self.top);
                 let server = api::state_of(&nodes);
                 let printed = api.state_after(self.top, &running.json());
@@ -525,15 +527,15 @@ fn join(records: &[Value]) -> String {
     lines.join("\n")
 }
 
-/// The end of a run.
+/// The state at the end of a run.
 struct Convergence {
     /// The last write.
     log: Log,
-    /// Its value.
+    /// The value of the last write.
     mark: String,
     /// What the servers have in scope.
     nodes: Vec<Value>,
-    /// How the consumer's state differs from that, for ever.
+    /// How the consumer's state still differs after the time limit.
     differs: Option<String>,
 }
 
@@ -547,7 +549,7 @@ fn name_difference(server: &State, printed: &State) -> String {
     format!("the states differ for ever, such as in {differs:?}")
 }
 
-/// The first position that goes back, other than where a gap says that they begin anew.
+/// The first index that is lower than the one before, except after a gap without an end.
 fn find_step_back(records: &[Value]) -> Option<String> {
     let mut last = 0;
     records.iter().find_map(|record| {

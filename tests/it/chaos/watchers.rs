@@ -1,8 +1,9 @@
-//! Who watches: the tool, and beside it what one would take without it.
+//! The programs that watch: the tool, and the baselines that a user would take without it.
 //!
-//! In scope: starting each so that it is certainly registered, through networks of its own that
-//! fail alike, and reading its output as records. Out of scope: judging them (`counts`). A rival
-//! that ends or falls silent is not started again: whoever uses one would have to notice first.
+//! In scope: starting each so that it is certainly registered, each through proxies of its own that
+//! fail in the same way, and reading its output as records. Out of scope: counting what is wrong
+//! (`counts`). A baseline that ends or falls silent is not restarted, because its user would have
+//! to notice first.
 
 use std::time::{Duration, Instant};
 
@@ -15,25 +16,25 @@ use crate::support::tool::{Program, Running, Signal};
 use crate::support::v3;
 use crate::support::wait;
 
-/// How long a rival may be silent at the end before it is taken for mute.
+/// How long a baseline may be silent at the end of a run before it counts as stalled.
 const SILENCE: Duration = Duration::from_millis(700);
 
-/// Who.
+/// A program that watches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Kind {
-    /// The tool.
+    /// etcdwatch.
     Tool,
-    /// `curl -sN …?wait=true&recursive=true&stream=true`, at the first address.
+    /// `curl -sN …?wait=true&recursive=true&stream=true`, or `/v3/watch`, at the first address.
     Curl,
-    /// `etcdctl watch --recursive --forever`, of the v2 API; `etcdctl watch --prefix`, of v3.
+    /// `etcdctl watch --recursive --forever` with the v2 API, or `etcdctl watch --prefix` over v3.
     Etcdctl,
 }
 
 impl Kind {
-    /// All who would be asked instead of the tool.
+    /// The programs that a user would take instead of the tool.
     pub const BASELINES: [Self; 2] = [Self::Curl, Self::Etcdctl];
 
-    /// As the table has it.
+    /// The name in the tables of docs/fault-testing.md.
     pub fn name(self) -> &'static str {
         match self {
             Self::Tool => "etcdwatch",
@@ -43,9 +44,9 @@ impl Kind {
     }
 }
 
-/// One who watches, and the network before each server for it alone.
+/// A running program, and its own proxy before each server.
 pub struct Watcher {
-    /// Who.
+    /// Which program it is.
     pub kind: Kind,
     /// Its process.
     pub running: Running,
@@ -54,8 +55,8 @@ pub struct Watcher {
 }
 
 impl Watcher {
-    /// Watches all below `top`, and is registered on return. The addresses of `members` are
-    /// given to it, in that order.
+    /// Starts a watch on everything below `top`, and returns once it is registered. The program
+    /// gets the addresses of `members`, in that order.
     pub fn start(
         kind: Kind,
         api: Api,
@@ -96,7 +97,7 @@ impl Watcher {
             Kind::Etcdctl => Program::new(
                 "etcdctl",
                 &[
-                    // Else it would ask the members for their own addresses, past the network.
+                    // Otherwise it would use the members' own addresses and bypass the proxies.
                     "--no-sync",
                     "--endpoints",
                     &endpoints,
@@ -111,7 +112,7 @@ impl Watcher {
             .env("ETCDCTL_API", "2")
             .start(),
         };
-        // A head comes once a wait is registered (fact 1).
+        // etcd sends the head once a wait is registered (fact 1).
         wait::until(wait::LONG, "a wait to be registered", || {
             proxies.iter().any(|proxy| proxy.bytes_down() > 0)
         });
@@ -122,18 +123,18 @@ impl Watcher {
         }
     }
 
-    /// SIGSTOP, where it has not ended.
+    /// Sends SIGSTOP, unless it has ended.
     pub fn pause(&self) {
         self.running.try_signal(Signal::STOP);
     }
 
-    /// SIGCONT.
+    /// Sends SIGCONT, unless it has ended.
     pub fn resume(&self) {
         self.running.try_signal(Signal::CONT);
     }
 
-    /// Ends it, and reads what it told. A rival first gets the time to tell what it knows, up
-    /// to the value `mark`.
+    /// Ends the program, and returns its records and its stderr. A baseline first gets time to
+    /// print everything up to the value `mark`.
     pub fn finish(self, mark: &str) -> (Vec<Value>, String) {
         if self.kind != Kind::Tool {
             self.wait_for_silence(mark);
@@ -146,8 +147,7 @@ impl Watcher {
                 let records = lines.map(|line| serde_json::from_str(line).expect("a record"));
                 follow::without_status(records.collect())
             }
-            // What stands between the events, etcd's errors and a last line that was cut are
-            // no records.
+            // Separators between events, errors of etcd and a truncated last line are not records.
             Kind::Curl | Kind::Etcdctl => lines.flat_map(read_events).collect(),
         };
         (records, output.stderr)
@@ -169,12 +169,12 @@ impl Watcher {
     }
 }
 
-/// The events of a line of etcd's own, as the tool would give them.
+/// The events of a line of etcd's own, in the form of the tool's records.
 fn read_events(line: &str) -> Vec<Value> {
     let Ok(message) = serde_json::from_str::<Value>(line) else {
         return Vec::new();
     };
-    // The gateway's, and that of etcdctl.
+    // The gateway's field, and etcdctl's.
     let lists = [&message["result"]["events"], &message["Events"]];
     let of_v3 = lists.into_iter().filter_map(Value::as_array).flatten();
     let of_v3: Vec<Value> = of_v3.map(read_event_of_v3).collect();
@@ -186,7 +186,7 @@ fn read_events(line: &str) -> Vec<Value> {
 
 fn read_event_of_v3(event: &Value) -> Value {
     let mut node = api::node(&event["kv"]);
-    // The gateway has a name for it, and etcdctl a number.
+    // The gateway names the type, and etcdctl numbers it.
     let is_delete = event["type"] == "DELETE" || event["type"] == 1;
     if is_delete && let Some(node) = node.as_object_mut() {
         node.remove("value");
@@ -194,13 +194,13 @@ fn read_event_of_v3(event: &Value) -> Value {
     json!({"action": if is_delete { "delete" } else { "set" }, "node": node})
 }
 
-/// An event of etcd's own, as the tool would give it.
+/// An event of the v2 API, in the form of the tool's records.
 fn read_event(line: &str) -> Option<Value> {
     let mut event: Value = serde_json::from_str(line).ok()?;
     let action = event["action"].as_str()?;
     let ends = matches!(action, "delete" | "expire" | "compareAndDelete");
     let node = event["node"].as_object_mut()?;
-    // etcdctl gives what is gone an empty value, and a directory.
+    // etcdctl prints an empty value for deleted keys and directories.
     if ends || node.get("dir").is_some_and(|dir| *dir == true) {
         node.remove("value");
     }

@@ -1,8 +1,8 @@
-//! Who writes while things go wrong, and what is known of it.
+//! Writers that run while faults are injected, and what is known about their writes.
 //!
-//! In scope: what the servers acknowledged, which is the truth, and the writes that nobody
-//! answered, which are settled afterwards: by the server's state, by what a later write
-//! replaced, and by what a watcher told. Out of scope: whether it was told rightly (`counts`).
+//! In scope: acknowledged writes, which are the truth, and writes without an answer. The latter are
+//! settled afterwards from the server's state, from what a later write replaced, and from what a
+//! watcher printed. Out of scope: whether the tool printed the right events (`counts`).
 
 use std::collections::BTreeMap;
 use std::io::ErrorKind;
@@ -17,25 +17,26 @@ use super::api::{self, Api, Operation};
 use crate::support::v2::{self, Truth, Writer};
 use crate::support::v3;
 
-/// How many write in scope to a single server; one more writes elsewhere. Several agree in
-/// more time, on more at once.
+/// The number of writers in scope on a single server. One more writes elsewhere. On a cluster a
+/// write takes longer, but more can be in flight.
 const CLIENTS: usize = 3;
 const CLIENTS_OF_A_CLUSTER: usize = 12;
 
-/// Each waits as long between two writes: a short fault must not outlast history.
+/// The pause between two writes of a writer. A short fault must not outlast history.
 const PACE: Duration = Duration::from_millis(4);
 
-/// Where those watch who ask for each event by itself.
+/// The number of writers and their pause while the baselines watch, because `etcdctl` asks for each
+/// event by itself.
 const GENTLE_CLIENTS: usize = 3;
 const GENTLE_PACE: Duration = Duration::from_millis(12);
 
-/// How long a writer waits for an answer, before it tries another member.
+/// How long a writer waits for an answer before it tries another member.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// How many keys a transaction has at most.
+/// The largest number of keys in a transaction.
 const TRANSACTION: usize = 100;
 
-/// A write that somebody wants.
+/// A write that a writer attempts.
 #[derive(Clone, Debug)]
 pub struct Attempt {
     action: &'static str,
@@ -44,7 +45,7 @@ pub struct Attempt {
 }
 
 impl Attempt {
-    /// A key that is to be set.
+    /// An attempt to set a key.
     pub fn set(key: &str, value: &str) -> Self {
         Self {
             action: "set",
@@ -53,7 +54,7 @@ impl Attempt {
         }
     }
 
-    /// A key that is to be deleted.
+    /// An attempt to delete a key.
     pub fn delete(key: &str) -> Self {
         Self {
             action: "delete",
@@ -67,19 +68,19 @@ impl Attempt {
     }
 }
 
-/// What was written, and what may have been.
+/// Acknowledged writes, and writes that may have happened.
 #[derive(Default)]
 pub struct Log {
-    /// What was answered.
+    /// Writes that were acknowledged.
     pub acknowledged: Vec<Truth>,
-    /// Sent and not answered.
+    /// Writes that were sent and not answered.
     open: Vec<Attempt>,
-    /// What later writes found there.
+    /// Writes that later writes found in place.
     found: Vec<Truth>,
 }
 
 impl Log {
-    /// Both.
+    /// The writes of both logs.
     pub fn and(mut self, other: Self) -> Self {
         self.acknowledged.extend(other.acknowledged);
         self.open.extend(other.open);
@@ -87,7 +88,8 @@ impl Log {
         self
     }
 
-    /// Notes what became of wishes that were sent at once; whether they are certainly done.
+    /// Records the result of writes that were sent in one request, and returns whether they
+    /// certainly happened.
     pub fn note_all(
         &mut self,
         api: Api,
@@ -129,7 +131,7 @@ impl Log {
         false
     }
 
-    /// Notes what became of a wish by v2; whether it is certainly done.
+    /// Records the result of a write with the v2 API, and returns whether it certainly happened.
     pub fn note(&mut self, attempt: Attempt, reply: std::io::Result<v2::Reply>) -> bool {
         match reply {
             Ok(reply) if reply.status < 300 => {
@@ -137,7 +139,7 @@ impl Log {
                 self.acknowledged.push(reply.truth());
                 return true;
             }
-            // It is not there.
+            // The key does not exist.
             Ok(reply) if reply.status == 404 => {}
             // Nothing was sent.
             Err(error) if error.kind() == ErrorKind::ConnectionRefused => {}
@@ -146,10 +148,10 @@ impl Log {
         false
     }
 
-    /// All that happened, in order: of what was not answered, what the server has (`nodes`),
-    /// what a later write found, or what a watcher has `printed`.
+    /// Everything that happened, in order. A write without an answer counts if the server has it
+    /// (`nodes`), a later write found it, or a watcher printed it.
     pub fn settle(self, nodes: &[Value], printed: impl Iterator<Item = Truth>) -> History {
-        // What a transaction does is in the order of its keys.
+        // The events of a transaction are in the order of their keys.
         let place = |one: &Truth| (one.index, one.key.clone());
         let mut truth: BTreeMap<(u64, String), Truth> = self
             .acknowledged
@@ -172,16 +174,16 @@ impl Log {
     }
 }
 
-/// What certainly happened in one store.
+/// The writes that certainly happened in one store.
 #[derive(Debug, Default)]
 pub struct History {
-    /// In order.
+    /// In the order of their indexes.
     pub events: Vec<Truth>,
-    /// Something may have been deleted without anybody having seen it.
+    /// Whether a delete without an answer may have happened unseen.
     pub has_loose_ends: bool,
 }
 
-/// The write that made a node what it is.
+/// The write that gave a node its present value.
 fn set_by(node: &Value) -> Option<Truth> {
     Some(Truth {
         index: node["modifiedIndex"].as_u64()?,
@@ -191,21 +193,22 @@ fn set_by(node: &Value) -> Option<Truth> {
     })
 }
 
-/// Where is written, and what: no two stores get the same values, or the same keys deleted.
+/// What a run writes, and where. Two stores never get the same values, and never have the same keys
+/// deleted.
 pub struct Task<'a> {
-    /// By which API.
+    /// The API that is written to.
     pub api: Api,
-    /// The members.
+    /// The URLs of the members.
     pub urls: Vec<String>,
     /// The directory in scope.
     pub top: &'a str,
-    /// What every value begins with.
+    /// The prefix of every value.
     pub mark: &'a str,
-    /// Whether little is written.
+    /// Whether little is written, so that the baselines can follow.
     pub is_gentle: bool,
 }
 
-/// Has several write until `during` is over; what that gave, and what they were told.
+/// Runs `during` while several writers write. Returns its result, and the log of the writers.
 pub fn while_writing<T>(task: &Task, random: &mut Rng, during: impl FnOnce() -> T) -> (T, Log) {
     let (count, pace) = match (task.is_gentle, task.urls.len()) {
         (true, _) => (GENTLE_CLIENTS, GENTLE_PACE),
@@ -215,7 +218,7 @@ pub fn while_writing<T>(task: &Task, random: &mut Rng, during: impl FnOnce() -> 
     thread::scope(|scope| {
         let (stops, clients): (Vec<_>, Vec<_>) = (0..=count)
             .map(|client| {
-                // A panic drops the senders too: then all stop.
+                // A panic drops the senders too, so that all writers stop.
                 let (stop, stopped) = channel();
                 let writer_thread = WriterThread::new(task, client, client < count, random.fork());
                 (
@@ -231,7 +234,7 @@ pub fn while_writing<T>(task: &Task, random: &mut Rng, during: impl FnOnce() -> 
     })
 }
 
-/// Somebody who writes; the last one out of scope.
+/// A writer. The last one of a run writes out of scope.
 struct WriterThread {
     api: Api,
     urls: Vec<String>,
@@ -239,7 +242,7 @@ struct WriterThread {
     mark: String,
     random: Rng,
     log: Log,
-    /// Its own keys that are there.
+    /// Its own keys that exist.
     there: Vec<String>,
     is_in_scope: bool,
 }
@@ -298,7 +301,7 @@ impl WriterThread {
         self.log
     }
 
-    /// What is done at once: mostly one thing, by v3 now and then many.
+    /// The writes of the next request: one, or now and then a transaction over v3.
     fn attempts(&mut self, number: usize) -> Vec<Attempt> {
         if self.api == Api::V2 || self.random.u8(..25) > 0 {
             return vec![self.attempt(number)];
@@ -323,7 +326,7 @@ impl WriterThread {
         Attempt::delete(&self.there.swap_remove(place))
     }
 
-    /// A new key, one that is written again and again, or the end of one of its keys.
+    /// Sets a new key or one that is written repeatedly, or deletes one of its keys.
     fn attempt(&mut self, number: usize) -> Attempt {
         let value = format!("{}{number}", self.mark);
         match self.random.u8(..10) {

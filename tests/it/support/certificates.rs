@@ -27,8 +27,8 @@ pub struct Issued {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Validity {
     Now,
-    Over,
-    ToCome,
+    Expired,
+    Future,
 }
 
 impl Authority {
@@ -80,8 +80,8 @@ impl Authority {
         params.extended_key_usages = purposes.to_vec();
         (params.not_before, params.not_after) = match validity {
             Validity::Now => (date_time_ymd(2020, 1, 1), date_time_ymd(2120, 1, 1)),
-            Validity::Over => (date_time_ymd(2020, 1, 1), date_time_ymd(2021, 1, 1)),
-            Validity::ToCome => (date_time_ymd(2119, 1, 1), date_time_ymd(2120, 1, 1)),
+            Validity::Expired => (date_time_ymd(2020, 1, 1), date_time_ymd(2021, 1, 1)),
+            Validity::Future => (date_time_ymd(2119, 1, 1), date_time_ymd(2120, 1, 1)),
         };
         let certificate = params.signed_by(&key, &self.issuer).expect("a certificate");
         Issued {

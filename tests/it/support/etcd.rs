@@ -135,7 +135,7 @@ impl Builder {
     }
 
     /// Has it let in only those by TLS whose certificate is of this authority.
-    pub fn asks_clients(self, authority: &Path) -> Self {
+    pub fn requires_client_certificates(self, authority: &Path) -> Self {
         self.arg("--client-cert-auth")
             .arg(format!("--trusted-ca-file={}", authority.display()))
     }

@@ -16,7 +16,7 @@ use socket2::SockRef;
 use super::{ports, v2};
 
 /// How long a blocked thread may take to notice that the server ends.
-const NOTICE: Duration = Duration::from_millis(20);
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// A request as it came.
 #[derive(Clone, Debug)]
@@ -306,7 +306,7 @@ impl Drop for Scripted {
 
 impl Shared {
     fn accept(self: &Arc<Self>, listener: &TcpListener) {
-        let mut conversations = Vec::new();
+        let mut threads = Vec::new();
         loop {
             let (stream, _) = listener.accept().expect("a client");
             if self.ended() {
@@ -314,10 +314,12 @@ impl Shared {
             }
             let number = self.connections.fetch_add(1, Ordering::SeqCst);
             let shared = Arc::clone(self);
-            conversations.push(thread::spawn(move || shared.converse(&stream, number)));
+            threads.push(thread::spawn(move || {
+                shared.serve_connection(&stream, number);
+            }));
         }
-        for conversation in conversations {
-            if conversation.join().is_err() {
+        for thread in threads {
+            if thread.join().is_err() {
                 self.panicked.store(true, Ordering::SeqCst);
             }
         }
@@ -328,10 +330,14 @@ impl Shared {
     }
 
     /// Answers the requests of one connection, until either side has enough.
-    fn converse(&self, stream: &TcpStream, connection: usize) {
+    fn serve_connection(&self, stream: &TcpStream, connection: usize) {
         stream.set_nodelay(true).expect("a TCP socket");
-        stream.set_read_timeout(Some(NOTICE)).expect("a timeout");
-        stream.set_write_timeout(Some(NOTICE)).expect("a timeout");
+        stream
+            .set_read_timeout(Some(POLL_INTERVAL))
+            .expect("a timeout");
+        stream
+            .set_write_timeout(Some(POLL_INTERVAL))
+            .expect("a timeout");
         let mut reader = BufReader::new(Patient {
             stream,
             shared: self,
@@ -354,13 +360,13 @@ impl Shared {
             Step::Pause(span) => {
                 let end = Instant::now() + span;
                 while !self.ended() && Instant::now() < end {
-                    thread::sleep(NOTICE.min(end - Instant::now()));
+                    thread::sleep(POLL_INTERVAL.min(end - Instant::now()));
                 }
                 true
             }
             Step::Hold => {
                 while !self.ended() {
-                    thread::sleep(NOTICE);
+                    thread::sleep(POLL_INTERVAL);
                 }
                 false
             }
