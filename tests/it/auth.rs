@@ -1,4 +1,4 @@
-//! Users: v2's and v3's, against real etcds that ask who one is.
+//! Authentication with both APIs, against real etcd servers that require it.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -14,7 +14,7 @@ use crate::support::scripted::{Request, Response, Scripted};
 use crate::support::tool::{Output, Program, Terminal, tool};
 use crate::support::{v2, v3, wait};
 
-/// A user who may read and write all below `/app`, and nothing else.
+/// A user with read and write permission on everything below `/app`, and on nothing else.
 const USER: &str = "app";
 const PASSWORD: &str = "hunter2:x";
 
@@ -26,18 +26,18 @@ fn assert_ends(output: &Output, code: i32, parts: &[&str]) {
     }
 }
 
-/// A server that does not take long to look at a password.
+/// A server with a cheap password hash.
 fn server(version: Version) -> Builder {
     Etcd::builder(version).arg("--bcrypt-cost=4")
 }
 
-/// Writes by v3 as root, as long as the test runs.
+/// The root user, who writes over v3.
 struct Root {
     url: String,
 }
 
 impl Root {
-    /// Turns authentication on in v3.
+    /// Enables authentication over v3.
     fn of_v3(etcd: &Etcd) -> Self {
         let url = etcd.url();
         let post = |path: &str, body: Value| {
@@ -56,7 +56,7 @@ impl Root {
         Self { url }
     }
 
-    /// Writes a value by a tool that is not ours.
+    /// Sets a key without the tool.
     fn put(&self, key: &str, value: &str) {
         let token = token(&self.url, "root", "root");
         let body = json!({"key": v3::encode(key), "value": v3::encode(value)}).to_string();
@@ -74,7 +74,7 @@ fn token(url: &str, user: &str, password: &str) -> String {
     reply["token"].as_str().expect("a token").to_owned()
 }
 
-/// Whether a token is refused.
+/// Returns whether the server rejects a token.
 fn is_over(url: &str, token: &str) -> bool {
     let body = json!({"key": v3::encode("/app/k")}).to_string();
     let header = format!("Authorization: {token}");
@@ -94,13 +94,13 @@ fn is_over(url: &str, token: &str) -> bool {
 
 const USER_AND_PASSWORD: &str = "app:hunter2:x";
 
-/// The arguments of one who is known.
+/// The arguments of a command as the user.
 fn as_user<'a>(url: &'a str, command: &[&'a str]) -> Vec<&'a str> {
     let options = ["-q", "--endpoints", url, "--user", USER_AND_PASSWORD];
     [&options[..], command].concat()
 }
 
-/// A replay over v3 by one who may read `/app` alone.
+/// A replay over v3 as the user who may read `/app` only.
 fn replay_of_a_part(url: &str, options: &[&str]) -> Output {
     let who = ["--endpoints", url, "--user", USER_AND_PASSWORD];
     let replay = ["--api", "v3", "replay", "-r", "/app"];
@@ -167,7 +167,7 @@ fn a_v3_user_reads_and_watches_only_the_permitted_subtree() {
     }
 }
 
-/// What lies below the key is not asked for where the key is there.
+/// The keys below a key are read only if the key itself does not exist.
 #[test]
 fn get_of_an_existing_v3_key_needs_no_permission_below_it() {
     for version in Version::ALL {
@@ -215,7 +215,7 @@ fn replay_reports_an_unproven_end_without_read_permission_on_the_whole_store() {
             output.stdout,
             "2\tset\t/app/k\tv\n5\tgap\t/app\t3-5\tpossible\tunproven\n"
         );
-        // The checkpoint stays at what is proven: the next run asks again.
+        // The checkpoint stays at what is proven, so that the next run asks again.
         let output = run(&["--on-gap", "continue", "-o", "json"]);
         assert_ends(&output, 0, &["may not read the whole store"]);
         let gap: serde_json::Value = serde_json::from_str(&output.stdout).unwrap();
@@ -226,7 +226,7 @@ fn replay_reports_an_unproven_end_without_read_permission_on_the_whole_store() {
                 "cause": "unproven", "index": 5,
             })
         );
-        // A state that is read is proof, too, and the file says so.
+        // A state that was read is proof too, and the checkpoint records it.
         let another = directory.path().join("another");
         let another = ["--checkpoint", another.to_str().unwrap()];
         let from = ["--from-index", "3", "--on-gap", "resync"];
@@ -238,7 +238,7 @@ fn replay_reports_an_unproven_end_without_read_permission_on_the_whole_store() {
         let output = replay_of_a_part(&url, &[&from, &another[..]].concat());
         assert_ends(&output, 0, &[]);
         assert_eq!(output.stdout, "");
-        // An event at the end proves it.
+        // An event at the end proves that nothing is missing.
         root.put("/app/k", "w");
         let output = run(&[]);
         assert_ends(&output, 0, &[]);
@@ -246,7 +246,7 @@ fn replay_reports_an_unproven_end_without_read_permission_on_the_whole_store() {
     }
 }
 
-/// A server reads the whole past before it sends the first event of it, and is silent meanwhile.
+/// A server reads the whole history before it sends the first event, and is silent meanwhile.
 #[test]
 fn replay_without_full_permission_waits_for_all_of_a_long_history() {
     for version in Version::ALL {
@@ -304,7 +304,7 @@ fn credentials_are_ignored_if_authentication_is_disabled() {
     }
 }
 
-/// Keys of ES256, which sign tokens that expire however often they are used.
+/// A server with JWT tokens signed with ES256, which expire even while they are used.
 fn by_signed_tokens(version: Version, seconds: u32) -> (Etcd, TempDir) {
     let directory = tempfile::tempdir().expect("a directory");
     let key = rcgen::KeyPair::generate().expect("a key");
@@ -332,12 +332,12 @@ fn a_token_that_expires_during_a_stream_causes_no_gap() {
         let running = follow::live(&url, &watch);
         root.put("/app/k", "before");
         follow::wait_for_value(&running, "/app/k", "before");
-        // One that was given later than the tool's.
+        // This token was issued later than the tool's.
         let later = token(&etcd.url(), USER, PASSWORD);
         wait::until(wait::LONG, "the token to expire", || {
             is_over(&etcd.url(), &later)
         });
-        // A watch that was permitted goes on.
+        // A watch that was permitted continues after its token expires.
         root.put("/app/k", "meanwhile");
         follow::wait_for_value(&running, "/app/k", "meanwhile");
         proxy.cut_all(Cut::Reset);
@@ -360,13 +360,13 @@ fn a_token_that_expires_during_a_stream_causes_no_gap() {
 #[test]
 fn a_server_that_forgets_the_token_causes_no_gap() {
     for version in Version::ALL {
-        // Its log is short: what was in it is in no log that it reads again.
+        // Its log is short, so that a restart does not replay the tokens.
         let etcd = server(version).snapshot_count(5).start();
         let root = Root::of_v3(&etcd);
         let url = etcd.url();
         let watch = ["--api", "v3", "--user", "app:hunter2:x", "-r", "/app"];
         let running = follow::live(&url, &watch);
-        // One that was given later than the tool's.
+        // This token was issued later than the tool's.
         let given = token(&url, USER, PASSWORD);
         for number in 0..20 {
             root.put("/app/k", &number.to_string());
@@ -481,7 +481,7 @@ fn a_missing_password_without_a_terminal_is_a_usage_error() {
         "get",
         "/k",
     ];
-    // In a session of its own there is no terminal to ask on.
+    // A process in a new session has no terminal for a prompt.
     let arguments = [&["-w", env!("CARGO_BIN_EXE_etcdwatch")], &get[..]].concat();
     let output = Program::new("setsid", &arguments).run();
     assert_ends(&output, 2, &["app", "--password-file", "ETCDCTL_PASSWORD"]);
@@ -539,7 +539,7 @@ fn a_password_on_the_command_line_causes_a_warning() {
     assert_eq!(notice["notice"]["kind"], "passwordInArguments");
 }
 
-/// A gateway that gives a token, and answers what `answer` says to all else.
+/// A gateway that issues a token, and answers everything else with `answer`.
 fn gateway(answer: fn(&Request) -> Response) -> Scripted {
     Scripted::serve(move |request| {
         if request.path == "/v3/auth/authenticate" {
@@ -688,7 +688,7 @@ fn set_times_out_if_the_login_is_not_answered() {
         "/k",
         "v",
     ];
-    // Nothing of the write was sent.
+    // The write was not sent.
     let output = tool(&[&set[..], &["--timeout", "300ms"]].concat());
     assert_eq!(output.code, 124, "{output:?}");
 }

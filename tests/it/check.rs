@@ -1,4 +1,4 @@
-//! `check`: a subtree against a file.
+//! `check`: compares a subtree with a file.
 
 use std::fs;
 
@@ -14,7 +14,7 @@ use crate::support::wait;
 
 const APIS: [&str; 2] = ["v2", "v3"];
 
-/// A subtree that has some keys, by that API, and its name.
+/// Writes a subtree with a few keys through that API, and returns its root.
 fn tree(subtree: &Subtree, api: &str) -> String {
     let app = subtree.key(api);
     for (name, value) in [("a", "1"), ("db/host", "h"), ("db/port", "5432")] {
@@ -28,7 +28,7 @@ fn set(subtree: &Subtree, api: &str, key: &str, value: &str) {
     assert_eq!(subtree.tool(&["--api", api, "set", key, value]).code, 0);
 }
 
-/// Checks it against this text.
+/// Compares the subtree with this text.
 fn check(subtree: &Subtree, api: &str, text: &str, options: &[&str]) -> Program {
     let app = subtree.key(api);
     let check = ["--api", api, "check", "-", &app];
@@ -154,7 +154,7 @@ fn check_watch_prints_every_change_without_reading_the_state_again() {
                 .start();
             let mut expected = vec![format!("~\t{app}/a\t0\t1")];
             assert_eq!(running.wait_for_lines(1, wait::LONG), expected);
-            // By v2 a read of the tree is one; by v3 one of each of its ranges.
+            // With the v2 API the subtree is one read. Over v3 it is one read for each range.
             let reads = || {
                 let requests = proxy.requests();
                 let is_read = |line: &&String| {
@@ -174,7 +174,8 @@ fn check_watch_prints_every_change_without_reading_the_state_again() {
                 expected.push(line.replace("{}", &app));
             }
             assert_eq!(running.wait_for_lines(5, wait::LONG), expected);
-            // Two each time; a watch looks now and then what was written last, on a busy machine too.
+            // A resync would read twice for each change. A watch reads now and then to check its
+            // progress, more often on a busy machine.
             assert!(
                 reads() < before + 2 * 4,
                 "each change was followed by a read"

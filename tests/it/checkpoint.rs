@@ -1,4 +1,4 @@
-//! A watch that was stopped, or killed, goes on where it was: `--checkpoint`.
+//! `--checkpoint`: a stopped or killed watch resumes where it was.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -17,7 +17,7 @@ use crate::support::{follow, oracle, shared, v3, wait};
 
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// A file that isn't there yet, in a directory of its own.
+/// A checkpoint that does not exist yet, in its own directory.
 struct CheckpointFile {
     directory: TempDir,
 }
@@ -37,10 +37,10 @@ impl CheckpointFile {
         self.path().to_str().unwrap().to_owned()
     }
 
-    /// The position in the file; none where there is no file yet.
+    /// The index in the checkpoint, if the file exists.
     fn index(&self) -> Option<u64> {
         let file = fs::read(self.path()).ok()?;
-        // It is replaced as a whole: half of it is never seen.
+        // The file is replaced atomically, so that a part of it is never seen.
         let checkpoint: Value = serde_json::from_slice(&file).unwrap();
         Some(checkpoint["index"].as_u64().unwrap())
     }
@@ -52,7 +52,7 @@ impl CheckpointFile {
     }
 }
 
-/// Starts a stream on all below `/app` with that checkpoint.
+/// Starts a stream on everything below `/app` with that checkpoint.
 fn watch_with(url: &str, file: &CheckpointFile, arguments: &[&str]) -> Running {
     follow::live(
         url,
@@ -69,7 +69,7 @@ fn run(url: &str, file: &CheckpointFile, arguments: &[&str]) -> Output {
 }
 
 fn records_of(output: &Output) -> Vec<Value> {
-    // A killed run may have left half a line.
+    // A killed run may have printed a partial line.
     let whole = output.stdout.split_inclusive('\n');
     let lines: Vec<String> = whole
         .filter_map(|line| line.strip_suffix('\n'))
@@ -82,7 +82,7 @@ fn app(number: usize) -> (String, String) {
     (format!("/app/k{number}"), number.to_string())
 }
 
-/// What a consumer keeps that drops every position that it has seen.
+/// A consumer that ignores every index that it has seen before.
 #[derive(Default)]
 struct Consumer {
     kept: Vec<Value>,
@@ -114,11 +114,12 @@ fn a_watch_killed_at_any_moment_loses_no_event() {
         let checkpoint = file.text();
         let arguments = ["-r", "/app", "--checkpoint", &checkpoint];
         let mut running = follow::live(&url, &arguments);
-        // Registered, it has said so in the file too, or the first kill would begin anew.
+        // The first kill must not come before the checkpoint exists, or the next run would start
+        // anew.
         wait::until(LIMIT, "a checkpoint", || file.index().is_some());
         for round in 0..4 {
             let before = running.lines().len();
-            // Killed while the burst goes on, after some of its events.
+            // The tool is killed during the burst, after some of its events.
             let count = random.usize(40..150);
             let after = before + random.usize(1..count / 2);
             truth.extend(std::thread::scope(|scope| {
@@ -154,7 +155,7 @@ fn records_that_were_never_read_are_printed_by_the_next_run() {
             .unread()
             .start();
         wait::until(LIMIT, "a checkpoint", || file.index().is_some());
-        // Several times what a pipe takes, and less than history holds.
+        // More than a pipe holds, and less than history holds.
         let value = "x".repeat(1000);
         let truth = v2::burst(&etcd.url(), 600, |number| (app(number).0, value.clone()));
         wait::until(LIMIT, "all to be received", || {
@@ -199,7 +200,7 @@ fn a_watch_killed_at_its_start_loses_no_event() {
     for round in 0..15 {
         let running = follow::stream(&url, &arguments).start();
         truth.extend(v2::burst(&url, 5, |number| app(round * 10 + number)));
-        // Somewhere between its start and its first records.
+        // A random moment between its start and its first records.
         let steps = random.u32(0..40);
         let mut step = 0;
         wait::until(LIMIT, "a moment", || {
@@ -257,7 +258,7 @@ fn an_existing_checkpoint_overrides_from_index_and_snapshot() {
     let first = truth[0].index.to_string();
     for option in [&["--from-index", &first][..], &["--snapshot"]] {
         let file = CheckpointFile::new();
-        // Where it doesn't, they count.
+        // Without a checkpoint these options apply.
         let arguments = [option, &["--from-index", &first]].concat();
         let begin: &[&str] = if option.len() == 2 {
             option
@@ -328,7 +329,7 @@ fn a_second_run_with_the_same_checkpoint_is_rejected() {
     let second = run(&etcd.url(), &file, &[]);
     assert_eq!(second.code, 2, "{}", second.stderr);
     assert!(second.stderr.contains("another run"), "{}", second.stderr);
-    // A run that was killed keeps nobody out.
+    // A killed run leaves no lock behind.
     running.signal(Signal::KILL);
     running.wait(LIMIT);
     drop(watch_with(&etcd.url(), &file, &[]));
@@ -375,7 +376,8 @@ fn the_checkpoint_advances_without_events() {
     }
     running.signal(Signal::KILL);
     running.wait(LIMIT);
-    // 1,200 writes after its last event, but few after its position: no gap.
+    // The watch is 1,200 writes after its last event but few after its checkpoint, so that there is
+    // no gap.
     assert!(index > 1000);
     let truth = v2::put(&url, "/app/k", "v");
     let output = run(&url, &file, &["--count", "1"]);
@@ -417,7 +419,7 @@ fn resuming_against_another_cluster_is_an_error() {
     assert_eq!(output.code, 6, "{}", output.stderr);
     assert!(output.stderr.contains("cluster"), "{}", output.stderr);
     assert_eq!(fs::read(file.path()).unwrap(), before);
-    // Where the right one is among the endpoints, it is taken.
+    // If the right cluster is among the endpoints, it is used.
     let truth = v2::put(&one.url(), "/app/k", "w");
     let both = format!("{},{}", other.url(), one.url());
     let output = run(&both, &file, &["--count", "1"]);
@@ -456,7 +458,8 @@ fn a_store_replaced_between_runs_is_declared_as_a_gap() {
     }
 }
 
-/// From a backup, and then written to so that the same keys have other values at the same indexes.
+/// The store is restored from a backup and then written to, so that the same keys have other values
+/// at the same indexes.
 #[test]
 fn a_restored_store_is_detected_by_the_value_of_the_last_event() {
     for (version, api) in Version::ALL

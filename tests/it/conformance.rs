@@ -1,4 +1,4 @@
-//! What is told by v3 is what `etcdctl watch` tells of the same history, field by field.
+//! Over v3 the tool prints the same history as `etcdctl watch`, field by field.
 
 use std::collections::BTreeSet;
 use std::thread;
@@ -14,20 +14,20 @@ use crate::support::v2::{self, Writer};
 use crate::support::v3;
 use crate::support::wait;
 
-/// How many operations each store takes, and how many write at a time.
+/// The number of operations on each store, and the number of concurrent writers.
 const OPERATIONS: usize = 10_000;
 const CLIENTS: usize = 8;
 
 /// The last key that is written.
 const MARK: &[u8] = b"\x7fmark";
 
-/// Some operations in a row: writes, deletes of one key and of many, transactions of them, and
-/// keys that go with their lease. The same ones for each seed.
+/// A sequence of operations that depends on the seed only: writes, deletes of one key and of a
+/// range, transactions of both, and keys with leases.
 fn operate(url: &str, client: usize, count: usize, random: &mut Rng) {
     let mut writer = Writer::connect(url);
     let mut send = |path: &str, body: &Value| {
         let reply = writer.try_json(path, body).expect("an answer");
-        // On a busy machine a lease may end before it is used.
+        // On a busy machine a lease may expire before it is used.
         let is_over = reply.status == 404 && reply.text().contains("lease not found");
         assert!(reply.status == 200 || is_over, "{}", reply.text());
         if is_over {
@@ -53,7 +53,7 @@ fn operate(url: &str, client: usize, count: usize, random: &mut Rng) {
                 );
             }
             13 => {
-                // A tenth of the keys.
+                // This deletes a tenth of the keys.
                 let from = key(client, random);
                 let mut to = from.clone();
                 *to.last_mut().expect("a byte") += 1;
@@ -65,7 +65,7 @@ fn operate(url: &str, client: usize, count: usize, random: &mut Rng) {
                 let operations: Vec<Value> = (0..random.usize(2..20))
                     .filter_map(|part| {
                         let put = put(client, number * 100 + part, random);
-                        // A key can be written once.
+                        // A transaction can write a key only once.
                         let key = put["key"].as_str().expect("a key").to_owned();
                         keys.insert(key.clone()).then(|| match random.u8(..4) {
                             0 => json!({"request_delete_range": {"key": key}}),
@@ -80,7 +80,7 @@ fn operate(url: &str, client: usize, count: usize, random: &mut Rng) {
                 leases.push(lease["ID"].as_str().expect("an id").to_owned());
             }
             18 if random.u8(..10) == 0 => {
-                // It ends with all keys on it, in one revision.
+                // Revoking it deletes all its keys in one revision.
                 if let Some(lease) = leases.pop() {
                     send("/v3/lease/revoke", &json!({"ID": lease}));
                 }
@@ -92,13 +92,13 @@ fn operate(url: &str, client: usize, count: usize, random: &mut Rng) {
             }
         }
         if leases.len() == 3 {
-            // By the time that they are used they may be gone.
+            // They may have expired by the time they are used.
             leases.clear();
         }
     }
 }
 
-/// A key of a lane: some are no text, or have what a line or a path is made of.
+/// A key of a writer. Some keys are not UTF-8, or contain line breaks and slashes.
 fn key(client: usize, random: &mut Rng) -> Vec<u8> {
     let names: [&[u8]; 5] = [b"/k", b"k", b"/\xff\xfe", b"/a\n\tb", b"//\xe2\x80\xae"];
     let name = names[random.usize(..names.len())];
@@ -115,7 +115,7 @@ fn put(client: usize, number: usize, random: &mut Rng) -> Value {
     json!({"key": v3::encode(key(client, random)), "value": v3::encode(value)})
 }
 
-/// A pair as etcdctl gives it, in the words of a record.
+/// A key-value pair of etcdctl in the form of the tool's records.
 fn node(pair: &Value, has_value: bool) -> Value {
     let mut node = Map::new();
     let mut bytes = |name: &str, field: &str| {
@@ -140,7 +140,7 @@ fn node(pair: &Value, has_value: bool) -> Value {
         ("version", "version"),
         ("lease", "lease"),
     ] {
-        // What is 0 is left out on both sides.
+        // Both sides omit a field that is 0.
         if let Some(number) = pair[field].as_i64().filter(|number| *number != 0) {
             node.insert(name.to_owned(), number.into());
         }
@@ -148,7 +148,7 @@ fn node(pair: &Value, has_value: bool) -> Value {
     node.into()
 }
 
-/// What etcdctl tells, as records.
+/// The events that etcdctl prints, as records.
 fn printed_by_etcdctl(url: &str) -> Vec<Value> {
     let options = ["--endpoints", url, "-w", "json"];
     let watch = ["watch", "--prefix", "--prev-kv", "--rev=1", ""];

@@ -1,4 +1,4 @@
-//! Bodies as no real etcd is asked to send them: events in pieces, and what is no event.
+//! Replies that real etcd servers do not send: events in pieces, and lines that are not events.
 
 use std::time::Duration;
 
@@ -46,7 +46,7 @@ fn values(output: &Output) -> Vec<String> {
 fn an_event_split_across_chunks_is_one_record() {
     let server = streaming(|head| {
         let line = format!("{}\n", event(11, "é漢🦀"));
-        // Each byte a chunk: the cuts fall into the middle of characters too.
+        // Each byte is a chunk, so that characters are split too.
         line.as_bytes().chunks(1).fold(head, Response::chunk)
     });
     assert_eq!(values(&watch(&server, &["--count", "1"])), ["é漢🦀"]);
@@ -152,7 +152,7 @@ fn the_action_get_in_a_stream_is_printed_unchanged() {
 fn events_before_an_invalid_one_are_printed() {
     let server = Scripted::serve(|request| {
         if request.parameter("stream").is_none() {
-            // The store has moved on by the time of these.
+            // The store has advanced by the time of these requests.
             return Response::stream(11).hold();
         }
         Response::stream(10)

@@ -1,4 +1,4 @@
-//! `doctor`: what is wrong, with which endpoint.
+//! `doctor`: the problems of each endpoint.
 
 use std::collections::BTreeSet;
 use std::thread;
@@ -24,7 +24,7 @@ fn report(output: &Output) -> Value {
     output.json().remove(0)
 }
 
-/// Kind and endpoint of each problem.
+/// The kind and the endpoint of each problem.
 fn problems(report: &Value) -> BTreeSet<(String, String)> {
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let findings = report["findings"].as_array().unwrap().iter();
@@ -64,7 +64,7 @@ fn a_healthy_cluster_has_no_findings() {
     }
 }
 
-/// A member of the same cluster as `etcd`, which knows less than that and goes on so.
+/// A member of the same cluster as `etcd` that is behind and stays behind.
 fn behind(etcd: &Etcd) -> Scripted {
     let status = v2::v3(
         &etcd.url(),
@@ -133,7 +133,7 @@ fn a_member_without_quorum_is_reported() {
     let cluster = Cluster::start(Version::V3_5, 3);
     cluster.nodes[1].kill();
     cluster.nodes[2].kill();
-    // Until it knows.
+    // Wait until the member knows.
     let url = cluster.nodes[0].url();
     crate::support::wait::until(crate::support::wait::LONG, "the leader to be gone", || {
         let status = v2::v3(&url, "/v3/maintenance/status", &serde_json::json!({}));

@@ -1,4 +1,4 @@
-//! What goes wrong: each exit code, and a message that says what and where.
+//! Errors: each exit code, and a message that says what failed and where.
 
 use std::time::{Duration, Instant};
 
@@ -9,7 +9,7 @@ use crate::support::scripted::{Request, Response, Script, Scripted};
 use crate::support::tool::{Output, Program, tool};
 use crate::support::{ports, shared};
 
-/// An address on which nobody listens.
+/// An address without a listener.
 fn unused_address() -> String {
     format!("http://127.0.0.1:{}", ports::free())
 }
@@ -23,7 +23,7 @@ fn assert_ends(output: &Output, code: i32, parts: &[&str]) {
     }
 }
 
-/// The tool against `url`, once a command.
+/// Runs the tool against `url`, once for each command.
 fn against(url: &str, commands: &[&[&str]]) -> Vec<Output> {
     commands
         .iter()
@@ -40,7 +40,7 @@ const EVERY: [&[&str]; 6] = [
     &["replay", "/k", "--from-index", "1"],
 ];
 
-// --- 3
+// --- exit code 3
 
 #[test]
 fn a_refused_connection_exits_3_and_names_every_endpoint() {
@@ -82,7 +82,7 @@ fn a_connection_that_is_never_accepted_exits_3_after_the_connect_timeout() {
     }
 }
 
-// --- 4
+// --- exit code 4
 
 #[test]
 fn a_server_without_the_v2_api_exits_4_and_the_hint_names_the_flag() {
@@ -169,7 +169,7 @@ fn a_key_in_place_of_a_directory_or_the_reverse_exits_4() {
         let file = subtree.key("file");
         subtree.put(&file, "v");
         let below = format!("{file}/below");
-        // A key that can't be there is not there: etcd says so for reads, and refuses writes.
+        // etcd reports a read below a key as not found, and rejects a write there.
         let output = subtree.tool(&["get", &below]);
         assert!([1, 4].contains(&output.code), "{output:?}");
         assert_ends(&subtree.tool(&["set", &below, "v"]), 4, &[&subtree.url()]);
@@ -181,9 +181,9 @@ fn a_key_in_place_of_a_directory_or_the_reverse_exits_4() {
     }
 }
 
-// --- 6
+// --- exit code 6
 
-/// A page as any web server has it.
+/// A page of an ordinary web server.
 fn page(status: &str) -> Response {
     let body = "<!DOCTYPE html><html><body>It works!</body></html>\n";
     Response::raw(format!(
@@ -213,7 +213,7 @@ fn a_web_server_exits_6() {
             assert_ends(&output, 6, &[&server.url()]);
         }
     }
-    // A write that it answers is not known to be carried out, nor not to be.
+    // It is unknown whether a write that such a server answers was carried out.
     let server = Scripted::serve(|_| page("404 Not Found"));
     for output in against(&server.url(), &[&["set", "/k", "v"], &["rm", "/k"]]) {
         assert!([6, 7].contains(&output.code), "{output:?}");
@@ -308,9 +308,9 @@ fn an_endless_reply_exits_6_at_the_size_limit() {
     assert_ends(&output, 6, &["--max-event"]);
 }
 
-// --- 7
+// --- exit code 7
 
-/// The write was sent once, there, and to nobody else.
+/// Asserts that the write was sent once, to this server only.
 #[track_caller]
 fn assert_sent_once(server: &Scripted, other: &Scripted, method: &str) {
     let requests = server.requests();
@@ -388,7 +388,7 @@ fn a_write_that_timed_out_in_raft_exits_7() {
 
 #[test]
 fn a_failed_read_before_a_conditional_write_does_not_exit_7() {
-    // The read before a comparison with the empty value dies: nothing was written.
+    // The read before a comparison with the empty value fails, so that nothing was written.
     let server = Scripted::serve(|_| Response::default().reset());
     let set = ["set", "/k", "v", "--prev-value", "", "--endpoints"];
     let output = tool(&[&set[..], &[&server.url()]].concat());
@@ -402,7 +402,7 @@ fn a_failed_read_before_a_conditional_write_does_not_exit_7() {
     );
 }
 
-// --- 124
+// --- exit code 124
 
 #[test]
 fn a_read_from_a_silent_server_exits_124() {
@@ -455,7 +455,7 @@ fn a_watch_exits_124_on_timeout() {
 
 #[test]
 fn a_write_that_was_never_sent_exits_124_and_not_7() {
-    // Time runs out while connecting: nothing was sent, so that the outcome is known.
+    // The timeout comes while the tool connects. Nothing was sent, so that the outcome is known.
     let full = ports::full();
     let set = [
         "set",
@@ -481,7 +481,7 @@ fn note(request: &Request) -> Response {
 
 #[test]
 fn credentials_are_sent_but_never_printed() {
-    // The password holds a colon: only the first one separates.
+    // The password contains a colon. Only the first colon separates it from the user.
     let user = "root:hunter2:x";
     for command in [
         &["-v", "get", "/k"][..],
@@ -554,7 +554,7 @@ fn a_real_server_with_authentication_requires_and_accepts_the_password() {
     };
     administer("users/root", r#"{"user":"root","password":"hunter2"}"#);
     administer("enable", "");
-    // A guest may do everything until it is told otherwise.
+    // A guest may do everything by default.
     let revoked = r#"{"kv":{"read":["/*"],"write":["/*"]}}"#;
     administer(
         "roles/guest",

@@ -1,4 +1,4 @@
-//! The recipes in `examples/`, as their users run them.
+//! The scripts in `examples/`, run as their users run them.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -19,7 +19,7 @@ fn example(name: &str) -> PathBuf {
         .join(name)
 }
 
-/// A recipe, about to be run against a server by that API, with programs of our own first on the PATH.
+/// A script that will run against a server through that API, with fake programs first on the PATH.
 fn recipe(
     subtree: &Subtree,
     api: &str,
@@ -212,7 +212,7 @@ fn mirror_to_directory_mirrors_a_subtree_to_files() {
         wait::until(wait::LONG, "what went", || is("d/b c", None));
         running.signal(Signal::INT);
         assert_eq!(running.wait(wait::LONG).code, 130);
-        // What happens meanwhile is made up for.
+        // Changes while it does not run are caught up on.
         set(subtree, api, &key("e/f/g"), "y");
         set(subtree, api, &key("h"), "z");
         if api == "3" {

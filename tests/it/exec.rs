@@ -13,7 +13,7 @@ use crate::support::v2::Writer;
 use crate::support::v3;
 use crate::support::wait;
 
-/// A directory for what the command leaves behind.
+/// A directory for files that the command writes.
 struct Traces {
     directory: TempDir,
 }
@@ -43,9 +43,9 @@ impl Traces {
     }
 }
 
-/// A stream on all of the ground by v2, live, that runs a script in the directory of traces.
+/// Starts a live stream on the whole subtree that runs a script in the directory of traces.
 fn exec(subtree: &Subtree, traces: &Traces, options: &[&str], script: &str) -> Running {
-    // By an API that is named, the first answer is that of the watch.
+    // With a named API, the first answer is that of the watch.
     let api: &[&str] = if options.contains(&"--api") {
         &[]
     } else {
@@ -156,7 +156,7 @@ fn exec_mode_latest_skips_events_but_runs_the_last() {
     );
 }
 
-/// The processes whose command line has this in it.
+/// The processes with this text in their command line.
 fn processes(mark: &str) -> Vec<String> {
     let entries = fs::read_dir("/proc").unwrap().flatten();
     let lines = entries.filter_map(|entry| fs::read(entry.path().join("cmdline")).ok());
@@ -171,7 +171,7 @@ fn exec_mode_restart_leaves_no_process_behind() {
     let subtree = shared::any();
     let traces = Traces::new();
     let mark = format!("{}", 86_400 + std::process::id());
-    // One that runs in the background, and one that does not heed SIGTERM.
+    // The script starts a background process, and ignores SIGTERM.
     let script = format!(
         r#"echo "$ETCD_WATCH_VALUE" >>values; trap '' TERM; sleep {mark} & sleep {mark}.5"#
     );
@@ -308,7 +308,7 @@ fn ctrl_c_is_forwarded_to_the_command_and_waits_for_its_end() {
 fn a_command_may_ignore_stdin_flood_stdout_and_leave_children() {
     let subtree = shared::any();
     let traces = Traces::new();
-    // Its input is more than a pipe holds, and what it leaves behind has it open.
+    // Its stdin is more than a pipe holds, and the process that it leaves behind keeps it open.
     let value = "x".repeat(300_000);
     let script = "sleep 2 & yes | head -c 3000000; echo done >>runs";
     let running = exec(&subtree, &traces, &["--count", "3"], script);

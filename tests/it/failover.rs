@@ -1,4 +1,4 @@
-//! Several endpoints, and the way to them: who is asked, in which order, and through what.
+//! Several endpoints, and proxies: which endpoint is used, in which order, and over which proxy.
 
 use std::time::{Duration, Instant};
 
@@ -7,12 +7,12 @@ use crate::support::scripted::{Request, Response, Scripted};
 use crate::support::tool::{Output, Program, Running, tool};
 use crate::support::{ports, shared, v2, wait};
 
-/// An address on which nobody listens.
+/// An address without a listener.
 fn unused_address() -> String {
     format!("http://127.0.0.1:{}", ports::free())
 }
 
-/// Answers every request with the value `name`.
+/// A server that answers every request with the value `name`.
 fn answering(name: &'static str) -> Scripted {
     Scripted::serve(move |request| {
         let action = if request.method == "GET" {
@@ -47,7 +47,7 @@ fn list(urls: &[&str]) -> String {
     urls.join(",")
 }
 
-// --- who is asked
+// --- endpoints
 
 #[test]
 fn every_command_uses_the_second_endpoint_if_the_first_refuses() {
@@ -86,7 +86,7 @@ fn a_watch_through_the_second_endpoint_prints_new_events() {
     let endpoints = list(&[&unused_address(), &subtree.url()]);
     let watch = ["watch", "--stream", &key, "--count", "1", "--endpoints"];
     let running = Running::start(&[&watch[..], &[&endpoints]].concat());
-    // When it is live is its own affair: something is written until it has seen it.
+    // It is unknown when the watch is live, so that writes are repeated until it has seen one.
     let mut number = 0;
     wait::until(wait::LONG, "the watch to see a write", || {
         number += 1;
@@ -220,7 +220,7 @@ fn a_read_fails_over_from_a_member_without_a_leader() {
 #[test]
 fn a_write_fails_over_only_if_nothing_was_sent() {
     let server = answering("b");
-    // Refused: nothing was sent.
+    // The connection is refused, so that nothing was sent.
     let endpoints = list(&[&unused_address(), &server.url()]);
     for command in [&["set", "/k", "v"][..], &["rm", "/k"]] {
         let output = tool(&[&["--endpoints", &endpoints], command].concat());
@@ -228,7 +228,7 @@ fn a_write_fails_over_only_if_nothing_was_sent() {
     }
     assert_eq!(server.requests().len(), 2);
 
-    // Never let in: nothing was sent either.
+    // The connection is never accepted, so that nothing was sent.
     let full = ports::full();
     let endpoints = list(&[&full.url(), &server.url()]);
     let options = ["--connect-timeout", "200ms", "--endpoints", &endpoints];
@@ -236,7 +236,7 @@ fn a_write_fails_over_only_if_nothing_was_sent() {
     assert_eq!(output.code, 0, "{output:?}");
     assert_eq!(server.requests().len(), 3);
 
-    // Sent, and answered by a gateway: etcd may have it.
+    // The write is sent and a gateway answers, so that etcd may have it.
     let gateway = Scripted::serve(bad_gateway);
     let endpoints = list(&[&gateway.url(), &server.url()]);
     for command in [&["set", "/k", "v"][..], &["rm", "/k"]] {
@@ -269,7 +269,7 @@ fn every_member_of_a_cluster_serves_writes_and_reads() {
         let get = ["--endpoints", url, "get", "--quorum", "/k"];
         assert_prints(&tool(&get), &format!("{}\n", urls[2]));
     }
-    // The others elect a new one meanwhile, and the killed one refuses.
+    // The other members elect a new leader meanwhile, and the killed one refuses connections.
     cluster.nodes[leader].kill();
     cluster.leader();
     let mut order = vec![urls[leader].as_str()];
@@ -290,7 +290,7 @@ fn every_member_of_a_cluster_serves_writes_and_reads() {
     );
 }
 
-// --- through what
+// --- proxies
 
 #[test]
 fn proxies_in_the_environment_are_ignored() {
@@ -323,7 +323,7 @@ fn proxies_in_the_environment_are_ignored() {
     assert_eq!(proxy.connections(), 0);
 }
 
-/// A proxy that opens its tunnel to itself: what comes through is answered as `answering` does.
+/// A proxy whose tunnel leads to itself: it answers the requests in the tunnel.
 fn tunnel() -> Scripted {
     Scripted::serve(|request| {
         if request.method == "CONNECT" {
@@ -398,8 +398,8 @@ fn a_write_the_proxy_rejects_does_not_exit_7() {
     let endings: [(Ending, &[i32]); 3] = [
         (|_| Response::default().reset(), &[3]),
         (|_| Response::default().close(), &[3]),
-        // It is the proxy that says so: whether that is "not reached" or "not etcd" may be
-        // argued, but not that etcd may have the write.
+        // The proxy sends this. The exit code may be that of an unreachable server or of one that
+        // is not etcd, but etcd does not have the write.
         (bad_gateway, &[3, 6]),
     ];
     for (ending, codes) in endings {

@@ -1,5 +1,5 @@
-//! Files that others planted, disks that are full and files that are no files: nothing is written
-//! where it should not be, nothing hangs, and what can't be written is an error.
+//! Planted files, full disks and special files: nothing is written to the wrong place, nothing
+//! hangs, and a failed write is an error.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Write as _};
@@ -15,12 +15,12 @@ use crate::support::etcd::{Etcd, Version};
 use crate::support::tool::{Output, Program, Running, Signal};
 use crate::support::{follow, shared, v2, wait};
 
-/// Nobody listens there: a run whose checkpoint is taken ends with 3.
+/// An endpoint without a listener. A run whose checkpoint is accepted exits with 3.
 const NOWHERE: &str = "http://127.0.0.1:1";
 const TAKEN: i32 = 3;
-/// Somebody else.
+/// The uid of another user.
 const OTHER: u32 = 65534;
-/// A checkpoint of `/app` by v2.
+/// A checkpoint of `/app` with the v2 API.
 const EARLIER: &str = r#"{"etcdwatch":1,"api":"v2","cluster":"c","key":"/app","recursive":false,"index":7,"last":null}"#;
 
 fn is_root() -> bool {
@@ -34,7 +34,7 @@ fn run(program: &str, arguments: &[&str]) {
     assert!(output.status.success(), "{program}: {output:?}");
 }
 
-/// A directory with a checkpoint in it, or none yet.
+/// A directory for a checkpoint.
 struct Directory(TempDir);
 
 impl Directory {
@@ -64,7 +64,7 @@ impl Directory {
         names
     }
 
-    /// Watches `/app` with this checkpoint, at an endpoint where nobody listens.
+    /// Watches `/app` with this checkpoint, at an endpoint without a listener.
     #[track_caller]
     fn open(&self) -> Output {
         open(&self.text("cp"))
@@ -92,7 +92,7 @@ fn assert_refused(output: &Output, code: i32, parts: &[&str]) {
 
 type Plant = fn(&Path);
 
-/// What is no regular file, as anybody can make it.
+/// Files that are not regular, as any user can create them.
 const PLANTED: [(&str, Plant); 5] = [
     ("a symbolic link", |path| symlink("precious", path).unwrap()),
     ("a symbolic link", |path| symlink("missing", path).unwrap()),
@@ -101,7 +101,7 @@ const PLANTED: [(&str, Plant); 5] = [
     ("a directory", |path| fs::create_dir(path).unwrap()),
 ];
 
-// --- what lies where the tool wants to write
+// --- planted files
 
 #[test]
 fn a_lock_that_is_not_a_regular_file_is_rejected_and_not_followed() {
@@ -134,7 +134,7 @@ fn a_planted_temporary_file_is_removed_without_following_it() {
         plant(&directory.file("cp.new"));
         let output = directory.open();
         if what == "a directory" {
-            // There may be something in it.
+            // A directory may have contents and is not removed.
             assert_refused(&output, 74, &["cp.new", "directory"]);
             assert!(directory.file("cp.new").is_dir());
         } else {
@@ -146,7 +146,7 @@ fn a_planted_temporary_file_is_removed_without_following_it() {
     }
 }
 
-// --- what is read
+// --- files that are read
 
 #[test]
 fn a_checkpoint_that_is_not_a_regular_file_is_rejected_without_side_effects() {
@@ -156,7 +156,7 @@ fn a_checkpoint_that_is_not_a_regular_file_is_rejected_without_side_effects() {
         assert_refused(&directory.open(), 2, &["cp", what]);
         assert_eq!(directory.names(), ["cp"], "{what}");
     }
-    // Through a link of our own, a device that never ends.
+    // The user's own symlink leads to an endless device.
     let directory = Directory::new();
     symlink("/dev/zero", directory.file("cp")).unwrap();
     assert_refused(&directory.open(), 2, &["/dev/zero", "a device"]);
@@ -167,7 +167,7 @@ fn a_checkpoint_that_is_not_a_regular_file_is_rejected_without_side_effects() {
 #[test]
 fn an_oversized_checkpoint_is_rejected_and_not_truncated() {
     let directory = Directory::with_checkpoint();
-    // As JSON it ends after the first line: only its length tells.
+    // The JSON ends after the first line, so that only the length is wrong.
     let file = OpenOptions::new().append(true).open(directory.file("cp"));
     let spaces = vec![b' '; 64 << 20];
     file.unwrap().write_all(&spaces).unwrap();
@@ -204,8 +204,8 @@ fn a_checkpoint_of_another_user_is_rejected_and_the_owner_named() {
             chown(directory.file(file), Some(0), None).unwrap();
         }
     } else {
-        // Nobody but root can give a file away. But in a user namespace where we are root, all
-        // that is root's outside is nobody's: such a file takes the place of the checkpoint.
+        // Only root can give a file away. But in a user namespace with a mapped root, files of the
+        // real root belong to nobody, and such a file is mounted over the checkpoint.
         let script = r#"mount --bind /etc/passwd "$CHECKPOINT" && exec "$0" "$@""#;
         let output = in_namespace(script, &watch(&directory.text("cp")))
             .env("CHECKPOINT", directory.text("cp"))
@@ -221,7 +221,7 @@ fn an_unreadable_checkpoint_is_an_error_that_names_the_owner() {
     let output = if is_root() {
         fs::set_permissions(directory.file("cp"), fs::Permissions::from_mode(0o600)).unwrap();
         chown(directory.file("cp"), Some(OTHER), None).unwrap();
-        // Without its right to read everything.
+        // The tool runs without the capability to read every file.
         let without = "-dac_override,-dac_read_search";
         let mut words = ["--bounding-set", without, env!("CARGO_BIN_EXE_etcdwatch")].to_vec();
         words.extend(watch.iter().map(String::as_str));
@@ -239,7 +239,7 @@ fn an_unreadable_checkpoint_is_an_error_that_names_the_owner() {
 fn a_symlink_of_another_user_is_not_followed() {
     let whose = format!("symbolic link of another user (uid {OTHER})");
     if is_root() {
-        // In any directory, one that is shared (`/tmp`) or not.
+        // Both in a shared directory (`/tmp`) and in another one.
         for mode in [0o1777, 0o755] {
             let directory = Directory::new();
             fs::set_permissions(directory.0.path(), fs::Permissions::from_mode(mode)).unwrap();
@@ -249,21 +249,20 @@ fn a_symlink_of_another_user_is_not_followed() {
             assert_eq!(directory.names(), ["behind.lock", "cp"]);
             lchown(directory.file("cp"), Some(OTHER), None).unwrap();
             assert_refused(&directory.open(), 2, &["cp", &whose]);
-            // The second on the way is no better.
+            // The second link on the path is rejected too.
             symlink("cp", directory.file("mine")).unwrap();
             assert_refused(&open(&directory.text("mine")), 2, &["cp", &whose]);
         }
     } else {
-        // Root's link, which is nobody's in a namespace where we are root.
+        // A link of root, which belongs to nobody in a namespace with a mapped root.
         let output = in_namespace(r#"exec "$0" "$@""#, &watch("/proc/mounts")).run();
         assert_refused(&output, 2, &["/proc/mounts", &whose]);
     }
 }
 
-// --- where nothing can be written
+// --- failed writes
 
-/// The tool with these arguments, about to be run by a shell in a mount namespace of its own, in
-/// which it may mount.
+/// The tool with these arguments, run by a shell in its own mount namespace.
 #[track_caller]
 fn in_namespace(script: &str, arguments: &[String]) -> Program {
     let how = if is_root() { "-m" } else { "-rm" };
@@ -280,14 +279,14 @@ fn in_namespace(script: &str, arguments: &[String]) -> Program {
     Program::new("unshare", &words)
 }
 
-/// A disk of 64 KiB, which the tool alone sees where `$DISK` says.
+/// Mounts a disk of 64 KiB at `$DISK`, which only the tool sees.
 const MOUNT: &str = r#"mount -t tmpfs -o size=64k,mode=700 disk "$DISK" && "#;
 
-/// A stream on `/app` with its checkpoint on a disk of its own.
+/// A stream on `/app` with its checkpoint on its own disk.
 struct OnDisk {
     running: Running,
     directory: Directory,
-    /// The disk is there as long as this is open.
+    /// Keeps the disk mounted while it is open.
     disk: File,
 }
 
@@ -320,7 +319,8 @@ impl OnDisk {
         PathBuf::from(format!("/proc/self/fd/{}/{name}", self.disk.as_raw_fd()))
     }
 
-    /// Writes an event and waits until it was printed and the checkpoint says so; the file's bytes.
+    /// Writes an event, waits until it is printed and in the checkpoint, and returns the
+    /// checkpoint's bytes.
     fn write_event(&self, url: &str) -> Vec<u8> {
         let printed = v2::put(url, "/app/k", "told");
         follow::wait_for_value(&self.running, "/app/k", "told");
@@ -338,7 +338,8 @@ impl OnDisk {
         assert_eq!(error.kind(), ErrorKind::StorageFull);
     }
 
-    /// The run has ended as it should where the checkpoint can't be written, and it is as it was.
+    /// Asserts that the run ended because it could not write the checkpoint, and that the old one
+    /// is unchanged.
     #[track_caller]
     fn assert_failed(self, why: &str, before: &[u8]) {
         let files = ["cp", "cp.new"].map(|name| self.file(name));
@@ -458,7 +459,7 @@ fn a_file_size_limit_exits_74_and_sigxfsz_does_not_kill() {
     assert_eq!(directory.names(), ["cp", "cp.lock"]);
 }
 
-/// So many records as don't fit on a disk of 64 KiB, or in a file of one block.
+/// Events that do not fit on a disk of 64 KiB or in a file of one block.
 fn many_records() -> (shared::Subtree, Vec<String>) {
     let subtree = shared::any();
     let value = "x".repeat(700);
@@ -495,7 +496,7 @@ fn a_full_output_file_exits_74_and_keeps_the_printed_records() {
     assert!(!written.is_empty() && whole.stdout.starts_with(&written));
 }
 
-/// What takes the place of the system's `fsync`: it fails for files, or else for directories.
+/// Replaces the system's `fsync` with one that fails for files, or for directories instead.
 const FAILING_FSYNC: &str = "
 #include <errno.h>
 #include <stdlib.h>
@@ -531,7 +532,7 @@ fn a_failed_fsync_exits_74() {
     assert_eq!(directory.names(), ["cp", "cp.lock"]);
 }
 
-// --- what `check` reads
+// --- files of `check`
 
 #[test]
 fn check_never_hangs_on_an_endless_file_or_a_fifo() {

@@ -1,4 +1,4 @@
-//! Silence means that nothing happened: whether a watch can tell so, and says when it can't.
+//! The states of a watch: live, stale and reconnecting.
 
 use std::time::{Duration, Instant};
 
@@ -12,17 +12,17 @@ use crate::support::{follow, oracle, wait};
 
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// After so long without confirmation a watch here is stale.
+/// A watch here becomes stale after this time without confirmation.
 const STALE_AFTER: Duration = Duration::from_secs(1);
 
-/// How much later the tests may see it, on a busy machine.
+/// How much later a test may see that on a busy machine.
 const SLACK: Duration = Duration::from_secs(2);
 
 fn live(endpoints: &str) -> Running {
     follow::live(endpoints, &["-r", "/app", "--stale-after", "1s"])
 }
 
-/// The states that the watch has told of itself, in order.
+/// The states in the status records, in order.
 fn states(running: &Running) -> Vec<String> {
     let records = running.json();
     let states = records.iter().filter(|one| one["action"] == "status");
@@ -31,7 +31,7 @@ fn states(running: &Running) -> Vec<String> {
         .collect()
 }
 
-/// Waits for that state among those after the first `after`.
+/// Waits for this state, ignoring the first `after` states.
 #[track_caller]
 fn wait_for_state(running: &Running, after: usize, state: &str, limit: Duration) {
     wait::until(limit, state, || {
@@ -91,7 +91,7 @@ fn without_the_status_option_a_state_change_is_only_a_notice() {
     running.wait_for_lines(1, LIMIT);
     etcd.pause();
     let begin = Instant::now();
-    // A notice instead.
+    // There is a notice instead.
     running.wait_for_stderr(r#"{"notice":{"kind":"stale""#, STALE_AFTER + SLACK);
     assert!(begin.elapsed() < STALE_AFTER + SLACK);
     etcd.resume();
@@ -99,8 +99,8 @@ fn without_the_status_option_a_state_change_is_only_a_notice() {
     assert_eq!(running.lines().len(), 1, "{:?}", running.lines());
 }
 
-/// Breaks what `running` watches, and sees it become stale in time; then mends it, and sees it
-/// come back with all that was written meanwhile.
+/// Breaks what `running` watches and asserts that it becomes stale in time. Then repairs it and
+/// asserts that the watch is live again, with everything that was written meanwhile.
 #[track_caller]
 fn assert_stale_and_back(running: &Running, url: &str, fail: impl Fn(), mend: impl Fn() -> Truth) {
     let first = v2::put(url, "/app/k", "before");
@@ -174,7 +174,7 @@ fn a_watch_becomes_stale_if_the_server_is_gone() {
 #[test]
 fn a_watch_becomes_stale_if_quorum_is_lost() {
     let cluster = Cluster::start(Version::V3_5, 3);
-    // Only the member that stays is asked: it answers, but can't know.
+    // Only the remaining member is an endpoint. It answers but cannot confirm anything.
     let url = cluster.nodes[0].url();
     let running = live(&url);
     assert_stale_and_back(
@@ -196,7 +196,7 @@ fn a_watch_becomes_stale_if_quorum_is_lost() {
     );
 }
 
-/// It is asked for the index alone, however much lies in the directory.
+/// The tool asks for the index only, however large the directory is.
 #[test]
 fn a_watch_with_the_v2_api_asks_for_the_index_without_the_keys() {
     for version in Version::ALL {
@@ -255,7 +255,7 @@ fn a_healthy_idle_watch_is_never_stale() {
     wait::never(4 * STALE_AFTER, "it says that it is stale", || {
         states(&running) != ["live"] || running.stderr().contains("stale\"")
     });
-    // It has asked a majority meanwhile, but not much more often than it must.
+    // It has made quorum reads meanwhile, but not many more than necessary.
     let asked = reads() - before;
     assert!((3..=16).contains(&asked), "{asked} reads");
     let truth = v2::put(&etcd.url(), "/app/k", "v");
@@ -263,7 +263,7 @@ fn a_healthy_idle_watch_is_never_stale() {
     oracle::assert_every_event_once(&[truth], &records);
 }
 
-/// Writes that the reader of the output lets wait.
+/// A live watch whose stdout is not read yet.
 fn unread(url: &str, more: &[&str]) -> Running {
     let arguments = [
         &["--endpoints", url, "--api", "v2", "-o", "json", "-v"][..],
@@ -279,8 +279,8 @@ fn unread(url: &str, more: &[&str]) -> Running {
 
 #[test]
 fn a_burst_is_buffered_while_stdout_is_unread() {
-    // Each write waits for the disk and for the one before. A busy machine can't follow a server that
-    // takes 25,000 writes a second, whose history holds 1,000.
+    // Each write waits for the disk and for the write before. On a busy machine a watch cannot
+    // follow a server that takes 25,000 writes a second and whose history holds 1,000.
     let etcd = Etcd::start(Version::V3_4);
     let running = unread(&etcd.url(), &["-r", "/app"]);
     let mut writer = v2::Writer::connect(&etcd.url());
@@ -313,7 +313,7 @@ fn a_full_buffer_loses_nothing_silently_and_bounds_memory() {
     let mut records = Vec::new();
     wait::until(LIMIT, "the end", || {
         let lines = running.lines();
-        // The last write is an event, or part of a state that has been told to its end.
+        // The last write is an event, or a part of a state that was printed completely.
         let is_printed = lines.iter().any(|line| line.contains("/app/end"));
         let is_over = is_printed
             && lines
@@ -340,7 +340,7 @@ fn a_watch_continues_if_its_parent_directory_becomes_a_key() {
     let running = follow::live(&url, &["/app/sub/k", "--stale-after", "1s"]);
     v2::delete(&url, "/app/sub", "recursive=true");
     v2::put(&url, "/app/sub", "a file");
-    // It is asked whether what is known is fresh, and the key can't be there.
+    // The freshness check reads the key, which cannot exist below another key.
     running.wait_for_stderr("Not a directory", LIMIT);
     v2::delete(&url, "/app/sub", "");
     v2::put(&url, "/app/sub/k", "after");

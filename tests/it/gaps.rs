@@ -1,5 +1,5 @@
-//! What is done about events that are lost, and what is no loss: gaps, removed directories,
-//! rebuilt stores and quiet keys in busy ones.
+//! Gaps and what follows them, and what is not a gap: removed directories and quiet keys in busy
+//! stores.
 
 use std::time::Duration;
 
@@ -15,19 +15,19 @@ use crate::support::{shared, wait};
 
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// History holds this many indexes.
+/// The number of indexes that history holds.
 const HISTORY: usize = 1000;
 
-/// A server, a network before it that can fail, and a stream on all below `/app`.
+/// A server, a proxy before it that can fail, and a stream on everything below `/app`.
 struct Fixture {
     etcd: Etcd,
     proxy: Proxy,
     running: Running,
-    /// What the server had in scope as the stream began.
+    /// The server's state in scope when the stream began.
     before: State,
 }
 
-/// Begins with `/app/kept`, `/app/changed` and `/app/gone`, all set before the stream.
+/// Sets `/app/kept`, `/app/changed` and `/app/gone` before the stream starts.
 fn fixture(version: Version, arguments: &[&str]) -> Fixture {
     let etcd = Etcd::start(version);
     for name in ["kept", "changed", "gone"] {
@@ -49,8 +49,7 @@ impl Fixture {
         self.etcd.url()
     }
 
-    /// The network is down while `during` happens, and more writes elsewhere than history
-    /// holds.
+    /// Runs `during` and then more writes elsewhere than history holds, while the network is down.
     fn outage(&self, during: impl Fn(&str)) {
         self.proxy.refuse(true);
         self.proxy.cut_all(Cut::Reset);
@@ -59,7 +58,7 @@ impl Fixture {
         self.proxy.refuse(false);
     }
 
-    /// The records up to that of the gap's end.
+    /// The records up to the end of the gap.
     #[track_caller]
     fn until_synced(&self) -> Vec<Value> {
         follow::wait_for(&self.running, "the end of the gap", |record| {
@@ -67,7 +66,7 @@ impl Fixture {
         })
     }
 
-    /// Writes once more, waits for that, and returns all records.
+    /// Writes once more, waits for that event, and returns all records.
     #[track_caller]
     fn until_marked(&self) -> Vec<Value> {
         v2::put(&self.url(), "/app/mark", "here");
@@ -75,7 +74,7 @@ impl Fixture {
     }
 }
 
-/// Waits until the tool asks what there is from `index` on: it knows everything before.
+/// Waits until the tool asks for events from `index` on, and so knows everything before.
 fn wait_until_asked(proxy: &Proxy, index: u64) {
     let asked = format!("waitIndex={index}");
     wait::until(LIMIT, &asked, || {
@@ -84,7 +83,7 @@ fn wait_until_asked(proxy: &Proxy, index: u64) {
     });
 }
 
-/// The part of the records that begins with the only gap.
+/// The records from the only gap on.
 #[track_caller]
 fn from_gap(records: &[Value]) -> &[Value] {
     let gaps: Vec<usize> = (0..records.len())
@@ -235,7 +234,7 @@ fn on_gap_continue_declares_the_smallest_gap() {
             v2::write_elsewhere(url, 200);
         });
         let index = v2::index(&fixture.url());
-        // Before the next write moves history on, all that is left of it must have been read.
+        // The rest of history must have been read before the next write clears more of it.
         wait_until_asked(&fixture.proxy, index + 1);
         let records = fixture.until_marked();
         let gap = from_gap(&records);
@@ -329,7 +328,7 @@ fn expand_prints_a_delete_for_each_key_of_a_removed_directory() {
             assert_eq!(record["index"], removed, "{record}");
             keys.push(record["node"]["key"].as_str().unwrap().to_owned());
         }
-        // Those below others come first.
+        // A key comes before its parent directory.
         let place = |name: &str| keys.iter().position(|one| *one == key(name)).unwrap();
         assert!(place("dir/sub/b") < place("dir/sub"), "{keys:?}");
         assert_eq!(records[1 + place("dir/a")]["prevNode"]["value"], "1");
@@ -364,9 +363,9 @@ fn expand_prints_a_delete_for_each_key_of_an_expired_directory() {
 /// How a store is replaced while the network is down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Replacement {
-    /// Wiped: a static configuration gives the same cluster id (fact 19).
+    /// The store is wiped. A static configuration has the same cluster id again (fact 19).
     SameId,
-    /// Another cluster at the same address.
+    /// Another cluster is at the same address.
     OtherId,
 }
 
@@ -423,7 +422,7 @@ fn a_replaced_store_is_declared_as_a_gap_and_resynced() {
     }
 }
 
-/// Waits until the watch has become so quiet that it has the whole store wake it.
+/// Waits until the watch has been quiet for so long that it also waits for any write to the store.
 fn wait_for_store_watch(running: &Running) {
     running.wait_for_stderr("/v2/keys/?wait=true&recursive=true", LIMIT);
 }
@@ -438,10 +437,10 @@ fn a_quiet_key_has_no_gap_through_repeated_disconnects() {
     let running = follow::live(&proxy.url(), &["/app/k", "--checkpoint", &path]);
     for _ in 0..2 {
         proxy.cut_all(Cut::Reset);
-        // What a cut costs is a few hundred writes at most, then some time without.
+        // A disconnect may cost a few hundred writes, followed by a pause.
         v2::write_elsewhere(&etcd.url(), 600);
         let index = v2::index(&etcd.url());
-        // The file says how far it is proven that nothing happened.
+        // The checkpoint shows up to which index it is proven that nothing happened.
         follow::wait_for_checkpoint(&file, index);
     }
     let truth = v2::put(&etcd.url(), "/app/k", "v");
@@ -456,7 +455,7 @@ fn a_rarely_written_key_in_a_busy_store_has_no_gap() {
     wait_for_store_watch(&running);
     let mut truth = Vec::new();
     for round in 0..5 {
-        // Fewer than history holds each time, many more in all.
+        // Fewer writes each time than history holds, and many more in total.
         v2::write_elsewhere(&etcd.url(), 900);
         let value = format!("round {round}");
         truth.push(v2::put(&etcd.url(), "/app/k", &value));

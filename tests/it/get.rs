@@ -1,4 +1,4 @@
-//! `get`: values, directories, and the answer no.
+//! `get`: values, directories and missing keys.
 
 use serde_json::{Value, json};
 
@@ -8,7 +8,7 @@ use crate::support::shared::{self, Subtree};
 use crate::support::tool::{Output, Program, tool};
 use crate::support::{v2, wait};
 
-/// A directory with a directory, two keys and a key below, written out of order.
+/// Writes two keys, a directory with a key, and an empty value, out of order.
 fn plant(subtree: &Subtree) {
     subtree.put(&subtree.key("z"), "last");
     subtree.put(&subtree.key("d/x"), "1\t2");
@@ -85,7 +85,8 @@ fn get_recursive_prints_key_tab_value_for_everything_below() {
 fn get_sort_prints_in_key_order() {
     let subtree = shared::any();
     let mut expected = Vec::new();
-    // Without --sort etcd answers in whatever order: of so many, never by chance the right one.
+    // Without --sort etcd answers in any order, which is practically never sorted for this many
+    // keys.
     for number in (10..40).rev() {
         let key = subtree.key(&number.to_string());
         subtree.put(&key, "v");
@@ -171,7 +172,7 @@ fn get_json_joins_a_multi_line_reply() {
     assert_eq!(value["node"]["value"], "a\nb");
 }
 
-/// Everything that a line could break at or a terminal be driven by.
+/// Characters that break lines or control a terminal.
 const RAW: &str = "\u{1b}[31m\tx\r\ny\\ \u{0}\u{7f}\u{9b}\u{202e}é\n";
 
 #[test]

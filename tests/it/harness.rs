@@ -1,4 +1,4 @@
-//! The tests' own ground: what `support` promises, it keeps.
+//! Tests of the harness in `support`.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
@@ -212,7 +212,7 @@ fn a_delay_adds_latency_without_limiting_bandwidth() {
     let took = begin.elapsed();
     assert_eq!(reply.body.len(), 20_000_000);
     assert!(took >= Duration::from_millis(200), "{took:?}");
-    // Were each piece of 64 KiB to wait for the one before, it would take half a minute.
+    // If each piece of 64 KiB waited for the one before, this would take half a minute.
     assert!(took < Duration::from_secs(5), "{took:?}");
 }
 
@@ -253,7 +253,7 @@ fn cut_after_cuts_after_exactly_that_many_bytes() {
     let mut received = Vec::new();
     client.read_to_end(&mut received).unwrap();
     assert_eq!(received.len(), 1234);
-    // Only once.
+    // This happens once.
     assert_eq!(
         v2::request("GET", &proxy.url(), "/9999", &[]).body.len(),
         9999
@@ -303,7 +303,7 @@ fn a_refused_connection_fails_at_once_and_a_later_one_succeeds() {
     assert_eq!(ask().unwrap().status, 200);
 }
 
-/// A wait that is asked for through the proxy, and what `then` happens once it has its head.
+/// Sends a wait through the proxy, and runs `then` once its head has arrived.
 fn wait_and(proxy: &Proxy, path: &str, then: impl FnOnce(u64)) -> v2::Reply {
     let url = proxy.url();
     let before = proxy.bytes_down();
@@ -324,7 +324,7 @@ fn end_waits_ends_a_long_poll_without_an_event_or_an_error() {
         assert_eq!((reply.status, reply.text().as_str()), (200, ""));
         assert!(reply.header("X-Etcd-Index").is_some());
     }
-    // What is under way is not torn: the event comes whole, and nothing after it.
+    // An event in flight is not truncated, and nothing follows it.
     let value = "v".repeat(300_000);
     proxy.bandwidth(3_000_000);
     let reply = wait_and(&proxy, "/v2/keys/k?wait=true&stream=true", |begin| {
@@ -381,7 +381,7 @@ fn a_proxy_without_a_server_resets_connections() {
     assert_eq!(proxy.connections(), 1);
 }
 
-/// A connection through the proxy on which 9999 bytes were asked for.
+/// A connection through the proxy that has asked for 9999 bytes.
 fn open(proxy: &Proxy) -> TcpStream {
     let mut client = TcpStream::connect(proxy.url().trim_start_matches("http://")).unwrap();
     client.set_read_timeout(Some(wait::LONG)).unwrap();
@@ -389,7 +389,7 @@ fn open(proxy: &Proxy) -> TcpStream {
     client
 }
 
-/// The same, read up to the end of a text.
+/// A connection through the proxy that was read up to the end of a text.
 fn open_and_read_to(proxy: &Proxy, text: &str) -> TcpStream {
     let mut client = open(proxy);
     let mut received = Vec::new();
@@ -476,7 +476,7 @@ fn a_scripted_server_pauses_closes_and_resets() {
     assert_eq!(ask().unwrap().body, b"ab");
     assert!(begin.elapsed() >= pause);
     assert_eq!(ask().unwrap_err().kind(), ErrorKind::ConnectionReset);
-    // The script is at its end: who asks now is turned away.
+    // The script is finished, so that a further request is rejected.
     assert_eq!(ask().unwrap_err().kind(), ErrorKind::UnexpectedEof);
 }
 
@@ -586,7 +586,7 @@ fn a_terminal_shows_output_takes_input_and_resizes() {
     terminal.send(b"hello\n");
     terminal.wait_for_screen(|screen| screen.contains("<hello> 30 90"), wait::LONG);
     assert!(terminal.raw().windows(5).any(|part| part == b"\x1b[31m"));
-    // Ctrl-D, the end of what is typed.
+    // Ctrl-D ends the input.
     terminal.send(b"\x04");
     assert_eq!(terminal.wait(wait::LONG), 0);
 
@@ -601,7 +601,7 @@ fn sh(script: &str) -> Program {
 
 // --- oracle
 
-/// Sets of `/k` at the indexes 10 to 19, and the records that tell of them.
+/// Sets of `/k` at the indexes 10 to 19, and their records.
 fn truth_and_records() -> (Vec<Truth>, Vec<Value>) {
     let truth: Vec<_> = (10..20)
         .map(|index| Truth {
@@ -678,12 +678,12 @@ fn the_oracle_accepts_a_loss_only_within_a_gap_declared_before() {
     let found = oracle::compare(&truth, &records, Gaps::Forbidden).unwrap_err();
     assert!(found.starts_with("a gap"), "{found}");
 
-    // One more is missing than was declared.
+    // One more event is missing than was declared.
     let mut too_much = records.clone();
     too_much.remove(4);
     assert!(oracle::compare(&truth, &too_much, Gaps::Declared).is_err());
 
-    // The gap comes after what is later than it.
+    // The gap comes after a later event.
     let mut too_late = records;
     too_late.swap(3, 4);
     let message = panic_message(|| oracle::assert_nothing_lost_silently(&truth, &too_late));
@@ -701,7 +701,7 @@ fn a_wait_that_times_out_names_its_condition() {
     assert!(message.contains("it rang"), "{message}");
 }
 
-/// What `action` says when it panics, which it must.
+/// The message of the panic that `action` must cause.
 fn panic_message<T>(action: impl FnOnce() -> T) -> String {
     let Err(payload) = catch_unwind(AssertUnwindSafe(action)) else {
         panic!("it should have panicked");

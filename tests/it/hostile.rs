@@ -1,8 +1,8 @@
-//! Servers that mean ill: each reply ends the run with the right exit code and a message that a
-//! person can act on, or is survived. Nothing panics, hangs, or grows beyond its limit.
+//! Hostile servers: each reply ends the run with the right exit code and an actionable message, or
+//! is accepted. Nothing panics, hangs, or exceeds its memory limit.
 //!
-//! A case is a row of a table: who is asked what, what the server answers, how that ends. What
-//! is in the data, rather than in its form, is in `hostile_data`.
+//! A case is a row of a table: the command, the server's answer, and the expected end. Hostile data
+//! in valid replies is in `hostile_data`.
 
 #![allow(clippy::too_many_lines, reason = "a table is as long as it is")]
 
@@ -21,14 +21,14 @@ use crate::support::scripted::{Request, Response, Scripted};
 use crate::support::tool::{Output, Program};
 use crate::support::wait;
 
-/// So many are run at a time: most of their time they wait.
+/// The number of cases that run concurrently. They mostly wait.
 const AT_ONCE: usize = 12;
-/// What a run holds that does next to nothing is less (measured: 14 MiB), in KiB.
+/// The memory limit of a run that does next to nothing, in KiB (measured: 14 MiB).
 const PLAIN: u64 = 24 << 10;
-/// And what a reply may add where a case says nothing else: some buffers of 64 KiB.
+/// The default memory limit for a reply on top of that, in KiB: some buffers of 64 KiB.
 const ADDED: u64 = 8 << 10;
-/// Nobody is asked more often within a case: a server that answers nonsense at once must not be
-/// asked as fast as it answers.
+/// The limit of requests in a case: a server that answers nonsense at once must not be asked as
+/// fast as it answers.
 const MOST_REQUESTS: usize = 60;
 
 type Server = Box<dyn Fn(&Request) -> Response + Send + Sync>;
@@ -36,13 +36,13 @@ type Server = Box<dyn Fn(&Request) -> Response + Send + Sync>;
 /// How a run ends.
 #[derive(Clone, Copy, Debug)]
 enum End {
-    /// With this exit code, nothing on standard output, and this in the message.
+    /// This exit code, nothing on stdout, and this text on stderr.
     With(i32, &'static str),
-    /// With this exit code, all this on standard output, and this in the message.
+    /// This exit code, exactly this on stdout, and this text on stderr.
     Ends(i32, &'static str, &'static str),
-    /// With this exit code, and this on standard output.
+    /// This exit code, and this text on stdout.
     Finds(i32, &'static str),
-    /// With exit code 0, and this on standard output.
+    /// Exit code 0, and this text on stdout.
     Survived(&'static str),
 }
 
@@ -51,14 +51,14 @@ struct Case {
     command: Vec<&'static str>,
     server: Server,
     end: End,
-    /// It lasts no longer.
+    /// The time limit.
     within: Duration,
-    /// It holds no more than a plain run and this, in KiB.
+    /// The memory limit on top of that of a plain run, in KiB.
     added: u64,
 }
 
-/// How a command ends whose whole answer, with a status of success, is none of etcd's: a write may have
-/// been carried out.
+/// How a command ends if a reply with a success status is not from etcd. A write may have been
+/// carried out.
 fn malformed(command: &[&str], part: &'static str) -> End {
     let writes = ["set", "rm"].iter().any(|one| command.contains(one));
     End::With(if writes { 7 } else { 6 }, part)
@@ -91,7 +91,7 @@ impl Case {
         self
     }
 
-    /// What is wrong with how it went.
+    /// Runs the case, and describes what is wrong.
     fn run(self) -> Option<String> {
         let server = Scripted::serve(self.server);
         let url = server.url();
@@ -138,15 +138,15 @@ fn wrong_with(output: &Output, end: End) -> String {
     if output.stderr.contains("panicked at") {
         wrong.push_str(" it panicked;");
     }
-    // JSON has what steers beyond ASCII escaped for terminals alone.
+    // JSON output escapes control characters beyond ASCII for terminals only.
     let is_json = |text: &str| text.starts_with('{');
-    let steers = |text: &str| {
+    let has_control = |text: &str| {
         text.contains(|letter: char| {
             let counts = letter.is_ascii() || !is_json(text);
             counts && letter.is_control() && letter != '\n' && letter != '\t'
         })
     };
-    if steers(&output.stdout) || steers(&output.stderr) {
+    if has_control(&output.stdout) || has_control(&output.stderr) {
         wrong.push_str(" a control came through;");
     }
     if output.stderr.len() > 8 << 10 {
@@ -169,7 +169,7 @@ fn brief(output: &Output) -> String {
     format!("exit {}, stdout {out:?}, stderr {err:?}", output.code)
 }
 
-/// Runs all of them, and tells of all that went wrong.
+/// Runs all cases, and panics with everything that is wrong.
 #[track_caller]
 fn assert_all(cases: Vec<Case>) {
     let left = Mutex::new(cases);
@@ -192,9 +192,9 @@ fn assert_all(cases: Vec<Case>) {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-// --- answers
+// --- replies
 
-/// A reply with this status, these further header lines, and this body.
+/// A reply with this status, these additional headers, and this body.
 fn reply(status: &str, headers: &str, body: impl AsRef<[u8]>) -> Response {
     let body = body.as_ref();
     Response::raw(format!(
@@ -205,7 +205,7 @@ fn reply(status: &str, headers: &str, body: impl AsRef<[u8]>) -> Response {
     .bytes(body)
 }
 
-/// As `reply`, of something that is not etcd.
+/// A reply of a server that is not etcd.
 fn page(status: &str) -> Response {
     let body = "<!DOCTYPE html>\n<html><body>Sign in</body></html>\n";
     Response::raw(format!(
@@ -215,7 +215,8 @@ fn page(status: &str) -> Response {
     ))
 }
 
-/// Two of the commands, others for each row of a table that has come so far: so each has many.
+/// Two of the commands. Each row of a table gets the next ones, so that every command gets many
+/// rows.
 fn two<'c>(cases: &[Case], commands: &[&'c [&'static str]]) -> [&'c [&'static str]; 2] {
     [cases.len(), cases.len() + 1].map(|place| commands[place % commands.len()])
 }

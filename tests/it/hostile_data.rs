@@ -1,5 +1,5 @@
-//! Data that means ill: whatever stands in keys, values, errors and headers, a terminal is not
-//! driven by it, a record is one line, and what a command is told is what was written.
+//! Hostile data: no key, value, error or header controls a terminal or forges a line, and a command
+//! gets exactly the data that was written.
 #![allow(clippy::too_many_lines, reason = "a table is as long as it is")]
 
 use std::collections::BTreeMap;
@@ -17,11 +17,11 @@ use crate::support::v2::Writer;
 use crate::support::v3::{self, encode};
 use crate::support::{v2, wait};
 
-// --- what steers
+// --- control characters
 
-/// Each C0, DEL, each C1, each bidi control and line separator, and sequences that set titles and
-/// clipboards, move, clear, report, answer and colour, with an end or without.
-fn steering() -> Vec<u8> {
+/// Every C0 and C1 control, DEL, every bidi control and line separator, and escape sequences, some
+/// of them incomplete.
+fn control_characters() -> Vec<u8> {
     let c0 = (0..=0x1f_u8).chain([0x7f]).map(char::from);
     let c1 = ('\u{80}'..='\u{9f}').collect::<Vec<_>>();
     let bidi = "\u{61c}\u{200e}\u{200f}\u{2028}\u{2029}\u{202a}\u{202b}\u{202c}\u{202d}\u{202e}\
@@ -33,20 +33,19 @@ fn steering() -> Vec<u8> {
     [text.as_bytes(), sequences.as_bytes()].concat()
 }
 
-/// The same with what only v3 has: bytes that are not UTF-8, C1 among them.
-fn steering_bytes() -> Vec<u8> {
+/// The same, with bytes that are not UTF-8 and that only v3 can store.
+fn control_bytes() -> Vec<u8> {
     let raw: Vec<u8> = (0x80..=0xff).collect();
-    [&steering()[..], &raw, b"\x9b2J\xc2"].concat()
+    [&control_characters()[..], &raw, b"\x9b2J\xc2"].concat()
 }
 
-/// Without a NUL, which no argument can have.
-fn steering_text() -> String {
-    let text = String::from_utf8(steering()).unwrap();
+/// The same without NUL, which cannot be in an argument.
+fn control_text() -> String {
+    let text = String::from_utf8(control_characters()).unwrap();
     text.replace('\0', "")
 }
 
-/// What a terminal was sent, less what the tool itself sends: line ends, colours, and how the
-/// spinner is drawn and taken off.
+/// The output to a terminal without the tool's own line ends, colors and spinner sequences.
 fn without_own(sent: &str) -> String {
     let mut rest = sent;
     let mut left = String::new();
@@ -72,7 +71,8 @@ fn without_own(sent: &str) -> String {
     left
 }
 
-/// Bold, dim, underlined or of one of the eight colours: no palette, and nothing that hides text.
+/// Returns whether a style is bold, dim, underlined or one of the eight colors, and so hides no
+/// text.
 fn is_plain_style(parameter: &str) -> bool {
     match parameter.parse::<u8>() {
         Ok(number) => matches!(number, 0..=2 | 4 | 22 | 24 | 30..=37 | 39),
@@ -80,7 +80,7 @@ fn is_plain_style(parameter: &str) -> bool {
     }
 }
 
-fn steers(letter: char) -> bool {
+fn is_control(letter: char) -> bool {
     let is_bidi = matches!(
         letter,
         '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
@@ -94,28 +94,28 @@ fn assert_harmless(terminal: &Terminal, what: &[&str]) {
         .unwrap_or_else(|error| panic!("{what:?} sent what is not UTF-8: {error}"));
     let mut left = without_own(&sent);
     if what.iter().any(|word| ["get", "check"].contains(word)) {
-        // It stands between two fields there.
+        // A tab separates two fields there.
         left = left.replace('\t', " ");
     }
     let seen: String = left
-        .rsplit(steers)
+        .rsplit(is_control)
         .next()
         .unwrap_or_default()
         .chars()
         .take(60)
         .collect();
     assert!(
-        !left.contains(steers),
-        "{what:?}: something that steers before {seen:?}"
+        !left.contains(is_control),
+        "{what:?}: a control character before {seen:?}"
     );
-    // What moves the cursor is ours alone where a line is ours.
+    // A line feed without a carriage return does not come from the tool.
     assert!(
         !left.replace("\r\n", "").contains('\n'),
         "{what:?}: {left:?}"
     );
 }
 
-/// On a terminal that is wide enough for a line, unless that is the point.
+/// Runs the program on a terminal wide enough for every line.
 #[track_caller]
 fn show(program: Program, what: &[&str], code: i32) {
     let terminal = program.on_terminal(40, 500);
@@ -133,16 +133,21 @@ fn control_characters_in_keys_and_values_never_reach_a_terminal() {
     let subtree = shared::any();
     let url = subtree.url();
     let part = subtree.root();
-    let key = [subtree.key("k").as_bytes(), &steering_bytes()].concat();
+    let key = [subtree.key("k").as_bytes(), &control_bytes()].concat();
     let put = |value: &[u8]| {
         let body = json!({"key": encode(&key), "value": encode(value)});
         v3::revision(&v2::v3(&url, "/v3/kv/put", &body)).to_string()
     };
-    let from = put(&steering_bytes());
-    let lines = [&steering()[..], b"\none\ntwo\n", &steering()].concat();
+    let from = put(&control_bytes());
+    let lines = [
+        &control_characters()[..],
+        b"\none\ntwo\n",
+        &control_characters(),
+    ]
+    .concat();
     put(&lines);
     put(&[&lines[..], b"three\n"].concat());
-    put(&steering_bytes());
+    put(&control_bytes());
     let replay = ["replay", "-r", part, "--from-index", &from];
     for command in [
         &["get", "-r", part][..],
@@ -199,7 +204,7 @@ fn control_characters_in_keys_and_values_never_reach_a_terminal() {
 #[test]
 fn control_characters_in_arguments_never_reach_a_terminal() {
     let subtree = shared::any();
-    let text = steering_text();
+    let text = control_text();
     let key = subtree.key(&text);
     for command in [
         &["set", &key, &text][..],
@@ -227,7 +232,7 @@ fn control_characters_in_arguments_never_reach_a_terminal() {
         for (api, form) in [("v2", &["-v"][..]), ("v3", &["-o", "json"])] {
             let what = [&["--api", api], form, command].concat();
             let terminal = subtree.program(&what).on_terminal(40, 500);
-            // How that ends is the matter of other tests.
+            // Other tests check how that ends.
             let code = terminal.wait(wait::LONG);
             assert!([0, 1, 2, 4, 124].contains(&code), "{what:?}: {code}");
             assert_harmless(&terminal, &what);
@@ -252,8 +257,8 @@ const INDEX: &str = "X-Etcd-Cluster-Id: 7\r\nX-Etcd-Index: 10\r\n";
 
 #[test]
 fn control_characters_in_server_replies_never_reach_a_terminal() {
-    // Nor a line of its own: it is told by whom it is said.
-    let text = String::from_utf8(steering()).unwrap() + "\r\netcdwatch: all is well\n";
+    // A message must not start a line of its own either.
+    let text = String::from_utf8(control_characters()).unwrap() + "\r\netcdwatch: all is well\n";
     let fault = json!({"errorCode": 999, "message": text, "cause": text, "index": 7}).to_string();
     let error = json!({"error": text, "message": text, "code": 3}).to_string();
     let version = json!({"etcdserver": text, "etcdcluster": text}).to_string();
@@ -261,7 +266,7 @@ fn control_characters_in_server_replies_never_reach_a_terminal() {
     let stats = json!({"id": text, "leaderInfo": {"leader": text}}).to_string();
     let member = json!({"header": {"cluster_id": "7", "member_id": "8", "revision": "9"}, "leader": "8", "errors": [text]}).to_string();
     let reason = json!({"result": {"header": {"cluster_id": "7", "revision": "9"}, "created": true, "canceled": true, "cancel_reason": text}}).to_string();
-    // What HTTP lets through.
+    // The characters that HTTP allows in a header.
     let header: String = text
         .chars()
         .filter(|letter| !letter.is_ascii_control())
@@ -346,7 +351,7 @@ fn control_characters_in_server_replies_never_reach_a_terminal() {
     });
 }
 
-/// Runs commands against a server that must not reach the terminal.
+/// Runs commands against a server whose text must not reach the terminal unescaped.
 fn show_what_is_said(name: &str, server: Server) {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("checkpoint").display().to_string();
@@ -388,14 +393,14 @@ fn show_what_is_said(name: &str, server: Server) {
             );
         }
     }
-    // A file is looked at, too.
+    // People also look at the checkpoint.
     let kept = fs::read_to_string(&file).unwrap_or_default();
-    assert!(!kept.trim_end().contains(steers), "{name}: {kept:?}");
+    assert!(!kept.trim_end().contains(is_control), "{name}: {kept:?}");
 }
 
-// --- one record is one line
+// --- one line for each record
 
-/// Numbers that look random, and are the same each time.
+/// A deterministic pseudorandom generator.
 struct Noise(u64);
 
 impl Noise {
@@ -406,7 +411,7 @@ impl Noise {
         self.0
     }
 
-    /// So many bytes at most, half of them of those that make trouble.
+    /// At most `most` bytes, half of which are control characters, separators or quotes.
     fn bytes(&mut self, most: u64) -> Vec<u8> {
         const TROUBLE: &[u8] = b"\n\r\t\\\"\0\x1b\x7f\x85\xc2\xe2\x80\xa8\xff{},\x0b\x0c/";
         let length = self.next() % (most + 1);
@@ -424,7 +429,7 @@ impl Noise {
     }
 }
 
-/// What an escaped field stands for.
+/// The bytes that an escaped field stands for.
 fn unescape(field: &str) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut rest = field;
@@ -466,7 +471,7 @@ fn field_of(node: &Value, name: &str) -> Vec<u8> {
 
 const EVENTS: usize = 10_000;
 
-/// Writes as many keys of random bytes below a part, and says what was written and where it began.
+/// Writes random keys and values, and returns them with the first revision.
 fn write_noise(subtree: &Subtree) -> (BTreeMap<Vec<u8>, Vec<u8>>, String) {
     let mut noise = Noise(0x5eed);
     let mut written = BTreeMap::new();
@@ -525,9 +530,10 @@ fn ten_thousand_events_of_random_bytes_are_one_exact_line_each() {
     assert!(printed == written, "as JSON");
     for (options, key_at) in [(&[][..], 2), (&["--format", "{key}\\t{value}"], 0)] {
         let text = replay(options);
-        assert!(!text.contains(
-            |letter: char| letter != '\n' && letter != '\t' && steers(letter) || letter == '\r'
-        ));
+        assert!(!text.contains(|letter: char| letter != '\n'
+            && letter != '\t'
+            && is_control(letter)
+            || letter == '\r'));
         assert_eq!(text.matches('\n').count(), EVENTS, "{options:?}");
         let printed: BTreeMap<_, _> = text
             .lines()
@@ -539,7 +545,7 @@ fn ten_thousand_events_of_random_bytes_are_one_exact_line_each() {
             .collect();
         assert!(printed == written, "{options:?}");
     }
-    // For programs that tell fields apart by NUL, those that have none are as they are.
+    // With a format that ends in NUL, there is one NUL for each event.
     let output = subtree.tool(&[
         "--api",
         "v3",
@@ -645,7 +651,7 @@ fn an_event_cannot_forge_a_variable_or_a_message() {
 fn the_spinner_escapes_control_characters_in_the_key() {
     let subtree = shared::any();
     for api in ["v2", "v3"] {
-        let key = subtree.key(&steering_text());
+        let key = subtree.key(&control_text());
         let watch = ["--api", api, "watch", "--stream", &key];
         let terminal = subtree.program(&watch).on_terminal(24, 900);
         wait::until(wait::LONG, "the spinner", || {

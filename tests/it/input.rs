@@ -1,5 +1,4 @@
-//! What goes in: keys of every kind, options wherever they stand, the environment, and what is
-//! refused.
+//! Input: unusual keys, the position of options, the environment, and what is rejected.
 
 use std::time::{Duration, Instant};
 
@@ -12,12 +11,12 @@ use crate::support::tool::{Output, Program, tool};
 const VALUE: &str =
     r#"{"action":"get","node":{"key":"/k","value":"v","modifiedIndex":7,"createdIndex":7}}"#;
 
-/// Answers every read with the same value.
+/// A server that answers every read with the same value.
 fn answering() -> Scripted {
     Scripted::serve(|_| Response::etcd(200, 7, VALUE))
 }
 
-/// Takes every request, and answers none.
+/// A server that accepts every request and answers none.
 fn silent() -> Scripted {
     Scripted::serve(|_| Response::default().hold())
 }
@@ -31,7 +30,7 @@ fn assert_usage(output: &Output) {
 
 // --- keys
 
-/// As typed below a part, and as the server has it.
+/// Names as typed, and as stored by the server.
 const KEYS: [(&str, &str); 17] = [
     ("a b", "a b"),
     ("a%41%", "a%41%"),
@@ -115,7 +114,7 @@ fn dot_segments_and_an_empty_key_are_usage_errors_before_any_request() {
     assert_eq!(server.connections(), 0);
 }
 
-// --- options before and after
+// --- positions of options
 
 #[test]
 fn global_options_work_before_and_after_the_subcommand() {
@@ -171,7 +170,7 @@ fn the_endpoints_option_overrides_the_environment() {
     assert_eq!((first.requests().len(), second.requests().len()), (1, 0));
     assert_eq!(run(&["get", "/k", "--endpoints", &second.url()]).code, 0);
     assert_eq!((first.requests().len(), second.requests().len()), (1, 1));
-    // As etcdctl takes them: without a scheme, and an empty variable is none.
+    // etcdctl accepts endpoints without a scheme, and ignores an empty variable.
     let bare = first.url().replace("http://", "");
     let output = Program::tool(&["get", "/k"])
         .env("ETCDCTL_ENDPOINTS", &bare)
@@ -311,7 +310,7 @@ fn certificates_in_the_environment_are_read_only_for_https() {
     }
 }
 
-// --- bad options
+// --- invalid options
 
 #[test]
 fn an_invalid_option_is_a_usage_error_that_names_it() {
@@ -437,7 +436,7 @@ fn a_usage_error_with_json_output_is_one_object() {
         &["-o", "json", "get", "/k", "--cacert", "f"][..],
         &["-o", "json", "get", ""],
         &["-o", "json", "--endpoints", "http://h/path", "get", "/k"],
-        // Those that are found while the arguments are read, too.
+        // This includes errors found while the arguments are parsed.
         &["-o", "json", "set", "/k"],
         &["get", "/k", "--no-such-option", "-o", "json"],
         &["watch", "/k", "-ojson", "--from-index", "abc"],
@@ -453,7 +452,7 @@ fn a_usage_error_with_json_output_is_one_object() {
         assert_eq!(error["error"]["exit"], 2, "{error}");
         assert!(error["error"]["message"].is_string(), "{error}");
     }
-    // It is an option of the command's, or the value of another.
+    // These are arguments of the command, or the value of another option.
     for arguments in [
         &["watch", "--bogus", "/k", "--", "cmd", "-o", "json"][..],
         &["--outputs=json", "get", "/k"],
@@ -479,7 +478,7 @@ fn set_with_a_usage_error_writes_nothing() {
     ] {
         assert_usage(&subtree.tool(arguments));
     }
-    // Not even the test's own part was made.
+    // Not even the test's own directory was created.
     assert_eq!(subtree.read(subtree.root(), "quorum=true").status, 404);
 }
 

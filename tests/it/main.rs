@@ -1,7 +1,7 @@
-//! The whole tool against real etcds, through faulty networks and against hostile servers.
+//! The whole tool against real etcd servers, faulty networks and hostile servers.
 //!
-//! One module a topic, a sentence a test. `support` holds what they stand on, and `harness`
-//! proves that it can be stood on. The etcds come from `tests/get-etcd.sh`.
+//! Each module covers a topic, and the name of each test states a behavior. The harness is in
+//! `support`, and `harness` tests it. The etcd servers come from `tests/get-etcd.sh`.
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -1,5 +1,4 @@
-//! What comes out where nobody looks: records for scripts, notices, curl commands, and readers
-//! that go away.
+//! Output without a terminal: records for scripts, notices, curl commands, and closed pipes.
 
 use std::io::Read as _;
 use std::time::{Duration, Instant};
@@ -12,11 +11,11 @@ use crate::support::shared::{self, Subtree};
 use crate::support::tool::{Output, Program, Signal, tool};
 use crate::support::{v2, wait};
 
-/// How long an end may take that is to come at once; how quick it is is measured elsewhere.
+/// The time limit for an immediate exit. Other tests measure how fast it is.
 const SOON: Duration = Duration::from_secs(2);
 
-/// A record of the part is written, and a stream that begins with it is started: it is live
-/// when its first line is there.
+/// Writes an event and prepares a stream that begins with it. The stream is live when its first
+/// line is printed.
 fn stream_with_one_record(subtree: &Subtree, options: &[&str]) -> (Program, u64) {
     let index = subtree.put(&subtree.key("first"), "1");
     let from = index.to_string();
@@ -177,7 +176,7 @@ fn losing_and_regaining_the_connection_are_notices() {
 
 // --- verbose
 
-/// The curl commands that were shown.
+/// The curl commands that were printed.
 fn curls(output: &Output) -> Vec<String> {
     let lines = output.stderr.lines().map(str::trim_start);
     lines
@@ -304,11 +303,11 @@ fn verbose_prints_each_endpoint_that_was_tried() {
     let curls = curls(&output);
     assert_eq!(curls.len(), 2, "{output:?}");
     assert!(curls[0].contains(&dead) && curls[1].contains(&subtree.url()));
-    // Not only that it was asked, but what came of it.
+    // The result of each request is printed too.
     assert!(output.stderr.contains("refused"), "{output:?}");
 }
 
-// --- no escapes
+// --- escape sequences
 
 #[test]
 fn no_escape_sequence_is_written_to_a_pipe() {
@@ -361,7 +360,8 @@ fn no_escape_sequence_is_written_to_a_pipe() {
         for color in ["auto", "never"] {
             let options = ["--color", color, "--endpoints", endpoint];
             let output = tool(&[&options, arguments].concat());
-            // What steers beyond ASCII may stand in JSON, which escapes it for terminals only.
+            // JSON may contain control characters beyond ASCII, which are escaped for terminals
+            // only.
             let is_json = arguments.contains(&"json");
             for (name, text) in [("stdout", &output.stdout), ("stderr", &output.stderr)] {
                 let bad = |letter: char| {
@@ -401,8 +401,8 @@ fn a_signal_ends_a_live_watch_with_its_exit_code_after_all_records() {
             let (program, _) = stream_with_one_record(&subtree, &["-o", output]);
             let running = program.start();
             running.wait_for_lines(1, wait::LONG);
-            // Only some of these are on their way when the signal comes; what is printed
-            // must be whole.
+            // Some of these events are in flight when the signal comes. Printed lines must be
+            // complete.
             for number in 0..20 {
                 subtree.put(&subtree.key("k"), &number.to_string());
             }
@@ -484,7 +484,7 @@ fn a_signal_ends_a_command_while_it_connects() {
             let options = ["-v", "--timeout", "60s", "--connect-timeout", "60s"];
             let endpoint = ["--endpoints", &full.url()];
             let running = Program::tool(&[&options[..], &endpoint, command].concat()).start();
-            // It says what it asks when it begins to connect.
+            // The request is printed when the tool begins to connect.
             running.wait_for_stderr("curl", wait::LONG);
             running.signal(signal);
             let output = running.wait(SOON);
@@ -518,12 +518,12 @@ fn a_signal_ends_a_set_that_reads_stdin() {
     let path = fifo.path().join("fifo");
     let path = path.to_str().unwrap();
     assert_eq!(Program::new("mkfifo", &[path]).run().code, 0);
-    // Opened for both, a fifo is never at its end.
+    // A FIFO that is opened for reading and writing never ends.
     let script = format!(r#"exec 3<>'{path}'; exec "$0" "$@" <&3"#);
     let running = subtree
         .shell(&script, &["set", &key, "-", "--timeout", "60s"])
         .start();
-    // The shell has no handler for it, so that the tool is there when one is.
+    // The shell has no handler for the signal, so that a handler means that the tool is running.
     wait::until(wait::LONG, "the handler", || running.catches(Signal::TERM));
     running.signal(Signal::TERM);
     let output = running.wait(SOON);
@@ -531,7 +531,7 @@ fn a_signal_ends_a_set_that_reads_stdin() {
     assert_eq!(subtree.value(&key), None);
 }
 
-// --- readers that go away
+// --- closed pipes
 
 #[test]
 fn an_idle_stream_piped_to_head_exits_0_without_a_message() {
@@ -548,7 +548,7 @@ fn an_idle_stream_piped_to_head_exits_0_without_a_message() {
         ];
         let script = r#"{ "$0" "$@"; echo "exit $?" >&2; } | head -n 1"#;
         let begin = Instant::now();
-        // Nothing more is written: it must notice by itself that its reader is gone.
+        // Nothing more is written, so that the tool must notice by itself that its reader is gone.
         let output = subtree
             .shell(script, &[&watch[..], &["-o", output]].concat())
             .run();
@@ -578,7 +578,7 @@ fn a_closed_pipe_ends_a_busy_stream_with_0_without_a_message() {
     assert_eq!((output.code, output.stderr.as_str()), (0, ""));
 }
 
-/// Nothing is printed that would show it, and there is always something to do.
+/// No write to stdout fails, and there are always events to process.
 #[test]
 fn a_closed_pipe_ends_a_busy_stream_that_prints_nothing() {
     let subtree = shared::any();
@@ -607,7 +607,7 @@ fn a_closed_pipe_ends_a_busy_stream_that_prints_nothing() {
 fn a_closed_pipe_ends_get_and_replay_with_0() {
     let subtree = shared::any();
     let from = subtree.put(&subtree.key("0"), "x").to_string();
-    // More than a pipe holds.
+    // This is more than a pipe holds.
     let value = "x".repeat(50_000);
     for number in 0..6 {
         subtree.put(&subtree.key(&number.to_string()), &value);
@@ -624,7 +624,7 @@ fn a_closed_pipe_ends_get_and_replay_with_0() {
     }
 }
 
-// --- where nothing can be written
+// --- full disks and closed streams
 
 #[test]
 fn a_nonblocking_stdout_pipe_gets_everything() {
@@ -693,7 +693,8 @@ fn a_closed_stdout_exits_0_without_a_message() {
         &["set", &key, "w"],
         &["watch", &key, "--from-index", &from],
     ] {
-        // The first socket must not take the place of stdout: records would go to the server.
+        // The first socket must not get the file descriptor of stdout, or records would go to the
+        // server.
         let output = subtree.shell(script, command).run();
         assert_eq!(
             (output.code, output.stderr.as_str()),

@@ -1,8 +1,8 @@
-//! A quiet key in a store that others write to as fast as it takes it.
+//! A quiet key in a store that others write to at full speed.
 //!
 //! In the suite one connection writes, so that a busy machine slows the writer down as much as the
-//! watch. `ETCDWATCH_QUIET_WRITES=100000` has several write as much as that, as fast as a server
-//! takes it that waits for its disk.
+//! watch. `ETCDWATCH_QUIET_WRITES=100000` sets another number of writes, over several connections,
+//! to a server that waits for its disk.
 
 use std::thread;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use crate::support::{follow, oracle, v2, wait};
 
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// History holds this many indexes.
+/// The number of indexes that history holds.
 const HISTORY: usize = 1000;
 
 fn write_elsewhere_slowly(url: &str, count: usize) {
@@ -24,7 +24,7 @@ fn write_elsewhere_slowly(url: &str, count: usize) {
     }
 }
 
-/// Waits until the watch has become so quiet that it has the whole store wake it.
+/// Waits until the watch has been quiet for so long that it also waits for any write to the store.
 fn wait_for_store_watch(running: &Running) {
     running.wait_for_stderr("/v2/keys/?wait=true&recursive=true", LIMIT);
 }
@@ -55,7 +55,8 @@ fn a_quiet_key_in_a_busy_store_has_no_gap_through_disconnects() {
     let proxy = Proxy::to(&url);
     let running = follow::live(&proxy.url(), &["/app/k"]);
     wait_for_store_watch(&running);
-    // A cut costs a moment, and not a thousand writes; those before and after it go on.
+    // A disconnect takes a moment, but less than a thousand writes. The writes before and after it
+    // continue.
     let mut truths = thread::scope(|scope| {
         scope.spawn(|| match given {
             Some(_) => v2::write_elsewhere(&url, writes),

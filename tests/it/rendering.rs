@@ -1,4 +1,4 @@
-//! How records look: `--timestamps`, `--format` and `--diff`.
+//! The form of records: `--timestamps`, `--format` and `--diff`.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -32,7 +32,7 @@ fn timestamps_are_the_first_column_and_the_last_json_field() {
         let utc = replay(&subtree, index, &["--timestamps", "--utc"]).stdout;
         let (time, _) = utc.split_once('\t').unwrap();
         assert!(time.ends_with('Z') && time.len() == 24, "{time}");
-        // It is of today.
+        // The time is the present.
         let days = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .unwrap()
@@ -117,7 +117,7 @@ fn diff_shows_changes_of_long_values_line_by_line() {
             last.ends_with(&format!("\tset\t{key}\tshorter\tshort")),
             "{last}"
         );
-        // What is no record is indented.
+        // Lines that are not records are indented.
         let records = shown.lines().filter(|line| !line.starts_with("    "));
         assert_eq!(records.count(), 6, "{shown}");
     }

@@ -1,4 +1,4 @@
-//! `replay` against real etcds: it ends by itself, with everything up to its end.
+//! `replay` against real etcd servers.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -61,7 +61,7 @@ fn replay_of_a_key_without_events_exits() {
         let quiet = subtree.key("quiet");
         for from in ["1", "oldest"] {
             let output = subtree.tool(&["replay", &quiet, "--from-index", from]);
-            // Other tests may have cleared the beginning of the history of a shared server.
+            // Other tests may have cleared the beginning of a shared server's history.
             if from == "oldest" || output.code == 0 {
                 assert_eq!(
                     (output.code, output.stdout.as_str()),
@@ -159,8 +159,8 @@ fn replay_from_oldest_finds_its_start_while_history_advances() {
             }
             truth
         });
-        // Moving all the while, history may be cleared before it was read; then that is said,
-        // and never that the beginning was not found.
+        // While history advances, events may be cleared before they are read. That is declared, but
+        // the oldest index is always found.
         for _ in 0..5 {
             let arguments = [
                 "-r",

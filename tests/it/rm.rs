@@ -1,4 +1,4 @@
-//! `rm`: what is removed, and on which condition.
+//! `rm`: what is removed, and its conditions.
 
 use serde_json::{Value, json};
 
@@ -184,7 +184,7 @@ fn rm_prev_value_compares_with_an_empty_value() {
 
 #[test]
 fn rm_prev_value_never_matches_a_directory() {
-    // A directory has no value: whoever asks for an empty one must not lose a directory.
+    // A directory has no value, and a comparison with an empty value must not remove one.
     for subtree in shared::each() {
         let key = subtree.key("d");
         subtree.put(&format!("{key}/x"), "1");

@@ -1,5 +1,5 @@
-//! Politeness towards servers that answer and bring nothing, and patience with readers that
-//! don't read: no hot loop, no lost answer, no run that can't be ended.
+//! Servers that answer without progress, and readers that do not read: requests are rare, no answer
+//! is lost, and every run can be ended.
 
 use std::io::Read as _;
 use std::os::unix::ffi::OsStringExt as _;
@@ -17,9 +17,9 @@ use crate::support::v2;
 use crate::support::wait;
 
 const LIMIT: Duration = Duration::from_secs(30);
-/// How long the servers are watched.
+/// How long the servers are observed.
 const SPAN: Duration = Duration::from_secs(3);
-/// What a watch may ask in that time. Without a delay it would be tens of thousands.
+/// The limit of requests in that time. Without a backoff there would be tens of thousands.
 const FEW: usize = 40;
 
 fn event(index: u64) -> String {
@@ -156,7 +156,8 @@ fn a_blocked_stdout_does_not_delay_signals_or_the_timeout() {
     ];
     for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
         let running = subtree.program(&stream).unread().start();
-        // Nothing tells from outside that it blocks; a signal that comes earlier ends it too.
+        // It is not visible from outside that the tool is blocked. A signal that comes earlier ends
+        // it too.
         wait::until(LIMIT, "its handler", || running.catches(signal));
         running.signal(signal);
         assert_eq!(running.wait(Duration::from_secs(5)).code, code);
@@ -179,7 +180,7 @@ fn a_slow_stdout_reader_does_not_delay_signals() {
         let stream = [&stream[..], &["--api", "v2", "-v"]].concat();
         let running = subtree.program(&stream).unread().start();
         let mut stdout = running.take_stdout();
-        // 200 kB a second: 20 seconds for all.
+        // The reader takes 200 kB per second, so that everything would take 20 seconds.
         thread::spawn(move || {
             let mut room = [0; 8 << 10];
             while let Ok(1..) = stdout.read(&mut room) {
@@ -231,7 +232,7 @@ fn conditions_on_large_values_work() {
 fn replay_ends_behind_a_proxy_that_closes_on_half_close() {
     let subtree = shared::any();
     let from = subtree.put(&subtree.key("other"), "v").to_string();
-    // What the tool sends ends at the proxy, and with it the connection.
+    // When the tool half-closes a connection, this proxy closes it completely.
     let script = r"
 import socket,threading,sys
 s=socket.create_server(('127.0.0.1',0)); print(s.getsockname()[1],flush=True)

@@ -1,4 +1,4 @@
-//! `set`: what is written, on which condition, and what is read of stdin.
+//! `set`: what is written, its conditions, and values from stdin.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -11,7 +11,7 @@ use crate::support::shared::{self, Subtree};
 use crate::support::tool::{Output, tool};
 use crate::support::v2::Writer;
 
-/// The only record on stdout, as its fields.
+/// The fields of the only record on stdout.
 #[track_caller]
 fn record(output: &Output) -> Vec<String> {
     assert_eq!(output.code, 0, "{output:?}");
@@ -63,7 +63,7 @@ fn set_json_is_the_server_reply_on_one_line() {
 
 #[test]
 fn set_with_a_dash_reads_the_exact_value_from_stdin() {
-    // 1 MiB of every ASCII byte, NULs, newlines and escapes with them, and some others.
+    // 1 MiB of all ASCII characters, including NUL, newlines and escapes, and a few others.
     let mut value = String::new();
     while value.len() < 1 << 20 {
         value.extend((0..128).map(char::from));
@@ -118,7 +118,7 @@ fn set_with_a_usage_error_does_not_read_stdin() {
         &["set", &key][..],
         &["set", &key, "--ttl", "10"],
         &["-q", "set", "--create", &key],
-        // Refused for something else: nothing is read for a write that can't be.
+        // These are rejected for another reason, so that stdin is not read.
         &["set", &key, "-", "--ttl", "0"],
         &["set", &key, "-", "--password-file", "f"],
     ] {
@@ -387,7 +387,8 @@ fn comparison_with_an_empty_value_is_atomic_under_concurrent_writes() {
             let mut number = 0;
             while !done.load(Ordering::Relaxed) {
                 number += 1;
-                // Empty two times of three, so that reads often see it and it often changes.
+                // The value is empty two times of three, so that reads often see it and it often
+                // changes.
                 let value = if number % 3 == 0 { "taken" } else { "" };
                 writer.request("PUT", &path, &[("value", value)]);
             }
@@ -408,7 +409,7 @@ fn comparison_with_an_empty_value_is_atomic_under_concurrent_writes() {
     });
 }
 
-/// Ends the writer also where the test fails.
+/// Ends the writer even if the test fails.
 struct StopOnDrop<'a>(&'a AtomicBool);
 
 impl Drop for StopOnDrop<'_> {
@@ -443,7 +444,7 @@ fn assert_swaps(request: &Request, index: &str) {
 #[test]
 fn comparison_with_an_empty_value_reads_and_then_compares_the_index() {
     let swapped = r#"{"action":"compareAndSwap","node":{"key":"/k","value":"new","modifiedIndex":10,"createdIndex":3}}"#;
-    // Somebody writes an empty value in between: the condition still holds.
+    // Another client writes an empty value in between, and the condition still holds.
     let server = Script::new()
         .reply(state(7, ""))
         .answer(|request| {
@@ -465,11 +466,11 @@ fn comparison_with_an_empty_value_reads_and_then_compares_the_index() {
             (read.method.as_str(), read.path.as_str()),
             ("GET", "/v2/keys/k")
         );
-        // What one member alone believes is no ground for a decision.
+        // A read without quorum might be outdated.
         assert_eq!(read.parameter("quorum"), Some("true"));
     }
 
-    // Somebody writes another value in between: it no longer does.
+    // Another client writes another value in between, and the condition no longer holds.
     let server = Script::new()
         .reply(state(7, ""))
         .reply(overtaken())

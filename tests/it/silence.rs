@@ -1,7 +1,8 @@
-//! Silence is never taken for proof: replays of what arrives late, in the wrong order, or not at all.
+//! Silence is never treated as proof: replays whose events arrive late, out of order, or not at
+//! all.
 //!
-//! In the suite a few events do. `ETCDWATCH_SILENCE_EVENTS=271` and `ETCDWATCH_SILENCE_SEEDS=20` ask
-//! for as many events, and for so many runs of each test.
+//! The suite writes a few events. `ETCDWATCH_SILENCE_EVENTS=271` and `ETCDWATCH_SILENCE_SEEDS=20`
+//! set the number of events, and of runs of each test.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -15,7 +16,7 @@ use crate::support::tool::{Output, Program};
 use crate::support::v2::{self, Truth, Writer};
 use crate::support::{v3, wait};
 
-/// How much is asked for by a variable of the environment.
+/// A number from the environment.
 fn setting(name: &str, by_default: u64) -> u64 {
     let setting = std::env::var(name).ok();
     setting.map_or(by_default, |number| number.parse().expect("a number"))
@@ -25,7 +26,7 @@ fn seeds() -> u64 {
     setting("ETCDWATCH_SILENCE_SEEDS", 1)
 }
 
-/// Writes so many events below `/app`, and as many others between them.
+/// Writes so many events below `/app`, with a write elsewhere before each.
 fn write(url: &str, events: u64) -> Vec<Truth> {
     let put = |number: u64| {
         v2::put(url, "/other", &number.to_string());
@@ -40,7 +41,8 @@ fn replay(url: &str, options: &[&str]) -> Output {
     running.wait(Duration::from_mins(10))
 }
 
-/// A replay by a proxy that is `hindered` prints every event once, and ends.
+/// Asserts that a replay through a proxy that `hindered` has set up prints every event once, and
+/// exits.
 fn assert_replay_is_whole(version: Version, hindered: impl Fn(&Proxy)) {
     let etcd = Etcd::start(version);
     let truth = write(&etcd.url(), setting("ETCDWATCH_SILENCE_EVENTS", 30));
@@ -51,7 +53,7 @@ fn assert_replay_is_whole(version: Version, hindered: impl Fn(&Proxy)) {
     oracle::assert_every_event_once(&truth, &output.json());
 }
 
-/// An answer that is on its way for three seconds is no sign that history has nothing.
+/// An answer that takes three seconds does not mean that history is empty.
 #[test]
 fn replay_waits_for_late_answers_if_half_close_breaks_connections() {
     for _ in 0..seeds() {
@@ -62,13 +64,14 @@ fn replay_waits_for_late_answers_if_half_close_breaks_connections() {
     }
 }
 
-/// A proxy may never tell the server that a wait was half-closed.
+/// A proxy may not forward the half-close of a wait.
 #[test]
 fn replay_ends_if_half_close_is_ignored() {
     assert_replay_is_whole(Version::V3_5, Proxy::ignore_half_closed);
 }
 
-/// Where replies end with their connections, a closed connection is no end of a wait.
+/// Over HTTP/1.0, where a reply ends with its connection, a closed connection does not mean that a
+/// wait has ended.
 #[test]
 fn replay_does_not_treat_a_closed_connection_as_an_answer() {
     assert_replay_is_whole(Version::V3_5, |proxy| {
@@ -77,8 +80,8 @@ fn replay_does_not_treat_a_closed_connection_as_an_answer() {
     });
 }
 
-/// The last index of the store is a refreshed time to live, which is no event: nothing shows that
-/// history has come to its end.
+/// The last index of the store is a TTL refresh, which is not an event, so that nothing proves the
+/// end of history.
 #[test]
 fn replay_reports_an_unproven_end_if_no_event_proves_it() {
     let etcd = Etcd::start(Version::V3_4);
@@ -104,7 +107,7 @@ fn replay_reports_an_unproven_end_if_no_event_proves_it() {
         "no wider than it must be"
     );
     assert!(output.stderr.contains(r#""kind":"unproven""#), "{output:?}");
-    // One that goes on has no end to prove: what is written next comes next.
+    // A replay that follows has no end to prove. The next write is the next event.
     let endpoint = proxy.url();
     let follow = [
         "--endpoints",
@@ -126,12 +129,12 @@ fn replay_reports_an_unproven_end_if_no_event_proves_it() {
     let next = v2::put(&url, "/app/k", "next");
     let records = follow::wait_for_value(&running, "/app/k", "next");
     oracle::assert_every_event_once(&[truth, next], &records);
-    // Nothing breaks them on the direct way, and the end is proven.
+    // Without the proxy the end is proven.
     let output = replay(&url, &["--from-index", "1"]);
     assert_eq!(output.code, 0, "{output:?}");
 }
 
-/// Resets that happen to hit connections that were half-closed make no proxy of a network.
+/// Resets that happen to hit half-closed connections do not mean that a proxy closes them.
 #[test]
 fn replay_loses_no_event_to_connections_reset_at_random_bytes() {
     for seed in 0..seeds() {
@@ -141,7 +144,7 @@ fn replay_loses_no_event_to_connections_reset_at_random_bytes() {
         let is_over = AtomicBool::new(false);
         let output = thread::scope(|scope| {
             scope.spawn(|| {
-                // Nobody who answers at the start is an error, and no fault.
+                // A failure of the first request would be an error, not a fault to survive.
                 wait::until(wait::LONG, "the replay to begin", || {
                     proxy.bytes_down() > 1000 || is_over.load(Ordering::SeqCst)
                 });
@@ -161,8 +164,8 @@ fn replay_loses_no_event_to_connections_reset_at_random_bytes() {
     }
 }
 
-/// Another watch is behind too, and large messages are on their way: neither the time that they take
-/// nor their order says that nothing more comes.
+/// The server also serves another unsynced watcher and large messages. Neither their delay nor
+/// their order proves the end of history.
 #[test]
 fn v3_replay_is_complete_while_another_watch_is_served() {
     for version in Version::ALL {

@@ -1,4 +1,4 @@
-//! The present state first, and then every event: `--snapshot`.
+//! `--snapshot`: the present state first, and then every event.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -50,7 +50,7 @@ fn snapshot_prints_the_state_first_in_key_order() {
         for place in [0, 1, 6] {
             assert_eq!(records[place]["node"]["dir"], true, "{}", records[place]);
         }
-        // As etcd serves it, with both indexes.
+        // The node is as etcd sends it, with both indexes.
         assert_eq!(
             records[5]["node"],
             json!({
@@ -85,7 +85,7 @@ fn snapshot_without_recursive_prints_only_the_key() {
         assert_eq!(records[0]["node"]["value"], "1");
         assert_eq!(records[1]["action"], "synced");
         assert_eq!(oracle::events(&records), [truth]);
-        // Of a directory without -r, what is in it is no part either.
+        // Without -r, the contents of a directory are not printed.
         let directory = subtree.key("dir");
         let running = follow::live(&url, &[&directory, "--snapshot"]);
         let records = follow::wait_for(&running, "synced", |one| one["action"] == "synced");
@@ -103,7 +103,7 @@ fn snapshot_of_a_missing_key_prints_only_synced() {
             let running = follow::live(&url, &[&[key.as_str()], arguments].concat());
             let records = follow::wait_for(&running, "synced", |one| one["action"] == "synced");
             assert_eq!(records.len(), 1, "{records:?}");
-            // And its creation is seen.
+            // The creation of the key is printed.
             let truth = v2::put(&url, &key, "now");
             let records = follow::wait_for_value(&running, &key, "now");
             assert_eq!(oracle::events(&records), [truth]);
@@ -149,8 +149,7 @@ fn a_snapshot_is_lines_in_text_output() {
     assert!(index.parse::<u64>().unwrap() < set);
 }
 
-/// Writes as fast as the server takes it until `enough`: sets, in turn on a few keys and on new
-/// ones, and deletes of those.
+/// Writes at full speed until `enough`: sets a few keys repeatedly, and sets and deletes new ones.
 fn write_until(url: &str, client: usize, enough: &AtomicBool) -> Vec<Truth> {
     let mut writer = Writer::connect(url);
     let mut truth = Vec::new();

@@ -1,5 +1,5 @@
-//! A store that takes the place of the one that was watched, with the same cluster id and so
-//! many writes that neither the index nor history tells: the key of the last event does.
+//! A store that replaces the watched one, with the same cluster id and so many writes that neither
+//! the index nor history reveals it. The fingerprint of the last event does.
 
 use std::time::Duration;
 
@@ -15,13 +15,13 @@ const KEY: &str = "/app/k";
 /// More writes than history holds, in two parts that each fit.
 const PART: usize = 700;
 
-/// A stream whose last event is older than history, behind a network that is down now.
+/// A stream whose last event is older than history, behind a network that is now down.
 struct Fixture {
     etcd: Etcd,
     proxy: Proxy,
     running: Running,
     truth: Vec<v2::Truth>,
-    /// Everything up to here is known.
+    /// The cursor of the stream.
     position: u64,
     _place: tempfile::TempDir,
 }
@@ -76,8 +76,8 @@ fn a_replaced_store_is_declared_if_the_last_key_is_missing_or_recreated() {
     }
 }
 
-/// The state alone was printed, and no event: a run that goes on from its checkpoint, and one that
-/// is cut off meanwhile.
+/// Only the state was printed, and no event. Half of the runs resume from a checkpoint, and the
+/// others are disconnected.
 #[test]
 fn a_store_replaced_after_the_snapshot_is_declared() {
     for (version, is_resumed) in [
@@ -132,8 +132,8 @@ fn a_store_replaced_after_the_snapshot_is_declared() {
     }
 }
 
-/// The same where nothing was rebuilt: the key that is compared was written meanwhile, its time to
-/// live was refreshed, or it is gone.
+/// The store was not replaced, but the compared key was set, its TTL was refreshed, or it was
+/// deleted.
 #[test]
 fn a_store_that_continues_after_the_snapshot_is_not_declared() {
     for version in Version::ALL {
@@ -165,8 +165,8 @@ fn a_store_that_continues_after_the_snapshot_is_not_declared() {
     }
 }
 
-/// As after a restored backup; and as after a SIGKILL to a lone etcd that had told of a write
-/// which was not in its log yet (fact 22).
+/// This happens after a backup is restored, and after SIGKILL to a single etcd that had sent an
+/// event before it was in its log (fact 22).
 #[test]
 fn a_store_rolled_back_before_the_last_event_is_declared() {
     for (version, is_past) in [(Version::V3_4, true), (Version::V3_5, false)] {
@@ -196,7 +196,8 @@ fn later_changes_to_the_last_key_cause_no_gap() {
     for (version, is_set) in [(Version::V3_4, true), (Version::V3_5, false)] {
         let mut fixture = fixture(version);
         let url = fixture.etcd.url();
-        // History has all three for a watch of that key: the first by the name alone.
+        // History returns all three for a watch of that key, the first one only because of its
+        // name.
         v2::put(&url, "/ap/x", "v");
         v2::delete(&url, "/ap", "recursive=true");
         if is_set {
@@ -235,8 +236,8 @@ fn a_replaced_store_with_the_last_key_at_the_same_index_is_detected_by_its_value
     }
 }
 
-/// Nothing was told that could be compared: what was received, and waits for what lies before it, is
-/// of the store that is gone.
+/// No printed event can be compared. An event that was received and waits for the unknown range
+/// before it belongs to the old store.
 #[test]
 fn events_held_back_from_a_replaced_store_are_not_printed() {
     for version in Version::ALL {
@@ -245,7 +246,7 @@ fn events_held_back_from_a_replaced_store_are_not_printed() {
         let running = follow::live(&proxy.url(), &["-r", "/app"]);
         // From now on an answer takes long enough to be cut off.
         proxy.delay(Duration::from_secs(2));
-        // The tool must not learn of what others write before it gets the event.
+        // The tool must not learn of other writes before it receives the event.
         running.signal(Signal::STOP);
         v2::write_elsewhere(&etcd.url(), 4);
         let (received, before) = (proxy.bytes_down(), v2::index(&etcd.url()));

@@ -1,4 +1,4 @@
-//! What a person sees: the spinner, the bar, columns and colours; and what he never does.
+//! Output on a terminal: the spinner, the progress bar, columns, colors, and escaping.
 
 use std::time::Duration;
 
@@ -10,10 +10,10 @@ use crate::support::shared::{self, Subtree};
 use crate::support::tool::{Program, Signal, Terminal};
 use crate::support::{v2, wait};
 
-/// How long an end may take that is to come at once.
+/// The time limit for an immediate exit.
 const SOON: Duration = Duration::from_secs(2);
 
-/// A stream on a terminal that begins with a record, and the record's index.
+/// A stream that begins with one event, and the event's index.
 fn stream(subtree: &Subtree, options: &[&str]) -> (Program, u64) {
     let index = subtree.put(&subtree.key("first"), "1");
     let from = index.to_string();
@@ -28,14 +28,14 @@ fn stream(subtree: &Subtree, options: &[&str]) -> (Program, u64) {
     (subtree.program(&[&watch[..], options].concat()), index)
 }
 
-/// Waits until the first record is on the screen, and the spinner below it.
+/// Waits until the first record and the spinner are on the screen.
 #[track_caller]
 fn wait_for_record_and_spinner(terminal: &Terminal) {
     let are_there = |screen: &str| screen.contains("watching") && rows(screen).len() > 1;
     terminal.wait_for_screen(are_there, wait::LONG);
 }
 
-/// The rows that are not empty, less what the terminal itself echoes of a Ctrl-C.
+/// The rows that are not empty, without the terminal's echo of Ctrl-C.
 fn rows(screen: &str) -> Vec<String> {
     screen
         .lines()
@@ -48,12 +48,12 @@ fn contains(terminal: &Terminal, part: &[u8]) -> bool {
     terminal.raw().windows(part.len()).any(|have| have == part)
 }
 
-/// Whether it was told to colour anything: `ESC [ … m`.
-fn is_coloured(bytes: &[u8]) -> bool {
+/// Returns whether the output sets a color: `ESC [ … m`.
+fn is_colored(bytes: &[u8]) -> bool {
     let text = String::from_utf8_lossy(bytes);
     text.split("\u{1b}[").skip(1).any(|rest| {
         let end = rest.find(|letter: char| letter.is_ascii_alphabetic());
-        // Zero is the end of a colour.
+        // Zero resets the color.
         end.is_some_and(|end| rest[end..].starts_with('m') && !["", "0"].contains(&&rest[..end]))
     })
 }
@@ -68,7 +68,7 @@ fn the_spinner_shows_the_elapsed_time_the_event_count_and_the_index() {
         let part = subtree.root().to_owned();
         let tells = move |screen: &str, elapsed: &str, events: &str, index: u64| {
             let spinner = rows(screen).pop().unwrap_or_default();
-            // Others write too, which moves the position on.
+            // Other tests write too, so that the index advances.
             let reached = spinner
                 .split("index ")
                 .nth(1)
@@ -78,7 +78,7 @@ fn the_spinner_shows_the_elapsed_time_the_event_count_and_the_index() {
                 && reached.is_some_and(|reached| reached >= index)
         };
         terminal.wait_for_screen(|screen| tells(screen, "0s", "1 event", index), wait::LONG);
-        // It goes on while nothing happens.
+        // It is updated while nothing happens.
         terminal.wait_for_screen(|screen| tells(screen, "1s", "1 event", index), wait::LONG);
         let index = subtree.put(&subtree.key("second"), "2");
         terminal.wait_for_screen(|screen| tells(screen, "s", "2 events", index), wait::LONG);
@@ -94,7 +94,7 @@ fn records_are_not_garbled_by_the_spinner() {
     let terminal = program.on_terminal(50, 100);
     let mut written = vec!["first".to_owned()];
     for number in 0..30 {
-        // Between one record and the next the spinner is drawn now and then.
+        // The spinner is drawn between some of the records.
         if number % 10 == 0 {
             let drawn = terminal.raw().len();
             terminal.wait_for_screen(|screen| screen.contains("watching"), wait::LONG);
@@ -154,8 +154,7 @@ fn every_exit_clears_the_spinner_and_shows_the_cursor() {
 
 #[test]
 fn a_typed_ctrl_c_leaves_no_trace_of_the_spinner() {
-    // The terminal echoes ^C where the cursor stands, which must not be where that breaks the
-    // line.
+    // The terminal echoes ^C at the cursor, which must not wrap the line there.
     let subtree = shared::any();
     for columns in [60, 100] {
         let (program, _) = stream(&subtree, &[]);
@@ -246,7 +245,7 @@ fn the_spinner_is_cleared_on_a_narrow_or_shrunk_terminal() {
     let (program, _) = stream(&subtree, &[]);
     let terminal = program.on_terminal(24, 40);
     terminal.wait_for_screen(|screen| screen.contains("watching"), wait::LONG);
-    // What is drawn for a terminal that has just shrunk is broken over its lines.
+    // A line that is drawn for a terminal that has just shrunk is wrapped.
     terminal.signal(Signal::STOP);
     terminal.resize(24, 30);
     terminal.signal(Signal::CONT);
@@ -346,10 +345,10 @@ fn no_spinner_is_drawn_if_stderr_is_a_file() {
     assert!(!errors.contains('\u{1b}'), "{errors:?}");
 }
 
-// --- the bar
+// --- the progress bar
 
-/// A replay of 301 events through a network that `slow` makes slow: it must show a bar on the
-/// terminal, and nothing of it must stay. The records go to a file.
+/// Asserts that a replay of 301 events over a network that `slow` has slowed down shows a progress
+/// bar and clears it. The records go to a file.
 #[track_caller]
 fn assert_shows_a_bar(slow: impl Fn(&Proxy)) {
     let subtree = shared::any();
@@ -390,11 +389,11 @@ fn replay_over_a_slow_network_shows_and_clears_a_progress_bar() {
 
 #[test]
 fn replay_of_a_steady_trickle_shows_and_clears_a_progress_bar() {
-    // Events trickle in, never 100 ms apart.
+    // Events arrive steadily, never 100 ms apart.
     assert_shows_a_bar(|proxy| proxy.bandwidth(100_000));
 }
 
-// --- columns and colours
+// --- columns and colors
 
 #[test]
 fn columns_are_aligned_on_a_terminal() {
@@ -444,17 +443,17 @@ fn records_are_colored_on_a_terminal_unless_disabled() {
         terminal.raw()
     };
     let no_color = Some(("NO_COLOR", "1"));
-    assert!(is_coloured(&raw(&[], None)));
-    assert!(is_coloured(&raw(&["--color", "auto"], None)));
-    assert!(is_coloured(&raw(&["--color", "always"], no_color)));
-    assert!(is_coloured(&raw(
+    assert!(is_colored(&raw(&[], None)));
+    assert!(is_colored(&raw(&["--color", "auto"], None)));
+    assert!(is_colored(&raw(&["--color", "always"], no_color)));
+    assert!(is_colored(&raw(
         &["--color", "always"],
         Some(("TERM", "dumb"))
     )));
-    assert!(!is_coloured(&raw(&[], no_color)));
-    assert!(!is_coloured(&raw(&["--color", "never"], None)));
-    // An empty NO_COLOR is none.
-    assert!(is_coloured(&raw(&[], Some(("NO_COLOR", "")))));
+    assert!(!is_colored(&raw(&[], no_color)));
+    assert!(!is_colored(&raw(&["--color", "never"], None)));
+    // An empty NO_COLOR is ignored.
+    assert!(is_colored(&raw(&[], Some(("NO_COLOR", "")))));
 }
 
 #[test]
@@ -466,13 +465,13 @@ fn errors_are_colored_on_a_terminal_unless_disabled() {
         assert_eq!(terminal.wait(wait::LONG), 1);
         terminal.raw()
     };
-    assert!(is_coloured(&raw(&[])));
-    assert!(!is_coloured(&raw(&["--color", "never"])));
-    // stderr is the terminal, stdout is not: the error is coloured all the same.
+    assert!(is_colored(&raw(&[])));
+    assert!(!is_colored(&raw(&["--color", "never"])));
+    // stderr is the terminal and stdout is not. The error is colored nevertheless.
     let script = r#"exec "$0" "$@" >/dev/null"#;
     let terminal = subtree.shell(script, &["get", &key]).on_terminal(24, 100);
     assert_eq!(terminal.wait(wait::LONG), 1);
-    assert!(is_coloured(&terminal.raw()));
+    assert!(is_colored(&terminal.raw()));
 }
 
 #[test]
@@ -483,21 +482,22 @@ fn help_and_usage_errors_obey_the_color_option() {
     ] {
         let terminal = Terminal::start(arguments, 60, 100);
         assert_eq!(terminal.wait(wait::LONG), code);
-        assert!(!is_coloured(&terminal.raw()), "{arguments:?}");
+        assert!(!is_colored(&terminal.raw()), "{arguments:?}");
     }
     let terminal = Program::tool(&["--help"])
         .env("NO_COLOR", "1")
         .on_terminal(60, 100);
     assert_eq!(terminal.wait(wait::LONG), 0);
-    assert!(!is_coloured(&terminal.raw()));
+    assert!(!is_colored(&terminal.raw()));
 }
 
 // --- hostile data
 
-/// Clears the screen, sets the title, rings, reports, turns text around, steers by C1.
+/// Sequences that clear the screen, set the title, ring the bell, request reports or reverse text,
+/// and a C1 control.
 const HOSTILE: &str = "\u{1b}[2J\u{1b}]0;owned\u{7}\u{1b}[6n\u{202e}\u{9b}31m\u{2028}\u{7f}\u{8}é";
 
-/// None of it came through, and nothing that the tool itself doesn't send.
+/// Asserts that no such sequence reached the terminal.
 #[track_caller]
 fn assert_harmless(terminal: &Terminal, what: &[&str]) {
     let raw = terminal.raw();
@@ -520,7 +520,7 @@ fn assert_harmless(terminal: &Terminal, what: &[&str]) {
     }
 }
 
-/// Runs commands about hostile keys and values, each with each set of options.
+/// Runs commands on hostile keys and values, each with each set of options.
 fn show_hostile_data(options: &[&[&str]]) {
     let subtree = shared::any();
     let key = subtree.key(HOSTILE);
@@ -592,7 +592,7 @@ fn control_characters_in_data_are_escaped_in_json_output() {
 fn control_characters_in_the_key_are_escaped_in_the_spinner() {
     let subtree = shared::any();
     let key = subtree.key(HOSTILE);
-    // Wide enough for the whole of it.
+    // The terminal is wide enough for the whole key.
     let watch = subtree.program(&["watch", "--stream", &key]);
     let terminal = watch.on_terminal(24, 200);
     wait::until(wait::LONG, "the spinner", || {
@@ -611,7 +611,7 @@ fn json_on_a_terminal_parses_to_the_same_value_as_in_a_pipe() {
     let piped = subtree.tool(&["-o", "json", "get", &key]);
     let piped: Value = serde_json::from_str(&piped.stdout).unwrap();
     assert_eq!(piped["node"]["value"], HOSTILE);
-    // Wide enough that the terminal breaks no line.
+    // The terminal is wide enough that no line is wrapped.
     let terminal = subtree
         .program(&["-o", "json", "get", &key])
         .on_terminal(5, 1000);

@@ -1,5 +1,4 @@
-//! TLS, against real etcds that speak it: whom the tool trusts, as whom it shows itself, and what it
-//! says where one of the two is no good.
+//! TLS against real etcd servers: trust, client certificates, and errors of both.
 
 use std::fs;
 use std::io::{Read, Write};
@@ -21,7 +20,7 @@ use crate::support::scripted::{Response, Scripted};
 use crate::support::tool::{Output, Program, tool};
 use crate::support::{ports, v2, v3, wait};
 
-/// Files of an authority, of a server and of a client.
+/// The files of an authority, a server and a client.
 struct Files {
     directory: TempDir,
     authority: Authority,
@@ -65,7 +64,7 @@ impl Files {
             .start()
     }
 
-    /// One that lets in only who is known.
+    /// A server that requires a client certificate.
     fn server_requiring_certificates(&self, version: Version) -> Etcd {
         Etcd::builder(version)
             .tls(&self.path("server.pem"), &self.path("server.key"))
@@ -90,7 +89,7 @@ impl Files {
     }
 }
 
-/// Runs the tool, at an endpoint.
+/// Runs the tool against an endpoint.
 #[track_caller]
 fn at(url: &str, options: &[String], command: &[&str]) -> Output {
     let mut arguments = vec!["--endpoints", url];
@@ -125,7 +124,7 @@ fn every_command_works_over_tls_with_both_apis() {
             };
             run(&["set", "/k", "v"]);
             assert_eq!(run(&["get", "/k"]).stdout, "v\n");
-            // That nothing is left to be told is proven, in v2 by a connection that is half closed.
+            // With the v2 API, the end of the replay is proven by half-closing a connection.
             let replayed = run(&["replay", "-r", "/", "--from-index", "oldest", "-o", "json"]);
             let last = replayed.json().pop().expect("an event");
             assert_eq!(last["node"]["value"], "v");
@@ -185,7 +184,7 @@ fn tls_connections_are_reused() {
     assert_eq!(output.code, 0, "{output:?}");
     let asked = output.stdout.lines().count();
     assert!(asked >= 300, "{asked}");
-    // A server sends tickets unasked, which end no connection.
+    // A server sends session tickets unasked, which must not end a connection.
     assert!(
         proxy.connections() < 60,
         "{} connections",
@@ -230,7 +229,7 @@ fn an_untrusted_certificate_exits_3_with_the_reason_before_any_request() {
     let output = at(&url, &[], &["get", "/k"]);
     assert_fails(&output, 3, &[issuer, "of this system", "--cacert"]);
 
-    // A server of etcd reads its certificate anew for each connection.
+    // etcd reads its certificate again for each connection.
     put(&by(&OWN, &BOTH, Validity::Expired));
     is_refused(
         "v2",
@@ -258,7 +257,7 @@ fn an_untrusted_certificate_exits_3_with_the_reason_before_any_request() {
         Validity::Now,
     ));
     is_refused("v2", "ca.pem", &["not one for servers"]);
-    // One with the same name, and another key.
+    // Another authority with the same name and another key.
     files.write(
         "other.pem",
         Authority::new("the authority of the tests").pem(),
@@ -316,7 +315,7 @@ fn insecure_skip_tls_verify_prints_a_warning_on_every_run() {
     let output = at(&etcd.tls_url(), &flag, &["-o", "json", "get", "/k"]);
     let notice: Value = serde_json::from_str(&output.stderr).expect("JSON");
     assert_eq!(notice["notice"]["kind"], "unverified");
-    // It is of no account where there is none.
+    // The option has no effect without TLS.
     let output = at(&etcd.url(), &flag, &["get", "/k"]);
     assert_eq!((output.code, output.stderr.as_str()), (0, ""));
 }
@@ -344,8 +343,8 @@ fn a_client_certificate_is_presented_if_the_server_requests_it() {
                 let command = [&["--api", api], command].concat();
                 let output = at(&url, &files.ca_options(), &command);
                 if output.code == 7 && command.contains(&"set") {
-                    // By TLS 1.3 the connection may break before the alert is read. What a server
-                    // does with a write that was sent to it is not known then.
+                    // With TLS 1.3 the connection may break before the alert is read. Then the
+                    // outcome of a write that was sent is unknown.
                     continue;
                 }
                 assert_fails(&output, 4, &[asks, "--cert"]);
@@ -364,7 +363,7 @@ fn a_client_certificate_is_presented_if_the_server_requests_it() {
             assert_fails(&output, 4, &["does not accept", "stranger.pem"]);
         }
     }
-    // Whatever form the key has.
+    // A key is accepted in each format.
     let etcd = files.server_requiring_certificates(Version::V3_5);
     let get = ["--api", "v2", "get", "/"];
     let client = files.authority.issue(&["client"]);
@@ -397,14 +396,15 @@ fn a_client_certificate_is_presented_if_the_server_requests_it() {
     }
 }
 
-/// A server that asks for a certificate and does without, reads a request, and ends the connection.
+/// A server that requests an optional client certificate, reads a request, and closes the
+/// connection.
 fn server_that_hangs_up(files: &Files) -> String {
     server_that(files, |stream| {
         let _ = stream.read(&mut [0; 4096]);
     })
 }
 
-/// A server that asks for a certificate and does without, and what it does with each connection.
+/// A server that requests an optional client certificate, and serves each connection with `serve`.
 fn server_that(
     files: &Files,
     serve: impl Fn(&mut StreamOwned<ServerConnection, TcpStream>) + Clone + Send + 'static,
@@ -441,7 +441,7 @@ fn server_that(
     format!("https://127.0.0.1:{port}")
 }
 
-/// A reply of v2 to a read of `key`, its head filled up so that all of it has that size.
+/// A v2 reply to a read of `key`, with a head that is padded to this total size.
 fn reply_of_size(size: usize, key: &str) -> Vec<u8> {
     let body = format!(
         r#"{{"action":"get","node":{{"key":"{key}","value":"of {key}","modifiedIndex":5,"createdIndex":5}}}}"#
@@ -457,7 +457,7 @@ fn reply_of_size(size: usize, key: &str) -> Vec<u8> {
 
 #[test]
 fn a_connection_with_unsolicited_bytes_is_not_reused() {
-    // As much as is read at once at first, and more.
+    // The size of the first read buffer, and more.
     for size in [8 << 10, 9 << 10] {
         let files = Files::new();
         let connections = Arc::new(Mutex::new(Vec::new()));
@@ -503,7 +503,7 @@ fn a_certificate_request_of_one_server_does_not_affect_errors_of_another() {
     let files = Files::new();
     let both = format!("{},https://127.0.0.1:1", server_that_hangs_up(&files));
     let output = at(&both, &files.ca_options(), &["--api", "v2", "get", "/k"]);
-    // The first one may have wanted a certificate; of the second nothing is known.
+    // The first server may have wanted a certificate. Nothing is known of the second one.
     assert_fails(&output, 4, &["asks for a certificate"]);
     let turned = format!("https://127.0.0.1:1,{}", server_that_hangs_up(&files));
     let output = at(
@@ -515,7 +515,7 @@ fn a_certificate_request_of_one_server_does_not_affect_errors_of_another() {
     assert!(output.stderr.contains(refused), "{output:?}");
 }
 
-/// A key of RSA as PKCS#8 has it, from one as PKCS#1 has it.
+/// Converts an RSA key from PKCS#1 to PKCS#8.
 fn in_pkcs8(pkcs1: &str) -> String {
     use base64::Engine as _;
     let body: String = pkcs1
@@ -575,7 +575,7 @@ fn invalid_certificate_and_key_files_are_named_with_the_reason() {
         let output = tool(&[&["--endpoints", url, "get", "/k"], &options[..]].concat());
         assert_fails(&output, 2, &parts);
     }
-    // In the environment they are for whichever cluster is named.
+    // Variables may be meant for another cluster, so that an endpoint without TLS ignores them.
     let etcd = Etcd::start(Version::V3_5);
     let get = ["--api", "v2", "--endpoints", &etcd.url(), "get", "/"];
     let output = Program::tool(&get).env("ETCDCTL_CACERT", missing).run();
@@ -614,7 +614,7 @@ fn replaced_certificates_are_read_again() {
     let running = follow::live(&url, &watch);
     v2::put(&etcd.url(), "/k", "before");
     follow::wait_for_value(&running, "/k", "before");
-    // Another authority takes over, and whoever is of the old one is not let in any more.
+    // Another authority replaces the old one, whose certificates are no longer accepted.
     let next = Authority::new("the next authority");
     files.write("ca.pem", next.pem());
     files.write_issued("client", &next.issue(&["client"]));
@@ -641,11 +641,11 @@ fn http_to_a_tls_port_and_https_to_a_plain_port_are_reported() {
     assert_fails(&output, 3, &["does it speak TLS?"]);
 }
 
-/// A server that answers the first bytes on each connection with these, and is silent then.
+/// A server that answers the first bytes on each connection with these, and is silent after that.
 fn answering(bytes: &'static [u8]) -> String {
     let (listener, port) = ports::listener();
     thread::spawn(move || {
-        // As long as the test runs: its process ends.
+        // The thread ends with the process.
         for stream in listener.incoming() {
             let mut stream = stream.expect("a client");
             let _ = stream.read(&mut [0; 4096]);
@@ -687,7 +687,7 @@ fn requests_to_a_tls_endpoint_are_not_sent_to_a_plaintext_one() {
     let files = Files::new();
     let etcd = files.server(Version::V3_5);
     let plain = Scripted::serve(|_| Response::etcd(200, 7, "{}"));
-    // Nothing but what was typed is asked, and that it is in the clear is told.
+    // Only the listed endpoints are used, and a notice says that one is not encrypted.
     let both = format!("{},{}", etcd.tls_url(), plain.url());
     let options = [
         &files.ca_options()[..],
@@ -742,7 +742,7 @@ fn tls_works_through_a_proxy_tunnel() {
     assert_fails(&output, 3, &["is not trusted"]);
 }
 
-/// A proxy that opens one tunnel after the other, to where it is asked for.
+/// A proxy that opens tunnels to any address.
 struct Tunnel {
     url: String,
     asked: std::sync::Arc<std::sync::Mutex<String>>,
@@ -795,7 +795,7 @@ impl Tunnel {
 #[test]
 fn a_plaintext_connection_does_not_load_authorities() {
     let etcd = Etcd::start(Version::V3_5);
-    // They would be looked for here.
+    // Authorities would be loaded from there.
     let get = ["--api", "v2", "--endpoints", &etcd.url(), "get", "/"];
     let output = Program::tool(&get)
         .env("SSL_CERT_FILE", "/nowhere")

@@ -1,4 +1,4 @@
-//! `watch --until`, `--idle-timeout` and the filters, by both APIs.
+//! `watch --until`, `--idle-timeout` and the filters, with both APIs.
 
 use std::sync::Barrier;
 use std::thread;
@@ -14,7 +14,7 @@ use crate::support::tool::{Output, Program, Running};
 use crate::support::v3;
 use crate::support::wait;
 
-/// The APIs, and how a key is written by each.
+/// Both APIs.
 const APIS: [&str; 2] = ["v2", "v3"];
 
 #[track_caller]
@@ -42,7 +42,7 @@ fn until(subtree: &Subtree, api: &str, key: &str, condition: &str) -> Program {
     ])
 }
 
-/// What it waits for is not so, and it is registered.
+/// A live watch whose condition does not hold yet.
 #[track_caller]
 fn waiting(subtree: &Subtree, api: &str, key: &str, condition: &str) -> Running {
     let status = ["--status", "--stream"];
@@ -100,7 +100,7 @@ fn until_prints_the_event_that_meets_the_condition() {
             ("absent", None),
         ] {
             let running = waiting(subtree, api, &key, condition);
-            // Beside it, and with no bearing on it.
+            // This key is not in scope.
             set(subtree, api, &subtree.key("beside"), "2");
             match change {
                 Some(value) => set(subtree, api, &key, value),
@@ -124,7 +124,8 @@ fn until_exists_holds_for_a_directory_created_by_a_key_below_it() {
         let running = waiting(&subtree, "v2", &subtree.key("dir"), "exists");
         set(&subtree, "v2", &subtree.key("dir/below/k"), "v");
         assert_eq!(running.wait(wait::LONG).code, 0);
-        // Of several, what only tells that a directory is there is not shown before that counts.
+        // With several keys, an event that only shows that a directory exists is not printed before
+        // the condition holds.
         let (dir, other) = (subtree.key("dir2"), subtree.key("other"));
         let watch = [
             "--api", "v2", "watch", "--stream", &dir, &other, "--until", "exists", "-v",
@@ -334,7 +335,7 @@ fn filters_apply_to_printed_and_counted_events_and_the_checkpoint_advances() {
             replay(&["--match", "*.conf", "--changed", "--count", "2"]),
             ["set a.conf", "set a.conf"]
         );
-        // What was not printed is behind it all the same.
+        // The checkpoint advances past events that were not printed.
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("checkpoint").display().to_string();
         let options = ["--checkpoint", &file, "--match", "c*"];

@@ -1,4 +1,4 @@
-//! What is typed, before any server is asked.
+//! Command-line usage, without a server.
 
 use serde_json::Value;
 

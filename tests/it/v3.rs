@@ -1,4 +1,4 @@
-//! `get`, `set` and `rm` by v3, through the JSON gateway.
+//! `get`, `set` and `rm` over v3, through the JSON gateway.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
@@ -13,7 +13,7 @@ use crate::support::shared::{self, Subtree};
 use crate::support::tool::{Output, Program};
 use crate::support::{v2, v3, wait};
 
-/// Runs the tool by v3.
+/// Runs the tool with the v3 API.
 #[track_caller]
 fn with_v3(subtree: &Subtree, arguments: &[&str]) -> Output {
     subtree.tool(&[&["--api", "v3"], arguments].concat())
@@ -23,7 +23,7 @@ fn encode(text: impl AsRef<[u8]>) -> String {
     STANDARD.encode(text)
 }
 
-/// A key as the server itself has it; null where it has none.
+/// A key-value pair as the server returns it, or null.
 #[track_caller]
 fn pair(subtree: &Subtree, key: &str) -> Value {
     v2::v3(&subtree.url(), "/v3/kv/range", &json!({"key": encode(key)}))["kvs"][0].clone()
@@ -343,7 +343,7 @@ fn api_auto_exits_7_if_a_v3_write_has_an_unknown_outcome() {
         assert_eq!(output.code, 7, "{output:?}");
         assert!(output.stderr.contains(&server.url()), "{output:?}");
     }
-    // A read changes nothing: what v2 says is as good as any.
+    // A read changes nothing, so that the answer of v2 is used.
     let output = Program::tool(&["--endpoints", &server.url(), "get", "/k"]).run();
     assert_exits_1(&output, "key not found");
 }
@@ -380,7 +380,8 @@ fn a_missing_key_that_the_other_api_has_is_mentioned_in_the_hint() {
     }
 }
 
-/// A key and all below it are two requests; what is written together is seen together.
+/// A key and its subtree are two requests, but keys that are written together must be read
+/// together.
 #[test]
 fn get_recursive_reads_a_key_and_its_subtree_at_one_revision() {
     for subtree in shared::each() {
@@ -436,18 +437,18 @@ fn refusal(error: &str, code: u32) -> Response {
     )
 }
 
-/// What a scripted server does with a range of `/k` and what is below it.
+/// How a scripted server answers range requests for `/k` and its subtree.
 #[derive(Clone, Copy)]
 struct Script {
     /// History before this revision is compacted.
     compacted: u64,
-    /// Whether the range that has both in it may be read.
+    /// Whether the range that covers both may be read.
     may_read_all: bool,
-    /// How far the revision of a later range lies behind what was asked for.
+    /// How far the revision of the second range is behind the requested one.
     behind: u64,
-    /// The connection breaks in place of every answer about what is below.
+    /// Whether the connection breaks instead of each answer about the subtree.
     breaks: bool,
-    /// The connection is closed after each answer, without a word.
+    /// Whether the connection is closed after each answer.
     closes: bool,
 }
 
@@ -460,7 +461,7 @@ const PLAIN: Script = Script {
 };
 
 impl Script {
-    /// A server whose revision grows with each read of `/k`.
+    /// A server whose revision increases with each read of `/k`.
     fn start(self) -> Scripted {
         let newest = AtomicU64::new(1);
         Scripted::serve(move |request| {
@@ -512,7 +513,7 @@ fn read_from(servers: &[&Scripted]) -> Output {
     Program::tool(&read).run()
 }
 
-/// Both keys are read as they were at this revision.
+/// Asserts that both keys are read at this revision.
 #[track_caller]
 fn assert_reads_both_at(revision: u64, servers: &[&Scripted]) {
     let output = read_from(servers);
@@ -588,7 +589,7 @@ fn an_empty_v3_reply_is_malformed() {
     assert_eq!((output.code, &*output.stdout), (6, ""), "{output:?}");
 }
 
-/// Many ranges without a key are no sign that v3 has any.
+/// Many ranges without keys do not mean that v3 has any.
 #[test]
 fn api_auto_watches_many_missing_keys_with_the_v2_api() {
     for version in Version::ALL {

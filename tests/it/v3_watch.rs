@@ -1,4 +1,4 @@
-//! `watch` and `replay` by v3, through the JSON gateway.
+//! `watch` and `replay` over v3, through the JSON gateway.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use crate::support::v2::{self, Writer};
 use crate::support::v3;
 use crate::support::wait;
 
-/// The tool by v3, about to be run.
+/// The tool with the v3 API, not yet started.
 fn with_v3(url: &str, arguments: &[&str]) -> Program {
     Program::tool(
         &[
@@ -28,13 +28,13 @@ fn with_v3(url: &str, arguments: &[&str]) -> Program {
     )
 }
 
-/// Runs it to its end.
+/// Runs the tool with the v3 API to its end.
 #[track_caller]
 fn run(url: &str, arguments: &[&str]) -> Output {
     with_v3(url, arguments).run()
 }
 
-/// The records of a run that ended well and had nothing to say.
+/// The records of a run that exited with 0 and an empty stderr.
 #[track_caller]
 fn records(url: &str, arguments: &[&str]) -> Vec<Value> {
     let output = run(url, arguments);
@@ -42,7 +42,7 @@ fn records(url: &str, arguments: &[&str]) -> Vec<Value> {
     output.json()
 }
 
-/// `index action key` of each record, and of a record of the tool's own what it is about.
+/// `index action key` of each record, with the lost range in place of the key for a gap.
 fn brief(records: &[Value]) -> Vec<String> {
     let brief = |record: &Value| {
         let index = follow::index(record);
@@ -142,11 +142,12 @@ fn hundreds_of_keys_are_read_and_watched_in_one_run() {
         assert_eq!(brief(&state), expected);
         wait::until(wait::LONG, "a look at what was written", || {
             let requests = proxy.requests();
-            // The state took as many: one a key, and one for what is below it.
+            // Reading the state took as many requests: two for each key.
             let reads = requests.iter().filter(|line| line.contains("/kv/range"));
             reads.count() >= 2 * 2 * 200
         });
-        // Such a transaction would end an etcd of before 3.5.7 where this tool is ended (fact 24).
+        // Such a transaction would crash an etcd before 3.5.7 if the tool is killed meanwhile (fact
+        // 24).
         let reads_by_transaction = |line: &String| line.contains("/kv/txn");
         assert!(!proxy.requests().iter().any(reads_by_transaction));
         v3::put(&url, "/k150", b"new");
@@ -202,7 +203,7 @@ fn watch_prints_one_event_from_history_or_live() {
         let running = program.start();
         running.wait_for_stderr("< 200", wait::LONG);
         wait::until(wait::LONG, "the event", || {
-            // It may not be registered at the first.
+            // The watch may not be registered when the first event is written.
             v3::put(&url, &key, b"3");
             running.has_ended()
         });
@@ -244,7 +245,7 @@ fn replay_over_v3_ends_at_the_last_event() {
         let url = etcd.url();
         let replay = |key: &str| records(&url, &["replay", "-r", key, "--from-index", "1"]);
         assert!(replay("/app").is_empty(), "an empty store");
-        // As many as the server sends at once, so that nothing tells that they were all.
+        // A server sends 1,000 events at once, so that nothing shows that these were all.
         let mut writer = Writer::connect(&url);
         for number in 0..1000 {
             v3::put_with(&mut writer, "/app/k", &number.to_string());
@@ -266,7 +267,7 @@ fn replay_over_v3_ends_at_the_last_event() {
     }
 }
 
-/// 3.4 looks for each previous value by itself, and is silent for seconds meanwhile.
+/// 3.4 reads each previous value separately, and is silent for seconds meanwhile.
 #[test]
 fn replay_over_v3_waits_for_a_slow_server() {
     let etcd = Etcd::builder(Version::V3_4)
@@ -310,7 +311,7 @@ fn snapshot_over_v3_prints_the_state_and_then_events() {
     }
 }
 
-/// A store with events at 2 to 6, of which those up to 4 are compacted: the delete at 4 is gone.
+/// A store with events at the revisions 2 to 6, compacted up to 4, so that the delete at 4 is gone.
 fn compacted(version: Version) -> Etcd {
     let etcd = Etcd::start(version);
     let url = etcd.url();
@@ -380,8 +381,7 @@ fn compacted_events_are_a_gap_with_exact_bounds() {
     }
 }
 
-/// From what was told last on: the watch from the next revision passes over a delete that was
-/// compacted, without a word (etcd-facts.md).
+/// A watch from the next revision silently skips a delete that was compacted (etcd-facts.md).
 #[test]
 fn a_delete_compacted_during_an_outage_is_declared() {
     for version in Version::ALL {
@@ -409,7 +409,7 @@ fn a_delete_compacted_during_an_outage_is_declared() {
     }
 }
 
-/// A run that finds nothing has seen how far history was compacted.
+/// A run without events has still seen how far history was compacted.
 #[test]
 fn a_compaction_between_two_runs_is_declared_even_if_the_first_printed_nothing() {
     for version in Version::ALL {
@@ -529,7 +529,7 @@ fn a_killed_v3_watch_resumes_from_its_checkpoint() {
         ]);
         assert_eq!(refused.code, 2, "{refused:?}");
         assert!(refused.stderr.contains("v3"), "{refused:?}");
-        // Without a word it is the API of the file.
+        // By default the API of the checkpoint is used.
         let second = follow::live(&url, &["-r", "/app", "--checkpoint", path]);
         let printed = follow::wait_for_value(&second, "/app/b", "1");
         assert_eq!(brief(&printed), [format!("{missed} set /app/b")]);
@@ -634,9 +634,9 @@ fn a_disabled_gateway_is_reported() {
     }
 }
 
-// --- what real etcd can't be made to do
+// --- replies that real etcd servers cannot be made to send
 
-/// A watch of v3 that tells `lines`, and stays open.
+/// A v3 watch that sends `lines` and stays open.
 fn sending(lines: &[String]) -> Response {
     let head =
         "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n";
@@ -685,11 +685,11 @@ fn body_of(request: &Request) -> Value {
     serde_json::from_str(first).unwrap_or_default()
 }
 
-/// The first of a thousand revisions can be passed over without a word, where it is a delete that
-/// is compacted just then (upstream #19179).
+/// After a thousand revisions a delete can be skipped silently if it is compacted at that moment
+/// (upstream #19179).
 #[test]
 fn a_possible_loss_between_two_messages_is_checked_in_history() {
-    // Of the revision after the hole a part may be missing, too.
+    // A part of the revision after the unknown range may be missing too.
     for (is_compacted, count, expected) in [
         (
             false,
@@ -738,8 +738,8 @@ fn a_possible_loss_between_two_messages_is_checked_in_history() {
     }
 }
 
-/// Of a history that was compacted under a replay all is lost that is gone, and not only the
-/// revision that gave it away.
+/// If history was compacted during a replay, everything up to the compacted revision is lost, and
+/// not only the revision that revealed it.
 #[test]
 fn a_compaction_during_replay_is_lost_up_to_the_oldest_revision() {
     let server = Scripted::serve(move |request: &Request| match request.path.as_str() {
@@ -785,7 +785,7 @@ fn a_compaction_during_replay_is_lost_up_to_the_oldest_revision() {
             "1999",
         ],
     );
-    // Of the revision that it came to a part may be missing, too.
+    // A part of the revision at which it continues may be missing too.
     assert_eq!(
         brief(&printed[1000..1002]),
         ["1003 gap 1002-1003", "1004 set /k"]
@@ -814,7 +814,7 @@ fn a_key_written_again_within_a_gap_makes_it_certain() {
             brief(&records(&url, &first)),
             [format!("{from} set /app/k")]
         );
-        // The same value once more is an event, too.
+        // Setting the same value again is an event too.
         let lost = v3::put(&url, "/app/k", b"v");
         let compacted = v3::put(&url, "/other", b"v");
         v3::compact(&url, compacted);
@@ -831,7 +831,7 @@ fn a_key_written_again_within_a_gap_makes_it_certain() {
 fn an_error_within_a_batch_loses_and_repeats_nothing() {
     let server = Scripted::serve(|request: &Request| {
         if request.path != "/v3/watch" {
-            // As the key was when the stream broke.
+            // The key at the time when the stream broke.
             let kv = json!({
                 "key": v3::encode("/k"), "value": v3::encode("v"),
                 "create_revision": "2", "mod_revision": "3",
@@ -948,7 +948,7 @@ fn etcd_3_3_is_used_over_v3beta() {
     assert_eq!(paths, expected.map(str::to_owned).into());
 }
 
-/// A stream is told of more than fits in memory at once only as the reader of the output takes it.
+/// With a full buffer the tool reads from the stream only as fast as its own stdout is read.
 #[test]
 fn a_slow_stdout_reader_loses_nothing_over_v3() {
     let etcd = Etcd::start(Version::V3_5);
@@ -982,8 +982,7 @@ fn a_slow_stdout_reader_loses_nothing_over_v3() {
     assert!(lines.all(|line| line.contains("\tset\t")), "no gap");
 }
 
-/// A watch that was put off because its reader was slow is looked up later, and a delete that is
-/// compacted just then is passed over (upstream #19179).
+/// The buffer is full, and the connection to a killed server breaks meanwhile.
 #[test]
 fn a_lost_server_is_reported_while_stdout_is_blocked() {
     let etcd = Etcd::start(Version::V3_5);
@@ -1018,6 +1017,8 @@ fn a_lost_server_is_reported_while_stdout_is_blocked() {
     running.wait_for_stderr("trying again", wait::LONG);
 }
 
+/// A watcher that fell behind because of backpressure is synced later, and a delete that is
+/// compacted meanwhile is skipped (upstream #19179).
 #[test]
 fn events_compacted_while_stdout_is_blocked_are_declared() {
     for version in Version::ALL {
@@ -1058,7 +1059,7 @@ fn events_compacted_while_stdout_is_blocked_are_declared() {
     }
 }
 
-/// Another connection tells what was written, and the stream does not.
+/// Another connection shows that something was written, and the stream does not deliver it.
 #[test]
 fn a_stalled_stream_is_reopened() {
     let watches = Arc::new(AtomicUsize::new(0));

@@ -1,4 +1,4 @@
-//! `watch` and `watch --stream` against real etcds, through restarts and broken networks.
+//! `watch` and `watch --stream` against real etcd servers, through restarts and broken networks.
 
 use std::time::Duration;
 
@@ -13,8 +13,8 @@ use crate::support::v2::{self, Truth};
 
 const LIMIT: Duration = Duration::from_secs(30);
 
-/// Starts a watch by v2 with `--verbose` and waits until a server has registered it. Where nobody names
-/// the API, it is looked meanwhile where the key is, and that is answered, too.
+/// Starts a watch with the v2 API and `--verbose`, and waits until a server has registered it. With
+/// `--api auto` the first answer could be that of another request.
 fn registered(url: &str, arguments: &[&str]) -> Running {
     let options = ["--endpoints", url, "--api", "v2", "-v", "-o", "json"];
     let running = Running::start(&[&options, arguments].concat());
@@ -22,13 +22,13 @@ fn registered(url: &str, arguments: &[&str]) -> Running {
     running
 }
 
-/// A stream on all below `/app`, registered, that ends after `count` events.
+/// A registered stream on everything below `/app` that ends after `count` events.
 fn stream(url: &str, count: usize) -> Running {
     let count = count.to_string();
     registered(url, &["watch", "--stream", "-r", "/app", "--count", &count])
 }
 
-/// The same, where a gap is declared and the watch goes on behind it.
+/// The same stream with another `--on-gap`.
 fn stream_on(url: &str, count: usize, on_gap: &str) -> Running {
     let count = count.to_string();
     let arguments = [
@@ -47,7 +47,6 @@ fn app(number: usize) -> (String, String) {
     (format!("/app/k{number}"), number.to_string())
 }
 
-/// What no watch on `/app` sees: so many writes elsewhere.
 #[test]
 fn watch_prints_one_event_and_exits() {
     for subtree in shared::each() {
@@ -278,7 +277,7 @@ fn a_stream_dropped_as_a_slow_watcher_loses_nothing() {
     let etcd = Etcd::start(Version::V3_4);
     let proxy = Proxy::to(&etcd.url());
     let running = stream(&proxy.url(), 600);
-    // Slow enough that the server's buffers fill up (fact 4), then fast.
+    // Slow enough to fill the server's buffers (fact 4), and then fast.
     proxy.bandwidth(200_000);
     let value = "x".repeat(20_000);
     let truth = v2::burst(&etcd.url(), 600, |number| {
@@ -343,7 +342,7 @@ fn a_stream_fails_over_when_a_member_is_killed() {
     let url = cluster.nodes[1].url();
     let mut truth = v2::burst(&url, 30, app);
     cluster.nodes[0].kill();
-    // The writes wait for a new leader where the old one was killed.
+    // The writes wait for a new leader if the old one was killed.
     for number in 30..60 {
         let (key, value) = app(number);
         truth.push(crate::support::wait::until_some(LIMIT, "a write", || {

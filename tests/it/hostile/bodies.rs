@@ -1,4 +1,4 @@
-//! Whole replies of v2: what stands in them is not what etcd sends.
+//! Complete v2 replies with contents that etcd does not send.
 
 use serde_json::json;
 
@@ -8,12 +8,12 @@ use super::{
 };
 use crate::support::scripted::Response;
 
-/// A reply with a key, in which something stands for its index.
+/// A reply with a key and this text as its index.
 fn key(index: &str) -> String {
     format!(r#"{{"action":"get","node":{{"key":"/k","value":"v","modifiedIndex":{index}}}}}"#)
 }
 
-/// A directory in another, ten thousand times.
+/// Ten thousand nested directories.
 fn deep() -> String {
     let open = r#"{"key":"/k","dir":true,"nodes":["#.repeat(10_000);
     format!(r#"{{"action":"get","node":{open}{}}}"#, "]}".repeat(10_000))
@@ -105,7 +105,7 @@ fn an_invalid_v2_reply_to_a_read_is_malformed() {
             cases.push(Case::new(name, command, server, End::With(6, part)));
         }
     }
-    // What is in the node is read only where it is shown field by field.
+    // The node is parsed only if it is printed field by field.
     let of_node = [
         ("a deep one", deep(), "deep"),
         ("an index beyond 64 bits", key("99999999999999999999"), ""),
@@ -397,12 +397,12 @@ fn a_redirect_is_never_followed() {
             REPLAY,
             GET_V3,
         ];
-        // Where it is hard to see, every command has to.
+        // Every command must reject a redirect that is hard to recognize.
         let is_easy = location.is_ascii() && !location.is_empty();
         let some = two(&cases, &commands);
         for command in if is_easy { &some[..] } else { &commands } {
             let location = location.clone();
-            // What etcd would say of a key that is not there.
+            // The body that etcd sends for a missing key.
             let body = r#"{"errorCode":100,"message":"Key not found","cause":"/k","index":7}"#;
             let server = move |_: &_| reply("301 Moved Permanently", &location, body);
             let name = format!("a redirect {name}");

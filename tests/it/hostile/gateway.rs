@@ -1,4 +1,4 @@
-//! What v3's gateway answers.
+//! Replies of the v3 gateway.
 
 use serde_json::{Value, json};
 
@@ -37,7 +37,7 @@ fn pair(revision: &str) -> Value {
     })
 }
 
-/// With a reply that has this field in its only pair.
+/// A reply whose only key-value pair has this field.
 fn with(field: &str, value: Value) -> String {
     let mut pair = pair("3");
     pair[field] = value;
@@ -66,7 +66,7 @@ fn put(revision: &str) -> Value {
     json!({"kv": pair(revision)})
 }
 
-/// A server at revision 3 whose watch tells this after it began.
+/// A server at revision 3 whose watch sends these lines after its first message.
 fn sending(lines: impl Into<Vec<u8>>) -> impl Fn(&Request) -> Response + Send + Sync + 'static {
     let lines: Vec<u8> = lines.into();
     move |request| match request.path.as_str() {
@@ -320,7 +320,7 @@ fn unusual_but_valid_v3_messages_are_accepted() {
     ];
     let fail = [STREAM, &["--on-gap", "fail", "--from-index", "2"]].concat();
     let foreign = |lines: &str| lines.replace("\"cluster_id\":\"7\"", "\"cluster_id\":\"8\"");
-    // The stream breaks, and another cluster goes on.
+    // The stream breaks, and another cluster answers after that.
     let first = begin()
         .chunk(created(3))
         .chunk(message(3, &[put("3")]))
@@ -345,7 +345,7 @@ fn unusual_but_valid_v3_messages_are_accepted() {
         server,
         End::Ends(5, printed, "clusterChanged"),
     ));
-    // Compacted beyond all that was ever written.
+    // A compaction beyond every revision that was ever written.
     let canceled = json!({"result": {"header": header(3), "canceled": true, "compact_revision": "18446744073709551615"}});
     let command = [STREAM, &["--timeout", "1s"]].concat();
     cases.push(Case::new(
@@ -369,7 +369,7 @@ fn unusual_but_valid_v3_messages_are_accepted() {
 
 #[test]
 fn an_endless_v3_reply_ends_at_the_size_limit() {
-    // A machine that is busy is not to run out of time before the limit is reached.
+    // The timeout must not come before the size limit is reached on a busy machine.
     let small =
         |command: &[&'static str]| [&["--max-event", "1MiB", "--timeout", "60s"], command].concat();
     let piece = "x".repeat(1 << 20);
@@ -441,7 +441,7 @@ fn an_endless_v3_reply_ends_at_the_size_limit() {
     };
     let end = End::With(6, "--max-event");
     cases.push(Case::new("an event of 24 MiB", &large(STREAM), server, end).adds(24));
-    // Each a small event, all of one transaction.
+    // Small events, all of one transaction.
     let events = format!("{},", put("4")).repeat(5_000);
     let server = move |request: &Request| match request.path.as_str() {
         "/v3/watch" => {

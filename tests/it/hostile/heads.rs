@@ -1,4 +1,4 @@
-//! Heads, and how bodies are framed.
+//! Response heads and body framing.
 
 use super::{Case, End, GET_V3, SET, STREAM, assert_all};
 use crate::support::scripted::Response;
@@ -6,16 +6,16 @@ use crate::support::scripted::Response;
 const BODY: &str =
     r#"{"action":"get","node":{"key":"/k","value":"v","modifiedIndex":7,"createdIndex":7}}"#;
 
-/// With which code each of these ends by a read, by a watch and by a write.
+/// The exit codes of a read, a watch and a write.
 struct Ends(i32, i32, i32);
 
-/// It does not speak HTTP, or not as etcd does.
+/// The server does not speak HTTP, or not as etcd does.
 const NOT_ETCD: Ends = Ends(6, 6, 6);
-/// It began to answer, in vain: what a write did is not known, and a watch goes on to ask.
+/// The server began to answer. The outcome of a write is unknown, and a watch asks again.
 const GARBLED: Ends = Ends(6, 124, 7);
-/// The connection broke before the head was there.
+/// The connection broke before the head was complete.
 const CUT: Ends = Ends(3, 3, 7);
-/// It broke in the body.
+/// The connection broke in the body.
 const CUT_IN_BODY: Ends = Ends(3, 124, 7);
 
 fn status(line: &str) -> Response {

@@ -1,4 +1,4 @@
-//! Servers that take their time: a byte now and then, to keep somebody waiting.
+//! Servers that send single bytes slowly, to keep a client waiting.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ const NODE: &str =
     r#"{"action":"get","node":{"key":"/k","value":"v","modifiedIndex":7,"createdIndex":7}}"#;
 const LIMIT: Duration = Duration::from_secs(9);
 
-/// These bytes one by one: never so slow that it could be called silent.
+/// Sends these bytes one by one, never slowly enough to count as silent.
 fn trickle(begun: Response, bytes: &str) -> Response {
     let step = |all: Response, byte: &u8| all.pause(Duration::from_millis(300)).bytes([*byte]);
     bytes.as_bytes().iter().fold(begun, step)
@@ -60,7 +60,7 @@ fn a_trickling_reply_ends_at_the_timeout() {
             );
         }
     }
-    // How far back history reaches is found out by many questions.
+    // doctor finds the oldest revision with many requests.
     let status = r#"{"header":{"cluster_id":"7","member_id":"8","revision":"9"},"leader":"8"}"#;
     let server = move |request: &Request| {
         match request.path.as_str() {
@@ -69,7 +69,7 @@ fn a_trickling_reply_ends_at_the_timeout() {
         "/v3/watch" => Response::stream(10)
             .chunk("{\"result\":{\"header\":{\"cluster_id\":\"7\",\"revision\":\"9\"},\"created\":true}}\n")
             .hold(),
-        // What was at a revision.
+        // A read at a revision.
         "/v3/kv/range" if String::from_utf8_lossy(&request.body).contains("\"revision\"") => {
             Response::default().hold()
         }
@@ -106,7 +106,7 @@ fn a_trickling_reply_is_abandoned_without_a_timeout() {
     let doctor = ["doctor", "--for", "100ms"];
     let end = End::Finds(1, "does not answer");
     cases.push(Case::new("doctor", &doctor, |_| slow_body("200 OK"), end).within(LIMIT));
-    // Whether v3 has more is found out by a read, which must not keep events waiting.
+    // api auto reads from v3 to give a hint, and that read must not delay events.
     let watch = ["watch", "--stream", "/k", "--count", "1"];
     let server = |request: &Request| {
         if request.parameter("wait").is_none() {

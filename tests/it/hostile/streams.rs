@@ -1,4 +1,4 @@
-//! What v2's waits bring.
+//! Events of v2 waits and streams.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ fn event(index: &str, value: &str) -> String {
     )
 }
 
-/// A server at index 10 whose stream brings `lines`, and then an event that is good.
+/// A server at index 10 whose stream sends `lines` and then a valid event.
 fn streaming(lines: impl Into<Vec<u8>>) -> impl Fn(&Request) -> Response + Send + Sync + 'static {
     let lines: Vec<u8> = lines.into();
     move |request| {
@@ -266,7 +266,7 @@ fn an_endless_v2_line_ends_at_the_size_limit() {
         let end = End::With(6, "--max-event");
         cases.push(Case::new("without end", &command, endless.clone(), end));
     }
-    // Each below the limit, and in the way of what could be told.
+    // Each line is below the limit, but none can be printed because of an unknown range before it.
     let held = event("900", &"x".repeat(500_000)) + "\n";
     let server = move |request: &Request| {
         if request.parameter("stream").is_none() {
@@ -394,7 +394,7 @@ fn a_store_replaced_during_a_watch_exits_5() {
         "20s",
     ];
     let mut cases = Vec::new();
-    // What is said first is right.
+    // The first answer is correct.
     let server = |request: &Request| {
         if request.parameter("waitIndex") == Some("5") {
             return reply("200 OK", "", event("9", "v"));
@@ -426,7 +426,7 @@ fn a_store_replaced_during_a_watch_exits_5() {
         server,
         End::Ends(5, "9\tset\t/k\tv\n", "indexRewound"),
     ));
-    // History that was cleared up to the end of all days.
+    // History that was cleared up to an absurd index.
     for cause in [
         "[18446744073709551615/5]",
         "[0/5]",

@@ -1,4 +1,4 @@
-//! Certificates of authorities, servers and clients: good ones, and bad ones of each kind.
+//! Certificates of authorities, servers and clients, valid ones and each kind of invalid one.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -10,28 +10,34 @@ use rcgen::{
     date_time_ymd,
 };
 
-/// Who issues certificates.
+/// A certificate authority.
 pub struct Authority {
     name: String,
     certificate: String,
     issuer: Issuer<'static, KeyPair>,
 }
 
-/// A certificate with its key, both in PEM.
+/// A certificate and its key.
 pub struct Issued {
+    /// The certificate in PEM.
     pub certificate: String,
+    /// Its private key.
     pub key: KeyPair,
 }
 
 /// When a certificate is valid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Validity {
+    /// From 2020 to 2119.
     Now,
+    /// Until 2020-12-31.
     Expired,
+    /// From 2119.
     Future,
 }
 
 impl Authority {
+    /// Creates an authority with a self-signed certificate.
     pub fn new(name: &str) -> Self {
         let mut params = CertificateParams::default();
         params.distinguished_name.push(DnType::CommonName, name);
@@ -50,11 +56,12 @@ impl Authority {
         &self.certificate
     }
 
-    /// A certificate for who has these names, as a server or a client.
+    /// Issues a certificate for these names, for servers and clients.
     pub fn issue(&self, names: &[&str]) -> Issued {
         self.issue_for(names, &BOTH, Validity::Now)
     }
 
+    /// Issues a certificate for these names and purposes.
     pub fn issue_for(
         &self,
         names: &[&str],
@@ -65,6 +72,7 @@ impl Authority {
         self.issue_to(key, names, purposes, validity)
     }
 
+    /// Issues a certificate for an existing key.
     pub fn issue_to(
         &self,
         key: KeyPair,
@@ -91,13 +99,13 @@ impl Authority {
     }
 }
 
-/// For servers and for clients: etcd's gateway is a client of its own server.
+/// The purposes of a server that is also a client, as etcd's gateway is of its own server.
 pub const BOTH: [ExtendedKeyUsagePurpose; 2] = [
     ExtendedKeyUsagePurpose::ServerAuth,
     ExtendedKeyUsagePurpose::ClientAuth,
 ];
 
-/// Writes a file into a directory, for nobody but the owner; its path.
+/// Writes a file that only its owner can read, and returns its path.
 pub fn write(directory: &Path, name: &str, text: &str) -> PathBuf {
     let path = directory.join(name);
     fs::write(&path, text).expect("a file");
@@ -105,20 +113,20 @@ pub fn write(directory: &Path, name: &str, text: &str) -> PathBuf {
     path
 }
 
-/// A key of an elliptic curve as SEC1 has it: what is inside of its PKCS#8.
+/// An EC key in the SEC1 format, which is inside its PKCS#8 encoding.
 pub fn sec1(key: &KeyPair) -> String {
     let whole = key.serialize_der();
-    // An ECPrivateKey begins with its version, 1, and 32 bytes.
+    // An ECPrivateKey begins with version 1 and an octet string of 32 bytes.
     let inner = [0x02, 0x01, 0x01, 0x04, 0x20];
     let place = whole
         .windows(inner.len())
         .position(|window| window == inner)
         .expect("a key of an elliptic curve");
-    // Its head is two bytes: it is shorter than 128.
+    // Its DER header has two bytes, because it is shorter than 128 bytes.
     pem("EC PRIVATE KEY", &whole[place - 2..])
 }
 
-/// Text for what is in DER.
+/// Encodes DER as PEM.
 pub fn pem(label: &str, der: &[u8]) -> String {
     let text = base64::engine::general_purpose::STANDARD.encode(der);
     let lines: Vec<&str> = text

@@ -1,9 +1,9 @@
-//! Real etcds: alone or as a cluster, on ports and in directories of their own.
+//! Real etcd servers, alone or as a cluster, on their own ports and directories.
 //!
-//! In scope: starting, stopping and wiping servers, and who leads. Out of scope: what is in
-//! them (`v2`) and the network before them (`proxy`).
+//! In scope: starting, stopping and wiping servers, and leadership. Out of scope: their data (`v2`)
+//! and the network before them (`proxy`).
 //!
-//! An etcd that isn't there is a failure, never a skipped test: `tests/get-etcd.sh` gets them.
+//! A missing etcd is a failure and never a skipped test: `tests/get-etcd.sh` gets them.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -17,18 +17,18 @@ use tempfile::TempDir;
 
 use super::{ports, v2, wait};
 
-/// How long a server may take to answer after its start.
+/// The time limit for a server to answer after its start.
 const START_LIMIT: Duration = Duration::from_secs(30);
 
-/// How long one question on the way may take: a stopped server answers none.
+/// The time limit of one readiness check. A paused server does not answer.
 const PROBE: Duration = Duration::from_millis(700);
 
 /// The versions that the tests run against.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Version {
-    /// 3.4.23.
+    /// etcd 3.4.23.
     V3_4,
-    /// 3.5.30.
+    /// etcd 3.5.30.
     V3_5,
 }
 
@@ -44,7 +44,7 @@ impl Version {
         }
     }
 
-    /// The binary: the one that the environment names, else what `tests/get-etcd.sh` got.
+    /// The binary that the environment names, or else the one from `tests/get-etcd.sh`.
     fn binary(self) -> PathBuf {
         let variable = match self {
             Self::V3_4 => "ETCDWATCH_ETCD_3_4",
@@ -71,11 +71,11 @@ impl Version {
         binary
     }
 
-    /// What every server of that version is started with. Small timeouts elect quickly.
+    /// The arguments of every server of that version. Short timeouts make elections quick.
     fn arguments(self) -> &'static [&'static str] {
         match self {
             Self::V3_4 => &["--heartbeat-interval=50", "--election-timeout=500"],
-            // Only 3.5 can do without waiting for the disk.
+            // Only 3.5 can run without fsync.
             Self::V3_5 => &[
                 "--heartbeat-interval=50",
                 "--election-timeout=500",
@@ -85,7 +85,7 @@ impl Version {
     }
 }
 
-/// The etcdctl that comes with 3.5.30.
+/// The etcdctl of 3.5.30.
 pub fn etcdctl() -> PathBuf {
     let etcdctl = Version::V3_5.binary().with_file_name("etcdctl");
     assert!(
@@ -96,69 +96,70 @@ pub fn etcdctl() -> PathBuf {
     etcdctl
 }
 
-/// How a server is to be started.
+/// The options of a server that is to be started.
 #[derive(Clone, Debug)]
 pub struct Builder {
     version: Version,
     v2: bool,
-    /// The member of a cluster that has it off all the same.
+    /// The member of a cluster on which the v2 API is off.
     without_v2: Option<usize>,
-    /// It speaks TLS too, on a port beside the other.
+    /// Whether it also serves TLS, on a second port.
     speaks_tls: bool,
     arguments: Vec<String>,
 }
 
 impl Builder {
-    /// Whether the v2 API is on. It is, unless told otherwise.
+    /// Turns the v2 API on or off. It is on by default.
     pub fn v2(mut self, enabled: bool) -> Self {
         self.v2 = enabled;
         self
     }
 
-    /// Has v2 off on this member of a cluster alone.
+    /// Turns the v2 API off on this member of a cluster only.
     pub fn without_v2_on(mut self, member: usize) -> Self {
         self.without_v2 = Some(member);
         self
     }
 
-    /// One more argument, such as `--max-txn-ops=1000`.
+    /// Adds an argument, for example `--max-txn-ops=1000`.
     pub fn arg(mut self, argument: impl Into<String>) -> Self {
         self.arguments.push(argument.into());
         self
     }
 
-    /// Has it speak TLS, too, with this certificate and this key.
+    /// Serves TLS as well, with this certificate and this key.
     pub fn tls(mut self, certificate: &Path, key: &Path) -> Self {
         self.speaks_tls = true;
         self.arg(format!("--cert-file={}", certificate.display()))
             .arg(format!("--key-file={}", key.display()))
     }
 
-    /// Has it let in only those by TLS whose certificate is of this authority.
+    /// Accepts only clients over TLS whose certificate this authority issued.
     pub fn requires_client_certificates(self, authority: &Path) -> Self {
         self.arg("--client-cert-auth")
             .arg(format!("--trusted-ca-file={}", authority.display()))
     }
 
-    /// A snapshot every that many raft entries. A member that missed more than about 5,000
-    /// entries can then only catch up by a snapshot.
+    /// Takes a snapshot after so many raft entries. A member that missed more than about 5,000
+    /// entries can then only catch up from a snapshot.
     pub fn snapshot_count(self, entries: u32) -> Self {
         self.arg(format!("--snapshot-count={entries}"))
     }
 
-    /// Starts one server, and returns when it answers.
+    /// Starts one server, and returns once it answers.
     pub fn start(self) -> Etcd {
         self.start_all(1).remove(0)
     }
 
-    /// Starts a cluster of `size` members, and returns when it has a leader and all answer.
+    /// Starts a cluster of `size` members, and returns once it has a leader and all members answer.
     pub fn cluster(self, size: usize) -> Cluster {
         Cluster {
             nodes: self.start_all(size),
         }
     }
 
-    /// Another process may take a port between its choice and its use: then all begins anew.
+    /// Another process may take a port between its choice and its use. Then all members are started
+    /// again.
     fn start_all(self, size: usize) -> Vec<Etcd> {
         for _ in 0..5 {
             let nodes = self.spawn_all(size);
@@ -200,8 +201,8 @@ impl Builder {
     }
 }
 
-/// One etcd process with a data directory of its own. Dropping it kills it and clears the
-/// directory away.
+/// One etcd process with its own data directory. Dropping it kills the process and removes the
+/// directory.
 pub struct Etcd {
     options: Builder,
     name: String,
@@ -213,16 +214,16 @@ pub struct Etcd {
     child: Mutex<Option<Child>>,
 }
 
-/// The server could not have the port that was chosen for it.
+/// The server could not bind its port.
 struct PortTaken;
 
 impl Etcd {
-    /// Starts a server as it mostly is, and returns when it answers.
+    /// Starts a server with default options, and returns once it answers.
     pub fn start(version: Version) -> Self {
         Self::builder(version).start()
     }
 
-    /// A server with options.
+    /// The options of a server that is not started yet.
     pub fn builder(version: Version) -> Builder {
         Builder {
             version,
@@ -233,12 +234,12 @@ impl Etcd {
         }
     }
 
-    /// Where clients connect: `http://127.0.0.1:PORT`.
+    /// The client URL: `http://127.0.0.1:PORT`.
     pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    /// Where clients connect that speak TLS: `https://127.0.0.1:PORT`.
+    /// The client URL over TLS: `https://127.0.0.1:PORT`.
     pub fn tls_url(&self) -> String {
         assert!(self.options.speaks_tls);
         format!("https://127.0.0.1:{}", self.tls_port)
@@ -249,16 +250,16 @@ impl Etcd {
         self.port
     }
 
-    /// The process, while it runs.
+    /// The id of the process, while it runs.
     pub fn pid(&self) -> Option<u32> {
         self.lock().as_ref().map(Child::id)
     }
 
-    /// Ends it with SIGKILL, and waits for its end. Does nothing where it doesn't run.
+    /// Ends it with SIGKILL, and waits for its end. Does nothing if it does not run.
     pub fn kill(&self) {
         let child = self.lock().take();
         if let Some(mut child) = child {
-            // It may have ended by itself: then there is nothing to kill, but to wait for.
+            // It may have ended by itself. Then there is only the wait.
             let _ = child.kill();
             child.wait().expect("etcd's end");
         }
@@ -273,36 +274,36 @@ impl Etcd {
         });
     }
 
-    /// Stops it in its tracks (SIGSTOP): connections stay, nothing is answered.
+    /// Pauses it with SIGSTOP. Its connections stay open, and nothing is answered.
     pub fn pause(&self) {
         self.signal(Signal::STOP);
         let pid = self.pid().expect("etcd runs");
-        // Its threads stop one by one, and the last may still answer.
+        // Its threads stop one by one, and the last one may still answer.
         wait::until(wait::LONG, "all threads of etcd to stop", || {
             all_stopped(pid)
         });
     }
 
-    /// Lets a paused server go on.
+    /// Resumes a paused server.
     pub fn resume(&self) {
         self.signal(Signal::CONT);
     }
 
-    /// Ends it where it runs, and starts it again on its ports with its data. Returns when it
-    /// answers; the rest of its cluster must be up for that.
+    /// Restarts it on its ports with its data. Returns once it answers, for which the rest of its
+    /// cluster must be up.
     pub fn restart(&self) {
         self.kill();
         self.spawn();
         self.assert_ready();
     }
 
-    /// How it ended, where nobody asked it to.
+    /// Its exit status, if it has ended by itself.
     pub fn ended(&self) -> Option<ExitStatus> {
         let mut child = self.lock();
         child.as_mut()?.try_wait().expect("etcd's state")
     }
 
-    /// What it has logged so far, over all its starts.
+    /// Everything that it has logged, over all its starts.
     pub fn log_text(&self) -> String {
         String::from_utf8_lossy(&fs::read(self.log()).unwrap_or_default()).into_owned()
     }
@@ -315,14 +316,14 @@ impl Etcd {
         );
     }
 
-    /// The same without its data: a server that was rebuilt at the same address. A single
-    /// server only: a member of a cluster can't come back without its data.
+    /// Restarts a single server without its data: the store at its address is replaced. A member
+    /// of a cluster cannot come back without its data.
     pub fn wipe_and_restart(&self) {
         self.wipe();
         self.restart();
     }
 
-    /// A copy of its data as they are now. It is restarted for that.
+    /// A copy of its present data. The server is restarted for that.
     pub fn back_up(&self) -> TempDir {
         self.kill();
         let backup = tempfile::tempdir().expect("a temporary directory");
@@ -331,7 +332,7 @@ impl Etcd {
         backup
     }
 
-    /// Ends it, and starts it again with the data that it had when that copy was made.
+    /// Restarts it with the data of a backup.
     pub fn restore(&self, backup: &TempDir) {
         self.wipe();
         copy(backup.path(), &self.data_directory());
@@ -395,11 +396,11 @@ impl Etcd {
         *self.lock() = Some(child);
     }
 
-    /// Waits for the server's health and, where v2 is on, for a read with quorum.
+    /// Waits for the server's health and, if the v2 API is on, for a quorum read.
     fn wait_until_ready(&self) -> Result<(), PortTaken> {
         let deadline = Instant::now() + START_LIMIT;
         wait::until_some(START_LIMIT * 2, "etcd to answer", || {
-            // Whoever answers in place of one that has ended is another.
+            // An answer after its end comes from another process.
             let answers = self.answers();
             let ended = self.ended();
             if answers && ended.is_none() {
@@ -426,13 +427,14 @@ impl Etcd {
                 || get("/v2/keys/?quorum=true").is_ok_and(|reply| reply.status == 200))
     }
 
-    /// The member's id, as the v3 gateway gives it.
+    /// The member's id, as the v3 gateway reports it.
     fn id(&self) -> Option<String> {
         let status = v2::try_v3(&self.url(), "/v3/maintenance/status", &json!({}), PROBE).ok()?;
         Some(status["header"]["member_id"].as_str()?.to_owned())
     }
 
-    /// Does this member say that it leads? In both versions the v3 gateway tells.
+    /// Returns whether this member says that it is the leader. Both versions report that over the
+    /// v3 gateway.
     fn leads(&self) -> bool {
         v2::try_v3(&self.url(), "/v3/maintenance/status", &json!({}), PROBE).is_ok_and(|status| {
             status["leader"].is_string() && status["leader"] == status["header"]["member_id"]
@@ -443,7 +445,7 @@ impl Etcd {
         let log = fs::read(self.log()).unwrap_or_default();
         let log = String::from_utf8_lossy(&log);
         let lines: Vec<_> = log.lines().collect();
-        // What a crash says about itself stands before the state of hundreds of goroutines.
+        // The message of a crash comes before the stacks of hundreds of goroutines.
         let is_crash = |line: &&str| line.starts_with("panic:") || line.starts_with("fatal error:");
         let crash = lines.iter().rposition(is_crash).unwrap_or(lines.len());
         let end = lines.len().min(crash + 40);
@@ -451,7 +453,7 @@ impl Etcd {
     }
 }
 
-/// Copies what is in a directory into another.
+/// Copies the contents of a directory to another one.
 fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).expect("a directory");
     for entry in fs::read_dir(from).expect("a directory").flatten() {
@@ -464,12 +466,12 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-/// Are all threads of the process in the kernel's state `T`?
+/// Returns whether the kernel reports the state `T` for all threads of the process.
 fn all_stopped(pid: u32) -> bool {
     let tasks = fs::read_dir(format!("/proc/{pid}/task")).expect("the threads of etcd");
     tasks.flatten().all(|task| {
         let stat = fs::read_to_string(task.path().join("stat")).unwrap_or_default();
-        // The state follows the name, which is in brackets.
+        // The state follows the name, which is in parentheses.
         stat.rsplit(") ")
             .next()
             .is_some_and(|rest| rest.starts_with('T'))
@@ -478,7 +480,7 @@ fn all_stopped(pid: u32) -> bool {
 
 impl Drop for Etcd {
     fn drop(&mut self) {
-        // A panic elsewhere must not leave a server behind.
+        // A panic elsewhere must not leave a server running.
         let child = match self.child.get_mut() {
             Ok(child) => child,
             Err(poisoned) => poisoned.into_inner(),
@@ -494,19 +496,19 @@ impl Drop for Etcd {
     }
 }
 
-/// Several etcds that are one.
+/// A cluster of etcd members.
 pub struct Cluster {
-    /// The members; each can be killed, stopped and restarted by itself.
+    /// The members. Each can be killed, paused and restarted separately.
     pub nodes: Vec<Etcd>,
 }
 
 impl Cluster {
-    /// Starts a cluster as it mostly is, and returns when all its members answer.
+    /// Starts a cluster with default options, and returns once all its members answer.
     pub fn start(version: Version, size: usize) -> Self {
         Etcd::builder(version).cluster(size)
     }
 
-    /// The clients' addresses of all members, separated by commas, as `--endpoints` wants them.
+    /// The client URLs of all members, separated by commas, as `--endpoints` expects them.
     pub fn endpoints(&self) -> String {
         self.nodes
             .iter()
@@ -515,14 +517,14 @@ impl Cluster {
             .join(",")
     }
 
-    /// Which member leads; waits until one does. Members that don't run are passed over.
+    /// The number of the leader. Waits until there is one, and ignores members that do not run.
     pub fn leader(&self) -> usize {
         wait::until_some(wait::LONG, "a leader of the cluster", || {
             self.nodes.iter().position(Etcd::leads)
         })
     }
 
-    /// Has another member lead. Does nothing where that can't be had just now.
+    /// Transfers leadership to another member. Does nothing if that is not possible now.
     pub fn hand_over(&self, leader: usize, to: usize) {
         if let Some(id) = self.nodes[to].id() {
             let url = self.nodes[leader].url();

@@ -1,7 +1,7 @@
-//! A stream as its consumer follows it: record by record, to a state of its own.
+//! A stream as a consumer of its records sees it.
 //!
-//! In scope: starting a stream so that it is certainly live, and applying its records. Out of
-//! scope: whether every event came (`oracle`).
+//! In scope: starting a stream so that it is certainly live, and applying its records to a state.
+//! Out of scope: whether every event was printed (`oracle`).
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -11,11 +11,11 @@ use serde_json::Value;
 use super::tool::{Program, Running};
 use super::{v2, wait};
 
-/// Keys with their values; a directory has none.
+/// Keys with their values. A directory has no value.
 pub type State = BTreeMap<String, Option<String>>;
 
-/// Starts `watch --stream` with these arguments, and waits until it says that it is live:
-/// every write that is acknowledged afterwards is seen.
+/// Starts `watch --stream` with these arguments, and waits until it is live. Every write that is
+/// acknowledged afterwards must be printed.
 #[track_caller]
 pub fn live(endpoints: &str, arguments: &[&str]) -> Running {
     let running = stream(endpoints, arguments).start();
@@ -23,19 +23,19 @@ pub fn live(endpoints: &str, arguments: &[&str]) -> Running {
     running
 }
 
-/// The same, about to be started.
+/// The same stream, not yet started.
 pub fn stream(endpoints: &str, arguments: &[&str]) -> Program {
     let always = ["-o", "json", "-v", "watch", "--stream", "--status"];
     Program::tool(&[&["--endpoints", endpoints][..], &always, arguments].concat())
 }
 
-/// Does this record say that the watch is live?
+/// Returns whether this record says that the watch is live.
 pub fn is_live(record: &Value) -> bool {
     record["action"] == "status" && record["state"] == "live"
 }
 
-/// Waits until a record is there of which `is_it` is true, and returns all records up to it,
-/// without those of the watch's own state.
+/// Waits for a record that satisfies `is_it`, and returns all records up to it, without status
+/// records.
 #[track_caller]
 pub fn wait_for(running: &Running, what: &str, is_it: impl Fn(&Value) -> bool) -> Vec<Value> {
     let mut seen = 0;
@@ -55,7 +55,7 @@ pub fn wait_for(running: &Running, what: &str, is_it: impl Fn(&Value) -> bool) -
     without_status(records)
 }
 
-/// Waits until an event of that key with that value is there; the records up to it.
+/// Waits for an event that sets this key to this value, and returns the records up to it.
 #[track_caller]
 pub fn wait_for_value(running: &Running, key: &str, value: &str) -> Vec<Value> {
     wait_for(running, &format!("{key} = {value}"), |record| {
@@ -63,7 +63,7 @@ pub fn wait_for_value(running: &Running, key: &str, value: &str) -> Vec<Value> {
     })
 }
 
-/// Waits until a checkpoint file says that everything up to `index` is known.
+/// Waits until a checkpoint has reached `index`.
 #[track_caller]
 pub fn wait_for_checkpoint(file: &Path, index: u64) {
     wait::until(wait::LONG, "the position", || {
@@ -73,13 +73,13 @@ pub fn wait_for_checkpoint(file: &Path, index: u64) {
     });
 }
 
-/// The records without those of the watch's own state.
+/// The records without status records.
 pub fn without_status(mut records: Vec<Value>) -> Vec<Value> {
     records.retain(|record| record["action"] != "status");
     records
 }
 
-/// What a consumer knows of `top` that knew `state` and applied the records in their order.
+/// The state of a consumer that had `state` and applied the records in order.
 pub fn apply(mut state: State, top: &str, records: &[Value]) -> State {
     for record in records {
         let action = record["action"].as_str().expect("an action");
@@ -105,7 +105,7 @@ pub fn apply(mut state: State, top: &str, records: &[Value]) -> State {
     state
 }
 
-/// What the server itself has of `top`, agreed upon by a majority.
+/// The server's own state of `top`, read with quorum.
 #[track_caller]
 pub fn server(url: &str, top: &str) -> State {
     let mut state = State::new();
@@ -116,7 +116,7 @@ pub fn server(url: &str, top: &str) -> State {
     state
 }
 
-/// Every key of `top` and below as the server has it; none where there is no such key.
+/// Every node of `top` and below on the server. Empty if there is no such key.
 #[track_caller]
 pub fn server_nodes(url: &str, top: &str) -> Vec<Value> {
     let path = format!("{}?recursive=true&quorum=true", v2::key_path(top));
@@ -136,7 +136,7 @@ pub fn server_nodes(url: &str, top: &str) -> Vec<Value> {
     nodes
 }
 
-/// Panics where a position goes back, other than after a gap that says that they begin anew.
+/// Panics if an index is lower than the one before, except after a gap without an end.
 #[track_caller]
 pub fn assert_indexes_never_decrease(records: &[Value]) {
     let mut last = 0;
@@ -150,7 +150,7 @@ pub fn assert_indexes_never_decrease(records: &[Value]) {
     }
 }
 
-/// A record's position, as the contract defines it.
+/// The index of a record, as docs/json.md defines it.
 #[track_caller]
 pub fn index(record: &Value) -> u64 {
     record["index"]

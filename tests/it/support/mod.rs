@@ -1,17 +1,19 @@
-//! What the tests stand on.
+//! The test harness.
 //!
 //! | module | what it is for |
 //! |---|---|
-//! | [`etcd`] | real etcds, alone or as a cluster, that can be killed, stopped and wiped |
-//! | [`certificates`] | who can be trusted, and who can't |
-//! | [`v2`] | the writer whose acknowledged writes are the truth; it shares nothing with the tool |
+//! | [`etcd`] | real etcd servers, alone or as a cluster, that can be killed, paused and wiped |
+//! | [`certificates`] | valid and invalid certificates |
+//! | [`ports`] | ports that a server can have again after a restart |
+//! | [`v2`] | a writer whose acknowledged writes are the truth; it shares no code with the tool |
+//! | [`v3`] | the same over v3 |
 //! | [`proxy`] | a network between tool and server that cuts, stalls, delays and trickles |
-//! | [`scripted`] | a server that answers what real ones rarely do |
-//! | [`shared`] | servers that tests share, a part for each test |
-//! | [`tool`] | runs the binary: to its end, in the background, on a terminal |
-//! | [`follow`] | a stream that is live, and what its consumer knows after its records |
-//! | [`oracle`] | compares what the tool said with the truth |
-//! | [`wait`] | waits for conditions, never for time |
+//! | [`scripted`] | a server whose replies real servers rarely send |
+//! | [`shared`] | servers that tests share, with a directory for each test |
+//! | [`tool`] | runs the binary: to its end, in the background, or on a terminal |
+//! | [`follow`] | a live stream, and the state of a consumer of its records |
+//! | [`oracle`] | compares the printed events with the truth |
+//! | [`wait`] | waits for conditions, never for a fixed time |
 
 pub mod certificates;
 pub mod etcd;

@@ -1,8 +1,8 @@
-//! Holds what the tool said against what happened.
+//! Compares the tool's records with what happened.
 //!
-//! In scope: every event once and in order, or a declared gap where one is missing. Out of
-//! scope: the states that the tool reads (snapshots, resyncs): they are no events, and passed
-//! over here.
+//! In scope: every event once and in order, or a declared gap in place of a missing one. Out of
+//! scope: the states that the tool reads (snapshots, resyncs). They are not events and are skipped
+//! here.
 
 use std::fmt::Write;
 
@@ -10,20 +10,19 @@ use serde_json::Value;
 
 use super::v2::Truth;
 
-/// How many events are shown before and after the first difference.
+/// The number of events that are shown before and after the first difference.
 const CONTEXT: usize = 3;
 
-/// May events be missing?
+/// Whether events may be missing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Gaps {
-    /// No: every event must be there, and no gap be declared.
+    /// Every event must be there, and no gap may be declared.
     Forbidden,
-    /// Only those that a gap record names before anything later is told.
+    /// Events may be missing from a gap that was declared before any later event.
     Declared,
 }
 
-/// Panics where `records` (the tool's JSON lines) are not every event of `truth`, once and in
-/// order.
+/// Panics unless `records` (the tool's JSON lines) are every event of `truth`, once and in order.
 #[track_caller]
 pub fn assert_every_event_once(truth: &[Truth], records: &[Value]) {
     if let Err(difference) = compare(truth, records, Gaps::Forbidden) {
@@ -31,7 +30,7 @@ pub fn assert_every_event_once(truth: &[Truth], records: &[Value]) {
     }
 }
 
-/// The same, where events may be missing from a gap that was declared first.
+/// Panics like [`assert_every_event_once`], except for events in a gap that was declared first.
 #[track_caller]
 pub fn assert_nothing_lost_silently(truth: &[Truth], records: &[Value]) {
     if let Err(difference) = compare(truth, records, Gaps::Declared) {
@@ -39,8 +38,8 @@ pub fn assert_nothing_lost_silently(truth: &[Truth], records: &[Value]) {
     }
 }
 
-/// The events among the tool's records: neither its own records (gap, reset, synced, status)
-/// nor states that it read.
+/// The events among the tool's records, without its own records (gap, reset, synced, status) and
+/// the states that it read.
 pub fn events(records: &[Value]) -> Vec<Truth> {
     records
         .iter()
@@ -51,7 +50,7 @@ pub fn events(records: &[Value]) -> Vec<Truth> {
         .collect()
 }
 
-/// The first difference between truth and records, described; `Ok` where there is none.
+/// The first difference between truth and records.
 pub fn compare(truth: &[Truth], records: &[Value], gaps: Gaps) -> Result<(), String> {
     let printed = events(records);
     let mut due = 0;
@@ -69,7 +68,7 @@ pub fn compare(truth: &[Truth], records: &[Value], gaps: Gaps) -> Result<(), Str
             continue;
         }
         let event = &printed[seen];
-        // What a declared gap covers may be missing, but nothing else.
+        // Only events within a declared gap may be missing.
         while due < truth.len() && truth[due] != *event && covered(&lost, truth[due].index) {
             due += 1;
         }
@@ -95,8 +94,8 @@ fn is_own(record: &Value) -> bool {
     ) || record["origin"].is_string()
 }
 
-/// The first and the last index that the gap covers. After `clusterChanged` and
-/// `indexRewound` there is no last one.
+/// The first and the last lost index of a gap. After `clusterChanged` and `indexRewound` there is
+/// no last one.
 fn lost_range(gap: &Value) -> (u64, u64) {
     let from = gap["lost"]["from"].as_u64();
     let to = gap["lost"]["to"].as_u64();
@@ -110,7 +109,7 @@ fn covered(lost: &[(u64, u64)], index: u64) -> bool {
     lost.iter().any(|(from, to)| (*from..=*to).contains(&index))
 }
 
-/// What is wrong with the event `printed[seen]`, where `truth[due]` was due.
+/// Describes what is wrong with the event `printed[seen]`, if `truth[due]` was due.
 fn name_difference(truth: &[Truth], due: usize, printed: &[Truth], seen: usize) -> String {
     let event = &printed[seen];
     if truth[..due].contains(event) {

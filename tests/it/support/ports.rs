@@ -1,30 +1,30 @@
-//! TCP ports that stay one's own.
+//! TCP ports that no one else takes.
 //!
-//! A server that is stopped must come back on the port that it had. Ports that the system
-//! hands out (bind to 0) come from the range that outgoing connections use too, and one of
-//! those may sit on the port meanwhile; so these are taken from below that range.
+//! A stopped server must come back on its own port. Ports that the system assigns (bind to 0) come
+//! from the range of outgoing connections, so that a connection could take the port meanwhile.
+//! These ports are therefore below that range.
 
 use std::net::{SocketAddr, TcpListener};
 use std::sync::atomic::{AtomicU16, Ordering};
 
 use socket2::{Domain, Type};
 
-/// The first port used, and how many from there: below Linux's ephemeral range (32768…).
+/// The first port, and the number of ports: below Linux's ephemeral range (32768…).
 const FIRST: u16 = 10_000;
 const COUNT: u16 = 22_000;
 
-/// How many ports this process has handed out.
+/// The number of ports that this process has handed out.
 static TAKEN: AtomicU16 = AtomicU16::new(0);
 
-/// A free port, not handed out before by this process. Another process could take it before
-/// it is used: whoever binds it tries again with another.
+/// A free port that this process has not handed out before. Another process could still take it,
+/// and the caller then tries another one.
 pub fn free() -> u16 {
     listener().1
 }
 
 /// A listener on a free port, and the port.
 pub fn listener() -> (TcpListener, u16) {
-    // Every process begins elsewhere, so that several suites can run at a time.
+    // Every process starts at another port, so that several suites can run at the same time.
     let begin = u16::try_from(std::process::id() % u32::from(COUNT)).expect("below COUNT");
     for _ in 0..COUNT {
         let step = TAKEN.fetch_add(1, Ordering::Relaxed);
@@ -37,14 +37,14 @@ pub fn listener() -> (TcpListener, u16) {
     panic!("no free TCP port on 127.0.0.1 from {FIRST} on");
 }
 
-/// A port on which somebody listens and nobody is let in: who connects waits for ever, as
-/// behind a firewall that drops packets.
+/// A port whose accept queue is full: a client waits forever, as behind a firewall that drops
+/// packets.
 pub struct Full {
     listener: socket2::Socket,
     _waiting: Vec<socket2::Socket>,
 }
 
-/// Such a port.
+/// Opens a port with a full accept queue.
 pub fn full() -> Full {
     let socket = || socket2::Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
     let listener = socket();
@@ -52,7 +52,7 @@ pub fn full() -> Full {
     listener.bind(&any.into()).expect("a port");
     listener.listen(0).expect("a listener");
     let address = listener.local_addr().expect("its address");
-    // The queue takes one or two; then the kernel answers no more.
+    // The queue has room for one or two connections. After that the kernel does not answer.
     let waiting = (0..4)
         .map(|_| {
             let client = socket();
@@ -68,7 +68,7 @@ pub fn full() -> Full {
 }
 
 impl Full {
-    /// Where clients would connect: `http://127.0.0.1:PORT`.
+    /// The URL that a client would connect to: `http://127.0.0.1:PORT`.
     pub fn url(&self) -> String {
         let address = self.listener.local_addr().expect("its address");
         let port = address.as_socket().expect("an IP address").port();

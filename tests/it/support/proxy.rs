@@ -1,12 +1,12 @@
 //! A network between tool and server that fails as networks do.
 //!
-//! In scope: TCP as it is cut, refused, stalled, delayed, narrowed and torn into single
-//! bytes; one address before several servers; and replies that are over too soon. Out of scope:
-//! what is said over it otherwise; only request lines are noted.
+//! In scope: connections that are cut, refused, stalled, delayed, limited in bandwidth or split
+//! into single bytes, one address for several servers, and replies that end early. Out of scope:
+//! the contents of the traffic. Only request lines are recorded.
 //!
-//! Each connection has two directions, and each of those two threads: one reads and puts what
-//! came into a queue with the moment at which it is due, one waits for that and writes. So a
-//! delay does not narrow the line.
+//! Each connection has two directions with two threads each. One reads and queues what it read with
+//! the time at which it is due, and the other waits for that time and writes. A delay therefore
+//! does not limit the bandwidth.
 
 use std::collections::VecDeque;
 use std::io::{ErrorKind, Read, Write};
@@ -21,23 +21,24 @@ use socket2::{Domain, SockRef, Socket, Type};
 
 use super::{ports, wait};
 
-/// How long a blocked thread may take to notice a change that can't wake it.
+/// How long a blocked thread may take to notice a change that cannot wake it.
 const NOTICE: Duration = Duration::from_millis(20);
 
-/// What a direction holds back at most. Without a delay little, so that a slow reader is felt
-/// by the sender; with one, as much as a fast line has on its way.
+/// The most bytes that a direction holds back, without and with a delay. Without one it is little,
+/// so that a slow reader slows the sender down. With one it is as much as a fast connection has in
+/// transit.
 const QUEUE: usize = 64 << 10;
 const QUEUE_DELAYED: usize = 64 << 20;
 
-/// The pause between single bytes, so that the reader gets each by itself.
+/// The pause between single bytes, so that each is read separately.
 const TRICKLE: Duration = Duration::from_micros(50);
 
 /// How a connection is ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cut {
-    /// RST: the reader sees "connection reset".
+    /// With RST: the reader sees "connection reset".
     Reset,
-    /// FIN: the reader sees an end, wherever that is.
+    /// With FIN: the reader sees the end of the stream, at any point of a reply.
     Close,
 }
 
@@ -49,10 +50,10 @@ pub struct Proxy {
 }
 
 struct Shared {
-    /// Connections are led to these in turn.
+    /// New connections go to these in turn.
     targets: Mutex<Vec<SocketAddr>>,
     controls: Mutex<Controls>,
-    /// A control or a queue has changed.
+    /// Signaled when a control or a queue changes.
     changed: Condvar,
     accepted: AtomicU64,
     up: AtomicU64,
@@ -81,12 +82,15 @@ struct Controls {
     links: Vec<Arc<Link>>,
 }
 
-/// What the proxy makes of a connection that the client has half-closed.
+/// What the proxy does if the client half-closes a connection.
 #[derive(Clone, Copy, Default)]
 enum HalfClose {
+    /// Forwards the half-close.
     #[default]
     PassesOn,
+    /// Ends the connection.
     Cuts(Cut),
+    /// Ignores the half-close.
     KeepsToItself,
 }
 
@@ -95,7 +99,7 @@ struct Link {
     client: TcpStream,
     server: TcpStream,
     cut: AtomicBool,
-    /// The wait on it is to end as if nothing had happened.
+    /// Whether the wait on it should end as if nothing had happened.
     finish: AtomicBool,
 }
 
@@ -126,18 +130,18 @@ impl Proxy {
         }
     }
 
-    /// Where clients connect: `http://127.0.0.1:PORT`.
+    /// The URL for clients: `http://127.0.0.1:PORT`.
     pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    /// Cuts every connection that there is; new ones are served. What is on its way is lost.
+    /// Cuts all present connections and loses data in transit. New connections work.
     pub fn cut_all(&self, how: Cut) {
         for link in &self.shared.controls().links {
             link.end(how);
         }
         self.shared.wake();
-        // The last thread to let go of a connection closes it.
+        // The last thread that drops a connection closes it.
         wait::until(wait::LONG, "the cut connections to end", || {
             self.shared.forget_ended();
             let controls = self.shared.controls();
@@ -145,46 +149,46 @@ impl Proxy {
         });
     }
 
-    /// Cuts the connection on which the reply byte with that number comes, counted from now
-    /// over all connections, just after it. Once.
+    /// Cuts a connection after the reply byte of this number, counted from now over all
+    /// connections. This happens once.
     pub fn cut_after(&self, bytes: u64, how: Cut) {
         assert!(bytes > 0, "cut_all cuts at once");
         self.change(|controls| controls.cut_after = Some((bytes, how)));
     }
 
-    /// Forwards nothing more in either direction, and accepts nothing of what either side
-    /// sends; connections stay, new ones too. As a cable that is pulled out.
+    /// Forwards nothing more in either direction and reads nothing from either side, as if a cable
+    /// were unplugged. Present and new connections stay open.
     pub fn half_open(&self) {
         self.change(|controls| controls.stalled = true);
     }
 
-    /// Sends replies as single bytes, each a packet by itself.
+    /// Sends replies as single bytes, each in its own packet.
     pub fn one_byte_at_a_time(&self) {
         self.change(|controls| controls.trickle = true);
     }
 
-    /// Delays everything by half of `round_trip` in each direction, without narrowing it.
+    /// Delays everything by half of `round_trip` in each direction, without limiting the bandwidth.
     pub fn delay(&self, round_trip: Duration) {
         self.change(|controls| controls.delay = round_trip / 2);
     }
 
-    /// Sends the body of each reply so much later than its head.
+    /// Delays the body of each reply, but not its head.
     pub fn delay_bodies(&self, delay: Duration) {
         self.change(|controls| controls.body_delay = delay);
     }
 
-    /// Takes a connection that the client has half-closed for a closed one, as nginx does.
+    /// Closes a connection if the client half-closes it, as nginx does.
     pub fn cut_half_closed(&self) {
         self.change(|controls| controls.half_close = HalfClose::Cuts(Cut::Reset));
     }
 
-    /// Keeps to itself that the client has half-closed a connection.
+    /// Does not forward a half-close of the client.
     pub fn ignore_half_closed(&self) {
         self.change(|controls| controls.half_close = HalfClose::KeepsToItself);
     }
 
-    /// Speaks HTTP/1.0 to the server, so that replies end with their connections, and closes one
-    /// that the client has half-closed.
+    /// Speaks HTTP/1.0 to the server, so that a reply ends with its connection, and closes a
+    /// connection that the client half-closes.
     pub fn speak_http_1_0(&self) {
         self.change(|controls| {
             controls.is_of_http_1_0 = true;
@@ -192,13 +196,12 @@ impl Proxy {
         });
     }
 
-    /// Narrows each direction of each connection to that many bytes a second.
+    /// Limits each direction of each connection to this many bytes per second.
     pub fn bandwidth(&self, bytes_per_second: u64) {
         self.change(|controls| controls.bandwidth = Some(bytes_per_second));
     }
 
-    /// Is a good network again: nothing stalled, delayed, narrowed or about to be cut. What
-    /// was held back is sent.
+    /// Ends all network faults, and sends what was held back.
     pub fn resume(&self) {
         self.change(|controls| {
             controls.stalled = false;
@@ -210,7 +213,7 @@ impl Proxy {
         });
     }
 
-    /// Refuses new connections, as a port on which nobody listens. Existing ones stay.
+    /// Refuses new connections, as a port without a listener does. Present connections stay open.
     pub fn refuse(&self, refusing: bool) {
         self.change(|controls| controls.refusing = refusing);
         wait::until(wait::LONG, "the proxy to open or close its port", || {
@@ -218,19 +221,19 @@ impl Proxy {
         });
     }
 
-    /// Leads new connections to another server: what is behind an address was replaced.
+    /// Forwards new connections to another server.
     pub fn lead_to(&self, url: &str) {
         self.spread_over(&[url]);
     }
 
-    /// Leads new connections to these servers in turn: one address with several behind it.
+    /// Forwards new connections to these servers in turn.
     pub fn spread_over<S: AsRef<str>>(&self, urls: &[S]) {
         let targets = urls.iter().map(|url| address(url.as_ref())).collect();
         *self.shared.targets.lock().unwrap() = targets;
     }
 
-    /// Ends the replies that go on, chunked ones, with the terminal chunk, and then their
-    /// connections: a wait that is over without an event and without an error.
+    /// Ends chunked replies in progress with the terminal chunk, and then their connections: a wait
+    /// ends without an event and without an error.
     pub fn end_waits(&self) {
         for link in &self.shared.controls().links {
             link.finish.store(true, Ordering::SeqCst);
@@ -238,23 +241,23 @@ impl Proxy {
         self.shared.wake();
     }
 
-    /// Answers whatever is asked on new connections itself: 200, and nothing in it. Those
-    /// connections end when it no longer does.
+    /// Answers all requests on new connections with an empty 200. These connections end when it is
+    /// turned off.
     pub fn answer_empty(&self, answering: bool) {
         self.change(|controls| controls.answering = answering);
     }
 
-    /// How many connections were accepted so far.
+    /// The number of connections accepted so far.
     pub fn connections(&self) -> u64 {
         self.shared.accepted.load(Ordering::SeqCst)
     }
 
-    /// How many bytes went to the server so far.
+    /// The number of bytes sent to the server so far.
     pub fn bytes_up(&self) -> u64 {
         self.shared.up.load(Ordering::SeqCst)
     }
 
-    /// How many bytes went to clients so far.
+    /// The number of bytes sent to clients so far.
     pub fn bytes_down(&self) -> u64 {
         self.shared.down.load(Ordering::SeqCst)
     }
@@ -273,7 +276,7 @@ impl Proxy {
 impl Drop for Proxy {
     fn drop(&mut self) {
         self.change(|controls| controls.ended = true);
-        // The acceptor ends all connections, and then when their threads have ended.
+        // The accepting thread ends all connections, and ends after their threads.
         if let Some(acceptor) = self.acceptor.take() {
             let _ = acceptor.join();
         }
@@ -281,15 +284,15 @@ impl Drop for Proxy {
 }
 
 impl Link {
-    /// Wakes the threads, which let go of the sockets; the last one closes them.
+    /// Wakes the threads, which drop the sockets. The last one closes them.
     fn end(&self, how: Cut) {
         if how == Cut::Reset {
-            // A socket without linger sends RST when it is closed.
+            // A socket with a linger time of zero sends RST when it is closed.
             let _ = SockRef::from(&self.client).set_linger(Some(Duration::ZERO));
             let _ = SockRef::from(&self.server).set_linger(Some(Duration::ZERO));
         }
         self.cut.store(true, Ordering::SeqCst);
-        // Wakes whoever reads, and sends nothing.
+        // This wakes a blocked read, and sends nothing.
         let _ = self.client.shutdown(Shutdown::Read);
         let _ = self.server.shutdown(Shutdown::Read);
     }
@@ -299,8 +302,8 @@ impl Link {
     }
 }
 
-/// The port, on which nobody listens, and which nobody else is given meanwhile; none where somebody
-/// has it for now.
+/// Reserves the port without listening, so that no other process gets it. `None` if another process
+/// has it now.
 fn reserve(port: u16) -> Option<Socket> {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
     socket.set_reuse_address(true).expect("an address");
@@ -314,8 +317,8 @@ impl Shared {
         self.controls.lock().unwrap()
     }
 
-    /// Wakes every thread that waits for a change. Under the lock: a thread that has just
-    /// looked and is about to wait must not miss it.
+    /// Wakes every thread that waits for a change. It holds the lock, so that a thread about to
+    /// wait does not miss the change.
     fn wake(&self) {
         let _controls = self.controls();
         self.changed.notify_all();
@@ -375,7 +378,7 @@ impl Shared {
         }
     }
 
-    /// Answers each request with nothing, for as long as that is wanted.
+    /// Answers each request with an empty reply while that is turned on.
     fn answer_nothing(&self, mut client: &TcpStream) {
         client.set_read_timeout(Some(NOTICE)).expect("a timeout");
         let mut asked = Vec::new();
@@ -396,20 +399,21 @@ impl Shared {
         }
     }
 
-    /// Connects the client to the server with that `number`, counted round; returns the threads between them.
+    /// Connects the client to the server with that number, modulo their count. Returns the threads
+    /// between them.
     fn connect(self: &Arc<Self>, client: TcpStream, number: u64) -> Vec<JoinHandle<()>> {
         let target = {
             let targets = self.targets.lock().unwrap();
             targets[usize::try_from(number).expect("few connections") % targets.len()]
         };
         let Ok(server) = TcpStream::connect(target) else {
-            // Nobody is there: let the client see that.
+            // The server is gone, and the client must see that.
             let _ = SockRef::from(&client).set_linger(Some(Duration::ZERO));
             return Vec::new();
         };
         for socket in [&client, &server] {
             socket.set_nodelay(true).expect("a TCP socket");
-            // A writer that is blocked looks up now and then whether it was cut.
+            // A blocked write checks now and then whether its connection was cut.
             socket.set_write_timeout(Some(NOTICE)).expect("a timeout");
         }
         let link = Arc::new(Link {
@@ -441,7 +445,7 @@ impl Shared {
     }
 }
 
-/// Requests, as one would ask who speaks HTTP/1.0 only. Each is read in one piece.
+/// Rewrites requests to HTTP/1.0. Each request is read in one piece.
 fn as_http_1_0(requests: &[u8]) -> Vec<u8> {
     let text = String::from_utf8_lossy(requests);
     text.replace(" HTTP/1.1\r\n", " HTTP/1.0\r\n").into_bytes()
@@ -467,7 +471,7 @@ struct Queue {
     bytes: usize,
 }
 
-/// What came in one read, and when it is due.
+/// The result of one read, and when it is due.
 struct Piece {
     due: Instant,
     what: What,
@@ -475,11 +479,11 @@ struct Piece {
 
 enum What {
     Bytes(Vec<u8>),
-    /// The sender has nothing more to say.
+    /// The sender has closed its side.
     End,
     /// The sender has reset the connection.
     Reset,
-    /// Enough was sent: the reply is to be over.
+    /// The reply must end here.
     Enough,
 }
 
@@ -541,7 +545,7 @@ impl Pump {
         }
     }
 
-    /// Waits while the line is stalled or full. False where the connection was cut.
+    /// Waits while the connection is stalled or its queue is full. Returns false if it was cut.
     fn wait_for_room(&self, shared: &Shared, link: &Link) -> bool {
         let mut controls = shared.controls();
         loop {
@@ -626,7 +630,7 @@ impl Pump {
         }
     }
 
-    /// The next piece when it is due and the line goes; `None` where the connection was cut.
+    /// The next piece when it is due and the connection is not stalled. `None` if it was cut.
     fn next(&self, shared: &Shared, link: &Link, framing: &Framing) -> Option<What> {
         let mut controls = shared.controls();
         loop {
@@ -651,8 +655,8 @@ impl Pump {
         }
     }
 
-    /// How much of what is left may be written at once, and the pause after it; `None` where
-    /// the connection was cut, which is done here where its byte has come.
+    /// How many of the remaining bytes may be written now, and the pause after them. `None` if the
+    /// connection was cut, or is cut here after its last byte.
     fn step(&self, left: usize, shared: &Shared, link: &Link) -> Option<Step> {
         let mut controls = shared.controls();
         while controls.stalled && !link.is_cut() {
@@ -710,7 +714,7 @@ struct Step {
     pause: Duration,
 }
 
-/// Knows where the replies on a connection stand, however they are split.
+/// Tracks the position in the replies of a connection, however they are split.
 #[derive(Default)]
 struct Framing {
     at: Place,
@@ -724,21 +728,21 @@ enum Place {
     /// In the lines of a head.
     #[default]
     Head,
-    /// In the line that says how long a chunk is.
+    /// In the line with the size of a chunk.
     Size,
-    /// So many bytes before the next of those, or of a head.
+    /// With this many bytes before the next chunk size or head.
     Data(usize),
     /// After the last chunk.
     Trailer,
 }
 
 impl Framing {
-    /// Whether what comes next belongs to a head.
+    /// Returns whether the next byte belongs to a head.
     fn is_in_head(&self) -> bool {
         self.at == Place::Head
     }
 
-    /// Whether a chunked body could end here.
+    /// Returns whether a chunked body could end here.
     fn may_end(&self) -> bool {
         self.at == Place::Size && self.line.is_empty()
     }
@@ -788,7 +792,7 @@ impl Framing {
                 }
             }
             Place::Size => {
-                // The chunk's own line end follows it.
+                // The chunk's own line end follows its data.
                 let size = usize::from_str_radix(line, 16).unwrap_or(0);
                 self.at = if size == 0 {
                     Place::Trailer
@@ -802,7 +806,7 @@ impl Framing {
     }
 }
 
-/// Finds the request lines in what goes to the server, however it is split.
+/// Finds the request lines in the traffic to the server, however it is split.
 #[derive(Default)]
 struct Heads {
     line: Vec<u8>,
@@ -816,7 +820,7 @@ impl Heads {
                 continue;
             }
             if let Some(head) = self.line.strip_suffix(b" HTTP/1.1\r") {
-                // A body without a newline may stand before it.
+                // A body without a newline may precede it.
                 let head = String::from_utf8_lossy(head).into_owned();
                 let begin = ["GET ", "PUT ", "POST ", "DELETE "]
                     .iter()
@@ -837,7 +841,7 @@ fn is_temporary(error: &std::io::Error) -> bool {
     )
 }
 
-/// Where the server at `url` listens.
+/// The address that the server at `url` listens on.
 fn address(url: &str) -> SocketAddr {
     url.trim_start_matches("http://")
         .trim_start_matches("https://")

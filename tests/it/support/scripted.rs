@@ -1,7 +1,7 @@
-//! A server that answers what real ones rarely do: malformed, torn, late, never.
+//! A server with replies that real servers rarely send: malformed, truncated, late or none.
 //!
-//! In scope: any bytes at any moment in answer to a request, and a note of every request.
-//! Out of scope: being etcd. What is sent is the test's own claim.
+//! In scope: any bytes at any time in answer to a request, and a record of every request. Out of
+//! scope: behaving like etcd. Each test is responsible for what it sends.
 
 use std::collections::VecDeque;
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
@@ -18,22 +18,22 @@ use super::{ports, v2};
 /// How long a blocked thread may take to notice that the server ends.
 const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
-/// A request as it came.
+/// A request.
 #[derive(Clone, Debug)]
 pub struct Request {
     /// `GET`, `PUT`, …
     pub method: String,
     /// The path, still escaped.
     pub path: String,
-    /// What follows the `?`, still escaped; empty where there is none.
+    /// The query after the `?`, still escaped, or empty.
     pub query: String,
-    /// Names and values as they came.
+    /// The headers in order, with their names unchanged.
     pub headers: Vec<(String, String)>,
-    /// The body, by its Content-Length.
+    /// The body.
     pub body: Vec<u8>,
-    /// When the whole request was there.
+    /// When the request was complete.
     pub at: Instant,
-    /// The number of the connection that it came on, from 0.
+    /// The number of its connection, from 0.
     pub connection: usize,
 }
 
@@ -46,7 +46,7 @@ impl Request {
         })
     }
 
-    /// The first header of that name, in whatever case.
+    /// The first header of that name, in any case.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers
             .iter()
@@ -55,8 +55,8 @@ impl Request {
     }
 }
 
-/// What is done in answer to one request, step by step. After the last step the connection
-/// waits for its next request.
+/// The steps in answer to one request. After the last step the connection waits for its next
+/// request.
 #[derive(Clone, Debug, Default)]
 pub struct Response {
     steps: Vec<Step>,
@@ -72,12 +72,12 @@ enum Step {
 }
 
 impl Response {
-    /// These bytes as they are, head and all.
+    /// Sends these bytes, which include the head.
     pub fn raw(bytes: impl AsRef<[u8]>) -> Self {
         Self::default().bytes(bytes)
     }
 
-    /// A whole reply as etcd's v2 API makes it, with that `X-Etcd-Index`.
+    /// Sends a complete reply of etcd's v2 API with that `X-Etcd-Index`.
     pub fn etcd(status: u16, index: u64, body: impl AsRef<[u8]>) -> Self {
         let body = body.as_ref();
         let head = format!(
@@ -88,8 +88,8 @@ impl Response {
         Self::raw(head).bytes(body)
     }
 
-    /// The head of a wait as etcd's v2 API sends it at once, before any event. What follows
-    /// is sent by [`chunk`](Self::chunk).
+    /// Sends the head that etcd's v2 API sends at the start of a wait, before any event. Follow it
+    /// with [`chunk`](Self::chunk).
     pub fn stream(index: u64) -> Self {
         Self::raw(format!(
             "{}Transfer-Encoding: chunked\r\n\r\n",
@@ -97,12 +97,12 @@ impl Response {
         ))
     }
 
-    /// Then these bytes, as they are.
+    /// Then sends these bytes unchanged.
     pub fn bytes(self, bytes: impl AsRef<[u8]>) -> Self {
         self.then(Step::Bytes(bytes.as_ref().to_owned()))
     }
 
-    /// Then these bytes as one HTTP chunk.
+    /// Then sends these bytes as one HTTP chunk.
     pub fn chunk(self, bytes: impl AsRef<[u8]>) -> Self {
         let bytes = bytes.as_ref();
         let mut chunk = format!("{:x}\r\n", bytes.len()).into_bytes();
@@ -111,28 +111,27 @@ impl Response {
         self.bytes(chunk)
     }
 
-    /// Then the terminal chunk: the body is at its end.
+    /// Then sends the terminal chunk.
     pub fn end(self) -> Self {
         self.bytes("0\r\n\r\n")
     }
 
-    /// Then nothing, for that long.
+    /// Then sends nothing for this long.
     pub fn pause(self, span: Duration) -> Self {
         self.then(Step::Pause(span))
     }
 
-    /// Then nothing more, for ever: the connection stays open, also to a client that has
-    /// closed its own side.
+    /// Then sends nothing more. The connection stays open, even if the client half-closes it.
     pub fn hold(self) -> Self {
         self.then(Step::Hold)
     }
 
-    /// Then FIN.
+    /// Then closes the connection with FIN.
     pub fn close(self) -> Self {
         self.then(Step::Close)
     }
 
-    /// Then RST.
+    /// Then closes the connection with RST.
     pub fn reset(self) -> Self {
         self.then(Step::Reset)
     }
@@ -163,8 +162,7 @@ fn head(status: u16, index: u64) -> String {
 
 type Answer = Box<dyn FnOnce(&Request) -> Response + Send>;
 
-/// The exchanges that a scripted server is to have, in the order in which requests come,
-/// whichever connection they come on.
+/// The exchanges that a scripted server expects, in the order of the requests over all connections.
 #[derive(Default)]
 pub struct Script {
     answers: VecDeque<Answer>,
@@ -177,19 +175,19 @@ impl Script {
         Self::default()
     }
 
-    /// The next request gets this response, whatever it is.
+    /// Answers the next request with this response.
     pub fn reply(self, response: Response) -> Self {
         self.answer(move |_| response)
     }
 
-    /// The next request gets what `answer` makes of it. Where `answer` panics (a request that
-    /// should not have come), the test that drops the server does.
+    /// Answers the next request with the result of `answer`. If `answer` panics because of an
+    /// unexpected request, the test fails when it drops the server.
     pub fn answer(mut self, answer: impl FnOnce(&Request) -> Response + Send + 'static) -> Self {
         self.answers.push_back(Box::new(answer));
         self
     }
 
-    /// The script need not be used to its end.
+    /// Allows the script to end early.
     pub fn lenient(mut self) -> Self {
         self.lenient = true;
         self
@@ -203,7 +201,7 @@ impl Script {
         let handler = move |request: &Request| {
             let answer = answers.lock().unwrap().pop_front();
             let Some(answer) = answer else {
-                // More requests than the script has: they are noted, and turned away.
+                // Requests beyond the script are recorded and rejected.
                 return Response::default().close();
             };
             *left.lock().unwrap() -= 1;
@@ -215,13 +213,13 @@ impl Script {
 
 type Handler = Arc<dyn Fn(&Request) -> Response + Send + Sync>;
 
-/// The server. When it is dropped, the test fails where a script was not used to its end or
-/// an answer panicked.
+/// A scripted server. Dropping it fails the test if the script was not finished or an answer
+/// panicked.
 pub struct Scripted {
     port: u16,
     shared: Arc<Shared>,
     acceptor: Option<JoinHandle<()>>,
-    /// How much of a strict script is left.
+    /// The number of exchanges left in a strict script.
     left: Option<Arc<Mutex<usize>>>,
 }
 
@@ -234,7 +232,7 @@ struct Shared {
 }
 
 impl Scripted {
-    /// A server that answers every request by `handler`, for tests with no fixed order.
+    /// A server that answers every request with `handler`, for tests without a fixed order.
     pub fn serve(handler: impl Fn(&Request) -> Response + Send + Sync + 'static) -> Self {
         Self::begin(Arc::new(handler), None)
     }
@@ -260,17 +258,17 @@ impl Scripted {
         }
     }
 
-    /// Where clients connect: `http://127.0.0.1:PORT`.
+    /// The URL for clients: `http://127.0.0.1:PORT`.
     pub fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    /// Every request so far, in the order in which they came.
+    /// All requests so far, in order.
     pub fn requests(&self) -> Vec<Request> {
         self.shared.requests.lock().unwrap().clone()
     }
 
-    /// How many connections were accepted so far.
+    /// The number of connections accepted so far.
     pub fn connections(&self) -> usize {
         self.shared.connections.load(Ordering::SeqCst)
     }
@@ -279,7 +277,7 @@ impl Scripted {
 impl Drop for Scripted {
     fn drop(&mut self) {
         self.shared.ended.store(true, Ordering::SeqCst);
-        // Wakes the acceptor.
+        // This wakes the accepting thread.
         let _ = TcpStream::connect(("127.0.0.1", self.port));
         if let Some(acceptor) = self.acceptor.take() {
             let _ = acceptor.join();
@@ -329,7 +327,7 @@ impl Shared {
         self.ended.load(Ordering::SeqCst)
     }
 
-    /// Answers the requests of one connection, until either side has enough.
+    /// Answers the requests of one connection until either side ends it.
     fn serve_connection(&self, stream: &TcpStream, connection: usize) {
         stream.set_nodelay(true).expect("a TCP socket");
         stream
@@ -353,7 +351,7 @@ impl Shared {
         }
     }
 
-    /// False where the connection is at its end.
+    /// Performs a step. Returns false if the connection has ended.
     fn take(&self, step: Step, stream: &TcpStream) -> bool {
         match step {
             Step::Bytes(bytes) => self.send(&bytes, stream),
@@ -381,7 +379,7 @@ impl Shared {
         }
     }
 
-    /// Sends to a client that may be slow; false where it has gone.
+    /// Sends bytes to a client that may be slow. Returns false if it has gone.
     fn send(&self, mut bytes: &[u8], mut stream: &TcpStream) -> bool {
         while !bytes.is_empty() && !self.ended() {
             match stream.write(bytes) {
@@ -394,7 +392,7 @@ impl Shared {
     }
 }
 
-/// Reads without a limit of time, but ends when the server does.
+/// Reads without a time limit until the server ends.
 struct Patient<'a> {
     stream: &'a TcpStream,
     shared: &'a Shared,
@@ -418,7 +416,7 @@ fn is_temporary(error: &std::io::Error) -> bool {
     )
 }
 
-/// The next request, or `None` where none comes any more.
+/// Reads the next request. `None` if there are no more.
 fn read_request(reader: &mut impl BufRead, connection: usize) -> Option<Request> {
     let line = read_line(reader)?;
     let mut words = line.split(' ');

@@ -1,9 +1,9 @@
-//! Servers that tests share, since most tests don't disturb each other.
+//! Servers that tests share, because most tests do not disturb each other.
 //!
-//! In scope: one server of each version, and a part of its keys for each test. Out of scope:
-//! tests that stop, wipe or fill a server; they start one of their own.
+//! In scope: one server of each version, and a directory on it for each test. Out of scope: tests
+//! that stop, wipe or fill a server. They start their own.
 //!
-//! A server lives as long as a test holds it: statics are never dropped, so that one in a
+//! A server lives as long as a test holds it. A static is never dropped, so that a server in a
 //! static would outlive the tests.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -16,26 +16,26 @@ use super::v2::{self, Reply};
 static V3_4: Mutex<Weak<Etcd>> = Mutex::new(Weak::new());
 static V3_5: Mutex<Weak<Etcd>> = Mutex::new(Weak::new());
 
-/// How many parts were handed out.
+/// The number of directories that were handed out.
 static PARTS: AtomicUsize = AtomicUsize::new(0);
 
-/// A test's own part of a shared server: a directory that nobody else writes to.
+/// A directory on a shared server that no other test writes to.
 pub struct Subtree {
     etcd: Arc<Etcd>,
     root: String,
 }
 
-/// A part of the server of that version.
+/// A directory on the server of that version.
 pub fn on(version: Version) -> Subtree {
     let shared = match version {
         Version::V3_4 => &V3_4,
         Version::V3_5 => &V3_5,
     };
-    // Where starting it panicked, the next test tries again.
+    // If starting the server panicked, the next test tries again.
     let mut shared = shared
         .lock()
         .unwrap_or_else(std::sync::PoisonError::into_inner);
-    // One that has crashed fails the tests that used it, and shows its log there; no other.
+    // A crashed server fails the tests that used it, which show its log, and no others.
     let running = shared.upgrade().filter(|etcd| etcd.ended().is_none());
     let etcd = running.unwrap_or_else(|| {
         let etcd = Arc::new(Etcd::start(version));
@@ -49,28 +49,28 @@ pub fn on(version: Version) -> Subtree {
     }
 }
 
-/// A part of a server for a test that needs one, whichever version it is.
+/// A directory on a server, for a test that does not depend on the version.
 pub fn any() -> Subtree {
     on(Version::V3_5)
 }
 
-/// A part of a server of each version.
+/// A directory on a server of each version.
 pub fn each() -> [Subtree; 2] {
     Version::ALL.map(on)
 }
 
 impl Subtree {
-    /// Where clients connect.
+    /// The client URL of the server.
     pub fn url(&self) -> String {
         self.etcd.url()
     }
 
-    /// The key of that name in this part: `/partN/name`.
+    /// The key of that name in this directory: `/testN/name`.
     pub fn key(&self, name: &str) -> String {
         format!("{}/{name}", self.root)
     }
 
-    /// The directory that is this part: `/partN`.
+    /// The directory itself: `/testN`.
     pub fn root(&self) -> &str {
         &self.root
     }
@@ -87,7 +87,7 @@ impl Subtree {
         self.program(arguments).on_terminal(24, 100)
     }
 
-    /// The tool against this server, about to be run.
+    /// The tool against this server, not yet started.
     pub fn program(&self, arguments: &[&str]) -> Program {
         Program::tool(&self.arguments(arguments))
     }
@@ -106,7 +106,7 @@ impl Subtree {
             .collect()
     }
 
-    /// What the server itself answers about a key; `query` is empty or such as
+    /// The server's own reply to a read of a key. `query` is empty or, for example,
     /// `recursive=true`.
     #[track_caller]
     pub fn read(&self, key: &str, query: &str) -> Reply {
@@ -114,20 +114,20 @@ impl Subtree {
         v2::request("GET", &self.url(), &format!("{path}?{query}"), &[])
     }
 
-    /// The value that the server itself has for a key; none where it has no such key.
+    /// The value of a key on the server, if it exists.
     #[track_caller]
     pub fn value(&self, key: &str) -> Option<String> {
         let reply = self.read(key, "quorum=true").json();
         reply["node"]["value"].as_str().map(str::to_owned)
     }
 
-    /// Sets a key without the tool, and returns the index of that.
+    /// Sets a key without the tool, and returns the new index.
     #[track_caller]
     pub fn put(&self, key: &str, value: &str) -> u64 {
         v2::put(&self.url(), key, value).index
     }
 
-    /// Makes a directory without the tool.
+    /// Creates a directory without the tool.
     #[track_caller]
     pub fn mkdir(&self, key: &str) {
         let reply = v2::request("PUT", &self.url(), &v2::key_path(key), &[("dir", "true")]);

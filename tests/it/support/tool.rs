@@ -61,7 +61,7 @@ impl Output {
     }
 }
 
-/// A program that is about to be run.
+/// A program that is not started yet, with its arguments and its environment.
 pub struct Program {
     path: OsString,
     arguments: Vec<OsString>,

@@ -1,8 +1,7 @@
-//! etcd's v2 API as a test needs it: the writer whose acknowledged writes are the truth.
+//! etcd's v2 API for tests: the writer whose acknowledged writes are the truth.
 //!
-//! In scope: requests over plain TCP, single or as fast as the server takes them.
-//! Out of scope: anything of the tool under test. Nothing is shared with it, so that one
-//! mistake can't hide another.
+//! In scope: requests over plain TCP, one by one or as fast as the server takes them. Out of scope:
+//! any code of the tool under test, so that the same mistake cannot hide in both.
 
 use std::fmt::Write as _;
 use std::io::{self, BufRead, BufReader, ErrorKind, Write};
@@ -12,10 +11,10 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-/// How long one answer may take. A test that expects none asks with [`try_request`].
+/// The time limit of one answer. A test that expects none uses [`try_request`].
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// How many connections a [`burst`] writes through.
+/// The number of connections that a [`burst`] writes through.
 const CLIENTS: usize = 16;
 
 /// A change as etcd acknowledged it.
@@ -27,12 +26,12 @@ pub struct Truth {
     pub action: String,
     /// The key, with its leading slash.
     pub key: String,
-    /// The value; none for a directory and for what was deleted.
+    /// The value. A directory and a deleted key have none.
     pub value: Option<String>,
 }
 
 impl Truth {
-    /// Reads the change out of etcd's v2 JSON: the reply to a write, or an event.
+    /// Parses the change from etcd's v2 JSON: the reply to a write, or an event.
     pub fn parse(json: &Value) -> Option<Self> {
         let node = &json["node"];
         Some(Self {
@@ -44,19 +43,19 @@ impl Truth {
     }
 }
 
-/// A whole HTTP reply.
+/// A complete HTTP reply.
 #[derive(Clone, Debug)]
 pub struct Reply {
     /// The HTTP status.
     pub status: u16,
-    /// Names as they came, in order.
+    /// The headers in order, with their names unchanged.
     pub headers: Vec<(String, String)>,
-    /// The body, with any chunked framing taken off.
+    /// The body without chunked framing.
     pub body: Vec<u8>,
 }
 
 impl Reply {
-    /// The first header of that name, in whatever case.
+    /// The first header of that name, in any case.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers
             .iter()
@@ -76,13 +75,13 @@ impl Reply {
         String::from_utf8_lossy(&self.body).into_owned()
     }
 
-    /// The body as JSON; panics with the text where it is none.
+    /// The body as JSON. Panics with the text if it is not JSON.
     pub fn json(&self) -> Value {
         serde_json::from_slice(&self.body)
             .unwrap_or_else(|error| panic!("{error} in the reply {}: {}", self.status, self.text()))
     }
 
-    /// The change that the reply acknowledges; panics with the text where it is a refusal.
+    /// The change that the reply acknowledges. Panics with the text if it is an error.
     pub fn truth(&self) -> Truth {
         assert!(
             self.status == 200 || self.status == 201,
@@ -94,15 +93,15 @@ impl Reply {
     }
 }
 
-/// Sends one request on a connection of its own. `path_and_query` goes out as it is; a form
-/// that isn't empty is sent urlencoded, as etcd's v2 API wants it.
+/// Sends one request on a new connection. `path_and_query` is sent unchanged, and a nonempty form
+/// urlencoded, as the v2 API expects it.
 #[track_caller]
 pub fn request(method: &str, url: &str, path_and_query: &str, form: &[(&str, &str)]) -> Reply {
     try_request(method, url, path_and_query, form, PATIENCE)
         .unwrap_or_else(|error| panic!("{method} {url}{path_and_query}: {error}"))
 }
 
-/// The same, for a server that may not be there, may not answer, or only within `patience`.
+/// Sends one request to a server that may not exist or may not answer within `patience`.
 pub fn try_request(
     method: &str,
     url: &str,
@@ -119,13 +118,13 @@ pub fn try_request(
     )
 }
 
-/// Sends a JSON body, as etcd's v3 gateway wants it: `v3(url, "/v3/kv/put", &json!({…}))`.
+/// Sends a JSON body to the v3 gateway: `v3(url, "/v3/kv/put", &json!({…}))`.
 #[track_caller]
 pub fn v3(url: &str, path: &str, body: &Value) -> Value {
     try_v3(url, path, body, PATIENCE).unwrap_or_else(|error| panic!("POST {url}{path}: {error}"))
 }
 
-/// The same, for a server that may not be there or may not answer within `patience`.
+/// Sends a JSON body to a gateway that may not exist or may not answer within `patience`.
 pub fn try_v3(url: &str, path: &str, body: &Value, patience: Duration) -> io::Result<Value> {
     let body = body.to_string();
     let reply = Connection::open(url, patience)?.exchange(
@@ -143,25 +142,25 @@ pub fn put(url: &str, key: &str, value: &str) -> Truth {
     request("PUT", url, &key_path(key), &[("value", value)]).truth()
 }
 
-/// Creates a key of etcd's own making in the directory `key`.
+/// Creates a key with a name of etcd's choice in the directory `key`.
 #[track_caller]
 pub fn post(url: &str, key: &str, value: &str) -> Truth {
     request("POST", url, &key_path(key), &[("value", value)]).truth()
 }
 
-/// Deletes a key; `query` is empty or such as `recursive=true`.
+/// Deletes a key. `query` is empty or, for example, `recursive=true`.
 #[track_caller]
 pub fn delete(url: &str, key: &str, query: &str) -> Truth {
     request("DELETE", url, &format!("{}?{query}", key_path(key)), &[]).truth()
 }
 
-/// The store's index now, as a read with quorum gives it.
+/// The present index of the store, read with quorum.
 #[track_caller]
 pub fn index(url: &str) -> u64 {
     request("GET", url, "/v2/keys/?quorum=true", &[]).etcd_index()
 }
 
-/// One kept-alive connection, for many writes one after the other.
+/// A keep-alive connection for many writes one after the other.
 pub struct Writer {
     connection: Connection,
 }
@@ -175,14 +174,14 @@ impl Writer {
         Self { connection }
     }
 
-    /// The same, to a server that may not be there, or may not answer within `patience`.
+    /// Connects to a server that may not exist or may not answer within `patience`.
     pub fn try_connect(url: &str, patience: Duration) -> io::Result<Self> {
         let connection = Connection::open(url, patience)?;
         Ok(Self { connection })
     }
 
-    /// Any request to such a server. After an error what became of it is not known, and the
-    /// connection is of no more use.
+    /// Sends any request to a server that may not answer. After an error its outcome is unknown,
+    /// and the connection is unusable.
     pub fn try_request(
         &mut self,
         method: &str,
@@ -197,7 +196,7 @@ impl Writer {
         )
     }
 
-    /// Any request of v3 to such a server.
+    /// Sends a v3 request to a server that may not answer.
     pub fn try_json(&mut self, path: &str, body: &Value) -> io::Result<Reply> {
         let body = body.to_string();
         self.connection
@@ -211,7 +210,7 @@ impl Writer {
             .truth()
     }
 
-    /// Any request.
+    /// Sends any request.
     #[track_caller]
     pub fn request(&mut self, method: &str, path_and_query: &str, form: &[(&str, &str)]) -> Reply {
         self.try_request(method, path_and_query, form)
@@ -219,16 +218,16 @@ impl Writer {
     }
 }
 
-/// Writes so often to a key that no test watches.
+/// Writes `count` times to a key that no test watches.
 pub fn write_elsewhere(url: &str, count: usize) {
     burst(url, count, |number| {
         ("/other".to_owned(), number.to_string())
     });
 }
 
-/// Sets `count` keys as fast as the server takes them, through several connections at once.
-/// `pair` gives key and value of each; the order in which they get their indexes is the
-/// server's. Returns every change in the order of its index.
+/// Sets `count` keys as fast as the server takes them, over several connections. `pair` returns the
+/// key and the value of each. The server decides the order of their indexes. Returns every change
+/// in the order of its index.
 #[track_caller]
 pub fn burst(
     url: &str,
@@ -260,12 +259,12 @@ pub fn burst(
     truths
 }
 
-/// The path of a key: `/v2/keys` and the key, each byte that needs it escaped.
+/// The path of a key: `/v2/keys` and the escaped key.
 pub fn key_path(key: &str) -> String {
     format!("/v2/keys{}", escape(key, b"/-_.~"))
 }
 
-/// A connection that is kept open between exchanges.
+/// A connection that stays open between exchanges.
 struct Connection {
     host: String,
     reader: BufReader<TcpStream>,
@@ -309,7 +308,7 @@ impl Connection {
     }
 }
 
-/// One whole reply: the head, and the body by whichever framing the head names.
+/// Reads a complete reply: the head, and the body in the framing that the head names.
 fn read_reply(reader: &mut impl BufRead) -> io::Result<Reply> {
     let status_line = read_line(reader)?;
     let status = status_line
@@ -348,7 +347,7 @@ fn read_reply(reader: &mut impl BufRead) -> io::Result<Reply> {
     Ok(reply)
 }
 
-/// A chunked body up to and with its terminal chunk.
+/// Reads a chunked body, including its terminal chunk.
 pub fn read_chunked(reader: &mut impl BufRead) -> io::Result<Vec<u8>> {
     let mut body = Vec::new();
     loop {
@@ -365,7 +364,7 @@ pub fn read_chunked(reader: &mut impl BufRead) -> io::Result<Vec<u8>> {
     }
 }
 
-/// A line of an HTTP head without its CR LF.
+/// Reads a line of an HTTP head, without CR LF.
 pub fn read_line(reader: &mut impl BufRead) -> io::Result<String> {
     let mut line = String::new();
     if reader.read_line(&mut line)? == 0 {
@@ -386,7 +385,7 @@ fn render_form(form: &[(&str, &str)]) -> String {
         .join("&")
 }
 
-/// Percent-escapes every byte that is neither alphanumeric nor among `plain`.
+/// Percent-escapes every byte that is neither alphanumeric nor in `plain`.
 fn escape(text: &str, plain: &[u8]) -> String {
     let mut escaped = String::with_capacity(text.len());
     for byte in text.bytes() {

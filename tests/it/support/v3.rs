@@ -1,6 +1,6 @@
-//! etcd's v3 API as a test needs it, through the gateway.
+//! etcd's v3 API over the gateway, for tests.
 //!
-//! In scope: writes and compaction, without anything of the tool under test.
+//! In scope: writes and compaction, without any code of the tool under test.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -8,12 +8,12 @@ use serde_json::{Value, json};
 
 use super::v2::{self, Writer};
 
-/// As the gateway wants keys and values.
+/// Encodes a key or a value for the gateway.
 pub fn encode(bytes: impl AsRef<[u8]>) -> String {
     STANDARD.encode(bytes)
 }
 
-/// The revision of a reply.
+/// The revision in the header of a reply.
 #[track_caller]
 pub fn revision(reply: &Value) -> u64 {
     let number = reply["header"]["revision"].as_str();
@@ -22,20 +22,20 @@ pub fn revision(reply: &Value) -> u64 {
         .unwrap_or_else(|| panic!("no revision: {reply}"))
 }
 
-/// Sets a key; the revision of that.
+/// Sets a key, and returns the new revision.
 #[track_caller]
 pub fn put(url: &str, key: &str, value: &[u8]) -> u64 {
     let body = json!({"key": encode(key), "value": encode(value)});
     revision(&v2::v3(url, "/v3/kv/put", &body))
 }
 
-/// The same, on a connection that is kept.
+/// Sets a key on an open connection, and returns the new revision.
 #[track_caller]
 pub fn put_with(writer: &mut Writer, key: &str, value: &str) -> u64 {
     transaction_with(writer, [(key, Some(value))])
 }
 
-/// Deletes a key; the revision of that.
+/// Deletes a key, and returns the new revision.
 #[track_caller]
 pub fn delete(url: &str, key: &str) -> u64 {
     revision(&v2::v3(
@@ -45,7 +45,7 @@ pub fn delete(url: &str, key: &str) -> u64 {
     ))
 }
 
-/// Has everything up to `revision` compacted.
+/// Compacts history up to `revision`.
 #[track_caller]
 pub fn compact(url: &str, revision: u64) {
     let body = json!({"revision": revision.to_string(), "physical": true});
@@ -53,7 +53,7 @@ pub fn compact(url: &str, revision: u64) {
     assert!(reply["error"].is_null(), "{reply}");
 }
 
-/// Sets keys, and deletes those without a value, at once; the revision of that.
+/// Sets keys and deletes those without a value in one transaction, and returns its revision.
 #[track_caller]
 pub fn transaction<'w>(
     url: &str,
@@ -62,7 +62,7 @@ pub fn transaction<'w>(
     transaction_with(&mut Writer::connect(url), operations)
 }
 
-/// The same, on a connection that is kept.
+/// Sends a transaction on an open connection, and returns its revision.
 #[track_caller]
 pub fn transaction_with<'w>(
     writer: &mut Writer,
@@ -73,7 +73,7 @@ pub fn transaction_with<'w>(
     revision(&reply.json())
 }
 
-/// A transaction as the gateway wants it, with what was there before.
+/// The body of a transaction that also asks for the previous values.
 pub fn transaction_of<'w>(
     operations: impl IntoIterator<Item = (&'w str, Option<&'w str>)>,
 ) -> Value {

@@ -1,25 +1,25 @@
 //! Waiting for conditions.
 //!
-//! In scope: every wait of every test. Out of scope: time as such. A test that sleeps is slow
-//! on a quick machine and wrong on a slow one.
+//! In scope: every wait of every test. Out of scope: waiting for a fixed time. A test that sleeps
+//! is slow on a fast machine and fails on a slow one.
 
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Longer than anything here should take, even on a machine that is busy with other things.
+/// Longer than anything here should take, even on a busy machine.
 pub const LONG: Duration = Duration::from_secs(30);
 
-/// How often a condition is looked at.
+/// The interval between two checks of a condition.
 const INTERVAL: Duration = Duration::from_millis(5);
 
-/// Waits until `condition` holds; panics with `what` where it doesn't within `limit`.
+/// Waits until `condition` holds. Panics with `what` if it does not within `limit`.
 #[track_caller]
 pub fn until(limit: Duration, what: &str, mut condition: impl FnMut() -> bool) {
     until_some(limit, what, || condition().then_some(()));
 }
 
-/// Waits until `attempt` gives something, and returns that; panics with `what` where it
-/// doesn't within `limit`.
+/// Waits until `attempt` returns something, and returns that. Panics with `what` if it does not
+/// within `limit`.
 #[track_caller]
 pub fn until_some<T>(limit: Duration, what: &str, mut attempt: impl FnMut() -> Option<T>) -> T {
     let deadline = Instant::now() + limit;
@@ -35,8 +35,7 @@ pub fn until_some<T>(limit: Duration, what: &str, mut attempt: impl FnMut() -> O
     }
 }
 
-/// Proves that something does *not* happen: panics with `what` as soon as `condition` holds,
-/// and returns after `span`.
+/// Asserts that something does not happen: panics with `what` if `condition` holds within `span`.
 #[track_caller]
 pub fn never(span: Duration, what: &str, mut condition: impl FnMut() -> bool) {
     let end = Instant::now() + span;
