@@ -1,17 +1,17 @@
 #!/usr/bin/env bash
-# etcdwatch beside what a user would take instead, on the same work, in the same run. Only the ratios
-# count: machines differ, and drift while they run. It gets what it needs (Debian), leaves nothing
-# outside target/, and takes some six minutes.
+# Measures etcdwatch and the programs that a user would take instead, on the same work and in the same
+# run. Only ratios count, because machines differ and drift. It gets the programs it needs (Debian),
+# writes only below target/, and takes about six minutes.
 #
-#   benches/compare.sh [--results] [LETTER…]     all, unless told which
+#   benches/compare.sh [--results] [LETTER…]     all measurements, or these only
 #
 #   a  start-up: get of one key        e  v3: a history of 200,000 events
-#   b  decoding a million events       f  memory; what an idle stream costs
-#   c  latency of an event             g  scale: keys in scope, catching up after a cut
+#   b  decoding a million events       f  memory, and the cost of an idle stream
+#   c  latency of an event             g  scale: keys in scope, catching up after a disconnect
 #   d  a full history at 20 ms
 #
-# --results also writes the table to benches/RESULTS.md. RUNS=2 makes fewer rounds than the usual 5.
-# What falls short of its goal is marked; it is a measurement, not a gate, and exits 0.
+# --results also writes the table to benches/RESULTS.md. RUNS=2 runs fewer rounds than the default 5.
+# Missed goals are marked. This is a measurement and not a gate, so that it exits with 0.
 set -euo pipefail
 
 usage() { sed -n '2,/^set /{/^set /d;s/^# \{0,1\}//;p}' "${BASH_SOURCE[0]}"; }
@@ -36,11 +36,11 @@ here=$(dirname "${BASH_SOURCE[0]}")
 . "$here/etcd.sh"
 # shellcheck source=benches/table.sh
 . "$here/table.sh"
-# What the environment says is not what is measured.
+# The environment must not influence the measurements.
 unset "${!ETCDCTL_@}"
 
-# timed RUNS WARMUPS NAME COMMAND [NAME COMMAND]…: each command so often, by hyperfine, which sends the
-# stdout of all alike to /dev/null, and uses no shell.
+# timed RUNS WARMUPS NAME COMMAND [NAME COMMAND]…: runs each command so often with hyperfine, without a
+# shell and with stdout to /dev/null.
 timed() {
   local runs=$1 warmups=$2 commands=()
   shift 2
@@ -53,7 +53,7 @@ timed() {
 }
 exports=0
 
-# median NAME: in seconds, of all runs of the command of that name.
+# median NAME: the median of all runs of the command of that name, in seconds.
 median() {
   jq -s --arg name "$1" '[.[].results[] | select(.command == $name) | .times[]] | sort | .[length / 2 | floor]' \
     "$work"/times.*.json
@@ -72,26 +72,26 @@ a() {
     ETCDCTL_API=3 timed 10 2 a3-etcdctl "etcdctl get /k"
   done
   for api in 2 3; do
-    beside "a. get of one key, v$api" "$(median a$api)" "curl -s" "$(median a$api-curl)" 0.35
-    beside "a. get of one key, v$api" "$(median a$api)" "etcdctl" "$(median a$api-etcdctl)" 0.2
+    compare_times "a. get of one key, v$api" "$(median a$api)" "curl -s" "$(median a$api-curl)" 0.35
+    compare_times "a. get of one key, v$api" "$(median a$api)" "etcdctl" "$(median a$api-etcdctl)" 0.2
   done
-  beside "a. by v2, linked when it is started" "$(median a2-linked)" "curl -s" "$(median a2-curl)"
+  compare_times "a. get of one key, v2, dynamically linked" "$(median a2-linked)" "curl -s" "$(median a2-curl)"
   stop "$etcd"
 }
 
-# source_of EVENTS: a server that tells of so many at once; sets url.
+# source_of EVENTS: starts a server that sends so many events at once, and sets url.
 source_of() {
   local place=$work/source.$1
   if [ ! -e "$place" ]; then
     start "$stand" serve "$1" >"$place"
     until [ -s "$place" ]; do sleep 0.05; done
-    # It can be asked when it has made up its events.
+    # It answers once its events are generated.
     curl -s "$(cat "$place")/version" >/dev/null
   fi
   url=$(cat "$place")
 }
 
-# expect COUNT NAME COMMAND…: it writes so many lines.
+# expect COUNT NAME COMMAND…: fails unless the command writes so many lines.
 expect() {
   local wanted=$1 name=$2 lines
   shift 2
@@ -106,7 +106,7 @@ b() {
   source_of $million
   local stream="$url/v2/keys/app?wait=true&recursive=true&stream=true"
   local watch="$tool --endpoints $url watch --stream -r /app --count $million"
-  # What is timed is what was to be done.
+  # The timed commands must do the whole work.
   expect $million curl curl -sN "$stream"
   # shellcheck disable=SC2086
   expect $million json $watch -o json
@@ -116,12 +116,12 @@ b() {
   for ((round = 0; round < rounds; round++)); do
     timed 1 0 b-json "$watch -o json" b-curl "curl -s $stream" b-text "$watch" b-curlN "curl -sN $stream"
   done
-  # It takes longer than all of those together.
+  # One run takes longer than all of the others together.
   timed 1 0 b-jq "bash -c 'curl -sN \"\$0\" | jq -c .' $stream"
-  beside "b. 1 M events, JSON Lines" "$(median b-json)" "curl -sN" "$(median b-curlN)" 0.5
-  beside "b. 1 M events, JSON Lines" "$(median b-json)" "curl -s" "$(median b-curl)" 1.5
-  beside "b. 1 M events, JSON Lines" "$(median b-json)" "curl -sN | jq -c ." "$(median b-jq)" 0.03
-  beside "b. 1 M events, text" "$(median b-text)" "curl -s" "$(median b-curl)" 2.5
+  compare_times "b. 1 M events, JSON Lines" "$(median b-json)" "curl -sN" "$(median b-curlN)" 0.5
+  compare_times "b. 1 M events, JSON Lines" "$(median b-json)" "curl -s" "$(median b-curl)" 1.5
+  compare_times "b. 1 M events, JSON Lines" "$(median b-json)" "curl -sN | jq -c ." "$(median b-jq)" 0.03
+  compare_times "b. 1 M events, text" "$(median b-text)" "curl -s" "$(median b-curl)" 2.5
 }
 
 c() {
@@ -145,14 +145,14 @@ d() {
   run "$stand" replay "$tool" "$url" "$rounds" >"$work/replay"
   local ours curl connections
   read -r ours curl connections <"$work/replay"
-  row "d. replay of 1,000 events at 20 ms" "$ours ms" "one a round trip (100 by curl, times 10): $curl ms" \
+  row "d. replay of 1,000 events at 20 ms" "$ours ms" "one event per round trip (100 with curl, times 10): $curl ms" \
     "$(ratio "$ours" "$curl") x" "0.08 x"
-  row "d. its connections" "$connections" "" "$connections" 16
+  row "d. connections of the replay" "$connections" "" "$connections" 16
   stop "$etcd"
 }
 
-# history_told NAME COUNT NEEDLE COMMAND…: one run of the command, until it has told of it all.
-history_told() {
+# read_history NAME COUNT NEEDLE COMMAND…: runs the command once, until it has printed everything.
+read_history() {
   local name=$1
   shift
   run "$stand" until "$@" >>"$work/told.$name"
@@ -168,51 +168,50 @@ field() {
 e() {
   start_etcd 3.5
   local transactions=2000 events=200000 key round
-  # The same transaction again and again: a hundred keys with a value each.
+  # The same transaction many times, with a hundred keys and values.
   for ((key = 100; key < 200; key++)); do
     printf '{"request_put":{"key":"%s","value":"%s"}}\n' \
       "$(printf '/app/key%d' "$key" | base64)" "$(printf 'value of key %d' "$key" | base64)"
   done | paste -sd, | sed 's/.*/{"success":[&]}/' >"$work/transaction"
   run curl -s --data-binary "@$work/transaction" "$url/v3/kv/txn?[1-$transactions]" >/dev/null
-  # What the tool asks the gateway for: as text without the values before, as JSON with them.
+  # The tool's requests to the gateway: without previous values for text, and with them for JSON.
   printf '{"create_request":{"key":"%s","range_end":"%s","start_revision":"1","progress_notify":true}}' \
     "$(printf /app | base64)" "$(printf /app0 | base64)" >"$work/text"
   sed 's/}}$/,"prev_kv":true}}/' "$work/text" >"$work/json"
   local watch=("$tool" --api v3 watch --stream -r /app --from-index 1)
   local etcdctl=(env ETCDCTL_API=3 etcdctl watch --rev=1 --prefix /app)
-  # With the values before, an event has two revisions; the first hundred have none before.
+  # With its previous value an event has two revisions. The first hundred have no previous value.
   local both=$((2 * events - 100))
   for ((round = 0; round < (rounds + 1) / 2; round++)); do
-    history_told text $events $'\n' "${watch[@]}"
-    history_told etcdctl $((3 * events)) $'\n' "${etcdctl[@]}"
-    history_told json $events $'\n' "${watch[@]}" -o json
-    history_told etcdctl-json $both '"mod_revision"' "${etcdctl[@]}" -w json --prev-kv
-    history_told etcdctl-prev $both 'value of key' "${etcdctl[@]}" --prev-kv
-    history_told gateway-text $events '"mod_revision"' curl -sN --data-binary "@$work/text" "$url/v3/watch"
-    history_told gateway-json $both '"mod_revision"' curl -sN --data-binary "@$work/json" "$url/v3/watch"
+    read_history text $events $'\n' "${watch[@]}"
+    read_history etcdctl $((3 * events)) $'\n' "${etcdctl[@]}"
+    read_history json $events $'\n' "${watch[@]}" -o json
+    read_history etcdctl-json $both '"mod_revision"' "${etcdctl[@]}" -w json --prev-kv
+    read_history etcdctl-prev $both 'value of key' "${etcdctl[@]}" --prev-kv
+    read_history gateway-text $events '"mod_revision"' curl -sN --data-binary "@$work/text" "$url/v3/watch"
+    read_history gateway-json $both '"mod_revision"' curl -sN --data-binary "@$work/json" "$url/v3/watch"
   done
   of_history text etcdctl "etcdctl watch"
   of_history json etcdctl-json "etcdctl watch -w json --prev-kv"
-  beside "e. 200,000 events by v3, text, wall" "$(wall text)" "etcdctl watch --prev-kv" "$(wall etcdctl-prev)"
-  beside "e. 200,000 events by v3, text, CPU" "$(cpu text)" "etcdctl watch --prev-kv" "$(cpu etcdctl-prev)"
+  compare_times "e. 200,000 events over v3, text, wall" "$(wall text)" "etcdctl watch --prev-kv" "$(wall etcdctl-prev)"
+  compare_times "e. 200,000 events over v3, text, CPU" "$(cpu text)" "etcdctl watch --prev-kv" "$(cpu etcdctl-prev)"
   stop "$etcd"
 }
 
-# of_history OURS THEIRS NAME: wall and CPU time, with their goals. The wall time has none where the
-# server is the limit: where bare curl takes longer for the same from its gateway, through which etcdctl
-# does not go.
+# of_history OURS THEIRS NAME: adds rows with wall and CPU time and their goals. The wall time has no goal
+# if the server is the limit: if curl alone takes longer for the gateway, which etcdctl does not use.
 of_history() {
-  local what="e. 200,000 events by v3, $1" goal=1
+  local what="e. 200,000 events over v3, $1" goal=1
   if awk -v a="$(wall "gateway-$1")" -v b="$(wall "$2")" 'BEGIN { exit !(a > b) }'; then goal=''; fi
-  beside "$what, wall" "$(wall "$1")" "$3" "$(wall "$2")" $goal
+  compare_times "$what, wall" "$(wall "$1")" "$3" "$(wall "$2")" $goal
   [ -n "$goal" ] || what+=' (server is the limit)'
-  beside "$what, wall" "$(wall "$1")" "curl -sN of the gateway" "$(wall "gateway-$1")"
+  compare_times "$what, wall" "$(wall "$1")" "curl -sN of the gateway" "$(wall "gateway-$1")"
   what=${what% (*}
-  beside "$what, CPU" "$(cpu "$1")" "$3" "$(cpu "$2")" 0.6
+  compare_times "$what, CPU" "$(cpu "$1")" "$3" "$(cpu "$2")" 0.6
 }
 
-# peak EVENTS OPTION…: sets kib to the most memory, the median of three runs on what source_of has.
-# Not a subshell's, as all that starts processes: what that starts the end of the run does not see.
+# peak EVENTS OPTION…: sets kib to the peak memory, the median of three runs with source_of. It must not
+# run in a subshell, because its processes would not be ended with the run.
 peak() {
   local events=$1
   shift
@@ -227,7 +226,7 @@ peak() {
 gnu_time=$(type -P time)
 mib() { awk -v kib="$1" 'BEGIN { printf "%.2f MiB", kib / 1024 }'; }
 
-# A stream to which nothing comes, for a minute, while others may measure what is not heavy.
+# An idle stream for a minute, while light measurements may run.
 idle() {
   local TIMEFORMAT='%U %S'
   { time "$gnu_time" -f %M -o "$work/idle.peak" \
@@ -249,7 +248,7 @@ f() {
     peak $million -o $form
     many=$kib
     row "f. peak memory, 1 M events, $form" "$(mib "$many")" "" "$(mib "$many")" "10 MiB"
-    row "f. and 10,000 events" "$(mib "$few")" "" \
+    row "f. peak memory, 10,000 events" "$(mib "$few")" "" \
       "$(awk -v a="$many" -v b="$few" 'BEGIN { d = (a / b - 1) * 100; printf "%.1f %%", d < 0 ? -d : d }')" "5 %"
   done
   finish "$idling"
@@ -268,20 +267,20 @@ g() {
     run "$stand" scale "$tool" "$url" "$keys" $events >"$work/scale"
     read -r ours curl told <"$work/scale"
     note=''
-    [ "$told" = $events ] || note=" (told of $told)"
-    row "g. CPU time of an event, $keys keys in scope" "$ours us" "curl -sN: $curl us$note" "$(ratio "$ours" "$curl") x"
+    [ "$told" = $events ] || note=" (received $told)"
+    row "g. CPU time per event, $keys keys in scope" "$ours us" "curl -sN: $curl us$note" "$(ratio "$ours" "$curl") x"
   done
   run "$stand" catch-up "$tool" "$url" "$rounds" >"$work/catch-up"
   while read -r backlog whole reading; do
-    row "g. catching up after a cut, $backlog events" "$whole ms, $reading ms from the first one on" "" \
-      "$(awk -v a="$reading" -v b="$backlog" 'BEGIN { printf "%.3f ms an event", a / b }')"
+    row "g. catching up after a disconnect, $backlog events" "$whole ms, $reading ms from the first event on" "" \
+      "$(awk -v a="$reading" -v b="$backlog" 'BEGIN { printf "%.3f ms per event", a / b }')"
   done <"$work/catch-up"
   stop "$etcd"
 }
 
 for ((at = 0; at < ${#letters}; at++)); do
   letter=${letters:at:1}
-  # The idle minute begins after a and b, which leave nothing for others.
+  # The idle minute begins after a and b, which use all cores.
   [[ $letter > b && -z $idling && ${letters:at} == *f* ]] && begin_idle
   echo "== $letter" >&2
   "$letter"

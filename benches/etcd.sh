@@ -1,15 +1,16 @@
-# shellcheck shell=bash disable=SC2154 # what is not assigned here, whoever sources it assigns
-# To be sourced after tools.sh and processes.sh: throwaway etcds.
+# shellcheck shell=bash disable=SC2154 # the script that sources this assigns them
+# To be sourced after tools.sh and processes.sh: temporary etcd servers.
 
 free() { ! (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 
-# start_etcd VERSION ARGS…   of VERSION as tests/get-etcd.sh takes it; answers when this returns.
-# Sets url, and etcd to what `stop` takes. Nothing is flushed to disk: the disk is not measured.
+# start_etcd VERSION ARGS…: starts an etcd of that version (an argument of tests/get-etcd.sh), and
+# returns once it answers. Sets url, and etcd to the argument for `stop`. It runs without fsync, because
+# the disk is not measured.
 start_etcd() {
   local port peer program
   program=$(etcd_of "$1")
   shift
-  # A pair of ports that nobody listens on.
+  # Two adjacent free ports.
   port=$((20000 + RANDOM % 10000))
   until free "$port" && free $((port + 1)); do port=$((port + 2)); done
   url=http://127.0.0.1:$port peer=http://127.0.0.1:$((port + 1))

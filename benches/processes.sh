@@ -1,10 +1,10 @@
-# shellcheck shell=bash disable=SC2154 # what is not assigned here, whoever sources it assigns
-# To be sourced, with `set -euo pipefail` in force and root set: processes and files that never outlive
-# the run, however it ends. Sets work, a directory of the run's own.
+# shellcheck shell=bash disable=SC2154 # the script that sources this assigns them
+# To be sourced, with `set -euo pipefail` and root set: processes and files that never outlive the run.
+# Sets work, a temporary directory.
 mkdir -p "$root/target"
 work=$(mktemp -d "$root/target/compare.XXXXXX")
 
-# The process groups that run. Each command has one of its own, so that what it starts goes with it.
+# The running process groups. Each command has its own, so that its children end with it.
 groups=' '
 end() {
   local group
@@ -15,7 +15,7 @@ trap end EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 
-# start COMMAND…: in the background; sets started.
+# start COMMAND…: starts it in the background, and sets started.
 start() {
   set -m
   "$@" </dev/null &
@@ -24,7 +24,7 @@ start() {
   groups+="$started "
 }
 
-# finish GROUP: waits for its end, and fails as it does.
+# finish GROUP: waits for its end, and returns its exit code.
 finish() {
   local code=0
   wait "$1" || code=$?
@@ -32,14 +32,13 @@ finish() {
   return "$code"
 }
 
-# stop GROUP: ends it, at once: an etcd that has watches takes seconds to end by itself, and nobody
-# wants its data.
+# stop GROUP: kills it. An etcd with watches would take seconds to end, and its data are not needed.
 stop() {
   kill -KILL -- "-$1" 2>/dev/null || true
   finish "$1" 2>/dev/null || true
 }
 
-# run COMMAND…: to its end, or to that of the script.
+# run COMMAND…: runs it to its end, or until the script ends.
 run() {
   start "$@"
   finish "$started"

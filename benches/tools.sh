@@ -1,7 +1,7 @@
-# shellcheck shell=bash disable=SC2034 # what is not used here, whoever sources it uses
-# To be sourced, with `set -euo pipefail` in force: what a comparison needs, put under target/ where
-# it is not installed. Sets root; tool, the static release build; linked, the one that cargo makes
-# unless told otherwise; and stand.
+# shellcheck shell=bash disable=SC2034 # the script that sources this uses them
+# To be sourced, with `set -euo pipefail`: provides the programs for a comparison, below target/ if they
+# are not installed. Sets root, tool (the static release build), linked (the default, dynamically linked
+# build) and stand.
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
 # shellcheck source=tests/debian.sh
@@ -19,7 +19,7 @@ target=$(cd "$root" && cd "${CARGO_TARGET_DIR:-target}" && pwd)
 tool=$target/$(rustc --print host-tuple)/release/etcdwatch
 linked=$target/release/etcdwatch stand=$target/release/examples/stand
 
-# What is measured, beside what, and on which machine, as a list in Markdown.
+# The versions of all programs and the machine, as a list in Markdown.
 versions() {
   local commit changed=''
   commit=$(git -C "$root" rev-parse --short HEAD 2>/dev/null || echo unknown)

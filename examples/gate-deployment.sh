@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# Runs a command only once the cluster's configuration is as a file says.
+# Runs a command once the configuration in etcd matches a file.
 #
 #   examples/gate-deployment.sh FILE KEY TIMEOUT COMMAND...
 #   examples/gate-deployment.sh config/production.yaml /app 5m ./deploy
 #
-# FILE is JSON or YAML; more keys than it has may be there. What still differs when time is up is
-# printed, and the exit code is 124 then.
+# FILE is JSON or YAML. Keys that are not in it are ignored. On a timeout this prints the remaining
+# differences and exits with 124.
 set -euo pipefail
 
 [ "$#" -ge 4 ] || { sed -n '2,8s/^# \?//p' "$0" >&2; exit 2; }

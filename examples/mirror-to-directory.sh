@@ -1,23 +1,23 @@
 #!/usr/bin/env bash
-# Mirrors a subtree to a directory: a file a key, with the key's value in it, to the byte.
+# Mirrors a subtree to a directory: one file for each key, with exactly the bytes of its value.
 #
 #   examples/mirror-to-directory.sh KEY DIRECTORY
 #   examples/mirror-to-directory.sh /app /run/app-config
 #
-# Needs jq. By v3, KEY itself and a key that others are below can't be files: it ends with 123 then.
-# DIRECTORY and DIRECTORY.checkpoint are this script's own. It goes on where it stopped; after
-# a gap it is made anew beside the old one, and takes its place when it is complete.
+# Needs jq. Over v3, KEY itself and a key with keys below it cannot be files, and this exits with 123.
+# DIRECTORY and DIRECTORY.checkpoint belong to this script, which resumes where it stopped. After a
+# gap it builds a new directory beside the old one, and replaces the old one when it is complete.
 set -euo pipefail
 
 self=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)/${0##*/}
 
 [ "$#" = 2 ] || [ "${1:-}" = --apply ] || { sed -n '2,8s/^# \?//p' "$0" >&2; exit 2; }
 
-# Called by etcdwatch for each record, which is on standard input.
+# etcdwatch runs this for each record, which is on stdin.
 apply() {
   local root=$1 top=$2 record key name target
   record=$(cat)
-  # While a state is told it goes to a directory of its own.
+  # A state that is being printed goes to a separate directory.
   [ -d "$root.new" ] && target=$root.new || target=$root
   case $ETCD_WATCH_ACTION in
     gap) return ;;
@@ -35,7 +35,7 @@ apply() {
       return
       ;;
   esac
-  # Not from the environment: a value may hold what that can't.
+  # Keys and values may contain bytes that the environment cannot.
   key=$(jq -r '.node.key // empty' <<<"$record")
   name=${key#"$top"}
   name=${name#/}
@@ -53,7 +53,7 @@ apply() {
         return
       fi
       mkdir -p "$(dirname "$target/$name")"
-      # Beside it, so that nobody ever reads a part of it.
+      # The file is written under another name, so that no reader sees a part of it.
       if jq -e '.node | has("valueBase64")' <<<"$record" >/dev/null; then
         jq -j '.node.valueBase64' <<<"$record" | base64 -d >"$target/$name.new~"
       else
@@ -71,7 +71,7 @@ fi
 
 root=${2%/} top=${1%/}
 if [ ! -e "$root.checkpoint" ]; then
-  # The first state is complete when `synced` comes.
+  # The first state is complete at the record `synced`.
   rm -rf "$root.new"
   mkdir -p "$root.new"
 fi

@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# A first look at etcdwatch: starts a throwaway etcd, writes to it, and watches every change
-# arrive. Nothing needs to be installed but Rust, and nothing is left behind but target/.
+# A first look at etcdwatch: starts a temporary etcd, writes to it, and watches the changes. It needs
+# only Rust, and leaves nothing behind except target/.
 #
-#   examples/quickstart.sh          on a terminal it goes on until Ctrl-C
-#   examples/quickstart.sh | cat    without one it ends by itself
-#   examples/quickstart.sh --api v3 the same by v3, with an etcd that has v2 off
+#   examples/quickstart.sh          on a terminal, runs until Ctrl-C
+#   examples/quickstart.sh | cat    without a terminal, ends by itself
+#   examples/quickstart.sh --api v3 the same over v3, with an etcd without the v2 API
 #
-# An etcd on the PATH is used where it has the API, else tests/get-etcd.sh gets a private
-# one. ETCDWATCH_ETCD=/path/to/etcd takes one of yours.
+# Uses the etcd on the PATH if it has the API, and otherwise one from tests/get-etcd.sh.
+# ETCDWATCH_ETCD=/path/to/etcd uses another one.
 set -euo pipefail
 
 usage='examples/quickstart.sh [--api v2|v3]'
@@ -24,20 +24,20 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 if [ -t 1 ]; then on_terminal=yes; else on_terminal=; fi
 if [ -t 2 ]; then bold=$'\e[1m' faint=$'\e[2m' plain=$'\e[0m'; else bold='' faint='' plain=''; fi
 
-# What explains goes to stderr; on stdout there are only the records.
+# Explanations go to stderr, and records to stdout.
 explain() { printf '%s\n' "$faint# $*$plain" >&2; }
 step() { printf '\n' >&2; for line in "$@"; do explain "$line"; done; }
 show() { printf '%s\n' "$bold\$ $*$plain" >&2; }
 give_up() { printf 'quickstart: %s\n' "$*" >&2; exit 1; }
 
-# --- nothing stays behind, however this ends
+# --- cleanup
 
 work=$(mktemp -d)
 etcd_pid='' writer_pid='' watch_pid=''
 
 end() {
   local pid
-  # The writer first: it should not write to a server that is gone.
+  # The writer ends first, so that it does not write to a server that is gone.
   for pid in $writer_pid $watch_pid $etcd_pid; do
     kill "$pid" 2>/dev/null || continue
     wait "$pid" 2>/dev/null || true
@@ -56,7 +56,7 @@ explain "building etcdwatch (the first time this takes some minutes)"
 binaries=$(cd "$root" && cd "${CARGO_TARGET_DIR:-target}/release" && pwd)
 export PATH="$binaries:$PATH"
 
-# --- a server of our own
+# --- the server
 
 has_v2() { "$1" --help 2>&1 | grep -e '--enable-v2' >/dev/null; }
 has_api() { [ "$api" = v3 ] && "$1" --version >/dev/null 2>&1 || has_v2 "$1"; }
@@ -70,18 +70,18 @@ else
   etcd=$("$root/tests/get-etcd.sh" any | head -n 1) || give_up "no etcd to show anything with"
 fi
 
-# An operator's environment has no say here: this must never write to a server of theirs.
+# The environment of an operator must not lead this to their servers.
 for name in $(compgen -e); do
   case $name in ETCD_* | ETCDCTL_*) unset "$name" ;; esac
 done
 
-# Those of 3.6 know no such flag, and have v2 off anyway.
+# etcd 3.6 has neither the flag nor the v2 API.
 v2_flag=()
 if has_v2 "$etcd"; then
   v2_flag=("--enable-v2=$([ "$api" = v2 ] && echo true || echo false)")
 fi
 
-# Whether the server answers, be it that the key is not there.
+# Whether the server answers, even if the key does not exist.
 is_ready() {
   local code=0
   etcdwatch -q get --quorum / >/dev/null 2>&1 || code=$?
@@ -105,7 +105,7 @@ start_etcd() {
   local client peer detach=()
   client=http://127.0.0.1:$(free_port)
   peer=http://127.0.0.1:$(free_port)
-  # In a session of its own, so that Ctrl-C reaches the watch and not the server.
+  # The server runs in a separate session, so that Ctrl-C reaches the watch only.
   if command -v setsid >/dev/null; then detach=(setsid); fi
   rm -rf "$work/data"
   ${detach[@]+"${detach[@]}"} "$etcd" ${v2_flag[@]+"${v2_flag[@]}"} --name quickstart --data-dir "$work/data" \
@@ -115,7 +115,7 @@ start_etcd() {
     --heartbeat-interval 50 --election-timeout 500 >"$work/log" 2>&1 &
   etcd_pid=$!
   export ETCDCTL_ENDPOINTS=$client
-  # A read with quorum is answered once the server is ready for everything.
+  # The server answers a quorum read once it is ready.
   for _ in $(seq 100); do
     if is_ready; then return; fi
     if ! kill -0 "$etcd_pid" 2>/dev/null; then break; fi
@@ -127,13 +127,13 @@ start_etcd() {
   return 1
 }
 
-# Another process may have been quicker to take a port: then with other ports.
+# Another process may have taken a port meanwhile. Then other ports are tried.
 start_etcd || start_etcd || start_etcd || {
   tail -n 20 "$work/log" >&2
   give_up "etcd did not start; the end of its log is above"
 }
 
-# Shows a command, and runs it.
+# Prints a command, and runs it.
 run() {
   show "$*"
   "$@"
@@ -160,7 +160,7 @@ first=${record%%[^0-9]*}
 step "Read it."
 run etcdwatch get /demo/colour
 
-# --- watch what is already over
+# --- watch past events
 
 step "Two more writes, and a watch that begins only afterwards. It is told where to begin, so" \
   "it does not matter that it comes late: history has what it missed."
@@ -182,12 +182,12 @@ else
   run etcdwatch replay -r /demo --from-index "$first" -o json
 fi
 
-# --- watch it happen
+# --- watch live events
 
-# Something happens now and then. Only the watch tells of it.
+# Writes now and then, without output. Only the watch shows it.
 write_on() {
   local pause=$1 nap='' number=0 colours=(red orange yellow green blue violet)
-  # Its end must not leave the sleep behind that it was in.
+  # Its end must also end the sleep in progress.
   trap '[ -z "$nap" ] || kill "$nap" 2>/dev/null; exit' TERM
   rest() {
     sleep "$1" &
@@ -204,20 +204,20 @@ write_on() {
     etcdwatch -q set --create /demo/note $'two\nlines'
     rest "$pause"
     etcdwatch -q rm /demo/note
-    # The visitor is gone by itself before the next round.
+    # The visitor expires before the next round.
     rest 2
     number=$((number + 1))
   done
 }
 
-# Runs a command beside this script, so that a signal ends both at once.
+# Runs a command in the background, so that a signal ends both at once.
 run_beside() {
   local code=0
   show "$*"
   "$@" &
   watch_pid=$!
   wait "$watch_pid" || code=$?
-  # Ctrl-C interrupts the wait: the watch's own end is what counts.
+  # Ctrl-C interrupts the wait, so that this waits again for the end of the watch.
   if kill -0 "$watch_pid" 2>/dev/null; then
     code=0
     wait "$watch_pid" || code=$?
@@ -236,7 +236,7 @@ if [ -n "$on_terminal" ]; then
   writer_pid=$!
   code=0
   run_beside etcdwatch watch --stream -r /demo --from-index "$begin" || code=$?
-  # Ctrl-C is how this is meant to end.
+  # Ctrl-C is the expected end.
   [ "$code" = 130 ] || exit "$code"
 else
   step "And live: something else writes meanwhile, the watch tells of it when it happens. A key" \

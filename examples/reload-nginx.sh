@@ -1,23 +1,23 @@
 #!/usr/bin/env bash
-# Keeps nginx's configuration as etcd has it: writes the value of a key to a file whenever it changes,
-# and reloads nginx once after each burst of changes, if nginx takes the new file.
+# Keeps a configuration file of nginx in sync with etcd: writes the value of a key to the file when it
+# changes, and reloads nginx once after each burst of changes if nginx accepts the new file.
 #
 #   examples/reload-nginx.sh KEY FILE
 #   examples/reload-nginx.sh /nginx/upstreams /etc/nginx/conf.d/upstreams.conf
 #
-# Needs jq. A file that nginx does not take is put back, with a message; the next change is tried all
-# the same.
+# Needs jq. If nginx rejects a file, this prints a message and restores the old one. The next change
+# is tried again.
 set -euo pipefail
 
 self=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)/${0##*/}
 
 [ "$#" = 2 ] || [ "${1:-}" = --apply ] || { sed -n '2,9s/^# \?//p' "$0" >&2; exit 2; }
 
-# Called by etcdwatch for the newest record, which is on standard input.
+# etcdwatch runs this for the newest record, which is on stdin.
 apply() {
   local file=$1 record
   record=$(cat)
-  # A gap, and what stands around a state, has no value. A key that is gone leaves the file as it is.
+  # A gap and the records around a state have no value. If the key is deleted, the file is kept.
   jq -e '.node | has("value")' <<<"$record" >/dev/null || return 0
   jq -j '.node.value' <<<"$record" >"$file.new"
   if [ -e "$file" ] && cmp -s "$file" "$file.new"; then
@@ -41,6 +41,6 @@ if [ "$1" = --apply ]; then
   exit
 fi
 
-# With --snapshot it begins with what is there; `latest` and --debounce make one reload of a burst.
+# --snapshot starts with the present value. `latest` and --debounce reload once for a burst.
 exec etcdwatch watch --stream --snapshot "$1" --only get,set,create,update,compareAndSwap \
   --exec-mode latest --debounce 500ms --on-exec-failure continue -- "$self" --apply "$2"

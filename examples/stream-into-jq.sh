@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# A line for each change of a subtree, made by jq: what became of what, and which gaps there were.
+# Prints a line for each change of a subtree with jq: the old value, the new value, and gaps.
 #
 #   examples/stream-into-jq.sh KEY [OPTION...]
 #   examples/stream-into-jq.sh /app --count 10

@@ -1,11 +1,11 @@
 #!/usr/bin/env bash
-# In a CI job: waits until a service has a leader, and says who it is.
+# For CI jobs: waits until a service has a leader, and prints it.
 #
 #   examples/wait-for-leader.sh KEY [TIMEOUT]
 #   leader=$(examples/wait-for-leader.sh /service/leader 2m) && curl "http://$leader/health"
 #
-# Exit 0 with the leader on standard output, 124 where there is none in time. That the leader was
-# there before this began makes no difference.
+# Exits with 0 and the leader on stdout, or with 124 if there is none in time. A leader that is already
+# there is printed at once.
 set -euo pipefail
 
 [ "$#" -ge 1 ] && [ "$1" != --help ] || { sed -n '2,8s/^# \?//p' "$0" >&2; exit 2; }

@@ -1,17 +1,17 @@
 #!/usr/bin/env bash
-# Runs every target for so many seconds (600 unless told otherwise), two at a time. Ends with 1 where
-# one has found something; what it has found is in fuzz/artifacts/.
+# fuzz/run.sh [SECONDS]: runs every target for 600 seconds or another time, two at a time. Exits with 1
+# if there are findings, which are in fuzz/artifacts/.
 set -euo pipefail
 
 cd "$(dirname "${BASH_SOURCE[0]}")"
 seconds=${1:-600}
-# No unsafe code is ours: what a sanitizer looks for can't be there, and without it more is tried.
+# The project has no unsafe code, so that a sanitizer would only slow the targets down.
 cargo +nightly fuzz build --sanitizer none
 failed=0
 run() {
   local target=$1
   mkdir -p "artifacts/$target" "target/corpus/$target"
-  # New files go beside the corpus: what is worth keeping is chosen by `cargo fuzz cmin`.
+  # New files go to another directory. `cargo fuzz cmin` selects those worth keeping.
   cargo +nightly fuzz run --sanitizer none "$target" "target/corpus/$target" "corpus/$target" -- \
     -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -max_len=4096 \
     >"target/$target.log" 2>&1 && result=clean || result=FOUND

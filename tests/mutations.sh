@@ -1,19 +1,18 @@
 #!/usr/bin/env bash
-# Puts each of the short cuts in tests/mutations back into a copy of the code, and checks that the
-# simulation notices:
+# Applies each patch in tests/mutations to a copy of the code, and checks that the simulation fails:
 #
-#   tests/mutations.sh [NAME...]   all of them, or these alone
+#   tests/mutations.sh [NAME...]   all patches, or these only
 #
-# Each is a conclusion that a watch must not draw, most of them from silence. A short cut that the
-# simulation lets pass is a hole in the simulation, and this exits with 1. A run takes about a minute for
-# each of them.
+# Each patch makes the watch draw a wrong conclusion, mostly from silence. If the simulation does not
+# notice one of them, the simulation is incomplete, and this exits with 1. Each patch takes about a
+# minute.
 set -euo pipefail
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 copy=$(mktemp -d)
 trap 'rm -rf "$copy"' EXIT
 
-# The dependencies are built once, and again only where they change.
+# The dependencies are built once and kept.
 export CARGO_TARGET_DIR=$root/target/mutations
 
 names=("$@")
@@ -23,10 +22,10 @@ if [ ${#names[@]} -eq 0 ]; then
   done
 fi
 
-# What is committed, as it is.
+# The copy has the committed files.
 git -C "$root" archive HEAD | tar -x -C "$copy"
 cd "$copy"
-# Newer than what the last run has built of a short cut.
+# The files must be newer than the build of the last run's patch.
 find . -type f -exec touch {} +
 
 simulate() {
@@ -35,7 +34,7 @@ simulate() {
 
 simulate || {
   cat "$copy/log" >&2
-  echo "tests/mutations.sh: the simulation fails without a short cut" >&2
+  echo "tests/mutations.sh: the simulation fails without a patch" >&2
   exit 1
 }
 
@@ -43,7 +42,7 @@ passed=0
 failed=0
 for name in "${names[@]}"; do
   patch --quiet --strip 1 <"$root/tests/mutations/$name.patch" || {
-    echo "tests/mutations.sh: $name no longer fits the code: make it anew" >&2
+    echo "tests/mutations.sh: $name does not apply any more: update it" >&2
     exit 1
   }
   if simulate; then

@@ -1,14 +1,15 @@
 #!/usr/bin/env bash
-# Injects faults into one server and three, of both etcd versions, with curl and etcdctl beside etcdwatch:
+# Injects faults into a server and a cluster of three, of both etcd versions, while etcdwatch, curl and
+# etcdctl watch:
 #
-#   tests/soak.sh [--results] [MINUTES]    for so many minutes (10): each fault alone, and all in turn
-#   tests/soak.sh [--results] --each N     each fault alone with N seeds
+#   tests/soak.sh [--results] [MINUTES]    for 10 minutes or another time: each fault, and all in turn
+#   tests/soak.sh [--results] --each N     each fault with N seeds
 #   tests/soak.sh --each N ROW...          only these rows of the table
 #
-# Prints a table with one row for each fault, and fails if anything was wrong with what etcdwatch
-# printed. ETCDWATCH_SEED=N repeats a soak as far as timing allows: the seed is printed, and
-# that of each run. ETCDWATCH_SOAK_ALONE=1 leaves out curl and etcdctl. ETCDWATCH_SOAK_API=v2 or v3
-# tests that API only.
+# Prints a table with one row for each fault, and fails if anything was wrong with the output of
+# etcdwatch. ETCDWATCH_SEED=N repeats a soak as far as timing allows. The seeds of the soak and of each
+# run are printed. ETCDWATCH_SOAK_ALONE=1 leaves out curl and etcdctl. ETCDWATCH_SOAK_API=v2 or v3 tests
+# that API only.
 #
 # --results also replaces the tables of that API in docs/fault-testing.md, and the summary in
 # README.md. It needs ETCDWATCH_SOAK_API. A soak that fails leaves both files as they are.
@@ -33,7 +34,7 @@ is_count() {
 tables=docs/fault-testing.md
 api=${ETCDWATCH_SOAK_API-}
 
-# The lines between which the tables of an API are.
+# The lines before and after the tables of an API.
 begins() { echo "<!-- results of $1: begin -->"; }
 ends() { echo "<!-- results of $1: end -->"; }
 
@@ -47,7 +48,7 @@ table() {
   ' "$2"
 }
 
-# provenance COMMAND OUTPUT: how, from what and on which machine class the figures were made.
+# provenance COMMAND OUTPUT: the command, the versions and the machine class of the results.
 provenance() {
   local commit changed='' etcds
   commit=$(git rev-parse --short HEAD 2>/dev/null || echo unknown)
@@ -66,7 +67,7 @@ END
   fi
 }
 
-# results COMMAND OUTPUT: what is between the lines.
+# results COMMAND OUTPUT: the text between these lines.
 results() {
   provenance "$1" "$2"
   echo
@@ -77,7 +78,7 @@ results() {
   fi
 }
 
-# The sum of both APIs, as README.md has it.
+# The sum of both APIs, as a row of the table in README.md.
 summary() {
   awk -F' *[|] *' '
     $2 == "**all**" && NF == 13 {
@@ -100,20 +101,19 @@ write_results() {
     !inside
     $0 == ENVIRON["begins"] { inside = 1; print ENVIRON["content"] }
   ' "$tables" >"$work/tables"
-  # Not mv, which would change the mode.
+  # mv would change the mode.
   cat "$work/tables" >"$tables"
   sed "s/^| v2 and v3 |.*/$(summary)/" README.md >"$work/readme"
   cat "$work/readme" >README.md
-  echo "tests/soak.sh: the tables of $api in $tables and the summary in README.md are new" >&2
+  echo "tests/soak.sh: replaced the tables of $api in $tables and the summary in README.md" >&2
 }
 
-# --- what is asked for
+# --- arguments
 
-# So that $1 is the first argument of its own.
 [ "${1-}" != --results ] || { results=yes && shift; }
 command="tests/soak.sh${results:+ --results}${*:+ $*}"
 if [[ ${1-} == --each ]]; then
-  is_count "${2-}" || usage "'${2-}' is no number of seeds"
+  is_count "${2-}" || usage "'${2-}' is not a number of seeds"
   [ -z "${results-}" ] || [ $# -eq 2 ] || usage "--results needs all rows"
   export ETCDWATCH_SOAK_EACH=$2
   shift 2
@@ -123,8 +123,8 @@ if [[ ${1-} == --each ]]; then
   )
   export ETCDWATCH_SOAK_ONLY
 else
-  [ $# -le 1 ] || usage "'$2' is one argument too many"
-  is_count "${1-10}" || usage "'$1' is no number of minutes"
+  [ $# -le 1 ] || usage "unexpected argument '$2'"
+  is_count "${1-10}" || usage "'$1' is not a number of minutes"
   export ETCDWATCH_SOAK_SECONDS=$((${1-10} * 60))
 fi
 
@@ -145,10 +145,10 @@ tests/get-etcd.sh all >/dev/null || {
 }
 
 if [[ -z ${ETCDWATCH_SOAK_ALONE-} ]]; then
-  for rival in curl etcdctl; do
-    command -v "$rival" >/dev/null || {
-      echo "tests/soak.sh: no $rival to compare with (Debian: curl, etcd-client);" \
-        "ETCDWATCH_SOAK_ALONE=1 does without" >&2
+  for baseline in curl etcdctl; do
+    command -v "$baseline" >/dev/null || {
+      echo "tests/soak.sh: $baseline is missing (Debian: curl, etcd-client);" \
+        "ETCDWATCH_SOAK_ALONE=1 runs without it" >&2
       exit 1
     }
   done

