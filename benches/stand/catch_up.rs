@@ -1,4 +1,4 @@
-//! How long etcdwatch takes for what was written while its connections were cut.
+//! The time that etcdwatch takes for events written while its connections were cut.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -8,11 +8,12 @@ use crate::support::proxy::{Cut, Proxy};
 use crate::support::v2;
 use crate::{Outcome, ms, percentile};
 
-/// Longer than the backlog takes to be written, so that the tool has tried in vain equally often.
+/// Longer than the backlog takes to be written, so that every run has tried to reconnect equally
+/// often.
 const OUTAGE: Duration = Duration::from_secs(1);
 
-/// Prints a line for each backlog: its length; the median times from the network's return to the last
-/// event's line, and from the first event's line to it.
+/// Prints a line for each backlog: its length, and the median times to the last event's line, from
+/// the network's return and from the first event's line.
 pub fn catch_up(tool: &str, url: &str, times: usize) -> Outcome<()> {
     let proxy = Proxy::to(url);
     let tool = Client::tool(tool, &proxy.url())?;

@@ -1,4 +1,4 @@
-//! etcdwatch and `curl` on the same stream: each line that they write, and when it came.
+//! etcdwatch and `curl` on the same stream: each line that they print, and its time.
 
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
@@ -13,15 +13,16 @@ use crate::support::v2;
 /// Longer than a line ever takes, where one comes at all.
 const LONG: Duration = Duration::from_secs(20);
 
-/// Who watches `/app` and all below it, and writes a line for each event. Dropping it stops it.
+/// A program that watches everything below `/app` and prints a line for each event. Dropping it
+/// stops it.
 pub struct Client {
     child: Child,
     lines: Receiver<Line>,
 }
 
-/// A line, and when it was read.
+/// A printed line.
 pub struct Line {
-    /// Just after it was.
+    /// The time just after it was read.
     pub at: Instant,
     /// What it says, without its end.
     pub text: String,
@@ -64,7 +65,7 @@ impl Client {
     /// The next line, which must be of the event that set this value.
     pub fn line_of(&self, value: &str) -> Outcome<Line> {
         let line = self.line()?;
-        // As text it is the last field, as JSON a field of its own.
+        // The value is the last field of a text record, and a separate field of a JSON record.
         let as_text = line.text.rsplit('\t').next() == Some(value);
         if as_text || line.text.contains(&format!("\"value\":\"{value}\"")) {
             return Ok(line);
@@ -91,7 +92,7 @@ impl Drop for Client {
     }
 }
 
-/// Writes in scope until each of them has told of one, and has nothing more to tell.
+/// Writes in scope until each client has printed an event and is idle.
 pub fn register(clients: &[&Client], url: &str) -> Outcome<()> {
     let patience = Duration::from_millis(500);
     for number in 0..20 {

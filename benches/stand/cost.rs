@@ -1,4 +1,4 @@
-//! What a process has cost so far, as the kernel has it. The process must be there: running, or ended
+//! The cost of a process so far, as the kernel reports it. The process must be running, or ended
 //! and not yet waited for.
 
 use std::fs;
@@ -6,11 +6,10 @@ use std::time::Duration;
 
 use crate::Outcome;
 
-/// In how much the kernel tells of CPU time: `USER_HZ`, which is 100 wherever Linux runs that etcd
-/// runs on.
+/// The unit of the kernel's CPU times: `USER_HZ`, which is 100 on every Linux that etcd supports.
 const TICK: Duration = Duration::from_millis(10);
 
-/// The CPU time, of all its threads, those that have ended too.
+/// The CPU time of all its threads, including ended ones.
 pub fn cpu(pid: u32) -> Outcome<Duration> {
     let stat = fs::read_to_string(format!("/proc/{pid}/stat"))?;
     // The name of the program, in parentheses, may have anything in it. After it: the state, and as

@@ -1,7 +1,7 @@
-//! From just before a set is sent to the line that tells of it: by etcdwatch and by `curl -sN`, side by
-//! side on the same events; on loopback, and over a link with a round trip of 20 ms.
+//! The time from just before a set is sent to its printed line, for etcdwatch and `curl -sN` on the
+//! same events, on loopback and over a connection with a round trip of 20 ms.
 //!
-//! The writer is beside the server in either case.
+//! The writer is always next to the server.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -13,14 +13,14 @@ use crate::{Outcome, ms, percentile};
 
 const ROUND_TRIP: Duration = Duration::from_millis(20);
 
-/// After which all that was written is told, and what follows from it done, on either link.
+/// The pause after which everything that was written is printed on either connection.
 const REST: Duration = Duration::from_millis(200);
 
-/// How sets come.
+/// How sets are written.
 struct Manner {
     name: &'static str,
-    /// So often: others write so much, a pause, and then so many sets as fast as each is
-    /// acknowledged, with so many writes of others before each.
+    /// The number of rounds. In each, others write `before` times, and after a pause come `sets`
+    /// sets as fast as they are acknowledged, with `between` other writes before each.
     times: usize,
     before: usize,
     pause: Duration,
@@ -28,8 +28,8 @@ struct Manner {
     between: usize,
 }
 
-/// Prints a line for each link and manner: both, p50 and p99 of the tool, of `curl`, and the median
-/// round trip of a read.
+/// Prints a line for each connection and manner: both names, p50 and p99 of the tool and of `curl`,
+/// and the median round trip of a read.
 pub fn latency(tool: &str, url: &str, times: usize) -> Outcome<()> {
     let burst = Manner {
         name: "back-to-back",

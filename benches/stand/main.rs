@@ -1,17 +1,17 @@
-//! What `benches/compare.sh` measures with where a shell is too coarse.
+//! Measurements for `benches/compare.sh` that a shell is too coarse for.
 //!
 //! | command | what it is for |
 //! |---|---|
-//! | `stand serve EVENTS` | [`source`]: a server that tells of so many events at once; prints its URL |
-//! | `stand until COUNT NEEDLE COMMAND…` | [`until`]: a command that never ends, until it has written enough |
+//! | `stand serve EVENTS` | [`source`]: a server that sends so many events at once; prints its URL |
+//! | `stand until COUNT NEEDLE COMMAND…` | [`until`]: runs an endless command until it has written enough |
 //! | `stand latency TOOL URL TIMES` | [`latency`]: from a set to the printed line |
-//! | `stand replay TOOL URL TIMES` | [`replay`]: a full history over a link that delays |
-//! | `stand scale TOOL URL KEYS EVENTS` | [`scale`]: CPU time of an event, by how many keys are watched |
-//! | `stand catch-up TOOL URL TIMES` | [`catch_up`]: after a cut, by what was written meanwhile |
+//! | `stand replay TOOL URL TIMES` | [`replay`]: a full history over a slow connection |
+//! | `stand scale TOOL URL KEYS EVENTS` | [`scale`]: CPU time per event, by the number of keys |
+//! | `stand catch-up TOOL URL TIMES` | [`catch_up`]: after a disconnect, by the number of events |
 //!
-//! `TOOL` is a release build of etcdwatch, `URL` an etcd with v2 that nobody else writes to. Each
-//! prints bare numbers, which the script puts into its table; times are in milliseconds, unless they
-//! are said to be in others. A measurement that did not see the events that it is about fails.
+//! `TOOL` is a release build of etcdwatch, and `URL` an etcd with the v2 API and no other writers.
+//! Each prints plain numbers for the script's table. Times are in milliseconds unless another unit
+//! is named. A measurement fails if it misses its events.
 
 mod catch_up;
 mod clients;
@@ -27,7 +27,7 @@ use std::net::TcpListener;
 use std::process::ExitCode;
 use std::time::Duration;
 
-/// What went wrong, for the one who reads the script's last words.
+/// A result whose error is printed for the reader of the script's output.
 type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
 
 fn main() -> ExitCode {
@@ -61,7 +61,7 @@ fn dispatch(arguments: &[&str]) -> Outcome<()> {
     }
 }
 
-/// The smallest value that at least so many per cent of them don't exceed.
+/// The smallest value that is not exceeded by this percentage of the values.
 fn percentile(values: &mut [Duration], per_cent: usize) -> Duration {
     values.sort_unstable();
     let rank = (values.len() * per_cent).div_ceil(100).max(1);

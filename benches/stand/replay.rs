@@ -1,5 +1,5 @@
-//! A full history of 1,000 events over a link with a round trip of 20 ms: etcdwatch, beside one event
-//! a round trip.
+//! A full history of 1,000 events over a connection with a round trip of 20 ms: etcdwatch, and one
+//! event per round trip.
 
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
@@ -13,11 +13,11 @@ const ROUND_TRIP: Duration = Duration::from_millis(20);
 /// What etcd keeps.
 const HISTORY: u16 = 1_000;
 
-/// How many of them `curl` asks for one by one; what it took is multiplied.
+/// The number of events that `curl` reads one by one. Its time is scaled up to the whole history.
 const ASKED: u16 = 100;
 
-/// Prints the median time of the tool, of `curl` for as many events, and the most connections that the
-/// tool opened in one run.
+/// Prints the median times of the tool and of `curl` for as many events, and the most connections
+/// that the tool opened in a run.
 pub fn replay(tool: &str, url: &str, times: usize) -> Outcome<()> {
     let history = v2::burst(url, HISTORY.into(), |number| {
         (format!("/app/key{}", number % 100), number.to_string())
@@ -27,7 +27,7 @@ pub fn replay(tool: &str, url: &str, times: usize) -> Outcome<()> {
     proxy.delay(ROUND_TRIP);
     let url = proxy.url();
     let replay = ["replay", "-r", "/app", "--from-index", "oldest"];
-    // One wait after the other, on one connection.
+    // One wait after the other on one connection.
     let until = first + u64::from(ASKED) - 1;
     let waits = format!("{url}/v2/keys/app?wait=true&recursive=true&waitIndex=[{first}-{until}]");
     let mut ours = Vec::new();
@@ -55,7 +55,7 @@ fn timed(command: &mut Command) -> std::io::Result<(Duration, Output)> {
     Ok((from.elapsed(), output))
 }
 
-/// The time, where so many lines were written in it.
+/// The time of a run that printed so many lines.
 fn counted(run: std::io::Result<(Duration, Output)>, wanted: u16) -> Outcome<Duration> {
     let (took, output) = run?;
     let lines = memchr::memchr_iter(b'\n', &output.stdout).count();

@@ -1,5 +1,4 @@
-//! What an event costs in CPU time where few or many keys are watched: etcdwatch and `curl -sN`, side
-//! by side on the same writes.
+//! The CPU time per event with few or many keys, for etcdwatch and `curl -sN` on the same writes.
 
 use std::time::Duration;
 
@@ -7,11 +6,11 @@ use crate::Outcome;
 use crate::clients::{self, Client};
 use crate::support::v2::Writer;
 
-/// After which a stream that brought nothing is taken for one that the server has dropped.
+/// A stream that is silent for this long was dropped by the server.
 const PATIENCE: Duration = Duration::from_secs(3);
 
-/// Prints the CPU time of one event in microseconds, of the tool and of `curl`, and how many events
-/// `curl` was told of.
+/// Prints the CPU time per event in microseconds, of the tool and of `curl`, and the number of
+/// events that `curl` received.
 pub fn scale(tool: &str, url: &str, keys: u32, events: u32) -> Outcome<()> {
     let tool = Client::tool(tool, url)?;
     let curl = Client::curl(url)?;

@@ -1,11 +1,10 @@
-//! A server that tells of a million events as fast as they are taken.
+//! A server that sends a million events as fast as the client reads them.
 //!
-//! In scope: what etcd's v2 API answers to one client at a time that opens a stream: the head, then
-//! events with consecutive indexes, one a chunk. For curl the body ends with the last of them; for any
-//! other client it stays open, as etcd's does, and begins when that has its other wait as well. Reads are
-//! answered at the index reached. Waits find nothing: each is at a server that has just come to where its
-//! client is, for what is measured is the stream. Out of scope: everything else that a real etcd can be
-//! asked for.
+//! In scope: the v2 API's answers to a single client that opens a stream: the head, and then events
+//! with consecutive indexes, one per chunk. For curl the body ends after the last event. For other
+//! clients it stays open, as with etcd, and begins once the client has opened its other wait. Reads
+//! are answered at the index reached. Other waits find nothing, because only the stream is
+//! measured. Out of scope: everything else that etcd can be asked for.
 
 use std::fmt::Write as _;
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
@@ -18,10 +17,10 @@ use std::time::Duration;
 /// The index at which every stream is registered.
 const HEAD: u64 = 1000;
 
-/// So many bytes are written at once: many events, as where a client comes too late for each.
+/// The number of bytes written at once. They contain many events, as for a client that is behind.
 const PIECE: usize = 256 << 10;
 
-/// For so long a stream waits for its client's other wait.
+/// How long a stream waits for its client's other wait.
 const PATIENCE: Duration = Duration::from_millis(500);
 
 /// Serves `count` events until the process is ended.
@@ -36,7 +35,7 @@ pub fn serve(listener: &TcpListener, count: u64) {
     thread::scope(|scope| {
         for client in listener.incoming().flatten() {
             scope.spawn(move || {
-                // A client that goes away is no concern.
+                // A client may disconnect at any time.
                 let _ = source.answer(&client);
             });
         }
@@ -45,14 +44,14 @@ pub fn serve(listener: &TcpListener, count: u64) {
 
 struct Source {
     pieces: Vec<Piece>,
-    /// The index up to which the stream has told, or is about to.
+    /// The highest index that the stream has sent or is about to send.
     reached: AtomicU64,
-    /// How many waits there were since the last stream.
+    /// The number of waits since the last stream.
     waits: Mutex<u32>,
     one_more: Condvar,
 }
 
-/// Chunks, each an event, and the index of the last one.
+/// Chunks with one event each, and the last index.
 struct Piece {
     chunks: Vec<u8>,
     last: u64,
@@ -171,7 +170,7 @@ impl Source {
             );
         }
         for piece in &self.pieces {
-            // Nobody who has an event may be told that it has not happened yet.
+            // A client that has an event must not be told that it has not happened yet.
             self.reached.store(piece.last, Ordering::SeqCst);
             client.write_all(&piece.chunks)?;
         }
@@ -187,7 +186,7 @@ impl Source {
         mut client: &TcpStream,
         requests: &mut BufReader<&TcpStream>,
     ) -> io::Result<()> {
-        // As if it were registered at once, and what follows had not happened yet.
+        // The wait is answered as if it were registered before what follows happened.
         let wanted = request.wait_index().unwrap_or_default();
         chunked(client, wanted.saturating_sub(1).max(HEAD))?;
         *self.waits() += 1;

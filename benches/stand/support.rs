@@ -1,5 +1,5 @@
-//! What the integration tests stand on and a measurement needs as well: a network that delays, and a
-//! writer that shares nothing with the tool.
+//! Parts of the integration tests' harness that measurements need too: a slow network, and a writer
+//! that shares no code with the tool.
 #![allow(
     dead_code,
     clippy::unwrap_used,

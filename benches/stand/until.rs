@@ -1,4 +1,4 @@
-//! A command that never ends by itself, as a watch, until it has written enough.
+//! Runs an endless command, such as a watch, until it has written enough.
 
 use std::io::Read as _;
 use std::process::{Command, Stdio};
@@ -8,8 +8,8 @@ use memchr::memmem::Finder;
 
 use crate::{Outcome, cost, ms};
 
-/// Runs the command until `needle` has come so often on its stdout, and prints the time that it took,
-/// its CPU time, and its peak memory in KiB.
+/// Runs the command until `needle` has occurred so often on its stdout. Prints the elapsed time,
+/// the CPU time, and the peak memory in KiB.
 pub fn until(count: usize, needle: &str, command: &[&str]) -> Outcome<()> {
     let (program, arguments) = command.split_first().ok_or("no command")?;
     let from = Instant::now();
@@ -21,8 +21,8 @@ pub fn until(count: usize, needle: &str, command: &[&str]) -> Outcome<()> {
     let mut stdout = child.stdout.take().ok_or("no stdout")?;
     let finder = Finder::new(needle);
     let mut buffer = vec![0; 1 << 18];
-    // What stands at the beginning of the buffer: the end of what was read before, in which a needle
-    // may have begun.
+    // The beginning of the buffer holds the end of what was read before, in which a needle may have
+    // begun.
     let mut kept = 0;
     let mut seen = 0;
     while seen < count {

@@ -1,24 +1,24 @@
-//! Decisions, taken from bytes.
+//! Decisions from fuzzed bytes.
 
 use std::time::Duration;
 
-/// Bytes that are left.
+/// The bytes that are left.
 pub struct Bytes<'d>(pub &'d [u8]);
 
 impl<'d> Bytes<'d> {
-    /// The next byte; zero where none is left.
+    /// The next byte, or zero at the end.
     pub fn byte(&mut self) -> u8 {
         self.some().unwrap_or_default()
     }
 
-    /// The next byte, if one is left.
+    /// The next byte, if there is one.
     pub fn some(&mut self) -> Option<u8> {
         let (first, rest) = self.0.split_first()?;
         self.0 = rest;
         Some(*first)
     }
 
-    /// One of so many.
+    /// A number below `count`.
     pub fn of(&mut self, count: usize) -> usize {
         usize::from(self.byte()) % count.max(1)
     }
@@ -27,7 +27,7 @@ impl<'d> Bytes<'d> {
         self.byte() & 1 == 1
     }
 
-    /// A number that is mostly small.
+    /// A number, mostly a small one.
     pub fn number(&mut self) -> u64 {
         match self.byte() {
             255 => u64::MAX,
@@ -37,12 +37,12 @@ impl<'d> Bytes<'d> {
         }
     }
 
-    /// A span of time, from a millisecond up to half a minute.
+    /// A duration from one millisecond to half a minute.
     pub fn time(&mut self) -> Duration {
         Duration::from_millis(1 << (self.byte() % 16))
     }
 
-    /// So many bytes as the next one says, as far as they go.
+    /// A byte string whose length is the next byte, or all that is left.
     pub fn text(&mut self) -> &'d [u8] {
         let length = usize::from(self.byte()).min(self.0.len());
         let (text, rest) = self.0.split_at(length);

@@ -1,4 +1,4 @@
-//! A checkpoint's file: what is taken is written back as the same.
+//! Checkpoints: a file that is accepted is written back unchanged.
 
 use etcdwatch::checkpoint::Checkpoint;
 

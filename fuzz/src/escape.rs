@@ -1,4 +1,5 @@
-//! Text: a record is one line, nothing in it drives a terminal, and no two look the same.
+//! Escaped text: a record is one line without control characters, and different texts stay
+//! different.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -74,7 +75,7 @@ fn record(key: &[u8], value: &[u8]) {
             let mut line = String::new();
             text::record(&Record::Event(event), style, &mut line);
             let line = line.strip_suffix('\n').expect("a line");
-            // Its fields are separated by TABs.
+            // Its fields are separated by tabs.
             line.split('\t').for_each(assert_quiet);
         }
         let mut line = Vec::new();

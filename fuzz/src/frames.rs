@@ -1,5 +1,5 @@
-//! Framing: whichever way the bytes of a body come, they make the same frames, and no frame is
-//! longer than the limit. That is so of chunks, of lines and of messages, each by itself.
+//! Framing: a body makes the same frames however its bytes are split, and no frame is longer than
+//! the limit. This holds for chunks, lines and messages.
 
 use etcdwatch_engine::decode::{Chunks, Lines, Messages, Part, TooLong};
 
@@ -17,8 +17,8 @@ pub fn run(data: &[u8]) {
     assert_eq!(chunks(limit, &whole), chunks(300, &pieces));
 }
 
-/// What is in the chunks of a body, read with room for so much at a time, up to where it is over or is
-/// none; whether it is over.
+/// The contents of the chunks of a body, read with room for so many bytes at a time, up to the end
+/// or an invalid chunk, and whether the body is complete.
 fn chunks(room: usize, pieces: &[&[u8]]) -> Option<(Vec<u8>, bool)> {
     let mut chunks = Chunks::default();
     let mut output = vec![0; room];
@@ -37,7 +37,7 @@ fn chunks(room: usize, pieces: &[&[u8]]) -> Option<(Vec<u8>, bool)> {
     Some((body, chunks.is_over()))
 }
 
-/// The body in pieces of these lengths, over and over.
+/// The body in pieces of these lengths, repeatedly.
 fn cut<'b>(mut body: &'b [u8], lengths: &[u8]) -> Vec<&'b [u8]> {
     let mut pieces = Vec::new();
     let mut lengths = lengths.iter().cycle();
@@ -52,7 +52,7 @@ fn cut<'b>(mut body: &'b [u8], lengths: &[u8]) -> Vec<&'b [u8]> {
     pieces
 }
 
-/// The lines of a body, up to where it ends or one is too long.
+/// The lines of a body, up to the end or a line that is too long.
 fn lines(limit: usize, pieces: &[&[u8]]) -> (Vec<Vec<u8>>, Option<Vec<u8>>) {
     let mut lines = Lines::new(limit);
     let mut found = Vec::new();
@@ -71,7 +71,7 @@ fn lines(limit: usize, pieces: &[&[u8]]) -> (Vec<Vec<u8>>, Option<Vec<u8>>) {
                 }
                 Ok(None) => {}
                 Err(TooLong { .. }) => {
-                    // How many lines came before depends on what was read together.
+                    // The number of lines before depends on how the bytes were split.
                     return (Vec::new(), None);
                 }
             }
@@ -83,7 +83,7 @@ fn lines(limit: usize, pieces: &[&[u8]]) -> (Vec<Vec<u8>>, Option<Vec<u8>>) {
     (found, Some(rest))
 }
 
-/// The parts of a body, up to where it ends or one is too long.
+/// The parts of a body, up to the end or a part that is too long.
 fn messages(limit: usize, pieces: &[&[u8]]) -> (Vec<(bool, Vec<u8>)>, Option<bool>) {
     let mut messages = Messages::new(limit);
     let mut found = Vec::new();

@@ -1,4 +1,4 @@
-//! The little languages of the command line, and of the files that `check` reads.
+//! The small languages of the command line and of the files that `check` reads.
 
 use std::str::FromStr as _;
 

@@ -1,6 +1,6 @@
-//! What is fuzzed: one function a target, which takes any bytes and panics at a finding.
+//! The fuzz targets: one function each, which takes any bytes and panics on a finding.
 //!
-//! The same functions are run over the corpora by the ordinary tests (`tests/fuzz.rs`).
+//! The ordinary tests run the same functions on the corpora (`tests/fuzz.rs`).
 
 pub mod bytes;
 pub mod checkpoint;
@@ -14,7 +14,7 @@ pub mod v3;
 /// Takes any bytes.
 pub type Target = fn(&[u8]);
 
-/// Every target, by the name of its corpus.
+/// Every target with the name of its corpus.
 pub const TARGETS: [(&str, Target); 7] = [
     ("checkpoint", checkpoint::run),
     ("escape", escape::run),

@@ -1,4 +1,4 @@
-//! v2's replies: what is taken is what can be said again, and is no record of ours.
+//! v2 replies: what is accepted can be printed again, and does not imitate a record of the tool.
 
 use etcdwatch::render::json;
 use etcdwatch_engine::model::Record;

@@ -1,4 +1,4 @@
-//! v3's replies: events in order and in scope, which can be said in JSON to the last byte.
+//! v3 replies: events are in order and in scope, and can be printed as JSON without losing a byte.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
