@@ -1,4 +1,4 @@
-//! The corpora of the fuzz targets, run by the ordinary tests: what was found once stays found.
+//! Runs the fuzz targets on their corpora, so that an old finding does not come back.
 
 #![allow(
     clippy::unwrap_used,

@@ -1,5 +1,5 @@
-//! What the compiler cannot check of the structure. Which crates a layer may use stands in its
-//! Cargo.toml, and which parts of `std` the engine may not use in crates/engine/clippy.toml.
+//! Checks of the structure that the compiler cannot make. Each layer's Cargo.toml lists the crates that
+//! it may use, and crates/engine/clippy.toml the parts of `std` that the engine must not use.
 
 #![allow(
     clippy::unwrap_used,
@@ -10,7 +10,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// What moves a cursor takes evidence, and no time.
+/// Files whose code moves the cursor. It needs evidence, and must not use the time.
 const EVIDENCE: [&str; 2] = [
     "crates/engine/src/watch/evidence.rs",
     "crates/engine/src/watch/coverage.rs",
@@ -27,7 +27,7 @@ fn sources(below: &Path) -> Vec<PathBuf> {
         .collect()
 }
 
-/// The code of a file, without its comments and without the unit tests at its foot.
+/// The code of a file without comments and unit tests.
 fn code(path: &Path) -> String {
     let text = fs::read_to_string(path).unwrap();
     let code = text.split("#[cfg(test)]\nmod tests").next().unwrap();

@@ -5,9 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::support::scripted::{Response, Scripted};
-use crate::support::tool::{Output, Running, parse_lines, tool};
-
-const LIMIT: Duration = Duration::from_secs(30);
+use crate::support::tool::{Output, parse_lines, tool};
 
 fn event(index: u64, value: &str) -> String {
     let value = Value::from(value);
@@ -95,8 +93,7 @@ fn an_endless_line_exits_6_at_the_size_limit() {
         "--max-event",
         "1MiB",
     ];
-    let running = Running::start(&arguments);
-    let output = running.wait(LIMIT);
+    let output = tool(&arguments);
     assert_eq!(output.code, 6, "{}", output.stderr);
 }
 

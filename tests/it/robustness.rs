@@ -12,7 +12,7 @@ use crate::support::etcd::{Etcd, Version};
 use crate::support::oracle;
 use crate::support::scripted::{Request, Response, Scripted};
 use crate::support::shared;
-use crate::support::tool::{Program, Running, parse_lines};
+use crate::support::tool::{Program, Running, parse_lines, tool};
 use crate::support::v2;
 use crate::support::wait;
 
@@ -265,7 +265,7 @@ while True:
         "--from-index",
         &from,
     ];
-    let output = Running::start(&replay).wait(LIMIT);
+    let output = tool(&replay);
     assert_eq!(
         (output.code, output.stdout.as_str()),
         (0, ""),
@@ -286,11 +286,7 @@ fn invalid_durations_and_variables_are_usage_errors() {
         &["get", "/a", "--connect-timeout", "500000000000y"],
         &["watch", "/a", "--timeout", "3"],
     ] {
-        assert_eq!(
-            crate::support::tool::tool(arguments).code,
-            2,
-            "{arguments:?}"
-        );
+        assert_eq!(tool(arguments).code, 2, "{arguments:?}");
     }
     let odd = std::ffi::OsString::from_vec(b"http://\xff:1".to_vec());
     let output = Program::tool(&["get", "/a"])

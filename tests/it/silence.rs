@@ -37,8 +37,7 @@ fn write(url: &str, events: u64) -> Vec<Truth> {
 
 fn replay(url: &str, options: &[&str]) -> Output {
     let replay = ["--endpoints", url, "-o", "json", "replay", "-r", "/app"];
-    let running = Program::tool(&[&replay[..], options].concat()).start();
-    running.wait(Duration::from_mins(10))
+    Program::tool(&[&replay[..], options].concat()).run_within(Duration::from_mins(10))
 }
 
 /// Asserts that a replay through a proxy that `hindered` has set up prints every event once, and

@@ -66,7 +66,7 @@ fn the_spinner_shows_the_elapsed_time_the_event_count_and_the_index() {
         let (program, index) = stream(&subtree, &[]);
         let terminal = program.on_terminal(24, 100);
         let part = subtree.root().to_owned();
-        let tells = move |screen: &str, elapsed: &str, events: &str, index: u64| {
+        let shows = move |screen: &str, elapsed: &str, events: &str, index: u64| {
             let spinner = rows(screen).pop().unwrap_or_default();
             // Other tests write too, so that the index advances.
             let reached = spinner
@@ -77,11 +77,11 @@ fn the_spinner_shows_the_elapsed_time_the_event_count_and_the_index() {
             parts.iter().all(|part| spinner.contains(part))
                 && reached.is_some_and(|reached| reached >= index)
         };
-        terminal.wait_for_screen(|screen| tells(screen, "0s", "1 event", index), wait::LONG);
+        terminal.wait_for_screen(|screen| shows(screen, "0s", "1 event", index), wait::LONG);
         // It is updated while nothing happens.
-        terminal.wait_for_screen(|screen| tells(screen, "1s", "1 event", index), wait::LONG);
+        terminal.wait_for_screen(|screen| shows(screen, "1s", "1 event", index), wait::LONG);
         let index = subtree.put(&subtree.key("second"), "2");
-        terminal.wait_for_screen(|screen| tells(screen, "s", "2 events", index), wait::LONG);
+        terminal.wait_for_screen(|screen| shows(screen, "s", "2 events", index), wait::LONG);
         terminal.send(b"\x03");
         assert_eq!(terminal.wait(SOON), 130);
     }

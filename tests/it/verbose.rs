@@ -3,15 +3,15 @@
 use crate::support::shared;
 
 #[test]
-fn vv_prints_the_decisions_of_a_watch_and_v_prints_requests_alone() {
-    let cluster = shared::any();
-    let key = cluster.key("verbose");
+fn vv_prints_the_decisions_of_a_watch_and_v_only_requests() {
+    let subtree = shared::any();
+    let key = subtree.key("verbose");
     for api in ["v2", "v3"] {
-        let set = cluster.tool(&["--api", api, "set", &key, "1"]);
+        let set = subtree.tool(&["--api", api, "set", &key, "1"]);
         assert_eq!(set.code, 0, "{set:?}");
         let watch = |verbose| {
             let until = ["watch", &key, "--until", "exists"];
-            let output = cluster.tool(&[&["--api", api, verbose], &until[..]].concat());
+            let output = subtree.tool(&[&["--api", api, verbose], &until[..]].concat());
             assert_eq!(output.code, 0, "{output:?}");
             output.stderr
         };
