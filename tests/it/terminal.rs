@@ -6,27 +6,12 @@ use serde_json::Value;
 
 use crate::support::proxy::{Cut, Proxy};
 use crate::support::scripted::{Response, Scripted};
-use crate::support::shared::{self, Subtree};
+use crate::support::shared;
 use crate::support::tool::{Program, Signal, Terminal};
 use crate::support::{v2, wait};
 
 /// The time limit for an immediate exit.
 const SOON: Duration = Duration::from_secs(2);
-
-/// A stream that begins with one event, and the event's index.
-fn stream(subtree: &Subtree, options: &[&str]) -> (Program, u64) {
-    let index = subtree.put(&subtree.key("first"), "1");
-    let from = index.to_string();
-    let watch = [
-        "watch",
-        "--stream",
-        "-r",
-        subtree.root(),
-        "--from-index",
-        &from,
-    ];
-    (subtree.program(&[&watch[..], options].concat()), index)
-}
 
 /// Waits until the first record and the spinner are on the screen.
 #[track_caller]
@@ -63,7 +48,7 @@ fn is_colored(bytes: &[u8]) -> bool {
 #[test]
 fn the_spinner_shows_the_elapsed_time_the_event_count_and_the_index() {
     for subtree in shared::each() {
-        let (program, index) = stream(&subtree, &[]);
+        let (program, index) = subtree.stream_with_first_event(&[]);
         let terminal = program.on_terminal(24, 100);
         let part = subtree.root().to_owned();
         let shows = move |screen: &str, elapsed: &str, events: &str, index: u64| {
@@ -90,7 +75,7 @@ fn the_spinner_shows_the_elapsed_time_the_event_count_and_the_index() {
 #[test]
 fn records_are_not_garbled_by_the_spinner() {
     let subtree = shared::any();
-    let (program, _) = stream(&subtree, &["--color", "never"]);
+    let (program, _) = subtree.stream_with_first_event(&["--color", "never"]);
     let terminal = program.on_terminal(50, 100);
     let mut written = vec!["first".to_owned()];
     for number in 0..30 {
@@ -129,7 +114,7 @@ fn records_are_not_garbled_by_the_spinner() {
 fn every_exit_clears_the_spinner_and_shows_the_cursor() {
     let subtree = shared::any();
     for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143), (Signal::HUP, 129)] {
-        let (program, _) = stream(&subtree, &[]);
+        let (program, _) = subtree.stream_with_first_event(&[]);
         let terminal = program.on_terminal(24, 100);
         wait_for_record_and_spinner(&terminal);
         terminal.signal(signal);
@@ -143,7 +128,7 @@ fn every_exit_clears_the_spinner_and_shows_the_cursor() {
             "the cursor stays hidden"
         );
     }
-    let (program, _) = stream(&subtree, &["--timeout", "2s"]);
+    let (program, _) = subtree.stream_with_first_event(&["--timeout", "2s"]);
     let terminal = program.on_terminal(24, 100);
     wait_for_record_and_spinner(&terminal);
     assert_eq!(terminal.wait(wait::LONG), 124);
@@ -157,7 +142,7 @@ fn a_typed_ctrl_c_leaves_no_trace_of_the_spinner() {
     // The terminal echoes ^C at the cursor, which must not wrap the line there.
     let subtree = shared::any();
     for columns in [60, 100] {
-        let (program, _) = stream(&subtree, &[]);
+        let (program, _) = subtree.stream_with_first_event(&[]);
         let terminal = program.on_terminal(24, columns);
         wait_for_record_and_spinner(&terminal);
         terminal.send(b"\x03");
@@ -175,7 +160,7 @@ fn a_typed_ctrl_c_leaves_no_trace_of_the_spinner() {
 fn a_notice_is_not_garbled_by_the_spinner() {
     let subtree = shared::any();
     let proxy = Proxy::to(&subtree.url());
-    let (_, index) = stream(&subtree, &[]);
+    let (_, index) = subtree.stream_with_first_event(&[]);
     let from = index.to_string();
     let watch = [
         "watch",
@@ -228,12 +213,12 @@ fn only_a_slow_request_shows_a_spinner() {
 #[test]
 fn quiet_hides_the_spinner() {
     let subtree = shared::any();
-    let (program, _) = stream(&subtree, &["-q", "--timeout", "700ms"]);
+    let (program, _) = subtree.stream_with_first_event(&["-q", "--timeout", "700ms"]);
     let terminal = program.on_terminal(24, 100);
     // Longer than the spinner takes to appear, by the tool's own clock.
     assert_eq!(terminal.wait(wait::LONG), 124);
     assert!(!contains(&terminal, b"watching"));
-    let (program, _) = stream(&subtree, &["--timeout", "2s"]);
+    let (program, _) = subtree.stream_with_first_event(&["--timeout", "2s"]);
     let terminal = program.on_terminal(24, 100);
     assert_eq!(terminal.wait(wait::LONG), 124);
     assert!(contains(&terminal, b"watching"));
@@ -242,7 +227,7 @@ fn quiet_hides_the_spinner() {
 #[test]
 fn the_spinner_is_cleared_on_a_narrow_or_shrunk_terminal() {
     let subtree = shared::any();
-    let (program, _) = stream(&subtree, &[]);
+    let (program, _) = subtree.stream_with_first_event(&[]);
     let terminal = program.on_terminal(24, 40);
     terminal.wait_for_screen(|screen| screen.contains("watching"), wait::LONG);
     // A line that is drawn for a terminal that has just shrunk is wrapped.

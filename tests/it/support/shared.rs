@@ -106,6 +106,22 @@ impl Subtree {
             .collect()
     }
 
+    /// A stream on everything below, not yet started, that begins with an event which is written
+    /// here, and the event's index. The stream is live when its first line is printed.
+    pub fn stream_with_first_event(&self, options: &[&str]) -> (Program, u64) {
+        let index = self.put(&self.key("first"), "1");
+        let from = index.to_string();
+        let watch = [
+            "watch",
+            "--stream",
+            "-r",
+            self.root(),
+            "--from-index",
+            &from,
+        ];
+        (self.program(&[&watch[..], options].concat()), index)
+    }
+
     /// The server's own reply to a read of a key. `query` is empty or, for example,
     /// `recursive=true`.
     #[track_caller]
