@@ -27,6 +27,7 @@ mod harness;
 mod hostile;
 mod hostile_data;
 mod input;
+mod large_values;
 mod manners;
 mod output;
 mod quiet;
