@@ -28,6 +28,7 @@ mod harness;
 mod hostile;
 mod hostile_data;
 mod input;
+mod large_values;
 mod output;
 mod quiet_keys;
 mod rendering;

@@ -132,7 +132,9 @@ impl Driver {
                     Step::Report(update) => updates.push(update),
                 }
             }
-            let is_over = matches!(updates.last(), Some(Update::Finished(_)));
+            let is_over = updates
+                .iter()
+                .any(|update| matches!(update, Update::Finished(_)));
             if !updates.is_empty() && self.updates.push(updates) && !wake() || is_over {
                 return;
             }

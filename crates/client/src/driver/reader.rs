@@ -207,8 +207,6 @@ impl ReplyReader {
                     Ok(items) => items,
                     Err(malformed) => return Some(Err(Failure::Malformed(malformed))),
                 };
-                let weight = assembler.weight();
-                let mut keep_turn = || body.wait(weight);
                 for item in items {
                     heard_at = Instant::now();
                     *is_registered |= matches!(item, WatchItem::Created { .. });
@@ -218,7 +216,7 @@ impl ReplyReader {
                         let what = "events before the watch was created".to_owned();
                         return Some(Err(Failure::Malformed(Malformed::Shape(what))));
                     }
-                    if let Err(failure) = self.pass_item(job, head, item, &mut keep_turn)? {
+                    if let Err(failure) = self.pass_item(job, head, item)? {
                         return Some(Err(failure));
                     }
                 }
@@ -235,13 +233,7 @@ impl ReplyReader {
         Some(Ok(()))
     }
 
-    fn pass_item(
-        &self,
-        job: &Job,
-        head: &Head,
-        item: WatchItem,
-        keep_turn: &mut impl FnMut() -> Result<(), Failure>,
-    ) -> Option<Result<(), Failure>> {
+    fn pass_item(&self, job: &Job, head: &Head, item: WatchItem) -> Option<Result<(), Failure>> {
         let id = job.id;
         let input = match item {
             WatchItem::Created { revision, cluster } => Input::Head {
@@ -259,9 +251,6 @@ impl ReplyReader {
             }) => {
                 // Reading later loses nothing: the server waits, and keeps its history meanwhile.
                 while self.budget.is_spent() && !job.connection.is_shut_down() {
-                    if let Err(failure) = keep_turn() {
-                        return Some(Err(failure));
-                    }
                     thread::sleep(BACKPRESSURE_POLL);
                 }
                 Input::Revisions {

@@ -118,7 +118,8 @@ impl<A: SessionApi> Core<A> {
         self.freshness.fresh_at = self.freshness.fresh_at.max(at);
         let heard = self.freshness.fresh_at.min(self.undelivered_since());
         let is_fresh = heard + self.plan.stale_after > self.now;
-        if self.freshness.is_stale && is_fresh && self.is_registered() {
+        // Of a store that replaced the one that was watched, the gap comes first.
+        if self.freshness.is_stale && is_fresh && self.is_registered() && !self.begins_anew() {
             self.freshness.is_stale = false;
             self.freshness.is_reported_live = true;
             self.freshness.failed_rounds = 0;

@@ -92,7 +92,7 @@ impl Http {
             proxy: config.proxy.as_deref().map(without_password),
             max_error: config.max_event,
             is_beta: Arc::default(),
-            memory: Memory::default(),
+            memory: Memory::new(config.max_event),
             log,
         })
     }

@@ -353,7 +353,7 @@ impl Connection {
             return_slot: is_chunked.then(|| Arc::clone(&self.socket.return_slot)),
             idle: limits.idle,
             body: reply.into_body(),
-            hold: self.http.memory.hold(self.socket.clone()),
+            hold: self.http.memory.hold(),
         })
     }
 
@@ -368,7 +368,7 @@ impl Connection {
             };
             return Failure::NotEtcd(format!("it redirects ({status}) {to}"));
         }
-        let text = match reply.into_body().read_up_to(self.http.max_error) {
+        let text = match reply.into_body().read_up_to(self.http.max_error, true) {
             Ok(text) => text,
             Err(failure) => return failure,
         };

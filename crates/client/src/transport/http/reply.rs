@@ -9,7 +9,7 @@ use ureq::http::HeaderMap;
 use super::failure::read_failure;
 use super::returning::{ChunkedReader, ReturnSlot};
 use super::tokens::AuthToken;
-use crate::transport::memory::{GivenUp, Hold};
+use crate::transport::memory::{Hold, NoRoom};
 use etcdwatch_engine::decode::reserve;
 use etcdwatch_engine::model::Index;
 use etcdwatch_engine::protocol::Failure;
@@ -68,7 +68,9 @@ impl Reply {
     /// # Errors
     /// If it breaks off, or is longer than `limit` bytes.
     pub fn read_whole(self, limit: usize) -> Result<Vec<u8>, Failure> {
-        let body = self.into_body().read_up_to(limit.saturating_add(1))?;
+        let body = self
+            .into_body()
+            .read_up_to(limit.saturating_add(1), false)?;
         if body.len() > limit {
             return Err(Failure::TooLong(limit));
         }
@@ -101,13 +103,16 @@ pub struct ReplyBody {
 
 impl ReplyBody {
     /// Reads the next bytes into `buffer`; 0 is the end of the body. `unfinished` is the number of
-    /// bytes that the caller holds and cannot use before more has arrived. If they are many, this
-    /// waits until the other connections hold few.
+    /// bytes that the caller holds and cannot use before more has arrived.
     ///
     /// # Errors
-    /// If the body breaks off, or nothing arrives in time.
+    /// If the body breaks off, nothing arrives in time, or the connections of the watch together hold
+    /// too many unfinished bytes.
     pub fn read(&mut self, unfinished: usize, buffer: &mut [u8]) -> Result<usize, Failure> {
-        self.wait(unfinished)?;
+        self.hold.set(unfinished).map_err(|NoRoom| {
+            let why = "the replies on all connections together exceed --max-event".to_owned();
+            Failure::Cut(why)
+        })?;
         loop {
             match self.reader.read(buffer) {
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
@@ -116,17 +121,9 @@ impl ReplyBody {
         }
     }
 
-    /// Says that the caller still holds as much and uses it, though it does not read on.
-    ///
-    /// # Errors
-    /// If the connection was given up.
-    pub fn wait(&mut self, unfinished: usize) -> Result<(), Failure> {
-        let held = self.hold.set(unfinished);
-        held.map_err(|GivenUp| Failure::Cut("given up".to_owned()))
-    }
-
-    /// Reads the body to its end, or to `limit` bytes.
-    pub(super) fn read_up_to(mut self, limit: usize) -> Result<Vec<u8>, Failure> {
+    /// Reads the body to its end, or to `limit` bytes, which are counted as unfinished if `is_counted`:
+    /// a state may be larger than an event, and one at a time is read.
+    pub(super) fn read_up_to(mut self, limit: usize, is_counted: bool) -> Result<Vec<u8>, Failure> {
         let mut body = Vec::new();
         let mut filled = 0;
         while filled < limit {
@@ -136,7 +133,8 @@ impl ReplyBody {
                 reserve(&mut body, more);
                 body.resize(size, 0);
             }
-            match self.read(filled, body.get_mut(filled..).unwrap_or_default())? {
+            let unfinished = if is_counted { filled } else { 0 };
+            match self.read(unfinished, body.get_mut(filled..).unwrap_or_default())? {
                 0 => break,
                 count => filled += count,
             }

@@ -16,7 +16,6 @@ use ureq::unversioned::transport::{
 
 use super::buffers::LazyBuffers;
 use super::returning::{ReturnSlot, ReturningTransport};
-use crate::transport::memory::Interrupt;
 
 /// The idle time before TCP keep-alive probes, which find a peer that is gone, and their interval.
 const KEEP_ALIVE: Duration = Duration::from_secs(10);
@@ -103,16 +102,6 @@ impl Socket {
             // An error means that it is closed already.
             let _ = stream.shutdown(how);
         }
-    }
-}
-
-impl Interrupt for Socket {
-    fn interrupt(&self) {
-        self.shutdown(Shutdown::Both);
-    }
-
-    fn is_given_up(&self) -> bool {
-        self.shut_down.load(Ordering::Relaxed)
     }
 }
 
