@@ -159,7 +159,7 @@ fn report(error: &Error, cli: &Cli) {
     let message = escape::message(&error.to_string());
     let mut text = format!("{}: {message}", "etcdwatch".red().bold());
     if let Some(hint) = error.hint() {
-        text = format!("{text}\n  {} {}", "try:".cyan(), escape::message(&hint));
+        text = format!("{text}\n  {} {}", "hint:".cyan(), escape::message(&hint));
     }
     let _ = writeln!(io::stderr(), "{text}");
 }

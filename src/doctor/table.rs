@@ -138,7 +138,7 @@ pub fn text(report: &Report, is_colored: bool) -> String {
         let about = finding.endpoint.as_ref();
         let about = about.map_or_else(String::new, |endpoint| format!("{endpoint}: "));
         let what = escape::message(&format!("{about}{}", escape::said(&finding.what)));
-        let _ = writeln!(out, "{sign}: {what}\n  try: {}", finding.advice);
+        let _ = writeln!(out, "{sign}: {what}\n  hint: {}", finding.advice);
     }
     out
 }

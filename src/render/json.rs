@@ -160,7 +160,7 @@ pub fn own(record: &OwnRecord<'_>, received_at: Option<&str>) -> Value {
 pub fn error(error: &Error) -> Value {
     let mut message = error.to_string();
     if let Some(hint) = error.hint() {
-        message = format!("{message} ({hint})");
+        message = format!("{message}; {hint}");
     }
     let mut body = json!({
         "kind": error.kind(),

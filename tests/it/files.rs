@@ -232,7 +232,7 @@ fn a_checkpoint_that_must_not_be_read_is_told_with_whose_it_is() {
         program.env("CHECKPOINT", place.text("cp")).run()
     };
     let whose = format!("Permission denied (os error 13); it belongs to uid {OTHER}");
-    assert_refused(&output, 2, &["cp' could not be read", &whose]);
+    assert_refused(&output, 2, &["cannot read the checkpoint", &whose]);
 }
 
 #[test]

@@ -329,7 +329,7 @@ fn a_fault_that_is_odd_is_refused_or_told_in_one_line() {
         }
     }
     for (name, version) in [
-        ("of lines", "3.5\n  try: root".to_owned()),
+        ("of lines", "3.5\n  hint: root".to_owned()),
         ("long", "3".repeat(4_000)),
     ] {
         let body = json!({"etcdserver": version, "etcdcluster": "3.5.0"}).to_string();
