@@ -265,7 +265,7 @@ fn a_key_that_only_v3_has_is_found_with_a_notice() {
     put(&ground, &key, b"v");
     let output = ground.tool(&["get", &key]);
     assert_eq!((output.code, output.stdout.as_str()), (0, "v\n"));
-    assert!(output.stderr.contains("v3 is spoken"), "{output:?}");
+    assert!(output.stderr.contains("uses v3"), "{output:?}");
     assert_no(&ground.tool(&["--api", "v2", "get", &key]), "key not found");
 }
 
@@ -276,10 +276,10 @@ fn a_key_that_only_v3_has_is_not_created_by_v2() {
         put(&ground, &three, b"v");
         let output = ground.tool(&["set", "--create", &three, "w"]);
         assert_no(&output, "key already exists");
-        assert!(output.stderr.contains("v3 is spoken"), "{output:?}");
+        assert!(output.stderr.contains("uses v3"), "{output:?}");
         let update = ground.tool(&["set", "--update", &three, "w"]);
         assert_eq!(update.code, 0, "{update:?}");
-        assert!(update.stderr.contains("v3 is spoken"), "{update:?}");
+        assert!(update.stderr.contains("uses v3"), "{update:?}");
         assert_eq!(pair(&ground, &three)["value"], encode("w"));
         let output = ground.tool(&["set", "--create", &two, "w"]);
         assert_eq!((output.code, output.stderr.as_str()), (0, ""));
@@ -313,7 +313,7 @@ fn the_answer_no_of_v3_is_told_where_v2_does_not_have_the_key() {
         ] {
             let output = ground.tool(command);
             assert_no(&output, "compare failed: [x != v]");
-            assert!(output.stderr.contains("v3 is spoken"), "{output:?}");
+            assert!(output.stderr.contains("uses v3"), "{output:?}");
         }
         assert_no(&ground.tool(&["rm", &ground.key("none")]), "key not found");
         assert_eq!(pair(&ground, &key)["value"], encode("v"));
@@ -361,12 +361,12 @@ fn a_key_that_only_the_other_api_has_is_named_in_the_hint() {
         for command in ["get", "rm"] {
             let output = ground.tool(&["--api", "v2", command, &three]);
             assert_no(&output, "key not found");
-            assert!(output.stderr.contains("v3 has it: --api v3"), "{output:?}");
+            assert!(output.stderr.contains("hint: use --api v3"), "{output:?}");
             let output = by_v3(&ground, &[command, &two]);
             assert_no(&output, "key not found");
-            assert!(output.stderr.contains("v2 has it: --api v2"), "{output:?}");
+            assert!(output.stderr.contains("hint: use --api v2"), "{output:?}");
             let output = ground.tool(&["--api", "v2", command, &ground.key("none")]);
-            assert!(!output.stderr.contains("has it"), "{output:?}");
+            assert!(!output.stderr.contains("hint:"), "{output:?}");
         }
     }
 }
