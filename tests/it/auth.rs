@@ -290,7 +290,7 @@ fn a_server_that_is_asked_by_auto_says_that_a_password_is_wrong() {
     assert_ends(
         &output,
         124,
-        &["v3 can't be asked", "invalid user ID or password"],
+        &["v3 cannot be read", "invalid user ID or password"],
     );
 }
 
@@ -532,7 +532,11 @@ fn a_password_that_is_typed_is_warned_of() {
         "/",
     ];
     let output = tool(&get);
-    assert_ends(&output, 0, &["command line can be seen", "--password-file"]);
+    assert_ends(
+        &output,
+        0,
+        &["password on the command line", "--password-file"],
+    );
     assert!(!output.stderr.contains("hunter2"), "{output:?}");
     let output = tool(&[&get[..], &["-o", "json"]].concat());
     let notice: Value = serde_json::from_str(&output.stderr).expect("JSON");

@@ -212,7 +212,7 @@ fn a_start_ahead_of_the_server_is_done_with_a_notice() {
     let ground = shared::any();
     let output = ground.tool(&["replay", "-r", ground.part(), "--from-index", "99999999"]);
     assert_eq!((output.code, output.stdout.as_str()), (0, ""));
-    assert!(output.stderr.contains("lies ahead"), "{}", output.stderr);
+    assert!(output.stderr.contains("is ahead"), "{}", output.stderr);
     let quiet = ground.tool(&["-q", "replay", ground.part(), "--from-index", "99999999"]);
     assert_eq!((quiet.code, quiet.stderr.as_str()), (0, ""));
 }

@@ -306,7 +306,7 @@ fn a_certificate_that_is_not_checked_is_told_every_time() {
             &[quiet, &["--api", "v2", "set", "/k", "v"]].concat(),
         );
         assert_eq!(output.code, 0, "{output:?}");
-        assert!(output.stderr.contains("is not checked"), "{output:?}");
+        assert!(output.stderr.contains("man-in-the-middle"), "{output:?}");
     }
     let output = at(&etcd.tls_url(), &flag, &["-o", "json", "get", "/k"]);
     let notice: Value = serde_json::from_str(&output.stderr).expect("JSON");

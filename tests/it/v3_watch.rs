@@ -605,7 +605,7 @@ fn by_default_the_api_is_v2_where_it_is_on_and_has_the_key_else_v3() {
             "1",
         ]);
         assert_eq!(output.stdout, "2\tset\t/k\tv\n");
-        assert!(output.stderr.contains("* by etcd's v3 API"), "{output:?}");
+        assert!(output.stderr.contains("* using the v3 API"), "{output:?}");
         let output = Program::tool(&["--endpoints", &off.url(), "watch", "/k"])
             .env("ETCDCTL_API", "2")
             .run();
