@@ -210,14 +210,18 @@ fn a_replay_says_that_its_end_is_unproven_for_a_user_who_may_not_read_the_whole_
             replay_of_a_part(&url, &[&from, &checkpoint, more].concat())
         };
         let output = run(&[]);
-        assert_ends(&output, 5, &["may not read the whole store", "unproven"]);
+        assert_ends(
+            &output,
+            5,
+            &["no read permission on the whole keyspace", "unproven"],
+        );
         assert_eq!(
             output.stdout,
             "2\tset\t/app/k\tv\n5\tgap\t/app\t3-5\tpossible\tunproven\n"
         );
         // The checkpoint stays at what is proven: the next run asks again.
         let output = run(&["--on-gap", "continue", "-o", "json"]);
-        assert_ends(&output, 0, &["may not read the whole store"]);
+        assert_ends(&output, 0, &["no read permission on the whole keyspace"]);
         let gap: serde_json::Value = serde_json::from_str(&output.stdout).unwrap();
         assert_eq!(
             gap,
@@ -231,7 +235,7 @@ fn a_replay_says_that_its_end_is_unproven_for_a_user_who_may_not_read_the_whole_
         let another = ["--checkpoint", another.to_str().unwrap()];
         let from = ["--from-index", "3", "--on-gap", "resync"];
         let output = replay_of_a_part(&url, &[&from, &another[..]].concat());
-        assert_ends(&output, 0, &["may not read the whole store"]);
+        assert_ends(&output, 0, &["no read permission on the whole keyspace"]);
         let gap = "5\tgap\t/app\t3-5\tpossible\tunproven\n";
         let state = "5\treset\t/app\n5\tget\t/app/k\tv\n5\tsynced\t/app\n";
         assert_eq!(output.stdout, format!("{gap}{state}"));
