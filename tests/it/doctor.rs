@@ -123,7 +123,11 @@ fn each_fault_is_named_with_its_endpoint() {
     assert_eq!(problems(&report(&output)), expected.into(), "{output:?}");
     let text = doctor(&endpoints, &[]);
     assert_eq!(text.code, 1, "{text:?}");
-    for part in ["problem: ", "--enable-v2=true", "take it off --endpoints"] {
+    for part in [
+        "problem: ",
+        "--enable-v2=true",
+        "remove it from --endpoints",
+    ] {
         assert!(text.stdout.contains(part), "no {part:?} in {text:?}");
     }
 }

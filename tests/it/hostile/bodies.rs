@@ -35,7 +35,7 @@ fn a_reply_to_a_read_that_is_none_is_malformed() {
         (
             "a list of what is due",
             br#"["get",{"key":"/k"},null,1,1,1,1,1]"#.to_vec(),
-            "no JSON object",
+            "not a JSON object",
         ),
         ("an empty object", b"{}".to_vec(), "missing"),
         ("no node", br#"{"action":"get"}"#.to_vec(), "node"),
