@@ -84,14 +84,14 @@ impl Condition {
 
 /// A condition on each of the watched keys, and their state.
 #[derive(Debug)]
-pub struct Wait {
+pub struct PendingCondition {
     condition: Condition,
     scope: Scope,
     /// The last known state; `None` before it was read.
     mirror: Option<Mirror>,
 }
 
-impl Wait {
+impl PendingCondition {
     /// Waits for `condition` on every key of `scope`.
     #[must_use]
     pub fn new(condition: Condition, scope: Scope) -> Self {
@@ -189,7 +189,7 @@ mod tests {
 
     fn holds(condition: &str, scope: &Scope, nodes: &[StateNode]) -> bool {
         let condition = Condition::from_str(condition).unwrap();
-        let mut wait = Wait::new(condition, scope.clone());
+        let mut wait = PendingCondition::new(condition, scope.clone());
         assert!(!wait.is_over(), "nothing is known yet");
         wait.begin(nodes.to_vec(), Index(7));
         wait.is_over()
@@ -260,7 +260,7 @@ mod tests {
             scope("/a/z", false),
         ];
         let several = Scope::several(&parts).unwrap();
-        let mut wait = Wait::new(Condition::from_str("value=1").unwrap(), several);
+        let mut wait = PendingCondition::new(Condition::from_str("value=1").unwrap(), several);
         assert_eq!(wait.missing(), ["the state could not be read"]);
         let nodes = vec![node("/a/x", Some("1")), node("/a/y", Some("2"))];
         wait.begin(nodes, Index(7));

@@ -132,12 +132,12 @@ pub type Earlier = (Checkpoint, usize);
 
 /// A checkpoint file that is locked against other runs.
 #[derive(Debug)]
-pub struct Store {
+pub struct CheckpointFile {
     path: PathBuf,
     _lock: File,
 }
 
-impl Store {
+impl CheckpointFile {
     /// Locks the file for this run and reads it, if it exists. The run watches one of `scopes`, each for
     /// another API.
     ///
@@ -212,12 +212,12 @@ mod tests {
     fn what_was_written_is_read_back() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("checkpoint");
-        let (store, before) = Store::open(&path, &[scope("/a", true)]).unwrap();
+        let (store, before) = CheckpointFile::open(&path, &[scope("/a", true)]).unwrap();
         assert_eq!(before, None);
         store.write(&checkpoint(7)).unwrap();
         store.write(&checkpoint(8)).unwrap();
         drop(store);
-        let (_, after) = Store::open(&path, &[scope("/a", true)]).unwrap();
+        let (_, after) = CheckpointFile::open(&path, &[scope("/a", true)]).unwrap();
         assert_eq!(after, Some((checkpoint(8), 0)));
         let mode = fs::metadata(&path).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
@@ -227,18 +227,18 @@ mod tests {
     fn a_second_run_is_refused() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("checkpoint");
-        let first = Store::open(&path, &[scope("/a", true)]).unwrap();
-        let error = Store::open(&path, &[scope("/a", true)]).unwrap_err();
+        let first = CheckpointFile::open(&path, &[scope("/a", true)]).unwrap();
+        let error = CheckpointFile::open(&path, &[scope("/a", true)]).unwrap_err();
         assert!(error.to_string().contains("another run uses it"), "{error}");
         drop(first);
-        assert!(Store::open(&path, &[scope("/a", true)]).is_ok());
+        assert!(CheckpointFile::open(&path, &[scope("/a", true)]).is_ok());
     }
 
     #[test]
     fn a_symbolic_link_is_followed_and_kept() {
         let directory = tempfile::tempdir().unwrap();
         let path = |name: &str| directory.path().join(name);
-        let open = |name: &str| Store::open(&path(name), &[scope("/a", true)]);
+        let open = |name: &str| CheckpointFile::open(&path(name), &[scope("/a", true)]);
         std::os::unix::fs::symlink("checkpoint", path("link")).unwrap();
         let (store, _) = open("link").unwrap();
         store.write(&checkpoint(7)).unwrap();
@@ -258,7 +258,7 @@ mod tests {
         let path = directory.path().join("checkpoint");
         let precious = directory.path().join("precious");
         fs::write(&precious, "precious").unwrap();
-        let (store, _) = Store::open(&path, &[scope("/a", true)]).unwrap();
+        let (store, _) = CheckpointFile::open(&path, &[scope("/a", true)]).unwrap();
         std::os::unix::fs::symlink(&precious, path.with_extension("new")).unwrap();
         store.write(&checkpoint(7)).unwrap();
         assert_eq!(fs::read_to_string(&precious).unwrap(), "precious");
@@ -267,7 +267,7 @@ mod tests {
         let mode = fs::metadata(&path).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
         drop(store);
-        let (_, found) = Store::open(&path, &[scope("/a", true)]).unwrap();
+        let (_, found) = CheckpointFile::open(&path, &[scope("/a", true)]).unwrap();
         assert_eq!(found, Some((checkpoint(8), 0)));
     }
 
@@ -275,11 +275,11 @@ mod tests {
     fn the_checkpoint_of_another_watch_is_refused_with_the_reason() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("checkpoint");
-        let (store, _) = Store::open(&path, &[scope("/a", true)]).unwrap();
+        let (store, _) = CheckpointFile::open(&path, &[scope("/a", true)]).unwrap();
         store.write(&checkpoint(7)).unwrap();
         drop(store);
         for (other, why) in [(scope("/b", true), "key /a"), (scope("/a", false), "-r")] {
-            let error = Store::open(&path, &[other]).unwrap_err();
+            let error = CheckpointFile::open(&path, &[other]).unwrap_err();
             assert!(error.to_string().contains(why), "{error}");
         }
     }
@@ -290,19 +290,19 @@ mod tests {
         let path = directory.path().join("checkpoint");
         let by_v3 = |key| Scope::new(key, true);
         let both = [scope("/a", true), by_v3(Key::literal("/a").unwrap())];
-        let (store, _) = Store::open(&path, &both).unwrap();
+        let (store, _) = CheckpointFile::open(&path, &both).unwrap();
         let last = checkpoint(7).last;
         let written = Checkpoint::new(&both[1], "c".to_owned(), Index(7), last);
         store.write(&written).unwrap();
         drop(store);
-        let (store, earlier) = Store::open(&path, &both).unwrap();
+        let (store, earlier) = CheckpointFile::open(&path, &both).unwrap();
         assert_eq!(earlier, Some((written, 1)));
         drop(store);
         for (other, why) in [
             (scope("/a", true), "v3 API"),
             (by_v3(Key::prefix("/a")), "--prefix"),
         ] {
-            let error = Store::open(&path, &[other]).unwrap_err();
+            let error = CheckpointFile::open(&path, &[other]).unwrap_err();
             assert!(error.to_string().contains(why), "{error}");
         }
     }
@@ -313,7 +313,7 @@ mod tests {
         let path = directory.path().join("notes.txt");
         for text in ["my notes", "{}", "", r#"{"index":1}"#] {
             fs::write(&path, text).unwrap();
-            let error = Store::open(&path, &[scope("/a", true)]).unwrap_err();
+            let error = CheckpointFile::open(&path, &[scope("/a", true)]).unwrap_err();
             assert!(error.to_string().contains("not a checkpoint"), "{error}");
             assert_eq!(fs::read_to_string(&path).unwrap(), text);
         }

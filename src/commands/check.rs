@@ -10,7 +10,7 @@ use crate::drift::Expectation;
 use crate::error::Error;
 use crate::run::inbox::{Inbox, Stop};
 use crate::run::watching;
-use crate::settings::{Settings, Watched};
+use crate::settings::{Settings, WatchedKeys};
 use crate::sink::drifts::{DriftPrinter, Duty};
 use etcdwatch_engine::model::Scope;
 use etcdwatch_engine::watch::Plan;
@@ -22,7 +22,7 @@ use etcdwatch_engine::watch::Plan;
 pub fn run(typed: &cli::Check, settings: &Settings) -> Result<(), Stop> {
     let mut inbox = Inbox::new(settings, "checking", &typed.key)?;
     let desired = read_in_time(typed, settings, &mut inbox)?;
-    let watched = Watched {
+    let watched = WatchedKeys {
         keys: vec![typed.key.clone()],
         recursive: true,
         prefix: false,

@@ -12,7 +12,7 @@ use crate::exit::Exit;
 use crate::render::json;
 use crate::run::inbox::{Inbox, Stop};
 use crate::run::watching;
-use crate::settings::{ApiChoice, OutputFormat, Settings, Watched};
+use crate::settings::{ApiChoice, OutputFormat, Settings, WatchedKeys};
 use crate::sink::sample::Sample;
 use etcdwatch_client::endpoint::Endpoint;
 use etcdwatch_client::transport::http::Http;
@@ -179,7 +179,7 @@ fn histories(
 /// The scopes to watch for the sample: everything, unless a key was given.
 fn scopes(key: Option<&String>, settings: &Settings) -> Result<Vec<Scope>, Error> {
     if let Some(key) = key {
-        let watched = Watched {
+        let watched = WatchedKeys {
             keys: vec![key.clone()],
             recursive: true,
             prefix: false,

@@ -14,7 +14,7 @@ use etcdwatch_engine::v3::{self, KeyRange};
 
 /// The options that decide what `get` reads and how it prints it.
 #[derive(Clone, Debug)]
-struct Wanted {
+struct GetOptions {
     typed: cli::Get,
     is_json: bool,
     is_terminal: bool,
@@ -25,7 +25,7 @@ struct Wanted {
 /// # Errors
 /// If a key does not exist, or a request fails.
 pub fn run(typed: &cli::Get, settings: &Settings) -> Result<(), Stop> {
-    let wanted = Wanted {
+    let options = GetOptions {
         typed: typed.clone(),
         is_json: settings.output == OutputFormat::Json,
         is_terminal: settings.stdout_is_terminal,
@@ -33,8 +33,8 @@ pub fn run(typed: &cli::Get, settings: &Settings) -> Result<(), Stop> {
     let keys = typed.keys.join(" ");
     request::run(settings, "reading", &keys, move |requester| {
         let mut rendered = Rendered::from(Vec::new());
-        for key in &wanted.typed.keys {
-            match wanted.one(key, requester) {
+        for key in &options.typed.keys {
+            match options.one(key, requester) {
                 Ok(records) => rendered.records.extend(records),
                 Err(error) => {
                     // The other keys are printed nevertheless.
@@ -50,7 +50,7 @@ pub fn run(typed: &cli::Get, settings: &Settings) -> Result<(), Stop> {
     })
 }
 
-impl Wanted {
+impl GetOptions {
     fn one(&self, key: &str, requester: &Requester) -> Result<Vec<u8>, Error> {
         if self.typed.prefix {
             return requester.with_v3("--prefix", || self.with_v3(key, requester));

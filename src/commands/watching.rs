@@ -1,6 +1,6 @@
 //! What `watch` and `replay` share: their settings become a plan for the session and a sink.
 
-use crate::checkpoint::Store;
+use crate::checkpoint::CheckpointFile;
 use crate::error::Error;
 use crate::render::renderer::Renderer;
 use crate::run::inbox::{Inbox, Stop};
@@ -38,7 +38,9 @@ pub(super) fn run(watch: WatchSettings, settings: &Settings) -> Result<(), Stop>
     let renderer = Renderer::new(look, settings);
     let runner = watch.command.clone().map(Runner::new).transpose()?;
     let path = watch.checkpoint.as_deref();
-    let opened = path.map(|path| Store::open(path, &scopes)).transpose()?;
+    let opened = path
+        .map(|path| CheckpointFile::open(path, &scopes))
+        .transpose()?;
     let (store, earlier) = opened.map_or((None, None), |(store, earlier)| (Some(store), earlier));
     let earlier = earlier.map(|(earlier, place)| {
         // The checkpoint takes precedence over --from-index, --snapshot and --api auto.

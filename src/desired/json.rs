@@ -9,16 +9,16 @@ use serde::Deserialize;
 use serde::de::{Deserializer, Error as _, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::{EMPTY, Entry, Form, Invalid, Keys, LIST, Location, MAX_DEPTH, NULL};
+use super::{EMPTY, FileEntry, Form, Invalid, Keys, LIST, Location, MAX_DEPTH, NULL};
 
 /// The names of an object with the unparsed text of their values, in order.
-struct Object<'t>(Vec<(String, &'t RawValue)>);
+struct JsonObject<'t>(Vec<(String, &'t RawValue)>);
 
-impl<'de> Deserialize<'de> for Object<'de> {
+impl<'de> Deserialize<'de> for JsonObject<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Names;
-        impl<'de> Visitor<'de> for Names {
-            type Value = Object<'de>;
+        struct ObjectVisitor;
+        impl<'de> Visitor<'de> for ObjectVisitor {
+            type Value = JsonObject<'de>;
 
             fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
                 out.write_str("an object")
@@ -32,21 +32,21 @@ impl<'de> Deserialize<'de> for Object<'de> {
                     }
                     names.push((name, value));
                 }
-                Ok(Object(names))
+                Ok(JsonObject(names))
             }
         }
-        deserializer.deserialize_map(Names)
+        deserializer.deserialize_map(ObjectVisitor)
     }
 }
 
 pub(super) fn read(text: &str) -> Result<Form, Invalid> {
-    let mut objects = serde_json::Deserializer::from_str(text).into_iter::<Object<'_>>();
+    let mut objects = serde_json::Deserializer::from_str(text).into_iter::<JsonObject<'_>>();
     let first = match objects.next() {
         None => return Err(Location::START.invalid(EMPTY)),
         Some(first) => first.map_err(|error| of_json(&error, text, 0))?,
     };
     // A file may have these names, too, but the output of `get` also has a key in its node.
-    let is_printed = |object: &Object<'_>| {
+    let is_printed = |object: &JsonObject<'_>| {
         let of = |wanted: &str| object.0.iter().find(|(name, _)| name == wanted);
         let is_get = of("action").is_some_and(|(_, value)| value.get() == r#""get""#);
         let node = of("node").and_then(|(_, node)| serde_json::from_str(node.get()).ok());
@@ -66,10 +66,10 @@ pub(super) fn read(text: &str) -> Result<Form, Invalid> {
 }
 
 fn names_of(
-    object: Object<'_>,
+    object: JsonObject<'_>,
     text: &str,
     depth: usize,
-) -> Result<Vec<(Location, String, Entry)>, Invalid> {
+) -> Result<Vec<(Location, String, FileEntry)>, Invalid> {
     let mut names = Vec::new();
     for (name, raw) in object.0 {
         // `raw` borrows from `text`.
@@ -82,14 +82,14 @@ fn names_of(
             Some(b'{') => {
                 let object = serde_json::from_str(raw.get())
                     .map_err(|error| of_json(&error, text, offset))?;
-                Entry::Names(names_of(object, text, depth + 1)?)
+                FileEntry::Names(names_of(object, text, depth + 1)?)
             }
-            Some(b'"') => Entry::Value(
+            Some(b'"') => FileEntry::Value(
                 serde_json::from_str(raw.get()).map_err(|error| of_json(&error, text, offset))?,
             ),
             Some(b'[') => return Err(place.invalid(LIST)),
             Some(b'n') => return Err(place.invalid(NULL)),
-            _ => Entry::Value(raw.get().to_owned()),
+            _ => FileEntry::Value(raw.get().to_owned()),
         };
         names.push((place, name, node));
     }

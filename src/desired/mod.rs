@@ -103,9 +103,9 @@ impl Invalid {
 
 /// What a name in a file has: a value or more names.
 #[derive(Clone, Debug)]
-enum Entry {
+enum FileEntry {
     Value(String),
-    Names(Vec<(Location, String, Entry)>),
+    Names(Vec<(Location, String, FileEntry)>),
 }
 
 /// The contents of a file.
@@ -118,7 +118,7 @@ pub struct Desired {
 #[derive(Clone, Debug)]
 enum Form {
     /// Names, which lie below the key or are whole keys.
-    Named(Vec<(Location, String, Entry)>),
+    Named(Vec<(Location, String, FileEntry)>),
     /// Keys as `get -r -o json` prints them.
     Printed(Keys),
 }
@@ -167,10 +167,10 @@ fn of_printed(printed: &Keys, scope: &Scope) -> Result<Keys, Invalid> {
     }
 }
 
-fn of_named(names: &[(Location, String, Entry)], scope: &Scope) -> Result<Keys, Invalid> {
+fn of_named(names: &[(Location, String, FileEntry)], scope: &Scope) -> Result<Keys, Invalid> {
     let (mut keys, mut left) = (Keys::new(), MAX_KEY_BYTES);
     for (place, name, node) in names {
-        let is_value = matches!(node, Entry::Value(_));
+        let is_value = matches!(node, FileEntry::Value(_));
         let key = if is_whole(name, scope, is_value) {
             name.clone()
         } else {
@@ -198,7 +198,7 @@ fn below(above: &str, name: &str) -> String {
 fn collect(
     key: &str,
     place: Location,
-    node: &Entry,
+    node: &FileEntry,
     scope: &Scope,
     keys: &mut Keys,
     left: &mut usize,
@@ -207,13 +207,13 @@ fn collect(
         .checked_sub(key.len())
         .ok_or_else(|| place.invalid("there are too many keys, or they are too long"))?;
     let value = match node {
-        Entry::Names(names) => {
+        FileEntry::Names(names) => {
             for (place, name, node) in names {
                 collect(&below(key, name), *place, node, scope, keys, left)?;
             }
             return Ok(());
         }
-        Entry::Value(value) => value,
+        FileEntry::Value(value) => value,
     };
     let key = if scope.key.is_path() {
         Key::parse(key).map_err(|error| place.invalid(format!("'{key}': {error}")))?

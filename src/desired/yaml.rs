@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle};
 
-use super::{EMPTY, Entry, Form, Invalid, LIST, Location, MAX_DEPTH, NULL};
+use super::{EMPTY, FileEntry, Form, Invalid, LIST, Location, MAX_DEPTH, NULL};
 
 /// The limit of all values with their aliases expanded, in bytes.
 const MAX_EXPANDED: usize = 64 << 20;
@@ -13,8 +13,8 @@ const OVERHEAD: usize = 64;
 
 pub(super) fn read(text: &str) -> Result<Form, Invalid> {
     match Yaml::read(text)? {
-        Some((_, Entry::Names(names))) => Ok(Form::Named(names)),
-        Some((place, Entry::Value(_))) => {
+        Some((_, FileEntry::Names(names))) => Ok(Form::Named(names)),
+        Some((place, FileEntry::Value(_))) => {
             Err(place.invalid("the file has a single value, but no names"))
         }
         None => Err(Location::START.invalid(EMPTY)),
@@ -25,13 +25,13 @@ pub(super) fn read(text: &str) -> Result<Form, Invalid> {
 struct Yaml<'t> {
     events: Parser<'t, saphyr_parser::StrInput<'t>>,
     /// The entries with an anchor, by its number.
-    anchors: HashMap<usize, Entry>,
+    anchors: HashMap<usize, FileEntry>,
     /// The bytes that were counted against [`MAX_EXPANDED`].
     count: usize,
 }
 
 impl<'t> Yaml<'t> {
-    fn read(text: &'t str) -> Result<Option<(Location, Entry)>, Invalid> {
+    fn read(text: &'t str) -> Result<Option<(Location, FileEntry)>, Invalid> {
         let mut yaml = Self {
             events: Parser::new_from_str(text),
             anchors: HashMap::new(),
@@ -63,7 +63,12 @@ impl<'t> Yaml<'t> {
         }
     }
 
-    fn node(&mut self, event: Event<'t>, place: Location, depth: usize) -> Result<Entry, Invalid> {
+    fn node(
+        &mut self,
+        event: Event<'t>,
+        place: Location,
+        depth: usize,
+    ) -> Result<FileEntry, Invalid> {
         if depth > MAX_DEPTH {
             return Err(place.invalid("the nesting is too deep"));
         }
@@ -73,7 +78,7 @@ impl<'t> Yaml<'t> {
                 if style == ScalarStyle::Plain && is_null(&text) {
                     return Err(place.invalid(NULL));
                 }
-                (Entry::Value(text.into_owned()), anchor)
+                (FileEntry::Value(text.into_owned()), anchor)
             }
             Event::MappingStart(anchor, _) => (self.names(depth)?, anchor),
             Event::SequenceStart(..) => return Err(place.invalid(LIST)),
@@ -95,12 +100,12 @@ impl<'t> Yaml<'t> {
         Ok(node)
     }
 
-    fn names(&mut self, depth: usize) -> Result<Entry, Invalid> {
+    fn names(&mut self, depth: usize) -> Result<FileEntry, Invalid> {
         let (mut names, mut known) = (Vec::new(), HashSet::new());
         loop {
             let (event, place) = self.next()?;
             let name = match event {
-                Event::MappingEnd => return Ok(Entry::Names(names)),
+                Event::MappingEnd => return Ok(FileEntry::Names(names)),
                 Event::Scalar(name, ..) => name.into_owned(),
                 _ => return Err(place.invalid("the name is not text")),
             };
@@ -130,10 +135,10 @@ fn of_marker(marker: Marker) -> Location {
     }
 }
 
-fn size_of(node: &Entry) -> usize {
+fn size_of(node: &FileEntry) -> usize {
     match node {
-        Entry::Value(value) => OVERHEAD + value.len(),
-        Entry::Names(names) => {
+        FileEntry::Value(value) => OVERHEAD + value.len(),
+        FileEntry::Names(names) => {
             OVERHEAD
                 + names
                     .iter()

@@ -17,9 +17,9 @@ pub(super) struct Shape<'r> {
     origin: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     index: Option<u64>,
-    node: Fields<'r>,
+    node: NodeFields<'r>,
     #[serde(rename = "prevNode", skip_serializing_if = "Option::is_none")]
-    previous: Option<Fields<'r>>,
+    previous: Option<NodeFields<'r>>,
     #[serde(rename = "receivedAt", skip_serializing_if = "Option::is_none")]
     received_at: Option<&'r str>,
 }
@@ -28,7 +28,7 @@ pub(super) struct Shape<'r> {
 /// a name that says so.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Fields<'r> {
+struct NodeFields<'r> {
     #[serde(skip_serializing_if = "Option::is_none")]
     key: Option<&'r str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -66,21 +66,23 @@ impl<'r> Shape<'r> {
     pub(super) fn of(record: &Record<'r>, received_at: Option<&'r str>) -> Self {
         let (origin, node, previous) = match *record {
             Record::Event(event) => return Self::of_event(&event, received_at),
-            Record::State(_, node) => ("snapshot", Fields::of_state(node), None),
+            Record::State(_, node) => ("snapshot", NodeFields::of_state(node), None),
             Record::Change(_, Change::Set { node, previous }) => {
-                ("resync", Fields::of_state(node), previous.as_ref())
+                ("resync", NodeFields::of_state(node), previous.as_ref())
             }
-            Record::Change(index, Change::Delete { previous }) => {
-                ("resync", Fields::removed(index, previous), Some(previous))
-            }
-            Record::Below(index, node) => ("expand", Fields::removed(index, node), Some(node)),
+            Record::Change(index, Change::Delete { previous }) => (
+                "resync",
+                NodeFields::removed(index, previous),
+                Some(previous),
+            ),
+            Record::Below(index, node) => ("expand", NodeFields::removed(index, node), Some(node)),
         };
         Self {
             action: String::from_utf8_lossy(record.action_name()),
             origin: Some(origin),
             index: Some(record.index().0),
             node,
-            previous: previous.map(Fields::of_state),
+            previous: previous.map(NodeFields::of_state),
             received_at,
         }
     }
@@ -90,14 +92,14 @@ impl<'r> Shape<'r> {
             action: String::from_utf8_lossy(event.action_name()),
             origin: None,
             index: None,
-            node: Fields::of_event(&event.node()),
-            previous: event.previous().as_ref().map(Fields::of_event),
+            node: NodeFields::of_event(&event.node()),
+            previous: event.previous().as_ref().map(NodeFields::of_event),
             received_at,
         }
     }
 }
 
-impl<'r> Fields<'r> {
+impl<'r> NodeFields<'r> {
     fn new(key: &'r [u8], value: Option<&'r [u8]>, modified: Index) -> Self {
         let (key, key_base64) = either(key);
         let (value, value_base64) = value.map_or((None, None), either);

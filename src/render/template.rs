@@ -44,7 +44,7 @@ impl Field {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Part {
+enum Piece {
     Text(String),
     Field(Field),
 }
@@ -52,7 +52,7 @@ enum Part {
 /// A template that was read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Template {
-    parts: Vec<Part>,
+    parts: Vec<Piece>,
     is_raw: bool,
 }
 
@@ -89,8 +89,8 @@ impl FromStr for Template {
                             "it is one of {index}, {action}, {key}, {value}, {prev} and {time}",
                         );
                     };
-                    parts.push(Part::Text(std::mem::take(&mut text)));
-                    parts.push(Part::Field(field));
+                    parts.push(Piece::Text(std::mem::take(&mut text)));
+                    parts.push(Piece::Field(field));
                     while letters.next_if(|(at, _)| *at <= place + 1 + end).is_some() {}
                 }
                 '}' => return wrong(place, "this '}' closes nothing; for a brace write '}}'"),
@@ -108,9 +108,9 @@ impl FromStr for Template {
         if !text.ends_with(['\n', '\0']) {
             text.push('\n');
         }
-        let has_nul = |part: &Part| matches!(part, Part::Text(text) if text.contains('\0'));
+        let has_nul = |part: &Piece| matches!(part, Piece::Text(text) if text.contains('\0'));
         let is_raw = text.contains('\0') || parts.iter().any(has_nul);
-        parts.push(Part::Text(text));
+        parts.push(Piece::Text(text));
         Ok(Self { parts, is_raw })
     }
 }
@@ -119,7 +119,7 @@ impl Template {
     /// Whether it shows the value before.
     #[must_use]
     pub fn shows_previous(&self) -> bool {
-        self.parts.contains(&Part::Field(Field::Previous))
+        self.parts.contains(&Piece::Field(Field::Previous))
     }
 
     /// Appends a record, whose fields are what `field` says.
@@ -131,15 +131,15 @@ impl Template {
     ) {
         for part in &self.parts {
             match part {
-                Part::Text(text) if is_terminal => {
+                Piece::Text(text) if is_terminal => {
                     // What the user typed may have line breaks, and nothing that steers.
                     out.extend_from_slice(escape::message(text).as_bytes());
                 }
-                Part::Text(text) => out.extend_from_slice(text.as_bytes()),
-                Part::Field(name) if self.is_raw && !is_terminal => {
+                Piece::Text(text) => out.extend_from_slice(text.as_bytes()),
+                Piece::Field(name) if self.is_raw && !is_terminal => {
                     out.extend_from_slice(&field(*name));
                 }
-                Part::Field(name) => {
+                Piece::Field(name) => {
                     let mut text = String::new();
                     escape::text(&field(*name), &mut text);
                     out.extend_from_slice(text.as_bytes());

@@ -66,7 +66,7 @@ pub fn record(record: &Record<'_>, style: Style, out: &mut String) {
     };
     let mut name = String::new();
     key(record, &mut name);
-    let fields = Fields {
+    let fields = Columns {
         index: record.index(),
         action: &escaped(record.action_name()),
         color: color_of(record.action()),
@@ -123,7 +123,7 @@ pub fn own(record: &OwnRecord<'_>, style: Style, out: &mut String) {
 }
 
 /// The fields of a record for a person, escaped.
-struct Fields<'f> {
+struct Columns<'f> {
     index: Index,
     action: &'f str,
     color: Color,
@@ -132,7 +132,7 @@ struct Fields<'f> {
     previous: Option<String>,
 }
 
-impl Fields<'_> {
+impl Columns<'_> {
     fn render(&self, style: Style, out: &mut String) {
         let Self {
             index,

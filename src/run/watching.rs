@@ -90,7 +90,7 @@ fn watch_each(
             log(format!("* using the {} API", scope.api().name()));
         }
         let plan = plan_of(scope);
-        let mut run = Run {
+        let mut run = WatchRun {
             until: plan.until,
             stale_after: plan.stale_after,
             settings,
@@ -104,7 +104,7 @@ fn watch_each(
     Ok(())
 }
 
-struct Run<'r> {
+struct WatchRun<'r> {
     until: Until,
     stale_after: Duration,
     settings: &'r Settings,
@@ -112,7 +112,7 @@ struct Run<'r> {
     sink: &'r mut dyn Sink,
 }
 
-impl Run<'_> {
+impl WatchRun<'_> {
     /// Carries `plan` out, unless only `other` has something in it.
     fn watch(
         &mut self,

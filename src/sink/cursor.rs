@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::checkpoint::{Begun, Checkpoint, Store};
+use crate::checkpoint::{Begun, Checkpoint, CheckpointFile};
 use crate::error::Error;
 use crate::run::inbox::Stop;
 use etcdwatch_engine::model::{Fingerprint, Index, Scope};
@@ -23,7 +23,7 @@ pub struct Cursor {
 /// How far a watch has come, how much of that was delivered, and the file that says so.
 #[derive(Debug, Default)]
 pub struct Delivery {
-    store: Option<Store>,
+    store: Option<CheckpointFile>,
     cursor: Cursor,
     /// Everything up to here was written, or its command has ended.
     settled: Cursor,
@@ -38,7 +38,7 @@ pub struct Delivery {
 impl Delivery {
     /// Begins with what an earlier run left, if there was one.
     #[must_use]
-    pub fn new(store: Option<Store>, earlier: Option<Checkpoint>) -> Self {
+    pub fn new(store: Option<CheckpointFile>, earlier: Option<Checkpoint>) -> Self {
         let earlier = earlier.map(|earlier| Cursor {
             position: Position {
                 cluster: Some(earlier.cluster),

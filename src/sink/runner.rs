@@ -50,7 +50,7 @@ impl Work {
 
 /// A command that is to be run for a record.
 #[derive(Clone, Debug)]
-struct Job {
+struct CommandJob {
     work: Work,
     /// The cursor once the command has ended.
     after: Cursor,
@@ -60,7 +60,7 @@ struct Job {
 #[derive(Debug)]
 pub struct Runner {
     options: CommandOptions,
-    queue: Queue<Job>,
+    queue: Queue<CommandJob>,
     running: Option<RunningCommand>,
     /// The action and the key of the record, for messages.
     about: String,
@@ -91,7 +91,7 @@ impl Runner {
     /// another job.
     pub fn push(&mut self, work: Work, after: Cursor) {
         let is_own = matches!(work, Work::Own(_));
-        let job = Job { work, after };
+        let job = CommandJob { work, after };
         if is_own {
             self.queue.push_minor(job, Instant::now());
         } else {

@@ -7,7 +7,7 @@ use super::{Flow, Sink};
 use crate::error::Error;
 use crate::render::own::OwnRecord;
 use crate::run::inbox::{Inbox, Stop};
-use crate::wait::{Condition, Wait};
+use crate::wait::{Condition, PendingCondition};
 use etcdwatch_engine::model::{Index, Record, Scope};
 use etcdwatch_engine::watch::{HeldEvents, Update};
 
@@ -27,7 +27,7 @@ enum WaitPhase {
 pub struct UntilHolds<'s> {
     condition: Condition,
     /// The condition with the present state of the keys.
-    wait: Option<Wait>,
+    wait: Option<PendingCondition>,
     records: Records<'s>,
     /// The keys that the user asked for, with each API. The watch may cover more.
     asked: Vec<Scope>,
@@ -113,7 +113,7 @@ impl<'s> UntilHolds<'s> {
 impl Sink for UntilHolds<'_> {
     fn begin(&mut self, scope: &Scope) {
         self.records.begin(scope);
-        self.wait = Some(Wait::new(self.condition.clone(), scope.clone()));
+        self.wait = Some(PendingCondition::new(self.condition.clone(), scope.clone()));
         let asked = self.asked.iter().find(|asked| asked.key == scope.key);
         self.records
             .narrow(asked.filter(|asked| *asked != scope).cloned());
