@@ -186,6 +186,10 @@ impl Error {
                 "write https:// if the server speaks TLS, or name other endpoints with --endpoints \
                  or ETCDCTL_ENDPOINTS"
             }
+            Self::Unreachable { attempts } if attempts.iter().any(may_not_use_tls) => {
+                "write http:// if the server does not use TLS, or name other endpoints with \
+                 --endpoints or ETCDCTL_ENDPOINTS"
+            }
             Self::Unreachable { .. } => {
                 "check that etcd is running there, or name other endpoints with --endpoints or \
                  ETCDCTL_ENDPOINTS"
@@ -248,10 +252,18 @@ fn may_speak_tls((endpoint, failure): &(String, Failure)) -> bool {
     endpoint.starts_with("http:") && matches!(failure, Failure::Cut(_))
 }
 
+/// A server without TLS closes the connection during the handshake, or answers in plain text.
+fn may_not_use_tls((endpoint, failure): &(String, Failure)) -> bool {
+    let mentions_tls = |why: &String| why.contains("does not use TLS");
+    endpoint.starts_with("https:")
+        && matches!(failure, Failure::Unreachable(why) if mentions_tls(why))
+}
+
 fn describe_attempts(attempts: &[(String, Failure)]) -> String {
-    let fragments = attempts
-        .iter()
-        .map(|(endpoint, failure)| format!("{endpoint} {failure}"));
+    let fragments = attempts.iter().map(|(endpoint, failure)| match failure {
+        Failure::Unreachable(why) => format!("{endpoint}: {why}"),
+        failure => format!("{endpoint} {failure}"),
+    });
     fragments.collect::<Vec<_>>().join("; ")
 }
 

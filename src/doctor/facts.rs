@@ -33,7 +33,7 @@ pub enum ApiFacts {
     On(MemberFacts),
     /// The API is off.
     Off,
-    /// The request failed, for this reason.
+    /// The request failed. The text follows the URL of the endpoint.
     Failed(String),
 }
 
@@ -107,7 +107,7 @@ pub fn ask_all(http: &Http, endpoints: &[Endpoint]) -> Vec<Facts> {
                 endpoint: endpoint.url().to_owned(),
                 known: asked
                     .join()
-                    .unwrap_or_else(|_| Err("the thread that asks it panicked".to_owned())),
+                    .unwrap_or_else(|_| Err("could not be asked".to_owned())),
             })
             .collect()
     })
@@ -132,7 +132,7 @@ fn ask(http: &Http, endpoint: &Endpoint) -> Result<EndpointFacts, String> {
     let v2 = asked.v2();
     let v3 = asked.v3();
     let began = Instant::now();
-    let quorum = asked.quorum(v3.member().is_some());
+    let quorum = asked.quorum(v3.member().is_some() || v2.member().is_none());
     let took = began.elapsed();
     let v2_auth = match &v2 {
         ApiFacts::On(_) => asked
@@ -200,7 +200,7 @@ impl Asked<'_> {
                 Err(failure) => return ApiFacts::Failed(failure.to_string()),
             };
         if head.index.is_none() && head.cluster.is_none() {
-            return ApiFacts::Failed("the server is not etcd".to_owned());
+            return ApiFacts::Failed("is not etcd".to_owned());
         }
         let status = self.read(&member::of_v2(), LIMITS).ok();
         let status = status.and_then(|(_, body)| member::parse_v2(&body));
@@ -225,7 +225,7 @@ impl Asked<'_> {
                     is_learner: status.is_learner,
                     alarms: status.alarms,
                 }),
-                None => ApiFacts::Failed("the status is not one that etcd sends".to_owned()),
+                None => ApiFacts::Failed("sent a status that etcd does not send".to_owned()),
             },
             Err(Failure::ApiOff { .. }) => ApiFacts::Off,
             Err(failure) => ApiFacts::Failed(failure.to_string()),

@@ -173,12 +173,7 @@ pub fn of(
             let advice = "start it without --enable-grpc-gateway=false";
             tell(Weight::Problem, "noApi", what, advice);
         }
-        for (api, facts) in [("v2", &known.v2), ("v3", &known.v3)] {
-            if let ApiFacts::Failed(why) = facts {
-                let advice = "read the log of the server";
-                tell(Weight::Problem, "failed", format!("{api}: {why}"), advice);
-            }
-        }
+        of_failed_apis(known, &mut tell);
         of_member(known, &mut tell);
         let behind = [
             ("v2", lag(before, facts, |known| &known.v2)),
@@ -192,7 +187,7 @@ pub fn of(
             tell(Weight::Problem, "lagging", what, advice);
         }
         if let Err(why) = &known.quorum {
-            let what = format!("a linearizable read failed: {why}");
+            let what = format!("a linearizable read failed: it {why}");
             let advice = "check that a majority of the members runs and is reachable";
             tell(Weight::Problem, "noQuorum", what, advice);
         }
@@ -201,6 +196,23 @@ pub fn of(
     of_histories(histories, &mut found);
     of_versions(after, &mut found);
     found
+}
+
+fn of_failed_apis(
+    known: &EndpointFacts,
+    tell: &mut impl FnMut(Weight, &'static str, String, &str),
+) {
+    for (api, facts) in [("v2", &known.v2), ("v3", &known.v3)] {
+        if let ApiFacts::Failed(why) = facts {
+            let advice = if why.contains("user name is empty") {
+                "use --user to authenticate"
+            } else {
+                "read the log of the server"
+            };
+            let what = format!("with {api} it {why}");
+            tell(Weight::Problem, "failed", what, advice);
+        }
+    }
 }
 
 fn of_member(known: &EndpointFacts, tell: &mut impl FnMut(Weight, &'static str, String, &str)) {

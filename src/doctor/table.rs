@@ -170,7 +170,7 @@ fn row(report: &Report, facts: &Facts) -> Vec<String> {
         .and_then(|member| member.leader.clone());
     let role = match (&member, &leader) {
         (Some(member), Some(leader)) if member == leader => " leader",
-        (_, None) => " no leader",
+        (Some(_), None) => " no leader",
         _ => "",
     };
     let index = |api: &ApiFacts| {

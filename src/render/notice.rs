@@ -14,7 +14,8 @@ pub fn of_watch(notice: &Notice, until: Until, settings: &Settings) -> (&'static
                 Until::Forever | Until::Present { follow: true, .. } => "waiting for it",
                 Until::Present { .. } => "there is nothing to replay",
             };
-            let message = format!("index {from} is ahead of the store, at {index}: {waits}");
+            let message =
+                format!("index {from} is ahead of the store, which is at {index}; {waits}");
             ("ahead", message)
         }
         Notice::BeforeOldest { oldest, to } => (

@@ -249,7 +249,7 @@ fn a_server_that_is_not_trusted_is_told_nothing_and_the_reason_is_told() {
         &["not valid before 2119-01-01T00:00:00Z", "clock"],
     );
     put(&by(&["etcd-1", "10.0.0.1"], &BOTH, Validity::Now));
-    is_refused("v2", "ca.pem", &["is for etcd-1, and not for 127.0.0.1"]);
+    is_refused("v2", "ca.pem", &["is for etcd-1, not for 127.0.0.1"]);
     put(&by(&[], &BOTH, Validity::Now));
     is_refused("v2", "ca.pem", &["no DNS names", "127.0.0.1"]);
     put(&by(
@@ -257,7 +257,7 @@ fn a_server_that_is_not_trusted_is_told_nothing_and_the_reason_is_told() {
         &[ExtendedKeyUsagePurpose::ClientAuth],
         Validity::Now,
     ));
-    is_refused("v2", "ca.pem", &["not one for servers"]);
+    is_refused("v2", "ca.pem", &["not a server certificate"]);
     // One with the same name, and another key.
     files.write(
         "other.pem",
@@ -329,7 +329,7 @@ fn a_server_that_asks_who_one_is_is_shown_a_certificate() {
             let set = ["--api", api, "set", "/k", "v"];
             assert_eq!(at(&url, &files.known(), &set).code, 0);
         }
-        let asks = "asks for a certificate of the client";
+        let asks = "requires a client certificate";
         for api in ["v2", "v3"] {
             for command in [
                 &["get", "/k"][..],
@@ -499,7 +499,7 @@ fn that_one_server_asked_who_one_is_tells_nothing_of_another() {
     let both = format!("{},https://127.0.0.1:1", hanging_up(&files));
     let output = at(&both, &files.trusting(), &["--api", "v2", "get", "/k"]);
     // The first one may have wanted a certificate; of the second nothing is known.
-    assert_fails(&output, 4, &["asks for a certificate"]);
+    assert_fails(&output, 4, &["requires a client certificate"]);
     let turned = format!("https://127.0.0.1:1,{}", hanging_up(&files));
     let output = at(
         &turned,
@@ -553,7 +553,7 @@ fn files_that_are_no_good_are_named_with_the_reason() {
         ),
         (
             vec!["--cert", &client, "--key", &name("other.key")],
-            ["other.key", "does not fit"],
+            ["other.key", "does not match"],
         ),
         (
             vec!["--cert", &client, "--key", &name("text.pem")],
@@ -633,7 +633,7 @@ fn what_does_not_speak_tls_is_told_apart() {
     assert!(output.stderr.contains("https://"), "{output:?}");
     let encrypted = etcd.url().replace("http:", "https:");
     let output = at(&encrypted, &[], &["get", "/k"]);
-    assert_fails(&output, 3, &["does it speak TLS?"]);
+    assert_fails(&output, 3, &["perhaps it does not use TLS"]);
 }
 
 /// A server that answers the first bytes on each connection with these, and is silent then.
@@ -655,7 +655,7 @@ fn answering(bytes: &'static [u8]) -> String {
 fn an_answer_in_the_clear_is_none_by_tls() {
     let url = answering(b"HTTP/1.1 400 Bad Request\r\n\r\n");
     let output = at(&url, &[], &["get", "/k"]);
-    assert_fails(&output, 3, &["does not speak TLS"]);
+    assert_fails(&output, 3, &["does not use TLS"]);
 }
 
 #[test]
@@ -674,7 +674,7 @@ fn a_server_that_is_older_than_tls_1_2_is_not_spoken_to() {
 fn a_handshake_that_never_ends_does() {
     let options = ["--connect-timeout".to_owned(), "300ms".to_owned()];
     let output = at(&answering(b""), &options, &["get", "/k"]);
-    assert_fails(&output, 3, &["no connection in time"]);
+    assert_fails(&output, 3, &["the connection timed out"]);
 }
 
 #[test]
