@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::run::inbox::{Inbox, Stop};
 use crate::run::watching;
 use crate::settings::{Settings, WatchedKeys};
-use crate::sink::drifts::{DriftPrinter, Duty};
+use crate::sink::drifts::{CheckMode, DriftPrinter};
 use etcdwatch_engine::model::Scope;
 use etcdwatch_engine::watch::Plan;
 
@@ -41,12 +41,12 @@ pub fn run(typed: &cli::Check, settings: &Settings) -> Result<(), Stop> {
         .iter()
         .map(expectation)
         .collect::<Result<_, Error>>()?;
-    let duty = match (typed.wait, typed.watch) {
-        (true, _) => Duty::UntilEqual,
-        (_, true) => Duty::Always,
-        _ => Duty::Once,
+    let mode = match (typed.wait, typed.watch) {
+        (true, _) => CheckMode::UntilEqual,
+        (_, true) => CheckMode::Always,
+        _ => CheckMode::Once,
     };
-    let goes_on = duty != Duty::Once;
+    let goes_on = mode != CheckMode::Once;
     if goes_on {
         inbox.heed_reader();
     }
@@ -55,7 +55,7 @@ pub fn run(typed: &cli::Check, settings: &Settings) -> Result<(), Stop> {
         snapshot: true,
         ..watching::plan(scope, settings)
     };
-    let mut printer = DriftPrinter::new(expected, duty, settings);
+    let mut printer = DriftPrinter::new(expected, mode, settings);
     watching::run(scopes, plan_of, settings, &mut inbox, &mut printer)
 }
 
