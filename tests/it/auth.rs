@@ -518,7 +518,7 @@ fn a_password_comes_from_a_file_that_nobody_else_can_read_or_from_the_environmen
         .run();
     assert_ends(&output, 1, &["key not found"]);
     fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).expect("its owner's");
-    assert_ends(&tool(&by_file), 2, &["password", "can read it"]);
+    assert_ends(&tool(&by_file), 2, &["password", "can read the file"]);
 }
 
 #[test]

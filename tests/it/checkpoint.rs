@@ -305,7 +305,10 @@ fn what_the_file_does_not_fit_is_refused_and_leaves_it_as_it_is() {
     let first = watch(&one, &["--from-index", &from, "--count", "1"]);
     assert_eq!(first.code, 0, "{}", first.stderr);
     let kept = fs::read(place.path()).unwrap();
-    for (key, more, why) in [(&other, &[][..], "is of the key"), (&one, &["-r"], "-r")] {
+    for (key, more, why) in [
+        (&other, &[][..], "belongs to the key"),
+        (&one, &["-r"], "-r"),
+    ] {
         let output = watch(key, more);
         assert_eq!(output.code, 2, "{}", output.stderr);
         assert!(output.stderr.contains(why), "{}", output.stderr);
