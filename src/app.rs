@@ -1,4 +1,4 @@
-//! Wiring: from what was typed to an exit code, and the one place where an error is reported.
+//! Parses the arguments, runs the command, and reports its error.
 
 use std::ffi::OsString;
 use std::io::{self, Write as _};
@@ -17,7 +17,7 @@ use etcdwatch_engine::escape;
 
 use crate::config::{self, Surroundings};
 
-/// Runs the program with these arguments, the first of which is its name.
+/// Runs the program. The first argument is its name.
 #[must_use]
 pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
@@ -27,7 +27,7 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         .and_then(|matches| Cli::from_arg_matches(&matches));
     let cli = match parsed {
         Ok(cli) => cli,
-        Err(error) => return explain(&error, &arguments).into(),
+        Err(error) => return print_parse_result(&error, &arguments).into(),
     };
     let exit = match dispatch(&cli) {
         Ok(()) => Exit::Done,
@@ -44,10 +44,9 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     exit.into()
 }
 
-/// Shows help, the version, or what was wrong with the arguments.
-fn explain(error: &clap::Error, arguments: &[OsString]) -> Exit {
-    // Help and version are on standard output and no error; a reader that went away is none
-    // either.
+/// Prints help, the version or a usage error.
+fn print_parse_result(error: &clap::Error, arguments: &[OsString]) -> Exit {
+    // Help and version go to standard output. It is no error if its reader is gone.
     if !error.use_stderr() {
         return match error.print().and_then(|()| io::stdout().flush()) {
             Ok(()) => Exit::Done,
@@ -59,20 +58,20 @@ fn explain(error: &clap::Error, arguments: &[OsString]) -> Exit {
         };
     }
     let around = Surroundings::of_process();
-    let is_steered = |argument: &OsString| argument.to_string_lossy().contains(char::is_control);
+    let has_control = |argument: &OsString| argument.to_string_lossy().contains(char::is_control);
     if value_of(arguments, Some('o'), "--output").is_some_and(|form| form == "json") {
         let text = error.to_string();
         let message = text.strip_prefix("error: ").unwrap_or(&text);
-        // Up to the usage line: what is wrong, and what of it.
+        // The usage line after the first empty line is left out.
         let lines: Vec<&str> = message
             .lines()
             .map(str::trim)
             .take_while(|line| !line.is_empty())
             .collect();
         let message = lines.join(" ");
-        say_json(&json::error(&Error::Usage(message)), around);
-    } else if arguments.iter().any(is_steered) {
-        // clap repeats what was typed as it is.
+        print_json(&json::error(&Error::Usage(message)), around);
+    } else if arguments.iter().any(has_control) {
+        // clap quotes the arguments without escaping them.
         let _ = write!(io::stderr(), "{}", escape::message(&error.to_string()));
     } else {
         let _ = error.print();
@@ -80,8 +79,8 @@ fn explain(error: &clap::Error, arguments: &[OsString]) -> Exit {
     Exit::Usage
 }
 
-/// The value of an option among arguments that may not parse; `short` is its letter, before which only
-/// flags can stand. What follows `--` is no option.
+/// The value of an option in arguments that may be invalid. `short` is its letter, which may follow flags in
+/// one argument. Arguments after `--` are not options.
 fn value_of(arguments: &[OsString], short: Option<char>, long: &str) -> Option<String> {
     let arguments = arguments.iter().map(|one| one.to_string_lossy());
     let mut arguments = arguments.take_while(|one| one != "--");
@@ -107,7 +106,7 @@ fn value_of(arguments: &[OsString], short: Option<char>, long: &str) -> Option<S
     None
 }
 
-/// Colours of help and usage errors, which are shown before anything is resolved.
+/// The colours of help and usage errors, which are printed before the settings are resolved.
 fn clap_color(arguments: &[OsString]) -> ColorChoice {
     match value_of(arguments, None, "--color").as_deref() {
         Some("always") => ColorChoice::Always,
@@ -116,7 +115,7 @@ fn clap_color(arguments: &[OsString]) -> ColorChoice {
     }
 }
 
-fn say_json(value: &serde_json::Value, around: Surroundings<'_>) {
+fn print_json(value: &serde_json::Value, around: Surroundings<'_>) {
     let mut line = value.to_string();
     if around.stderr_is_terminal {
         let plain = std::mem::take(&mut line);
@@ -152,14 +151,14 @@ fn dispatch(cli: &Cli) -> Result<(), Stop> {
 fn report(error: &Error, cli: &Cli) {
     let around = Surroundings::of_process();
     if cli.global.output == Output::Json {
-        say_json(&json::error(error), around);
+        print_json(&json::error(error), around);
         return;
     }
     colored::control::set_override(around.color(cli.global.color, around.stderr_is_terminal));
     let message = escape::message(&error.to_string());
     let mut text = format!("{}: {message}", "etcdwatch".red().bold());
     if let Some(hint) = error.hint() {
-        text = format!("{text}\n  {} {}", "try:".cyan(), escape::message(&hint));
+        text = format!("{text}\n  {} {}", "hint:".cyan(), escape::message(&hint));
     }
     let _ = writeln!(io::stderr(), "{text}");
 }

@@ -1,4 +1,4 @@
-//! How a subtree differs from what is expected of it.
+//! Compares a subtree with the desired state.
 
 use std::collections::BTreeMap;
 
@@ -8,35 +8,35 @@ use crate::filter::Pattern;
 /// How a key differs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Drift {
-    /// It exists and is not wanted.
+    /// The key exists, but should not. It has this value.
     Extra(Vec<u8>),
-    /// It does not exist and is wanted with this value.
+    /// The key does not exist, but should, with this value.
     Missing(Vec<u8>),
-    /// It has another value than the one wanted.
+    /// The key has another value than it should.
     Different {
-        /// The value wanted.
+        /// The desired value.
         wanted: Vec<u8>,
-        /// The value that it has.
+        /// The actual value.
         value: Vec<u8>,
     },
 }
 
-/// All keys that differ, and how.
+/// All keys that differ, with the difference.
 pub type Drifts = BTreeMap<Vec<u8>, Drift>;
 
-/// What is expected of a subtree.
+/// The desired state, and what is compared.
 #[derive(Clone, Debug, Default)]
 pub struct Expectation {
-    /// The keys that are wanted, with their values.
+    /// The keys that should exist, with their values.
     pub wanted: Keys,
-    /// Keys that are left out of the comparison, with all below them.
+    /// Keys that are not compared, and everything below them.
     pub ignored: Vec<Pattern>,
-    /// Whether keys that are not wanted may exist.
+    /// Whether other keys may exist.
     pub subset: bool,
 }
 
 impl Expectation {
-    /// How `key` differs, if it has this value, or does not exist.
+    /// How `key` differs; its actual value is `None` if it does not exist.
     #[must_use]
     pub fn drift(&self, key: &[u8], value: Option<&[u8]>) -> Option<Drift> {
         if self
@@ -57,7 +57,7 @@ impl Expectation {
         }
     }
 
-    /// All keys that differ, if these exist.
+    /// All keys that differ. `there` are the keys that exist, with their values.
     #[must_use]
     pub fn drifts<'k>(&self, there: impl Iterator<Item = (&'k [u8], &'k [u8])>) -> Drifts {
         let there: BTreeMap<&[u8], &[u8]> = there.collect();

@@ -1,4 +1,4 @@
-//! What can go wrong, said so that a person knows what to do.
+//! The errors that end a run: their messages, exit codes, JSON kinds and hints.
 
 use crate::exit::Exit;
 use etcdwatch_client::config::Unusable;
@@ -7,49 +7,50 @@ use etcdwatch_engine::model::{Cause, Gap, Index};
 use etcdwatch_engine::protocol::Failure;
 use etcdwatch_engine::protocol::{Api, Fault};
 use etcdwatch_engine::v2::fault;
+use etcdwatch_engine::v3;
 
 /// An error that ends the run.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// An option or argument that can't be used.
+    /// An option, an argument or a file that the user named is invalid.
     #[error("{0}")]
     Usage(String),
-    /// A request failed.
+    /// A request to one endpoint failed.
     #[error("{}", describe(endpoint, failure))]
     Failed {
         /// The endpoint's URL.
         endpoint: String,
-        /// Why.
+        /// The reason.
         failure: Failure,
     },
     /// A request failed at every endpoint.
     #[error("no endpoint could be reached: {}", describe_attempts(attempts))]
     Unreachable {
-        /// The URL of each endpoint, and why.
+        /// The URL of each endpoint, with the reason.
         attempts: Vec<(String, Failure)>,
     },
-    /// A key is not there by the API that was asked for, and is by the other.
+    /// The key does not exist with the API that the user chose, but does with the other one.
     #[error("{error}")]
     Elsewhere {
-        /// What the one said.
+        /// The answer of the API that the user chose.
         error: Box<Error>,
-        /// The other.
+        /// The API that has the key.
         api: Api,
     },
-    /// A write was sent and not answered.
-    #[error("the write was sent to {endpoint}, and its outcome is unknown: {why}")]
+    /// A write was sent, but no answer says whether it was carried out.
+    #[error("the write was sent to {endpoint}, but its outcome is unknown: {why}")]
     OutcomeUnknown {
         /// The endpoint's URL.
         endpoint: String,
-        /// What happened instead of an answer.
+        /// What came instead of an answer.
         why: String,
     },
-    /// Events were lost.
+    /// Events were lost, or may have been, and the run was to fail on a gap.
     #[error("{}", describe_loss(gap))]
     Lost {
-        /// What.
+        /// The range that was lost.
         gap: Gap,
-        /// The oldest index that is to be had.
+        /// The oldest index that the server still has.
         oldest: Option<Index>,
     },
     /// `--timeout` ran out.
@@ -58,32 +59,32 @@ pub enum Error {
     /// `--idle-timeout` ran out.
     #[error("no event for {}", humantime::format_duration(*.0))]
     Idle(std::time::Duration),
-    /// A command failed.
+    /// A command that was run for an event failed. The text follows "the command".
     #[error("the command {0}")]
     CommandFailed(String),
-    /// A command can't be run.
-    #[error("the command '{program}' can't be run: {source}")]
+    /// A command to run for an event could not be started.
+    #[error("cannot run the command '{program}': {source}")]
     Unrunnable {
-        /// Its program.
+        /// The program, as the user typed it.
         program: String,
         /// Why.
         source: std::io::Error,
     },
     /// Standard output could not be written.
-    #[error("standard output could not be written: {0}")]
+    #[error("cannot write to standard output: {0}")]
     Output(std::io::Error),
     /// The checkpoint could not be written.
-    #[error("the checkpoint '{path}' could not be written: {source}")]
+    #[error("cannot write the checkpoint '{path}': {source}")]
     Checkpoint {
-        /// Its file.
+        /// The path of its file.
         path: String,
         /// Why.
         source: std::io::Error,
     },
     /// A file or standard input could not be read.
-    #[error("{what} could not be read: {source}")]
+    #[error("cannot read {what}: {source}")]
     Input {
-        /// Which.
+        /// The file, or standard input.
         what: String,
         /// Why.
         source: std::io::Error,
@@ -97,7 +98,7 @@ impl From<Unusable> for Error {
 }
 
 impl Error {
-    /// How the process ends for it.
+    /// The exit code of the process.
     #[must_use]
     pub fn exit(&self) -> Exit {
         match self {
@@ -117,7 +118,7 @@ impl Error {
         }
     }
 
-    /// A name for scripts: the `kind` of a JSON error.
+    /// The `kind` of a JSON error, which scripts rely on.
     #[must_use]
     pub fn kind(&self) -> &'static str {
         match self {
@@ -153,7 +154,7 @@ impl Error {
         }
     }
 
-    /// Whether the server does not serve the API that it was asked by.
+    /// Whether the server has the requested API turned off.
     #[must_use]
     pub fn is_api_off(&self) -> bool {
         let failure = match self {
@@ -163,58 +164,62 @@ impl Error {
         matches!(failure, Some(Failure::ApiOff { .. }))
     }
 
-    /// Whether the key is not there, though it could be.
+    /// Whether etcd answered that the key does not exist.
     #[must_use]
     pub fn is_not_found(&self) -> bool {
         self.fault()
             .is_some_and(|fault| fault.code == fault::KEY_NOT_FOUND)
     }
 
-    /// Whether the user may not do that, or is not known.
+    /// Whether etcd refused the request because of its user: unknown, wrong password or no permission.
     #[must_use]
     pub fn is_unauthorized(&self) -> bool {
         self.fault()
             .is_some_and(|fault| fault.code == fault::UNAUTHORIZED)
     }
 
-    /// What the user can do about it.
+    /// What the user can do about it, as a phrase that begins with a verb.
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
             Self::Unreachable { attempts } if attempts.iter().any(may_speak_tls) => {
-                "does it speak TLS? Then write https://. Name others with --endpoints or \
-                 ETCDCTL_ENDPOINTS"
+                "write https:// if the server speaks TLS, or name other endpoints with --endpoints \
+                 or ETCDCTL_ENDPOINTS"
+            }
+            Self::Unreachable { attempts } if attempts.iter().any(may_not_use_tls) => {
+                "write http:// if the server does not use TLS, or name other endpoints with \
+                 --endpoints or ETCDCTL_ENDPOINTS"
             }
             Self::Unreachable { .. } => {
-                "is etcd running there? Name others with --endpoints or ETCDCTL_ENDPOINTS"
+                "check that etcd is running there, or name other endpoints with --endpoints or \
+                 ETCDCTL_ENDPOINTS"
             }
-            Self::Elsewhere { api: Api::V2, .. } => "v2 has it: --api v2",
-            Self::Elsewhere { api: Api::V3, .. } => "v3 has it: --api v3",
+            Self::Elsewhere { api: Api::V2, .. } => "use --api v2, where the key exists",
+            Self::Elsewhere { api: Api::V3, .. } => "use --api v3, where the key exists",
             Self::OutcomeUnknown { .. } => {
-                "read the key to see whether it was carried out; it was not sent again"
+                "read the key to see whether the write was carried out; etcdwatch does not send it \
+                 again"
             }
             Self::Lost { gap, .. } if gap.cause == Cause::Unproven => {
-                "use --on-gap continue to accept that and end with 0"
+                "use --on-gap continue to accept this and exit with 0"
             }
             Self::Lost {
                 oldest: Some(oldest),
                 ..
             } => {
                 return Some(format!(
-                    "the oldest that can be had is --from-index {oldest} (or 'oldest'), which counts \
-                     only without a checkpoint; --on-gap continue declares the gap and goes on"
+                    "use --from-index {oldest}, without a checkpoint, to start with the oldest event \
+                     that the server has, or --on-gap continue to declare the gap and continue"
                 ));
             }
-            Self::Lost { .. } => {
-                "read the state anew, then watch from now: --on-gap resync does both"
-            }
+            Self::Lost { .. } => "use --on-gap resync to read the state again and continue",
             Self::Failed { failure, .. } => return failure_hint(failure),
             _ => return None,
         };
         Some(hint.to_owned())
     }
 
-    /// What etcd itself said, where it said something.
+    /// The error that etcd answered with, if it answered.
     #[must_use]
     pub fn fault(&self) -> Option<&Fault> {
         match self {
@@ -228,34 +233,42 @@ impl Error {
     }
 }
 
-/// The error when none of the attempts had an answer, given as URL and failure: that of the
-/// endpoint that says most, or all of them where nobody answered.
+/// The error of a request that failed at every endpoint: the first failure that came with an answer,
+/// or all of them if no endpoint answered. An attempt is the URL of an endpoint and its failure.
 #[must_use]
 pub fn none_answered(mut attempts: Vec<(String, Failure)>) -> Error {
-    let telling = attempts
+    let answered = attempts
         .iter()
         .position(|(_, failure)| !failure.is_unreachable());
-    if let Some(position) = telling {
+    if let Some(position) = answered {
         let (endpoint, failure) = attempts.swap_remove(position);
         return Error::Failed { endpoint, failure };
     }
     Error::Unreachable { attempts }
 }
 
-/// A server that speaks TLS ends a connection in which it hears nothing of it.
+/// A server that speaks TLS closes a connection on which it receives plain HTTP.
 fn may_speak_tls((endpoint, failure): &(String, Failure)) -> bool {
     endpoint.starts_with("http:") && matches!(failure, Failure::Cut(_))
 }
 
+/// A server without TLS closes the connection during the handshake, or answers in plain text.
+fn may_not_use_tls((endpoint, failure): &(String, Failure)) -> bool {
+    let mentions_tls = |why: &String| why.contains("does not use TLS");
+    endpoint.starts_with("https:")
+        && matches!(failure, Failure::Unreachable(why) if mentions_tls(why))
+}
+
 fn describe_attempts(attempts: &[(String, Failure)]) -> String {
-    let fragments = attempts
-        .iter()
-        .map(|(endpoint, failure)| format!("{endpoint} {failure}"));
+    let fragments = attempts.iter().map(|(endpoint, failure)| match failure {
+        Failure::Unreachable(why) => format!("{endpoint}: {why}"),
+        failure => format!("{endpoint} {failure}"),
+    });
     fragments.collect::<Vec<_>>().join("; ")
 }
 
 fn describe(endpoint: &str, failure: &Failure) -> String {
-    // The answer no is about the key, not about who gave it.
+    // A negative answer is about the key, so the endpoint is left out.
     if let Failure::Refused(refusal) = failure
         && failure_exit(failure) == Exit::No
     {
@@ -270,17 +283,23 @@ fn describe(endpoint: &str, failure: &Failure) -> String {
 }
 
 fn describe_loss(gap: &Gap) -> String {
-    let cause = gap.cause.name();
+    let (from, cause) = (gap.from, gap.cause.name());
+    let why = match gap.cause {
+        Cause::HistoryCleared => "the server no longer has them in its history",
+        Cause::Compacted => "the server compacted them",
+        Cause::ClusterChanged => "the endpoint now belongs to another cluster",
+        Cause::IndexRewound => "the server's index went back",
+        Cause::MemberUntrusted => "the member caught up from a raft snapshot and may not have them",
+        Cause::Unproven => "etcdwatch cannot prove that there were none",
+    };
     match gap.to {
-        Some(to) if gap.cause == Cause::Unproven => format!(
-            "events from {} to {to} may be missing: that there are none could not be proven \
-             ({cause})",
-            gap.from
-        ),
-        Some(to) => format!("events from {} to {to} are lost ({cause})", gap.from),
+        Some(to) if gap.cause == Cause::Unproven => {
+            format!("events from {from} to {to} may be missing: {why} ({cause})")
+        }
+        Some(to) => format!("events from {from} to {to} are lost: {why} ({cause})"),
         None => format!(
-            "events from {} on are lost: positions begin anew at {} ({cause})",
-            gap.from, gap.index
+            "events from {from} on are lost: {why}, and indexes start again at {} ({cause})",
+            gap.index
         ),
     }
 }
@@ -302,33 +321,91 @@ fn failure_exit(failure: &Failure) -> Exit {
 fn failure_hint(failure: &Failure) -> Option<String> {
     let hint = match failure {
         Failure::ApiOff { api: Api::V2, .. } => {
-            "etcd 3.4 and 3.5 serve the v2 API only when started with --enable-v2=true; 3.6 has \
-             none"
+            "use --api v3, or start etcd 3.4 or 3.5 with --enable-v2=true; etcd 3.6 has no v2 API"
         }
         Failure::ApiOff { api: Api::V3, .. } => {
-            "etcd serves the gateway from 3.3 on, unless it is started with \
-             --enable-grpc-gateway=false"
+            "start etcd without --enable-grpc-gateway=false; etcd has the gateway from 3.3 on"
         }
-        Failure::NotEtcd(_) => "check the endpoint: the client port of etcd is usually 2379",
+        Failure::NotEtcd(_) => "check the endpoint: etcd's client port is usually 2379",
         Failure::Untrusted(distrust) => distrust.advice,
         Failure::CertificateRefused(_) => {
-            "name a certificate that is known there: --cert and --key"
+            "use --cert and --key to present a certificate that the server accepts"
         }
         Failure::TooLong(_) => "raise the limit with --max-event",
         Failure::Refused(refusal) => match (refusal.fault.code, refusal.head.status) {
             (fault::NOT_A_FILE, _) => {
-                "it is a directory: list it with 'get', remove it with 'rm -r' (or 'rm --dir' \
-                 where it is empty)"
+                "use 'get' to list the directory, 'rm -r' to remove it, or 'rm --dir' if it is empty"
             }
-            (fault::NOT_A_DIRECTORY, _) => "a key on the way to it holds a value",
-            (fault::DIRECTORY_NOT_EMPTY, _) => "remove it with all below it by 'rm -r'",
-            (fault::UNAUTHORIZED, _) | (_, 401) => "name a user who may do that: --user NAME",
+            (fault::NOT_A_DIRECTORY, _) => "choose another key: a key above this one holds a value",
+            (fault::DIRECTORY_NOT_EMPTY, _) => {
+                "use 'rm -r' to remove the directory and everything below it"
+            }
+            (fault::UNAUTHORIZED, _) | (_, 401) => authentication_hint(&refusal.fault),
             (fault::RAFT_INTERNAL | fault::LEADER_ELECT, _) | (_, 503) => {
-                "the cluster has no leader or no quorum for now"
+                "run 'etcdwatch doctor' to see whether the cluster has a leader and a quorum"
             }
             _ => return None,
         },
         _ => return None,
     };
     Some(hint.to_owned())
+}
+
+/// The hint for a refusal because of the user. Over v3 etcd says which of three things is wrong. The v2
+/// API answers the same to a wrong password and to a missing permission.
+fn authentication_hint(fault: &Fault) -> &'static str {
+    if v3::fault::is_authentication_failure(fault) {
+        "check the user name and the password of --user, --password-file or ETCDCTL_PASSWORD"
+    } else if v3::fault::is_user_missing(fault) {
+        "use --user to authenticate"
+    } else if v3::fault::is_about_token(fault) {
+        "run the command again: the server no longer accepts the token that it gave"
+    } else if v3::fault::is_permission_denied(fault) {
+        "use --user to authenticate as a user with that permission"
+    } else {
+        "use --user to authenticate as a user with that permission; the v2 API answers the same to \
+         a wrong password"
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use etcdwatch_engine::protocol::{Head, Refusal};
+
+    fn refused(code: u32, message: &str) -> Error {
+        let fault = Fault {
+            code,
+            message: message.to_owned(),
+            cause: String::new(),
+            index: Index::ZERO,
+        };
+        let head = Head {
+            status: 401,
+            index: None,
+            cluster: None,
+            raft: None,
+        };
+        Error::Failed {
+            endpoint: "http://etcd:2379".to_owned(),
+            failure: Failure::Refused(Box::new(Refusal { fault, head })),
+        }
+    }
+
+    #[test]
+    fn the_hint_tells_a_wrong_password_from_a_missing_permission() {
+        let wrong = "etcdserver: authentication failed, invalid user ID or password";
+        let hint = |message| refused(fault::UNAUTHORIZED, message).hint().unwrap();
+        assert!(hint(wrong).contains("password of"));
+        assert_eq!(
+            hint("etcdserver: permission denied"),
+            "use --user to authenticate as a user with that permission"
+        );
+        assert_eq!(
+            hint("etcdserver: user name is empty"),
+            "use --user to authenticate"
+        );
+        let v2 = hint("The request requires user authentication");
+        assert!(v2.contains("permission") && v2.contains("a wrong password"));
+    }
 }

@@ -1,4 +1,4 @@
-//! Which records are shown: `--only`, `--match` and `--changed`.
+//! Selects records: `--only`, `--match` and `--changed`.
 //!
 //! In scope: the patterns as they are typed, and whether a record passes. Out of scope: the count of events
 //! and the cursor (`sink`), which moves past records that do not pass.
@@ -28,10 +28,10 @@ pub struct Pattern {
 impl FromStr for Pattern {
     type Err = String;
 
-    /// Reads one. The error says what is wrong, and where.
+    /// Parses a pattern. The error marks the place with a caret.
     fn from_str(typed: &str) -> Result<Self, String> {
         if typed.is_empty() {
-            return Err("it is empty".to_owned());
+            return Err("the pattern is empty".to_owned());
         }
         let anywhere = format!("**/{typed}");
         let is_whole = typed.starts_with('/') || typed.starts_with("**");
@@ -81,7 +81,7 @@ fn by_letters(regex: &str) -> Result<Regex, regex::Error> {
         out.push_str(before);
         rest = escapes;
         let mut bytes = Vec::new();
-        // The bytes of one character, or of several, follow each other.
+        // globset escapes each byte of a character that is not ASCII.
         while let Some(byte) = rest
             .strip_prefix("\\x")
             .and_then(|rest| u8::from_str_radix(rest.get(..2)?, 16).ok())
@@ -90,7 +90,7 @@ fn by_letters(regex: &str) -> Result<Regex, regex::Error> {
             rest = rest.get(4..).unwrap_or_default();
         }
         if bytes.is_empty() {
-            // It escapes an ASCII character.
+            // The backslash escapes an ASCII character.
             let (escape, after) = rest.split_at_checked(2).unwrap_or((rest, ""));
             out.push_str(escape);
             rest = after;
@@ -101,7 +101,7 @@ fn by_letters(regex: &str) -> Result<Regex, regex::Error> {
     Regex::new(&out)
 }
 
-/// How many characters precede what is wrong.
+/// The place of the error in the pattern, in characters.
 fn place_of(kind: &ErrorKind, typed: &str) -> usize {
     let byte = match kind {
         ErrorKind::UnclosedClass => typed.rfind('['),

@@ -1,23 +1,23 @@
-//! The library behind the `etcdwatch` command: what a user types, and what a user sees.
+//! The library behind the `etcdwatch` command: the command line, and everything that a user sees.
 //!
-//! Two crates lie below it, and the compiler keeps them apart: `etcdwatch-client` speaks with servers,
-//! and `etcdwatch-engine` decides, without I/O. Imports point downward only.
+//! It depends on two crates: `etcdwatch-client` sends requests to servers, and `etcdwatch-engine` makes the
+//! decisions, without I/O.
 //!
-//! - [`cli`] is what may be typed, [`config`] resolves it with the environment, and [`settings`] holds
-//!   the result, which knows nothing of clap.
-//! - [`commands`] has one function a command. A request that is answered once goes through
+//! - [`cli`] defines the arguments with clap, [`config`] resolves them with the environment, and [`settings`]
+//!   holds the result as plain values.
+//! - [`commands`] has one module per command. A command that sends single requests uses
 //!   [`commands::request`].
-//! - [`run`] is the loop of a run. A watch of any command is [`run::watching`].
+//! - [`run`] has the loop of a run. [`run::watching`] runs the watch of any command.
 //! - [`sink`] takes the updates of a watch: it prints records, waits for a condition, runs a command for
 //!   each record ([`exec`]), or compares the state with a file.
 //! - [`render`] turns records into text, JSON, a template or a diff.
-//! - [`filter`] and [`mod@wait`] choose records and say what `--until` waits for; [`checkpoint`] says where
-//!   the next run goes on.
-//! - [`desired`] and [`drift`] compare a file with a cluster, for `check`; [`doctor`] examines a cluster.
-//! - [`error`] says what went wrong and what to do about it, and [`exit`] how the process ends.
+//! - [`filter`] selects records, [`mod@wait`] tests the condition of `--until`, and [`checkpoint`] saves the
+//!   cursor for the next run.
+//! - [`desired`] and [`drift`] compare a file with a cluster, for `check`. [`doctor`] examines a cluster.
+//! - [`error`] has the messages and hints, and [`exit`] the exit codes.
 //!
-//! An event travels from the transport through the session, as an update, to the sink, and through the
-//! renderer to standard output.
+//! An event goes from the transport through the session to a sink, as an update, and through the renderer to
+//! standard output.
 
 pub mod app;
 pub mod checkpoint;

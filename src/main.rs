@@ -1,4 +1,4 @@
-//! Arguments in, exit code out.
+//! The `etcdwatch` command. The library has all of the code.
 
 use std::process::ExitCode;
 

@@ -1,7 +1,7 @@
-//! `--until`: what a watch waits for, and whether that holds.
+//! The condition of `--until`, and whether it holds.
 //!
-//! In scope: the conditions as they are typed, and the state that they are tested on, which the updates of
-//! the watch keep current. Out of scope: what is printed then (`sink::until`).
+//! In scope: parsing a condition, and testing it on the state, which the updates of the watch keep current.
+//! Out of scope: what is printed (`sink::until`).
 
 use std::str::FromStr;
 
@@ -11,26 +11,26 @@ use etcdwatch_engine::model::{Change, Index, Scope, StateNode};
 use etcdwatch_engine::watch::HeldEvents;
 use etcdwatch_engine::watch::mirror::Mirror;
 
-/// What must hold for a key.
+/// A condition on one key.
 #[derive(Clone, Debug)]
 pub enum Condition {
-    /// It exists, as a key or a directory.
+    /// The key exists, or is a directory.
     Exists,
-    /// It does not exist.
+    /// The key does not exist.
     Absent,
-    /// It has this value.
+    /// The key has this value.
     Is(Vec<u8>),
-    /// It has a value, and not this one.
+    /// The key has another value than this one.
     IsNot(Vec<u8>),
-    /// It has a value that matches this.
+    /// The key has a value that matches this.
     Matches(Regex),
 }
 
 impl FromStr for Condition {
     type Err = String;
 
-    /// Reads one: `exists`, `absent`, `value=V`, `value!=V` or `value~REGEX`. The error says what is wrong,
-    /// and where.
+    /// Parses `exists`, `absent`, `value=V`, `value!=V` or `value~REGEX`. The error for a regex marks the
+    /// place.
     fn from_str(typed: &str) -> Result<Self, String> {
         let value = |rest: &str| rest.as_bytes().to_vec();
         if let Some(rest) = typed.strip_prefix("value!=") {
@@ -45,16 +45,16 @@ impl FromStr for Condition {
             match typed {
                 "exists" => Ok(Self::Exists),
                 "absent" => Ok(Self::Absent),
-                _ => {
-                    Err("it is one of exists, absent, value=V, value!=V and value~REGEX".to_owned())
-                }
+                _ => Err(
+                    "a condition is exists, absent, value=V, value!=V or value~REGEX".to_owned(),
+                ),
             }
         }
     }
 }
 
 impl Condition {
-    /// Whether it is a condition on the value of one key.
+    /// Whether the condition is about the value of a key.
     #[must_use]
     pub fn is_of_value(&self) -> bool {
         !matches!(self, Self::Exists | Self::Absent)
@@ -64,7 +64,7 @@ impl Condition {
         match self {
             Self::Exists => mirror.first_of(part).is_some(),
             Self::Absent => mirror.first_of(part).is_none(),
-            // The value of the key itself, whatever lies below it.
+            // The value of the key itself. Keys below it do not count.
             Self::Is(_) | Self::IsNot(_) | Self::Matches(_) => mirror
                 .get(part.key.as_str().as_bytes())
                 .and_then(|node| node.value.as_deref())
@@ -82,16 +82,16 @@ impl Condition {
     }
 }
 
-/// A condition on each of the keys that are watched.
+/// A condition on each of the watched keys, and their state.
 #[derive(Debug)]
-pub struct Wait {
+pub struct PendingCondition {
     condition: Condition,
     scope: Scope,
     /// The last known state; `None` before it was read.
     mirror: Option<Mirror>,
 }
 
-impl Wait {
+impl PendingCondition {
     /// Waits for `condition` on every key of `scope`.
     #[must_use]
     pub fn new(condition: Condition, scope: Scope) -> Self {
@@ -102,12 +102,12 @@ impl Wait {
         }
     }
 
-    /// The state at `index` was read.
+    /// Replaces the state by the one read at `index`.
     pub fn begin(&mut self, nodes: Vec<StateNode>, index: Index) {
         self.mirror = Some(Mirror::new(self.scope.clone(), nodes, index));
     }
 
-    /// Takes the differences between two states.
+    /// Applies the differences between two states.
     pub fn change(&mut self, changes: &[Change]) {
         if let Some(mirror) = &mut self.mirror {
             for change in changes {
@@ -116,14 +116,14 @@ impl Wait {
         }
     }
 
-    /// Takes events, which happened at once.
+    /// Applies events, all of one index.
     pub fn apply(&mut self, held: &HeldEvents) {
         if let Some(mirror) = &mut self.mirror {
             mirror.apply(held);
         }
     }
 
-    /// Whether the condition holds for each key.
+    /// Whether the condition holds for every key.
     #[must_use]
     pub fn is_over(&self) -> bool {
         self.mirror.as_ref().is_some_and(|mirror| {
@@ -132,11 +132,11 @@ impl Wait {
         })
     }
 
-    /// A phrase for each key for which the condition does not hold: how the key is instead.
+    /// A clause for each key that does not meet the condition, which says how the key is.
     #[must_use]
     pub fn missing(&self) -> Vec<String> {
         let Some(mirror) = &self.mirror else {
-            return vec!["its state could not be read".to_owned()];
+            return vec!["the state could not be read".to_owned()];
         };
         let parts = self.scope.parts().iter();
         let parts = parts.filter(|part| !self.condition.holds(mirror, part));
@@ -148,15 +148,15 @@ impl Wait {
                 }
                 Some(None) => format!("{key} is a directory"),
                 None if mirror.first_of(part).is_some() => {
-                    format!("there is something below {key}")
+                    format!("there are keys below {key}")
                 }
-                None => format!("{key} is not there"),
+                None => format!("{key} does not exist"),
             }
         };
         parts.map(describe).collect()
     }
 
-    /// What shows that the condition holds: for each key that exists, its first node.
+    /// The records that show that the condition holds: the first node of each key that exists.
     #[must_use]
     pub fn evidence(&self) -> Vec<&StateNode> {
         let parts = self.scope.parts().iter();
@@ -189,7 +189,7 @@ mod tests {
 
     fn holds(condition: &str, scope: &Scope, nodes: &[StateNode]) -> bool {
         let condition = Condition::from_str(condition).unwrap();
-        let mut wait = Wait::new(condition, scope.clone());
+        let mut wait = PendingCondition::new(condition, scope.clone());
         assert!(!wait.is_over(), "nothing is known yet");
         wait.begin(nodes.to_vec(), Index(7));
         wait.is_over()
@@ -260,13 +260,13 @@ mod tests {
             scope("/a/z", false),
         ];
         let several = Scope::several(&parts).unwrap();
-        let mut wait = Wait::new(Condition::from_str("value=1").unwrap(), several);
-        assert_eq!(wait.missing(), ["its state could not be read"]);
+        let mut wait = PendingCondition::new(Condition::from_str("value=1").unwrap(), several);
+        assert_eq!(wait.missing(), ["the state could not be read"]);
         let nodes = vec![node("/a/x", Some("1")), node("/a/y", Some("2"))];
         wait.begin(nodes, Index(7));
         assert_eq!(
             wait.missing(),
-            ["/a/y has the value '2'", "/a/z is not there"]
+            ["/a/y has the value '2'", "/a/z does not exist"]
         );
     }
 

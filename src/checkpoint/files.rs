@@ -1,12 +1,12 @@
-//! The files of a checkpoint, in a directory where others may have a hand.
+//! The files of a checkpoint, in a directory that other users may write to.
 //!
-//! In scope: whose links are followed, which files are taken, and how one is replaced, so that
-//! nobody else decides where is written and from where a watch goes on. Out of scope: what is in
-//! them (`super`).
+//! In scope: which symbolic links are followed, which files are trusted, and how one is replaced, so that no
+//! other user decides which file is written and where a watch resumes. Out of scope: the contents
+//! (`super`).
 //!
-//! Who can write to the directory can still take the file away, and a run without one begins anew.
-//! Only the directory's rights help against that, and they are not asked for: those of a volume in a
-//! container are wide as a rule.
+//! A user who can write to the directory can still delete the file, and the next run then starts from the
+//! beginning. Only the mode of the directory prevents that. It is not checked, because volumes of
+//! containers are usually writable for more users.
 
 use std::ffi::OsString;
 use std::fs::{self, File, FileType, OpenOptions, TryLockError};
@@ -18,42 +18,42 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{Mode, OFlags};
 use rustix::io::retry_on_intr;
 
-/// None is larger. A key of etcd's has a few MB at most.
+/// The largest checkpoint, in bytes. It has the watched keys, and a key of etcd has a few MB at most.
 pub const MAX_SIZE: usize = 64 << 20;
-/// As many as Linux follows.
+/// The number of symbolic links that are followed, as by Linux.
 const MAX_LINKS: usize = 40;
-/// Root can do anything to a file as it is.
+/// Files of root are trusted, because root can write to every file.
 const ROOT: u32 = 0;
-/// Everyone may write.
-const ANYONE_WRITES: u32 = 0o002;
+/// The mode bit that lets every user write.
+const WORLD_WRITABLE: u32 = 0o002;
 
-/// Why a file is of no use.
+/// Why a checkpoint file cannot be used.
 #[derive(Debug)]
 pub enum FileRefusal {
-    /// What is there is not what it should be.
+    /// It is not a regular file, not trusted, or in use; the text says which.
     Unfit(String),
-    /// It can't be read.
+    /// It could not be read.
     Unread(io::Error),
-    /// It, or what is needed beside it, can't be written.
+    /// It, its lock or its temporary file could not be written.
     Unwritten(io::Error),
 }
 
-/// The file that a path leads to, which need not exist: two names of it are one checkpoint, and a
-/// link is not replaced.
+/// Follows the symbolic links of a path to the file, which need not exist. Two names of a file are thus one
+/// checkpoint, and replacing the file does not replace a link.
 ///
-/// The kernel follows nobody else's link in a directory like `/tmp` (`protected_symlinks`), but
-/// here it is not the kernel that follows. Whose link it is decides where files are made, so only
-/// our own and root's are followed, whatever the directory.
+/// Only links of this user and of root are followed, in any directory, because the owner of a link decides
+/// which file is written. The kernel has the same rule for directories like `/tmp`
+/// (`protected_symlinks`), but does not follow the links here.
 ///
 /// # Errors
-/// Where a link is of another user, or leads in a circle.
+/// If a link belongs to another user, or the links form a circle.
 pub fn follow_links(path: &Path) -> Result<PathBuf, FileRefusal> {
     let mut path = path.to_owned();
     for _ in 0..MAX_LINKS {
-        // What is looked at is what is read, though another may take its place meanwhile.
+        // The link is opened, so that its owner and its target are those of the same link.
         let flags = OFlags::PATH | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let Ok(link) = rustix::fs::open(&path, flags, Mode::empty()).map(File::from) else {
-            // It isn't there, or opening it will tell.
+            // It does not exist, or opening it will report the error.
             return Ok(path);
         };
         let metadata = link.metadata().map_err(FileRefusal::Unread)?;
@@ -61,10 +61,10 @@ pub fn follow_links(path: &Path) -> Result<PathBuf, FileRefusal> {
             return Ok(path);
         }
         let owner = metadata.uid();
-        if ![us(), ROOT].contains(&owner) {
+        if ![own_uid(), ROOT].contains(&owner) {
             return Err(FileRefusal::Unfit(format!(
-                "'{}' is a symbolic link of another user (uid {owner}): name the file that it \
-                 leads to",
+                "'{}' is a symbolic link of another user (uid {owner}); use the path of the file \
+                 itself",
                 path.display()
             )));
         }
@@ -77,42 +77,42 @@ pub fn follow_links(path: &Path) -> Result<PathBuf, FileRefusal> {
     Err(FileRefusal::Unfit("too many symbolic links".to_owned()))
 }
 
-/// Locks a checkpoint against other runs, and reads it where it exists.
+/// Locks a checkpoint against other runs, and reads it if it exists.
 ///
 /// # Errors
-/// Where another run has it, it can't be trusted, or it can't be read or written.
-pub fn take(path: &Path) -> Result<(File, Option<Vec<u8>>), FileRefusal> {
-    // Nothing is made beside what can be no checkpoint.
-    if_there(open(path, OFlags::RDONLY, FileRefusal::Unread))?;
+/// If another run uses it, it is not trusted, or it cannot be read or written.
+pub fn lock_and_read(path: &Path) -> Result<(File, Option<Vec<u8>>), FileRefusal> {
+    // No lock is created beside a file that cannot be a checkpoint.
+    if_exists(open(path, OFlags::RDONLY, FileRefusal::Unread))?;
     let lock = lock(path)?;
     let own = Temporary::beside(path).and_then(|made| made.file.metadata());
-    let own = Looks::of(&own.map_err(FileRefusal::Unwritten)?);
-    let trust = |file: &File, path: &Path| {
+    let own = Ownership::of(&own.map_err(FileRefusal::Unwritten)?);
+    let check_trust = |file: &File, path: &Path| {
         let metadata = file.metadata().map_err(FileRefusal::Unread)?;
         let refuse = |why| FileRefusal::Unfit(format!("'{}' {why}", path.display()));
-        let distrust = Looks::of(&metadata).distrust(own);
+        let distrust = Ownership::of(&metadata).distrust(own);
         distrust.map_or(Ok(()), |why| Err(refuse(why)))
     };
-    trust(&lock, &beside(path, "lock"))?;
-    let Some(file) = if_there(open(path, OFlags::RDONLY, FileRefusal::Unread))? else {
+    check_trust(&lock, &beside(path, "lock"))?;
+    let Some(file) = if_exists(open(path, OFlags::RDONLY, FileRefusal::Unread))? else {
         return Ok((lock, None));
     };
-    trust(&file, path)?;
+    check_trust(&file, path)?;
     let mut text = Vec::new();
     file.take(MAX_SIZE as u64 + 1)
         .read_to_end(&mut text)
         .map_err(FileRefusal::Unread)?;
     if text.len() > MAX_SIZE {
-        let why = format!("it is longer than {MAX_SIZE} bytes, and no checkpoint is");
+        let why = format!("it is longer than {MAX_SIZE} bytes, the limit of a checkpoint");
         return Err(FileRefusal::Unfit(why));
     }
     Ok((lock, Some(text)))
 }
 
-/// Replaces the file, whole or not at all: a run that is killed leaves the old one or the new one.
+/// Replaces the file atomically: a run that is killed leaves the old file or the new one.
 ///
 /// # Errors
-/// Where it can't be written, or can't be known to be on the disk; nothing is left of it then.
+/// If the new file cannot be written or synced to the disk. It is removed then.
 pub fn replace(path: &Path, text: &[u8]) -> io::Result<()> {
     if text.len() > MAX_SIZE {
         let why = format!("it would be longer than {MAX_SIZE} bytes");
@@ -122,12 +122,12 @@ pub fn replace(path: &Path, text: &[u8]) -> io::Result<()> {
     new.file.write_all(text)?;
     new.file.sync_all()?;
     fs::rename(&new.path, path)?;
-    // Until then the name may still lead to the old file after a loss of power.
+    // Without this, the name may lead to the old file again after a power failure.
     let directory = path.parent().filter(|path| !path.as_os_str().is_empty());
     File::open(directory.unwrap_or(Path::new(".")))?.sync_all()
 }
 
-/// A new file at the temporary name. Dropped, it is removed, unless it was renamed.
+/// A new file with the temporary name. It is removed on drop, unless it was renamed.
 struct Temporary {
     file: File,
     path: PathBuf,
@@ -136,10 +136,10 @@ struct Temporary {
 impl Temporary {
     fn beside(checkpoint: &Path) -> io::Result<Self> {
         let path = beside(checkpoint, "new");
-        // One that a killed run has left, or whatever else is there: nothing is written through it.
+        // A killed run may have left one. It is removed, because it may be a link.
         match fs::remove_file(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                return Err(of(&path, &error));
+                return Err(with_path(&path, &error));
             }
             _ => {}
         }
@@ -147,26 +147,26 @@ impl Temporary {
         create.write(true).create_new(true).mode(0o600);
         match create.open(&path) {
             Ok(file) => Ok(Self { file, path }),
-            Err(error) => Err(of(&path, &error)),
+            Err(error) => Err(with_path(&path, &error)),
         }
     }
 }
 
 impl Drop for Temporary {
     fn drop(&mut self) {
-        // Where it can't be removed, the next run does it.
+        // If this fails, the next run removes it.
         let _ = fs::remove_file(&self.path);
     }
 }
 
-/// What of a file tells who may have written it.
+/// The owner and the mode of a file, which tell who may have written it.
 #[derive(Clone, Copy, Debug)]
-struct Looks {
+struct Ownership {
     owner: u32,
     mode: u32,
 }
 
-impl Looks {
+impl Ownership {
     fn of(metadata: &fs::Metadata) -> Self {
         Self {
             owner: metadata.uid(),
@@ -174,29 +174,29 @@ impl Looks {
         }
     }
 
-    /// Why it is not trusted, where a file that was made just now looks like `own`: there are file
-    /// systems that show everything as one user's, or as everyone's to write.
+    /// Why the file is not trusted; `None` if it is. `own` are those of a file that was just created, because
+    /// some file systems show every file with one owner, or as writable for everyone.
     ///
-    /// What the group may do doesn't count: where Kubernetes gives a volume to a group
-    /// (`fsGroup`), it lets the group write to every file in it.
+    /// The permissions of the group do not count, because Kubernetes lets the group of a volume
+    /// (`fsGroup`) write to every file in it.
     fn distrust(self, own: Self) -> Option<String> {
         if self.owner != own.owner && self.owner != ROOT {
             return Some(format!(
-                "belongs to another user (uid {}), who could make a watch skip events: run as that \
-                 user, or make it yours with chown",
+                "belongs to another user (uid {}), who could make a watch skip events; run as that \
+                 user, or take ownership with chown",
                 self.owner
             ));
         }
-        let anyone_writes = |mode| mode & ANYONE_WRITES != 0;
+        let anyone_writes = |mode| mode & WORLD_WRITABLE != 0;
         (anyone_writes(self.mode) && !anyone_writes(own.mode)).then(|| {
-            "can be written by everyone, who could make a watch skip events: look at it, and take \
-             that away with chmod o-w"
+            "is writable for everyone, who could make a watch skip events; check it, then use \
+             chmod o-w"
                 .to_owned()
         })
     }
 }
 
-/// Opens a regular file and nothing else: no link is followed, and no FIFO waited for.
+/// Opens a regular file. Does not follow a link, and does not block on a FIFO.
 fn open(
     path: &Path,
     flags: OFlags,
@@ -207,17 +207,17 @@ fn open(
     let opened = retry_on_intr(|| rustix::fs::open(path, flags, mode)).map(File::from);
     let metadata = match &opened {
         Ok(file) => file.metadata(),
-        // Why it can't be opened is seldom said as well as by what it is.
+        // The type of the file explains the failure better than the error does.
         Err(_) => fs::symlink_metadata(path),
     };
     match (opened, metadata) {
         (_, Ok(metadata)) if !metadata.is_file() => Err(FileRefusal::Unfit(format!(
-            "'{}' is {}, and no regular file",
+            "'{}' is {}, not a regular file",
             path.display(),
             kind(metadata.file_type())
         ))),
         (Ok(file), Ok(_)) => Ok(file),
-        (Err(error), Ok(metadata)) if metadata.uid() != us() => {
+        (Err(error), Ok(metadata)) if metadata.uid() != own_uid() => {
             let error = io::Error::from(error);
             let why = format!("{error}; it belongs to uid {}", metadata.uid());
             Err(failed(io::Error::new(error.kind(), why)))
@@ -227,8 +227,8 @@ fn open(
     }
 }
 
-/// The file that was opened; none where it doesn't exist.
-fn if_there(opened: Result<File, FileRefusal>) -> Result<Option<File>, FileRefusal> {
+/// Turns the error for a missing file into `None`.
+fn if_exists(opened: Result<File, FileRefusal>) -> Result<Option<File>, FileRefusal> {
     match opened {
         Err(FileRefusal::Unread(error)) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         opened => opened.map(Some),
@@ -237,22 +237,26 @@ fn if_there(opened: Result<File, FileRefusal>) -> Result<Option<File>, FileRefus
 
 fn lock(checkpoint: &Path) -> Result<File, FileRefusal> {
     let path = beside(checkpoint, "lock");
-    let failed = |error| FileRefusal::Unwritten(of(&path, &error));
-    // NFS locks only what may be written.
+    let failed = |error| FileRefusal::Unwritten(with_path(&path, &error));
+    // NFS locks only files that are open for writing.
     let lock = open(&path, OFlags::RDWR | OFlags::CREATE, failed)?;
     let metadata = lock.metadata().map_err(failed)?;
     if metadata.nlink() > 1 {
         return Err(FileRefusal::Unfit(format!(
-            "'{}' is another file too (a hard link), which is not locked for this: remove it",
+            "'{}' is a hard link to another file; remove it",
             path.display()
         )));
     }
     match lock.try_lock() {
         Ok(()) => Ok(lock),
         Err(TryLockError::WouldBlock) => {
-            let mut why = "another run has it".to_owned();
-            if metadata.uid() != us() {
-                why = format!("{why}: '{}' is of uid {}", path.display(), metadata.uid());
+            let mut why = "another run uses it".to_owned();
+            if metadata.uid() != own_uid() {
+                why = format!(
+                    "{why}; '{}' belongs to uid {}",
+                    path.display(),
+                    metadata.uid()
+                );
             }
             Err(FileRefusal::Unfit(why))
         }
@@ -260,12 +264,12 @@ fn lock(checkpoint: &Path) -> Result<File, FileRefusal> {
     }
 }
 
-/// The user that we run as.
-fn us() -> u32 {
+/// The effective user id of this process.
+fn own_uid() -> u32 {
     rustix::process::geteuid().as_raw()
 }
 
-/// A file beside the checkpoint: the same directory, so that a rename is one step.
+/// The path of a file beside the checkpoint. A rename is atomic only within one file system.
 fn beside(path: &Path, ending: &str) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(".");
@@ -273,8 +277,8 @@ fn beside(path: &Path, ending: &str) -> PathBuf {
     PathBuf::from(name)
 }
 
-/// An error with the file that it is about.
-fn of(path: &Path, error: &io::Error) -> io::Error {
+/// Adds the path to the message of an error.
+fn with_path(path: &Path, error: &io::Error) -> io::Error {
     io::Error::new(error.kind(), format!("'{}': {error}", path.display()))
 }
 
@@ -296,7 +300,7 @@ fn kind(is: FileType) -> &'static str {
 mod tests {
     use super::*;
 
-    const OWN: Looks = Looks {
+    const OWN: Ownership = Ownership {
         owner: 1000,
         mode: 0o600,
     };
@@ -305,7 +309,7 @@ mod tests {
     fn a_file_is_trusted_that_looks_like_one_that_we_made_or_is_of_root() {
         for (owner, mode) in [(1000, 0o600), (1000, 0o644), (1000, 0o660), (0, 0o600)] {
             assert_eq!(
-                Looks { owner, mode }.distrust(OWN),
+                Ownership { owner, mode }.distrust(OWN),
                 None,
                 "{owner} {mode:o}"
             );
@@ -316,7 +320,7 @@ mod tests {
             (1000, 0o602, "everyone"),
             (0, 0o666, "everyone"),
         ] {
-            let told = Looks { owner, mode }.distrust(OWN).unwrap();
+            let told = Ownership { owner, mode }.distrust(OWN).unwrap();
             assert!(told.contains(why), "{owner} {mode:o}: {told}");
         }
     }
@@ -324,12 +328,12 @@ mod tests {
     #[test]
     fn where_all_files_look_like_one_users_or_everyones_so_may_ours() {
         // Root by NFS, and a share that knows no rights: what was written in the last run.
-        let squashed = Looks {
+        let squashed = Ownership {
             owner: 65534,
             mode: 0o777,
         };
         assert_eq!(squashed.distrust(squashed), None);
-        let other = Looks {
+        let other = Ownership {
             owner: 1000,
             ..squashed
         };

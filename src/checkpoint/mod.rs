@@ -1,7 +1,7 @@
-//! The file that says how far a watch has come, so that the next run resumes there.
+//! The checkpoint file, from which the next run resumes.
 //!
-//! In scope: the contents of the file, whether it belongs to this watch, and keeping a second run away from
-//! it. Out of scope: which files are trusted, and how one is replaced (`files`); when it is written
+//! In scope: the contents of the file, whether it belongs to this watch, and the lock against a second run.
+//! Out of scope: which files are trusted, and how one is replaced (`files`); when it is written
 //! (`sink::cursor`).
 
 mod files;
@@ -19,7 +19,7 @@ use files::FileRefusal;
 /// The version of the file's format.
 const VERSION: u32 = 1;
 
-/// How far a watch has come.
+/// The contents of a checkpoint file: a watch and its cursor.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Checkpoint {
@@ -28,33 +28,33 @@ pub struct Checkpoint {
     /// The cluster's id.
     pub cluster: String,
     key: String,
-    /// The keys where there are several: all lie below `key`.
+    /// The keys, if there are several. All are below `key`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     keys: Vec<String>,
     recursive: bool,
-    /// Whether all keys that begin with `key` are watched.
+    /// Whether `--prefix` was given.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     prefix: bool,
-    /// Everything up to here was printed.
+    /// The cursor: everything up to this index was printed.
     pub index: Index,
     /// The fingerprint of the last event that was printed.
     pub last: Option<Fingerprint>,
-    /// The transaction that comes next, where some of its events were printed too.
+    /// The next transaction, if some of its events were printed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub begun: Option<Begun>,
 }
 
-/// A transaction of which a part was printed.
+/// A transaction of which only the first events were printed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Begun {
-    /// Its index.
+    /// The index of the transaction.
     pub index: Index,
-    /// How many of its events were printed.
+    /// The number of its events that were printed.
     pub events: usize,
 }
 
 impl Checkpoint {
-    /// Says that everything up to `index` was printed, of `scope` in that cluster.
+    /// A checkpoint for `scope` in `cluster`, where everything up to `index` was printed.
     #[must_use]
     pub fn new(scope: &Scope, cluster: String, index: Index, last: Option<Fingerprint>) -> Self {
         Self {
@@ -71,10 +71,10 @@ impl Checkpoint {
         }
     }
 
-    /// The place of its scope among `scopes`, each for another API.
+    /// Finds the scope that it belongs to in `scopes`, each for another API, and returns its place.
     ///
     /// # Errors
-    /// Why it does not belong to any of them.
+    /// Why it belongs to none of them.
     fn place(&self, scopes: &[Scope]) -> Result<usize, String> {
         let place = scopes
             .iter()
@@ -82,12 +82,14 @@ impl Checkpoint {
         let Some((place, scope)) = place.and_then(|place| Some((place, scopes.get(place)?))) else {
             let wanted: Vec<&str> = scopes.iter().map(|scope| scope.api().name()).collect();
             let (is, wanted) = (&self.api, wanted.join(" or "));
-            return Err(format!("it is of the {is} API, and not {wanted}"));
+            return Err(format!(
+                "it belongs to a watch with the {is} API, not {wanted}"
+            ));
         };
         self.mismatch(scope).map_or(Ok(place), Err)
     }
 
-    /// Why it does not belong to a watch on `scope`.
+    /// Why it does not belong to a watch on `scope`; `None` if it does.
     fn mismatch(&self, scope: &Scope) -> Option<String> {
         let called = |(recursive, prefix)| match (recursive, prefix) {
             (_, true) => "with --prefix",
@@ -96,7 +98,7 @@ impl Checkpoint {
         };
         if self.etcdwatch != VERSION {
             return Some(format!(
-                "it has the form {}, and not {VERSION}",
+                "it has format {}, but this version of etcdwatch reads format {VERSION}",
                 self.etcdwatch
             ));
         }
@@ -105,42 +107,42 @@ impl Checkpoint {
             several => several.join(" "),
         };
         if self.key != scope.key.as_str() || self.keys != keys(scope) {
-            return Some(format!("it is of the key {own}, and not {}", scope.name()));
+            return Some(format!("it belongs to the key {own}, not {}", scope.name()));
         }
         let is = called((self.recursive, self.prefix));
         let wanted = called(mode(scope));
-        (is != wanted).then(|| format!("it is of a watch {is}, and not {wanted}"))
+        (is != wanted).then(|| format!("it belongs to a watch {is}, not {wanted}"))
     }
 }
 
-/// The keys, where there are several.
+/// The keys of a scope, if there are several.
 fn keys(scope: &Scope) -> Vec<String> {
     let parts = scope.parts().iter().filter(|_| scope.is_several());
     parts.map(|part| part.key.as_str().to_owned()).collect()
 }
 
-/// Whether `-r`, and whether `--prefix` was given; both are the same for all keys.
+/// Whether `-r` and whether `--prefix` was given. They apply to all keys.
 fn mode(scope: &Scope) -> (bool, bool) {
     let first = scope.parts().first().unwrap_or(scope);
     (first.recursive, first.key.is_prefix())
 }
 
-/// How far an earlier run came, and the place of its scope.
+/// The checkpoint of an earlier run, and the place of its scope.
 pub type Earlier = (Checkpoint, usize);
 
-/// The file of a checkpoint, locked against other runs.
+/// A checkpoint file that is locked against other runs.
 #[derive(Debug)]
-pub struct Store {
+pub struct CheckpointFile {
     path: PathBuf,
     _lock: File,
 }
 
-impl Store {
-    /// Locks the file for this run, which watches one of `scopes`, each for another API, and reads what an
-    /// earlier run left in it.
+impl CheckpointFile {
+    /// Locks the file for this run and reads it, if it exists. The run watches one of `scopes`, each for
+    /// another API.
     ///
     /// # Errors
-    /// Where another run has the file, it can't be trusted, or it belongs to another watch.
+    /// If another run uses the file, it is not trusted, or it belongs to another watch.
     pub fn open(path: &Path, scopes: &[Scope]) -> Result<(Self, Option<Earlier>), Error> {
         let refused =
             |why: String| Error::Usage(format!("--checkpoint '{}': {why}", path.display()));
@@ -156,7 +158,7 @@ impl Store {
             },
         };
         let file = files::follow_links(path).map_err(failed)?;
-        let (lock, text) = files::take(&file).map_err(failed)?;
+        let (lock, text) = files::lock_and_read(&file).map_err(failed)?;
         let store = Self {
             path: file,
             _lock: lock,
@@ -165,16 +167,15 @@ impl Store {
             return Ok((store, None));
         };
         let checkpoint: Checkpoint = serde_json::from_slice(&text)
-            .map_err(|error| refused(format!("it is no checkpoint of etcdwatch: {error}")))?;
+            .map_err(|error| refused(format!("it is not a checkpoint of etcdwatch: {error}")))?;
         let place = checkpoint.place(scopes).map_err(refused)?;
         Ok((store, Some((checkpoint, place))))
     }
 
-    /// Replaces the file, whole or not at all: a run that is killed leaves the old one or the
-    /// new one.
+    /// Replaces the file atomically: a run that is killed leaves the old file or the new one.
     ///
     /// # Errors
-    /// Where it can't be written. The old one is still whole then.
+    /// If it cannot be written. The old file is intact then.
     pub fn write(&self, checkpoint: &Checkpoint) -> Result<(), Error> {
         let text = serde_json::to_vec(checkpoint).map_err(std::io::Error::from);
         text.and_then(|text| files::replace(&self.path, &[&text, &b"\n"[..]].concat()))
@@ -211,12 +212,12 @@ mod tests {
     fn what_was_written_is_read_back() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("checkpoint");
-        let (store, before) = Store::open(&path, &[scope("/a", true)]).unwrap();
+        let (store, before) = CheckpointFile::open(&path, &[scope("/a", true)]).unwrap();
         assert_eq!(before, None);
         store.write(&checkpoint(7)).unwrap();
         store.write(&checkpoint(8)).unwrap();
         drop(store);
-        let (_, after) = Store::open(&path, &[scope("/a", true)]).unwrap();
+        let (_, after) = CheckpointFile::open(&path, &[scope("/a", true)]).unwrap();
         assert_eq!(after, Some((checkpoint(8), 0)));
         let mode = fs::metadata(&path).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
@@ -226,24 +227,24 @@ mod tests {
     fn a_second_run_is_refused() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("checkpoint");
-        let first = Store::open(&path, &[scope("/a", true)]).unwrap();
-        let error = Store::open(&path, &[scope("/a", true)]).unwrap_err();
-        assert!(error.to_string().contains("another run has it"), "{error}");
+        let first = CheckpointFile::open(&path, &[scope("/a", true)]).unwrap();
+        let error = CheckpointFile::open(&path, &[scope("/a", true)]).unwrap_err();
+        assert!(error.to_string().contains("another run uses it"), "{error}");
         drop(first);
-        assert!(Store::open(&path, &[scope("/a", true)]).is_ok());
+        assert!(CheckpointFile::open(&path, &[scope("/a", true)]).is_ok());
     }
 
     #[test]
     fn a_symbolic_link_is_followed_and_kept() {
         let directory = tempfile::tempdir().unwrap();
         let path = |name: &str| directory.path().join(name);
-        let open = |name: &str| Store::open(&path(name), &[scope("/a", true)]);
+        let open = |name: &str| CheckpointFile::open(&path(name), &[scope("/a", true)]);
         std::os::unix::fs::symlink("checkpoint", path("link")).unwrap();
         let (store, _) = open("link").unwrap();
         store.write(&checkpoint(7)).unwrap();
         assert!(fs::symlink_metadata(path("link")).unwrap().is_symlink());
         let error = open("checkpoint").unwrap_err();
-        assert!(error.to_string().contains("another run has it"), "{error}");
+        assert!(error.to_string().contains("another run uses it"), "{error}");
         drop(store);
         let (_, found) = open("checkpoint").unwrap();
         assert_eq!(found, Some((checkpoint(7), 0)));
@@ -257,7 +258,7 @@ mod tests {
         let path = directory.path().join("checkpoint");
         let precious = directory.path().join("precious");
         fs::write(&precious, "precious").unwrap();
-        let (store, _) = Store::open(&path, &[scope("/a", true)]).unwrap();
+        let (store, _) = CheckpointFile::open(&path, &[scope("/a", true)]).unwrap();
         std::os::unix::fs::symlink(&precious, path.with_extension("new")).unwrap();
         store.write(&checkpoint(7)).unwrap();
         assert_eq!(fs::read_to_string(&precious).unwrap(), "precious");
@@ -266,7 +267,7 @@ mod tests {
         let mode = fs::metadata(&path).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
         drop(store);
-        let (_, found) = Store::open(&path, &[scope("/a", true)]).unwrap();
+        let (_, found) = CheckpointFile::open(&path, &[scope("/a", true)]).unwrap();
         assert_eq!(found, Some((checkpoint(8), 0)));
     }
 
@@ -274,11 +275,11 @@ mod tests {
     fn the_checkpoint_of_another_watch_is_refused_with_the_reason() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("checkpoint");
-        let (store, _) = Store::open(&path, &[scope("/a", true)]).unwrap();
+        let (store, _) = CheckpointFile::open(&path, &[scope("/a", true)]).unwrap();
         store.write(&checkpoint(7)).unwrap();
         drop(store);
         for (other, why) in [(scope("/b", true), "key /a"), (scope("/a", false), "-r")] {
-            let error = Store::open(&path, &[other]).unwrap_err();
+            let error = CheckpointFile::open(&path, &[other]).unwrap_err();
             assert!(error.to_string().contains(why), "{error}");
         }
     }
@@ -289,19 +290,19 @@ mod tests {
         let path = directory.path().join("checkpoint");
         let by_v3 = |key| Scope::new(key, true);
         let both = [scope("/a", true), by_v3(Key::literal("/a").unwrap())];
-        let (store, _) = Store::open(&path, &both).unwrap();
+        let (store, _) = CheckpointFile::open(&path, &both).unwrap();
         let last = checkpoint(7).last;
         let written = Checkpoint::new(&both[1], "c".to_owned(), Index(7), last);
         store.write(&written).unwrap();
         drop(store);
-        let (store, earlier) = Store::open(&path, &both).unwrap();
+        let (store, earlier) = CheckpointFile::open(&path, &both).unwrap();
         assert_eq!(earlier, Some((written, 1)));
         drop(store);
         for (other, why) in [
             (scope("/a", true), "v3 API"),
             (by_v3(Key::prefix("/a")), "--prefix"),
         ] {
-            let error = Store::open(&path, &[other]).unwrap_err();
+            let error = CheckpointFile::open(&path, &[other]).unwrap_err();
             assert!(error.to_string().contains(why), "{error}");
         }
     }
@@ -312,8 +313,8 @@ mod tests {
         let path = directory.path().join("notes.txt");
         for text in ["my notes", "{}", "", r#"{"index":1}"#] {
             fs::write(&path, text).unwrap();
-            let error = Store::open(&path, &[scope("/a", true)]).unwrap_err();
-            assert!(error.to_string().contains("no checkpoint"), "{error}");
+            let error = CheckpointFile::open(&path, &[scope("/a", true)]).unwrap_err();
+            assert!(error.to_string().contains("not a checkpoint"), "{error}");
             assert_eq!(fs::read_to_string(&path).unwrap(), text);
         }
     }

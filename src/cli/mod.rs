@@ -29,7 +29,9 @@ use crate::filter::Pattern;
 
 pub use deferred::Deferred;
 pub use values::{From, duration};
-pub use watching::{ExecMode, OnExecFailure, OnGap, Reading, Replay, Watch, Watching};
+pub use watching::{
+    AppearanceArgs, ExecMode, OnExecFailure, OnGapArg, Replay, Watch, WatchingArgs,
+};
 
 use values::{index, seconds, size};
 
@@ -74,7 +76,7 @@ pub struct Global {
     /// have the key but v3 does, etcdwatch uses v3. '2' and '3' are accepted as well.
     /// [env: ETCDCTL_API]
     #[arg(long, global = true, value_enum, value_name = "VERSION")]
-    pub api: Option<Api>,
+    pub api: Option<ApiArg>,
 
     /// Print records in this format
     #[arg(
@@ -366,7 +368,7 @@ pub struct Completions {
 
 /// Values of `--api`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Api {
+pub enum ApiArg {
     /// The API that the server has
     Auto,
     /// The v2 API, /v2/keys

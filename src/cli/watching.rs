@@ -55,10 +55,10 @@ pub struct Watch {
     pub until: Option<Condition>,
     /// Options for the form of a record.
     #[command(flatten)]
-    pub reading: Reading,
+    pub reading: AppearanceArgs,
     /// Options that `watch` and `replay` share.
     #[command(flatten)]
-    pub watching: Watching,
+    pub watching: WatchingArgs,
     /// Run this command for each event instead of printing it (with --stream)
     ///
     /// etcdwatch runs the command directly, never through a shell. The event is on the command's
@@ -125,15 +125,15 @@ pub struct Replay {
     pub count: Option<u64>,
     /// Options for the form of a record.
     #[command(flatten)]
-    pub reading: Reading,
+    pub reading: AppearanceArgs,
     /// Options that `watch` and `replay` share.
     #[command(flatten)]
-    pub watching: Watching,
+    pub watching: WatchingArgs,
 }
 
 /// Options for the form of a record.
 #[derive(Args, Clone, Debug)]
-pub struct Reading {
+pub struct AppearanceArgs {
     /// Print the previous value as well
     #[arg(long)]
     pub prev: bool,
@@ -159,13 +159,13 @@ pub struct Reading {
 
 /// Options that `watch` and `replay` share.
 #[derive(Args, Clone, Debug)]
-pub struct Watching {
+pub struct WatchingArgs {
     /// Choose what to do when events are lost (default: resync with --stream or --until,
     /// otherwise fail)
     ///
     /// 'diff' keeps all watched keys and values in memory.
     #[arg(long, value_enum, value_name = "WHAT")]
-    pub on_gap: Option<OnGap>,
+    pub on_gap: Option<OnGapArg>,
     /// Print a delete for every key below a removed directory
     ///
     /// These records precede the delete of the directory. etcdwatch keeps all watched keys and
@@ -239,7 +239,7 @@ pub enum OnExecFailure {
 
 /// Values of `--on-gap`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum OnGap {
+pub enum OnGapArg {
     /// Declare the gap and print the state again
     Resync,
     /// Declare the gap and print what changed

@@ -1,4 +1,4 @@
-//! `check`.
+//! The command `check`.
 
 use std::fs::File;
 use std::io::{self, Read as _};
@@ -10,19 +10,19 @@ use crate::drift::Expectation;
 use crate::error::Error;
 use crate::run::inbox::{Inbox, Stop};
 use crate::run::watching;
-use crate::settings::{Settings, Watched};
-use crate::sink::drifts::{DriftPrinter, Duty};
+use crate::settings::{Settings, WatchedKeys};
+use crate::sink::drifts::{CheckMode, DriftPrinter};
 use etcdwatch_engine::model::Scope;
 use etcdwatch_engine::watch::Plan;
 
-/// Compares a subtree with a file and prints what differs.
+/// Compares a subtree with a file and prints the differences.
 ///
 /// # Errors
-/// Where something does, or it can't be compared.
+/// If something differs, the file is invalid, or the state cannot be read.
 pub fn run(typed: &cli::Check, settings: &Settings) -> Result<(), Stop> {
     let mut inbox = Inbox::new(settings, "checking", &typed.key)?;
-    let desired = wait_for(typed, settings, &mut inbox)?;
-    let watched = Watched {
+    let desired = read_in_time(typed, settings, &mut inbox)?;
+    let watched = WatchedKeys {
         keys: vec![typed.key.clone()],
         recursive: true,
         prefix: false,
@@ -41,12 +41,12 @@ pub fn run(typed: &cli::Check, settings: &Settings) -> Result<(), Stop> {
         .iter()
         .map(expectation)
         .collect::<Result<_, Error>>()?;
-    let duty = match (typed.wait, typed.watch) {
-        (true, _) => Duty::UntilEqual,
-        (_, true) => Duty::Always,
-        _ => Duty::Once,
+    let mode = match (typed.wait, typed.watch) {
+        (true, _) => CheckMode::UntilEqual,
+        (_, true) => CheckMode::Always,
+        _ => CheckMode::Once,
     };
-    let goes_on = duty != Duty::Once;
+    let goes_on = mode != CheckMode::Once;
     if goes_on {
         inbox.heed_reader();
     }
@@ -55,7 +55,7 @@ pub fn run(typed: &cli::Check, settings: &Settings) -> Result<(), Stop> {
         snapshot: true,
         ..watching::plan(scope, settings)
     };
-    let mut printer = DriftPrinter::new(expected, duty, settings);
+    let mut printer = DriftPrinter::new(expected, mode, settings);
     watching::run(scopes, plan_of, settings, &mut inbox, &mut printer)
 }
 
@@ -63,9 +63,13 @@ fn refused(file: &Path, why: &impl std::fmt::Display) -> Error {
     Error::Usage(format!("'{}': {why}", file.display()))
 }
 
-/// What the file wants. A FIFO may have nobody who writes to it: that holds up neither signals nor
-/// the deadline.
-fn wait_for(typed: &cli::Check, settings: &Settings, inbox: &mut Inbox) -> Result<Desired, Stop> {
+/// Reads the file on another thread, because a FIFO without a writer blocks, and signals and the deadline
+/// must still end the run.
+fn read_in_time(
+    typed: &cli::Check,
+    settings: &Settings,
+    inbox: &mut Inbox,
+) -> Result<Desired, Stop> {
     let (file, max) = (typed.file.clone(), settings.client.max_event);
     Ok(inbox.wait_for(move || read(&file, max))??)
 }
@@ -83,7 +87,7 @@ fn read(file: &Path, max: usize) -> Result<Desired, Error> {
         source,
     })?;
     if bytes.len() > max {
-        let why = format!("it is longer than {max} bytes: raise the limit with --max-event");
+        let why = format!("it is longer than {max} bytes; raise the limit with --max-event");
         return Err(refused(file, &why));
     }
     let text = desired::text(bytes).map_err(|wrong| refused(file, &wrong))?;

@@ -1,12 +1,12 @@
-//! `completions`.
+//! The command `completions`.
 
 use clap::CommandFactory as _;
 use clap_complete::Shell;
 
 use crate::cli::{self, Cli};
 
-/// What `clap_complete`'s script for fish leaves out (clap issue 6295): the values of
-/// positionals, and that a key is no file.
+/// Additions to the script for fish, in which `clap_complete` omits the values of positionals and completes
+/// file names for keys (clap issue 6295).
 const FISH: &str = r#"complete -c etcdwatch -f
 complete -c etcdwatch -n "__fish_etcdwatch_using_subcommand completions" -a "bash elvish fish powershell zsh"
 "#;
@@ -22,10 +22,10 @@ pub fn render(shell: Shell) -> Vec<u8> {
     script
 }
 
-/// Prints it.
+/// Prints the completion script for a shell.
 ///
 /// # Errors
-/// Where it can't be written.
+/// If standard output cannot be written.
 pub fn run(typed: &cli::Completions) -> std::io::Result<()> {
     use std::io::Write as _;
     let mut stdout = std::io::stdout().lock();

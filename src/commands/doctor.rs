@@ -1,4 +1,4 @@
-//! `doctor`.
+//! The command `doctor`.
 
 use std::time::{Duration, Instant};
 
@@ -12,24 +12,24 @@ use crate::exit::Exit;
 use crate::render::json;
 use crate::run::inbox::{Inbox, Stop};
 use crate::run::watching;
-use crate::settings::{ApiChoice, OutputFormat, Settings, Watched};
+use crate::settings::{ApiChoice, OutputFormat, Settings, WatchedKeys};
 use crate::sink::sample::Sample;
 use etcdwatch_client::endpoint::Endpoint;
 use etcdwatch_client::transport::http::Http;
 use etcdwatch_engine::model::{Api, Key, Scope};
 use etcdwatch_engine::watch::{OnGap, Plan};
 
-/// So many keys are shown.
-const SHOWN: usize = 5;
+/// How many of the busiest keys are printed.
+const BUSIEST: usize = 5;
 
-/// Tells what an operator wants to know before a watch is trusted.
+/// Examines the endpoints, watches for a moment, and prints a report.
 ///
 /// # Errors
-/// Where something is wrong, or that can't be found out.
+/// If the report has a problem, or the time runs out.
 pub fn run(typed: &cli::Doctor, settings: &Settings) -> Result<(), Stop> {
     let key = typed.key.clone().unwrap_or_default();
     let mut inbox = Inbox::new(settings, "asking", &key)?;
-    // It tells all of that itself.
+    // The report has everything that a notice would say.
     inbox.screen.hush();
     let http = Http::new(&settings.client, inbox.log(settings)).map_err(Error::from)?;
     let before = ask(&mut inbox, &http, settings)?;
@@ -58,7 +58,7 @@ pub fn run(typed: &cli::Doctor, settings: &Settings) -> Result<(), Stop> {
     } else {
         before.clone()
     };
-    let histories = reach(&mut inbox, &http, settings, (&before, &after), took)?;
+    let histories = histories(&mut inbox, &http, settings, (&before, &after), took)?;
     let asked: &[Api] = match settings.api {
         ApiChoice::V2 => &[Api::V2],
         ApiChoice::V3 => &[Api::V3],
@@ -75,8 +75,11 @@ pub fn run(typed: &cli::Doctor, settings: &Settings) -> Result<(), Stop> {
             weight: Weight::Advice,
             kind: "uncounted",
             endpoint: None,
-            what: format!("{:.1} writes/s by {api} were not counted", history.rate),
-            advice: format!("--api {api} counts them"),
+            what: format!(
+                "{:.1} writes/s with the {api} API were not counted",
+                history.rate
+            ),
+            advice: format!("use --api {api} to count them"),
         });
     }
     if settings.client.credentials.is_none() {
@@ -87,8 +90,10 @@ pub fn run(typed: &cli::Doctor, settings: &Settings) -> Result<(), Stop> {
             weight: Weight::Problem,
             kind: "watch",
             endpoint: None,
-            what: format!("a watch can't go on: {error}"),
-            advice: error.hint().unwrap_or_else(|| "see the message".to_owned()),
+            what: format!("the watch failed: {error}"),
+            advice: error
+                .hint()
+                .unwrap_or_else(|| "see the message above".to_owned()),
         });
     }
     let report = Report {
@@ -98,7 +103,7 @@ pub fn run(typed: &cli::Doctor, settings: &Settings) -> Result<(), Stop> {
         histories,
         writes: sample.writes,
         counted: sample.counted,
-        busiest: sample.busiest(SHOWN),
+        busiest: sample.busiest(BUSIEST),
         user: settings
             .client
             .credentials
@@ -117,28 +122,28 @@ pub fn run(typed: &cli::Doctor, settings: &Settings) -> Result<(), Stop> {
     }
 }
 
-/// How the endpoints are spoken to.
+/// The report's words for encryption and certificates.
 fn connections(settings: &Settings) -> String {
     let encrypted = settings
         .client
         .endpoints
         .iter()
         .filter(|one| one.is_encrypted());
-    let by = match encrypted.count() {
-        0 => return "in the clear".to_owned(),
-        count if count == settings.client.endpoints.len() => "by TLS",
-        _ => "some by TLS",
+    let encryption = match encrypted.count() {
+        0 => return "not encrypted".to_owned(),
+        count if count == settings.client.endpoints.len() => "TLS",
+        _ => "TLS to some endpoints",
     };
     let checked = if settings.client.tls.is_unverified {
-        ", certificates not checked"
+        ", certificates not verified"
     } else {
         ""
     };
     let shown = settings.client.tls.certificate.as_ref().map_or_else(
-        || ", no certificate of its own".to_owned(),
-        |file| format!(", with the certificate {}", file.path.display()),
+        || ", no client certificate".to_owned(),
+        |file| format!(", client certificate {}", file.path.display()),
     );
-    format!("{by}{checked}{shown}")
+    format!("{encryption}{checked}{shown}")
 }
 
 fn render(report: &Report, settings: &Settings) -> Vec<u8> {
@@ -158,8 +163,8 @@ fn ask(inbox: &mut Inbox, http: &Http, settings: &Settings) -> Result<Vec<Facts>
     inbox.wait_for(move || facts::ask_all(&http, &endpoints))
 }
 
-/// How the histories stand: to find that out takes many questions.
-fn reach(
+/// Finds out how far back each history reaches, which takes many requests.
+fn histories(
     inbox: &mut Inbox,
     http: &Http,
     settings: &Settings,
@@ -171,10 +176,10 @@ fn reach(
     inbox.wait_for(move || history::sampled(&before, &after, took, &http, &endpoints))
 }
 
-/// What is watched for the sample: all there is, where no key was named.
+/// The scopes to watch for the sample: everything, unless a key was given.
 fn scopes(key: Option<&String>, settings: &Settings) -> Result<Vec<Scope>, Error> {
     if let Some(key) = key {
-        let watched = Watched {
+        let watched = WatchedKeys {
             keys: vec![key.clone()],
             recursive: true,
             prefix: false,

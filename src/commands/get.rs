@@ -1,6 +1,6 @@
-//! `get`.
+//! The command `get`.
 
-use super::request::{self, Client, Rendered, parse_key, parse_literal};
+use super::request::{self, Rendered, Requester, parse_key, parse_literal};
 use super::v3_request;
 use crate::cli;
 use crate::error::Error;
@@ -12,9 +12,9 @@ use etcdwatch_engine::model::Tree;
 use etcdwatch_engine::v2;
 use etcdwatch_engine::v3::{self, KeyRange};
 
-/// What is read, and how it is shown.
+/// The options that decide what `get` reads and how it prints it.
 #[derive(Clone, Debug)]
-struct Wanted {
+struct GetOptions {
     typed: cli::Get,
     is_json: bool,
     is_terminal: bool,
@@ -23,21 +23,21 @@ struct Wanted {
 /// Prints a value, a directory's children, or the reply as JSON.
 ///
 /// # Errors
-/// Where the key is not there, or the request fails.
+/// If a key does not exist, or a request fails.
 pub fn run(typed: &cli::Get, settings: &Settings) -> Result<(), Stop> {
-    let wanted = Wanted {
+    let options = GetOptions {
         typed: typed.clone(),
         is_json: settings.output == OutputFormat::Json,
         is_terminal: settings.stdout_is_terminal,
     };
     let keys = typed.keys.join(" ");
-    request::run(settings, "reading", &keys, move |client| {
+    request::run(settings, "reading", &keys, move |requester| {
         let mut rendered = Rendered::from(Vec::new());
-        for key in &wanted.typed.keys {
-            match wanted.one(key, client) {
+        for key in &options.typed.keys {
+            match options.one(key, requester) {
                 Ok(records) => rendered.records.extend(records),
                 Err(error) => {
-                    // The other keys are of interest all the same.
+                    // The other keys are printed nevertheless.
                     let goes_on = error.is_not_found();
                     rendered.errors.push(error);
                     if !goes_on {
@@ -50,24 +50,27 @@ pub fn run(typed: &cli::Get, settings: &Settings) -> Result<(), Stop> {
     })
 }
 
-impl Wanted {
-    fn one(&self, key: &str, client: &Client) -> Result<Vec<u8>, Error> {
+impl GetOptions {
+    fn one(&self, key: &str, requester: &Requester) -> Result<Vec<u8>, Error> {
         if self.typed.prefix {
-            return client.by_v3("--prefix", || self.by_v3(key, client));
+            return requester.with_v3("--prefix", || self.with_v3(key, requester));
         }
-        client
-            .by_either(|| self.by_v2(key, client), || self.by_v3(key, client))
-            .map_err(|error| client.look_elsewhere(key, error))
+        requester
+            .with_either(
+                || self.with_v2(key, requester),
+                || self.with_v3(key, requester),
+            )
+            .map_err(|error| requester.look_elsewhere(key, error))
     }
 
-    fn by_v2(&self, key: &str, client: &Client) -> Result<Vec<u8>, Error> {
+    fn with_v2(&self, key: &str, requester: &Requester) -> Result<Vec<u8>, Error> {
         let key = parse_key(key)?;
         let how = v2::Read {
             recursive: self.typed.recursive,
             sorted: self.typed.sort,
             quorum: self.typed.quorum,
         };
-        let answer = client.send(&v2::read(&key, how))?;
+        let answer = requester.send(&v2::read(&key, how))?;
         if self.is_json {
             v2::check_state(&answer.body).map_err(|error| answer.malformed(error))?;
             let mut out = Vec::new();
@@ -78,7 +81,7 @@ impl Wanted {
         Ok(self.render(&state.node.into()))
     }
 
-    fn by_v3(&self, key: &str, client: &Client) -> Result<Vec<u8>, Error> {
+    fn with_v3(&self, key: &str, requester: &Requester) -> Result<Vec<u8>, Error> {
         let recursive = self.typed.recursive;
         let key = if self.typed.prefix {
             key.as_bytes()
@@ -88,10 +91,10 @@ impl Wanted {
         let ranges = match (self.typed.prefix, recursive) {
             (true, _) => v3::list(vec![KeyRange::beginning_with(key)]),
             (false, true) => v3::list(vec![KeyRange::of(key), KeyRange::below(key)]),
-            // Names are enough where only they are shown.
+            // The names are enough if only they are printed.
             (false, false) => v3::read_one(key, !self.is_json),
         };
-        let mut answered = v3_request::read(client, &ranges)?;
+        let mut answered = v3_request::read(requester, &ranges)?;
         let pairs = std::mem::take(&mut answered.reply.pairs);
         if pairs.is_empty() {
             return Err(answered.not_found(key));

@@ -1,4 +1,4 @@
-//! One short function a command.
+//! One module per command, each with a function `run`.
 
 pub mod check;
 pub mod completions;

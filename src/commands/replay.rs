@@ -1,4 +1,4 @@
-//! `replay`.
+//! The command `replay`.
 
 use super::watching;
 use crate::cli;
@@ -6,10 +6,10 @@ use crate::config;
 use crate::run::inbox::Stop;
 use crate::settings::Settings;
 
-/// Prints the events of history up to the present, and with `--follow` what comes after.
+/// Prints the events in history, and with `--follow` those that come after.
 ///
 /// # Errors
-/// Where it can't go on, or events were lost.
+/// The reason why the run ends: a failure, a lost range, a signal or a deadline.
 pub fn run(typed: &cli::Replay, settings: &Settings) -> Result<(), Stop> {
     watching::run(config::watching::replay(typed)?, settings)
 }

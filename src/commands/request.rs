@@ -1,4 +1,4 @@
-//! A request that is answered once, by the first endpoint that can.
+//! Sends a request to the endpoints in turn until one answers, with the v2 or the v3 API.
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt as _;
@@ -16,19 +16,19 @@ use etcdwatch_engine::protocol::{Api, Failure, Head, Malformed, Precondition, Re
 use etcdwatch_engine::v2::fault;
 use etcdwatch_engine::{v2, v3};
 
-/// A whole answer.
+/// A complete answer, and the endpoint that gave it.
 #[derive(Clone, Debug)]
 pub struct Answer {
-    /// The endpoint that gave it.
+    /// The endpoint that answered.
     pub endpoint: Endpoint,
-    /// Its head.
+    /// Status and headers.
     pub head: Head,
-    /// Its body.
+    /// The body, at most `--max-event` bytes.
     pub body: Vec<u8>,
 }
 
 impl Answer {
-    /// The error of an answer that is malformed.
+    /// The error for a malformed answer to a read.
     #[must_use]
     pub fn malformed(&self, malformed: Malformed) -> Error {
         Error::Failed {
@@ -37,7 +37,7 @@ impl Answer {
         }
     }
 
-    /// The error of a malformed answer to a write, which may have been carried out.
+    /// The error for a malformed answer to a write, which may have been carried out.
     #[must_use]
     pub fn malformed_after_write(&self, malformed: Malformed) -> Error {
         let why = Failure::Malformed(malformed);
@@ -48,25 +48,25 @@ impl Answer {
     }
 }
 
-/// Sends requests to the endpoints in turn.
+/// Sends requests to the endpoints in turn, and chooses the API.
 #[derive(Clone, Debug)]
-pub struct Client {
+pub struct Requester {
     http: Http,
     endpoints: Vec<Endpoint>,
-    /// How long an endpoint may be silent while there is another one.
+    /// How long an endpoint may be silent before the next one is tried.
     share: Limits,
     max_reply: usize,
     api: ApiChoice,
-    /// Whether a user was named.
+    /// Whether requests are sent as a user.
     has_user: bool,
-    /// Notices to print when all is done.
+    /// Notices to print at the end.
     notices: Arc<Mutex<Vec<String>>>,
-    /// The connection in use for a write, so that it is known whether anything was sent when
-    /// time runs out.
+    /// The connection in use for a write. It knows whether anything was sent, which decides the exit code
+    /// when time runs out.
     writing: Arc<Mutex<Option<(Endpoint, Connection)>>>,
 }
 
-impl Client {
+impl Requester {
     fn new(http: Http, settings: &Settings) -> Self {
         let share = settings.timeout.map_or(PATIENCE, |timeout| {
             let count = u32::try_from(settings.client.endpoints.len()).unwrap_or(u32::MAX);
@@ -87,11 +87,11 @@ impl Client {
         }
     }
 
-    /// Sends a request. A read goes to the next endpoint whenever the next one may know
-    /// better; a write only while nothing of it has been sent.
+    /// Sends a request. A failed read is sent to the next endpoint, unless that one would give the same
+    /// answer. A failed write is sent to the next endpoint only if nothing of it was sent.
     ///
     /// # Errors
-    /// The server's error, or why no server could be asked.
+    /// The error that etcd answered with, or the failure of every endpoint.
     pub fn send(&self, request: &Request) -> Result<Answer, Error> {
         self.try_each(request.writes, |connection, endpoint, limits| {
             let reply = connection.send(endpoint, request, limits)?;
@@ -103,11 +103,11 @@ impl Client {
         })
     }
 
-    /// Reads keys over v3, and tries the next endpoint as [`Client::send`] does. The body of the answer is
-    /// empty, because the reply holds what it said.
+    /// Reads keys over v3, and tries the next endpoint as [`Requester::send`] does. The body of the answer
+    /// is empty, because the reply holds its contents.
     ///
     /// # Errors
-    /// What the server said no with, or why no server could be asked.
+    /// The error that etcd answered with, or the failure of every endpoint.
     pub fn read(&self, ranges: &v3::Ranges) -> Result<(Answer, v3::Reply), Error> {
         self.try_each(false, |connection, endpoint, limits| {
             let (head, reply) = connection.read(endpoint, ranges, limits, self.max_reply)?;
@@ -156,28 +156,28 @@ impl Client {
         Err(none_answered(failures))
     }
 
-    /// Does by v2 what can be done by it, else by v3: as `--api` says, or as the server has it.
-    /// Where v2 is on and does not have the key, v3 may.
+    /// Calls `v2` or `v3`, as `--api` says. With `auto`, calls `v2` first, and `v3` if the v2 API is off
+    /// or does not have the key.
     ///
     /// # Errors
-    /// Those of the API that was taken.
-    pub fn by_either<T>(
+    /// The error of the API that was used.
+    pub fn with_either<T>(
         &self,
         v2: impl FnOnce() -> Result<T, Error>,
         v3: impl FnOnce() -> Result<T, Error>,
     ) -> Result<T, Error> {
         match self.api {
             ApiChoice::V2 => v2(),
-            ApiChoice::V3 => self.by_v3("--api v3", v3),
+            ApiChoice::V3 => self.with_v3("--api v3", v3),
             ApiChoice::Auto => match v2() {
-                Err(error) if error.is_api_off() => self.by_v3("v2 is off", v3),
+                Err(error) if error.is_api_off() => self.with_v3("v2 is off", v3),
                 Err(error) if error.is_not_found() => {
                     let answer = v3();
                     let is_silent = |answer: &Error| match answer.exit() {
                         Exit::No => answer.is_not_found(),
-                        // It may have been carried out.
+                        // The write may have been carried out.
                         Exit::Unknown => false,
-                        // Whoever names a user is to know that the password is wrong.
+                        // A user must learn that the password is wrong.
                         Exit::Refused => !(self.has_user && answer.is_unauthorized()),
                         _ => true,
                     };
@@ -192,30 +192,30 @@ impl Client {
         }
     }
 
-    /// Does something by v3, since `asked` asks for it.
+    /// Does `work`, which needs v3. `reason` is the option that needs it, for the message.
     ///
     /// # Errors
-    /// Where that can't be done; those of `work`.
-    pub fn by_v3<T>(
+    /// With `--api v2`; those of `work`.
+    pub fn with_v3<T>(
         &self,
-        asked: &str,
+        reason: &str,
         work: impl FnOnce() -> Result<T, Error>,
     ) -> Result<T, Error> {
         if self.api == ApiChoice::V2 {
-            return Err(Error::Usage(format!("{asked} needs --api v3")));
+            return Err(Error::Usage(format!("{reason} needs --api v3")));
         }
         work()
     }
 
-    /// What is told of a key that is not there: where the API was named, whether the other has it.
+    /// Adds to the error for a missing key whether the other API has it, if `--api` named one.
     #[must_use]
     pub fn look_elsewhere(&self, key: &str, error: Error) -> Error {
         if !error.is_not_found() {
             return error;
         }
         let found = match self.api {
-            ApiChoice::V2 => self.has_by_v3(key).then_some(Api::V3),
-            ApiChoice::V3 => self.read_by_v2(key).is_ok().then_some(Api::V2),
+            ApiChoice::V2 => self.has_with_v3(key).then_some(Api::V3),
+            ApiChoice::V3 => self.read_with_v2(key).is_ok().then_some(Api::V2),
             ApiChoice::Auto => None,
         };
         match found {
@@ -227,23 +227,23 @@ impl Client {
         }
     }
 
-    /// Likewise for what is to be done only where the key is not: where nobody said by which API,
-    /// it is looked first whether v3 has it.
+    /// Like [`Requester::with_either`], for a write that requires that the key does not exist. With `--api
+    /// auto`, the key must not exist with either API, so both are read first.
     ///
     /// # Errors
-    /// Those of the API that was taken.
-    pub fn create_by_either<T>(
+    /// The error of the API that was used.
+    pub fn create_with_either<T>(
         &self,
         key: &str,
         v2: impl FnOnce() -> Result<T, Error>,
         v3: impl FnOnce() -> Result<T, Error>,
     ) -> Result<T, Error> {
         if self.api != ApiChoice::Auto {
-            return self.by_either(v2, v3);
+            return self.with_either(v2, v3);
         }
-        match self.read_by_v2(key) {
-            Err(error) if error.is_api_off() => self.by_v3("v2 is off", v3),
-            Err(error) if error.is_not_found() && self.has_by_v3(key) => {
+        match self.read_with_v2(key) {
+            Err(error) if error.is_api_off() => self.with_v3("v2 is off", v3),
+            Err(error) if error.is_not_found() && self.has_with_v3(key) => {
                 self.note_elsewhere();
                 v3()
             }
@@ -251,7 +251,7 @@ impl Client {
         }
     }
 
-    fn has_by_v3(&self, key: &str) -> bool {
+    fn has_with_v3(&self, key: &str) -> bool {
         if key.is_empty() {
             return false;
         }
@@ -259,15 +259,15 @@ impl Client {
         found.is_ok_and(|(_, reply)| !reply.pairs.is_empty())
     }
 
-    fn read_by_v2(&self, key: &str) -> Result<Answer, Error> {
+    fn read_with_v2(&self, key: &str) -> Result<Answer, Error> {
         self.send(&v2::read(&parse_key(key)?, v2::Read::default()))
     }
 
     fn note_elsewhere(&self) {
-        self.note("v2 does not have the key: v3 is spoken instead; --api v3 says so at once");
+        self.note("v2 does not have the key, so etcdwatch uses v3; use --api v3 to skip the check");
     }
 
-    /// Prints a notice when all is done.
+    /// Adds a notice to print at the end.
     pub fn note(&self, notice: &str) {
         let mut notices = self.notices.lock().unwrap_or_else(PoisonError::into_inner);
         notices.push(notice.to_owned());
@@ -278,7 +278,7 @@ impl Client {
         std::mem::take(&mut *notices)
     }
 
-    /// The error when time runs out: a write that was sent may have been carried out.
+    /// The error for `--timeout`. If a write was sent, its outcome is unknown.
     #[must_use]
     pub fn timed_out(&self, timeout: Duration) -> Error {
         let writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
@@ -296,7 +296,7 @@ impl Client {
     }
 }
 
-/// Whether another endpoint would fail in the same way.
+/// Whether another endpoint would give the same answer.
 fn is_final(failure: &Failure) -> bool {
     match failure {
         Failure::Refused(refusal) => {
@@ -307,11 +307,11 @@ fn is_final(failure: &Failure) -> bool {
     }
 }
 
-/// The error of a write that was sent, where no answer says that it was carried out.
+/// The error for a write that was sent but failed.
 fn write_failure(endpoint: &Endpoint, failure: Failure) -> Error {
     let endpoint = endpoint.url().to_owned();
     let is_unknown = match &failure {
-        // Agreed upon too late, or not yet: it may be carried out all the same (fact 12).
+        // The members may still agree on the write (fact 12).
         Failure::Refused(refusal) => refusal.fault.code == fault::RAFT_INTERNAL,
         Failure::Cut(_)
         | Failure::Silent(_)
@@ -331,25 +331,25 @@ fn write_failure(endpoint: &Endpoint, failure: Failure) -> Error {
     }
 }
 
-/// Reads a key of v2 as it was typed.
+/// Parses a key of the v2 API.
 ///
 /// # Errors
-/// Where it is no valid key.
+/// If it is not a valid key.
 pub fn parse_key(typed: &str) -> Result<Key, Error> {
     Key::parse(typed).map_err(|error| Error::Usage(format!("key '{typed}': {error}")))
 }
 
-/// Reads a key of v3 as it was typed.
+/// Checks a key of the v3 API, which is used literally.
 ///
 /// # Errors
-/// Where it is no valid key.
+/// If it is not a valid key.
 pub fn parse_literal(typed: &str) -> Result<&[u8], Error> {
     Key::literal(typed)
         .map(|_| typed.as_bytes())
         .map_err(|error| Error::Usage(format!("key '{typed}': {error}")))
 }
 
-/// The precondition that was typed, with the bytes of the value as they are.
+/// The precondition that the options make. The bytes of the value are unchanged.
 #[must_use]
 pub fn precondition(
     exists: Option<bool>,
@@ -363,12 +363,12 @@ pub fn precondition(
     }
 }
 
-/// What came of a request.
+/// The output of a command that sends requests.
 #[derive(Debug)]
 pub struct Rendered {
-    /// The bytes to print.
+    /// The bytes for standard output.
     pub records: Vec<u8>,
-    /// The errors of its other parts; the last one decides the exit code.
+    /// The errors of the keys that failed. The last one decides the exit code.
     pub errors: Vec<Error>,
 }
 
@@ -381,28 +381,30 @@ impl From<Vec<u8>> for Rendered {
     }
 }
 
-/// Runs `work` with a client, within the time that there is, and prints what it returns.
+/// Runs `work` with a requester and prints what it returns. `doing` and `key` are for the spinner.
 ///
 /// # Errors
-/// Those of `work`, and what ends a run before it.
+/// Those of `work`; a signal, or the deadline.
 pub fn run<P: Into<Rendered> + Send + 'static>(
     settings: &Settings,
     doing: &'static str,
     key: &str,
-    work: impl FnOnce(&Client) -> Result<P, Error> + Send + 'static,
+    work: impl FnOnce(&Requester) -> Result<P, Error> + Send + 'static,
 ) -> Result<(), Stop> {
     let mut inbox = Inbox::new(settings, doing, key)?;
     let http = Http::new(&settings.client, inbox.log(settings)).map_err(Error::from)?;
-    let client = Client::new(http, settings);
-    let worker = client.clone();
+    let requester = Requester::new(http, settings);
+    let worker = requester.clone();
     let done = inbox.wait_for(move || work(&worker));
     inbox.screen.clear();
-    for notice in client.notices() {
+    for notice in requester.notices() {
         inbox.screen.notice("api", &notice);
     }
     let mut rendered: Rendered = match done {
         Ok(rendered) => rendered?.into(),
-        Err(Stop::Error(Error::TimedOut(timeout))) => return Err(client.timed_out(timeout).into()),
+        Err(Stop::Error(Error::TimedOut(timeout))) => {
+            return Err(requester.timed_out(timeout).into());
+        }
         Err(stop) => return Err(stop),
     };
     inbox.screen.print(&mut rendered.records)?;

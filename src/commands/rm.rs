@@ -1,6 +1,6 @@
-//! `rm`.
+//! The command `rm`.
 
-use super::request::{self, Client, parse_key, parse_literal, precondition};
+use super::request::{self, Requester, parse_key, parse_literal, precondition};
 use super::{v2_request, v3_request};
 use crate::cli;
 use crate::error::Error;
@@ -13,36 +13,38 @@ use etcdwatch_engine::v3::{self, KeyRange};
 /// Removes a key or a directory, and prints the record.
 ///
 /// # Errors
-/// Where a condition does not hold, or the request fails.
+/// If the key does not exist, a condition does not hold, or the request fails.
 pub fn run(typed: &cli::Rm, settings: &Settings) -> Result<(), Stop> {
     let typed = typed.clone();
     let renderer = Renderer::new(&Appearance::default(), settings);
     let key = typed.key.clone();
-    request::run(settings, "removing", &key, move |client| {
+    request::run(settings, "removing", &key, move |requester| {
         if typed.prefix {
-            return client.by_v3("--prefix", || by_v3(&typed, client, &renderer));
+            return requester.with_v3("--prefix", || with_v3(&typed, requester, &renderer));
         }
-        client
-            .by_either(
-                || by_v2(&typed, client, &renderer),
-                || by_v3(&typed, client, &renderer),
+        requester
+            .with_either(
+                || with_v2(&typed, requester, &renderer),
+                || with_v3(&typed, requester, &renderer),
             )
-            .map_err(|error| client.look_elsewhere(&typed.key, error))
+            .map_err(|error| requester.look_elsewhere(&typed.key, error))
     })
 }
 
-fn by_v2(typed: &cli::Rm, client: &Client, renderer: &Renderer) -> Result<Vec<u8>, Error> {
+fn with_v2(typed: &cli::Rm, requester: &Requester, renderer: &Renderer) -> Result<Vec<u8>, Error> {
     let key = parse_key(&typed.key)?;
     let wanted = precondition(None, typed.prev_value.clone(), typed.prev_index);
-    let answer = v2_request::send(client, &key, &wanted, |condition| {
+    let answer = v2_request::send(requester, &key, &wanted, |condition| {
         v2::delete(&key, typed.recursive, typed.dir, condition)
     })?;
     v2_request::render(answer, renderer)
 }
 
-fn by_v3(typed: &cli::Rm, client: &Client, renderer: &Renderer) -> Result<Vec<u8>, Error> {
+fn with_v3(typed: &cli::Rm, requester: &Requester, renderer: &Renderer) -> Result<Vec<u8>, Error> {
     if typed.dir {
-        return Err(Error::Usage("--dir: v3 has no directories".to_owned()));
+        return Err(Error::Usage(
+            "--dir needs --api v2, because v3 has no directories".to_owned(),
+        ));
     }
     let key = if typed.prefix {
         typed.key.as_bytes()
@@ -56,7 +58,7 @@ fn by_v3(typed: &cli::Rm, client: &Client, renderer: &Renderer) -> Result<Vec<u8
         _ => vec![KeyRange::of(key)],
     };
     let request = v3::delete(key, &spans, &condition);
-    let answered = v3_request::write(client, &request)?;
+    let answered = v3_request::write(requester, &request)?;
     if !answered.reply.succeeded {
         return Err(answered.failed(key, &condition));
     }

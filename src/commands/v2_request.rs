@@ -1,6 +1,6 @@
-//! Writes with the v2 API: their preconditions, and the one that etcd can't check itself; their records.
+//! Writes with the v2 API: their preconditions, including those that etcd cannot check, and their records.
 
-use super::request::{Answer, Client};
+use super::request::{Answer, Requester};
 use crate::error::Error;
 use crate::render::json;
 use crate::render::renderer::Renderer;
@@ -8,43 +8,42 @@ use etcdwatch_engine::model::{Index, Key};
 use etcdwatch_engine::protocol::{Failure, Fault, Malformed, Precondition, Refusal, Request};
 use etcdwatch_engine::v2;
 
-/// A value longer than this is too long for an URL, in which a removal has it.
+/// The longest value that goes into the URL of a removal, in bytes.
 const MAX_IN_URL: usize = 8 << 10;
-/// How often a condition on a value is tried while others write.
-const TRIES: usize = 8;
+/// How often a condition on a value is tried while other clients write.
+const MAX_TRIES: usize = 8;
 
-/// Sends the request that `build` makes of `condition`. An empty value as a condition, which
-/// etcd refuses (fact 21), is read first and then compared by its index; so is one that is too
-/// long for the URL of a removal.
+/// Sends the request that `build` makes for `condition`. If etcd cannot check the value, because it is
+/// empty (fact 21) or too long for the URL of a removal, reads the key first and compares by its index.
 ///
 /// # Errors
-/// Where the condition does not hold, as etcd would say it; where the request fails.
+/// If the condition does not hold, in etcd's words; if the request fails.
 pub fn send(
-    client: &Client,
+    requester: &Requester,
     key: &Key,
     condition: &Precondition,
     build: impl Fn(&Precondition) -> Request,
 ) -> Result<Answer, Error> {
     let Some(wanted) = condition.value.as_ref() else {
-        return client.send(&build(condition));
+        return requester.send(&build(condition));
     };
     let is_in_form = build(condition).body.is_some();
     if !wanted.is_empty() && (is_in_form || wanted.len() <= MAX_IN_URL) {
-        return client.send(&build(condition));
+        return requester.send(&build(condition));
     }
     let mut tries = 0;
     loop {
         tries += 1;
-        let modified = index_of_value(client, key, wanted, condition.index)?;
+        let modified = index_of_value(requester, key, wanted, condition.index)?;
         let by_index = Precondition {
             value: None,
             index: Some(modified),
             ..condition.clone()
         };
-        match client.send(&build(&by_index)) {
-            // Somebody wrote in between, which says nothing of the value: read again.
+        match requester.send(&build(&by_index)) {
+            // Another client wrote in between, perhaps the same value: read again.
             Err(error)
-                if tries < TRIES
+                if tries < MAX_TRIES
                     && condition.index.is_none()
                     && error
                         .fault()
@@ -55,7 +54,7 @@ pub fn send(
 }
 
 fn index_of_value(
-    client: &Client,
+    requester: &Requester,
     key: &Key,
     wanted: &[u8],
     index: Option<Index>,
@@ -64,7 +63,7 @@ fn index_of_value(
         quorum: true,
         ..v2::Read::default()
     };
-    let answer = client.send(&v2::read(key, how))?;
+    let answer = requester.send(&v2::read(key, how))?;
     let state = v2::parse_state(&answer.body).map_err(|error| answer.malformed(error))?;
     let modified = Index(state.node.modified);
     let value = state.node.value.unwrap_or_default();
@@ -90,10 +89,10 @@ fn index_of_value(
     })
 }
 
-/// The bytes to print for the answer to a write.
+/// Renders the record in the answer to a write.
 ///
 /// # Errors
-/// Where the answer can't be read: the write may have been carried out.
+/// If the answer is malformed. The write may have been carried out.
 pub fn render(mut answer: Answer, renderer: &Renderer) -> Result<Vec<u8>, Error> {
     let body = json::one_line(&std::mem::take(&mut answer.body));
     let batch = v2::parse_events(body).map_err(|error| answer.malformed_after_write(error))?;

@@ -1,17 +1,17 @@
-//! Reads and writes of keys with the v3 API. Their errors are those of the v2 API, so that a script needs to
-//! know one list only.
+//! Reads and writes of keys over v3. Their errors have the codes of the v2 API, so that a script needs one
+//! list only.
 
-use super::request::{Answer, Client};
+use super::request::{Answer, Requester};
 use crate::error::Error;
 use etcdwatch_engine::model::Index;
 use etcdwatch_engine::protocol::{Failure, Fault, Precondition, Refusal, Request};
 use etcdwatch_engine::v2::fault;
 use etcdwatch_engine::v3::{self, Pair, Ranges, Reply};
 
-/// A reply, and the endpoint that gave it.
+/// A reply over v3, and the answer that it came in.
 #[derive(Clone, Debug)]
 pub struct Answered {
-    /// The reply.
+    /// The contents of the answer.
     pub reply: Reply,
     answer: Answer,
 }
@@ -19,9 +19,9 @@ pub struct Answered {
 /// Sends a transaction that writes.
 ///
 /// # Errors
-/// Where the request fails, or the reply is none: then nobody knows what became of it.
-pub fn write(client: &Client, request: &Request) -> Result<Answered, Error> {
-    let mut answer = client.send(request)?;
+/// If the request fails, or the reply is malformed, so that the outcome is unknown.
+pub fn write(requester: &Requester, request: &Request) -> Result<Answered, Error> {
+    let mut answer = requester.send(request)?;
     let body = std::mem::take(&mut answer.body);
     let reply = v3::parse_reply(&body).map_err(|error| answer.malformed_after_write(error))?;
     Ok(Answered { reply, answer })
@@ -30,21 +30,21 @@ pub fn write(client: &Client, request: &Request) -> Result<Answered, Error> {
 /// Reads ranges of keys.
 ///
 /// # Errors
-/// The error of the endpoint that refused, or of all endpoints if none answered.
-pub fn read(client: &Client, ranges: &Ranges) -> Result<Answered, Error> {
-    let (answer, reply) = client.read(ranges)?;
+/// The error that etcd answered with, or the failure of every endpoint.
+pub fn read(requester: &Requester, ranges: &Ranges) -> Result<Answered, Error> {
+    let (answer, reply) = requester.read(ranges)?;
     Ok(Answered { reply, answer })
 }
 
 impl Answered {
-    /// The error of a key that does not exist.
+    /// The error for a key that does not exist.
     #[must_use]
     pub fn not_found(self, key: &[u8]) -> Error {
         let cause = String::from_utf8_lossy(key).into_owned();
         self.refused(fault::KEY_NOT_FOUND, "Key not found", cause)
     }
 
-    /// The error of a condition on `key` that did not hold.
+    /// The error for a condition on `key` that does not hold.
     #[must_use]
     pub fn failed(self, key: &[u8], condition: &Precondition) -> Error {
         let Some(pair) = self.reply.pairs.first() else {
@@ -73,7 +73,7 @@ impl Answered {
     }
 }
 
-/// What was wanted, and what the key has instead, in the words of v2.
+/// The expected and the actual value or index, in the format of the v2 API: `[1 != 2]`.
 fn difference(pair: &Pair, condition: &Precondition) -> String {
     let text = String::from_utf8_lossy;
     let value = condition

@@ -1,4 +1,4 @@
-//! `watch`.
+//! The command `watch`.
 
 use super::watching;
 use crate::cli;
@@ -9,7 +9,7 @@ use crate::settings::Settings;
 /// Prints one event, or with `--stream` every event until stopped.
 ///
 /// # Errors
-/// Where it can't go on.
+/// The reason why the run ends: a failure, a lost range, a signal or a deadline.
 pub fn run(typed: &cli::Watch, settings: &Settings) -> Result<(), Stop> {
     watching::run(config::watching::watch(typed)?, settings)
 }

@@ -1,6 +1,6 @@
-//! What `watch` and `replay` share: from their settings to the sink that takes the updates.
+//! What `watch` and `replay` share: their settings become a plan for the session and a sink.
 
-use crate::checkpoint::Store;
+use crate::checkpoint::CheckpointFile;
 use crate::error::Error;
 use crate::render::renderer::Renderer;
 use crate::run::inbox::{Inbox, Stop};
@@ -21,27 +21,29 @@ use etcdwatch_engine::watch::{Budget, Plan, Start, Until};
 /// Runs a watch to its end.
 ///
 /// # Errors
-/// Where it can't go on; what ends a run from outside.
+/// The reason why the run ends: a failure, a lost range, a signal or a deadline.
 pub(super) fn run(watch: WatchSettings, settings: &Settings) -> Result<(), Stop> {
     let mut watch = watch;
     let asked = watch.watched.scopes(settings.api)?;
     let mut scopes = asked.clone();
     if matches!(watch.condition, Some(Condition::Exists)) {
-        // By v2 a directory comes to be with a key below it, and nothing tells of it alone.
+        // With the v2 API, a new directory has no event of its own, only one for the key in it.
         scopes = scopes.into_iter().map(Scope::with_directories).collect();
     }
     let look = &watch.look;
     if settings.output == OutputFormat::Json && (look.diff || look.template.is_some()) {
-        let why = "--diff and --format are for text: leave out -o json";
+        let why = "--diff and --format cannot be used with -o json";
         return Err(Error::Usage(why.to_owned()).into());
     }
     let renderer = Renderer::new(look, settings);
     let runner = watch.command.clone().map(Runner::new).transpose()?;
     let path = watch.checkpoint.as_deref();
-    let opened = path.map(|path| Store::open(path, &scopes)).transpose()?;
+    let opened = path
+        .map(|path| CheckpointFile::open(path, &scopes))
+        .transpose()?;
     let (store, earlier) = opened.map_or((None, None), |(store, earlier)| (Some(store), earlier));
     let earlier = earlier.map(|(earlier, place)| {
-        // Where it stopped wins over where it was told to begin, and by which API.
+        // The checkpoint takes precedence over --from-index, --snapshot and --api auto.
         scopes = vec![scopes.swap_remove(place)];
         watch.start = Start::At(earlier.index.next());
         watch.snapshot = false;
@@ -56,7 +58,7 @@ pub(super) fn run(watch: WatchSettings, settings: &Settings) -> Result<(), Stop>
     inbox.end_when_idle(watch.idle_timeout);
     let delivery = Delivery::new(store, earlier);
     let (cluster, last) = (delivery.cluster().cloned(), delivery.last().cloned());
-    // A command is told of what was before as JSON.
+    // The JSON that a command receives has the previous value.
     let previous = renderer.shows_previous() || watch.filter.changed || runner.is_some();
     let plan_of = |scope| Plan {
         start: watch.start,
@@ -95,7 +97,7 @@ pub(super) fn run(watch: WatchSettings, settings: &Settings) -> Result<(), Stop>
     watching::run(scopes, plan_of, settings, &mut inbox, sink.as_mut())
 }
 
-/// What stands on the spinner.
+/// The verb on the spinner.
 fn doing(watch: &WatchSettings) -> &'static str {
     match watch.until {
         Until::Forever if watch.condition.is_some() => "waiting",

@@ -1,4 +1,4 @@
-//! Who one is: a user, and the password from wherever it may come.
+//! The user and the password, from options, variables, a file or a prompt.
 
 use std::fs::{self, File};
 use std::io::Read as _;
@@ -13,13 +13,13 @@ use crate::cli::Global;
 use crate::error::Error;
 use crate::settings::Warning;
 
-/// A password is never longer.
+/// The longest password that is read from a file, in bytes.
 const MAX_PASSWORD: u64 = 4096;
 
-/// Who is named, and what there is to say of how.
+/// Finds the credentials; `None` if no user is given. Adds a warning if the password is on the command line.
 ///
 /// # Errors
-/// Where a password is missing, or its file is no good.
+/// If the password is missing, or its file is refused.
 pub(super) fn find(
     global: &Global,
     around: Surroundings<'_>,
@@ -31,9 +31,7 @@ pub(super) fn find(
     let file = global.password_file.as_deref();
     let Some(user) = user else {
         return match file {
-            Some(_) => Err(Error::Usage(
-                "--password-file names no user: add --user NAME".to_owned(),
-            )),
+            Some(_) => Err(Error::Usage("--password-file needs --user".to_owned())),
             None => Ok(None),
         };
     };
@@ -42,11 +40,11 @@ pub(super) fn find(
         None => (user, None),
     };
     if user.is_empty() {
-        return Err(Error::Usage("--user names no user".to_owned()));
+        return Err(Error::Usage("--user has an empty name".to_owned()));
     }
     let password = match (password, file) {
         (Some(_), Some(_)) if is_typed => {
-            let why = "--user and --password-file both have a password: leave one out";
+            let why = "--user with a password cannot be used with --password-file";
             return Err(Error::Usage(why.to_owned()));
         }
         (_, Some(file)) => read_password(file)?,
@@ -65,7 +63,7 @@ pub(super) fn find(
     Ok(Some(Credentials { user, password }))
 }
 
-/// The password in a file, less the end of its line.
+/// Reads the password from a file with one line. Other users must not be able to read the file.
 fn read_password(path: &Path) -> Result<String, Error> {
     let refused = |why: &str| {
         let shown = path.display();
@@ -73,16 +71,16 @@ fn read_password(path: &Path) -> Result<String, Error> {
     };
     let read = |error: std::io::Error| refused(&error.to_string());
     if fs::metadata(path).is_ok_and(|metadata| is_named_fifo(&metadata, path)) {
-        return Err(refused("it is a FIFO"));
+        return Err(refused("the file is a FIFO"));
     }
     let file = File::open(path).map_err(read)?;
     let metadata = file.metadata().map_err(read)?;
     if metadata.is_dir() {
-        return Err(refused("it is a directory"));
+        return Err(refused("the file is a directory"));
     }
     if let Some(who) = who_else_reads(metadata.uid(), metadata.mode()) {
         return Err(refused(&format!(
-            "{who} can read it: make its mode 0600, or 0440 where root mounts it"
+            "{who} can read the file; set its mode to 0600, or to 0440 if it belongs to root"
         )));
     }
     let mut text = Vec::new();
@@ -90,27 +88,27 @@ fn read_password(path: &Path) -> Result<String, Error> {
         .read_to_end(&mut text)
         .map_err(read)?;
     if text.len() as u64 > MAX_PASSWORD {
-        return Err(refused("it is too long for a password"));
+        return Err(refused("the file is too long for a password"));
     }
-    let text = String::from_utf8(text).map_err(|_| refused("it is not UTF-8"))?;
+    let text = String::from_utf8(text).map_err(|_| refused("the file is not UTF-8"))?;
     let password = text.strip_suffix('\n').unwrap_or(&text);
     let password = password.strip_suffix('\r').unwrap_or(password);
     if password.is_empty() {
-        return Err(refused("it is empty"));
+        return Err(refused("the file is empty"));
     }
     if password.contains('\n') {
-        return Err(refused("it has more than one line"));
+        return Err(refused("the file has more than one line"));
     }
     Ok(password.to_owned())
 }
 
-/// Who but the owner may read a file of that owner and mode. What root lends to a group, as secrets
-/// are mounted into containers, is meant for who is in it.
+/// Who else may read a file of this owner and mode. Its group may if the owner is root, because containers
+/// mount secrets in this way.
 fn who_else_reads(owner: u32, mode: u32) -> Option<&'static str> {
     const BY_GROUP: u32 = 0o040;
     const BY_OTHERS: u32 = 0o004;
     if mode & BY_OTHERS != 0 {
-        return Some("everybody");
+        return Some("everyone");
     }
     (mode & BY_GROUP != 0 && owner != 0).then_some("its group")
 }
@@ -150,6 +148,6 @@ mod tests {
         assert_eq!(who_else_reads(1000, 0o100_600), None);
         assert_eq!(who_else_reads(1000, 0o100_640), Some("its group"));
         assert_eq!(who_else_reads(0, 0o100_440), None);
-        assert_eq!(who_else_reads(0, 0o100_444), Some("everybody"));
+        assert_eq!(who_else_reads(0, 0o100_444), Some("everyone"));
     }
 }

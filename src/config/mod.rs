@@ -1,7 +1,7 @@
-//! What holds for this run: what was typed, the environment and the terminal, resolved.
+//! Resolves the command line, the environment and the terminal to the settings of a run.
 //!
-//! In scope: precedence (flags win over the environment), defaults, and refusing what can't be
-//! done. Out of scope: what the commands do with it.
+//! In scope: precedence (flags win over the environment), defaults, and refusing invalid combinations. Out of
+//! scope: what the commands do with the settings.
 
 mod credentials;
 pub mod prompt;
@@ -20,7 +20,7 @@ use crate::settings::{ApiChoice, OutputFormat, Settings, Warning};
 
 pub use self::surroundings::{Surroundings, VARIABLES};
 
-/// How long a command that asks once may take, unless told otherwise.
+/// The default of `--timeout` for a command that sends a request and ends.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 
 fn tls(global: &Global, around: Surroundings<'_>) -> Result<TlsConfig, Error> {
@@ -37,11 +37,11 @@ fn tls(global: &Global, around: Surroundings<'_>) -> Result<TlsConfig, Error> {
     let variable = "ETCDCTL_INSECURE_SKIP_TLS_VERIFY";
     let is_unverified = match around.get(variable).as_deref() {
         _ if global.insecure_skip_tls_verify => true,
-        // As etcdctl reads it.
+        // The values that etcdctl accepts.
         Some("1" | "t" | "T" | "true" | "TRUE" | "True") => true,
         None | Some("0" | "f" | "F" | "false" | "FALSE" | "False") => false,
         Some(other) => {
-            let why = format!("{variable}='{other}': it is true or false");
+            let why = format!("{variable}='{other}': the value must be true or false");
             return Err(Error::Usage(why));
         }
     };
@@ -65,7 +65,7 @@ fn tls(global: &Global, around: Surroundings<'_>) -> Result<TlsConfig, Error> {
     })
 }
 
-/// The scheme of an endpoint that is typed without one.
+/// The scheme of an endpoint without one: https if there are TLS files.
 fn scheme(tls: &TlsConfig) -> Scheme {
     if tls.files().next().is_some() {
         Scheme::Https
@@ -74,10 +74,10 @@ fn scheme(tls: &TlsConfig) -> Scheme {
     }
 }
 
-/// Resolves what was typed.
+/// Resolves the settings of a run.
 ///
 /// # Errors
-/// Where something can't be used, a password is missing, or its file is no good.
+/// If an option or a variable is invalid, or a password is missing or its file is refused.
 pub fn resolve(cli: &Cli, around: Surroundings<'_>) -> Result<Settings, Error> {
     let global = &cli.global;
     around.check()?;
@@ -124,7 +124,7 @@ pub fn resolve(cli: &Cli, around: Surroundings<'_>) -> Result<Settings, Error> {
     })
 }
 
-/// Tells of connections that are less safe than they may seem.
+/// Warns of connections that are less safe than the options suggest.
 fn warn_of_connections(
     endpoints: &[Endpoint],
     tls: &TlsConfig,
@@ -135,7 +135,7 @@ fn warn_of_connections(
     if has_encrypted && tls.is_unverified {
         warnings.push(Warning::unverified());
     }
-    // Files in the environment are for whichever cluster is named.
+    // TLS files in the environment do not mean that this cluster uses TLS.
     let is_meant = tls.files().any(|file| file.by.starts_with("--"));
     if is_meant || (has_encrypted && has_user) {
         let plain = endpoints.iter().filter(|one| !one.is_encrypted());
@@ -143,15 +143,15 @@ fn warn_of_connections(
     }
 }
 
-/// The variables that name endpoints, in etcdctl's order.
-const ENDPOINTS: [&str; 3] = ["ETCDCTL_ENDPOINTS", "ETCDCTL_ENDPOINT", "ETCDCTL_PEERS"];
+/// The variables for `--endpoints`, in etcdctl's order of precedence.
+const ENDPOINT_VARIABLES: [&str; 3] = ["ETCDCTL_ENDPOINTS", "ETCDCTL_ENDPOINT", "ETCDCTL_PEERS"];
 
 fn endpoints(
     typed: &[String],
     scheme: Scheme,
     around: Surroundings<'_>,
 ) -> Result<Vec<Endpoint>, Error> {
-    let from_environment = around.first(&ENDPOINTS);
+    let from_environment = around.first(&ENDPOINT_VARIABLES);
     let from_environment = from_environment.map_or_else(String::new, |(_, value)| value);
     let listed: Vec<&str> = if typed.is_empty() {
         from_environment.split(',').collect()
@@ -167,7 +167,7 @@ fn endpoints(
     }
     if endpoints.is_empty() {
         if !typed.is_empty() {
-            return Err(Error::Usage("--endpoints names no endpoint".to_owned()));
+            return Err(Error::Usage("--endpoints has no endpoint".to_owned()));
         }
         endpoints.push(Endpoint::parse("127.0.0.1", scheme)?);
     }
@@ -183,20 +183,22 @@ fn duration(around: Surroundings<'_>, name: &str) -> Result<Option<Duration>, Er
         .transpose()
 }
 
-/// Which API is asked for.
+/// The API that the option or the variable selects.
 fn api(cli: &Cli, around: Surroundings<'_>) -> Result<ApiChoice, Error> {
     if let Some(typed) = cli.global.api {
         return Ok(match typed {
-            cli::Api::Auto => ApiChoice::Auto,
-            cli::Api::V2 => ApiChoice::V2,
-            cli::Api::V3 => ApiChoice::V3,
+            cli::ApiArg::Auto => ApiChoice::Auto,
+            cli::ApiArg::V2 => ApiChoice::V2,
+            cli::ApiArg::V3 => ApiChoice::V3,
         });
     }
     match around.get("ETCDCTL_API").as_deref() {
         None | Some("auto") => Ok(ApiChoice::Auto),
         Some("2" | "v2") => Ok(ApiChoice::V2),
         Some("3" | "v3") => Ok(ApiChoice::V3),
-        Some(other) => Err(Error::Usage(format!("ETCDCTL_API='{other}': it is 2 or 3"))),
+        Some(other) => Err(Error::Usage(format!(
+            "ETCDCTL_API='{other}': the value must be 2 or 3"
+        ))),
     }
 }
 

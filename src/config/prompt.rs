@@ -1,4 +1,4 @@
-//! Asks for a password on the terminal, without showing it.
+//! Asks for a password on the terminal without echo.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Write as _};
@@ -9,34 +9,36 @@ use crate::error::Error;
 use crate::run::signal;
 use etcdwatch_engine::escape;
 
-/// What is typed beside letters, as terminals send it.
+/// The control characters that a terminal in canonical mode would handle.
 const INTERRUPT: u8 = 0x03;
 const END: u8 = 0x04;
 const ERASE: [u8; 2] = [0x08, 0x7f];
 const ERASE_ALL: u8 = 0x15;
 const QUIT: u8 = 0x1c;
 
-/// What came of asking.
+/// The result of the prompt.
 #[derive(Debug, PartialEq, Eq)]
-enum Answer {
+enum Typed {
+    /// The line that was typed.
     Given(Vec<u8>),
+    /// Ctrl-C or Ctrl-\ was typed.
     Interrupted,
-    /// Nobody is there any more.
+    /// The terminal was closed, or Ctrl-D was typed first.
     Ended,
 }
 
-/// A terminal that shows nothing of what is typed, until this is dropped.
-struct Hidden {
+/// A terminal without echo. Its mode is restored on drop.
+struct SilentTerminal {
     terminal: File,
     before: Termios,
 }
 
-impl Hidden {
+impl SilentTerminal {
     fn open() -> io::Result<Self> {
         let terminal = OpenOptions::new().read(true).write(true).open("/dev/tty")?;
         let before = tcgetattr(&terminal)?;
         let mut hidden = before.clone();
-        // Ctrl-C comes as a byte: one that ended the process would leave the terminal mute.
+        // Without ISIG, Ctrl-C is a byte. As a signal it would end the process with echo still off.
         hidden
             .local_modes
             .remove(LocalModes::ECHO | LocalModes::ICANON | LocalModes::ISIG);
@@ -44,7 +46,7 @@ impl Hidden {
         Ok(Self { terminal, before })
     }
 
-    /// Does `work`, and leaves the terminal as it was also where a signal ends the process.
+    /// Does `work`, and restores the terminal even if a signal ends the process.
     fn guarded<T>(&mut self, work: impl FnOnce(&mut File) -> io::Result<T>) -> io::Result<T> {
         let (terminal, before) = (self.terminal.try_clone()?, self.before.clone());
         let last = move || drop(Self { terminal, before });
@@ -52,9 +54,9 @@ impl Hidden {
     }
 }
 
-impl Drop for Hidden {
+impl Drop for SilentTerminal {
     fn drop(&mut self) {
-        // Nothing more can be done where that fails.
+        // There is no remedy if this fails.
         let _ = tcsetattr(&self.terminal, OptionalActions::Flush, &self.before);
         let _ = self.terminal.write_all(b"\n");
     }
@@ -63,15 +65,15 @@ impl Drop for Hidden {
 /// Asks for the password of `user`.
 ///
 /// # Errors
-/// Where there is no terminal, or nothing was typed.
+/// If there is no terminal, or nothing was typed.
 pub fn password(user: &str) -> Result<String, Error> {
     let refused = |why: &str| {
         Error::Usage(format!(
             "no password for user '{user}': {why}; use --password-file or ETCDCTL_PASSWORD"
         ))
     };
-    let Ok(mut hidden) = Hidden::open() else {
-        return Err(refused("there is no terminal to ask on"));
+    let Ok(mut hidden) = SilentTerminal::open() else {
+        return Err(refused("there is no terminal for a prompt"));
     };
     let question = format!("Password for {}: ", escape::message(user));
     let answer = hidden.guarded(|terminal| {
@@ -80,40 +82,42 @@ pub fn password(user: &str) -> Result<String, Error> {
     });
     drop(hidden);
     match answer {
-        Ok(Answer::Given(line)) if line.is_empty() => Err(refused("none was typed")),
-        Ok(Answer::Given(line)) => String::from_utf8(line).map_err(|_| refused("it is not UTF-8")),
-        Ok(Answer::Interrupted) => {
-            signal::interrupt();
-            Err(refused("none was typed"))
+        Ok(Typed::Given(line)) if line.is_empty() => Err(refused("nothing was typed")),
+        Ok(Typed::Given(line)) => {
+            String::from_utf8(line).map_err(|_| refused("the input is not UTF-8"))
         }
-        Ok(Answer::Ended) => Err(refused("none was typed")),
+        Ok(Typed::Interrupted) => {
+            signal::interrupt();
+            Err(refused("nothing was typed"))
+        }
+        Ok(Typed::Ended) => Err(refused("nothing was typed")),
         Err(error) => Err(refused(&error.to_string())),
     }
 }
 
-/// Reads what is typed up to the end of the line, as a terminal would edit it.
-fn read_line(terminal: &mut impl Read) -> io::Result<Answer> {
+/// Reads a line, and handles erase characters as a terminal in canonical mode does.
+fn read_line(terminal: &mut impl Read) -> io::Result<Typed> {
     let mut line = Vec::new();
     let mut byte = [0];
     loop {
         match terminal.read(&mut byte) {
-            Ok(0) => return Ok(Answer::Ended),
+            Ok(0) => return Ok(Typed::Ended),
             Ok(_) => {}
-            // The terminal was resized.
+            // A signal, for example because the terminal was resized.
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             Err(error) => return Err(error),
         }
         match byte[0] {
-            b'\n' | b'\r' => return Ok(Answer::Given(line)),
-            INTERRUPT | QUIT => return Ok(Answer::Interrupted),
-            END if line.is_empty() => return Ok(Answer::Ended),
-            END => return Ok(Answer::Given(line)),
+            b'\n' | b'\r' => return Ok(Typed::Given(line)),
+            INTERRUPT | QUIT => return Ok(Typed::Interrupted),
+            END if line.is_empty() => return Ok(Typed::Ended),
+            END => return Ok(Typed::Given(line)),
             ERASE_ALL => line.clear(),
             byte if ERASE.contains(&byte) => {
-                // A letter may be several bytes: all but the first begin with the bits 10.
+                // In UTF-8, all bytes of a character but the first begin with the bits 10.
                 while line.pop().is_some_and(|byte| byte & 0xc0 == 0x80) {}
             }
-            // None of a password: what would stop a process, or move a cursor.
+            // Other control characters are not part of a password.
             control if control.is_ascii_control() => {}
             byte => line.push(byte),
         }
@@ -124,13 +128,13 @@ fn read_line(terminal: &mut impl Read) -> io::Result<Answer> {
 mod tests {
     use super::*;
 
-    fn typed(bytes: &[u8]) -> Answer {
+    fn typed(bytes: &[u8]) -> Typed {
         read_line(&mut &*bytes).unwrap()
     }
 
     #[test]
     fn a_line_is_edited_as_on_a_terminal() {
-        let given = |text: &str| Answer::Given(text.as_bytes().to_vec());
+        let given = |text: &str| Typed::Given(text.as_bytes().to_vec());
         assert_eq!(typed(b"hunter2\n"), given("hunter2"));
         assert_eq!(typed("hunterü\x7f2\r".as_bytes()), given("hunter2"));
         assert_eq!(typed(b"\x7f\x08nonsense\x15hunter2\n"), given("hunter2"));
@@ -140,9 +144,9 @@ mod tests {
 
     #[test]
     fn whoever_goes_away_gives_none() {
-        assert_eq!(typed(b"hun\x03"), Answer::Interrupted);
-        assert_eq!(typed(b"hun\x1c"), Answer::Interrupted);
-        assert_eq!(typed(b"hun"), Answer::Ended);
-        assert_eq!(typed(b"\x04"), Answer::Ended);
+        assert_eq!(typed(b"hun\x03"), Typed::Interrupted);
+        assert_eq!(typed(b"hun\x1c"), Typed::Interrupted);
+        assert_eq!(typed(b"hun"), Typed::Ended);
+        assert_eq!(typed(b"\x04"), Typed::Ended);
     }
 }

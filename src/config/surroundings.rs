@@ -1,4 +1,4 @@
-//! The surroundings of the process: its environment and its terminals.
+//! The environment of the process and its terminals.
 
 use std::ffi::OsString;
 use std::fs::File;
@@ -32,18 +32,18 @@ pub const VARIABLES: [&str; 18] = [
     "TERM",
 ];
 
-/// The surroundings of the process, as far as they count.
+/// The environment variables and the standard streams, which tests replace.
 #[derive(Clone, Copy)]
 pub struct Surroundings<'e> {
-    /// Looks a variable up.
+    /// Looks up a variable.
     pub variable: &'e dyn Fn(&str) -> Option<OsString>,
-    /// Asks for the password of a user.
+    /// Asks for the password of this user.
     pub ask: &'e dyn Fn(&str) -> Result<String, Error>,
-    /// Standard output is a terminal.
+    /// Whether standard output is a terminal.
     pub stdout_is_terminal: bool,
-    /// Standard error is a terminal.
+    /// Whether standard error is a terminal.
     pub stderr_is_terminal: bool,
-    /// Whether standard output is a pipe: whoever reads it may write to the same terminal.
+    /// Whether standard output is a pipe, whose reader may write to the same terminal.
     pub stdout_is_pipe: bool,
 }
 
@@ -54,7 +54,7 @@ fn is_pipe(stream: &impl AsFd) -> bool {
 }
 
 impl Surroundings<'_> {
-    /// Those of this process.
+    /// The surroundings of this process.
     #[must_use]
     pub fn of_process() -> Self {
         Surroundings {
@@ -66,7 +66,7 @@ impl Surroundings<'_> {
         }
     }
 
-    /// A variable that is set and not empty.
+    /// The value of a variable; `None` if it is not set, or empty.
     pub(super) fn get(&self, name: &str) -> Option<String> {
         // The man page lists VARIABLES, and `check` refuses those of them that are not UTF-8.
         debug_assert!(VARIABLES.contains(&name), "{name} is not in VARIABLES");
@@ -75,12 +75,12 @@ impl Surroundings<'_> {
             .filter(|value| !value.is_empty())
     }
 
-    /// The first of these variables that is set and not empty, with its name.
+    /// The name and the value of the first of these variables that is set and not empty.
     pub(super) fn first(&self, names: &[&'static str]) -> Option<(&'static str, String)> {
         names.iter().find_map(|name| Some((*name, self.get(name)?)))
     }
 
-    /// Refuses a variable that can't be read, rather than to go on without it.
+    /// Refuses a variable that is not UTF-8, because ignoring it could reach another cluster.
     pub(super) fn check(&self) -> Result<(), Error> {
         for name in VARIABLES {
             if (self.variable)(name).is_some_and(|value| value.into_string().is_err()) {
@@ -90,7 +90,7 @@ impl Surroundings<'_> {
         Ok(())
     }
 
-    /// Whether colours are used.
+    /// Whether to use colours on a stream.
     #[must_use]
     pub fn color(&self, when: cli::Color, is_terminal: bool) -> bool {
         match when {

@@ -1,32 +1,33 @@
-//! What was typed after `watch` and `replay`, as plain values.
+//! Resolves the options of `watch` and `replay`.
 
 use crate::cli;
 use crate::error::Error;
 use crate::exec::CommandOptions;
 use crate::exec::queue::{Mode, OnFailure};
 use crate::filter::Filter;
-use crate::settings::{Appearance, WatchSettings, Watched};
+use crate::settings::{Appearance, WatchSettings, WatchedKeys};
 use crate::wait::Condition;
 use etcdwatch_engine::model::Index;
 use etcdwatch_engine::watch::{OnGap, Start, Until};
 
-/// Resolves what was typed after `watch`.
+/// Resolves the options of `watch`.
 ///
 /// # Errors
-/// Where two options can't be used together.
+/// If two options cannot be used together.
 pub fn watch(typed: &cli::Watch) -> Result<WatchSettings, Error> {
     let from = typed
         .from_index
         .map(Index)
         .or(typed.after_index.map(|after| Index(after).next()));
     let is_conditional = typed.until.is_some();
-    if is_conditional && typed.watching.on_gap == Some(cli::OnGap::Continue) {
-        let why = "--until: with --on-gap continue it could not be known whether it is so";
+    if is_conditional && typed.watching.on_gap == Some(cli::OnGapArg::Continue) {
+        let why = "--until cannot be used with --on-gap continue, because a lost event may meet the condition";
         return Err(Error::Usage(why.to_owned()));
     }
     let of_value = typed.until.as_ref().is_some_and(Condition::is_of_value);
     if of_value && typed.prefix {
-        let why = "--until: with --prefix there is no one value: it is exists or absent";
+        let why =
+            "--until with --prefix must be exists or absent, because there is no single value";
         return Err(Error::Usage(why.to_owned()));
     }
     let goes_on = typed.stream || is_conditional;
@@ -42,7 +43,7 @@ pub fn watch(typed: &cli::Watch) -> Result<WatchSettings, Error> {
         snapshot: typed.snapshot,
         on_gap: on_gap.unwrap_or(if goes_on { OnGap::Resync } else { OnGap::Fail }),
         ..shared_settings(
-            Watched {
+            WatchedKeys {
                 keys: typed.keys.clone(),
                 recursive: typed.recursive,
                 prefix: typed.prefix,
@@ -53,10 +54,10 @@ pub fn watch(typed: &cli::Watch) -> Result<WatchSettings, Error> {
     })
 }
 
-/// Resolves what was typed after `replay`.
+/// Resolves the options of `replay`.
 ///
 /// # Errors
-/// Where it would end before it begins.
+/// If it would end before it starts.
 pub fn replay(typed: &cli::Replay) -> Result<WatchSettings, Error> {
     let start = match (typed.from_index, typed.after_index) {
         (Some(cli::From::Index(index)), _) => Start::At(Index(index)),
@@ -66,7 +67,7 @@ pub fn replay(typed: &cli::Replay) -> Result<WatchSettings, Error> {
     if let (Start::At(from), Some(to)) = (start, typed.to_index)
         && to < from.0
     {
-        let why = format!("--to-index {to} lies before --from-index {from}");
+        let why = format!("--to-index {to} is before --from-index {from}");
         return Err(Error::Usage(why));
     }
     Ok(WatchSettings {
@@ -78,7 +79,7 @@ pub fn replay(typed: &cli::Replay) -> Result<WatchSettings, Error> {
         stream: typed.follow,
         count: typed.count,
         ..shared_settings(
-            Watched {
+            WatchedKeys {
                 keys: typed.keys.clone(),
                 recursive: typed.recursive,
                 prefix: typed.prefix,
@@ -89,11 +90,11 @@ pub fn replay(typed: &cli::Replay) -> Result<WatchSettings, Error> {
     })
 }
 
-/// What both commands have: a watch that ends on a gap, unless told otherwise.
+/// The settings that both commands have. The default of `--on-gap` is `fail`.
 fn shared_settings(
-    watched: Watched,
-    reading: &cli::Reading,
-    watching: &cli::Watching,
+    watched: WatchedKeys,
+    reading: &cli::AppearanceArgs,
+    watching: &cli::WatchingArgs,
 ) -> WatchSettings {
     WatchSettings {
         watched,
@@ -126,7 +127,7 @@ fn shared_settings(
     }
 }
 
-/// The command that is run for each event, if there is one.
+/// The command to run for each event, if one was given.
 fn command(typed: &cli::Watch) -> Option<CommandOptions> {
     (!typed.command.is_empty()).then(|| CommandOptions {
         command: typed.command.clone(),
@@ -157,13 +158,13 @@ impl From<cli::OnExecFailure> for OnFailure {
     }
 }
 
-impl From<cli::OnGap> for OnGap {
-    fn from(typed: cli::OnGap) -> Self {
+impl From<cli::OnGapArg> for OnGap {
+    fn from(typed: cli::OnGapArg) -> Self {
         match typed {
-            cli::OnGap::Resync => Self::Resync,
-            cli::OnGap::Diff => Self::Diff,
-            cli::OnGap::Continue => Self::Continue,
-            cli::OnGap::Fail => Self::Fail,
+            cli::OnGapArg::Resync => Self::Resync,
+            cli::OnGapArg::Diff => Self::Diff,
+            cli::OnGapArg::Continue => Self::Continue,
+            cli::OnGapArg::Fail => Self::Fail,
         }
     }
 }

@@ -1,4 +1,4 @@
-//! JSON: names with values as they are written, or what `get -r -o json` printed.
+//! Reads JSON: an object of names, or the output of `get -r -o json`.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -9,16 +9,16 @@ use serde::Deserialize;
 use serde::de::{Deserializer, Error as _, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::{DEEPEST, EMPTY, Fault, Form, Keys, LIST, Location, NULL, Node};
+use super::{EMPTY, FileEntry, Form, Invalid, Keys, LIST, Location, MAX_DEPTH, NULL};
 
-/// The names of an object with the text of their values, in order.
-struct Object<'t>(Vec<(String, &'t RawValue)>);
+/// The names of an object with the unparsed text of their values, in order.
+struct JsonObject<'t>(Vec<(String, &'t RawValue)>);
 
-impl<'de> Deserialize<'de> for Object<'de> {
+impl<'de> Deserialize<'de> for JsonObject<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Names;
-        impl<'de> Visitor<'de> for Names {
-            type Value = Object<'de>;
+        struct ObjectVisitor;
+        impl<'de> Visitor<'de> for ObjectVisitor {
+            type Value = JsonObject<'de>;
 
             fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
                 out.write_str("an object")
@@ -28,25 +28,25 @@ impl<'de> Deserialize<'de> for Object<'de> {
                 let (mut names, mut known) = (Vec::new(), HashSet::new());
                 while let Some((name, value)) = map.next_entry::<String, &'de RawValue>()? {
                     if !known.insert(name.clone()) {
-                        return Err(A::Error::custom(format!("'{name}' is there twice")));
+                        return Err(A::Error::custom(format!("'{name}' appears twice")));
                     }
                     names.push((name, value));
                 }
-                Ok(Object(names))
+                Ok(JsonObject(names))
             }
         }
-        deserializer.deserialize_map(Names)
+        deserializer.deserialize_map(ObjectVisitor)
     }
 }
 
-pub(super) fn read(text: &str) -> Result<Form, Fault> {
-    let mut objects = serde_json::Deserializer::from_str(text).into_iter::<Object<'_>>();
+pub(super) fn read(text: &str) -> Result<Form, Invalid> {
+    let mut objects = serde_json::Deserializer::from_str(text).into_iter::<JsonObject<'_>>();
     let first = match objects.next() {
-        None => return Err(Location::START.wrong(EMPTY)),
+        None => return Err(Location::START.invalid(EMPTY)),
         Some(first) => first.map_err(|error| of_json(&error, text, 0))?,
     };
-    // Names of a file may be the same; what `get` prints has the key that was read.
-    let is_printed = |object: &Object<'_>| {
+    // A file may have these names, too, but the output of `get` also has a key in its node.
+    let is_printed = |object: &JsonObject<'_>| {
         let of = |wanted: &str| object.0.iter().find(|(name, _)| name == wanted);
         let is_get = of("action").is_some_and(|(_, value)| value.get() == r#""get""#);
         let node = of("node").and_then(|(_, node)| serde_json::from_str(node.get()).ok());
@@ -60,42 +60,44 @@ pub(super) fn read(text: &str) -> Result<Form, Fault> {
     let rest = text.get(end..).unwrap_or_default();
     if !rest.trim().is_empty() {
         let space = rest.len() - rest.trim_start().len();
-        return Err(Location::Byte(end + space).wrong("something follows the object"));
+        return Err(Location::Byte(end + space).invalid("text follows the object"));
     }
     Ok(Form::Named(names_of(first, text, 1)?))
 }
 
 fn names_of(
-    object: Object<'_>,
+    object: JsonObject<'_>,
     text: &str,
     depth: usize,
-) -> Result<Vec<(Location, String, Node)>, Fault> {
+) -> Result<Vec<(Location, String, FileEntry)>, Invalid> {
     let mut names = Vec::new();
     for (name, raw) in object.0 {
-        // It is a part of the text.
+        // `raw` borrows from `text`.
         let offset = (raw.get().as_ptr() as usize).saturating_sub(text.as_ptr() as usize);
         let place = Location::Byte(offset);
         let node = match raw.get().as_bytes().first() {
-            Some(b'{') if depth >= DEEPEST => return Err(place.wrong("it is too deep")),
+            Some(b'{') if depth >= MAX_DEPTH => {
+                return Err(place.invalid("the nesting is too deep"));
+            }
             Some(b'{') => {
                 let object = serde_json::from_str(raw.get())
                     .map_err(|error| of_json(&error, text, offset))?;
-                Node::Names(names_of(object, text, depth + 1)?)
+                FileEntry::Names(names_of(object, text, depth + 1)?)
             }
-            Some(b'"') => Node::Value(
+            Some(b'"') => FileEntry::Value(
                 serde_json::from_str(raw.get()).map_err(|error| of_json(&error, text, offset))?,
             ),
-            Some(b'[') => return Err(place.wrong(LIST)),
-            Some(b'n') => return Err(place.wrong(NULL)),
-            _ => Node::Value(raw.get().to_owned()),
+            Some(b'[') => return Err(place.invalid(LIST)),
+            Some(b'n') => return Err(place.invalid(NULL)),
+            _ => FileEntry::Value(raw.get().to_owned()),
         };
         names.push((place, name, node));
     }
     Ok(names)
 }
 
-/// What is wrong with the JSON that begins at `offset`.
-fn of_json(error: &serde_json::Error, text: &str, offset: usize) -> Fault {
+/// The error of a parser that began at `offset`.
+fn of_json(error: &serde_json::Error, text: &str, offset: usize) -> Invalid {
     let (line, column) = Location::Byte(offset).in_text(text);
     let message = error.to_string();
     let why = message
@@ -106,10 +108,10 @@ fn of_json(error: &serde_json::Error, text: &str, offset: usize) -> Fault {
         line: line + error.line().saturating_sub(1),
         column: error.column().max(1) + if is_first { column - 1 } else { 0 },
     };
-    place.wrong(why)
+    place.invalid(why)
 }
 
-/// What `get -o json` printed: a tree, or several.
+/// One object of the output of `get -o json`.
 #[derive(Deserialize)]
 struct Printed {
     node: PrintedNode,
@@ -126,7 +128,7 @@ struct PrintedNode {
     nodes: Vec<PrintedNode>,
 }
 
-fn printed(text: &str) -> Result<Form, Fault> {
+fn printed(text: &str) -> Result<Form, Invalid> {
     let mut keys = Keys::new();
     for tree in serde_json::Deserializer::from_str(text).into_iter::<Printed>() {
         let tree = tree.map_err(|error| of_json(&error, text, 0))?;
@@ -135,7 +137,7 @@ fn printed(text: &str) -> Result<Form, Fault> {
             let decode = |text: &String| {
                 STANDARD
                     .decode(text)
-                    .map_err(|_| Location::START.wrong(format!("'{text}' is no base64")))
+                    .map_err(|_| Location::START.invalid(format!("'{text}' is not base64")))
             };
             let key = match &node.key_base64 {
                 Some(text) => decode(text)?,

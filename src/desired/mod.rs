@@ -1,10 +1,10 @@
-//! What a file says a subtree should be.
+//! Reads the file that says what a subtree should contain.
 //!
 //! In scope: nested JSON or YAML, whose names are below the key; flat JSON or YAML, whose names are
 //! whole keys; and what `get -r -o json` printed. Out of scope: what it is compared with (`drift`).
 //!
-//! Numbers, `true` and `false` are taken as they are written in the file. Lists and `null` are refused,
-//! because etcd has neither.
+//! Numbers, `true` and `false` keep the spelling of the file. Lists and `null` are refused, because etcd has
+//! neither.
 
 mod json;
 mod yaml;
@@ -16,56 +16,54 @@ use etcdwatch_engine::model::{Key, Scope};
 /// Keys and their values.
 pub type Keys = BTreeMap<Vec<u8>, Vec<u8>>;
 
-/// Deeper nesting is refused, before the stack runs out.
-const DEEPEST: usize = 128;
-/// The most bytes that all keys may have. A name is in every key below it, so that a file of some MB could
-/// stand for more keys than fit in memory.
-const MOST_OF_KEYS: usize = 256 << 20;
+/// The deepest nesting that is accepted, because reading is recursive.
+const MAX_DEPTH: usize = 128;
+/// The limit of all keys together, in bytes. A name is part of every key below it, so that a small file could
+/// expand to more keys than fit in memory.
+const MAX_KEY_BYTES: usize = 256 << 20;
 
-/// What is wrong with a file, and where.
+/// Why a file is invalid, with the line and the column.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("line {line}, column {column}: {why}")]
-pub struct Wrong {
+pub struct InvalidFile {
     /// The line, counted from 1.
     pub line: usize,
     /// The column in characters, counted from 1.
     pub column: usize,
-    /// What is wrong.
+    /// The reason.
     pub why: String,
 }
 
-/// The bytes of a file as text.
+/// Decodes the bytes of a file.
 ///
 /// # Errors
-/// Where they are not UTF-8.
-pub fn text(bytes: Vec<u8>) -> Result<String, Wrong> {
+/// If they are not UTF-8.
+pub fn text(bytes: Vec<u8>) -> Result<String, InvalidFile> {
     String::from_utf8(bytes).map_err(|error| {
         let valid = error.utf8_error().valid_up_to();
         let before = error.as_bytes().get(..valid).unwrap_or_default();
         let before = String::from_utf8_lossy(before);
         Location::Byte(valid)
-            .wrong("it is not UTF-8")
+            .invalid("the file is not UTF-8")
             .in_text(&before)
     })
 }
 
-/// Where something stands in a text.
+/// A place in a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Location {
-    /// At a byte. Its line is counted only when it is needed, because that takes as long as reading all before
-    /// it.
+    /// The offset of a byte. Line and column are counted only for an error, because that takes as long as
+    /// reading everything before it.
     Byte(usize),
-    At {
-        line: usize,
-        column: usize,
-    },
+    /// A line and a column, as a parser reports them.
+    At { line: usize, column: usize },
 }
 
 impl Location {
     const START: Self = Self::Byte(0);
 
-    fn wrong(self, why: impl Into<String>) -> Fault {
-        Fault {
+    fn invalid(self, why: impl Into<String>) -> Invalid {
+        Invalid {
             place: self,
             why: why.into(),
         }
@@ -85,17 +83,17 @@ impl Location {
     }
 }
 
-/// What is wrong with a text.
+/// Why a text is invalid, before its line is counted.
 #[derive(Clone, Debug)]
-struct Fault {
+struct Invalid {
     place: Location,
     why: String,
 }
 
-impl Fault {
-    fn in_text(self, text: &str) -> Wrong {
+impl Invalid {
+    fn in_text(self, text: &str) -> InvalidFile {
         let (line, column) = self.place.in_text(text);
-        Wrong {
+        InvalidFile {
             line,
             column,
             why: self.why,
@@ -103,11 +101,11 @@ impl Fault {
     }
 }
 
-/// What a file has at a name.
+/// What a name in a file has: a value or more names.
 #[derive(Clone, Debug)]
-enum Node {
+enum FileEntry {
     Value(String),
-    Names(Vec<(Location, String, Node)>),
+    Names(Vec<(Location, String, FileEntry)>),
 }
 
 /// The contents of a file.
@@ -120,18 +118,18 @@ pub struct Desired {
 #[derive(Clone, Debug)]
 enum Form {
     /// Names, which lie below the key or are whole keys.
-    Named(Vec<(Location, String, Node)>),
+    Named(Vec<(Location, String, FileEntry)>),
     /// Keys as `get -r -o json` prints them.
     Printed(Keys),
 }
 
 impl Desired {
-    /// Reads a file's text, which is JSON where it begins with a brace and is named `.json` or
-    /// nothing, else YAML.
+    /// Parses a file. It is JSON if its extension is `json`, or if it begins with a brace and its extension
+    /// is not that of YAML. Otherwise it is YAML.
     ///
     /// # Errors
-    /// Where it is neither, or has what etcd can't have.
-    pub fn parse(text: &str, extension: Option<&str>) -> Result<Self, Wrong> {
+    /// If it is neither, or has something that etcd cannot have.
+    pub fn parse(text: &str, extension: Option<&str>) -> Result<Self, InvalidFile> {
         let is_yaml = matches!(extension, Some("yaml" | "yml"));
         let is_json = extension == Some("json") || text.trim_start().starts_with('{');
         let form = if is_json && !is_yaml {
@@ -140,39 +138,39 @@ impl Desired {
             yaml::read(text)
         };
         Ok(Self {
-            form: form.map_err(|fault| fault.in_text(text))?,
+            form: form.map_err(|invalid| invalid.in_text(text))?,
             text: text.to_owned(),
         })
     }
 
-    /// The keys in `scope` that the file stands for.
+    /// The keys of the file, which are all in `scope`.
     ///
     /// # Errors
-    /// Where a name is no valid key, or lies outside of `scope`.
-    pub fn keys(&self, scope: &Scope) -> Result<Keys, Wrong> {
+    /// If a name is not a valid key, or is outside of `scope`.
+    pub fn keys(&self, scope: &Scope) -> Result<Keys, InvalidFile> {
         let keys = match &self.form {
             Form::Printed(printed) => of_printed(printed, scope),
             Form::Named(names) => of_named(names, scope),
         };
-        keys.map_err(|fault| fault.in_text(&self.text))
+        keys.map_err(|invalid| invalid.in_text(&self.text))
     }
 }
 
-fn of_printed(printed: &Keys, scope: &Scope) -> Result<Keys, Fault> {
+fn of_printed(printed: &Keys, scope: &Scope) -> Result<Keys, Invalid> {
     match printed.keys().find(|key| !scope.holds(key)) {
         None => Ok(printed.clone()),
         Some(key) => {
             let key = String::from_utf8_lossy(key);
-            let why = format!("'{key}' does not lie below {}", scope.key);
-            Err(Location::START.wrong(why))
+            let why = format!("'{key}' is not below {}", scope.key);
+            Err(Location::START.invalid(why))
         }
     }
 }
 
-fn of_named(names: &[(Location, String, Node)], scope: &Scope) -> Result<Keys, Fault> {
-    let (mut keys, mut left) = (Keys::new(), MOST_OF_KEYS);
+fn of_named(names: &[(Location, String, FileEntry)], scope: &Scope) -> Result<Keys, Invalid> {
+    let (mut keys, mut left) = (Keys::new(), MAX_KEY_BYTES);
     for (place, name, node) in names {
-        let is_value = matches!(node, Node::Value(_));
+        let is_value = matches!(node, FileEntry::Value(_));
         let key = if is_whole(name, scope, is_value) {
             name.clone()
         } else {
@@ -183,7 +181,7 @@ fn of_named(names: &[(Location, String, Node)], scope: &Scope) -> Result<Keys, F
     Ok(keys)
 }
 
-/// Whether a name at the top is a whole key, and not a name below the key that is compared.
+/// Whether a name at the top level is a whole key, and not a name below the compared key.
 fn is_whole(name: &str, scope: &Scope, is_value: bool) -> bool {
     let own = scope.key.as_str();
     name.starts_with('/') || (!own.starts_with('/') && is_value && scope.holds(name.as_bytes()))
@@ -200,45 +198,47 @@ fn below(above: &str, name: &str) -> String {
 fn collect(
     key: &str,
     place: Location,
-    node: &Node,
+    node: &FileEntry,
     scope: &Scope,
     keys: &mut Keys,
     left: &mut usize,
-) -> Result<(), Fault> {
+) -> Result<(), Invalid> {
     *left = left
         .checked_sub(key.len())
-        .ok_or_else(|| place.wrong("it has too many keys, or too long ones"))?;
+        .ok_or_else(|| place.invalid("there are too many keys, or they are too long"))?;
     let value = match node {
-        Node::Names(names) => {
+        FileEntry::Names(names) => {
             for (place, name, node) in names {
                 collect(&below(key, name), *place, node, scope, keys, left)?;
             }
             return Ok(());
         }
-        Node::Value(value) => value,
+        FileEntry::Value(value) => value,
     };
     let key = if scope.key.is_path() {
-        Key::parse(key).map_err(|error| place.wrong(format!("'{key}': {error}")))?
+        Key::parse(key).map_err(|error| place.invalid(format!("'{key}': {error}")))?
     } else {
-        Key::literal(key).map_err(|error| place.wrong(format!("'{key}': {error}")))?
+        Key::literal(key).map_err(|error| place.invalid(format!("'{key}': {error}")))?
     };
     let key = key.as_str();
     if scope.holds(key.as_bytes()) && !scope.covers(key.as_bytes(), false) {
-        return Err(place.wrong(format!("'{key}' is hidden: v2 does not show it from above")));
+        return Err(place.invalid(format!(
+            "'{key}' is hidden: the v2 API does not show it in its directory"
+        )));
     }
     if !scope.holds(key.as_bytes()) {
-        return Err(place.wrong(format!("'{key}' does not lie below {}", scope.key)));
+        return Err(place.invalid(format!("'{key}' is not below {}", scope.key)));
     }
     let earlier = keys.insert(key.as_bytes().to_vec(), value.as_bytes().to_vec());
     if earlier.is_some() {
-        return Err(place.wrong(format!("'{key}' is there twice")));
+        return Err(place.invalid(format!("'{key}' appears twice")));
     }
     Ok(())
 }
 
-const EMPTY: &str = "it is empty; where nothing is wanted, it is {}";
-const LIST: &str = "a list: etcd has none";
-const NULL: &str = "a null: etcd has none; an empty value is \"\"";
+const EMPTY: &str = "the file is empty; write {} if the subtree should be empty";
+const LIST: &str = "lists are not supported, because etcd has none";
+const NULL: &str = "null is not supported, because etcd has none; write \"\" for an empty value";
 
 #[cfg(test)]
 mod tests {
@@ -248,7 +248,11 @@ mod tests {
         Scope::new(Key::parse(key).unwrap(), true)
     }
 
-    fn keys(text: &str, extension: Option<&str>, scope: &Scope) -> Result<Vec<String>, Wrong> {
+    fn keys(
+        text: &str,
+        extension: Option<&str>,
+        scope: &Scope,
+    ) -> Result<Vec<String>, InvalidFile> {
         let keys = Desired::parse(text, extension)?.keys(scope)?;
         let text = |bytes: &Vec<u8>| String::from_utf8_lossy(bytes).into_owned();
         Ok(keys

@@ -1,35 +1,37 @@
-//! YAML: names with values as they are written.
+//! Reads YAML. A value keeps its spelling, whatever its YAML type.
 
 use std::collections::{HashMap, HashSet};
 
 use saphyr_parser::{Event, Marker, Parser, ScalarStyle};
 
-use super::{DEEPEST, EMPTY, Fault, Form, LIST, Location, NULL, Node};
+use super::{EMPTY, FileEntry, Form, Invalid, LIST, Location, MAX_DEPTH, NULL};
 
-/// So many bytes the aliases of YAML may lead to in all.
-const MOST: usize = 64 << 20;
-/// A value takes as many beside its own.
-const EACH: usize = 64;
+/// The limit of all values with their aliases expanded, in bytes.
+const MAX_EXPANDED: usize = 64 << 20;
+/// What a value counts in addition to its own bytes.
+const OVERHEAD: usize = 64;
 
-pub(super) fn read(text: &str) -> Result<Form, Fault> {
+pub(super) fn read(text: &str) -> Result<Form, Invalid> {
     match Yaml::read(text)? {
-        Some((_, Node::Names(names))) => Ok(Form::Named(names)),
-        Some((place, Node::Value(_))) => Err(place.wrong("it has one value and no names")),
-        None => Err(Location::START.wrong(EMPTY)),
+        Some((_, FileEntry::Names(names))) => Ok(Form::Named(names)),
+        Some((place, FileEntry::Value(_))) => {
+            Err(place.invalid("the file has a single value, but no names"))
+        }
+        None => Err(Location::START.invalid(EMPTY)),
     }
 }
 
-/// Reads YAML from the parser's events, which know where they stand and what a value looks like.
+/// Builds entries from the parser's events, which have the place and the spelling of every value.
 struct Yaml<'t> {
     events: Parser<'t, saphyr_parser::StrInput<'t>>,
-    /// What has an anchor, by its number.
-    anchors: HashMap<usize, Node>,
-    /// How many bytes there are by now.
+    /// The entries with an anchor, by its number.
+    anchors: HashMap<usize, FileEntry>,
+    /// The bytes that were counted against [`MAX_EXPANDED`].
     count: usize,
 }
 
 impl<'t> Yaml<'t> {
-    fn read(text: &'t str) -> Result<Option<(Location, Node)>, Fault> {
+    fn read(text: &'t str) -> Result<Option<(Location, FileEntry)>, Invalid> {
         let mut yaml = Self {
             events: Parser::new_from_str(text),
             anchors: HashMap::new(),
@@ -44,45 +46,53 @@ impl<'t> Yaml<'t> {
                 | Event::DocumentStart(_)
                 | Event::DocumentEnd
                 | Event::Nothing => {}
-                _ if read.is_some() => return Err(place.wrong("a second document")),
+                _ if read.is_some() => {
+                    return Err(place.invalid("a second document is not supported"));
+                }
                 Event::Scalar(text, ScalarStyle::Plain, ..) if is_null(&text) => {}
                 event => read = Some((place, yaml.node(event, place, 0)?)),
             }
         }
     }
 
-    fn next(&mut self) -> Result<(Event<'t>, Location), Fault> {
+    fn next(&mut self) -> Result<(Event<'t>, Location), Invalid> {
         match self.events.next() {
             Some(Ok((event, span))) => Ok((event, of_marker(span.start))),
-            Some(Err(error)) => Err(of_marker(*error.marker()).wrong(error.info())),
+            Some(Err(error)) => Err(of_marker(*error.marker()).invalid(error.info())),
             None => Ok((Event::StreamEnd, Location::START)),
         }
     }
 
-    fn node(&mut self, event: Event<'t>, place: Location, depth: usize) -> Result<Node, Fault> {
-        if depth > DEEPEST {
-            return Err(place.wrong("it is too deep"));
+    fn node(
+        &mut self,
+        event: Event<'t>,
+        place: Location,
+        depth: usize,
+    ) -> Result<FileEntry, Invalid> {
+        if depth > MAX_DEPTH {
+            return Err(place.invalid("the nesting is too deep"));
         }
-        self.count += EACH;
+        self.count += OVERHEAD;
         let (node, anchor) = match event {
             Event::Scalar(text, style, anchor, _) => {
                 if style == ScalarStyle::Plain && is_null(&text) {
-                    return Err(place.wrong(NULL));
+                    return Err(place.invalid(NULL));
                 }
-                (Node::Value(text.into_owned()), anchor)
+                (FileEntry::Value(text.into_owned()), anchor)
             }
             Event::MappingStart(anchor, _) => (self.names(depth)?, anchor),
-            Event::SequenceStart(..) => return Err(place.wrong(LIST)),
+            Event::SequenceStart(..) => return Err(place.invalid(LIST)),
             Event::Alias(anchor) => {
                 let node = self.anchors.get(&anchor).cloned();
-                let node = node.ok_or_else(|| place.wrong("an alias within what it stands for"))?;
+                let node =
+                    node.ok_or_else(|| place.invalid("the alias is inside of its own anchor"))?;
                 self.count += size_of(&node);
                 (node, 0)
             }
-            _ => return Err(place.wrong("no value")),
+            _ => return Err(place.invalid("a value is missing")),
         };
-        if self.count > MOST {
-            return Err(place.wrong("it has too many values"));
+        if self.count > MAX_EXPANDED {
+            return Err(place.invalid("there are too many values, or they are too long"));
         }
         if anchor != 0 {
             self.anchors.insert(anchor, node.clone());
@@ -90,20 +100,22 @@ impl<'t> Yaml<'t> {
         Ok(node)
     }
 
-    fn names(&mut self, depth: usize) -> Result<Node, Fault> {
+    fn names(&mut self, depth: usize) -> Result<FileEntry, Invalid> {
         let (mut names, mut known) = (Vec::new(), HashSet::new());
         loop {
             let (event, place) = self.next()?;
             let name = match event {
-                Event::MappingEnd => return Ok(Node::Names(names)),
+                Event::MappingEnd => return Ok(FileEntry::Names(names)),
                 Event::Scalar(name, ..) => name.into_owned(),
-                _ => return Err(place.wrong("a name that is no text")),
+                _ => return Err(place.invalid("the name is not text")),
             };
             if name == "<<" {
-                return Err(place.wrong("'<<' is not supported: write the names out"));
+                return Err(
+                    place.invalid("merge keys ('<<') are not supported; write the names out")
+                );
             }
             if !known.insert(name.clone()) {
-                return Err(place.wrong(format!("'{name}' is there twice")));
+                return Err(place.invalid(format!("'{name}' appears twice")));
             }
             let (event, at) = self.next()?;
             let node = self.node(event, at, depth + 1)?;
@@ -123,14 +135,15 @@ fn of_marker(marker: Marker) -> Location {
     }
 }
 
-fn size_of(node: &Node) -> usize {
+fn size_of(node: &FileEntry) -> usize {
     match node {
-        Node::Value(value) => EACH + value.len(),
-        Node::Names(names) => {
-            EACH + names
-                .iter()
-                .map(|(_, _, node)| size_of(node))
-                .sum::<usize>()
+        FileEntry::Value(value) => OVERHEAD + value.len(),
+        FileEntry::Names(names) => {
+            OVERHEAD
+                + names
+                    .iter()
+                    .map(|(_, _, node)| size_of(node))
+                    .sum::<usize>()
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What each endpoint says of itself.
+//! What each endpoint reports about itself.
 
 use std::thread;
 use std::time::{Duration, Instant};
@@ -11,86 +11,86 @@ use etcdwatch_engine::protocol::{Head, Request, member};
 use etcdwatch_engine::v2::fault;
 use etcdwatch_engine::{v2, v3};
 
-/// How long an answer may take.
+/// How long an answer of one member may take.
 const LIMITS: Limits = Limits {
     head: Some(PATIENCE),
     idle: Some(PATIENCE),
 };
-/// Likewise, where a majority must agree.
-const AGREED: Limits = Limits {
+/// How long an answer may take that a majority must agree on.
+const QUORUM_LIMITS: Limits = Limits {
     head: Some(QUORUM_PATIENCE),
     idle: Some(PATIENCE),
 };
-/// None of the answers is longer.
+/// The largest answer that is read, in bytes.
 const MAX_REPLY: usize = 1 << 20;
-/// So often the round trip is timed; the shortest counts.
-const TRIPS: usize = 3;
+/// How often the round trip is measured. The shortest one is reported.
+const ROUND_TRIPS: usize = 3;
 
-/// What an API says.
+/// The answer of one API of an endpoint.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ApiFacts {
-    /// It is served.
-    On(Side),
-    /// It is not.
+    /// The API is on.
+    On(MemberFacts),
+    /// The API is off.
     Off,
-    /// That can't be told: why.
+    /// The request failed. The text follows the URL of the endpoint.
     Failed(String),
 }
 
 impl ApiFacts {
-    /// What it says, where it is served.
+    /// The facts, if the API is on.
     #[must_use]
-    pub fn side(&self) -> Option<&Side> {
+    pub fn member(&self) -> Option<&MemberFacts> {
         match self {
-            Self::On(side) => Some(side),
+            Self::On(member) => Some(member),
             _ => None,
         }
     }
 }
 
-/// What is known by one API.
+/// What one API reports about a member.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Side {
+pub struct MemberFacts {
     /// The cluster's id.
     pub cluster: Option<String>,
     /// The member's id.
     pub member: Option<String>,
-    /// The leader's id, where it knows of one.
+    /// The leader's id, if the member has a leader.
     pub leader: Option<String>,
-    /// Its store's index, or revision.
+    /// The index of the store with the v2 API, or its revision over v3.
     pub index: Index,
-    /// It has no vote yet.
+    /// Whether the member is a learner, which has no vote.
     pub is_learner: bool,
-    /// What it complains of.
+    /// The names of the active alarms, such as `NOSPACE`.
     pub alarms: Vec<String>,
 }
 
-/// What is known of an endpoint that answers.
+/// What an endpoint that answers reports.
 #[derive(Clone, Debug)]
-pub struct Known {
-    /// The server's version, where it is etcd.
+pub struct EndpointFacts {
+    /// The server's version, if it is etcd.
     pub version: Option<String>,
-    /// How long an answer takes.
+    /// The shortest round trip.
     pub round_trip: Duration,
-    /// v2.
+    /// The v2 API.
     pub v2: ApiFacts,
-    /// v3.
+    /// The v3 API.
     pub v3: ApiFacts,
-    /// How long it takes to read what a majority agrees on, or why that can't be had.
+    /// How long a linearizable read takes, or why it failed.
     pub quorum: Result<Duration, String>,
-    /// Whether v2 asks who one is, where that is known.
+    /// Whether authentication is enabled with the v2 API; `None` if unknown.
     pub v2_auth: Option<bool>,
-    /// Whether v3 does.
+    /// Whether authentication is enabled over v3; `None` if unknown.
     pub v3_auth: Option<bool>,
 }
 
-/// An endpoint, and what is known of it.
+/// An endpoint and its answers.
 #[derive(Clone, Debug)]
 pub struct Facts {
     /// Its URL.
     pub endpoint: String,
-    /// What is known, or why it can't be reached.
-    pub known: Result<Known, String>,
+    /// The facts, or why the endpoint could not be reached.
+    pub known: Result<EndpointFacts, String>,
 }
 
 /// Asks all endpoints at once.
@@ -107,20 +107,20 @@ pub fn ask_all(http: &Http, endpoints: &[Endpoint]) -> Vec<Facts> {
                 endpoint: endpoint.url().to_owned(),
                 known: asked
                     .join()
-                    .unwrap_or_else(|_| Err("it could not be asked".to_owned())),
+                    .unwrap_or_else(|_| Err("could not be asked".to_owned())),
             })
             .collect()
     })
 }
 
-fn ask(http: &Http, endpoint: &Endpoint) -> Result<Known, String> {
+fn ask(http: &Http, endpoint: &Endpoint) -> Result<EndpointFacts, String> {
     let asked = Asked {
         connection: http.connection(),
         endpoint,
     };
     let mut version = None;
     let mut trips = Vec::new();
-    for _ in 0..TRIPS {
+    for _ in 0..ROUND_TRIPS {
         let began = Instant::now();
         match asked.read(&member::version(), LIMITS) {
             Ok((_, body)) => version = member::parse_version(&body),
@@ -132,7 +132,7 @@ fn ask(http: &Http, endpoint: &Endpoint) -> Result<Known, String> {
     let v2 = asked.v2();
     let v3 = asked.v3();
     let began = Instant::now();
-    let quorum = asked.quorum(v3.side().is_some());
+    let quorum = asked.quorum(v3.member().is_some() || v2.member().is_none());
     let took = began.elapsed();
     let v2_auth = match &v2 {
         ApiFacts::On(_) => asked
@@ -141,10 +141,10 @@ fn ask(http: &Http, endpoint: &Endpoint) -> Result<Known, String> {
             .and_then(|(_, body)| member::parse_auth(&body)),
         _ => None,
     };
-    let v3_auth = v3.side().and_then(|_| asked.v3_auth());
-    Ok(Known {
+    let v3_auth = v3.member().and_then(|_| asked.v3_auth());
+    Ok(EndpointFacts {
         version,
-        // The first one is the connection's, too.
+        // The first one includes the time to connect.
         round_trip: trips.into_iter().skip(1).min().unwrap_or_default(),
         v2,
         v3,
@@ -174,10 +174,10 @@ impl Asked<'_> {
     fn read_ranges(&self, ranges: &v3::Ranges) -> Result<(), Failure> {
         let patience = self
             .connection
-            .break_off_after(AGREED.head.unwrap_or(PATIENCE));
+            .break_off_after(QUORUM_LIMITS.head.unwrap_or(PATIENCE));
         let read = self
             .connection
-            .read(self.endpoint, ranges, AGREED, MAX_REPLY);
+            .read(self.endpoint, ranges, QUORUM_LIMITS, MAX_REPLY);
         patience.judge(read).map(drop)
     }
 
@@ -191,7 +191,7 @@ impl Asked<'_> {
             {
                 Ok(reply) => {
                     let head = reply.head.clone();
-                    // The keys at the top are of no interest.
+                    // Only the head is of interest, not the keys.
                     let _ = reply.read_whole(MAX_REPLY);
                     head
                 }
@@ -200,24 +200,24 @@ impl Asked<'_> {
                 Err(failure) => return ApiFacts::Failed(failure.to_string()),
             };
         if head.index.is_none() && head.cluster.is_none() {
-            return ApiFacts::Failed("what answers is not etcd".to_owned());
+            return ApiFacts::Failed("is not etcd".to_owned());
         }
         let status = self.read(&member::of_v2(), LIMITS).ok();
         let status = status.and_then(|(_, body)| member::parse_v2(&body));
         let status = status.unwrap_or_default();
-        ApiFacts::On(Side {
+        ApiFacts::On(MemberFacts {
             cluster: head.cluster,
             member: Some(status.member).filter(|id| !id.is_empty()),
             leader: status.leader,
             index: head.index.unwrap_or_default(),
-            ..Side::default()
+            ..MemberFacts::default()
         })
     }
 
     fn v3(&self) -> ApiFacts {
         match self.read(&member::of_v3(), LIMITS) {
             Ok((_, body)) => match member::parse_v3(&body) {
-                Some(status) => ApiFacts::On(Side {
+                Some(status) => ApiFacts::On(MemberFacts {
                     cluster: status.cluster,
                     member: Some(status.member),
                     leader: status.leader,
@@ -225,14 +225,14 @@ impl Asked<'_> {
                     is_learner: status.is_learner,
                     alarms: status.alarms,
                 }),
-                None => ApiFacts::Failed("its status is not what etcd sends".to_owned()),
+                None => ApiFacts::Failed("sent a status that etcd does not send".to_owned()),
             },
             Err(Failure::ApiOff { .. }) => ApiFacts::Off,
             Err(failure) => ApiFacts::Failed(failure.to_string()),
         }
     }
 
-    /// Whether v3 asks who one is: where it does not, it says so to whoever tells, even nobody.
+    /// Whether authentication is enabled over v3. A login fails with its own error if it is not.
     fn v3_auth(&self) -> Option<bool> {
         match self.read(&v3::authenticate("", ""), LIMITS) {
             Err(Failure::Refused(refusal)) => Some(!v3::fault::is_auth_off(&refusal.fault)),
@@ -240,35 +240,35 @@ impl Asked<'_> {
         }
     }
 
-    /// Whether a majority can be asked.
-    fn quorum(&self, by_v3: bool) -> Result<(), String> {
-        let read = if by_v3 {
+    /// Does a linearizable read.
+    fn quorum(&self, uses_v3: bool) -> Result<(), String> {
+        let read = if uses_v3 {
             self.read_ranges(&v3::revision(&Scope::new(Key::prefix("/"), false)))
         } else {
             let how = v2::Read {
                 quorum: true,
                 ..v2::Read::default()
             };
-            self.read(&v2::read(&Key::root(), how), AGREED).map(drop)
+            self.read(&v2::read(&Key::root(), how), QUORUM_LIMITS)
+                .map(drop)
         };
         match read {
             Ok(()) | Err(Failure::TooLong(_)) => Ok(()),
-            // That one may not read it is an answer, too.
+            // A refusal is an answer, too.
             Err(Failure::Refused(refusal)) if refusal.fault.code == fault::UNAUTHORIZED => Ok(()),
             Err(failure) => Err(failure.to_string()),
         }
     }
 }
 
-/// The oldest revision that is not compacted, as `endpoint` has it; none where that can't be told.
+/// The oldest revision that is not compacted, by binary search up to `newest`; `None` if a read fails.
 #[must_use]
 pub fn oldest_revision(http: &Http, endpoint: &Endpoint, newest: Index) -> Option<Index> {
     let asked = Asked {
         connection: http.connection(),
         endpoint,
     };
-    let is_there = |revision: u64| match asked
-        .read_ranges(&v3::read_at(b"/", Some(Index(revision))))
+    let exists = |revision: u64| match asked.read_ranges(&v3::read_at(b"/", Some(Index(revision))))
     {
         Ok(()) => Some(true),
         Err(Failure::Refused(refusal)) if refusal.fault.code == fault::INDEX_CLEARED => Some(false),
@@ -277,7 +277,7 @@ pub fn oldest_revision(http: &Http, endpoint: &Endpoint, newest: Index) -> Optio
     let (mut first, mut last) = (1, newest.0.max(1));
     while first < last {
         let middle = first + (last - first) / 2;
-        if is_there(middle)? {
+        if exists(middle)? {
             last = middle;
         } else {
             first = middle + 1;

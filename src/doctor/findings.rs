@@ -1,53 +1,53 @@
-//! What is wrong, in words, and what to do about it.
+//! The problems of a cluster, each with its remedy.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::facts::{ApiFacts, Facts, Known, Side};
+use super::facts::{ApiFacts, EndpointFacts, Facts, MemberFacts};
 use etcdwatch_engine::model::{self, Index};
 
-/// History that reaches back less than this is soon outlived by an outage.
-const SHORT: Duration = Duration::from_secs(10);
+/// A history that reaches back less than this is a problem, because an outage easily lasts longer.
+const SHORT_HISTORY: Duration = Duration::from_secs(10);
 
-/// How bad it is.
+/// How serious a finding is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Weight {
-    /// A watch can't be trusted, or soon can't.
+    /// A watch is not reliable, or soon will not be.
     Problem,
-    /// Worth to know.
+    /// Worth knowing, but a watch is reliable.
     Advice,
 }
 
-/// Something that was found.
+/// A problem or a note in the report.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// How bad it is.
+    /// How serious it is.
     pub weight: Weight,
-    /// A name for scripts.
+    /// The `kind` in JSON, which scripts rely on.
     pub kind: &'static str,
-    /// The endpoint that it is about; all where there is none.
+    /// The URL of the endpoint; `None` if it is about the cluster.
     pub endpoint: Option<String>,
-    /// What.
+    /// What was found.
     pub what: String,
-    /// What to do.
+    /// The remedy, as a phrase that begins with a verb.
     pub advice: String,
 }
 
-/// How history stands by one API, as it was sampled.
+/// How far the history of one API reaches back.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct History {
-    /// Of which API.
+    /// The API.
     pub api: model::Api,
-    /// How many indexes it has.
+    /// The number of indexes in it.
     pub length: u64,
-    /// Nothing of it was ever lost.
+    /// Whether it begins with the first revision.
     pub is_whole: bool,
-    /// How many writes there are in a second.
+    /// Writes per second.
     pub rate: f64,
 }
 
 impl History {
-    /// How long it reaches back at that rate; none where nothing is written, or lost.
+    /// The time it covers at this rate; `None` if nothing is written, or nothing was compacted.
     #[must_use]
     pub fn reach(&self) -> Option<Duration> {
         #[allow(
@@ -55,50 +55,48 @@ impl History {
             reason = "a length of 2^53 indexes needs no last digit"
         )]
         let seconds = self.length as f64 / self.rate;
-        // Longer than anybody cares about.
         (self.rate > 0.0 && !self.is_whole).then(|| Duration::from_secs_f64(seconds.min(1e9)))
     }
 }
 
-/// What is known by one of the APIs.
-pub type Of = fn(&Known) -> &ApiFacts;
+/// Selects the facts of one API.
+pub type Selected = fn(&EndpointFacts) -> &ApiFacts;
 
-/// The cluster that an endpoint is of.
+/// The id of the cluster that an endpoint belongs to.
 #[must_use]
-pub fn cluster(known: &Known) -> Option<&String> {
-    let sides = [known.v3.side(), known.v2.side()];
-    sides
+pub fn cluster(known: &EndpointFacts) -> Option<&String> {
+    let members = [known.v3.member(), known.v2.member()];
+    members
         .into_iter()
         .flatten()
-        .find_map(|side| side.cluster.as_ref())
+        .find_map(|member| member.cluster.as_ref())
 }
 
-/// The cluster of the first endpoint that answers, which a watch takes for the right one.
+/// The id of the cluster that a watch would use: that of the first endpoint that answers.
 #[must_use]
 pub fn own_cluster(facts: &[Facts]) -> Option<&String> {
     let known = facts.iter().filter_map(|facts| facts.known.as_ref().ok());
     known.into_iter().find_map(cluster)
 }
 
-/// How far an endpoint's index is behind the highest that was known before it was asked.
+/// How many indexes an endpoint is behind the highest index that any endpoint had before the sample.
 #[must_use]
-pub fn lag(before: &[Facts], after: &Facts, side: Of) -> u64 {
+pub fn lag(before: &[Facts], after: &Facts, select: Selected) -> u64 {
     let own = after.known.as_ref().ok().and_then(|known| {
         let of = cluster(known);
-        side(known).side().map(|side| (side.index, of))
+        select(known).member().map(|member| (member.index, of))
     });
     let Some((index, of)) = own else { return 0 };
     let others = before.iter().filter_map(|facts| facts.known.as_ref().ok());
     let others = others.filter(|known| cluster(known) == of);
     let highest = others
-        .filter_map(|known| side(known).side())
-        .map(|side| side.index)
+        .filter_map(|known| select(known).member())
+        .map(|member| member.index)
         .max();
     highest.unwrap_or(Index::ZERO).since(index)
 }
 
-/// What is wrong with what was found `before` a sample was taken, and `after` it; for whom speaks the
-/// APIs `asked` for.
+/// The findings about the answers `before` and `after` the sample, for the APIs in `asked`.
 #[must_use]
 pub fn of(
     before: &[Facts],
@@ -107,8 +105,9 @@ pub fn of(
     asked: &[model::Api],
 ) -> Vec<Finding> {
     let mut found = Vec::new();
-    let is_own = |known: &Known| cluster(known).is_none() || cluster(known) == own_cluster(after);
-    let any = |is_so: &dyn Fn(&Known) -> bool| {
+    let is_own =
+        |known: &EndpointFacts| cluster(known).is_none() || cluster(known) == own_cluster(after);
+    let any = |is_so: &dyn Fn(&EndpointFacts) -> bool| {
         let known = after.iter().filter_map(|facts| facts.known.as_ref().ok());
         known.filter(|known| is_own(known)).any(is_so)
     };
@@ -128,51 +127,53 @@ pub fn of(
         let known = match &facts.known {
             Ok(known) => known,
             Err(why) => {
-                let advice = "start etcd there, or take it off --endpoints";
+                let advice = "start etcd there, or remove it from --endpoints";
                 tell(Weight::Problem, "unreachable", why.clone(), advice);
                 continue;
             }
         };
-        if known.version.is_none() && known.v2.side().is_none() && known.v3.side().is_none() {
-            let what = "what answers is not etcd".to_owned();
-            tell(Weight::Problem, "notEtcd", what, "name etcd's client URL");
+        if known.version.is_none() && known.v2.member().is_none() && known.v3.member().is_none() {
+            let what = "the server is not etcd".to_owned();
+            tell(
+                Weight::Problem,
+                "notEtcd",
+                what,
+                "use the URL of etcd's client port, usually 2379",
+            );
             continue;
         }
         if !is_own(known) {
             let own = own_cluster(after).cloned().unwrap_or_default();
             let what = format!(
-                "it is of the cluster {}, and the others of {own}: a watch leaves it out",
+                "it belongs to cluster {}, the others to {own}; a watch does not use it",
                 cluster(known).cloned().unwrap_or_default()
             );
             tell(
                 Weight::Problem,
                 "otherCluster",
                 what,
-                "take it off --endpoints",
+                "remove it from --endpoints",
             );
             continue;
         }
         if known.v2 == ApiFacts::Off && has_v2 {
-            let what = "v2 is off here and on elsewhere: a watch by v2 can't go on here".to_owned();
-            let advice = "start it with --enable-v2=true, or use --api v3";
+            let what =
+                "the v2 API is off here but on elsewhere; a v2 watch cannot use this endpoint"
+                    .to_owned();
+            let advice = "start etcd with --enable-v2=true, or use --api v3";
             tell(Weight::Problem, "v2Off", what, advice);
         }
         if known.v3 == ApiFacts::Off && has_v3 {
-            let what = "v3's gateway is off here and on elsewhere: a watch by v3 can't go on here";
+            let what = "the JSON gateway is off here but on elsewhere; a v3 watch cannot use this endpoint";
             let advice = "start it without --enable-grpc-gateway=false";
             tell(Weight::Problem, "v3Off", what.to_owned(), advice);
         }
         if known.v2 == ApiFacts::Off && known.v3 == ApiFacts::Off {
-            let what = "neither v2 nor v3's gateway is on".to_owned();
+            let what = "the v2 API and the JSON gateway are off".to_owned();
             let advice = "start it without --enable-grpc-gateway=false";
             tell(Weight::Problem, "noApi", what, advice);
         }
-        for (api, side) in [("v2", &known.v2), ("v3", &known.v3)] {
-            if let ApiFacts::Failed(why) = side {
-                let advice = "see its log";
-                tell(Weight::Problem, "failed", format!("{api}: {why}"), advice);
-            }
-        }
+        of_failed_apis(known, &mut tell);
         of_member(known, &mut tell);
         let behind = [
             ("v2", lag(before, facts, |known| &known.v2)),
@@ -181,16 +182,13 @@ pub fn of(
         if let Some((api, behind)) = behind.into_iter().max_by_key(|(_, behind)| *behind)
             && behind > 0
         {
-            let what = format!(
-                "it is behind: {behind} by {api} of what others knew when the sample began"
-            );
-            let advice =
-                "see that it reaches the others on their peer URLs, and has a disk that keeps up";
+            let what = format!("it is {behind} indexes behind the others ({api})");
+            let advice = "check its connection to the other peer URLs, and the speed of its disk";
             tell(Weight::Problem, "lagging", what, advice);
         }
         if let Err(why) = &known.quorum {
-            let what = format!("a majority can't be asked through it: {why}");
-            let advice = "a watch can't tell here whether it is up to date: see its peers";
+            let what = format!("a linearizable read failed: it {why}");
+            let advice = "check that a majority of the members runs and is reachable";
             tell(Weight::Problem, "noQuorum", what, advice);
         }
     }
@@ -200,52 +198,72 @@ pub fn of(
     found
 }
 
-fn of_member(known: &Known, tell: &mut impl FnMut(Weight, &'static str, String, &str)) {
-    let sides: Vec<&Side> = [known.v3.side(), known.v2.side()]
+fn of_failed_apis(
+    known: &EndpointFacts,
+    tell: &mut impl FnMut(Weight, &'static str, String, &str),
+) {
+    for (api, facts) in [("v2", &known.v2), ("v3", &known.v3)] {
+        if let ApiFacts::Failed(why) = facts {
+            let advice = if why.contains("user name is empty") {
+                "use --user to authenticate"
+            } else {
+                "read the log of the server"
+            };
+            let what = format!("with {api} it {why}");
+            tell(Weight::Problem, "failed", what, advice);
+        }
+    }
+}
+
+fn of_member(known: &EndpointFacts, tell: &mut impl FnMut(Weight, &'static str, String, &str)) {
+    let members: Vec<&MemberFacts> = [known.v3.member(), known.v2.member()]
         .into_iter()
         .flatten()
         .collect();
-    // By v2 a member goes on to name the leader that it had.
-    if sides.first().is_some_and(|side| side.leader.is_none()) {
-        let what = "it knows of no leader".to_owned();
-        let advice = "see that it reaches a majority of the cluster on their peer URLs";
+    // With the v2 API, a member keeps naming the leader that it has lost.
+    if members
+        .first()
+        .is_some_and(|member| member.leader.is_none())
+    {
+        let what = "it has no leader".to_owned();
+        let advice = "check its connection to the peer URLs of a majority of the members";
         tell(Weight::Problem, "noLeader", what, advice);
     }
-    for alarm in sides.iter().flat_map(|side| &side.alarms) {
-        let advice = "etcdctl alarm list says more";
+    for alarm in members.iter().flat_map(|member| &member.alarms) {
+        let advice = "run 'etcdctl alarm list' for the member that raised it";
         tell(
             Weight::Problem,
             "alarm",
-            format!("it complains: {alarm}"),
+            format!("the alarm {alarm} is active"),
             advice,
         );
     }
-    if sides.iter().any(|side| side.is_learner) {
-        let what = "it is a learner: it serves no reads but its own".to_owned();
+    if members.iter().any(|member| member.is_learner) {
+        let what = "it is a learner, which serves serializable reads only".to_owned();
         tell(
             Weight::Problem,
             "learner",
             what,
-            "take it off --endpoints, or promote it",
+            "remove it from --endpoints, or promote it",
         );
     }
 }
 
 fn of_histories<'h>(histories: impl Iterator<Item = &'h History>, found: &mut Vec<Finding>) {
     for history in histories {
-        let Some(reach) = history.reach().filter(|reach| *reach < SHORT) else {
+        let Some(reach) = history.reach().filter(|reach| *reach < SHORT_HISTORY) else {
             continue;
         };
         let advice = match history.api {
-            model::Api::V2 => "an outage that is longer is a gap: write less, or use v3",
-            model::Api::V3 => "an outage that is longer is a gap: compact less often",
+            model::Api::V2 => "write less often, or use v3; an outage that lasts longer is a gap",
+            model::Api::V3 => "compact less often; an outage that lasts longer is a gap",
         };
         found.push(Finding {
             weight: Weight::Problem,
             kind: "shortHistory",
             endpoint: None,
             what: format!(
-                "the history of {} reaches back {:.1} s at the present rate of writes",
+                "the {} history covers only {:.1} s at the present rate of writes",
                 history.api.name(),
                 reach.as_secs_f64()
             ),
@@ -269,13 +287,16 @@ fn of_versions(facts: &[Facts], found: &mut Vec<Finding>) {
             weight: Weight::Advice,
             kind: "versions",
             endpoint: None,
-            what: format!("the members have several versions: {}", versions.join(", ")),
-            advice: "finish the upgrade".to_owned(),
+            what: format!(
+                "the members run different versions: {}",
+                versions.join(", ")
+            ),
+            advice: "finish the upgrade, so that all members run the same version".to_owned(),
         });
     }
 }
 
-/// A finding for each API that has authentication enabled, where no user is named.
+/// A finding for each API that has authentication enabled, for a run without a user.
 #[must_use]
 pub fn missing_user(facts: &[Facts], asked: &[model::Api]) -> Vec<Finding> {
     let known = || facts.iter().filter_map(|facts| facts.known.as_ref().ok());
@@ -288,14 +309,14 @@ pub fn missing_user(facts: &[Facts], asked: &[model::Api]) -> Vec<Finding> {
         kind: "noUser",
         endpoint: None,
         what: format!(
-            "{} asks who one is, and no user is named: {}",
+            "authentication is enabled ({}), but no user is given: {}",
             api.name(),
             match api {
-                model::Api::V2 => "what guests may not read is not seen",
+                model::Api::V2 => "only what guests may read is visible",
                 model::Api::V3 => "nothing can be read",
             }
         ),
-        advice: "--user NAME, or ETCDCTL_USER".to_owned(),
+        advice: "use --user or ETCDCTL_USER".to_owned(),
     };
     let asked = asked.iter().filter(|api| asks(**api));
     asked.map(finding).collect()
@@ -307,20 +328,20 @@ mod tests {
 
     const BOTH: [model::Api; 2] = model::Api::ALL;
 
-    fn side(index: u64) -> Side {
-        Side {
+    fn member(index: u64) -> MemberFacts {
+        MemberFacts {
             cluster: Some("c".to_owned()),
             member: Some("m".to_owned()),
             leader: Some("m".to_owned()),
             index: Index(index),
-            ..Side::default()
+            ..MemberFacts::default()
         }
     }
 
     fn facts(endpoint: &str, v2: ApiFacts, v3: ApiFacts) -> Facts {
         Facts {
             endpoint: endpoint.to_owned(),
-            known: Ok(Known {
+            known: Ok(EndpointFacts {
                 version: Some("3.5.1".to_owned()),
                 round_trip: Duration::from_millis(1),
                 v2,
@@ -344,15 +365,16 @@ mod tests {
 
     #[test]
     fn a_cluster_that_is_well_has_no_findings() {
-        let all = ["a", "b"].map(|name| facts(name, ApiFacts::On(side(7)), ApiFacts::On(side(3))));
+        let all =
+            ["a", "b"].map(|name| facts(name, ApiFacts::On(member(7)), ApiFacts::On(member(3))));
         assert_eq!(kinds(&all, &all), []);
-        let v3 = ["a", "b"].map(|name| facts(name, ApiFacts::Off, ApiFacts::On(side(3))));
+        let v3 = ["a", "b"].map(|name| facts(name, ApiFacts::Off, ApiFacts::On(member(3))));
         assert_eq!(kinds(&v3, &v3), []);
     }
 
     #[test]
     fn each_fault_is_named_with_its_endpoint() {
-        let well = facts("a", ApiFacts::On(side(7)), ApiFacts::On(side(3)));
+        let well = facts("a", ApiFacts::On(member(7)), ApiFacts::On(member(3)));
         let gone = Facts {
             endpoint: "b".to_owned(),
             known: Err("could not be reached".to_owned()),
@@ -362,24 +384,24 @@ mod tests {
             kinds(&all, &all)
         };
         assert_eq!(found(gone), one("unreachable", "b"));
-        let off = facts("b", ApiFacts::Off, ApiFacts::On(side(3)));
+        let off = facts("b", ApiFacts::Off, ApiFacts::On(member(3)));
         assert_eq!(found(off), one("v2Off", "b"));
-        let off = facts("b", ApiFacts::On(side(7)), ApiFacts::Off);
+        let off = facts("b", ApiFacts::On(member(7)), ApiFacts::Off);
         assert_eq!(found(off), one("v3Off", "b"));
-        let other = Side {
+        let other = MemberFacts {
             cluster: Some("d".to_owned()),
-            ..side(900)
+            ..member(900)
         };
         let foreign = facts("b", ApiFacts::Off, ApiFacts::On(other));
         assert_eq!(found(foreign), one("otherCluster", "b"));
-        let lost = Side {
+        let lost = MemberFacts {
             leader: None,
-            ..side(7)
+            ..member(7)
         };
         let lost = facts(
             "b",
             ApiFacts::On(lost.clone()),
-            ApiFacts::On(Side {
+            ApiFacts::On(MemberFacts {
                 index: Index(3),
                 ..lost
             }),
@@ -391,10 +413,11 @@ mod tests {
     fn one_that_catches_up_while_the_sample_is_taken_does_not_lag() {
         let before = ["a", "b"].map(|name| {
             let index = if name == "a" { 100 } else { 90 };
-            facts(name, ApiFacts::On(side(index)), ApiFacts::Off)
+            facts(name, ApiFacts::On(member(index)), ApiFacts::Off)
         });
-        let after =
-            |index| [110, index].map(|index| facts("b", ApiFacts::On(side(index)), ApiFacts::Off));
+        let after = |index| {
+            [110, index].map(|index| facts("b", ApiFacts::On(member(index)), ApiFacts::Off))
+        };
         assert_eq!(kinds(&before, &after(100)), []);
         assert_eq!(kinds(&before, &after(99)), one("lagging", "b"));
     }

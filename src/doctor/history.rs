@@ -1,16 +1,15 @@
-//! How far back the histories reach, at the rate at which is written.
+//! How far back the histories reach at the present rate of writes.
 
 use std::time::Duration;
 
 use super::facts::{self, Facts};
-use super::findings::{History, Of, cluster, own_cluster};
+use super::findings::{History, Selected, cluster, own_cluster};
 use etcdwatch_client::endpoint::Endpoint;
 use etcdwatch_client::transport::http::Http;
 use etcdwatch_engine::model::{Api, Index};
 use etcdwatch_engine::v2;
 
-/// How far back the history of each API reaches that the cluster has on. Between the two times that the
-/// endpoints were asked, `took` has passed.
+/// The history of each API that is on. `took` is the time between the answers `before` and `after`.
 #[must_use]
 pub fn sampled(
     before: &[Facts],
@@ -20,9 +19,10 @@ pub fn sampled(
     endpoints: &[Endpoint],
 ) -> Vec<History> {
     let mut histories = Vec::new();
-    let sides: [(Api, Of); 2] = [(Api::V2, |known| &known.v2), (Api::V3, |known| &known.v3)];
-    for (api, side) in sides {
-        let (Some((_, first)), Some((place, last))) = (newest(before, side), newest(after, side))
+    let apis: [(Api, Selected); 2] = [(Api::V2, |known| &known.v2), (Api::V3, |known| &known.v3)];
+    for (api, select) in apis {
+        let (Some((_, first)), Some((place, last))) =
+            (newest(before, select), newest(after, select))
         else {
             continue;
         };
@@ -47,12 +47,12 @@ pub fn sampled(
     histories
 }
 
-/// The highest index that an endpoint of the cluster knows, and the place of that endpoint.
-fn newest(facts: &[Facts], side: Of) -> Option<(usize, Index)> {
+/// The highest index of the cluster, and the place of an endpoint that has it.
+fn newest(facts: &[Facts], select: Selected) -> Option<(usize, Index)> {
     let own = own_cluster(facts);
     let known = facts.iter().enumerate().filter_map(|(place, facts)| {
         let known = facts.known.as_ref().ok()?;
-        let index = side(known).side()?.index;
+        let index = select(known).member()?.index;
         (cluster(known) == own).then_some((place, index))
     });
     known.max_by_key(|(_, index)| *index)

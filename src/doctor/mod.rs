@@ -1,7 +1,7 @@
-//! What an operator wants to know before a watch is trusted.
+//! Checks whether a cluster can be watched reliably.
 //!
-//! [`facts`] asks the endpoints; [`history`] finds out how far back history reaches; [`findings`] says what is
-//! wrong with the answers, and is pure; [`table`] shows them.
+//! [`facts`] asks the endpoints, [`history`] finds out how far back history reaches, [`findings`] names the
+//! problems in the answers without I/O, and [`table`] prints the report.
 
 pub mod facts;
 pub mod findings;

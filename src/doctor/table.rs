@@ -1,4 +1,4 @@
-//! The answers as a table, and as JSON.
+//! The report of `doctor`, as text and as JSON.
 
 use std::fmt::Write as _;
 use std::time::Duration;
@@ -7,44 +7,44 @@ use colored::Colorize as _;
 use serde_json::{Value, json};
 use unicode_width::UnicodeWidthStr as _;
 
-use super::facts::{ApiFacts, Facts, Known};
+use super::facts::{ApiFacts, EndpointFacts, Facts};
 use super::findings::{Finding, History, Weight, cluster, lag};
 use crate::render::json as printed;
 use etcdwatch_engine::escape;
 use etcdwatch_engine::model;
 
-/// A key, and how often it was written in the sample.
-pub type Busy = (Vec<u8>, u64);
+/// A key, and how often it was written during the sample.
+pub type BusyKey = (Vec<u8>, u64);
 
-/// All that was found out.
+/// Everything that `doctor` has found out.
 #[derive(Clone, Debug)]
 pub struct Report {
-    /// What the endpoints said before the sample was taken.
+    /// The answers of the endpoints before the sample.
     pub before: Vec<Facts>,
-    /// And after it.
+    /// The answers of the endpoints after the sample.
     pub after: Vec<Facts>,
-    /// For how long it was taken.
+    /// The length of the sample.
     pub sampled: Duration,
-    /// How the histories stand.
+    /// The history of each API that is on.
     pub histories: Vec<History>,
-    /// The keys that were written most, most often first.
-    pub busiest: Vec<Busy>,
-    /// How many writes in scope there were.
+    /// The keys that were written most, in descending order.
+    pub busiest: Vec<BusyKey>,
+    /// The number of writes in scope during the sample.
     pub writes: u64,
-    /// By which API they were counted, where they were.
+    /// The API that the writes were counted with, if there was a watch.
     pub counted: Option<model::Api>,
-    /// Whose name is used; none where nobody's is.
+    /// The user that requests are sent as.
     pub user: Option<String>,
-    /// How the endpoints are spoken to: in the clear or by TLS, and as whom.
+    /// Encryption and certificates, as a phrase.
     pub connections: String,
-    /// Whether every endpoint is spoken to by TLS.
+    /// Whether every connection is encrypted.
     pub is_encrypted: bool,
-    /// What is wrong.
+    /// The problems and notes.
     pub findings: Vec<Finding>,
 }
 
 impl Report {
-    /// Whether a watch can be trusted.
+    /// Whether there is no problem. Notes do not count.
     #[must_use]
     pub fn is_well(&self) -> bool {
         let mut findings = self.findings.iter();
@@ -61,10 +61,10 @@ const HEADINGS: [&str; 10] = [
     "ENDPOINT", "VERSION", "V2", "V3", "CLUSTER", "MEMBER", "INDEX", "LAG", "QUORUM", "TRIP",
 ];
 
-/// No version and no id is longer.
-const WIDEST: usize = 40;
+/// The longest version or id that is printed, in characters.
+const MAX_CELL: usize = 40;
 
-/// As text.
+/// Renders the report as a table and a list of findings.
 #[must_use]
 pub fn text(report: &Report, is_colored: bool) -> String {
     let mut rows: Vec<Vec<String>> = vec![HEADINGS.map(str::to_owned).to_vec()];
@@ -93,28 +93,28 @@ pub fn text(report: &Report, is_colored: bool) -> String {
     out.push('\n');
     for history in &report.histories {
         let reach = match history.reach() {
-            Some(reach) => format!("{} back at {:.1} writes/s", duration(reach), history.rate),
-            None if history.is_whole => format!("all there is, {:.1} writes/s", history.rate),
-            None => "nothing is written".to_owned(),
+            Some(reach) => format!("{} at {:.1} writes/s", duration(reach), history.rate),
+            None if history.is_whole => format!("nothing compacted, {:.1} writes/s", history.rate),
+            None => "no writes".to_owned(),
         };
         let _ = writeln!(
             out,
-            "history   {}: {} indexes, {reach} (sampled for {})",
+            "history   {}: {} indexes, {reach} (sample of {})",
             history.api.name(),
             history.length,
             duration(report.sampled)
         );
     }
-    let user = report.user.as_ref().map_or("nobody", String::as_str);
+    let user = report.user.as_ref().map_or("no user", String::as_str);
     let _ = writeln!(
         out,
-        "identity  {}; {}",
+        "client    {}; {}",
         escape::message(user),
         escape::message(&report.connections)
     );
     let counted = report
         .counted
-        .map_or_else(String::new, |api| format!(" by {}", api.name()));
+        .map_or_else(String::new, |api| format!(" ({})", api.name()));
     let _ = writeln!(out, "writes    {} in scope{counted}", report.writes);
     for (key, count) in &report.busiest {
         let mut escaped = String::new();
@@ -123,7 +123,7 @@ pub fn text(report: &Report, is_colored: bool) -> String {
     }
     out.push('\n');
     if report.findings.is_empty() {
-        let _ = writeln!(out, "All is well.");
+        let _ = writeln!(out, "No problems found.");
     }
     for finding in &report.findings {
         let sign = match finding.weight {
@@ -138,7 +138,7 @@ pub fn text(report: &Report, is_colored: bool) -> String {
         let about = finding.endpoint.as_ref();
         let about = about.map_or_else(String::new, |endpoint| format!("{endpoint}: "));
         let what = escape::message(&format!("{about}{}", escape::said(&finding.what)));
-        let _ = writeln!(out, "{sign}: {what}\n  try: {}", finding.advice);
+        let _ = writeln!(out, "{sign}: {what}\n  hint: {}", finding.advice);
     }
     out
 }
@@ -157,20 +157,26 @@ fn row(report: &Report, facts: &Facts) -> Vec<String> {
         }
         .to_owned()
     };
-    let sides = [known.v3.side(), known.v2.side()];
-    let member = sides.iter().flatten().find_map(|side| side.member.clone());
-    // By v2 a member goes on to name the leader that it had.
-    let leader = sides
+    let members = [known.v3.member(), known.v2.member()];
+    let member = members
+        .iter()
+        .flatten()
+        .find_map(|member| member.member.clone());
+    // With the v2 API, a member keeps naming the leader that it has lost.
+    let leader = members
         .iter()
         .flatten()
         .next()
-        .and_then(|side| side.leader.clone());
+        .and_then(|member| member.leader.clone());
     let role = match (&member, &leader) {
         (Some(member), Some(leader)) if member == leader => " leader",
-        (_, None) => " no leader",
+        (Some(_), None) => " no leader",
         _ => "",
     };
-    let index = |api: &ApiFacts| api.side().map_or_else(dash, |side| side.index.to_string());
+    let index = |api: &ApiFacts| {
+        api.member()
+            .map_or_else(dash, |member| member.index.to_string())
+    };
     vec![
         endpoint,
         known
@@ -193,17 +199,17 @@ fn row(report: &Report, facts: &Facts) -> Vec<String> {
     ]
 }
 
-/// What a server said of itself, as a cell.
+/// A text from a server, as a cell of the table.
 fn said(text: &str) -> String {
     let mut cell = String::new();
     escape::text(
-        text.chars().take(WIDEST).collect::<String>().as_bytes(),
+        text.chars().take(MAX_CELL).collect::<String>().as_bytes(),
         &mut cell,
     );
     cell
 }
 
-/// A duration with a sensible unit.
+/// A duration with two or three digits and a unit.
 fn duration(duration: Duration) -> String {
     match duration.as_secs_f64() {
         seconds if seconds < 0.001 => format!("{:.0}us", seconds * 1e6),
@@ -214,7 +220,7 @@ fn duration(duration: Duration) -> String {
     }
 }
 
-/// As one JSON object.
+/// The report as one JSON object.
 #[must_use]
 pub fn record(report: &Report) -> Value {
     let endpoints: Vec<Value> = report
@@ -275,11 +281,11 @@ pub fn record(report: &Report) -> Value {
     })
 }
 
-fn of_known(report: &Report, facts: &Facts, known: &Known) -> Value {
+fn of_known(report: &Report, facts: &Facts, known: &EndpointFacts) -> Value {
     let api = |api: &ApiFacts| match api {
-        ApiFacts::On(side) => json!({
-            "state": "on", "cluster": side.cluster, "member": side.member,
-            "leader": side.leader, "index": side.index.0,
+        ApiFacts::On(member) => json!({
+            "state": "on", "cluster": member.cluster, "member": member.member,
+            "leader": member.leader, "index": member.index.0,
         }),
         ApiFacts::Off => json!({"state": "off"}),
         ApiFacts::Failed(why) => json!({"state": "failed", "error": why}),

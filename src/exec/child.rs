@@ -86,9 +86,9 @@ impl CommandInput {
             ("ETCD_WATCH_MODIFIED_INDEX", index.as_bytes()),
         ] {
             if bytes.contains(&0) {
-                input.left_out.push((name, "it has a NUL"));
+                input.left_out.push((name, "the value has a NUL"));
             } else if bytes.len() > LONGEST {
-                input.left_out.push((name, "it is too long"));
+                input.left_out.push((name, "the value is too long"));
             } else {
                 input.variables.push((name, bytes.to_vec()));
             }

@@ -1,19 +1,19 @@
-//! When something came, as it is printed.
+//! Renders the time at which a record was received.
 
 use std::time::SystemTime;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-/// Prints times: RFC 3339 with milliseconds.
+/// Renders times in the format of RFC 3339 with milliseconds.
 #[derive(Clone, Debug)]
 pub struct Clock {
-    /// None for UTC.
+    /// The time zone; `None` for UTC.
     zone: Option<TimeZone>,
 }
 
 impl Clock {
-    /// One of the time zone of this machine (`TZ`, else `/etc/localtime`), or of UTC.
+    /// A clock in UTC, or in the time zone of this machine (`TZ`, otherwise `/etc/localtime`).
     #[must_use]
     pub fn new(utc: bool) -> Self {
         Self {
@@ -21,7 +21,7 @@ impl Clock {
         }
     }
 
-    /// A time as it is printed.
+    /// Renders a time.
     #[must_use]
     pub fn render(&self, at: SystemTime) -> String {
         let at = Timestamp::try_from(at).unwrap_or(Timestamp::UNIX_EPOCH);

@@ -1,4 +1,4 @@
-//! `--diff`: what became of a value of several lines, or of JSON.
+//! `--diff`: a line-by-line diff of a value that has several lines or is JSON.
 
 use std::time::Duration;
 
@@ -8,14 +8,13 @@ use similar::{ChangeTag, TextDiff};
 
 use etcdwatch_engine::escape;
 
-/// For so long the shortest difference is looked for; then any will do. It takes the square of the
-/// lines, and the watch waits for it.
-const LIMIT: Duration = Duration::from_millis(100);
-/// So many lines that are the same are shown around those that are not.
-const AROUND: usize = 3;
+/// The time limit for the shortest diff, after which any diff is printed. It takes quadratic time, and the
+/// watch waits for it.
+const TIME_LIMIT: Duration = Duration::from_millis(100);
+/// The number of equal lines that are printed around a difference.
+const CONTEXT: usize = 3;
 
-/// The lines that differ, each with a margin, where a value has several lines or is JSON; none where
-/// one line says it all, or it is no text.
+/// Renders the diff of a value, indented; `None` if both values are single lines, equal, or not UTF-8.
 #[must_use]
 pub fn render(before: Option<&[u8]>, after: Option<&[u8]>) -> Option<String> {
     let before = std::str::from_utf8(before.unwrap_or_default()).ok()?;
@@ -26,7 +25,7 @@ pub fn render(before: Option<&[u8]>, after: Option<&[u8]>) -> Option<String> {
     if !both.iter().any(is_structured) {
         return None;
     }
-    // Where one of them is JSON, and the other JSON or nothing, it is compared field by field.
+    // If each value is JSON or empty, they are compared field by field.
     let trees = both.map(|text| {
         if text.is_empty() {
             Some(String::new())
@@ -36,7 +35,7 @@ pub fn render(before: Option<&[u8]>, after: Option<&[u8]>) -> Option<String> {
     });
     let [before, after] = match trees {
         [Some(before), Some(after)] => [before, after],
-        // That the last line is not ended is of no interest where it never was.
+        // If neither value ends in a line break, that is no difference.
         _ if both.iter().all(is_open) => both.map(|text| match text {
             "" => String::new(),
             text => format!("{text}\n"),
@@ -44,10 +43,10 @@ pub fn render(before: Option<&[u8]>, after: Option<&[u8]>) -> Option<String> {
         _ => both.map(str::to_owned),
     };
     let diff = TextDiff::configure()
-        .timeout(LIMIT)
+        .timeout(TIME_LIMIT)
         .diff_lines(&before, &after);
     let mut out = String::new();
-    for hunk in diff.unified_diff().context_radius(AROUND).iter_hunks() {
+    for hunk in diff.unified_diff().context_radius(CONTEXT).iter_hunks() {
         line(&hunk.header().to_string(), Some(Color::Cyan), &mut out);
         for change in hunk.iter_changes() {
             let (sign, color) = match change.tag() {
@@ -66,7 +65,7 @@ pub fn render(before: Option<&[u8]>, after: Option<&[u8]>) -> Option<String> {
     (!out.is_empty()).then_some(out)
 }
 
-/// JSON of several fields, one a line, in the order of their names.
+/// JSON with one field per line, sorted by name; `None` unless it is an object or an array.
 fn pretty(text: &str) -> Option<String> {
     let mut value: Value = serde_json::from_str(text).ok()?;
     let has_parts = value.is_object() || value.is_array();

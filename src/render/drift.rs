@@ -1,7 +1,7 @@
-//! What differs from what is wanted: a line a key, or a JSON object.
+//! Renders a difference of `check` as a line or a JSON object.
 //!
-//! `+` is only in etcd, `-` only in the file, `~` differs, with both values; `=` is as it should be
-//! again.
+//! `+` is a key only in etcd, `-` a key only in the file, `~` a key with two values, and `=` a key that no
+//! longer differs.
 
 use colored::{Color, Colorize as _};
 use serde_json::{Map, Value};
@@ -11,7 +11,7 @@ use crate::drift::Drift;
 use etcdwatch_engine::escape;
 use etcdwatch_engine::model::Index;
 
-/// Appends a line; `drift` is none where the key is as it should be again.
+/// Appends a line for `key`; `drift` is `None` if it no longer differs.
 pub fn line(key: &[u8], drift: Option<&Drift>, is_colored: bool, out: &mut Vec<u8>) {
     let (sign, color, values): (_, _, &[&[u8]]) = match drift {
         None => ("=", Color::Blue, &[]),
@@ -33,7 +33,7 @@ pub fn line(key: &[u8], drift: Option<&Drift>, is_colored: bool, out: &mut Vec<u
     out.push(b'\n');
 }
 
-/// The same as a record.
+/// The JSON object for `key`.
 #[must_use]
 pub fn record(index: Index, key: &[u8], drift: Option<&Drift>) -> Value {
     let mut fields = Map::new();

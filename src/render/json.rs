@@ -1,7 +1,7 @@
-//! JSON Lines: one object a line, the same shape for every API.
+//! Renders JSON Lines: one object per line, with the same fields for both APIs.
 //!
-//! An event with the v2 API is printed as the server sent it: its bytes were checked when they were read.
-//! Any other record of a key is written by `shape`.
+//! An event of the v2 API is printed as the server sent it, because its bytes were checked when they were
+//! read. `shape` renders every other record of a key.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -49,7 +49,7 @@ pub fn stamped(
     }
 }
 
-/// The reply to a read, of an API whose own JSON has another shape.
+/// The reply to a read over v3, in the format of the v2 API.
 #[must_use]
 pub fn tree(tree: &Tree) -> Value {
     json!({"action": "get", "node": branch(tree)})
@@ -74,7 +74,7 @@ fn branch(tree: &Tree) -> Value {
     fields.into()
 }
 
-/// Any bytes: as they are where they are UTF-8, else as base64 under a name that says so.
+/// Adds a field for any bytes: a string if they are UTF-8, otherwise base64 with `Base64` added to the name.
 pub fn text(name: &str, bytes: &[u8], fields: &mut Map<String, Value>) {
     match std::str::from_utf8(bytes) {
         Ok(text) => fields.insert(name.to_owned(), text.into()),
@@ -82,7 +82,7 @@ pub fn text(name: &str, bytes: &[u8], fields: &mut Map<String, Value>) {
     };
 }
 
-/// What is 0 is not known, or is not there, and is left out.
+/// Adds the numbers of a node. A number that is 0 is unknown and left out.
 fn numbers(tree: &Tree, fields: &mut Map<String, Value>) {
     fields.insert("modifiedIndex".to_owned(), tree.modified.0.into());
     if tree.created > Index::ZERO {
@@ -112,7 +112,7 @@ fn push(json: &[u8], is_terminal: bool, out: &mut Vec<u8>) {
     }
 }
 
-/// A valid JSON text without line breaks: they can only stand between its tokens.
+/// Replaces the line breaks in valid JSON, which can only be between its tokens.
 #[must_use]
 pub fn one_line(json: &[u8]) -> Vec<u8> {
     json.trim_ascii()
@@ -155,12 +155,12 @@ pub fn own(record: &OwnRecord<'_>, received_at: Option<&str>) -> Value {
     value
 }
 
-/// An error as one object.
+/// The object for an error. The hint follows the message after a semicolon.
 #[must_use]
 pub fn error(error: &Error) -> Value {
     let mut message = error.to_string();
     if let Some(hint) = error.hint() {
-        message = format!("{message} ({hint})");
+        message = format!("{message}; {hint}");
     }
     let mut body = json!({
         "kind": error.kind(),
@@ -183,7 +183,7 @@ pub fn error(error: &Error) -> Value {
     json!({ "error": body })
 }
 
-/// A notice as one object.
+/// The object for a notice.
 #[must_use]
 pub fn notice(kind: &str, message: &str) -> Value {
     json!({"notice": {"kind": kind, "message": message}})

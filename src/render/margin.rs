@@ -1,16 +1,16 @@
-//! Standard error as a terminal that is a little narrower than it is.
+//! Standard error as a terminal that is a few columns narrower than it is.
 //!
-//! indicatif fills a line up to its end, and the `^C` that a terminal echoes would then break
-//! it: a broken line can't be taken off again.
+//! indicatif fills a line to its end. The `^C` that a terminal echoes would wrap it, and a wrapped line cannot
+//! be erased.
 
 use std::io::{self, Write as _};
 
 use indicatif::TermLike;
 
-/// Room for `^C`, and for the cursor.
-const ROOM: u16 = 3;
+/// The columns for `^C` and the cursor.
+const MARGIN: u16 = 3;
 
-/// Standard error, less a margin on the right.
+/// Standard error without the margin on the right.
 #[derive(Debug)]
 pub struct Margin;
 
@@ -27,7 +27,7 @@ impl TermLike for Margin {
     fn width(&self) -> u16 {
         rustix::termios::tcgetwinsize(io::stderr())
             .map_or(80, |size| size.ws_col)
-            .saturating_sub(ROOM)
+            .saturating_sub(MARGIN)
     }
 
     fn height(&self) -> u16 {

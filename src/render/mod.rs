@@ -1,7 +1,6 @@
-//! Records as a person or a script reads them: one file a form.
+//! Renders records, errors and notices, with one file per format.
 //!
-//! In scope: bytes of output for updates, reads, errors and notices. Out of scope: when, and
-//! to where (`inbox`).
+//! In scope: the bytes of the output. Out of scope: when and where they are written (`run::inbox`).
 
 pub mod clock;
 pub mod difference;

@@ -1,11 +1,11 @@
-//! What a person is told of a watch beside its records.
+//! The notices of a watch: what standard error says beside the records.
 
 use std::time::Duration;
 
 use crate::settings::Settings;
 use etcdwatch_engine::watch::{NoProof, Notice, Status, Until, WatchState};
 
-/// A notice's kind, and what it says to a person. `until` is where the watch ends.
+/// The kind and the message of a notice. `until` is where the watch ends.
 #[must_use]
 pub fn of_watch(notice: &Notice, until: Until, settings: &Settings) -> (&'static str, String) {
     match notice {
@@ -14,12 +14,15 @@ pub fn of_watch(notice: &Notice, until: Until, settings: &Settings) -> (&'static
                 Until::Forever | Until::Present { follow: true, .. } => "waiting for it",
                 Until::Present { .. } => "there is nothing to replay",
             };
-            let message = format!("index {from} lies ahead: the store is at {index}; {waits}");
+            let message =
+                format!("index {from} is ahead of the store, which is at {index}; {waits}");
             ("ahead", message)
         }
         Notice::BeforeOldest { oldest, to } => (
             "beforeOldest",
-            format!("history begins at {oldest}: nothing up to {to} can be had"),
+            format!(
+                "history begins at index {oldest}: the server no longer has anything up to {to}"
+            ),
         ),
         Notice::HalfClose { endpoint } => (
             "halfClose",
@@ -32,47 +35,49 @@ pub fn of_watch(notice: &Notice, until: Until, settings: &Settings) -> (&'static
         Notice::Unproven(why) => {
             let why = match why {
                 NoProof::WholeStoreRefused => {
-                    "this user may not read the whole store, whose next event would prove it"
+                    "this user has no read permission on the whole keyspace, whose next event would \
+                     prove it"
                 }
                 NoProof::TooLong => {
                     "an event elsewhere in the store, which would prove it, is larger than \
                      --max-event"
                 }
                 NoProof::NoNextEvent => {
-                    "the store shows no event at the end of the replay or after it, and no wait \
-                     can be ended by half-closing its connection"
+                    "the store has no event at the end of the replay or after it, and half-closing the \
+                     connection does not end a wait"
                 }
             };
-            let message = format!("the end of the replay can't be proven: {why}");
+            let message = format!("cannot prove that the replay is complete: {why}");
             ("unproven", message)
         }
         Notice::OtherCluster { endpoint } => (
             "otherCluster",
             format!(
-                "{} belongs to another cluster and is left out",
+                "{} belongs to another cluster; etcdwatch does not use it",
                 settings.url(*endpoint)
             ),
         ),
     }
 }
 
-/// What a status says to a person. `stale_after` is for how long nothing was confirmed.
+/// The message for a change of the watch's state. `stale_after` is the time without confirmation.
 #[must_use]
 pub fn of_status(status: &Status, stale_after: Duration, settings: &Settings) -> String {
     let endpoint = settings.url(status.endpoint);
     let cause = status.cause.as_ref().map(ToString::to_string);
     let cause = cause.unwrap_or_default();
     match (status.state, cause.as_str()) {
-        (WatchState::Live, _) => format!("live again, with {endpoint}"),
+        (WatchState::Live, _) => format!("live again at {endpoint}"),
         (WatchState::Stale, "") => format!(
-            "stale: it can't be told whether something happened; {endpoint} has not \
-             confirmed anything for {}",
+            "stale: no confirmation from {endpoint} for {}; events may be missing until it answers",
             humantime::format_duration(stale_after)
         ),
         (WatchState::Stale, cause) => {
-            format!("stale: it can't be told whether something happened; {endpoint} {cause}")
+            format!("stale: {endpoint} {cause}; events may be missing until it answers")
         }
-        (WatchState::Reconnecting, "") => format!("{endpoint} is gone; trying again"),
+        (WatchState::Reconnecting, "") => {
+            format!("lost the connection to {endpoint}; trying again")
+        }
         (WatchState::Reconnecting, cause) => format!("{endpoint} {cause}; trying again"),
     }
 }

@@ -1,4 +1,4 @@
-//! The records that etcdwatch itself makes, beside those of keys.
+//! The records of etcdwatch itself: gap, reset, synced and status.
 
 use etcdwatch_engine::model::{Gap, Index};
 use etcdwatch_engine::watch::{Status, Update};
@@ -6,28 +6,27 @@ use etcdwatch_engine::watch::{Status, Update};
 /// A record of etcdwatch itself.
 #[derive(Clone, Copy, Debug)]
 pub struct OwnRecord<'r> {
-    /// The keys that are watched.
+    /// The watched keys.
     pub scope: &'r str,
-    /// What it says of the watch.
+    /// The kind of the record, with its data.
     pub content: Content<'r>,
 }
 
-/// What a record of etcdwatch itself says.
+/// The kind of a record of etcdwatch itself, with its data.
 #[derive(Clone, Copy, Debug)]
 pub enum Content<'r> {
-    /// Events were lost.
+    /// Events were lost, or may have been.
     Gap(&'r Gap),
-    /// Everything printed before is to be forgotten.
+    /// The state before is void, and the present state follows.
     Reset(Index),
-    /// The state, or the differences, are complete.
+    /// The state, or the list of differences, is complete.
     Synced(Index),
-    /// How the watch is, and the URL of the endpoint that this is about.
+    /// The state of the watch has changed, at the endpoint with this URL.
     Status(&'r Status, &'r str),
 }
 
 impl<'r> OwnRecord<'r> {
-    /// The record that `update` is printed as; `None` where it is printed otherwise or not at all. `url`
-    /// names an endpoint by its place.
+    /// The record for `update`; `None` if it has none. `url` returns the URL of an endpoint by its place.
     #[must_use]
     pub fn of(
         update: &'r Update,
@@ -44,7 +43,7 @@ impl<'r> OwnRecord<'r> {
         Some(Self { scope, content })
     }
 
-    /// Where it stands among all other records.
+    /// Its position among all records.
     #[must_use]
     pub fn index(&self) -> Index {
         match self.content {
@@ -54,7 +53,7 @@ impl<'r> OwnRecord<'r> {
         }
     }
 
-    /// The name that tells its kind.
+    /// The name of its kind.
     #[must_use]
     pub const fn action(&self) -> &'static str {
         match self.content {
@@ -65,7 +64,7 @@ impl<'r> OwnRecord<'r> {
         }
     }
 
-    /// What stands where a record of a key has the key: the keys watched, or the state of the watch.
+    /// The field in place of a key: the watched keys, or the state of the watch.
     #[must_use]
     pub fn subject(&self) -> &'r str {
         match self.content {
@@ -92,7 +91,7 @@ impl<'r> OwnRecord<'r> {
         }
     }
 
-    /// Why the state of the watch is what it is.
+    /// The reason for the state of the watch, if it is a status.
     #[must_use]
     pub fn cause(&self) -> Option<String> {
         let Content::Status(status, _) = self.content else {
@@ -102,7 +101,7 @@ impl<'r> OwnRecord<'r> {
         (!cause.is_empty()).then_some(cause)
     }
 
-    /// The record in one line for a person, as a part of a notice.
+    /// The record as one line, for a notice.
     #[must_use]
     pub fn sentence(&self) -> String {
         let start = format!("{} {} {}", self.index(), self.action(), self.subject());

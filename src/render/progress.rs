@@ -1,8 +1,7 @@
 //! The spinner and the bar on standard error.
 //!
-//! Drawn only where standard error is a terminal, and only after a moment: what is over at
-//! once needs neither. While a record is written they are taken off the screen, so that both
-//! can share one terminal.
+//! They are drawn only if standard error is a terminal, and only after a moment. They are erased while a record
+//! is written, because both may share a terminal.
 
 use std::time::{Duration, Instant};
 
@@ -13,17 +12,17 @@ use super::margin::Margin;
 use etcdwatch_engine::escape;
 use etcdwatch_engine::model::Index;
 
-/// What is over sooner shows nothing.
-const MOMENT: Duration = Duration::from_millis(300);
-/// How often it turns.
+/// A run that ends sooner shows nothing.
+const DELAY: Duration = Duration::from_millis(300);
+/// The time between two frames.
 const TICK: Duration = Duration::from_millis(100);
 const SPINNER: &str = "{spinner} {msg}";
 const BAR: &str = "{bar:30} {percent:>3}% {msg}";
-/// What stands beside the message.
+/// The columns of the spinner and the bar beside the message.
 const BESIDE_SPINNER: usize = 2;
 const BESIDE_BAR: usize = 30 + 6;
 
-/// What is shown while a run waits.
+/// The spinner or the bar of a run.
 #[derive(Debug)]
 pub struct Progress {
     bar: Option<ProgressBar>,
@@ -31,7 +30,7 @@ pub struct Progress {
     doing: &'static str,
     key: String,
     started: Instant,
-    /// When it was drawn last.
+    /// When it was last drawn.
     last: Option<Instant>,
     events: u64,
     index: Option<Index>,
@@ -40,7 +39,7 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// Nothing is shown where `enabled` is false. `doing` and `key` say what is waited for.
+    /// A display that shows `doing` and `key`, or nothing unless `enabled`.
     #[must_use]
     pub fn new(enabled: bool, doing: &'static str, key: &str, now: Instant) -> Self {
         Self {
@@ -62,14 +61,14 @@ impl Progress {
         self.enabled = false;
     }
 
-    /// When it is to be drawn next; never where it is not shown.
+    /// When it is next drawn; `None` for never.
     #[must_use]
     pub fn due(&self) -> Option<Instant> {
-        let due = self.last.map_or(self.started + MOMENT, |last| last + TICK);
+        let due = self.last.map_or(self.started + DELAY, |last| last + TICK);
         self.enabled.then_some(due)
     }
 
-    /// Draws, if it is time for that.
+    /// Draws a frame if it is due.
     pub fn tick(&mut self, now: Instant) {
         if self.due().is_none_or(|due| now < due) {
             return;
@@ -100,17 +99,17 @@ impl Progress {
         bar.tick();
     }
 
-    /// Records were printed.
+    /// Counts printed events.
     pub fn count(&mut self, events: u64) {
         self.events += events;
     }
 
-    /// Everything up to here is known.
+    /// Shows that the cursor is at `index`.
     pub fn reach(&mut self, index: Index) {
         self.index = Some(index);
     }
 
-    /// A replay runs from here to there: a bar, from the next tick on.
+    /// Shows a bar for the range of a replay from the next frame on, or a spinner if it is `None`.
     pub fn set_range(&mut self, range: Option<(Index, Index)>) {
         if self.range.is_some() != range.is_some() {
             self.clear();
@@ -118,7 +117,7 @@ impl Progress {
         self.range = range;
     }
 
-    /// Takes it off the screen while `write` runs.
+    /// Erases it while `write` runs.
     pub fn suspend<T>(&self, write: impl FnOnce() -> T) -> T {
         match &self.bar {
             Some(bar) => bar.suspend(write),
@@ -126,7 +125,7 @@ impl Progress {
         }
     }
 
-    /// Takes it off the screen.
+    /// Erases it.
     pub fn clear(&mut self) {
         if let Some(bar) = self.bar.take() {
             bar.finish_and_clear();
@@ -150,7 +149,7 @@ impl Progress {
     }
 }
 
-/// Cuts a text to so many cells.
+/// Cuts a text to a width in terminal cells.
 fn cut(text: &str, cells: usize) -> String {
     let mut left = cells;
     text.chars()
@@ -189,7 +188,7 @@ mod tests {
     fn what_is_over_at_once_shows_nothing() {
         let start = Instant::now();
         let mut progress = Progress::new(true, "watching", "/a", start);
-        progress.tick(start + MOMENT / 2);
+        progress.tick(start + DELAY / 2);
         assert!(progress.bar.is_none());
     }
 

@@ -1,4 +1,4 @@
-//! How records look: as text, as JSON or by a template, with or without the time.
+//! Renders records as text, as JSON or with a template.
 
 use std::borrow::Cow;
 use std::time::{Instant, SystemTime};
@@ -15,11 +15,11 @@ use etcdwatch_engine::model::{Batch, Record};
 pub struct Renderer {
     format: Format,
     is_terminal: bool,
-    /// Renders when a record was received, where that may be shown.
+    /// The clock for the time of a record, if the format may show it.
     clock: Option<Clock>,
-    /// The time that was rendered last: records of one batch have the same.
+    /// The last rendered time, which the records of one batch share.
     time: Option<(Instant, String)>,
-    /// The line that is being made.
+    /// A buffer for one line.
     line: String,
 }
 
@@ -28,14 +28,14 @@ enum Format {
     Json,
     Text {
         style: text::Style,
-        /// Whether what became of a value is shown line by line.
+        /// Whether to print a diff of values.
         diff: bool,
     },
     Template(Template),
 }
 
 impl Renderer {
-    /// What the settings and `look` ask for.
+    /// A renderer for the settings and `look`.
     #[must_use]
     pub fn new(look: &Appearance, settings: &Settings) -> Self {
         let format = match (&look.template, settings.output) {
@@ -63,7 +63,7 @@ impl Renderer {
         }
     }
 
-    /// Whether it shows the value before.
+    /// Whether it shows the previous value.
     #[must_use]
     pub fn shows_previous(&self) -> bool {
         match &self.format {
@@ -73,13 +73,13 @@ impl Renderer {
         }
     }
 
-    /// Whether an event is shown as etcd sent it, in a line.
+    /// Whether an event is printed as the line that etcd sent.
     #[must_use]
     pub fn is_as_sent(&self) -> bool {
         matches!(self.format, Format::Json) && !self.is_terminal && self.clock.is_none()
     }
 
-    /// Appends a record that was received at that time.
+    /// Appends a record that was received at this time.
     pub fn record(&mut self, record: &Record<'_>, received: Instant, out: &mut Vec<u8>) {
         self.note_time(received);
         let time = self.time.as_ref().map(|(_, time)| time.as_str());
@@ -91,7 +91,7 @@ impl Renderer {
                     .flatten();
                 let mut style = *style;
                 if difference.is_some() {
-                    // The lines below tell them.
+                    // The diff below has the values.
                     style.values = text::Values::Neither;
                 }
                 self.line.clear();
@@ -143,7 +143,7 @@ impl Renderer {
         }
     }
 
-    /// The events of a batch that has just been received.
+    /// Renders the events of a batch that was just received.
     #[must_use]
     pub fn batch(&self, batch: &Batch) -> Vec<u8> {
         let mut renderer = self.clone();
@@ -155,7 +155,7 @@ impl Renderer {
         out
     }
 
-    /// Renders when a record was received, where that may be shown.
+    /// Renders the time of a record, if the format may show it.
     fn note_time(&mut self, received: Instant) {
         if let Some(clock) = &self.clock
             && self.time.as_ref().is_none_or(|(at, _)| *at != received)
@@ -165,7 +165,7 @@ impl Renderer {
     }
 }
 
-/// When that was, by the clock on the wall.
+/// Converts a moment to the time of day.
 fn time_of(moment: Instant) -> SystemTime {
     let now = SystemTime::now();
     now.checked_sub(moment.elapsed()).unwrap_or(now)

@@ -1,4 +1,4 @@
-//! The shape of a record of one key in JSON, serialized with no value built in between.
+//! The JSON of a record of one key, serialized without building a value first.
 
 use std::borrow::Cow;
 
@@ -8,27 +8,26 @@ use serde::{Serialize, Serializer};
 
 use etcdwatch_engine::model::{Change, Event, Index, Node, Record, StateNode};
 
-/// A record of one key. Its fields stand in the order that the contract has them in.
+/// A record of one key. The order of the fields is part of the contract.
 #[derive(Serialize)]
 pub(super) struct Shape<'r> {
     action: Cow<'r, str>,
-    /// Where it is none of etcd's own events: what it is from.
+    /// The source of a record that is not an event of etcd.
     #[serde(skip_serializing_if = "Option::is_none")]
     origin: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     index: Option<u64>,
-    node: Fields<'r>,
+    node: NodeFields<'r>,
     #[serde(rename = "prevNode", skip_serializing_if = "Option::is_none")]
-    previous: Option<Fields<'r>>,
+    previous: Option<NodeFields<'r>>,
     #[serde(rename = "receivedAt", skip_serializing_if = "Option::is_none")]
     received_at: Option<&'r str>,
 }
 
-/// What is known of a key. Any bytes stand as they are where they are UTF-8, else as base64 under
-/// a name that says so.
+/// The fields of a key. Bytes are strings if they are UTF-8, and otherwise base64 in a field of another name.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Fields<'r> {
+struct NodeFields<'r> {
     #[serde(skip_serializing_if = "Option::is_none")]
     key: Option<&'r str>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -52,7 +51,7 @@ struct Fields<'r> {
     lease: Option<i64>,
 }
 
-/// Bytes that are no text.
+/// Bytes that are not UTF-8.
 struct Base64<'r>(&'r [u8]);
 
 impl Serialize for Base64<'_> {
@@ -62,25 +61,27 @@ impl Serialize for Base64<'_> {
 }
 
 impl<'r> Shape<'r> {
-    /// That of a record, received at that time where it is shown. An event of v2 has a text of its own.
+    /// The shape of a record, with the time at which it was received, if that is shown.
     pub(super) fn of(record: &Record<'r>, received_at: Option<&'r str>) -> Self {
         let (origin, node, previous) = match *record {
             Record::Event(event) => return Self::of_event(&event, received_at),
-            Record::State(_, node) => ("snapshot", Fields::of_state(node), None),
+            Record::State(_, node) => ("snapshot", NodeFields::of_state(node), None),
             Record::Change(_, Change::Set { node, previous }) => {
-                ("resync", Fields::of_state(node), previous.as_ref())
+                ("resync", NodeFields::of_state(node), previous.as_ref())
             }
-            Record::Change(index, Change::Delete { previous }) => {
-                ("resync", Fields::removed(index, previous), Some(previous))
-            }
-            Record::Below(index, node) => ("expand", Fields::removed(index, node), Some(node)),
+            Record::Change(index, Change::Delete { previous }) => (
+                "resync",
+                NodeFields::removed(index, previous),
+                Some(previous),
+            ),
+            Record::Below(index, node) => ("expand", NodeFields::removed(index, node), Some(node)),
         };
         Self {
             action: String::from_utf8_lossy(record.action_name()),
             origin: Some(origin),
             index: Some(record.index().0),
             node,
-            previous: previous.map(Fields::of_state),
+            previous: previous.map(NodeFields::of_state),
             received_at,
         }
     }
@@ -90,14 +91,14 @@ impl<'r> Shape<'r> {
             action: String::from_utf8_lossy(event.action_name()),
             origin: None,
             index: None,
-            node: Fields::of_event(&event.node()),
-            previous: event.previous().as_ref().map(Fields::of_event),
+            node: NodeFields::of_event(&event.node()),
+            previous: event.previous().as_ref().map(NodeFields::of_event),
             received_at,
         }
     }
 }
 
-impl<'r> Fields<'r> {
+impl<'r> NodeFields<'r> {
     fn new(key: &'r [u8], value: Option<&'r [u8]>, modified: Index) -> Self {
         let (key, key_base64) = either(key);
         let (value, value_base64) = value.map_or((None, None), either);
@@ -116,7 +117,7 @@ impl<'r> Fields<'r> {
         }
     }
 
-    /// What is 0 is not known, or is not there, and is left out.
+    /// A key of an event. A number that is 0 is unknown and left out.
     fn of_event(node: &Node<'r>) -> Self {
         let created = node.created().0;
         Self {
@@ -127,7 +128,7 @@ impl<'r> Fields<'r> {
         }
     }
 
-    /// A key of a state. The indexes of the root are 0, and are told.
+    /// A key of a state. The indexes of the root are 0 and are not left out.
     fn of_state(node: &'r StateNode) -> Self {
         Self {
             dir: node.dir.then_some(true),
@@ -140,7 +141,7 @@ impl<'r> Fields<'r> {
         }
     }
 
-    /// A key of a state as it is once it is gone.
+    /// A key of a state after its removal.
     fn removed(index: Index, node: &'r StateNode) -> Self {
         Self {
             dir: node.dir.then_some(true),
@@ -150,7 +151,7 @@ impl<'r> Fields<'r> {
     }
 }
 
-/// Text, or what is none.
+/// A string if the bytes are UTF-8, otherwise base64.
 fn either(bytes: &[u8]) -> (Option<&str>, Option<Base64<'_>>) {
     match std::str::from_utf8(bytes) {
         Ok(text) => (Some(text), None),

@@ -1,31 +1,30 @@
-//! `--format`: a record as the user wants it.
+//! `--format`: renders a record with a template.
 //!
-//! In scope: the little language, and its fields. `{index}`, `{action}`, `{key}`, `{value}`, `{prev}`
-//! and `{time}` stand for what is in a record, `{{` and `}}` for braces; `\t`, `\n`, `\r`, `\0` and
-//! `\\` for what they stand for in a shell's `printf`.
+//! The placeholders are `{index}`, `{action}`, `{key}`, `{value}`, `{prev}` and `{time}`. `{{` and `}}` print
+//! braces. `\t`, `\n`, `\r`, `\0` and `\\` mean what they mean in `printf`.
 //!
-//! A field is escaped as in any text, so that a line stays one. Where the template has a `\0`, fields
-//! are as they are: it is for programs then, that tell records apart by it.
+//! Fields are escaped, so that a record is one line. If the template has a `\0` and the output is not a
+//! terminal, fields are unchanged, because a program reads them.
 
 use std::borrow::Cow;
 use std::str::FromStr;
 
 use etcdwatch_engine::escape;
 
-/// A part of a template.
+/// A placeholder in a template.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Field {
-    /// Where it stands in history.
+    /// The index of the record.
     Index,
-    /// What happened.
+    /// The action.
     Action,
-    /// To what.
+    /// The key.
     Key,
-    /// The value now.
+    /// The value.
     Value,
-    /// The value before.
+    /// The previous value.
     Previous,
-    /// When it was received.
+    /// The time at which the record was received.
     Time,
 }
 
@@ -44,23 +43,23 @@ impl Field {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Part {
+enum Piece {
     Text(String),
     Field(Field),
 }
 
-/// A template that was read.
+/// A parsed template.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Template {
-    parts: Vec<Part>,
+    parts: Vec<Piece>,
     is_raw: bool,
 }
 
 impl FromStr for Template {
     type Err = String;
 
-    /// Reads one. A line break is added at its end, unless it ends in one or in a `\0`. The error says
-    /// what is wrong, and where.
+    /// Parses a template, and adds a line break unless it ends in one or in a `\0`. The error marks the place
+    /// with a caret.
     fn from_str(typed: &str) -> Result<Self, String> {
         let wrong = |place: usize, why: &str| {
             let before = typed.get(..place).unwrap_or_default();
@@ -68,7 +67,7 @@ impl FromStr for Template {
             Err(format!("{why}\n    {typed}\n    {caret}^"))
         };
         if typed.is_empty() {
-            return Err("it is empty".to_owned());
+            return Err("the template is empty".to_owned());
         }
         let mut parts = Vec::new();
         let mut text = String::new();
@@ -80,27 +79,27 @@ impl FromStr for Template {
                 '{' => {
                     let rest = typed.get(place + 1..).unwrap_or_default();
                     let Some(end) = rest.find('}') else {
-                        return wrong(place, "this '{' is not closed; for a brace write '{{'");
+                        return wrong(place, "this '{' is not closed; write '{{' for a brace");
                     };
                     let name = rest.get(..end).unwrap_or_default();
                     let Some(field) = Field::parse(name) else {
                         return wrong(
                             place,
-                            "it is one of {index}, {action}, {key}, {value}, {prev} and {time}",
+                            "unknown field; use {index}, {action}, {key}, {value}, {prev} or {time}",
                         );
                     };
-                    parts.push(Part::Text(std::mem::take(&mut text)));
-                    parts.push(Part::Field(field));
+                    parts.push(Piece::Text(std::mem::take(&mut text)));
+                    parts.push(Piece::Field(field));
                     while letters.next_if(|(at, _)| *at <= place + 1 + end).is_some() {}
                 }
-                '}' => return wrong(place, "this '}' closes nothing; for a brace write '}}'"),
+                '}' => return wrong(place, "this '}' closes nothing; write '}}' for a brace"),
                 '\\' => match letters.next() {
                     Some((_, 't')) => text.push('\t'),
                     Some((_, 'n')) => text.push('\n'),
                     Some((_, 'r')) => text.push('\r'),
                     Some((_, '0')) => text.push('\0'),
                     Some((_, '\\')) => text.push('\\'),
-                    _ => return wrong(place, "it is one of \\t, \\n, \\r, \\0 and \\\\"),
+                    _ => return wrong(place, "unknown escape; use \\t, \\n, \\r, \\0 or \\\\"),
                 },
                 other => text.push(other),
             }
@@ -108,21 +107,21 @@ impl FromStr for Template {
         if !text.ends_with(['\n', '\0']) {
             text.push('\n');
         }
-        let has_nul = |part: &Part| matches!(part, Part::Text(text) if text.contains('\0'));
+        let has_nul = |part: &Piece| matches!(part, Piece::Text(text) if text.contains('\0'));
         let is_raw = text.contains('\0') || parts.iter().any(has_nul);
-        parts.push(Part::Text(text));
+        parts.push(Piece::Text(text));
         Ok(Self { parts, is_raw })
     }
 }
 
 impl Template {
-    /// Whether it shows the value before.
+    /// Whether it has the previous value.
     #[must_use]
     pub fn shows_previous(&self) -> bool {
-        self.parts.contains(&Part::Field(Field::Previous))
+        self.parts.contains(&Piece::Field(Field::Previous))
     }
 
-    /// Appends a record, whose fields are what `field` says.
+    /// Appends a record, whose fields `field` returns.
     pub fn render<'f>(
         &self,
         field: impl Fn(Field) -> Cow<'f, [u8]>,
@@ -131,15 +130,15 @@ impl Template {
     ) {
         for part in &self.parts {
             match part {
-                Part::Text(text) if is_terminal => {
-                    // What the user typed may have line breaks, and nothing that steers.
+                Piece::Text(text) if is_terminal => {
+                    // The text may have line breaks, but no other control characters.
                     out.extend_from_slice(escape::message(text).as_bytes());
                 }
-                Part::Text(text) => out.extend_from_slice(text.as_bytes()),
-                Part::Field(name) if self.is_raw && !is_terminal => {
+                Piece::Text(text) => out.extend_from_slice(text.as_bytes()),
+                Piece::Field(name) if self.is_raw && !is_terminal => {
                     out.extend_from_slice(&field(*name));
                 }
-                Part::Field(name) => {
+                Piece::Field(name) => {
                     let mut text = String::new();
                     escape::text(&field(*name), &mut text);
                     out.extend_from_slice(text.as_bytes());

@@ -1,4 +1,4 @@
-//! Text: one record a line, TAB-separated.
+//! Renders text: one record per line, with TAB-separated fields.
 //!
 //! `index action key value`, with `--prev` a fifth field. On a terminal the same fields are
 //! aligned and coloured.
@@ -12,31 +12,31 @@ use super::own::OwnRecord;
 use etcdwatch_engine::escape;
 use etcdwatch_engine::model::{Action, Index, Record};
 
-/// Columns on a terminal: wide enough for most, so that lines rarely shift.
+/// The widths of columns on a terminal, in cells. Longer fields shift the rest of the line.
 const INDEX_WIDTH: usize = 7;
 const ACTION_WIDTH: usize = 7;
 const KEY_WIDTH: usize = 24;
 
-/// How a line looks.
+/// The options for a line.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Style {
-    /// In columns, for a person.
+    /// Whether fields are aligned in columns.
     pub aligned: bool,
-    /// With colours; whether they are shown is switched in one place.
+    /// Whether fields have colours, unless they are off for the process.
     pub colored: bool,
-    /// Which values are shown.
+    /// The values that are shown.
     pub values: Values,
 }
 
-/// Which values of a record are shown.
+/// The values of a record that are shown.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Values {
-    /// The one that it has now.
+    /// The present value.
     #[default]
     Now,
-    /// That one, and as a fifth field the one before.
+    /// The present value, and the previous one as a fifth field.
     Both,
-    /// None, because a diff shows them.
+    /// No value, because a diff follows.
     Neither,
 }
 
@@ -66,7 +66,7 @@ pub fn record(record: &Record<'_>, style: Style, out: &mut String) {
     };
     let mut name = String::new();
     key(record, &mut name);
-    let fields = Fields {
+    let fields = Columns {
         index: record.index(),
         action: &escaped(record.action_name()),
         color: color_of(record.action()),
@@ -77,7 +77,7 @@ pub fn record(record: &Record<'_>, style: Style, out: &mut String) {
     fields.render(style, out);
 }
 
-/// Appends a record's key, as that of a directory where it is one.
+/// Appends the key of a record, with a `/` if it is a directory.
 fn key(record: &Record<'_>, out: &mut String) {
     let key = record.key();
     escape::text(key, out);
@@ -86,7 +86,7 @@ fn key(record: &Record<'_>, out: &mut String) {
     }
 }
 
-/// Appends the time of the record that follows.
+/// Appends the time, which precedes the record.
 pub fn time(time: Option<&str>, style: Style, out: &mut String) {
     if let Some(time) = time {
         out.push_str(time);
@@ -122,8 +122,8 @@ pub fn own(record: &OwnRecord<'_>, style: Style, out: &mut String) {
     }
 }
 
-/// The fields of a record for a person, escaped.
-struct Fields<'f> {
+/// The escaped fields of a record for a terminal.
+struct Columns<'f> {
     index: Index,
     action: &'f str,
     color: Color,
@@ -132,7 +132,7 @@ struct Fields<'f> {
     previous: Option<String>,
 }
 
-impl Fields<'_> {
+impl Columns<'_> {
     fn render(&self, style: Style, out: &mut String) {
         let Self {
             index,

@@ -1,4 +1,4 @@
-//! Which of etcd's APIs has what is watched.
+//! Finds out which of etcd's APIs has the watched keys.
 
 use etcdwatch_client::endpoint::Endpoint;
 use etcdwatch_client::transport::http::{Http, Limits, PATIENCE};
@@ -7,27 +7,27 @@ use etcdwatch_engine::protocol::Failure;
 use etcdwatch_engine::v2::fault;
 use etcdwatch_engine::{v2, v3};
 
-/// How long each answer may take: it is only a hint.
+/// How long each answer may take. A slow server does not delay the watch, which starts with v2.
 const LIMITS: Limits = Limits {
     head: Some(PATIENCE),
     idle: Some(PATIENCE),
 };
 
-/// A reply that is longer holds something.
+/// The largest reply that is read, in bytes. A longer one is not empty.
 const MAX_REPLY: usize = 4096;
 
-/// Which of two APIs has what is watched.
+/// Which of two APIs has the watched keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Found {
-    /// The first one, as far as can be known.
+    /// The first one, or it could not be found out.
     First,
-    /// The other one alone.
+    /// The other one only.
     Other,
-    /// Not the first one. The user may not read the other one, for this reason.
+    /// Not the first one. The other one refused to answer, for this reason.
     Unknown(String),
 }
 
-/// Whether v2 is on and has nothing in `scope`, while v3 has something in `other`.
+/// Reads `scope` with the v2 API and, if it is empty there, `other` over v3.
 #[must_use]
 pub fn find(http: &Http, endpoints: &[Endpoint], scope: &Scope, other: &Scope) -> Found {
     'endpoints: for endpoint in endpoints {
@@ -52,7 +52,7 @@ pub fn find(http: &Http, endpoints: &[Endpoint], scope: &Scope, other: &Scope) -
         let found = connection.read(endpoint, &ranges, LIMITS, MAX_REPLY);
         return match patience.judge(found) {
             Ok((_, reply)) if !reply.pairs.is_empty() => Found::Other,
-            // A long key.
+            // A key of this length exists.
             Err(Failure::TooLong(_)) => Found::Other,
             Err(Failure::Refused(refusal))
                 if refusal.fault.code == fault::UNAUTHORIZED && http.has_user() =>
@@ -67,7 +67,7 @@ pub fn find(http: &Http, endpoints: &[Endpoint], scope: &Scope, other: &Scope) -
     Found::First
 }
 
-/// Whether it is a directory with nothing in it: the root is always there.
+/// Whether the reply is an empty directory. The root exists even in an empty store.
 fn is_empty(body: &[u8]) -> bool {
     v2::parse_state(body).is_ok_and(|state| state.node.dir && state.node.nodes.is_empty())
 }

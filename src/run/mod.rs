@@ -1,6 +1,6 @@
-//! The run of a command: one loop that takes what happens and owns all that the user sees.
+//! The run of a command: one loop that receives every message and owns all output.
 //!
-//! - [`api`]: which of etcd's APIs a watch uses.
+//! - [`api`]: which of etcd's APIs a watch uses with `--api auto`.
 //! - [`watching`]: a watch from its first request to its last update.
 //! - [`inbox`]: what the loop waits for, and the deadline.
 //! - [`screen`]: standard output and standard error.

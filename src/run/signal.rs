@@ -1,4 +1,4 @@
-//! Signals that end the run: the only user of signal-hook.
+//! The signals that end a run.
 
 use std::io;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use signal_hook::iterator::Signals;
 
 use crate::exit::Exit;
 
-/// The signals that the process was started with ignored, as by `nohup`, a bit each: they stay so.
+/// The signals that the process ignored when it started, as under `nohup`, as a bit mask. They stay ignored.
 fn ignored() -> u64 {
     let Ok(status) = std::fs::read_to_string("/proc/self/status") else {
         return 0;
@@ -21,24 +21,24 @@ fn ignored() -> u64 {
     mask.unwrap_or_default()
 }
 
-/// What ends a run.
-fn heeded() -> impl Iterator<Item = i32> {
+/// The signals that end a run.
+fn ending() -> impl Iterator<Item = i32> {
     let ignored = ignored();
-    let ending = [SIGINT, SIGTERM, SIGHUP].into_iter();
-    ending.filter(move |signal| ignored & (1 << (signal - 1)) == 0)
+    let signals = [SIGINT, SIGTERM, SIGHUP].into_iter();
+    signals.filter(move |signal| ignored & (1 << (signal - 1)) == 0)
 }
 
-/// Passes the first signal on to `first`, so that what was received is still written; a second
-/// one ends the process at once, after `second`. A file that may not grow ends nothing: the write
-/// that is refused is told.
+/// Calls `first` on the first signal, so that the run can still write the records it has received. On the
+/// second signal, calls `second` and ends the process. SIGXFSZ is ignored, so that the write that
+/// exceeds the limit reports the error.
 ///
 /// # Errors
-/// Where the handlers can't be installed.
+/// If the handlers cannot be installed.
 pub fn listen(
     first: impl FnOnce(Exit) + Send + 'static,
     second: impl FnOnce() + Send + 'static,
 ) -> io::Result<()> {
-    let mut signals = Signals::new(heeded())?;
+    let mut signals = Signals::new(ending())?;
     signal_hook::flag::register(SIGXFSZ, Arc::default())?;
     thread::spawn(move || {
         let mut arriving = signals.forever().map(|signal| match signal {
@@ -57,17 +57,17 @@ pub fn listen(
     Ok(())
 }
 
-/// Does `work`; where a signal ends the process meanwhile, after `last`.
+/// Does `work`. If a signal ends the process meanwhile, calls `last` first.
 ///
 /// # Errors
-/// Where the handlers can't be installed.
+/// If the handlers cannot be installed.
 pub fn guard<T>(last: impl FnOnce() + Send + 'static, work: impl FnOnce() -> T) -> io::Result<T> {
-    let mut signals = Signals::new(heeded().chain([SIGQUIT]))?;
+    let mut signals = Signals::new(ending().chain([SIGQUIT]))?;
     let handle = signals.handle();
     thread::spawn(move || {
         if let Some(signal) = signals.forever().next() {
             last();
-            // As it would have ended without us.
+            // The exit status is that of the default action.
             let _ = signal_hook::low_level::emulate_default_handler(signal);
         }
     });
@@ -76,7 +76,7 @@ pub fn guard<T>(last: impl FnOnce() + Send + 'static, work: impl FnOnce() -> T) 
     Ok(done)
 }
 
-/// Ends the process as Ctrl-C does.
+/// Ends the process with the default action of SIGINT.
 pub fn interrupt() {
     let _ = signal_hook::low_level::emulate_default_handler(SIGINT);
 }

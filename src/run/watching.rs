@@ -1,7 +1,7 @@
-//! A watch as a command runs it: by whichever API has what is watched.
+//! Runs a watch, with the API that has the watched keys.
 //!
-//! In scope: from a key to the session's plan, when a person is told something beside the records, and the
-//! error that a watch ends with. Out of scope: what is done with its updates (a [`Sink`]).
+//! In scope: the session's plan, the notices beside the records, and the error that ends a watch. Out of
+//! scope: what becomes of the updates (a [`Sink`]).
 
 use std::time::Duration;
 
@@ -18,13 +18,12 @@ use etcdwatch_engine::model::Scope;
 use etcdwatch_engine::v2;
 use etcdwatch_engine::watch::{Budget, OnGap, Outcome, Plan, Start, Until, Update};
 
-/// How many bytes of events may wait for a sink, unless it is told otherwise.
+/// The default of `--buffer`: how many bytes of events may wait for a sink.
 const BUFFER: usize = 64 << 20;
-/// For so long it may be unknown whether what is known is fresh, unless told otherwise.
+/// The default of `--stale-after`.
 const STALE_AFTER: Duration = Duration::from_secs(30);
 
-/// A watch on `scope` as most are: of all that happens from now on, with the state told anew after
-/// a gap.
+/// The plan of a watch on `scope` with the defaults: every event from now on, and a resync after a gap.
 #[must_use]
 pub fn plan(scope: Scope, settings: &Settings) -> Plan {
     Plan {
@@ -47,20 +46,20 @@ pub fn plan(scope: Scope, settings: &Settings) -> Plan {
     }
 }
 
-/// How a watch by one API ended.
+/// How a watch with one API ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Ended {
-    /// As it should.
+    /// The watch is complete, or the sink wants nothing more.
     Done,
-    /// What is watched is had by another API.
+    /// The watched keys exist with the other API only.
     Elsewhere,
 }
 
-/// Watches the first of `scopes`, each by another API, that has something, as `plan_of` it says, and
-/// passes its updates to `sink` until the end. The sink says how the run ends.
+/// Watches the first of `scopes` that has something in it, and passes the updates to `sink` until the end.
+/// Each scope is for another API. `plan_of` makes the plan of a scope.
 ///
 /// # Errors
-/// Where it can't go on; what ends a run from outside.
+/// The reason why the run ends, as `sink` reports it: a failure, a signal or a deadline.
 pub fn run(
     scopes: Vec<Scope>,
     plan_of: impl Fn(Scope) -> Plan,
@@ -88,10 +87,10 @@ fn watch_each(
     let mut scopes = scopes.into_iter().peekable();
     while let (Ended::Elsewhere, Some(scope)) = (ended, scopes.next()) {
         if let Some(log) = &log {
-            log(format!("* by etcd's {} API", scope.api().name()));
+            log(format!("* using the {} API", scope.api().name()));
         }
         let plan = plan_of(scope);
-        let mut run = Run {
+        let mut run = WatchRun {
             until: plan.until,
             stale_after: plan.stale_after,
             settings,
@@ -105,7 +104,7 @@ fn watch_each(
     Ok(())
 }
 
-struct Run<'r> {
+struct WatchRun<'r> {
     until: Until,
     stale_after: Duration,
     settings: &'r Settings,
@@ -113,8 +112,8 @@ struct Run<'r> {
     sink: &'r mut dyn Sink,
 }
 
-impl Run<'_> {
-    /// Carries `plan` out, unless it turns out that `other` is where something is.
+impl WatchRun<'_> {
+    /// Carries `plan` out, unless only `other` has something in it.
     fn watch(
         &mut self,
         plan: Plan,
@@ -136,13 +135,13 @@ impl Run<'_> {
         });
         self.sink.begin(&scope);
         let ended = self.follow(&scope, &running, lookup, inbox);
-        // Its connections are of no use to what comes after it.
+        // The next watch does not use its connections.
         running.give_up();
         ended
     }
 
-    /// Passes on the updates of a watch on `scope` until it is over. While `lookup` finds out whether the
-    /// other API has what is watched, they wait.
+    /// Passes on the updates of a watch on `scope` until it is over. Updates wait while `lookup` finds out
+    /// whether the other API has the watched keys.
     fn follow(
         &mut self,
         scope: &Scope,
@@ -160,15 +159,15 @@ impl Run<'_> {
                     Found::First => {}
                     Found::Other => {
                         let notice = format!(
-                            "v2 has nothing at {name}: v3 is watched instead; --api v3 says so at \
-                             once"
+                            "v2 has nothing at {name}, so etcdwatch uses v3; use --api v3 to skip the \
+                             check"
                         );
                         inbox.screen.notice("api", &notice);
                         return Ok(Ended::Elsewhere);
                     }
                     Found::Unknown(why) => {
                         let notice =
-                            format!("v2 has nothing at {name}, and v3 can't be asked: {why}");
+                            format!("v2 has nothing at {name}, and v3 cannot be read: {why}");
                         inbox.screen.notice("api", &notice);
                     }
                 }
@@ -186,7 +185,7 @@ impl Run<'_> {
         }
     }
 
-    /// Passes an update on. Returns how the watch ended, if it did.
+    /// Passes an update on to the sink. Returns how the watch ended, if it did.
     fn take(
         &mut self,
         update: Update,
@@ -202,13 +201,13 @@ impl Run<'_> {
                 Err(stop) => Err(stop),
             };
         }
-        self.tell(&update, inbox);
+        self.notify(&update, inbox);
         let flow = self.sink.take(update, inbox)?;
         Ok((flow == Flow::Done).then_some(Ended::Done))
     }
 
-    /// Tells a person what is of interest beside the records.
-    fn tell(&self, update: &Update, inbox: &mut Inbox) {
+    /// Prints the notice of an update, if it has one, and updates the progress display.
+    fn notify(&self, update: &Update, inbox: &mut Inbox) {
         let progress = &mut inbox.screen.progress;
         match update {
             Update::Position(position) => position.index.iter().for_each(|at| progress.reach(*at)),

@@ -1,17 +1,17 @@
-//! What may be chosen for a run.
+//! The values of `--api` and `--output`.
 
-/// Which of etcd's APIs may be used.
+/// The value of `--api`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ApiChoice {
-    /// The one that the server has, and that has the key.
+    /// v2 if the server has it on and it has the key, otherwise v3.
     Auto,
-    /// The v2 API alone.
+    /// The v2 API only.
     V2,
-    /// The v3 API alone.
+    /// The v3 API only.
     V3,
 }
 
-/// How records and errors are printed.
+/// The value of `--output`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OutputFormat {
     /// TAB-separated fields.

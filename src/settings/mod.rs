@@ -1,4 +1,4 @@
-//! What holds for a run, as plain values. [`crate::config`] resolves them.
+//! The settings of a run, as plain values that [`crate::config`] resolves.
 
 mod choices;
 mod warning;
@@ -13,43 +13,43 @@ use etcdwatch_client::endpoint::Endpoint;
 pub use self::choices::{ApiChoice, OutputFormat};
 pub use self::warning::Warning;
 pub use self::watch::{Appearance, WatchSettings};
-pub use self::watched::Watched;
+pub use self::watched::WatchedKeys;
 
-/// What holds for every command.
+/// The settings that every command has.
 #[derive(Clone, Debug)]
 #[allow(
     clippy::struct_excessive_bools,
     reason = "each is a switch of its own, and no two make a state"
 )]
 pub struct Settings {
-    /// What connections are made with.
+    /// The configuration of connections.
     pub client: Config,
-    /// Which API is used.
+    /// The API to use.
     pub api: ApiChoice,
-    /// How records are printed.
+    /// The format of records, notices and errors.
     pub output: OutputFormat,
-    /// Whether colours are used.
+    /// Whether to use colours on standard output.
     pub color: bool,
-    /// No notices and no spinner.
+    /// Whether to suppress notices and the spinner.
     pub quiet: bool,
-    /// Whether requests are printed.
+    /// Whether to print requests.
     pub verbose: bool,
-    /// Whether the decisions of a watch are printed.
+    /// Whether to print the decisions of a watch.
     pub trace: bool,
-    /// How long the whole command may take.
+    /// The limit of the whole command; `None` for no limit.
     pub timeout: Option<Duration>,
-    /// Standard output is a terminal.
+    /// Whether standard output is a terminal.
     pub stdout_is_terminal: bool,
-    /// Standard error is a terminal.
+    /// Whether standard error is a terminal.
     pub stderr_is_terminal: bool,
-    /// Whether standard output is a pipe: whoever reads it may write to the same terminal.
+    /// Whether standard output is a pipe, whose reader may write to the same terminal.
     pub stdout_is_pipe: bool,
-    /// What a person is told before anything is done.
+    /// The warnings to print before the run starts.
     pub warnings: Vec<Warning>,
 }
 
 impl Settings {
-    /// The URL of the endpoint at this place; empty where there is none.
+    /// The URL of an endpoint by its place in the list; empty if there is none.
     #[must_use]
     pub fn url(&self, endpoint: usize) -> &str {
         let endpoint = self.client.endpoints.get(endpoint);

@@ -1,22 +1,22 @@
-//! What a person is told of how the tool was called, before anything is done.
+//! Warnings about the options of a run, printed before it starts.
 
-/// Something to be told.
+/// A notice about an option that is unsafe, or less safe than it looks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Warning {
-    /// A name for scripts: the `kind` of a JSON notice.
+    /// The `kind` of the JSON notice, which scripts rely on.
     pub kind: &'static str,
-    /// What is told.
+    /// The message.
     pub text: String,
-    /// Also where notices are not wanted.
+    /// Whether it is printed even with `--quiet`.
     pub always: bool,
 }
 
 impl Warning {
-    /// A password was typed.
+    /// A password is on the command line.
     #[must_use]
     pub fn password_in_arguments() -> Self {
-        let text = "a password on the command line can be seen by other users of this machine: \
-                    leave it out and be asked, or use --password-file or ETCDCTL_PASSWORD";
+        let text = "other users of this machine can see a password on the command line: leave it \
+                    out to be asked for it, or use --password-file or ETCDCTL_PASSWORD";
         Self {
             kind: "passwordInArguments",
             text: text.to_owned(),
@@ -24,11 +24,11 @@ impl Warning {
         }
     }
 
-    /// Nobody's certificate is checked.
+    /// `--insecure-skip-tls-verify` is on.
     #[must_use]
     pub fn unverified() -> Self {
-        let text = "the server's certificate is not checked: whoever is in between can read and \
-                    change everything";
+        let text =
+            "the server's certificate is not verified, which allows man-in-the-middle attacks";
         Self {
             kind: "unverified",
             text: text.to_owned(),
@@ -36,13 +36,13 @@ impl Warning {
         }
     }
 
-    /// What is meant to be sent by TLS may go to `url` in the clear.
+    /// Requests to `url` are not encrypted, although TLS options or a user were given.
     #[must_use]
     pub fn unencrypted(url: &str, has_user: bool) -> Self {
         Self {
             kind: "unencrypted",
-            text: format!("{url} is not encrypted: write https:// where it speaks TLS"),
-            // Whoever breaks the connections by TLS would be told the password.
+            text: format!("{url} is not encrypted: write https:// if the server speaks TLS"),
+            // An attacker who blocks the TLS endpoints would get the password.
             always: has_user,
         }
     }

@@ -1,73 +1,73 @@
-//! What a watch or a replay is to do, as plain values.
+//! The settings of a watch or a replay.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::watched::Watched;
+use super::watched::WatchedKeys;
 use crate::exec::CommandOptions;
 use crate::filter::Filter;
 use crate::render::template::Template;
 use crate::wait::Condition;
 use etcdwatch_engine::watch::{OnGap, Start, Until};
 
-/// What a watch or a replay is to do.
+/// The settings of a watch or a replay.
 #[derive(Clone, Debug)]
 #[allow(
     clippy::struct_excessive_bools,
     reason = "each is an option of the command line"
 )]
 pub struct WatchSettings {
-    /// The keys, or all below them.
-    pub watched: Watched,
-    /// Where it begins.
+    /// The keys to watch.
+    pub watched: WatchedKeys,
+    /// The first index.
     pub start: Start,
-    /// Where it ends.
+    /// The last index.
     pub until: Until,
-    /// Whether many events are expected.
+    /// Whether more than one event is expected, so that a v2 stream is worth opening.
     pub stream: bool,
-    /// After how many events it ends.
+    /// The number of events after which the run ends.
     pub count: Option<u64>,
-    /// What it waits for.
+    /// The condition of `--until`.
     pub condition: Option<Condition>,
-    /// The command that is run instead of printing.
+    /// The command to run for each record instead of printing it.
     pub command: Option<CommandOptions>,
-    /// How records look.
+    /// The appearance of records.
     pub look: Appearance,
-    /// Which records are passed on.
+    /// The filter for records.
     pub filter: Filter,
-    /// What is done when events were lost.
+    /// What to do after a gap.
     pub on_gap: OnGap,
-    /// Whether the present state comes first.
+    /// Whether to print the present state first.
     pub snapshot: bool,
-    /// Whether the keys that a removed directory takes with it are printed.
+    /// Whether to print a delete for each key below a removed directory.
     pub expand: bool,
-    /// Whether the state of the watch is printed when it changes.
+    /// Whether to print status records.
     pub status: bool,
-    /// The file that says where the next run goes on.
+    /// The checkpoint file.
     pub checkpoint: Option<PathBuf>,
-    /// How many bytes of events may wait for a slow reader of the output.
+    /// The buffer for a slow reader of the output, in bytes.
     pub buffer: usize,
-    /// After how long without confirmation the watch is stale.
+    /// The time without confirmation after which the watch is stale.
     pub stale_after: Duration,
-    /// After how long without an event the run ends.
+    /// The time without an event after which the run ends.
     pub idle_timeout: Option<Duration>,
 }
 
-/// How records look.
+/// The options for the appearance of records.
 #[derive(Clone, Debug, Default)]
 #[allow(
     clippy::struct_excessive_bools,
     reason = "each is an option of the command line"
 )]
 pub struct Appearance {
-    /// The previous value is shown.
+    /// Whether to print the previous value.
     pub previous: bool,
-    /// What became of a value is shown line by line.
+    /// Whether to print a line-by-line diff of values.
     pub diff: bool,
-    /// When a record was received is shown.
+    /// Whether to print the time at which a record was received.
     pub timestamps: bool,
-    /// Times are in UTC.
+    /// Whether times are in UTC.
     pub utc: bool,
-    /// The template that records are printed by.
+    /// The template of `--format`.
     pub template: Option<Template>,
 }

@@ -1,31 +1,31 @@
-//! The keys to watch.
+//! The keys to watch, as the user typed them.
 
 use super::choices::ApiChoice;
 use crate::error::Error;
 use etcdwatch_engine::model::{Key, KeyError, Scope};
 
-/// What is watched, as it was typed.
+/// The keys to watch, with `-r` and `--prefix`.
 #[derive(Clone, Debug)]
-pub struct Watched {
+pub struct WatchedKeys {
     /// The keys, at least one.
     pub keys: Vec<String>,
-    /// With all below them.
+    /// Whether everything below the keys is watched as well.
     pub recursive: bool,
-    /// With all that begins so (v3).
+    /// Whether every key that begins with one of the keys is watched (v3).
     pub prefix: bool,
 }
 
-impl Watched {
-    /// The keys as they are named to a person.
+impl WatchedKeys {
+    /// The keys, for the spinner.
     #[must_use]
     pub fn name(&self) -> String {
         self.keys.join(" ")
     }
 
-    /// What that is by each API that may be spoken, in the order in which they are tried.
+    /// The scope for each API that may be used, in the order in which the APIs are tried.
     ///
     /// # Errors
-    /// Where it is nothing.
+    /// If a key is invalid, or `--prefix` is used with the v2 API.
     pub fn scopes(&self, asked: ApiChoice) -> Result<Vec<Scope>, Error> {
         let scope = |parse: &dyn Fn(&str) -> Result<Key, KeyError>| {
             let parts = self.keys.iter().map(|key| {
@@ -57,8 +57,8 @@ impl Watched {
 mod tests {
     use super::*;
 
-    fn watched(prefix: bool) -> Watched {
-        Watched {
+    fn watched(prefix: bool) -> WatchedKeys {
+        WatchedKeys {
             keys: vec!["a".to_owned()],
             recursive: !prefix,
             prefix,
@@ -67,7 +67,7 @@ mod tests {
 
     #[test]
     fn each_api_has_its_own_idea_of_a_key() {
-        let keys = |watched: Watched, asked| -> Vec<String> {
+        let keys = |watched: WatchedKeys, asked| -> Vec<String> {
             let scopes = watched.scopes(asked).unwrap();
             let render = |scope: &Scope| format!("{} {}", scope.api().name(), scope.key);
             scopes.iter().map(render).collect()

@@ -1,4 +1,4 @@
-//! `-- CMD`: runs a command for each record of a watch, instead of printing it.
+//! `-- CMD`: runs a command for each record of a watch instead of printing it.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -16,21 +16,21 @@ use crate::settings::Settings;
 use etcdwatch_engine::model::Scope;
 use etcdwatch_engine::watch::Update;
 
-/// Runs a command for each record, and saves how far commands have ended well.
+/// Runs a command for each record. The checkpoint follows the commands that succeeded.
 #[derive(Debug)]
 pub struct CommandSink<'s> {
     settings: &'s Settings,
     selector: Selector,
     runner: Runner,
     delivery: Delivery,
-    /// Whether the command is run for a changed state of the watch.
+    /// Whether the command also runs for status records.
     shows_status: bool,
-    /// When the runner wants to be woken.
+    /// When the runner has its next step.
     due: Option<Instant>,
 }
 
 impl<'s> CommandSink<'s> {
-    /// Runs a command for what `selector` passes on.
+    /// Runs a command for each record that `selector` passes on.
     #[must_use]
     pub fn new(
         selector: Selector,
@@ -49,7 +49,7 @@ impl<'s> CommandSink<'s> {
         }
     }
 
-    /// Queues what an update has beside events.
+    /// Queues the records of an update that has no events.
     fn queue(&mut self, update: Update, inbox: &Inbox) {
         let name = self.delivery.name();
         let url = |endpoint| self.settings.url(endpoint);
@@ -77,7 +77,7 @@ impl<'s> CommandSink<'s> {
         }
     }
 
-    /// Whether nothing more is wanted, and every command has ended.
+    /// Whether the last wanted event was passed on and every command has ended.
     fn flow(&self) -> Flow {
         Flow::done_if(self.selector.is_done() && self.runner.is_idle())
     }
@@ -131,7 +131,7 @@ impl Sink for CommandSink<'_> {
     fn wake(&mut self, inbox: &mut Inbox) -> Result<Flow, Stop> {
         let (reached, due) = self.runner.step(inbox)?;
         self.due = due;
-        // While a command runs, that nothing comes is no idleness.
+        // A run is not idle while a command runs.
         inbox.hold_idle(!self.runner.is_idle());
         if let Some(reached) = reached {
             self.delivery.settle(reached);

@@ -1,44 +1,43 @@
-//! How far a watch has come, how far its records were written or its commands run, and the checkpoint
-//! that says so.
+//! The cursor of a watch, how much of it was delivered, and when the checkpoint is written.
 
 use std::time::{Duration, Instant};
 
-use crate::checkpoint::{Begun, Checkpoint, Store};
+use crate::checkpoint::{Begun, Checkpoint, CheckpointFile};
 use crate::error::Error;
 use crate::run::inbox::Stop;
 use etcdwatch_engine::model::{Fingerprint, Index, Scope};
 use etcdwatch_engine::watch::{HeldEvents, Position};
 
-/// A checkpoint is written at most this often, and at the end.
-const PACE: Duration = Duration::from_millis(200);
+/// The shortest time between two writes of the checkpoint. It is also written at the end.
+const SAVE_INTERVAL: Duration = Duration::from_millis(200);
 
-/// How far a watch has come.
+/// Everything up to here was delivered or declared lost.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Cursor {
     position: Position,
-    /// The transaction that comes next, where a part of its events is done.
+    /// The next transaction, if some of its events were delivered.
     begun: Option<Begun>,
 }
 
-/// How far a watch has come, how much of that was delivered, and the file that says so.
+/// The cursor of a watch, how much of it was delivered, and the checkpoint.
 #[derive(Debug, Default)]
 pub struct Delivery {
-    store: Option<Store>,
+    store: Option<CheckpointFile>,
     cursor: Cursor,
-    /// Everything up to here was written, or its command has ended.
+    /// The cursor that the checkpoint may have: everything up to here was written, or its command ended.
     settled: Cursor,
-    /// What is watched, with the API in use.
+    /// The scope of the watch.
     scope: Option<Scope>,
     is_v3: bool,
     written: Option<Instant>,
-    /// Whether the file says less than was delivered.
+    /// Whether the checkpoint is older than `settled`.
     is_behind: bool,
 }
 
 impl Delivery {
-    /// Begins with what an earlier run left, if there was one.
+    /// Starts at the checkpoint of an earlier run, if there is one.
     #[must_use]
-    pub fn new(store: Option<Store>, earlier: Option<Checkpoint>) -> Self {
+    pub fn new(store: Option<CheckpointFile>, earlier: Option<Checkpoint>) -> Self {
         let earlier = earlier.map(|earlier| Cursor {
             position: Position {
                 cluster: Some(earlier.cluster),
@@ -56,22 +55,22 @@ impl Delivery {
         }
     }
 
-    /// The watch is on `scope`.
+    /// Notes the scope of the watch.
     pub fn begin(&mut self, scope: &Scope) {
         self.is_v3 = !scope.key.is_path();
         self.scope = Some(scope.clone());
     }
 
-    /// The keys that are watched, for a person.
+    /// The watched keys, for messages.
     #[must_use]
     pub fn name(&self) -> String {
         self.scope.as_ref().map_or_else(String::new, Scope::name)
     }
 
-    /// Writes the checkpoint, where it is due.
+    /// Writes the checkpoint if it is due.
     ///
     /// # Errors
-    /// Where it can't be written.
+    /// If it cannot be written.
     pub fn save_if_due(&mut self) -> Result<(), Error> {
         if self.due().is_some_and(|due| due <= Instant::now()) {
             self.save()?;
@@ -79,49 +78,49 @@ impl Delivery {
         Ok(())
     }
 
-    /// Writes the checkpoint at the end of a run. What was printed counts, however the run ended.
+    /// Writes the checkpoint at the end of a run, however the run ended.
     ///
     /// # Errors
-    /// What ended the run, or that the checkpoint can't be written.
+    /// The reason why the run ended, or that the checkpoint cannot be written.
     pub fn save_at_end(&mut self, ended: Result<(), Stop>) -> Result<(), Stop> {
         match (ended, self.save()) {
-            // Who stopped it is told nothing else.
+            // A run that was stopped has no other message.
             (Err(Stop::Quiet(_)), Err(unsaved)) => Err(unsaved.into()),
             (ended, saved) => ended.and(saved.map_err(Stop::from)),
         }
     }
 
-    /// The cluster, once it is known.
+    /// The id of the cluster; `None` until it is known.
     #[must_use]
     pub fn cluster(&self) -> Option<&String> {
         self.cursor.position.cluster.as_ref()
     }
 
-    /// The fingerprint of the last event.
+    /// The fingerprint of the last delivered event.
     #[must_use]
     pub fn last(&self) -> Option<&Fingerprint> {
         self.cursor.position.last.as_ref()
     }
 
-    /// How far the watch has come.
+    /// The cursor of the watch.
     #[must_use]
     pub fn cursor(&self) -> &Cursor {
         &self.cursor
     }
 
-    /// How many events at `index` an earlier run delivered. They come next, or are lost.
+    /// How many events at `index` an earlier run has delivered. Forgets the number.
     pub fn take_begun(&mut self, index: Option<Index>) -> usize {
         let begun = self.cursor.begun.take();
         let begun = begun.filter(|begun| Some(begun.index) == index);
         begun.map_or(0, |begun| begun.events)
     }
 
-    /// Events were lost: what comes next is not the rest of a transaction.
+    /// Notes a gap, after which the next events are not the rest of a transaction.
     pub fn lose(&mut self) {
         self.cursor.begun = None;
     }
 
-    /// Everything up to this position was reported.
+    /// Moves the cursor to `position`.
     pub fn reach(&mut self, position: Position) {
         if self.cursor.position.cluster != position.cluster {
             self.cursor.begun = None;
@@ -129,8 +128,8 @@ impl Delivery {
         self.cursor.position = position;
     }
 
-    /// Moves past the first `count` events of `held`. With the v3 API the fingerprint counts transactions as
-    /// a whole.
+    /// Moves the cursor past the first `count` events of `held`. Over v3 the fingerprint is one of whole
+    /// transactions.
     pub fn advance(&mut self, held: &HeldEvents, count: usize) {
         let Cursor { position, begun } = &mut self.cursor;
         let last = count
@@ -156,7 +155,7 @@ impl Delivery {
         }
     }
 
-    /// Everything up to `cursor` was delivered.
+    /// Notes that everything up to `cursor` was delivered.
     pub fn settle(&mut self, cursor: Cursor) {
         if self.settled != cursor {
             self.settled = cursor;
@@ -164,27 +163,27 @@ impl Delivery {
         }
     }
 
-    /// Everything up to the cursor was delivered.
+    /// Notes that everything up to the cursor was delivered.
     pub fn settle_all(&mut self) {
         if self.settled != self.cursor {
             self.settle(self.cursor.clone());
         }
     }
 
-    /// When the checkpoint is due to be written.
+    /// When the checkpoint is to be written; `None` if there is nothing to write.
     #[must_use]
     pub fn due(&self) -> Option<Instant> {
         if self.store.is_none() || !self.is_behind {
             return None;
         }
         let written = self.written;
-        Some(written.map_or_else(Instant::now, |written| written + PACE))
+        Some(written.map_or_else(Instant::now, |written| written + SAVE_INTERVAL))
     }
 
-    /// Writes the checkpoint, where there is one and it says something new.
+    /// Writes the checkpoint, if there is one and it has changed.
     ///
     /// # Errors
-    /// Where it can't be written.
+    /// If it cannot be written.
     pub fn save(&mut self) -> Result<(), Error> {
         let Cursor { position, begun } = &self.settled;
         let Position {

@@ -1,4 +1,4 @@
-//! `check`: how a subtree differs from what a file says, once or as it changes.
+//! `check`: prints how a subtree differs from the desired state.
 
 use std::collections::BTreeSet;
 
@@ -14,41 +14,45 @@ use etcdwatch_engine::model::{Index, Scope};
 use etcdwatch_engine::watch::mirror::Mirror;
 use etcdwatch_engine::watch::{HeldEvents, Update};
 
-/// How long a comparison lasts.
+/// When `check` ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Duty {
-    /// The state is compared once.
+pub enum CheckMode {
+    /// After one comparison.
     Once,
-    /// Until nothing differs.
+    /// When there are no differences (`--wait`).
     UntilEqual,
-    /// As long as the run lasts, and what changes is printed.
+    /// Never; it prints each change (`--watch`).
     Always,
 }
 
-/// Prints what differs from what is expected.
+/// Prints the differences between the state and the desired state.
 #[derive(Debug)]
 pub struct DriftPrinter<'s> {
     settings: &'s Settings,
-    duty: Duty,
-    /// What is expected, with each API that may be used.
+    mode: CheckMode,
+    /// The desired state with each API that may be used.
     expected: Vec<(Scope, Expectation)>,
-    /// What is watched, with the API in use, and what is expected of that.
+    /// The scope of the watch and its desired state.
     watched: Option<(Scope, Expectation)>,
-    /// What is there; nothing before the state was read.
+    /// The present state; `None` until it was read.
     mirror: Option<Mirror>,
-    /// What differs, as it was printed.
+    /// The differences at the last comparison.
     drifts: Drifts,
     index: Index,
     gathered: Vec<u8>,
 }
 
 impl<'s> DriftPrinter<'s> {
-    /// Compares with one of `expected`, the one for the API in use.
+    /// Compares with that entry of `expected` whose scope the watch has.
     #[must_use]
-    pub fn new(expected: Vec<(Scope, Expectation)>, duty: Duty, settings: &'s Settings) -> Self {
+    pub fn new(
+        expected: Vec<(Scope, Expectation)>,
+        mode: CheckMode,
+        settings: &'s Settings,
+    ) -> Self {
         Self {
             settings,
-            duty,
+            mode,
             expected,
             watched: None,
             mirror: None,
@@ -58,13 +62,13 @@ impl<'s> DriftPrinter<'s> {
         }
     }
 
-    /// How a key differs that has this value, or none.
+    /// How a key with this value differs; `value` is `None` if it does not exist.
     fn compare(&self, key: &[u8], value: Option<&[u8]>) -> Option<Drift> {
         let (_, expected) = self.watched.as_ref()?;
         expected.drift(key, value)
     }
 
-    /// Compares everything, and prints what differs now and did not, or the other way round.
+    /// Compares all keys, and prints the differences that appeared or disappeared.
     fn compare_all(&mut self) {
         let Some((_, expected)) = &self.watched else {
             return;
@@ -82,7 +86,7 @@ impl<'s> DriftPrinter<'s> {
         self.drifts = now;
     }
 
-    /// Compares the keys that were touched at one index.
+    /// Compares the keys of the events of one index.
     fn compare_touched(&mut self, held: &HeldEvents) {
         let Some(mirror) = &mut self.mirror else {
             return;
@@ -107,9 +111,9 @@ impl<'s> DriftPrinter<'s> {
         }
     }
 
-    /// Prints how a key differs, unless only the end is waited for.
+    /// Prints the difference of a key, except with `--wait`.
     fn report(&mut self, key: &[u8], drift: Option<&Drift>) {
-        if self.duty != Duty::UntilEqual {
+        if self.mode != CheckMode::UntilEqual {
             self.print(key, drift);
         }
     }
@@ -161,30 +165,30 @@ impl Sink for DriftPrinter<'_> {
             Update::Synced(index) => {
                 self.index = index;
                 self.compare_all();
-                if self.duty == Duty::Always {
+                if self.mode == CheckMode::Always {
                     let count = self.drifts.len();
                     let plural = if count == 1 { " differs" } else { "s differ" };
                     let message = format!("compared at index {index}: {count} key{plural}");
                     inbox.screen.notice("compared", &message);
                 }
-                is_over = match self.duty {
-                    Duty::Once => true,
-                    Duty::UntilEqual => self.drifts.is_empty(),
-                    Duty::Always => false,
+                is_over = match self.mode {
+                    CheckMode::Once => true,
+                    CheckMode::UntilEqual => self.drifts.is_empty(),
+                    CheckMode::Always => false,
                 };
             }
             Update::Events(events) => {
                 for held in events.iter().flat_map(HeldEvents::by_index) {
                     self.compare_touched(&held);
-                    is_over = self.duty == Duty::UntilEqual && self.drifts.is_empty();
+                    is_over = self.mode == CheckMode::UntilEqual && self.drifts.is_empty();
                     if is_over {
                         break;
                     }
                 }
                 inbox.heard();
             }
-            // What differed in it, and does no longer, is not known.
-            Update::Gap(_) if self.duty == Duty::Always => self.print_gap(&update),
+            // Differences may have come and gone within the gap.
+            Update::Gap(_) if self.mode == CheckMode::Always => self.print_gap(&update),
             _ => {}
         }
         if !self.gathered.is_empty() {
@@ -196,11 +200,11 @@ impl Sink for DriftPrinter<'_> {
     fn finish(&mut self, ended: Result<(), Stop>, inbox: &mut Inbox) -> Result<(), Stop> {
         inbox.screen.clear();
         match ended {
-            Ok(()) if self.duty != Duty::UntilEqual && !self.drifts.is_empty() => {
+            Ok(()) if self.mode != CheckMode::UntilEqual && !self.drifts.is_empty() => {
                 Err(Stop::Quiet(Exit::No))
             }
-            Err(Stop::Error(error @ Error::TimedOut(_))) if self.duty == Duty::UntilEqual => {
-                // What it was that did not come to be.
+            Err(Stop::Error(error @ Error::TimedOut(_))) if self.mode == CheckMode::UntilEqual => {
+                // The differences that remain.
                 for (key, drift) in std::mem::take(&mut self.drifts) {
                     self.print(&key, Some(&drift));
                 }

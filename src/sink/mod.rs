@@ -1,13 +1,13 @@
-//! What takes the updates of a watch: each type here is a [`Sink`].
+//! The sinks, which take the updates of a watch.
 //!
 //! - [`records::Records`] prints records.
-//! - [`until::UntilHolds`] prints what makes the condition of `--until` hold, and ends the watch.
+//! - [`until::UntilHolds`] waits for the condition of `--until`, and prints the records that meet it.
 //! - [`command::CommandSink`] runs a command for each record.
 //! - [`drifts::DriftPrinter`] compares the state with a file, for `check`.
 //! - [`sample::Sample`] counts writes, for `doctor`.
 //!
-//! The first three share a [`selector`], which chooses among the records, and a [`cursor`], which says how
-//! far they were delivered.
+//! The first three share a [`selector`], which chooses the records, and a [`cursor`], which tracks how many
+//! were delivered.
 
 pub mod command;
 pub mod cursor;
@@ -25,51 +25,51 @@ use crate::run::inbox::{Inbox, Stop};
 use etcdwatch_engine::model::Scope;
 use etcdwatch_engine::watch::Update;
 
-/// Whether a watch goes on.
+/// Whether a watch continues.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Flow {
-    /// It does.
+    /// The sink wants more updates.
     GoesOn,
-    /// Nothing more is wanted.
+    /// The sink wants no more updates.
     Done,
 }
 
 impl Flow {
-    /// Ends the watch where `is_done`.
+    /// `Done` if `is_done`.
     #[must_use]
     pub const fn done_if(is_done: bool) -> Self {
         if is_done { Self::Done } else { Self::GoesOn }
     }
 }
 
-/// Takes the updates of a watch.
+/// A consumer of the updates of a watch.
 pub trait Sink {
-    /// The watch is on `scope`, with the API that the scope is of.
+    /// Notes the scope of the watch, which also determines its API.
     fn begin(&mut self, scope: &Scope);
 
     /// Takes an update.
     ///
     /// # Errors
-    /// What ends the run.
+    /// The reason to end the run.
     fn take(&mut self, update: Update, inbox: &mut Inbox) -> Result<Flow, Stop>;
 
-    /// When the sink wants to be woken though no update has come; `None` for never.
+    /// When to call [`Sink::wake`] even without an update; `None` for never.
     fn due(&self) -> Option<Instant> {
         None
     }
 
-    /// Updates have come, or the time is [`Sink::due`].
+    /// Does the work that is due. It is called after updates and at the time [`Sink::due`].
     ///
     /// # Errors
-    /// What ends the run.
+    /// The reason to end the run.
     fn wake(&mut self, _inbox: &mut Inbox) -> Result<Flow, Stop> {
         Ok(Flow::GoesOn)
     }
 
-    /// The watch has ended so. Returns how the run ends.
+    /// Finishes after the watch, which has ended with `ended`. Returns how the run ends.
     ///
     /// # Errors
-    /// What ended the watch, or what could not be done at its end.
+    /// The reason why the watch ended, or a failure to write the output or the checkpoint.
     fn finish(&mut self, ended: Result<(), Stop>, _inbox: &mut Inbox) -> Result<(), Stop> {
         ended
     }

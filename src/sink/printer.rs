@@ -1,4 +1,4 @@
-//! Records on their way to standard output.
+//! Renders records and writes them to standard output in large pieces.
 
 use std::time::Instant;
 
@@ -7,25 +7,24 @@ use crate::render::renderer::Renderer;
 use crate::run::inbox::{Inbox, Stop};
 use etcdwatch_engine::model::Record;
 
-/// A buffer that once held a large record is given back.
-const KEPT_BUFFER: usize = 1 << 20;
-/// So much is written at once, though more has come meanwhile.
-const WRITTEN_AT_ONCE: usize = 128 << 10;
-/// Lines of events that are as they came, and have so many bytes, are written from where they are; fewer
-/// are gathered.
-const NOT_GATHERED: usize = 32 << 10;
+/// The largest buffer that is kept after a write, in bytes.
+const MAX_KEPT_BUFFER: usize = 1 << 20;
+/// The number of gathered bytes that are written even if more records wait.
+const FLUSH_SIZE: usize = 128 << 10;
+/// From this size on, in bytes, lines that are printed as received are written without a copy.
+const MIN_UNCOPIED: usize = 32 << 10;
 
-/// Renders records, gathers them and writes them.
+/// Renders records into a buffer, and writes the buffer.
 #[derive(Debug)]
 pub struct Printer {
     renderer: Renderer,
     gathered: Vec<u8>,
-    /// Something could not be written, or not all of it: what was taken is not done with.
+    /// Whether a write failed, so that an unknown part of it was not written.
     is_cut: bool,
 }
 
 impl Printer {
-    /// Writes records as `renderer` renders them.
+    /// A printer with an empty buffer.
     #[must_use]
     pub fn new(renderer: Renderer) -> Self {
         Self {
@@ -35,33 +34,33 @@ impl Printer {
         }
     }
 
-    /// Whether an event is printed as etcd sent it, in a line.
+    /// Whether an event is printed as the line that etcd sent.
     #[must_use]
     pub fn is_as_sent(&self) -> bool {
         self.renderer.is_as_sent()
     }
 
-    /// Takes a record that was received at that time.
+    /// Renders a record that was received at this time.
     pub fn record(&mut self, record: &Record<'_>, received: Instant) {
         self.renderer.record(record, received, &mut self.gathered);
     }
 
-    /// Takes a record of etcdwatch itself.
+    /// Renders a record of etcdwatch itself.
     pub fn own(&mut self, record: &OwnRecord<'_>) {
         self.renderer
             .own(record, Instant::now(), &mut self.gathered);
     }
 
-    /// Whether these lines are few enough to be gathered.
+    /// Whether lines are short enough to be copied to the buffer.
     #[must_use]
     pub fn gathers(lines: &[u8]) -> bool {
-        lines.len() < NOT_GATHERED
+        lines.len() < MIN_UNCOPIED
     }
 
-    /// Takes lines as they are: gathers them, or writes them from where they are.
+    /// Takes lines as received. Copies them to the buffer, or writes them if they are long.
     ///
     /// # Errors
-    /// Where they can't be written.
+    /// If they cannot be written.
     pub fn lines(&mut self, lines: &[u8], inbox: &Inbox) -> Result<(), Stop> {
         if Self::gathers(lines) {
             self.gathered.extend_from_slice(lines);
@@ -71,26 +70,26 @@ impl Printer {
         self.write(|_| inbox.screen.pass_on(lines))
     }
 
-    /// Whether so much is gathered that it is written at once.
+    /// Whether the buffer has reached [`FLUSH_SIZE`].
     #[must_use]
     pub fn is_full(&self) -> bool {
-        self.gathered.len() >= WRITTEN_AT_ONCE
+        self.gathered.len() >= FLUSH_SIZE
     }
 
-    /// Writes what was gathered. Returns whether all that was taken is written by then.
+    /// Writes the buffer. Returns whether everything that was taken is written.
     ///
     /// # Errors
-    /// Where it can't be written.
+    /// If it cannot be written.
     pub fn flush(&mut self, inbox: &Inbox) -> Result<bool, Stop> {
         if !self.is_cut && !self.gathered.is_empty() {
             self.write(|gathered| inbox.screen.print(gathered))?;
-            self.gathered.shrink_to(KEPT_BUFFER);
+            self.gathered.shrink_to(MAX_KEPT_BUFFER);
         }
         Ok(!self.is_cut)
     }
 
     fn write(&mut self, write: impl FnOnce(&mut Vec<u8>) -> Result<(), Stop>) -> Result<(), Stop> {
-        // Where that fails, how much of it was written is not known.
+        // After a failure it is unknown how much was written.
         self.is_cut = true;
         write(&mut self.gathered)?;
         self.is_cut = false;

@@ -12,19 +12,19 @@ use crate::settings::Settings;
 use etcdwatch_engine::model::{Record, Scope};
 use etcdwatch_engine::watch::{HeldEvents, Update};
 
-/// Prints records as they come, and saves how far they were printed.
+/// Prints records as they arrive. The checkpoint follows what was printed.
 #[derive(Debug)]
 pub struct Records<'s> {
     settings: &'s Settings,
     selector: Selector,
     printer: Printer,
     delivery: Delivery,
-    /// Whether the state of the watch is printed when it changes.
+    /// Whether status records are printed.
     shows_status: bool,
 }
 
 impl<'s> Records<'s> {
-    /// Prints what `selector` passes on.
+    /// Prints the records that `selector` passes on.
     #[must_use]
     pub fn new(
         selector: Selector,
@@ -42,17 +42,17 @@ impl<'s> Records<'s> {
         }
     }
 
-    /// Prints only what lies in `part`.
+    /// Prints only records in `part`.
     pub(super) fn narrow(&mut self, part: Option<Scope>) {
         self.selector.narrow(part);
     }
 
-    /// The keys that are watched.
+    /// The watched keys, for messages.
     pub(super) fn name(&self) -> String {
         self.delivery.name()
     }
 
-    /// Prints the events of one batch that are wanted. Returns how many there were.
+    /// Prints the wanted events of a batch. Returns how many were printed.
     pub(super) fn events(&mut self, held: &HeldEvents, inbox: &Inbox) -> Result<u64, Stop> {
         let received = held.received.received_at();
         let count = if let Some((count, lines)) = self.lines(held) {
@@ -76,7 +76,7 @@ impl<'s> Records<'s> {
         Ok(count)
     }
 
-    /// The lines of the events as they came, and how many there are, where they are all printed so.
+    /// The number of wanted events and their lines as received; `None` unless they are printed like that.
     fn lines<'h>(&self, held: &'h HeldEvents) -> Option<(usize, &'h [u8])> {
         let count = self.selector.unseen(held.places.len())?;
         let places = held.places.start..held.places.start + count;
@@ -86,7 +86,7 @@ impl<'s> Records<'s> {
             .map(|lines| (count, lines))
     }
 
-    /// Prints events though they may not be wanted. Returns how many there were.
+    /// Prints events even if they are not wanted. Returns how many were printed.
     pub(super) fn all_events(&mut self, held: &HeldEvents) -> u64 {
         for event in held.events() {
             self.printer
@@ -95,12 +95,12 @@ impl<'s> Records<'s> {
         held.places.len() as u64
     }
 
-    /// Prints a key of a state though it may not be wanted.
+    /// Prints a key of a state even if it is not wanted.
     pub(super) fn node(&mut self, record: &Record<'_>) {
         self.printer.record(record, Instant::now());
     }
 
-    /// Prints what an update has beside events, and notes how far the watch has come.
+    /// Prints the records of an update that has no events, and moves the cursor.
     pub(super) fn show(&mut self, update: &Update, inbox: &Inbox) -> Result<(), Stop> {
         match update {
             Update::Position(position) => self.delivery.reach(position.clone()),
@@ -119,7 +119,7 @@ impl<'s> Records<'s> {
                 }
             }
         }
-        // Of a state there is one at a time.
+        // A state may be large, so its memory is freed at once.
         let is_state = matches!(update, Update::State { .. } | Update::Changes { .. });
         if is_state || self.printer.is_full() {
             self.flush(inbox)?;
@@ -135,7 +135,7 @@ impl<'s> Records<'s> {
     }
 }
 
-/// Tells the spinner and the idle timeout of events that were passed on.
+/// Counts printed events for the spinner and the idle timeout.
 pub(super) fn count(events: u64, inbox: &mut Inbox) {
     if events > 0 {
         inbox.screen.progress.count(events);
@@ -169,7 +169,7 @@ impl Sink for Records<'_> {
     }
 
     fn wake(&mut self, inbox: &mut Inbox) -> Result<Flow, Stop> {
-        // What has come meanwhile is written along; nothing waits for what has not come.
+        // If more updates have arrived, they are written together.
         if !inbox.has_next() {
             self.flush(inbox)?;
         }
@@ -178,7 +178,7 @@ impl Sink for Records<'_> {
     }
 
     fn finish(&mut self, ended: Result<(), Stop>, inbox: &mut Inbox) -> Result<(), Stop> {
-        // Whatever ended it: what was received before is written.
+        // However the watch ended, the records received before are written.
         let flushed = self.flush(inbox);
         inbox.screen.clear();
         self.delivery.save_at_end(ended.and(flushed))

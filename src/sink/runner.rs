@@ -1,4 +1,4 @@
-//! Runs a command for one record after the other.
+//! Runs a command for one record after another.
 
 use std::io;
 use std::os::unix::process::ExitStatusExt as _;
@@ -23,7 +23,7 @@ use etcdwatch_engine::watch::{ReceivedBatch, Update};
 /// How often etcdwatch checks whether what a command has started has ended.
 const POLL: Duration = Duration::from_millis(20);
 
-/// What a command is run for. Until then it counts against the budget.
+/// The record that a command is run for. It counts against `--buffer` until then.
 #[derive(Clone, Debug)]
 pub enum Work {
     /// The event at this place of a batch.
@@ -35,7 +35,7 @@ pub enum Work {
 }
 
 impl Work {
-    /// What the command is told; `None` where there is nothing.
+    /// The input of the command; `None` if the record does not exist.
     fn into_input(self) -> Option<CommandInput> {
         match self {
             Self::Event(received, place) => {
@@ -50,30 +50,30 @@ impl Work {
 
 /// A command that is to be run for a record.
 #[derive(Clone, Debug)]
-struct Job {
+struct CommandJob {
     work: Work,
-    /// How far the watch has come once it is done.
+    /// The cursor once the command has ended.
     after: Cursor,
 }
 
-/// Runs a command for one job after the other.
+/// Runs a command for one job after another.
 #[derive(Debug)]
 pub struct Runner {
     options: CommandOptions,
-    queue: Queue<Job>,
+    queue: Queue<CommandJob>,
     running: Option<RunningCommand>,
-    /// The record that it runs for, for messages.
+    /// The action and the key of the record, for messages.
     about: String,
     has_ended: bool,
-    /// When it is killed; it was told to end.
+    /// When the command is killed, after it was sent SIGTERM.
     kill_at: Option<Instant>,
 }
 
 impl Runner {
-    /// Begins with no command running.
+    /// A runner with no jobs.
     ///
     /// # Errors
-    /// Where there is no such command.
+    /// If the command does not exist or is not executable.
     pub fn new(options: CommandOptions) -> Result<Self, Error> {
         let program = options.command.first().cloned().unwrap_or_default();
         find(&program).map_err(|source| unrunnable(&program, source))?;
@@ -87,11 +87,11 @@ impl Runner {
         })
     }
 
-    /// Takes a job, and how far the watch has come with it. A record of etcdwatch itself takes the place of
-    /// no other job.
+    /// Queues a job. `after` is the cursor once it is done. A record of etcdwatch itself never replaces
+    /// another job.
     pub fn push(&mut self, work: Work, after: Cursor) {
         let is_own = matches!(work, Work::Own(_));
-        let job = Job { work, after };
+        let job = CommandJob { work, after };
         if is_own {
             self.queue.push_minor(job, Instant::now());
         } else {
@@ -99,7 +99,8 @@ impl Runner {
         }
     }
 
-    /// Notes that the watch has come to `after` with nothing more to run. Returns whether no job is left.
+    /// Moves the cursor of the last job to `after`, because nothing in between is run. Returns whether there
+    /// is no job.
     pub fn mark(&mut self, after: &Cursor) -> bool {
         match self.queue.last_mut() {
             Some(job) => {
@@ -110,17 +111,17 @@ impl Runner {
         }
     }
 
-    /// Whether no command runs and no job waits.
+    /// Whether no command runs and the queue is empty.
     #[must_use]
     pub fn is_idle(&self) -> bool {
         self.queue.is_empty()
     }
 
-    /// Does what is due. Returns how far the watch has come with jobs that are done, and when the next step
-    /// is due.
+    /// Starts, stops or reaps commands, whichever is due. Returns the cursor after the jobs that are done,
+    /// and when the next step is due.
     ///
     /// # Errors
-    /// Where a command failed and that ends the run.
+    /// If a command failed and `--on-exec-failure stop` is in force.
     pub fn step(&mut self, inbox: &Inbox) -> Result<(Option<Cursor>, Option<Instant>), Stop> {
         let mut reached = None;
         self.has_ended |= self.running.as_ref().is_some_and(RunningCommand::has_ended);
@@ -139,7 +140,7 @@ impl Runner {
                 && self.options.mode == Mode::Restart
                 && let Some(running) = self.running.as_ref().filter(|one| one.is_anyone_left())
             {
-                // What it has left behind would be there beside the next one.
+                // Processes that it left behind would run beside the next one.
                 running.signal(Signal::TERM);
                 self.kill_at = Some(now + self.options.grace);
                 continue;
@@ -149,7 +150,7 @@ impl Runner {
             {
                 self.has_ended = false;
                 let status = running.finish().map_err(|source| Error::Input {
-                    what: "how the command ended".to_owned(),
+                    what: "the exit status of the command".to_owned(),
                     source,
                 })?;
                 if let Some(at) = self.take_end(status, inbox)? {
@@ -172,7 +173,7 @@ impl Runner {
 
     fn start(&mut self, work: Work, inbox: &Inbox) -> Result<(), Stop> {
         let Some(input) = work.into_input() else {
-            // There is nothing to be run.
+            // The record does not exist.
             self.queue.ended(ExitKind::Well, Instant::now());
             return Ok(());
         };
@@ -203,8 +204,8 @@ impl Runner {
             JobEnd::Failed => return Err(Error::CommandFailed(what).into()),
             JobEnd::Again(pause) => {
                 let again = match pause {
-                    Duration::ZERO => "what is newer is run instead".to_owned(),
-                    pause => format!("it is run again in {}", humantime::format_duration(pause)),
+                    Duration::ZERO => "running it for a newer event instead".to_owned(),
+                    pause => format!("running it again in {}", humantime::format_duration(pause)),
                 };
                 let message = format!("the command {what}; {again}");
                 inbox.screen.notice("commandFailed", &message);
@@ -219,8 +220,8 @@ impl Runner {
         Ok(None)
     }
 
-    /// Ends the command at the end of the run, with the signal that ends the run. Returns how far the watch
-    /// has come, where the command was successful nevertheless.
+    /// Ends the command at the end of the run, with the signal that ends the run. Returns the cursor after
+    /// its job if the command was successful nevertheless.
     pub fn end(&mut self, stop: &Result<(), Stop>, inbox: &Inbox) -> Option<Cursor> {
         let signal = match stop {
             Err(Stop::Quiet(Exit::Interrupted)) => Signal::INT,
@@ -240,14 +241,14 @@ impl Runner {
     }
 }
 
-/// What a command is told of a record of a key.
+/// The input of a command for a record of a key.
 fn input_of(record: &Record<'_>) -> CommandInput {
     let mut line = Vec::new();
     json::record(record, false, &mut line);
     CommandInput::of(record, line)
 }
 
-/// How a command failed.
+/// How a command ended, as a verb phrase.
 fn describe(status: ExitStatus) -> String {
     match (status.code(), status.signal()) {
         (Some(code), _) => format!("ended with exit code {code}"),
@@ -258,9 +259,9 @@ fn describe(status: ExitStatus) -> String {
 
 fn unrunnable(program: &std::ffi::OsStr, source: io::Error) -> Error {
     let source = match source.kind() {
-        io::ErrorKind::NotFound => io::Error::new(source.kind(), "there is no such command"),
+        io::ErrorKind::NotFound => io::Error::new(source.kind(), "command not found"),
         io::ErrorKind::PermissionDenied => {
-            io::Error::new(source.kind(), "it is no file that may be run")
+            io::Error::new(source.kind(), "it is not an executable file")
         }
         _ => source,
     };

@@ -1,4 +1,4 @@
-//! `doctor`: which keys are written while a sample is taken, and how often.
+//! Counts the writes to each key during the sample of `doctor`.
 
 use std::collections::HashMap;
 use std::time::Instant;
@@ -8,22 +8,22 @@ use crate::run::inbox::{Inbox, Stop};
 use etcdwatch_engine::model::{Api, Scope};
 use etcdwatch_engine::watch::{HeldEvents, Update};
 
-/// So many keys are told apart.
-const MOST_KEYS: usize = 100_000;
+/// How many different keys are counted.
+const MAX_KEYS: usize = 100_000;
 
-/// Counts what is written until the sample ends.
+/// Counts writes until the sample ends.
 #[derive(Debug)]
 pub struct Sample {
     end: Instant,
     keys: HashMap<Vec<u8>, u64>,
-    /// How many events there were.
+    /// The number of events.
     pub writes: u64,
-    /// The API that was watched with.
+    /// The API of the watch.
     pub counted: Option<Api>,
 }
 
 impl Sample {
-    /// A sample that ends at that time.
+    /// A sample that ends at `end`.
     #[must_use]
     pub fn until(end: Instant) -> Self {
         Self {
@@ -34,7 +34,7 @@ impl Sample {
         }
     }
 
-    /// The `count` keys that were written most, with how often, the most often first.
+    /// The `count` keys that were written most, with the number of writes, in descending order.
     #[must_use]
     pub fn busiest(self, count: usize) -> Vec<(Vec<u8>, u64)> {
         let mut keys: Vec<(Vec<u8>, u64)> = self.keys.into_iter().collect();
@@ -56,7 +56,7 @@ impl Sink for Sample {
                 let key = event.node().key();
                 if let Some(count) = self.keys.get_mut(key) {
                     *count += 1;
-                } else if self.keys.len() < MOST_KEYS {
+                } else if self.keys.len() < MAX_KEYS {
                     self.keys.insert(key.to_vec(), 1);
                 }
             }

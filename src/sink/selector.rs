@@ -1,25 +1,24 @@
-//! Which records of a watch are passed on, how many more are wanted, and how far the watch has come
-//! with them.
+//! Selects the records that a sink passes on, and moves the cursor past the others, too.
 
 use super::cursor::{Cursor, Delivery};
 use crate::filter::Filter;
 use etcdwatch_engine::model::{Event, Record, Scope};
 use etcdwatch_engine::watch::{HeldEvents, Update};
 
-/// Chooses among the records of a watch.
+/// The filter of a watch, and the number of events that are still wanted.
 #[derive(Debug)]
 pub struct Selector {
     filter: Filter,
-    /// How many events are still wanted; `None` for any number.
+    /// The number of events that are still wanted; `None` for any number.
     left: Option<u64>,
-    /// What of all that is watched is passed on, where that is not all.
+    /// The part of the scope that is passed on; `None` for all of it.
     part: Option<Scope>,
-    /// Whether the cursor is moved for every event, and not only where others see it.
+    /// Whether the cursor moves with every event, and not only once per batch.
     is_exact: bool,
 }
 
 impl Selector {
-    /// Passes on what `filter` lets pass, and `left` events at most.
+    /// Passes on the records that `filter` lets pass, but at most `left` events.
     #[must_use]
     pub fn new(filter: Filter, left: Option<u64>) -> Self {
         Self {
@@ -30,7 +29,7 @@ impl Selector {
         }
     }
 
-    /// Moves the cursor for every event that is passed on.
+    /// Moves the cursor with every event that is passed on.
     #[must_use]
     pub fn exact(self) -> Self {
         Self {
@@ -39,13 +38,12 @@ impl Selector {
         }
     }
 
-    /// Passes on only what lies in `part`.
+    /// Passes on only records in `part`.
     pub fn narrow(&mut self, part: Option<Scope>) {
         self.part = part;
     }
 
-    /// How many of the first `count` events are passed on without a look at each; `None` where each has
-    /// to be looked at.
+    /// How many of the first `count` events are passed on, if none needs to be examined; otherwise `None`.
     #[must_use]
     pub fn unseen(&self, count: usize) -> Option<usize> {
         let left = self.left.map(usize::try_from).and_then(Result::ok);
@@ -53,12 +51,12 @@ impl Selector {
         is_any.then_some(left.map_or(count, |left| left.min(count)))
     }
 
-    /// So many events were passed on without a look at each.
+    /// Counts events that were passed on without being examined.
     pub fn pass_unseen(&mut self, count: usize) {
         self.left = self.left.map(|left| left.saturating_sub(count as u64));
     }
 
-    /// Whether no more events are wanted.
+    /// Whether the last wanted event was passed on.
     #[must_use]
     pub fn is_done(&self) -> bool {
         self.left == Some(0)
@@ -75,8 +73,8 @@ impl Selector {
         is_in_part && self.filter.passes(record)
     }
 
-    /// Passes events on, each with its place in the batch and how far the watch has come with it, and
-    /// moves the cursor. Returns how many were passed on.
+    /// Passes on the wanted events and moves the cursor. Calls `pass` with the event, its place in the batch
+    /// and the cursor after it. Returns how many were passed on.
     pub fn events(
         &mut self,
         held: &HeldEvents,
@@ -88,7 +86,7 @@ impl Selector {
         let (mut taken, mut noted, mut passed) = (begun, begun, 0);
         for (place, event) in held.places.clone().zip(held.events()).skip(begun) {
             if self.is_done() {
-                // In the middle of a transaction, or before it.
+                // This may be in the middle of a transaction.
                 break;
             }
             taken += 1;
@@ -110,7 +108,7 @@ impl Selector {
     }
 }
 
-/// The records of keys that an update has beside events.
+/// The records of keys in an update that has no events.
 #[must_use]
 pub fn records(update: &Update) -> Box<dyn Iterator<Item = Record<'_>> + '_> {
     match update {

@@ -1,4 +1,4 @@
-//! `--until`: ends a watch once a condition holds, and prints what made it hold.
+//! `--until`: ends a watch once a condition holds, and prints the records that meet it.
 
 use std::time::Instant;
 
@@ -7,14 +7,14 @@ use super::{Flow, Sink};
 use crate::error::Error;
 use crate::render::own::OwnRecord;
 use crate::run::inbox::{Inbox, Stop};
-use crate::wait::{Condition, Wait};
+use crate::wait::{Condition, PendingCondition};
 use etcdwatch_engine::model::{Index, Record, Scope};
 use etcdwatch_engine::watch::{HeldEvents, Update};
 
 /// How far a wait has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum WaitPhase {
-    /// The state that the watch begins with is not complete.
+    /// The first state is not complete yet.
     Beginning,
     /// The condition does not hold.
     Waiting,
@@ -26,21 +26,21 @@ enum WaitPhase {
 #[derive(Debug)]
 pub struct UntilHolds<'s> {
     condition: Condition,
-    /// The condition on what is watched, and what is known of that.
-    wait: Option<Wait>,
+    /// The condition with the present state of the keys.
+    wait: Option<PendingCondition>,
     records: Records<'s>,
-    /// What the user asked for, with each API: more may be watched.
+    /// The keys that the user asked for, with each API. The watch may cover more.
     asked: Vec<Scope>,
-    /// Whether all records are printed, and not only those that make the condition hold.
+    /// Whether all records are printed, and not only those that meet the condition.
     shows_all: bool,
-    /// Whether the state that the watch begins with is printed.
+    /// Whether the first state is printed.
     shows_first_state: bool,
     phase: WaitPhase,
 }
 
 impl<'s> UntilHolds<'s> {
-    /// Prints by `records`, of which `asked` is printed. `shows_all` and `shows_first_state` are the
-    /// options `--stream` and `--snapshot`.
+    /// Prints what is in `asked` through `records`. `shows_all` is `--stream`, and `shows_first_state` is
+    /// `--snapshot`.
     #[must_use]
     pub fn new(
         condition: Condition,
@@ -60,12 +60,12 @@ impl<'s> UntilHolds<'s> {
         }
     }
 
-    /// Whether the state that is read now is printed.
+    /// Whether the state that is being read is printed.
     fn shows_state(&self) -> bool {
         self.shows_all && (self.shows_first_state || self.phase != WaitPhase::Beginning)
     }
 
-    /// Takes events, all of one index at once. Returns how many were printed.
+    /// Takes events, testing the condition after each index. Returns how many were printed.
     fn take_events(&mut self, events: &[HeldEvents], inbox: &Inbox) -> Result<u64, Stop> {
         let mut printed = 0;
         for held in events.iter().flat_map(HeldEvents::by_index) {
@@ -85,7 +85,7 @@ impl<'s> UntilHolds<'s> {
         Ok(printed)
     }
 
-    /// The state, or the differences to it, are complete.
+    /// Tests the condition on a complete state.
     fn take_synced(&mut self, index: Index, inbox: &Inbox) -> Result<(), Stop> {
         let is_shown = self.shows_state();
         self.phase = WaitPhase::Waiting;
@@ -113,7 +113,7 @@ impl<'s> UntilHolds<'s> {
 impl Sink for UntilHolds<'_> {
     fn begin(&mut self, scope: &Scope) {
         self.records.begin(scope);
-        self.wait = Some(Wait::new(self.condition.clone(), scope.clone()));
+        self.wait = Some(PendingCondition::new(self.condition.clone(), scope.clone()));
         let asked = self.asked.iter().find(|asked| asked.key == scope.key);
         self.records
             .narrow(asked.filter(|asked| *asked != scope).cloned());
@@ -169,7 +169,7 @@ impl Sink for UntilHolds<'_> {
             (&ended, &self.wait)
         {
             let missing = wait.missing().join("; ");
-            let notice = format!("it did not come to be so: {missing}");
+            let notice = format!("the condition was not met: {missing}");
             inbox.screen.notice("until", &notice);
         }
         ended

@@ -210,14 +210,18 @@ fn replay_reports_an_unproven_end_without_read_permission_on_the_whole_store() {
             replay_of_a_part(&url, &[&from, &checkpoint, more].concat())
         };
         let output = run(&[]);
-        assert_ends(&output, 5, &["may not read the whole store", "unproven"]);
+        assert_ends(
+            &output,
+            5,
+            &["no read permission on the whole keyspace", "unproven"],
+        );
         assert_eq!(
             output.stdout,
             "2\tset\t/app/k\tv\n5\tgap\t/app\t3-5\tpossible\tunproven\n"
         );
         // The checkpoint stays at what is proven, so that the next run asks again.
         let output = run(&["--on-gap", "continue", "-o", "json"]);
-        assert_ends(&output, 0, &["may not read the whole store"]);
+        assert_ends(&output, 0, &["no read permission on the whole keyspace"]);
         let gap: serde_json::Value = serde_json::from_str(&output.stdout).unwrap();
         assert_eq!(
             gap,
@@ -231,7 +235,7 @@ fn replay_reports_an_unproven_end_without_read_permission_on_the_whole_store() {
         let another = ["--checkpoint", another.to_str().unwrap()];
         let from = ["--from-index", "3", "--on-gap", "resync"];
         let output = replay_of_a_part(&url, &[&from, &another[..]].concat());
-        assert_ends(&output, 0, &["may not read the whole store"]);
+        assert_ends(&output, 0, &["no read permission on the whole keyspace"]);
         let gap = "5\tgap\t/app\t3-5\tpossible\tunproven\n";
         let state = "5\treset\t/app\n5\tget\t/app/k\tv\n5\tsynced\t/app\n";
         assert_eq!(output.stdout, format!("{gap}{state}"));
@@ -290,7 +294,7 @@ fn with_api_auto_a_wrong_password_is_reported() {
     assert_ends(
         &output,
         124,
-        &["v3 can't be asked", "invalid user ID or password"],
+        &["v3 cannot be read", "invalid user ID or password"],
     );
 }
 
@@ -514,7 +518,7 @@ fn the_password_comes_from_a_private_file_or_the_environment() {
         .run();
     assert_ends(&output, 1, &["key not found"]);
     fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).expect("its owner's");
-    assert_ends(&tool(&by_file), 2, &["password", "can read it"]);
+    assert_ends(&tool(&by_file), 2, &["password", "can read the file"]);
 }
 
 #[test]
@@ -532,7 +536,11 @@ fn a_password_on_the_command_line_causes_a_warning() {
         "/",
     ];
     let output = tool(&get);
-    assert_ends(&output, 0, &["command line can be seen", "--password-file"]);
+    assert_ends(
+        &output,
+        0,
+        &["password on the command line", "--password-file"],
+    );
     assert!(!output.stderr.contains("hunter2"), "{output:?}");
     let output = tool(&[&get[..], &["-o", "json"]].concat());
     let notice: Value = serde_json::from_str(&output.stderr).expect("JSON");

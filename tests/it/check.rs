@@ -235,7 +235,7 @@ fn check_rejects_an_invalid_file_with_line_and_column() {
     refused("{\"a\":\n 1,}", "wanted.json", "line 2, column 4");
     refused("a: 1\n b: 2\n", "wanted.yaml", "line 2, column");
     refused("{\"/other\": 1}", "wanted.json", "below /app");
-    refused("a: [1]\n", "wanted", "line 1, column 4: a list");
+    refused("a: [1]\n", "wanted", "line 1, column 4: lists");
     refused("{\"_h\": 1}", "wanted.json", "hidden");
     let output = Program::tool(&["check", "/no/such/file", "/app"]).run();
     assert_eq!(output.code, 2, "{output:?}");

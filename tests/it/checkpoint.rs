@@ -306,7 +306,10 @@ fn a_mismatched_checkpoint_is_rejected_and_left_unchanged() {
     let first = watch(&one, &["--from-index", &from, "--count", "1"]);
     assert_eq!(first.code, 0, "{}", first.stderr);
     let kept = fs::read(file.path()).unwrap();
-    for (key, more, why) in [(&other, &[][..], "is of the key"), (&one, &["-r"], "-r")] {
+    for (key, more, why) in [
+        (&other, &[][..], "belongs to the key"),
+        (&one, &["-r"], "-r"),
+    ] {
         let output = watch(key, more);
         assert_eq!(output.code, 2, "{}", output.stderr);
         assert!(output.stderr.contains(why), "{}", output.stderr);

@@ -59,7 +59,7 @@ fn a_healthy_cluster_has_no_findings() {
             assert!(one["quorumSeconds"].as_f64().unwrap() > 0.0);
         }
         let text = doctor(&cluster.endpoints(), &[]);
-        assert!(text.stdout.contains("All is well."), "{text:?}");
+        assert!(text.stdout.contains("No problems found."), "{text:?}");
         assert_eq!(text.stdout.matches(" leader").count(), 1, "{text:?}");
     }
 }
@@ -123,7 +123,11 @@ fn each_problem_is_reported_with_its_endpoint() {
     assert_eq!(problems(&report(&output)), expected.into(), "{output:?}");
     let text = doctor(&endpoints, &[]);
     assert_eq!(text.code, 1, "{text:?}");
-    for part in ["problem: ", "--enable-v2=true", "take it off --endpoints"] {
+    for part in [
+        "problem: ",
+        "--enable-v2=true",
+        "remove it from --endpoints",
+    ] {
         assert!(text.stdout.contains(part), "no {part:?} in {text:?}");
     }
 }

@@ -337,7 +337,7 @@ fn a_value_with_a_nul_is_left_out_of_the_environment_with_a_notice() {
     v3::put(&subtree.url(), &subtree.key("k"), b"a\0b");
     let output = running.wait(wait::LONG);
     assert_eq!(output.code, 0, "{output:?}");
-    assert!(output.stderr.contains("it has a NUL"), "{output:?}");
+    assert!(output.stderr.contains("the value has a NUL"), "{output:?}");
     assert_eq!(traces.lines("values"), ["none"]);
     let record: Value = serde_json::from_str(&traces.lines("json")[0]).unwrap();
     assert_eq!(record["node"]["value"], "a\0b");

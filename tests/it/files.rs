@@ -232,7 +232,7 @@ fn an_unreadable_checkpoint_is_an_error_that_names_the_owner() {
         program.env("CHECKPOINT", directory.text("cp")).run()
     };
     let whose = format!("Permission denied (os error 13); it belongs to uid {OTHER}");
-    assert_refused(&output, 2, &["cp' could not be read", &whose]);
+    assert_refused(&output, 2, &["cannot read the checkpoint", &whose]);
 }
 
 #[test]

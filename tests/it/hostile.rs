@@ -153,7 +153,7 @@ fn wrong_with(output: &Output, end: End) -> String {
         wrong.push_str(" that is no message;");
     }
     let is_ours = |line: &str| {
-        ["etcdwatch: ", "  try: ", "{"]
+        ["etcdwatch: ", "  hint: ", "{"]
             .iter()
             .any(|own| line.starts_with(own))
     };

@@ -212,7 +212,7 @@ fn replay_from_a_future_index_exits_0_with_a_notice() {
     let subtree = shared::any();
     let output = subtree.tool(&["replay", "-r", subtree.root(), "--from-index", "99999999"]);
     assert_eq!((output.code, output.stdout.as_str()), (0, ""));
-    assert!(output.stderr.contains("lies ahead"), "{}", output.stderr);
+    assert!(output.stderr.contains("is ahead"), "{}", output.stderr);
     let quiet = subtree.tool(&["-q", "replay", subtree.root(), "--from-index", "99999999"]);
     assert_eq!((quiet.code, quiet.stderr.as_str()), (0, ""));
 }

@@ -248,7 +248,7 @@ fn an_untrusted_certificate_exits_3_with_the_reason_before_any_request() {
         &["not valid before 2119-01-01T00:00:00Z", "clock"],
     );
     put(&by(&["etcd-1", "10.0.0.1"], &BOTH, Validity::Now));
-    is_refused("v2", "ca.pem", &["is for etcd-1, and not for 127.0.0.1"]);
+    is_refused("v2", "ca.pem", &["is for etcd-1, not for 127.0.0.1"]);
     put(&by(&[], &BOTH, Validity::Now));
     is_refused("v2", "ca.pem", &["no DNS names", "127.0.0.1"]);
     put(&by(
@@ -256,7 +256,7 @@ fn an_untrusted_certificate_exits_3_with_the_reason_before_any_request() {
         &[ExtendedKeyUsagePurpose::ClientAuth],
         Validity::Now,
     ));
-    is_refused("v2", "ca.pem", &["not one for servers"]);
+    is_refused("v2", "ca.pem", &["not a server certificate"]);
     // Another authority with the same name and another key.
     files.write(
         "other.pem",
@@ -310,7 +310,7 @@ fn insecure_skip_tls_verify_prints_a_warning_on_every_run() {
             &[quiet, &["--api", "v2", "set", "/k", "v"]].concat(),
         );
         assert_eq!(output.code, 0, "{output:?}");
-        assert!(output.stderr.contains("is not checked"), "{output:?}");
+        assert!(output.stderr.contains("man-in-the-middle"), "{output:?}");
     }
     let output = at(&etcd.tls_url(), &flag, &["-o", "json", "get", "/k"]);
     let notice: Value = serde_json::from_str(&output.stderr).expect("JSON");
@@ -333,7 +333,7 @@ fn a_client_certificate_is_presented_if_the_server_requests_it() {
             let set = ["--api", api, "set", "/k", "v"];
             assert_eq!(at(&url, &files.client_options(), &set).code, 0);
         }
-        let asks = "asks for a certificate of the client";
+        let asks = "requires a client certificate";
         for api in ["v2", "v3"] {
             for command in [
                 &["get", "/k"][..],
@@ -504,7 +504,7 @@ fn a_certificate_request_of_one_server_does_not_affect_errors_of_another() {
     let both = format!("{},https://127.0.0.1:1", server_that_hangs_up(&files));
     let output = at(&both, &files.ca_options(), &["--api", "v2", "get", "/k"]);
     // The first server may have wanted a certificate. Nothing is known of the second one.
-    assert_fails(&output, 4, &["asks for a certificate"]);
+    assert_fails(&output, 4, &["requires a client certificate"]);
     let turned = format!("https://127.0.0.1:1,{}", server_that_hangs_up(&files));
     let output = at(
         &turned,
@@ -558,7 +558,7 @@ fn invalid_certificate_and_key_files_are_named_with_the_reason() {
         ),
         (
             vec!["--cert", &client, "--key", &name("other.key")],
-            ["other.key", "does not fit"],
+            ["other.key", "does not match"],
         ),
         (
             vec!["--cert", &client, "--key", &name("text.pem")],
@@ -638,7 +638,7 @@ fn http_to_a_tls_port_and_https_to_a_plain_port_are_reported() {
     assert!(output.stderr.contains("https://"), "{output:?}");
     let encrypted = etcd.url().replace("http:", "https:");
     let output = at(&encrypted, &[], &["get", "/k"]);
-    assert_fails(&output, 3, &["does it speak TLS?"]);
+    assert_fails(&output, 3, &["perhaps it does not use TLS"]);
 }
 
 /// A server that answers the first bytes on each connection with these, and is silent after that.
@@ -660,7 +660,7 @@ fn answering(bytes: &'static [u8]) -> String {
 fn a_plaintext_answer_to_a_tls_handshake_is_an_error() {
     let url = answering(b"HTTP/1.1 400 Bad Request\r\n\r\n");
     let output = at(&url, &[], &["get", "/k"]);
-    assert_fails(&output, 3, &["does not speak TLS"]);
+    assert_fails(&output, 3, &["does not use TLS"]);
 }
 
 #[test]
@@ -679,7 +679,7 @@ fn a_server_older_than_tls_1_2_is_rejected() {
 fn a_stalled_tls_handshake_exits_3_after_the_connect_timeout() {
     let options = ["--connect-timeout".to_owned(), "300ms".to_owned()];
     let output = at(&answering(b""), &options, &["get", "/k"]);
-    assert_fails(&output, 3, &["no connection in time"]);
+    assert_fails(&output, 3, &["the connection timed out"]);
 }
 
 #[test]

@@ -268,7 +268,7 @@ fn api_auto_finds_a_v3_only_key_with_a_notice() {
     put(&subtree, &key, b"v");
     let output = subtree.tool(&["get", &key]);
     assert_eq!((output.code, output.stdout.as_str()), (0, "v\n"));
-    assert!(output.stderr.contains("v3 is spoken"), "{output:?}");
+    assert!(output.stderr.contains("uses v3"), "{output:?}");
     assert_exits_1(
         &subtree.tool(&["--api", "v2", "get", &key]),
         "key not found",
@@ -282,10 +282,10 @@ fn api_auto_does_not_create_a_v3_only_key_over_v2() {
         put(&subtree, &three, b"v");
         let output = subtree.tool(&["set", "--create", &three, "w"]);
         assert_exits_1(&output, "key already exists");
-        assert!(output.stderr.contains("v3 is spoken"), "{output:?}");
+        assert!(output.stderr.contains("uses v3"), "{output:?}");
         let update = subtree.tool(&["set", "--update", &three, "w"]);
         assert_eq!(update.code, 0, "{update:?}");
-        assert!(update.stderr.contains("v3 is spoken"), "{update:?}");
+        assert!(update.stderr.contains("uses v3"), "{update:?}");
         assert_eq!(pair(&subtree, &three)["value"], encode("w"));
         let output = subtree.tool(&["set", "--create", &two, "w"]);
         assert_eq!((output.code, output.stderr.as_str()), (0, ""));
@@ -319,7 +319,7 @@ fn api_auto_reports_a_failed_v3_condition_if_v2_lacks_the_key() {
         ] {
             let output = subtree.tool(command);
             assert_exits_1(&output, "compare failed: [x != v]");
-            assert!(output.stderr.contains("v3 is spoken"), "{output:?}");
+            assert!(output.stderr.contains("uses v3"), "{output:?}");
         }
         assert_exits_1(
             &subtree.tool(&["rm", &subtree.key("none")]),
@@ -370,12 +370,12 @@ fn a_missing_key_that_the_other_api_has_is_mentioned_in_the_hint() {
         for command in ["get", "rm"] {
             let output = subtree.tool(&["--api", "v2", command, &three]);
             assert_exits_1(&output, "key not found");
-            assert!(output.stderr.contains("v3 has it: --api v3"), "{output:?}");
+            assert!(output.stderr.contains("hint: use --api v3"), "{output:?}");
             let output = with_v3(&subtree, &[command, &two]);
             assert_exits_1(&output, "key not found");
-            assert!(output.stderr.contains("v2 has it: --api v2"), "{output:?}");
+            assert!(output.stderr.contains("hint: use --api v2"), "{output:?}");
             let output = subtree.tool(&["--api", "v2", command, &subtree.key("none")]);
-            assert!(!output.stderr.contains("has it"), "{output:?}");
+            assert!(!output.stderr.contains("hint:"), "{output:?}");
         }
     }
 }

@@ -601,7 +601,7 @@ fn api_auto_uses_v2_if_it_is_enabled_and_has_the_key_and_otherwise_v3() {
             "1",
         ]);
         assert_eq!(output.stdout, "2\tset\t/k\tv\n");
-        assert!(output.stderr.contains("* by etcd's v3 API"), "{output:?}");
+        assert!(output.stderr.contains("* using the v3 API"), "{output:?}");
         let output = Program::tool(&["--endpoints", &off.url(), "watch", "/k"])
             .env("ETCDCTL_API", "2")
             .run();

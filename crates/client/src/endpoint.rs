@@ -60,17 +60,17 @@ impl Endpoint {
         let authority = rest.strip_suffix('/').unwrap_or(rest);
         if authority.contains(['/', '?', '#']) {
             return refused(
-                "an endpoint has no path: give the client URL alone, as in http://host:2379",
+                "an endpoint has no path; write only the client URL, as in http://host:2379",
             );
         }
         if authority.contains('@') {
-            return refused("an endpoint names no user: use --user");
+            return refused("an endpoint has no user; use --user");
         }
         let Ok(parsed) = authority.parse::<ureq::http::uri::Authority>() else {
-            return refused("it is no address: write host:port");
+            return refused("not an address; write host:port");
         };
         if parsed.host().is_empty() {
-            return refused("it names no host");
+            return refused("the host is missing");
         }
         if parsed
             .host()
@@ -78,7 +78,7 @@ impl Endpoint {
             .trim_end_matches(']')
             .contains(['[', ']'])
         {
-            return refused("it is no address: write host:port");
+            return refused("not an address; write host:port");
         }
         let port = match authority.get(parsed.host().len()..) {
             Some("") | None => DEFAULT_PORT,

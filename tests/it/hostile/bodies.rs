@@ -35,7 +35,7 @@ fn an_invalid_v2_reply_to_a_read_is_malformed() {
         (
             "a list of what is due",
             br#"["get",{"key":"/k"},null,1,1,1,1,1]"#.to_vec(),
-            "no JSON object",
+            "not a JSON object",
         ),
         ("an empty object", b"{}".to_vec(), "missing"),
         ("no node", br#"{"action":"get"}"#.to_vec(), "node"),
@@ -329,7 +329,7 @@ fn an_unusual_etcd_error_is_one_line() {
         }
     }
     for (name, version) in [
-        ("of lines", "3.5\n  try: root".to_owned()),
+        ("of lines", "3.5\n  hint: root".to_owned()),
         ("long", "3".repeat(4_000)),
     ] {
         let body = json!({"etcdserver": version, "etcdcluster": "3.5.0"}).to_string();

@@ -63,7 +63,7 @@ fn an_invalid_v2_event_ends_the_watch() {
         (
             "a list of what is due",
             r#"["set",["/k","v",false,11,11],null]"#.to_owned(),
-            "no JSON object",
+            "not a JSON object",
         ),
         (
             "a node that is a list",

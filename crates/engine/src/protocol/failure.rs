@@ -9,7 +9,7 @@ use crate::model::{Api, Index};
 /// Why a server's certificate is not trusted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Distrust {
-    /// What is wrong with it.
+    /// What is wrong with the certificate, as a clause.
     pub why: String,
     /// What the user can do about it.
     pub advice: &'static str,
@@ -26,7 +26,7 @@ pub enum Failure {
     Untrusted(Distrust),
     /// The server requires a client certificate, or does not accept the one it got.
     CertificateRefused(String),
-    /// The connection broke.
+    /// The connection broke after the request was sent.
     Cut(String),
     /// Nothing arrived within the limit.
     Silent(String),
@@ -82,32 +82,37 @@ impl fmt::Display for Failure {
             Self::Untrusted(distrust) => format!("is not trusted: {}", distrust.why),
             Self::CertificateRefused(why) => why.clone(),
             Self::Unsendable(why) => {
-                format!("can't be asked: the key or a condition is too long ({why})")
+                format!("cannot be sent the request: the key or a condition is too long: {why}")
             }
-            Self::Cut(why) => format!("broke the connection off: {why}"),
+            Self::Cut(why) => format!("dropped the connection: {why}"),
             Self::Silent(why) => format!("does not answer: {why}"),
             Self::Behind { index, wanted } => {
-                format!("lags behind: it is at index {index}, and the cluster at {wanted}")
+                format!("is behind: it is at index {index}, the cluster at {wanted}")
             }
             Self::Doubtful(upto) => {
-                format!("took a snapshot: its history up to index {upto} may be damaged")
+                format!(
+                    "caught up from a raft snapshot: its history up to index {upto} may be incomplete"
+                )
             }
-            Self::Compacted(upto) => format!("has compacted its history up to {upto}"),
+            Self::Compacted(upto) => format!("has compacted its history up to revision {upto}"),
             Self::ApiOff { api, version } => match api {
-                Api::V2 => format!("is etcd {} with its v2 API off", said(version)),
-                Api::V3 => format!("is etcd {} with its JSON gateway off", said(version)),
+                Api::V2 => format!("is etcd {} with the v2 API off", said(version)),
+                Api::V3 => format!("is etcd {} with the JSON gateway off", said(version)),
             },
             Self::Refused(refusal) => {
                 let Refusal { fault, head } = &**refusal;
                 let message = said(&fault.message);
                 match (fault.cause.as_str(), fault.code) {
-                    (_, 0) => format!("refused ({}): {message}", head.status),
-                    ("", code) => format!("refused ({code}): {message}"),
-                    (cause, code) => format!("refused ({code}): {message} ({})", said(cause)),
+                    (_, 0) => format!("refused the request: {message} (HTTP {})", head.status),
+                    ("", code) => format!("refused the request: {message} (error {code})"),
+                    (cause, code) => {
+                        let cause = said(cause);
+                        format!("refused the request: {message}: {cause} (error {code})")
+                    }
                 }
             }
             Self::BadGateway(what) | Self::NotEtcd(what) => {
-                format!("does not answer as etcd does: {}", said(what))
+                format!("did not answer like etcd: {}", said(what))
             }
             Self::Malformed(what) => {
                 format!("sent a malformed reply: {}", said(&what.to_string()))

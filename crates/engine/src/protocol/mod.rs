@@ -136,17 +136,17 @@ pub struct Refusal {
     pub head: Head,
 }
 
-/// A reply that etcd does not send.
+/// Why a reply is not one that etcd sends. The text follows "malformed reply:".
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Malformed {
-    /// The body is empty.
-    #[error("the reply is empty")]
+    /// The reply has no body.
+    #[error("it is empty")]
     Empty,
     /// The body is not JSON of the expected shape.
-    #[error("the reply is not what etcd sends: {0}")]
+    #[error("{0}")]
     Shape(String),
-    /// An event claims to be a record that only etcdwatch makes.
-    #[error("the server sent an event that imitates a record of this tool ({0})")]
+    /// An event has the form of a record that only etcdwatch makes.
+    #[error("an event imitates a record of etcdwatch with '{0}'")]
     Imitation(String),
 }
 
@@ -157,12 +157,12 @@ impl Malformed {
     pub fn shape(text: &[u8], why: impl fmt::Display) -> Self {
         Self::Shape(match text.trim_ascii() {
             [] => "it is empty".to_owned(),
-            [0x1f, 0x8b, ..] => "it is compressed by gzip, which was not asked for".to_owned(),
+            [0x1f, 0x8b, ..] => "it is gzip-compressed, which etcdwatch did not request".to_owned(),
             [b'{', ..] => why.to_string(),
             other => {
                 let begin = String::from_utf8_lossy(other.get(..SHOWN_BYTES).unwrap_or(other));
                 let line = begin.lines().next().unwrap_or_default();
-                format!("it is no JSON object, but begins with {line:?}")
+                format!("it is not a JSON object, but begins with {line:?}")
             }
         })
     }
@@ -190,15 +190,15 @@ mod tests {
             (b"\r\n", "it is empty"),
             (
                 b"\x1f\x8b\x08",
-                "it is compressed by gzip, which was not asked for",
+                "it is gzip-compressed, which etcdwatch did not request",
             ),
             (
                 b"<!DOCTYPE html>\n<html>",
-                "it is no JSON object, but begins with \"<!DOCTYPE html>\"",
+                "it is not a JSON object, but begins with \"<!DOCTYPE html>\"",
             ),
             (
                 b"\xff\x1b]0;",
-                "it is no JSON object, but begins with \"\u{fffd}\\u{1b}]0;\"",
+                "it is not a JSON object, but begins with \"\u{fffd}\\u{1b}]0;\"",
             ),
             (b"{", "why"),
         ] {

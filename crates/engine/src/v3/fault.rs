@@ -110,6 +110,24 @@ pub fn read_reason(reason: &str) -> Fault {
     )
 }
 
+/// Whether the user name or the password is wrong.
+#[must_use]
+pub fn is_authentication_failure(fault: &Fault) -> bool {
+    fault.message == BAD_PASSWORD
+}
+
+/// Whether the request names no user although authentication is enabled.
+#[must_use]
+pub fn is_user_missing(fault: &Fault) -> bool {
+    fault.message == NO_USER
+}
+
+/// Whether the user has no permission for what was requested.
+#[must_use]
+pub fn is_permission_denied(fault: &Fault) -> bool {
+    fault.message == "etcdserver: permission denied"
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -37,12 +37,12 @@ pub(super) fn request_failure(
     if !is_sent {
         let why = match error {
             ureq::Error::Io(error) if trust.is_some() && is_broken(error) => {
-                "it ended the connection: does it speak TLS?".to_owned()
+                "the server closed the connection during the TLS handshake; perhaps it does not use TLS".to_owned()
             }
             error => render_error(error),
         };
         return Failure::Unreachable(match proxy {
-            Some(proxy) => format!("by the proxy {proxy}: {why}"),
+            Some(proxy) => format!("through the proxy {proxy}: {why}"),
             None => why,
         });
     }
@@ -103,10 +103,10 @@ pub(super) fn read_failure(error: &std::io::Error) -> Failure {
 /// An error in words that name the cause and not the library.
 fn render_error(error: &ureq::Error) -> String {
     match error {
-        ureq::Error::Timeout(ureq::Timeout::Resolve) => "its name was not resolved in time".into(),
-        ureq::Error::Timeout(ureq::Timeout::Connect) => "no connection in time".into(),
+        ureq::Error::Timeout(ureq::Timeout::Resolve) => "name resolution timed out".into(),
+        ureq::Error::Timeout(ureq::Timeout::Connect) => "the connection timed out".into(),
         ureq::Error::Timeout(_) => "no answer in time".into(),
-        ureq::Error::HostNotFound => "its name is not known".into(),
+        ureq::Error::HostNotFound => "unknown host name".into(),
         ureq::Error::Io(error) => render_io(error),
         other => other.to_string(),
     }
@@ -117,7 +117,7 @@ fn render_io(error: &std::io::Error) -> String {
         return tls::render(error);
     }
     if is_end(error) {
-        return "the connection ended".to_owned();
+        return "unexpected end of the connection".to_owned();
     }
     // "Connection refused (os error 111)": the number says nothing more.
     let text = error.to_string();

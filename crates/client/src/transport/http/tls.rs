@@ -163,7 +163,7 @@ impl Transport for TlsTransport {
 }
 
 /// The failure of a server that requires a client certificate when none is configured.
-pub(super) const CERTIFICATE_REQUIRED: &str = "asks for a certificate of the client";
+pub(super) const CERTIFICATE_REQUIRED: &str = "requires a client certificate";
 
 /// The TLS error inside an I/O error.
 pub(super) fn of_tls(error: &std::io::Error) -> Option<&rustls::Error> {
@@ -181,7 +181,7 @@ pub(super) fn explain(error: &rustls::Error, trust: &Trust) -> Option<Failure> {
             let why = complaint(*alert)?;
             Some(Failure::CertificateRefused(match trust.certificate() {
                 Some(file) => format!(
-                    "does not accept the client's certificate '{}': {why}",
+                    "does not accept the client certificate '{}': {why}",
                     file.display()
                 ),
                 None => CERTIFICATE_REQUIRED.to_owned(),
@@ -194,13 +194,13 @@ pub(super) fn explain(error: &rustls::Error, trust: &Trust) -> Option<Failure> {
 /// A TLS error in words.
 pub(super) fn render(error: &rustls::Error) -> String {
     match error {
-        rustls::Error::InvalidMessage(_) => "it does not speak TLS: is it http://?".to_owned(),
+        rustls::Error::InvalidMessage(_) => "the server does not use TLS".to_owned(),
         rustls::Error::AlertReceived(AlertDescription::ProtocolVersion)
         | rustls::Error::PeerIncompatible(
             rustls::PeerIncompatible::ServerDoesNotSupportTls12Or13
             | rustls::PeerIncompatible::ServerTlsVersionIsDisabledByOurConfig,
-        ) => "it speaks no TLS from 1.2 on".to_owned(),
-        rustls::Error::AlertReceived(alert) => format!("it ends TLS with the alert {alert:?}"),
+        ) => "the server does not support TLS 1.2 or 1.3".to_owned(),
+        rustls::Error::AlertReceived(alert) => format!("the server sent the TLS alert {alert:?}"),
         error => format!("TLS failed: {error}"),
     }
 }
@@ -208,16 +208,16 @@ pub(super) fn render(error: &rustls::Error) -> String {
 /// What the server's alert says about the client's certificate.
 fn complaint(alert: AlertDescription) -> Option<&'static str> {
     Some(match alert {
-        AlertDescription::CertificateRequired => "it asks for another",
+        AlertDescription::CertificateRequired => "it requires another one",
         AlertDescription::NoCertificate
         | AlertDescription::BadCertificate
-        | AlertDescription::DecryptError => "it says that it is a bad one",
-        AlertDescription::UnsupportedCertificate => "it is not one for clients",
+        | AlertDescription::DecryptError => "it is not valid",
+        AlertDescription::UnsupportedCertificate => "it is not a client certificate",
         AlertDescription::CertificateRevoked => "it is revoked",
         AlertDescription::CertificateExpired => "it has expired",
-        AlertDescription::CertificateUnknown => "it can't be used",
-        AlertDescription::UnknownCA => "its issuer is not known there",
-        AlertDescription::AccessDenied => "it may not do that",
+        AlertDescription::CertificateUnknown => "it is not acceptable",
+        AlertDescription::UnknownCA => "its issuer is unknown to the server",
+        AlertDescription::AccessDenied => "access denied",
         _ => return None,
     })
 }
@@ -227,14 +227,14 @@ fn distrust(error: &CertificateError, trust: &Trust) -> Distrust {
     let (why, advice) = match error {
         CertificateError::ExpiredContext { not_after, .. } => (
             format!("its certificate expired on {}", render_time(*not_after)),
-            "have it renewed; or is the clock of this machine wrong?",
+            "renew the certificate, or check the clock of this machine",
         ),
         CertificateError::NotValidYetContext { not_before, .. } => (
             format!(
                 "its certificate is not valid before {}",
                 render_time(*not_before)
             ),
-            "is the clock of this machine wrong?",
+            "check the clock of this machine",
         ),
         CertificateError::NotValidForNameContext {
             expected,
@@ -245,33 +245,36 @@ fn distrust(error: &CertificateError, trust: &Trust) -> Distrust {
                 names if names.is_empty() => format!(
                     "its certificate is not for {expected}, and has no DNS names (subjectAltName)"
                 ),
-                names => format!("its certificate is for {names}, and not for {expected}"),
+                names => format!("its certificate is for {names}, not for {expected}"),
             };
-            (why, "name the endpoint as its certificate does")
+            (
+                why,
+                "use an endpoint with a name or an address from the certificate",
+            )
         }
         CertificateError::InvalidPurposeContext { .. } => (
-            "its certificate is not one for servers".to_owned(),
-            "it needs the extended key usage serverAuth",
+            "its certificate is not a server certificate".to_owned(),
+            "use a server certificate with the extended key usage serverAuth",
         ),
         CertificateError::BadSignature => (
             "its certificate is not signed by the authority that it names".to_owned(),
-            "is --cacert of another authority with the same name?",
+            "check that --cacert has the right authority, and not another one of the same name",
         ),
         CertificateError::UnknownIssuer => (
             format!(
-                "the issuer of its certificate is not among the authorities that are trusted, {}",
+                "the issuer of its certificate is not among the trusted authorities, {}",
                 trust.authorities()
             ),
-            "name its authority with --cacert FILE",
+            "use --cacert to trust its authority",
         ),
         CertificateError::Other(other)
             if let Some(webpki::Error::CaUsedAsEndEntity) = other.0.downcast_ref() =>
         {
-            let why = "its certificate is one of an authority (CA:TRUE), and none of a server";
-            (why.to_owned(), "have one issued for the server")
+            let why = "its certificate is that of an authority (CA:TRUE), not of a server";
+            (why.to_owned(), "issue a certificate for the server")
         }
         error => (
-            format!("its certificate is no good: {error}"),
+            format!("its certificate is not valid: {error}"),
             DEFAULT_ADVICE,
         ),
     };
@@ -279,7 +282,7 @@ fn distrust(error: &CertificateError, trust: &Trust) -> Distrust {
 }
 
 /// The advice if there is nothing more specific.
-const DEFAULT_ADVICE: &str = "look at it with 'openssl s_client -showcerts -connect HOST:PORT'";
+const DEFAULT_ADVICE: &str = "run 'openssl s_client -showcerts -connect HOST:PORT' to inspect it";
 
 /// How many names of a certificate a message contains.
 const MAX_NAMES: usize = 10;

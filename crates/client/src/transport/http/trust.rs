@@ -100,14 +100,14 @@ impl Loaded {
         // Taken before the files are read, so that a later change is noticed.
         let stamps = stamps(settings);
         let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let unusable = |error: rustls::Error| Unusable(format!("TLS can't be used: {error}"));
+        let unusable = |error: rustls::Error| Unusable(format!("cannot set up TLS: {error}"));
         let verifier: Arc<dyn ServerCertVerifier> = if settings.is_unverified {
             Arc::new(Unverified(Arc::clone(&provider)))
         } else {
             let roots = Arc::new(authorities(settings.authorities.as_ref())?);
             let checks = WebPkiServerVerifier::builder_with_provider(roots, Arc::clone(&provider));
             let checks = checks.build();
-            let checks = checks.map_err(|error| Unusable(format!("TLS can't be used: {error}")))?;
+            let checks = checks.map_err(|error| Unusable(format!("cannot set up TLS: {error}")))?;
             Arc::new(Verifier(checks))
         };
         let shown = settings.certificate.as_ref().map(|certificate| {
@@ -115,7 +115,7 @@ impl Loaded {
             certified(certificate, key, &provider).map(Arc::new)
         });
         if let (None, Some(key)) = (&shown, &settings.key) {
-            let why = "it is of no use without the certificate: add --cert";
+            let why = "a key needs a certificate; add --cert";
             return Err(refused(key, why));
         }
         let identity = ClientCertificate {
@@ -144,10 +144,10 @@ fn read(file: &NamedFile) -> Result<Vec<u8>, Unusable> {
     let failed = |error: std::io::Error| refused(file, &error.to_string());
     let metadata = fs::metadata(&file.path).map_err(failed)?;
     if is_named_fifo(&metadata, &file.path) {
-        return Err(refused(file, "it is a FIFO"));
+        return Err(refused(file, "the file is a FIFO"));
     }
     if metadata.len() > MAX_FILE {
-        return Err(refused(file, "it is too large for certificates"));
+        return Err(refused(file, "the file is too large for certificates"));
     }
     fs::read(&file.path).map_err(failed)
 }
@@ -157,9 +157,14 @@ fn certificates(file: &NamedFile) -> Result<Vec<CertificateDer<'static>>, Unusab
     let text = read(file)?;
     let read: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
     match read {
-        Ok(found) if found.is_empty() => Err(refused(file, "there is no certificate in it (PEM)")),
+        Ok(found) if found.is_empty() => {
+            Err(refused(file, "the file has no certificate in PEM format"))
+        }
         Ok(found) => Ok(found),
-        Err(error) => Err(refused(file, &format!("it is no PEM: {error}"))),
+        Err(error) => Err(refused(
+            file,
+            &format!("the file is not valid PEM: {error}"),
+        )),
     }
 }
 
@@ -168,7 +173,10 @@ fn authorities(named: Option<&NamedFile>) -> Result<RootCertStore, Unusable> {
     if let Some(file) = named {
         for certificate in certificates(file)? {
             roots.add(certificate).map_err(|error| {
-                refused(file, &format!("a certificate in it can't be read: {error}"))
+                refused(
+                    file,
+                    &format!("the file has an invalid certificate: {error}"),
+                )
             })?;
         }
         return Ok(roots);
@@ -177,10 +185,10 @@ fn authorities(named: Option<&NamedFile>) -> Result<RootCertStore, Unusable> {
     roots.add_parsable_certificates(found.certs);
     if roots.is_empty() {
         let why = found.errors.first().map_or_else(
-            || "this system names no authorities to trust".to_owned(),
-            |error| format!("the authorities of this system can't be read: {error}"),
+            || "this system has no trusted authorities".to_owned(),
+            |error| format!("cannot read the trusted authorities of this system: {error}"),
         );
-        return Err(Unusable(format!("{why}; name them with --cacert")));
+        return Err(Unusable(format!("{why}; use --cacert")));
     }
     Ok(roots)
 }
@@ -198,23 +206,23 @@ fn certified(
         refused(
             key,
             if is_locked {
-                "the key is protected by a passphrase, which is not supported: 'openssl pkey' \
-                 takes it off"
+                "the key is protected by a passphrase, which is not supported; remove it with \
+                 'openssl pkey'"
             } else {
-                "there is no key in it (PEM: PKCS#8, PKCS#1 or SEC1)"
+                "the file has no key in PEM format (PKCS#8, PKCS#1 or SEC1)"
             },
         )
     })?;
     CertifiedKey::from_der(chain, private, provider).map_err(|error| match error {
         rustls::Error::InconsistentKeys(_) => {
             let certificate = certificate.path.display();
-            let why = format!("the key does not fit the certificate in '{certificate}'");
+            let why = format!("the key does not match the certificate in '{certificate}'");
             refused(key, &why)
         }
         rustls::Error::InvalidCertificate(error) => {
-            refused(certificate, &format!("it can't be read: {error}"))
+            refused(certificate, &format!("the certificate is invalid: {error}"))
         }
-        error => refused(key, &format!("the key can't be used: {error}")),
+        error => refused(key, &format!("the key is not usable: {error}")),
     })
 }
 
