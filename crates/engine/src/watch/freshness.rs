@@ -7,23 +7,19 @@
 use std::time::Instant;
 
 use super::WatchState;
-use super::core::{Core, SessionApi};
-use super::in_flight::{InFlight, SessionRequest};
-use super::timers::Timer;
-use crate::model::Index;
 
 /// Whether what is known is fresh.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Freshness {
     /// When it was last certain that what is known is fresh.
-    fresh_at: Instant,
-    is_stale: bool,
+    pub(crate) fresh_at: Instant,
+    pub(crate) is_stale: bool,
     /// Whether the last status reported was not that the connection is lost.
     pub(crate) is_reported_live: bool,
     /// The state and the endpoint that were reported last.
     reported: Option<(WatchState, usize)>,
     /// How often all endpoints have failed since one of them answered.
-    failed_rounds: u32,
+    pub(crate) failed_rounds: u32,
 }
 
 impl Freshness {
@@ -58,108 +54,5 @@ impl Freshness {
     /// How often all endpoints have failed; none has from now on.
     pub(crate) fn take_failed_rounds(&mut self) -> u32 {
         std::mem::take(&mut self.failed_rounds)
-    }
-}
-
-impl<A: SessionApi> Core<A> {
-    /// Since when the stream has delivered nothing although it has to deliver a known event; now if there
-    /// is no such event.
-    fn undelivered_since(&self) -> Instant {
-        let undelivered = self.api.undelivered(self.cursor());
-        undelivered.map_or(self.now, |(_, since)| since)
-    }
-
-    /// A request that reports new events is registered at `index`.
-    pub(crate) fn on_live(&mut self, one: &InFlight<A::Request>, index: Index) {
-        if !one.request.reports_new_events() {
-            return;
-        }
-        if self.resync.is_reading_start() || self.begins_anew() {
-            // Nothing of this store was reported yet, and the state or the gap comes first.
-            return;
-        }
-        if self.freshness.is_stale {
-            let age = self.now.duration_since(self.freshness.fresh_at);
-            if age < self.plan.stale_after {
-                self.refresh(self.freshness.fresh_at);
-            }
-        }
-        let is_behind = self.api.undelivered(self.cursor()).is_some();
-        if is_behind || std::mem::replace(&mut self.freshness.is_reported_live, true) {
-            return;
-        }
-        let is_known = self.knows_start();
-        if let Some(cursor) = self
-            .reported()
-            .filter(|cursor| *cursor <= index && is_known)
-        {
-            self.report_position(Some(cursor));
-        }
-        let notable = self.take_notable_rounds();
-        if !self.freshness.is_stale {
-            self.report_status(WatchState::Live, one.endpoint, None, notable);
-        }
-    }
-
-    /// A request that was registered before the watch could begin is live now.
-    pub(crate) fn begin_live(&mut self) {
-        let mut requests = self.requests.values();
-        let live = requests.find_map(|one| {
-            let (index, _) = one.head.filter(|_| one.request.reports_new_events())?;
-            Some((one.clone(), index))
-        });
-        if let Some((one, index)) = live {
-            self.on_live(&one, index);
-        }
-    }
-
-    /// What is known was fresh at that time.
-    pub(crate) fn refresh(&mut self, at: Instant) {
-        self.freshness.fresh_at = self.freshness.fresh_at.max(at);
-        let heard = self.freshness.fresh_at.min(self.undelivered_since());
-        let is_fresh = heard + self.plan.stale_after > self.now;
-        // Of a store that replaced the one that was watched, the gap comes first.
-        if self.freshness.is_stale && is_fresh && self.is_registered() && !self.begins_anew() {
-            self.freshness.is_stale = false;
-            self.freshness.is_reported_live = true;
-            self.freshness.failed_rounds = 0;
-            let (endpoint, _) = self.endpoints.current();
-            self.report_status(WatchState::Live, endpoint, None, true);
-        }
-    }
-
-    /// Asks a majority from time to time whether what is known is fresh, and declares the watch stale
-    /// when that cannot be confirmed for too long.
-    pub(crate) fn watch_freshness(&mut self) {
-        if !self.is_following() || self.coverage.is_none() {
-            self.freshness.fresh_at = self.freshness.fresh_at.max(self.now);
-            return;
-        }
-        let fresh_at = self.freshness.fresh_at;
-        let stale_at = fresh_at.min(self.undelivered_since()) + self.plan.stale_after;
-        if !self.freshness.is_stale {
-            if stale_at <= self.now {
-                self.freshness.is_stale = true;
-                let (endpoint, _) = self.endpoints.current();
-                let cause = self.endpoints.last_failure();
-                self.report_status(WatchState::Stale, endpoint, cause, true);
-            } else {
-                self.wake(Timer::Freshness, stale_at);
-            }
-        }
-        // Early enough that a slow answer still comes in time.
-        let due = fresh_at + self.plan.stale_after / 2;
-        if due > self.now {
-            self.wake(Timer::Freshness, due);
-        } else if self.endpoints.is_open(self.now) && !self.identity.is_unverified {
-            self.confirm_freshness();
-        }
-    }
-
-    /// Asks a majority whether what is known is fresh.
-    pub(crate) fn confirm_freshness(&mut self) {
-        let request = A::confirm_freshness(self);
-        let name = request.name();
-        self.ensure(|other| other.name() == name, request);
     }
 }

@@ -7,8 +7,6 @@
 
 use std::time::{Duration, Instant};
 
-use super::core::{Core, SessionApi};
-use super::in_flight::SessionRequest;
 use crate::model::{Event, Fingerprint, StateNode};
 
 /// The last event that was reported, or a key of the state that was reported since.
@@ -68,17 +66,17 @@ pub(crate) struct Comparison<S> {
 
 /// What is known of the store's identity.
 #[derive(Debug)]
-pub(crate) struct StoreIdentity<A: SessionApi> {
+pub(crate) struct StoreIdentity<S> {
     /// The last event that was reported.
     pub(crate) last: Option<Last>,
     /// Whether connections were lost since the last event was compared.
     pub(crate) is_unverified: bool,
-    pub(crate) comparison: Option<Comparison<A::Stage>>,
+    pub(crate) comparison: Option<Comparison<S>>,
     /// Since when no request is answered that would break with the store.
     unanswered_since: Option<Instant>,
 }
 
-impl<A: SessionApi> StoreIdentity<A> {
+impl<S> StoreIdentity<S> {
     /// That of a watch that goes on after the last event of an earlier run.
     pub(crate) fn new(last: Option<Fingerprint>) -> Self {
         Self {
@@ -114,81 +112,5 @@ impl<A: SessionApi> StoreIdentity<A> {
     /// Whether no request was answered for so long.
     pub(crate) fn is_unanswered_since(&self, now: Instant, duration: Duration) -> bool {
         self.unanswered_since.is_some_and(|at| at + duration <= now)
-    }
-}
-
-impl<A: SessionApi> Core<A> {
-    /// The next reply may come from another store: requests that are not answered yet are sent again
-    /// after a comparison.
-    pub(crate) fn mistrust(&mut self) {
-        self.doubt_store();
-        let rewind = A::Request::rewind().name();
-        self.close_where(|one| {
-            let compares = one.request.compares() || one.request.name() == rewind;
-            one.head.is_none() && !compares
-        });
-    }
-
-    /// The last event is to be compared before anything else is asked.
-    pub(crate) fn doubt_store(&mut self) {
-        self.identity.is_unverified = self.identity.last.is_some();
-        if !A::KEEPS_HELD_EVENTS && self.identity.last.is_none() {
-            // No event was reported that could be compared: what is held may be of another store.
-            self.forget_beyond_cursor();
-        }
-        if let Some(comparison) = &mut self.identity.comparison {
-            comparison.stage = A::first_stage(&comparison.last);
-        }
-    }
-
-    /// Whether the last event is to be compared before anything else is asked.
-    pub(crate) fn is_comparing(&mut self) -> bool {
-        self.identity.is_unverified &= self.identity.last.is_some();
-        self.identity.is_unverified
-    }
-
-    /// Asks the next question of a comparison.
-    pub(crate) fn compare_store(&mut self) {
-        let Some(last) = self.identity.last.clone() else {
-            return;
-        };
-        if self.requests.has(SessionRequest::compares) {
-            return;
-        }
-        let comparison = match self.identity.comparison.take() {
-            Some(comparison) if comparison.last == last => comparison,
-            _ => Comparison {
-                stage: A::first_stage(&last),
-                last,
-                mismatches: 0,
-            },
-        };
-        let request = A::compare(self, comparison.stage, &comparison.last);
-        self.identity.comparison = Some(comparison);
-        self.send(request);
-    }
-
-    /// Ends the comparison. A watch that waited for it is live now.
-    pub(crate) fn end_comparison(&mut self) {
-        self.identity.is_unverified = false;
-        self.identity.comparison = None;
-        if !self.freshness.is_reported_live {
-            self.begin_live();
-        }
-    }
-
-    /// Nothing speaks against the store.
-    pub(crate) fn trust_store(&mut self) {
-        self.end_comparison();
-        if !A::KEEPS_HELD_EVENTS {
-            // What is held may be of another store all the same.
-            self.forget_beyond_cursor();
-        }
-    }
-
-    pub(crate) fn forget_beyond_cursor(&mut self) {
-        if let Some(coverage) = &mut self.coverage {
-            coverage.forget_beyond();
-        }
     }
 }

@@ -76,6 +76,7 @@ mod questions;
 mod renewal;
 mod request;
 mod snapshot;
+mod waits;
 
 use std::time::{Duration, Instant};
 

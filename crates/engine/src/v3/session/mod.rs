@@ -76,12 +76,14 @@
 
 mod compacted;
 mod compare;
+mod doubts;
 mod inputs;
 mod passed_over;
 mod replay_end;
 mod request;
 mod stalled;
 mod stream;
+mod streaming;
 
 use std::time::{Duration, Instant};
 

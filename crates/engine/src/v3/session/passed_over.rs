@@ -4,158 +4,13 @@
 //! (upstream #19179). A *doubt* is a range in which that may have happened. A read at the revision
 //! before the range resolves it: if that revision is not compacted, nothing was passed over.
 
-use std::collections::BTreeMap;
-use std::time::Instant;
-
+use super::doubts::{About, LOOK_EVERY, Look, SAFE_LAG, Suspicion};
 use super::{V3Request, V3Session};
 use crate::model::Index;
 use crate::protocol::Head;
-use crate::v3::MessageEnd;
 use crate::watch::OnGap;
-use crate::watch::coverage::HeldEvents;
-use crate::watch::evidence::Skipped;
 use crate::watch::timers::Timer;
 use crate::watch::timing::BACKLOG_CALM;
-
-/// A stream that lags the store by fewer revisions than this was not demoted: etcd makes a watcher
-/// unsynced when 128 of its messages wait to be sent (from 3.5 on; 1,024 before).
-const NEAR: u64 = 64;
-/// The largest number of messages between two looks at the backlog that rules a demotion out.
-const OFTEN: u32 = 60;
-/// The backlog is looked at after this many messages, which leaves time for the answer.
-const SOON: u32 = 20;
-
-/// The ranges that a stream may have passed over.
-#[derive(Clone, Debug, Default)]
-pub(super) struct PassedOver {
-    /// The open doubts, by the last revision before each.
-    doubts: BTreeMap<Index, Doubt>,
-    /// The purpose of the question in flight.
-    asked_about: About,
-    /// How far history was compacted, if that affects the first doubt.
-    pub compacted: Option<Index>,
-    /// The number of messages of the stream.
-    messages: u32,
-    backlog: Backlog,
-    /// The last message was full, so the next one may have more of the past.
-    is_full: bool,
-    /// The store's revision when the server assembled the last message.
-    store_at: Index,
-}
-
-/// Why the session asks whether history is whole.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum About {
-    /// The answer is no longer needed.
-    #[default]
-    Nothing,
-    /// To resolve the doubts from the first to the last that were open when it was asked.
-    Doubts(Index, Index),
-    /// A replay receives nothing: the events that it waits for may have been compacted.
-    End,
-    /// The stream's watcher may have been unsynced. The stream is opened anew if nothing is lost by that.
-    Backlog,
-}
-
-/// A range of revisions that may have been passed over.
-#[derive(Clone, Debug)]
-struct Doubt {
-    skipped: Skipped,
-    /// The events of the last revision of the range, if some arrived. Others may be missing.
-    held: Option<HeldEvents>,
-    /// History after this revision is no longer whole.
-    refused_at: Option<Index>,
-}
-
-/// Whether the stream was ever so far behind that etcd made its watcher unsynced.
-///
-/// Many messages were on their way then, so regular looks at the store's revision rule it out: each look
-/// finds fewer than [`NEAR`] revisions beyond the stream, and at most [`OFTEN`] messages arrive between
-/// two looks.
-#[derive(Clone, Copy, Debug, Default)]
-struct Backlog {
-    /// The number of messages at the last look.
-    looked: u32,
-    /// The look in flight.
-    asked: Option<Look>,
-    /// Set if the watcher may have been unsynced.
-    suspicion: Option<Suspicion>,
-    /// History after this cursor is no longer whole.
-    compacted_at: Option<Index>,
-}
-
-/// A request for the store's revision.
-#[derive(Clone, Copy, Debug)]
-struct Look {
-    at: Instant,
-    /// The number of messages when it was sent.
-    messages: u32,
-    /// The revision that the stream had reached when it was sent.
-    reached: Index,
-}
-
-/// The stream's watcher may have been unsynced.
-#[derive(Clone, Copy, Debug)]
-enum Suspicion {
-    /// The watcher may still be unsynced. Since then the stream was last found behind.
-    Behind(Instant),
-    /// The stream is close to the store since then.
-    Calm(Instant),
-}
-
-impl Suspicion {
-    /// The time of the next look.
-    fn due(self) -> Instant {
-        let (Self::Behind(at) | Self::Calm(at)) = self;
-        at + BACKLOG_CALM
-    }
-}
-
-impl PassedOver {
-    /// The last revision that may have been passed over between `reached` and the next message, which
-    /// begins at `first`. `None` if nothing can have been passed over.
-    ///
-    /// A synced watcher receives everything. For an unsynced one the server looks history up from one
-    /// revision on, and only that revision is in doubt. In the middle of the past it can be any up to
-    /// `first`; after the watcher became unsynced it is the one after `reached`.
-    pub fn may_be(&self, is_past: bool, reached: Index, first: Index) -> Option<Index> {
-        let is_first = self.messages == 0;
-        let may_be_behind = is_past || self.backlog.suspicion.is_some();
-        // A server may put fewer revisions into a message than it could, as the next message shows.
-        let left_more = self.is_full || first <= self.store_at;
-        match () {
-            () if is_first => None,
-            () if left_more => Some(first),
-            () if may_be_behind && first > reached.next() => Some(reached.next()),
-            () => None,
-        }
-    }
-
-    /// Adds a doubt. `held` are the events of its last revision that arrived.
-    pub fn doubt(&mut self, skipped: Skipped, held: Option<HeldEvents>) {
-        let doubt = Doubt {
-            skipped,
-            held,
-            refused_at: None,
-        };
-        self.doubts.insert(skipped.after, doubt);
-    }
-
-    /// Counts a message that has ended.
-    pub fn count(&mut self, end: &MessageEnd, now: Instant) {
-        self.is_full = end.is_full;
-        self.store_at = end.store_at;
-        self.messages = self.messages.saturating_add(1);
-        if self.messages.saturating_sub(self.backlog.looked) > OFTEN {
-            self.backlog.suspicion = Some(Suspicion::Behind(now));
-        }
-    }
-
-    /// Whether there are doubts.
-    pub fn is_open(&self) -> bool {
-        !self.doubts.is_empty()
-    }
-}
 
 impl V3Session {
     /// Compares the stream with the store's revision from time to time.
@@ -165,7 +20,7 @@ impl V3Session {
         // A stream that cannot be opened anew need not be looked at.
         let is_stuck = backlog.compacted_at.is_some() && backlog.compacted_at >= self.cursor();
         let due = backlog.suspicion.map(Suspicion::due).filter(|_| !is_stuck);
-        let is_often = messages.saturating_sub(backlog.looked) >= SOON;
+        let is_often = messages.saturating_sub(backlog.looked) >= LOOK_EVERY;
         let is_due = is_often || due.is_some_and(|due| due <= self.now);
         if let Some(due) = due.filter(|due| *due > self.now) {
             self.wake(Timer::Backlog, due);
@@ -194,7 +49,7 @@ impl V3Session {
         let backlog = &mut self.api.stream.passed.backlog;
         let Some(look) = backlog.asked else { return };
         backlog.looked = backlog.looked.max(look.messages);
-        if index.since(look.reached) >= NEAR {
+        if index.since(look.reached) >= SAFE_LAG {
             backlog.suspicion = Some(Suspicion::Behind(self.now));
             return;
         }

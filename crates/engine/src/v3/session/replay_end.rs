@@ -12,7 +12,7 @@
 
 use std::time::Instant;
 
-use super::passed_over::About;
+use super::doubts::About;
 use super::stalled::latest_write;
 use super::{V3Request, V3Session};
 use crate::model::{Index, StateNode};
@@ -20,18 +20,6 @@ use crate::watch::NoProof;
 use crate::watch::in_flight::InFlight;
 use crate::watch::timers::Timer;
 use crate::watch::timing::{REPLAY_LAST_EVENTS, REPLAY_QUIET, REPLAY_SILENCE};
-
-/// What is known about the end of a replay while one stream is in flight.
-#[derive(Clone, Copy, Debug, Default)]
-pub(super) struct ReplayEnd {
-    /// When the session last asked a majority, because the stream was silent.
-    asked: Option<Instant>,
-    /// The store's revision when the server assembled the last message that was not full, and so may
-    /// have been the last one of the past.
-    pub caught_up: Index,
-    /// The revision of the last write to the keys in scope.
-    last_write: Option<Index>,
-}
 
 impl V3Session {
     /// Works towards the proof that nothing is left up to the end of the replay.

@@ -3,23 +3,29 @@
 //! [`Core`] holds the parts that [`crate::v2::V2Session`] and [`crate::v3::V3Session`] share, and
 //! what they do alike. What differs is in [`SessionApi`], which each of them implements.
 
+mod failure;
+mod freshness;
+mod identity;
+mod release;
+mod resync;
+
 use std::time::Instant;
 
-use super::coverage::{Coverage, Released};
-use super::endpoints::{ClusterMatch, Endpoints, Observed};
-use super::freshness::Freshness;
-use super::identity::{Last, StoreIdentity};
-use super::in_flight::{InFlight, Requests, SessionRequest};
-use super::mirror::Mirror;
-use super::resync::{Reading, Resync};
-use super::timers::{Timer, Timers};
-use super::timing::UNWATCHED;
-use super::{
+use crate::model::{Cause, Event, Index};
+use crate::protocol::{Failure, Head};
+use crate::watch::coverage::{Coverage, Released};
+use crate::watch::endpoints::{ClusterMatch, Endpoints, Observed};
+use crate::watch::freshness::Freshness;
+use crate::watch::identity::{Last, StoreIdentity};
+use crate::watch::in_flight::{InFlight, Requests, SessionRequest};
+use crate::watch::mirror::Mirror;
+use crate::watch::resync::{Reading, Resync};
+use crate::watch::timers::{Timer, Timers};
+use crate::watch::timing::UNWATCHED;
+use crate::watch::{
     AnyRequest, Input, NoProof, Notice, OnGap, Outcome, Plan, Position, RequestId, Start, Step,
     Until, Update,
 };
-use crate::model::{Cause, Event, Index};
-use crate::protocol::{Failure, Head};
 
 /// What differs between the APIs.
 pub trait SessionApi: std::fmt::Debug + Sized {
@@ -113,7 +119,7 @@ pub struct Core<A: SessionApi> {
     pub(crate) end: WatchEnd,
     pub(crate) resync: Resync,
     pub(crate) mirror: Option<Mirror>,
-    pub(crate) identity: StoreIdentity<A>,
+    pub(crate) identity: StoreIdentity<A::Stage>,
     pub(crate) freshness: Freshness,
     /// Whether nothing was asked because the reader of the output is behind.
     pub(crate) waits_for_reader: bool,

@@ -1,10 +1,10 @@
 //! What a session does about a request that failed.
 
-use super::core::{Core, SessionApi};
-use super::endpoints::Verdict;
-use super::in_flight::{InFlight, SessionRequest};
-use super::{Outcome, WatchState};
+use super::{Core, SessionApi};
 use crate::protocol::Failure;
+use crate::watch::endpoints::Verdict;
+use crate::watch::in_flight::{InFlight, SessionRequest};
+use crate::watch::{Outcome, WatchState};
 
 /// After this many rounds in which every endpoint failed, a notice says so.
 const NOTABLE_ROUNDS: u32 = 2;

@@ -2,13 +2,13 @@
 
 use std::time::Instant;
 
-use super::core::{Core, SessionApi, WatchEnd};
-use super::coverage::{HeldEvents, Released};
-use super::timers::Timer;
-use super::timing::READER_POLL;
-use super::{OnGap, Outcome, Status, Update, WatchState};
+use super::{Core, SessionApi, WatchEnd};
 use crate::model::{Gap, Index};
 use crate::protocol::Failure;
+use crate::watch::coverage::{HeldEvents, Released};
+use crate::watch::timers::Timer;
+use crate::watch::timing::READER_POLL;
+use crate::watch::{OnGap, Outcome, Status, Update, WatchState};
 
 impl<A: SessionApi> Core<A> {
     /// Reports what is proven, and ends the watch where that was all.
