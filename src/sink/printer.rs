@@ -70,7 +70,7 @@ impl Printer {
         self.write(|_| inbox.screen.pass_on(lines))
     }
 
-    /// Whether the buffer has reached [`FLUSH_SIZE`].
+    /// Whether the buffer has reached `FLUSH_SIZE`.
     #[must_use]
     pub fn is_full(&self) -> bool {
         self.gathered.len() >= FLUSH_SIZE
