@@ -13,8 +13,8 @@ use etcdwatch_engine::v2::V2Request;
 use etcdwatch_engine::v3::MessageEnd;
 use etcdwatch_engine::v3::V3Request;
 use etcdwatch_engine::watch::{
-    AnyRequest, Budget, Input, OnGap, Plan, Position, ReceivedBatch, ReplyEnd, RequestId, Session,
-    Start, Step, Until, Update,
+    AnyRequest, Budget, Input, OnGap, Plan, PlannedEnd, Position, ReceivedBatch, ReplyEnd,
+    RequestId, Session, Start, Step, Update,
 };
 
 use super::bytes::Bytes;
@@ -67,21 +67,21 @@ fn plan(bytes: &mut Bytes<'_>) -> Plan {
     let is_replay = bytes.flip();
     let first = 1 + bytes.number() % 300;
     let at = Start::At(Index(first));
-    let (start, until) = match (is_replay, bytes.flip()) {
-        (false, false) => (Start::Now, Until::Forever),
-        (false, true) => (at, Until::Forever),
+    let (start, planned_end) = match (is_replay, bytes.flip()) {
+        (false, false) => (Start::Now, PlannedEnd::Forever),
+        (false, true) => (at, PlannedEnd::Forever),
         (true, is_oldest) => {
             let start = if is_oldest { Start::Oldest } else { at };
             let to = bytes.flip().then(|| Index(bytes.number().max(first)));
             let follow = bytes.flip();
-            (start, Until::Present { to, follow })
+            (start, PlannedEnd::Present { to, follow })
         }
     };
     let on_gap = [OnGap::Resync, OnGap::Diff, OnGap::Continue, OnGap::Fail][bytes.of(4)];
     Plan {
         scope: Scope::new(key, recursive),
         start,
-        until,
+        planned_end,
         stream: bytes.flip(),
         previous: bytes.flip(),
         on_gap,

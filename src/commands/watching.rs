@@ -16,7 +16,7 @@ use crate::sink::selector::Selector;
 use crate::sink::until::UntilHolds;
 use crate::wait::Condition;
 use etcdwatch_engine::model::Scope;
-use etcdwatch_engine::watch::{Budget, Plan, Start, Until};
+use etcdwatch_engine::watch::{Budget, Plan, PlannedEnd, Start};
 
 /// Runs a watch to its end.
 ///
@@ -62,7 +62,7 @@ pub(super) fn run(watch: WatchSettings, settings: &Settings) -> Result<(), Stop>
     let previous = renderer.shows_previous() || watch.filter.changed || runner.is_some();
     let plan_of = |scope| Plan {
         start: watch.start,
-        until: watch.until,
+        planned_end: watch.planned_end,
         stream: watch.stream || watch.condition.is_some(),
         previous,
         on_gap: watch.on_gap,
@@ -99,9 +99,9 @@ pub(super) fn run(watch: WatchSettings, settings: &Settings) -> Result<(), Stop>
 
 /// The verb on the spinner.
 fn doing(watch: &WatchSettings) -> &'static str {
-    match watch.until {
-        Until::Forever if watch.condition.is_some() => "waiting",
-        Until::Forever => "watching",
-        Until::Present { .. } => "replaying",
+    match watch.planned_end {
+        PlannedEnd::Forever if watch.condition.is_some() => "waiting",
+        PlannedEnd::Forever => "watching",
+        PlannedEnd::Present { .. } => "replaying",
     }
 }

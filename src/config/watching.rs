@@ -8,7 +8,7 @@ use crate::filter::Filter;
 use crate::settings::{Appearance, WatchSettings, WatchedKeys};
 use crate::wait::Condition;
 use etcdwatch_engine::model::Index;
-use etcdwatch_engine::watch::{OnGap, Start, Until};
+use etcdwatch_engine::watch::{OnGap, PlannedEnd, Start};
 
 /// Resolves the options of `watch`.
 ///
@@ -35,7 +35,7 @@ pub fn watch(typed: &cli::Watch) -> Result<WatchSettings, Error> {
     let on_gap = shared.on_gap.map(OnGap::from);
     Ok(WatchSettings {
         start: from.map_or(Start::Now, Start::At),
-        until: Until::Forever,
+        planned_end: PlannedEnd::Forever,
         stream: typed.stream,
         count: if goes_on { typed.count } else { Some(1) },
         condition: typed.until.clone(),
@@ -72,7 +72,7 @@ pub fn replay(typed: &cli::Replay) -> Result<WatchSettings, Error> {
     }
     Ok(WatchSettings {
         start,
-        until: Until::Present {
+        planned_end: PlannedEnd::Present {
             to: typed.to_index.map(Index),
             follow: typed.follow,
         },
@@ -99,7 +99,7 @@ fn shared_settings(
     WatchSettings {
         watched,
         start: Start::Now,
-        until: Until::Forever,
+        planned_end: PlannedEnd::Forever,
         stream: false,
         count: None,
         condition: None,

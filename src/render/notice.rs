@@ -3,16 +3,20 @@
 use std::time::Duration;
 
 use crate::settings::Settings;
-use etcdwatch_engine::watch::{NoProof, Notice, Status, Until, WatchState};
+use etcdwatch_engine::watch::{NoProof, Notice, PlannedEnd, Status, WatchState};
 
 /// The kind and the message of a notice. `until` is where the watch ends.
 #[must_use]
-pub fn of_watch(notice: &Notice, until: Until, settings: &Settings) -> (&'static str, String) {
+pub fn of_watch(
+    notice: &Notice,
+    planned_end: PlannedEnd,
+    settings: &Settings,
+) -> (&'static str, String) {
     match notice {
         Notice::Ahead { from, index } => {
-            let waits = match until {
-                Until::Forever | Until::Present { follow: true, .. } => "waiting for it",
-                Until::Present { .. } => "there is nothing to replay",
+            let waits = match planned_end {
+                PlannedEnd::Forever | PlannedEnd::Present { follow: true, .. } => "waiting for it",
+                PlannedEnd::Present { .. } => "there is nothing to replay",
             };
             let message =
                 format!("index {from} is ahead of the store, which is at {index}; {waits}");

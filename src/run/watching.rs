@@ -16,7 +16,7 @@ use etcdwatch_client::driver::{self, Means};
 use etcdwatch_client::transport::http::Http;
 use etcdwatch_engine::model::Scope;
 use etcdwatch_engine::v2;
-use etcdwatch_engine::watch::{Budget, OnGap, Outcome, Plan, Start, Until, Update};
+use etcdwatch_engine::watch::{Budget, OnGap, Outcome, Plan, PlannedEnd, Start, Update};
 
 /// The default of `--buffer`: how many bytes of events may wait for a sink.
 const BUFFER: usize = 64 << 20;
@@ -29,7 +29,7 @@ pub fn plan(scope: Scope, settings: &Settings) -> Plan {
     Plan {
         scope,
         start: Start::Now,
-        until: Until::Forever,
+        planned_end: PlannedEnd::Forever,
         stream: true,
         previous: false,
         on_gap: OnGap::Resync,
@@ -91,7 +91,7 @@ fn watch_each(
         }
         let plan = plan_of(scope);
         let mut run = WatchRun {
-            until: plan.until,
+            planned_end: plan.planned_end,
             stale_after: plan.stale_after,
             settings,
             http: &http,
@@ -105,7 +105,7 @@ fn watch_each(
 }
 
 struct WatchRun<'r> {
-    until: Until,
+    planned_end: PlannedEnd,
     stale_after: Duration,
     settings: &'r Settings,
     http: &'r Http,
@@ -214,7 +214,7 @@ impl WatchRun<'_> {
             Update::Target { from, to } => progress.set_range(Some((*from, *to))),
             Update::Following => progress.set_range(None),
             Update::Notice(notice) => {
-                let (kind, message) = notice::of_watch(notice, self.until, self.settings);
+                let (kind, message) = notice::of_watch(notice, self.planned_end, self.settings);
                 inbox.screen.notice(kind, &message);
             }
             Update::Status(status) if status.notable => {

@@ -8,7 +8,7 @@ use crate::exec::CommandOptions;
 use crate::filter::Filter;
 use crate::render::template::Template;
 use crate::wait::Condition;
-use etcdwatch_engine::watch::{OnGap, Start, Until};
+use etcdwatch_engine::watch::{OnGap, PlannedEnd, Start};
 
 /// The settings of a watch or a replay.
 #[derive(Clone, Debug)]
@@ -22,7 +22,7 @@ pub struct WatchSettings {
     /// The first index.
     pub start: Start,
     /// The last index.
-    pub until: Until,
+    pub planned_end: PlannedEnd,
     /// Whether more than one event is expected, so that a v2 stream is worth opening.
     pub stream: bool,
     /// The number of events after which the run ends.

@@ -48,7 +48,7 @@ use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 
 use crate::model::{Cause, Gap, Index};
-use crate::watch::{OnGap, Outcome, Plan, Start, Until, WatchState};
+use crate::watch::{OnGap, Outcome, Plan, PlannedEnd, Start, WatchState};
 use acts::{Act, act, damaging_act, writes};
 use checks::{check_polite, values};
 use server::{HISTORY, HalfClose};
@@ -174,7 +174,7 @@ fn follow(
         on_gap,
         snapshot: begins == Begin::Snapshot,
         snapshot_behind,
-        ..plan(start, Until::Forever, 0)
+        ..plan(start, PlannedEnd::Forever, 0)
     });
     world.checks.is_exact = on_gap == OnGap::Diff && begins != Begin::History;
     world.run_for(Duration::from_millis(50));
@@ -283,7 +283,7 @@ proptest! {
         acts in vec(act(), 0..12),
     ) {
         let start = if oldest { Start::Oldest } else { FIRST };
-        let until = Until::Present { to: to.map(Index), follow: false };
+        let until = PlannedEnd::Present { to: to.map(Index), follow: false };
         let mut world = setup.world(Plan { on_gap, ..plan(start, until, 0) });
         let latest = world.server.store().latest();
         world.run_for(Duration::from_millis(10));

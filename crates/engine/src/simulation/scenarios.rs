@@ -10,7 +10,7 @@ use super::wire::{Call, Loss};
 use super::world::{FIRST, World, plan};
 use super::{Begin, SNAPSHOT_BEHIND, Setup, follow};
 use crate::model::{Cause, Index};
-use crate::watch::{Budget, OnGap, Start, Until};
+use crate::watch::{Budget, OnGap, PlannedEnd, Start};
 
 #[test]
 fn the_probe_detects_a_stalled_stream() {
@@ -196,7 +196,7 @@ fn events_during_a_comparison_do_not_make_it_fail() {
     before.extend(set(5));
     before.extend([Write::Other; 3]);
     before.extend(set(9));
-    let mut plan = plan(FIRST, Until::Forever, 6_332_672_328_008_910_881);
+    let mut plan = plan(FIRST, PlannedEnd::Forever, 6_332_672_328_008_910_881);
     plan.endpoints = 2;
     let mut world = World::new(plan, Watched::Tree, 3, &before);
     world.server.lag(17);
@@ -231,7 +231,7 @@ fn events_held_from_a_replaced_store_are_not_reported() {
         let (s1, d0) = (Write::Set(1), Write::Delete(0));
         let mut before = set(6);
         before.extend([d0, Write::Update(1), s1, s1, s1, s1, s1]);
-        let mut plan = plan(Start::Now, Until::Forever, 0);
+        let mut plan = plan(Start::Now, PlannedEnd::Forever, 0);
         plan.snapshot = true;
         let mut world = World::new(plan, Watched::Key, 1, &before);
         world.begin();
@@ -259,7 +259,7 @@ fn events_held_from_a_replaced_store_are_not_reported() {
 
 #[test]
 fn a_store_replaced_while_slow_output_closed_all_connections_is_a_gap() {
-    let plan = plan(Start::Now, Until::Forever, 0);
+    let plan = plan(Start::Now, PlannedEnd::Forever, 0);
     let mut world = World::new(plan, Watched::Tree, 1, &[Write::Set(0)]);
     world.begin();
     world.run_for(Duration::from_millis(50));
@@ -635,7 +635,7 @@ fn snapshot_installs_are_detected_after_the_cluster_was_replaced() {
 
 #[test]
 fn held_events_that_fill_the_memory_are_still_reported() {
-    let mut plan = plan(Start::Now, Until::Forever, 1);
+    let mut plan = plan(Start::Now, PlannedEnd::Forever, 1);
     plan.budget = Budget::new(2000);
     let mut world = World::new(plan, Watched::Tree, 1, &[Write::Other; 10]);
     world.begin();
@@ -651,7 +651,7 @@ fn held_events_that_fill_the_memory_are_still_reported() {
 
 #[test]
 fn no_second_state_is_read_before_the_first_is_printed() {
-    let mut plan = plan(Start::Now, Until::Forever, 1);
+    let mut plan = plan(Start::Now, PlannedEnd::Forever, 1);
     plan.on_gap = OnGap::Resync;
     let mut world = World::new(plan, Watched::Tree, 1, &[Write::Set(0); 10]);
     world.begin();
@@ -674,7 +674,7 @@ fn no_second_state_is_read_before_the_first_is_printed() {
 
 #[test]
 fn events_after_an_unprinted_state_are_kept() {
-    let mut plan = plan(Start::Now, Until::Forever, 1);
+    let mut plan = plan(Start::Now, PlannedEnd::Forever, 1);
     plan.snapshot = true;
     let mut world = World::new(plan, Watched::Tree, 1, &[Write::Set(0); 10]);
     world.unread_states = Some(Vec::new());
@@ -688,7 +688,7 @@ fn events_after_an_unprinted_state_are_kept() {
 #[test]
 fn an_event_hidden_by_a_snapshot_is_not_a_replaced_store() {
     for seed in 0..20 {
-        let mut plan = plan(Start::Now, Until::Forever, seed);
+        let mut plan = plan(Start::Now, PlannedEnd::Forever, seed);
         plan.endpoints = 2;
         plan.snapshot_behind = SNAPSHOT_BEHIND;
         let mut world = World::new(plan, Watched::Tree, 2, &[Write::Other; 10]);
@@ -713,7 +713,7 @@ fn an_event_hidden_by_a_snapshot_is_not_a_replaced_store() {
 
 #[test]
 fn waits_move_to_the_next_member_if_a_member_loses_its_majority() {
-    let mut plan = plan(Start::Now, Until::Forever, 1);
+    let mut plan = plan(Start::Now, PlannedEnd::Forever, 1);
     plan.endpoints = 2;
     let mut world = World::new(plan, Watched::Tree, 2, &[Write::Other; 10]);
     world.server.refuse_at(0, Duration::from_secs(5));
@@ -761,7 +761,7 @@ fn a_replaced_store_is_not_declared_again_if_its_member_is_in_doubt() {
 
 #[test]
 fn writes_during_a_read_of_a_large_state_are_reported_after_it() {
-    let mut plan = plan(Start::Now, Until::Forever, 1);
+    let mut plan = plan(Start::Now, PlannedEnd::Forever, 1);
     (plan.snapshot, plan.on_gap) = (true, OnGap::Resync);
     let mut world = World::new(plan, Watched::Tree, 1, &[Write::Set(0); 10]);
     world.server.state_takes = Duration::from_secs(4);

@@ -10,7 +10,7 @@ use super::store::{DIRECTORY, Node, Shown, Store, Watched, Write, text};
 use super::wire::Call;
 use crate::model::{Fingerprint, Index, Key, Scope};
 use crate::watch::{
-    Budget, Input, OnGap, Outcome, Permit, Plan, Session, Start, Step, Until, Update,
+    Budget, Input, OnGap, Outcome, Permit, Plan, PlannedEnd, Session, Start, Step, Update,
 };
 
 /// Between two writes of a burst.
@@ -67,7 +67,7 @@ impl World {
 
     /// A world with a watch that is live and has been idle for a while.
     pub fn quiet(writes: usize) -> Self {
-        let plan = plan(Start::Now, Until::Forever, 1);
+        let plan = plan(Start::Now, PlannedEnd::Forever, 1);
         let mut world = Self::new(plan, Watched::Tree, 1, &vec![Write::Other; writes]);
         world.begin();
         world.run_for(Duration::from_millis(100));
@@ -283,12 +283,12 @@ impl World {
     }
 }
 
-pub fn plan(start: Start, until: Until, seed: u64) -> Plan {
+pub fn plan(start: Start, planned_end: PlannedEnd, seed: u64) -> Plan {
     Plan {
         scope: Scope::new(Key::parse(Watched::Tree.key()).expect("a key"), true),
         start,
-        until,
-        stream: !matches!(until, Until::Present { follow: false, .. }),
+        planned_end,
+        stream: !matches!(planned_end, PlannedEnd::Present { follow: false, .. }),
         previous: true,
         on_gap: OnGap::Continue,
         snapshot: false,

@@ -52,7 +52,7 @@ pub enum Start {
 
 /// Where a watch ends by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Until {
+pub enum PlannedEnd {
     /// The watch never ends by itself.
     Forever,
     /// A replay. It ends at the store's index at the start, which a majority has confirmed, or at `to`
@@ -90,7 +90,7 @@ pub struct Plan {
     /// Where the watch begins.
     pub start: Start,
     /// Where the watch ends.
-    pub until: Until,
+    pub planned_end: PlannedEnd,
     /// Whether to open a stream. A long poll is enough for a single event.
     pub stream: bool,
     /// Whether to request previous values (v3). A server has to look them up.

@@ -9,8 +9,8 @@ use super::{Operation, plan};
 use crate::model::Index;
 use crate::protocol::Failure;
 use crate::watch::{
-    Budget, HeldEvents, Input, OnGap, Outcome, ReplyEnd, RequestId, Session, Start, Step, Until,
-    Update, WatchState,
+    Budget, HeldEvents, Input, OnGap, Outcome, PlannedEnd, ReplyEnd, RequestId, Session, Start,
+    Step, Update, WatchState,
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -35,10 +35,10 @@ struct Stand {
 }
 
 impl Stand {
-    fn new(start: Start, until: Until, look: Duration, past: Option<Duration>) -> Self {
+    fn new(start: Start, planned_end: PlannedEnd, look: Duration, past: Option<Duration>) -> Self {
         let now = Instant::now();
         let mut stand = Self {
-            session: Session::new(plan(start, until, OnGap::Continue), now),
+            session: Session::new(plan(start, planned_end, OnGap::Continue), now),
             store: Store::new(),
             look,
             past,
@@ -149,7 +149,7 @@ impl Stand {
 /// Its streams are registered, and bring nothing of what a majority tells was written.
 #[test]
 fn a_watch_is_not_live_while_a_known_event_is_undelivered() {
-    let mut stand = Stand::new(Start::Now, Until::Forever, Duration::ZERO, None);
+    let mut stand = Stand::new(Start::Now, PlannedEnd::Forever, Duration::ZERO, None);
     stand.run_for(SECOND);
     stand.write();
     stand.run_for(300 * SECOND);
@@ -161,7 +161,7 @@ fn a_watch_is_not_live_while_a_known_event_is_undelivered() {
 
 #[test]
 fn a_lookup_that_times_out_does_not_end_a_healthy_stream() {
-    let mut stand = Stand::new(Start::Now, Until::Forever, 12 * SECOND, None);
+    let mut stand = Stand::new(Start::Now, PlannedEnd::Forever, 12 * SECOND, None);
     stand.run_for(600 * SECOND);
     assert_eq!(
         (stand.streams, &stand.states[..]),
@@ -172,7 +172,7 @@ fn a_lookup_that_times_out_does_not_end_a_healthy_stream() {
 /// The server reads the past for longer than a request is waited for, and is as slow to look.
 #[test]
 fn a_replay_ends_if_the_server_is_slow_to_look_up_and_to_start() {
-    let until = Until::Present {
+    let until = PlannedEnd::Present {
         to: None,
         follow: false,
     };

@@ -32,7 +32,7 @@ use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
 
 use crate::model::{Index, Key, Scope};
-use crate::watch::{Budget, Input, OnGap, Outcome, Plan, Start, Until};
+use crate::watch::{Budget, Input, OnGap, Outcome, Plan, PlannedEnd, Start};
 
 use checks::state_of;
 use world::{Quirks, World};
@@ -78,11 +78,11 @@ fn scope() -> Scope {
     Scope::new(Key::literal("/app").unwrap(), true)
 }
 
-fn plan(start: Start, until: Until, on_gap: OnGap) -> Plan {
+fn plan(start: Start, planned_end: PlannedEnd, on_gap: OnGap) -> Plan {
     Plan {
         scope: scope(),
         start,
-        until,
+        planned_end,
         stream: true,
         previous: true,
         on_gap,
@@ -180,7 +180,7 @@ fn follow(
     };
     let plan = Plan {
         snapshot: matches!(begins, Begin::Snapshot),
-        ..plan(start, Until::Forever, on_gap)
+        ..plan(start, PlannedEnd::Forever, on_gap)
     };
     let mut world = World::new(plan, before, seed, quirks);
     world.checks.is_oldest = matches!(begins, Begin::Oldest);
@@ -263,7 +263,7 @@ proptest! {
         before in vec(operations(), 0..60),
         acts in vec(act(), 0..20),
     ) {
-        let until = Until::Present { to: to.map(Index), follow: false };
+        let until = PlannedEnd::Present { to: to.map(Index), follow: false };
         let plan = plan(Start::At(Index(from)), until, OnGap::Continue);
         let quirks = Quirks { refuses_whole_store, ..quirks };
         let mut world = World::new(plan, &before, seed, quirks);

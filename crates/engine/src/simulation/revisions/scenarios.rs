@@ -9,7 +9,7 @@ use super::{Act, Begin, FULL, Operation, check_end, follow, plan};
 use crate::model::Index;
 use crate::v3::V3Request;
 use crate::watch::{
-    AnyRequest, Budget, Input, OnGap, Outcome, Plan, Session, Start, Step, Until, Update,
+    AnyRequest, Budget, Input, OnGap, Outcome, Plan, PlannedEnd, Session, Start, Step, Update,
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -37,7 +37,7 @@ fn a_state_from_before_a_new_stream_is_not_used() {
     };
     let plan = Plan {
         snapshot: true,
-        ..plan(Start::Now, Until::Forever, OnGap::Resync)
+        ..plan(Start::Now, PlannedEnd::Forever, OnGap::Resync)
     };
     // It arrives when the stream was given up, and the next one is not registered yet.
     let mut world = World::new(plan, &vec![vec![set(0)]; 5], 1, slow(20));
@@ -96,7 +96,7 @@ fn changes_compacted_before_the_watch_began_are_not_differences() {
 fn a_status_names_no_index_that_is_not_reported_yet() {
     let plan = Plan {
         snapshot: true,
-        ..plan(Start::Now, Until::Forever, OnGap::Resync)
+        ..plan(Start::Now, PlannedEnd::Forever, OnGap::Resync)
     };
     let mut world = World::new(plan, &[put(0), put(1)], 1, slow(300));
     world.feed(Input::Tick);
@@ -121,7 +121,7 @@ fn freeze(world: &mut World) {
 #[test]
 fn repeated_stalls_do_not_make_the_next_one_much_longer() {
     let mut world = World::new(
-        plan(Start::Now, Until::Forever, OnGap::Resync),
+        plan(Start::Now, PlannedEnd::Forever, OnGap::Resync),
         &[put(0)],
         1,
         Quirks::default(),
@@ -153,11 +153,14 @@ fn repeated_stalls_do_not_make_the_next_one_much_longer() {
 
 #[test]
 fn a_watch_that_is_not_registered_is_given_up() {
-    let present = Until::Present {
+    let present = PlannedEnd::Present {
         to: None,
         follow: false,
     };
-    for (start, until) in [(Start::Now, Until::Forever), (Start::At(Index(1)), present)] {
+    for (start, until) in [
+        (Start::Now, PlannedEnd::Forever),
+        (Start::At(Index(1)), present),
+    ] {
         let began = Instant::now();
         let mut session = Session::new(plan(start, until, OnGap::Fail), began);
         let mut inputs = VecDeque::from([(began, Input::Tick)]);
@@ -184,7 +187,7 @@ fn a_watch_that_is_not_registered_is_given_up() {
                     }
                     // Nothing was heard of the server, or it is there and can't be watched.
                     Step::Report(Update::Finished(Outcome::Failed(_)))
-                        if until == Until::Forever =>
+                        if until == PlannedEnd::Forever =>
                     {
                         told = Some(());
                     }
@@ -207,7 +210,7 @@ fn events_missed_because_of_slow_output_are_asked_about() {
         let began = Instant::now();
         let budget = Budget::new(1 << 20);
         let start = Start::At(Index(1001));
-        let mut session = Session::new(plan(start, Until::Forever, OnGap::Continue), began);
+        let mut session = Session::new(plan(start, PlannedEnd::Forever, OnGap::Continue), began);
         let mut store = Store::new();
         while store.latest() < 1158 {
             store.write(&put(u8::from(store.latest() == 1000)));
@@ -318,7 +321,7 @@ fn a_removal_passed_over_after_a_full_message_is_a_gap() {
         let mut before = vec![put(0); FULL];
         before.push(transaction);
         for seed in 0..10 {
-            let plan = plan(Start::At(Index(2)), Until::Forever, OnGap::Continue);
+            let plan = plan(Start::At(Index(2)), PlannedEnd::Forever, OnGap::Continue);
             let mut world = World::new(plan, &before, seed, Quirks::default());
             world.feed(Input::Tick);
             while world.checks.events < FULL {

@@ -23,8 +23,8 @@ use crate::watch::resync::{Reading, Resync};
 use crate::watch::timers::{Timer, Timers};
 use crate::watch::timing::UNWATCHED;
 use crate::watch::{
-    AnyRequest, Input, NoProof, Notice, OnGap, Outcome, Plan, Position, RequestId, Start, Step,
-    Until, Update,
+    AnyRequest, Input, NoProof, Notice, OnGap, Outcome, Plan, PlannedEnd, Position, RequestId,
+    Start, Step, Update,
 };
 
 /// What differs between the APIs.
@@ -154,9 +154,9 @@ impl<A: SessionApi> Core<A> {
                 Some(_) if plan.cluster.is_none() => StartAhead::Maybe,
                 _ => StartAhead::No,
             },
-            end: match plan.until {
-                Until::Forever => WatchEnd::Never,
-                Until::Present { .. } => WatchEnd::Unknown,
+            end: match plan.planned_end {
+                PlannedEnd::Forever => WatchEnd::Never,
+                PlannedEnd::Present { .. } => WatchEnd::Unknown,
             },
             resync: Resync::new(reads_state.then_some(Reading::Start)),
             mirror: None,
@@ -266,7 +266,10 @@ impl<A: SessionApi> Core<A> {
 
     /// Whether the watch goes on once the end of the replay is reached.
     pub(crate) fn follows(&self) -> bool {
-        matches!(self.plan.until, Until::Present { follow: true, .. })
+        matches!(
+            self.plan.planned_end,
+            PlannedEnd::Present { follow: true, .. }
+        )
     }
 
     /// The index at which the watch ends by itself, once that is known.
@@ -510,7 +513,7 @@ impl<A: SessionApi> Core<A> {
 
     /// The store's index at the start is known: there a replay ends.
     pub(crate) fn on_end(&mut self, index: Index) {
-        let Until::Present { to, .. } = self.plan.until else {
+        let PlannedEnd::Present { to, .. } = self.plan.planned_end else {
             return;
         };
         let end = to.map_or(index, |to| to.min(index));
