@@ -92,7 +92,7 @@ fn plan(bytes: &mut Bytes<'_>) -> Plan {
         last: None,
         endpoints: 1 + bytes.of(3),
         history: v2::HISTORY,
-        snapshot_behind: v2::SNAPSHOT_BEHIND,
+        raft_jump: v2::RAFT_JUMP,
         seed: 7,
         budget: Budget::new(BUDGET),
     }

@@ -40,7 +40,7 @@ pub fn plan(scope: Scope, settings: &Settings) -> Plan {
         last: None,
         endpoints: settings.client.endpoints.len(),
         history: v2::HISTORY,
-        snapshot_behind: v2::SNAPSHOT_BEHIND,
+        raft_jump: v2::RAFT_JUMP,
         seed: fastrand::u64(..),
         budget: Budget::new(BUFFER),
     }

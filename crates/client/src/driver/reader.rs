@@ -5,7 +5,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::message::{UnparsedLines, WorkerMessage};
-use super::requests::{Job, Question, Reads};
+use super::requests::{Call, Job, Reads};
 use crate::transport::http::{Reply, ReplyBody};
 use etcdwatch_engine::decode::{Lines, Messages, Part, TooLong};
 use etcdwatch_engine::model::{Scope, StateNode};
@@ -46,10 +46,10 @@ impl ReplyReader {
     /// Sends a request and passes on its reply; `None` once the session is gone.
     pub(super) fn carry_out(&self, job: &Job) -> Option<()> {
         let id = job.id;
-        let passed = match &job.question {
-            Question::Request(request, reads) => self.exchange(job, request, *reads),
-            Question::Revision(ranges) => self.pass_read(job, ranges, false),
-            Question::Pairs(ranges) => self.pass_read(job, ranges, true),
+        let passed = match &job.call {
+            Call::Request(request, reads) => self.exchange(job, request, *reads),
+            Call::Revision(ranges) => self.pass_read(job, ranges, false),
+            Call::Pairs(ranges) => self.pass_read(job, ranges, true),
         };
         let end = match passed {
             Some(Ok(())) => ReplyEnd::Clean(Whole::received()),

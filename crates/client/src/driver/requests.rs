@@ -31,7 +31,7 @@ pub(super) enum Reads {
 }
 
 /// What a worker asks its endpoint.
-pub(super) enum Question {
+pub(super) enum Call {
     /// One request.
     Request(Request, Reads),
     /// Reads ranges only for the store's revision (v3).
@@ -44,7 +44,7 @@ pub(super) enum Question {
 pub(super) struct Job {
     pub(super) id: RequestId,
     pub(super) endpoint: Endpoint,
-    pub(super) question: Question,
+    pub(super) call: Call,
     pub(super) limits: Limits,
     pub(super) connection: Connection,
 }
@@ -57,7 +57,7 @@ const fn patient(idle: Option<Duration>) -> Limits {
     }
 }
 
-pub(super) fn v2_question(scope: &Scope, request: &V2Request) -> (Question, Limits) {
+pub(super) fn v2_call(scope: &Scope, request: &V2Request) -> (Call, Limits) {
     let wait = |request, may_hang: bool| {
         let idle = (!may_hang).then_some(PATIENCE);
         (request, Reads::Events, patient(idle))
@@ -111,14 +111,10 @@ pub(super) fn v2_question(scope: &Scope, request: &V2Request) -> (Question, Limi
             (read_agreed(&event_key(key, scope)), reads, AGREED)
         }
     };
-    (Question::Request(request, reads), limits)
+    (Call::Request(request, reads), limits)
 }
 
-pub(super) fn v3_question(
-    scope: &Scope,
-    previous: bool,
-    request: &V3Request,
-) -> (Question, Limits) {
+pub(super) fn v3_call(scope: &Scope, previous: bool, request: &V3Request) -> (Call, Limits) {
     let watch = |from: Option<Index>, whole_store, in_fragments| {
         let watch = v3::WatchOptions {
             from,
@@ -126,8 +122,8 @@ pub(super) fn v3_question(
             previous,
             in_fragments,
         };
-        let question = Question::Request(v3::watch(scope, watch), Reads::Messages);
-        (question, patient(None))
+        let call = Call::Request(v3::watch(scope, watch), Reads::Messages);
+        (call, patient(None))
     };
     match request {
         V3Request::Stream {
@@ -139,25 +135,23 @@ pub(super) fn v3_question(
             after,
             in_fragments,
         } => watch(Some(*after), false, *in_fragments),
-        V3Request::State => (Question::Pairs(v3::state(scope)), AGREED),
+        V3Request::State => (Call::Pairs(v3::state(scope)), AGREED),
         V3Request::Fresh {
             look_after: Some(after),
-        } => (Question::Pairs(v3::since(scope, *after)), AGREED),
-        V3Request::Owed { after } => (Question::Pairs(v3::since(scope, *after)), PATIENT),
-        V3Request::Look { key } => (Question::Pairs(v3::read_at(key, None)), AGREED),
+        } => (Call::Pairs(v3::since(scope, *after)), AGREED),
+        V3Request::Owed { after } => (Call::Pairs(v3::since(scope, *after)), PATIENT),
+        V3Request::Look { key } => (Call::Pairs(v3::read_at(key, None)), AGREED),
         V3Request::Verify { key, at } | V3Request::Unchanged { key, at } => {
-            (Question::Pairs(v3::read_at(key, Some(*at))), AGREED)
+            (Call::Pairs(v3::read_at(key, Some(*at))), AGREED)
         }
         V3Request::Whole { at } => {
             let key = scope.key.as_str().as_bytes();
-            (Question::Revision(v3::read_at(key, Some(*at))), AGREED)
+            (Call::Revision(v3::read_at(key, Some(*at))), AGREED)
         }
         V3Request::End
         | V3Request::Rewind
         | V3Request::Backlog
-        | V3Request::Fresh { look_after: None } => {
-            (Question::Revision(v3::revision(scope)), AGREED)
-        }
+        | V3Request::Fresh { look_after: None } => (Call::Revision(v3::revision(scope)), AGREED),
     }
 }
 

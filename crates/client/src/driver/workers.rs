@@ -7,7 +7,7 @@ use std::thread;
 use super::means::Means;
 use super::message::WorkerMessage;
 use super::reader::ReplyReader;
-use super::requests::{Job, v2_question, v3_question};
+use super::requests::{Job, v2_call, v3_call};
 use crate::transport::http::Connection;
 use etcdwatch_engine::model::Scope;
 use etcdwatch_engine::watch::{AnyRequest, Budget, BufferPool, Plan, RequestId};
@@ -65,15 +65,15 @@ impl Workers {
         // A quick request goes where a connection is open already. One that lasts, or after which its
         // connection is closed, leaves open connections to the quick ones.
         let mut worker = self.worker(endpoint, request.is_quick());
-        let (question, limits) = match request {
-            AnyRequest::V2(request) => v2_question(&self.scope, request),
-            AnyRequest::V3(request) => v3_question(&self.scope, self.previous, request),
+        let (call, limits) = match request {
+            AnyRequest::V2(request) => v2_call(&self.scope, request),
+            AnyRequest::V3(request) => v3_call(&self.scope, self.previous, request),
         };
         worker.endpoint = endpoint;
         let job = Job {
             id,
             endpoint: address,
-            question,
+            call,
             limits,
             connection: worker.connection.clone(),
         };

@@ -16,7 +16,7 @@ pub struct Truth<'s> {
     /// The store that the session's input comes from; `None` for a tick.
     pub era: Option<usize>,
     /// A member that is this many raft entries behind installs a snapshot.
-    pub snapshot_behind: u64,
+    pub raft_jump: u64,
 }
 
 /// Everything that was reported so far.
@@ -179,7 +179,7 @@ impl Checks {
             assert!(is_narrow || self.on_gap != OnGap::Continue, "{gap:?}");
         }
         if gap.cause == Cause::MemberUntrusted {
-            let has_snapshot = after.raft >= truth.snapshot_behind;
+            let has_snapshot = after.raft >= truth.raft_jump;
             assert!(has_snapshot, "no member installed a snapshot: {gap:?}");
         }
         let to = gap.to.unwrap_or(gap.index).0;

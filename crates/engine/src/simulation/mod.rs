@@ -57,7 +57,7 @@ use world::{FIRST, World, plan};
 
 /// A member that is this many raft entries behind installs a snapshot. As with etcd, that is five times
 /// the length of history.
-const SNAPSHOT_BEHIND: u64 = 300;
+const RAFT_JUMP: u64 = 300;
 
 /// Where a watch begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -157,12 +157,12 @@ fn bursts() -> impl Strategy<Value = Vec<(Vec<Write>, u16, Option<Act>)>> {
 }
 
 /// Runs a stream through these acts, and checks what must hold afterwards. A member that is
-/// `snapshot_behind` raft entries behind installs a snapshot.
+/// `raft_jump` raft entries behind installs a snapshot.
 fn follow(
     setup: &Setup,
     begins: Begin,
     on_gap: OnGap,
-    snapshot_behind: u64,
+    raft_jump: u64,
     acts: &[Act],
 ) -> Result<World, TestCaseError> {
     let start = if begins == Begin::History {
@@ -173,7 +173,7 @@ fn follow(
     let mut world = setup.world(Plan {
         on_gap,
         snapshot: begins == Begin::Snapshot,
-        snapshot_behind,
+        raft_jump,
         ..plan(start, PlannedEnd::Forever, 0)
     });
     world.checks.is_exact = on_gap == OnGap::Diff && begins != Begin::History;
@@ -252,7 +252,7 @@ proptest! {
         acts in vec(damaging_act(), 1..40),
     ) {
         (setup.members, setup.endpoints) = (members, members);
-        follow(&setup, begins, on_gap, SNAPSHOT_BEHIND, &acts)?;
+        follow(&setup, begins, on_gap, RAFT_JUMP, &acts)?;
     }
 
     /// A healthy cluster, apart from broken connections, is never too fast for the session: neither if its

@@ -8,7 +8,7 @@ use super::server::{HalfClose, LATENCY};
 use super::store::{Watched, Write};
 use super::wire::{Call, Loss};
 use super::world::{FIRST, World, plan};
-use super::{Begin, SNAPSHOT_BEHIND, Setup, follow};
+use super::{Begin, RAFT_JUMP, Setup, follow};
 use crate::model::{Cause, Index};
 use crate::watch::{Budget, OnGap, PlannedEnd, Start};
 
@@ -449,7 +449,7 @@ fn a_store_replaced_while_its_member_is_in_doubt_is_a_gap() {
             other_cluster: false,
         }),
     ];
-    follow(&setup, Begin::Now, OnGap::Continue, SNAPSHOT_BEHIND, &acts).unwrap();
+    follow(&setup, Begin::Now, OnGap::Continue, RAFT_JUMP, &acts).unwrap();
 }
 
 #[test]
@@ -545,14 +545,7 @@ fn a_store_replaced_while_its_member_is_in_doubt_is_recognised_by_its_history() 
             other_cluster: false,
         }),
     ];
-    follow(
-        &setup,
-        Begin::History,
-        OnGap::Resync,
-        SNAPSHOT_BEHIND,
-        &acts,
-    )
-    .unwrap();
+    follow(&setup, Begin::History, OnGap::Resync, RAFT_JUMP, &acts).unwrap();
 }
 
 #[test]
@@ -630,7 +623,7 @@ fn snapshot_installs_are_detected_after_the_cluster_was_replaced() {
         Act::Wait(7),
     ];
     let resync = OnGap::Resync;
-    follow(&setup, Begin::History, resync, SNAPSHOT_BEHIND, &acts).unwrap();
+    follow(&setup, Begin::History, resync, RAFT_JUMP, &acts).unwrap();
 }
 
 #[test]
@@ -690,7 +683,7 @@ fn an_event_hidden_by_a_snapshot_is_not_a_replaced_store() {
     for seed in 0..20 {
         let mut plan = plan(Start::Now, PlannedEnd::Forever, seed);
         plan.endpoints = 2;
-        plan.snapshot_behind = SNAPSHOT_BEHIND;
+        plan.raft_jump = RAFT_JUMP;
         let mut world = World::new(plan, Watched::Tree, 2, &[Write::Other; 10]);
         world.begin();
         world.run_for(Duration::from_millis(200));
@@ -755,7 +748,7 @@ fn a_replaced_store_is_not_declared_again_if_its_member_is_in_doubt() {
             seed,
             ..SETUP
         };
-        follow(&setup, Begin::Now, OnGap::Continue, SNAPSHOT_BEHIND, &acts).unwrap();
+        follow(&setup, Begin::Now, OnGap::Continue, RAFT_JUMP, &acts).unwrap();
     }
 }
 
@@ -799,7 +792,7 @@ fn reading_the_state_again_is_not_a_replaced_store() {
         Act::Lose(vec![Loss::CutBody]),
         Act::Burst(vec![other; 9]),
     ];
-    follow(&setup, Begin::Now, OnGap::Resync, SNAPSHOT_BEHIND, &acts).unwrap();
+    follow(&setup, Begin::Now, OnGap::Resync, RAFT_JUMP, &acts).unwrap();
 }
 
 #[test]
@@ -886,5 +879,5 @@ fn a_snapshot_install_is_detected_after_history_showed_a_replaced_store() {
         Act::Install(88, 402),
     ];
     let resync = OnGap::Resync;
-    follow(&setup, Begin::History, resync, SNAPSHOT_BEHIND, &acts).unwrap();
+    follow(&setup, Begin::History, resync, RAFT_JUMP, &acts).unwrap();
 }

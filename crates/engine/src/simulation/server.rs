@@ -65,7 +65,7 @@ pub struct Server {
     pub stores: Vec<Store>,
     /// Those whose place leaves the same rest stand behind one endpoint.
     pub(super) members: Vec<Member>,
-    pub snapshot_behind: u64,
+    pub raft_jump: u64,
     pub wires: BTreeMap<RequestId, Wire>,
     /// Until when nobody can connect to each endpoint.
     pub(super) refuses_until: Vec<Instant>,
@@ -93,7 +93,7 @@ impl Server {
         let member = Member::new(store.latest());
         Self {
             now,
-            snapshot_behind: plan.snapshot_behind,
+            raft_jump: plan.raft_jump,
             stores: vec![store],
             members: vec![member; members],
             wires: BTreeMap::new(),
@@ -197,7 +197,7 @@ impl Server {
             applied, stopped, ..
         } = self.members[member];
         let behind = stopped.map_or(0, |raft| self.store().raft - raft);
-        if behind < self.snapshot_behind {
+        if behind < self.raft_jump {
             self.catch_up(member);
             return;
         }

@@ -251,11 +251,11 @@ impl World {
                         unread_states.push(read);
                     }
                     let stores = &self.server.stores;
-                    let snapshot_behind = self.server.snapshot_behind;
+                    let raft_jump = self.server.raft_jump;
                     let truth = Truth {
                         stores,
                         era,
-                        snapshot_behind,
+                        raft_jump,
                     };
                     self.checks.take(update, truth);
                 }
@@ -298,7 +298,7 @@ pub fn plan(start: Start, planned_end: PlannedEnd, seed: u64) -> Plan {
         last: None,
         endpoints: 1,
         history: HISTORY,
-        snapshot_behind: u64::MAX,
+        raft_jump: u64::MAX,
         seed,
         budget: Budget::new(BUDGET),
     }

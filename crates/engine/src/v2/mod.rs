@@ -16,6 +16,6 @@ pub const HISTORY: u32 = 1000;
 /// A jump of a member's raft index by this much may mean that it installed a snapshot. etcd keeps 5,000
 /// entries for members that lag (facts 5 and 16). A member that was stopped may first process what its
 /// sockets hold, so the jump comes in steps.
-pub const SNAPSHOT_BEHIND: u64 = 2000;
+pub const RAFT_JUMP: u64 = 2000;
 
 pub use wire::{ReplyNode, StateReply, check_state, parse_events, parse_events_into, parse_state};

@@ -112,7 +112,7 @@ pub struct Plan {
     /// How many indexes the server's history holds (v2).
     pub history: u32,
     /// A member whose raft index jumps by this much may have installed a raft snapshot.
-    pub snapshot_behind: u64,
+    pub raft_jump: u64,
     /// The seed of the backoff's jitter.
     pub seed: u64,
     /// How many bytes of events may wait to be printed.

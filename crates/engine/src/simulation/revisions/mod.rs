@@ -93,7 +93,7 @@ fn plan(start: Start, planned_end: PlannedEnd, on_gap: OnGap) -> Plan {
         last: None,
         endpoints: 1,
         history: 1000,
-        snapshot_behind: u64::MAX,
+        raft_jump: u64::MAX,
         seed: 1,
         budget: Budget::new(1 << 20),
     }

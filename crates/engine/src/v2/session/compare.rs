@@ -5,7 +5,7 @@
 //! was written since, or is gone, the next event at it must have found it as the last event left it.
 //! Where a state was reported and no event since, a key of the state stands for the last event.
 
-use super::snapshot::contradicts_itself;
+use super::damaged_history::contradicts_itself;
 use super::{V2, V2Request};
 use crate::model::{Cause, Event, Fingerprint, Index, Key, Scope, StateNode};
 use crate::protocol::Failure;

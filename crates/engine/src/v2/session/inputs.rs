@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
+use super::damaged_history::contradicts_itself;
 use super::questions::QUESTIONS;
-use super::snapshot::contradicts_itself;
 use super::{Stream, V2Request, V2Session};
 use crate::model::{Cause, Event, Index, Scope, StateNode};
 use crate::protocol::{Failure, Fault, Head, Refusal};

@@ -18,7 +18,7 @@
 //! - after each failure a *comparison*: a store that took the place of the one that was watched has
 //!   another event where the last reported one was (`compare`);
 //! - where the history of a member may be damaged, another member is asked; where there is none, its
-//!   whole history is *walked* (`snapshot`).
+//!   whole history is *walked* (`damaged_history`).
 //!
 //! # States
 //!
@@ -70,12 +70,12 @@
 
 mod choice;
 mod compare;
+mod damaged_history;
 mod half_close;
 mod inputs;
 mod questions;
 mod renewal;
 mod request;
-mod snapshot;
 mod waits;
 
 use std::time::{Duration, Instant};

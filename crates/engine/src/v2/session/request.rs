@@ -160,7 +160,7 @@ impl V2Request {
 
     /// Whether it is ended once it seems that there is no event.
     #[must_use]
-    pub fn is_ended(&self) -> bool {
+    pub fn has_to_be_ended(&self) -> bool {
         matches!(
             self,
             Self::Question { .. } | Self::Verify { .. } | Self::Next { .. } | Self::Walk { .. }
@@ -230,7 +230,8 @@ impl InFlight<V2Request> {
     pub(super) fn waits_since(&self) -> Option<Instant> {
         let (_, at) = self.head?;
         let wait = &self.progress;
-        let is_waiting = self.request.is_ended() && wait.half_closed.is_none() && !wait.is_answered;
+        let is_waiting =
+            self.request.has_to_be_ended() && wait.half_closed.is_none() && !wait.is_answered;
         is_waiting.then_some(at)
     }
 
@@ -238,7 +239,7 @@ impl InFlight<V2Request> {
     pub(super) fn is_done(&self) -> bool {
         match &self.request {
             V2Request::Stream | V2Request::Probe { .. } | V2Request::Alarm => false,
-            request if request.is_ended() => {
+            request if request.has_to_be_ended() => {
                 self.head.is_some() && self.progress.half_closed.is_some()
             }
             _ => self.head.is_some(),

@@ -472,7 +472,7 @@ impl<A: SessionApi> Core<A> {
         agreed: Option<RequestId>,
     ) -> Option<Index> {
         let index = head.index.unwrap_or_default();
-        let (behind, now) = (self.plan.snapshot_behind, self.now);
+        let (behind, now) = (self.plan.raft_jump, self.now);
         let observed = Observed {
             last_sent: self.requests.last(),
             agreed: agreed.map(|id| id.0),
