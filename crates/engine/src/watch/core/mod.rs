@@ -222,10 +222,6 @@ impl<A: SessionApi> Core<A> {
             self.resync.staged.is_none() || self.resync.reading.is_some(),
             "events are staged only while the state is read"
         );
-        debug_assert!(
-            self.identity.comparison.is_none() || self.identity.is_unverified,
-            "a comparison ends when the store is verified"
-        );
     }
 
     /// When an [`Input::Tick`] is due if no other input comes before.
