@@ -308,6 +308,9 @@ impl<A: SessionApi> Core<A> {
         self.has_begun = true;
         self.identity.last = last;
         self.report_position(Some(index));
+        if self.resync.released.is_none() {
+            self.begin_live();
+        }
     }
 
     fn report_state(&mut self, index: Index, nodes: Vec<StateNode>) {
