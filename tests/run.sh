@@ -30,7 +30,7 @@ run "$@"
 # The simulation checks the same schedules in every run. This adds schedules from a random seed.
 if [ $# -eq 0 ]; then
   PROPTEST_RNG_SEED=${PROPTEST_RNG_SEED:-$(od -An -N4 -tu4 /dev/urandom | tr -d ' ')}
-  export PROPTEST_RNG_SEED PROPTEST_CASES=250
+  export PROPTEST_RNG_SEED PROPTEST_CASES=2000
   echo "tests/run.sh: PROPTEST_RNG_SEED=$PROPTEST_RNG_SEED PROPTEST_CASES=$PROPTEST_CASES"
   run --quiet --lib simulation
 fi

@@ -453,6 +453,50 @@ fn a_store_replaced_while_its_member_is_in_doubt_is_a_gap() {
 }
 
 #[test]
+fn a_store_that_went_back_to_the_cursor_is_a_gap_and_the_watch_is_live_again() {
+    // Events beyond the cursor were known of the store before, and no member will ever have them.
+    let setup = Setup {
+        before: set(1),
+        is_slow_to_look: true,
+        half_close: HalfClose::Cuts,
+        seed: 6_020_496_137_279_371_262,
+        ..SETUP
+    };
+    let acts = [
+        Act::Burst([Write::Delete(1)].into_iter().chain(set(5)).collect()),
+        Act::Rebuild(Rebuild {
+            writes: vec![Write::Update(1)],
+            percent: 29,
+            other_cluster: false,
+        }),
+    ];
+    follow(&setup, Begin::Snapshot, OnGap::Continue, u64::MAX, &acts).unwrap();
+}
+
+#[test]
+fn a_state_of_a_store_that_went_back_below_known_events_is_taken() {
+    let setup = Setup {
+        before: vec![Write::Set(2)],
+        is_slow_to_look: true,
+        half_close: HalfClose::DoesNothing,
+        seed: 6_887_113_943_556_536_991,
+        ..SETUP
+    };
+    let acts = [
+        Act::EmptyEnds,
+        Act::Wait(1),
+        Act::Burst(vec![Write::Other; 2]),
+        Act::Install(0, 297),
+        Act::Rebuild(Rebuild {
+            writes: vec![Write::Delete(0)],
+            percent: 67,
+            other_cluster: false,
+        }),
+    ];
+    follow(&setup, Begin::Now, OnGap::Diff, RAFT_JUMP, &acts).unwrap();
+}
+
+#[test]
 fn replies_from_before_a_failure_are_not_attributed_to_the_new_store() {
     let mut world = World::quiet(10);
     world.burst(&set(31));

@@ -184,7 +184,8 @@ impl Core<V2> {
         let Last { event, stays } = &comparison.last;
         let (cursor, at_key) = (one.cursor, nodes.iter().find(|node| node.key == event.key));
         let is_as_left = match at_key {
-            _ if index < cursor => Some(false),
+            // A majority knows less than was known when it was asked: the store went back.
+            _ if index < cursor.max(one.wanted) => Some(false),
             // One that was gone comes back without an event where a hidden key is in it.
             Some(node) if node.dir => Some(true),
             // It was written since.

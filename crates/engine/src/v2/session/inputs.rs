@@ -53,7 +53,8 @@ impl V2Session {
                 self.refresh(one.sent_at);
                 self.stage(id, index);
             }
-            V2Request::Fresh | V2Request::Look { .. } => self.refresh(one.sent_at),
+            V2Request::Fresh => self.on_fresh(&one, index, head),
+            V2Request::Look { .. } => self.refresh(one.sent_at),
             V2Request::Stream => {
                 self.api.stream = Stream {
                     reached: index,

@@ -110,6 +110,8 @@ impl V2Session {
             }
             V2Request::Walk { .. } => {
                 self.requests.remove(id);
+                // No other request is in flight that would break if the store was replaced.
+                self.doubt_store();
                 self.on_hidden(one);
             }
             _ => {}

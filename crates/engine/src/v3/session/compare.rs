@@ -63,7 +63,7 @@ impl V3Session {
             // It was asked before a failure, after which the comparison began anew.
             return;
         }
-        if index < one.cursor {
+        if index < one.cursor.max(one.wanted) {
             self.begin_anew(Cause::IndexRewound, index);
         } else {
             // The store has come so far since, and has that revision now, or another one.

@@ -31,7 +31,8 @@ impl V3Session {
                 self.refresh(one.sent_at);
                 self.stage(id, index);
             }
-            V3Request::Fresh { .. } | V3Request::Look { .. } => self.refresh(one.sent_at),
+            V3Request::Fresh { .. } => self.on_fresh(&one, index, head),
+            V3Request::Look { .. } => self.refresh(one.sent_at),
             V3Request::Stream { after, .. } => {
                 self.on_stream_begun(after, index);
                 self.on_registered(&one, index);

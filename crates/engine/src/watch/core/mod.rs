@@ -499,6 +499,18 @@ impl<A: SessionApi> Core<A> {
         }
     }
 
+    /// A majority has answered whether what is known is fresh. A majority that knows less than was known
+    /// when it was asked is that of a store that went back: without this, the session would wait for
+    /// ever for a member that knows as much.
+    pub(crate) fn on_fresh(&mut self, one: &InFlight<A::Request>, index: Index, head: &Head) {
+        if index < one.wanted {
+            self.begin_anew(Cause::IndexRewound, index);
+            self.observe(one.endpoint, head, None);
+        } else {
+            self.refresh(one.sent_at);
+        }
+    }
+
     fn report_ahead(&mut self, cursor: Index, index: Index) {
         if self.start_ahead != StartAhead::Reported {
             self.start_ahead = StartAhead::Reported;
