@@ -103,12 +103,12 @@ impl Core<V2> {
             return;
         };
         match comparison.stage {
-            V2Stage::Event => comparison.stage = V2Stage::Key,
+            V2Stage::Event if was_silent => comparison.stage = V2Stage::Key,
             V2Stage::Next { before, .. } if was_silent => {
                 self.trust_store();
                 self.lose(before, Cause::Unproven);
             }
-            V2Stage::Next { .. } | V2Stage::Key => {}
+            V2Stage::Event | V2Stage::Next { .. } | V2Stage::Key => {}
         }
     }
 

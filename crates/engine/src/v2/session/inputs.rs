@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::damaged_history::contradicts_itself;
 use super::questions::QUESTIONS;
-use super::{Stream, V2Request, V2Session};
+use super::{LatestAnswered, Stream, V2Request, V2Session};
 use crate::model::{Cause, Event, Index, Scope, StateNode};
 use crate::protocol::{Failure, Fault, Head, Refusal};
 use crate::v2::fault;
@@ -39,9 +39,14 @@ impl V2Session {
                 other.progress.last_sent_at_answer.get_or_insert(last_sent);
             }
         }
+        let (endpoint, sent_at) = (one.endpoint, one.sent_at);
         let latest = self.api.latest_answered;
-        if latest.is_none_or(|(of, sent_at)| of != one.endpoint || sent_at < one.sent_at) {
-            self.api.latest_answered = Some((one.endpoint, one.sent_at));
+        if latest.is_none_or(|one| one.endpoint != endpoint || one.sent_at < sent_at) {
+            self.api.latest_answered = Some(LatestAnswered {
+                endpoint,
+                sent_at,
+                index,
+            });
         }
         match one.request {
             V2Request::End => {

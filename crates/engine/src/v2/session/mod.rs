@@ -138,8 +138,7 @@ pub struct V2 {
     answer_size: usize,
     /// The longest that history took to answer after a head.
     slowest: Duration,
-    /// Of the requests that have a head, the one that was sent last: to which endpoint, and when.
-    latest_answered: Option<(usize, Instant)>,
+    latest_answered: Option<LatestAnswered>,
     half_closes: HalfCloses,
     /// When the probe was sent last.
     probed: Option<Instant>,
@@ -150,6 +149,15 @@ pub struct V2 {
     alarmed: Option<Instant>,
     /// The whole store is what is watched, so that it needs no alarm.
     is_whole_store: bool,
+}
+
+/// Of the requests that have a head, the one that was sent last.
+#[derive(Clone, Copy, Debug)]
+struct LatestAnswered {
+    endpoint: usize,
+    sent_at: Instant,
+    /// The store's index in its head.
+    index: Index,
 }
 
 /// What the stream has delivered, and what it has still to deliver.

@@ -163,11 +163,14 @@ impl V2Session {
         } else {
             Some(renewal.due())
         };
-        let mut urgent = renewal.urgent_at(covered);
-        if self.no_whole_store.is_some() {
-            urgent = urgent.min(renewal.asked() + RENEWAL_WITHOUT_ALARM);
-        }
-        let due = due.map_or(urgent, |due| due.min(urgent));
+        // A member that lags cannot prove more, however urgent that is.
+        let urgent = (!self.lags(covered)).then(|| renewal.urgent_at(covered));
+        let without_alarm = self
+            .no_whole_store
+            .map(|_| renewal.asked() + RENEWAL_WITHOUT_ALARM);
+        let Some(due) = [due, urgent, without_alarm].into_iter().flatten().min() else {
+            return;
+        };
         if due > self.now {
             self.wake(Timer::Renewal, due);
         } else if self.questions().all(|one| one.head.is_some()) {
@@ -177,6 +180,16 @@ impl V2Session {
                 self.renewal().ask(now);
             }
         }
+    }
+
+    /// Whether the member that is asked has nothing beyond `covered`, although more was known to have been
+    /// written when it was asked.
+    fn lags(&self, covered: Index) -> bool {
+        let (endpoint, _) = self.endpoints.current();
+        let answered = self.api.latest_answered;
+        let answered = answered.filter(|latest| latest.endpoint == endpoint);
+        let known_at = self.api.renewal.map(|renewal| renewal.reported_at());
+        answered.is_some_and(|latest| latest.index <= covered && Some(latest.sent_at) > known_at)
     }
 
     /// Whether a question at the cursor has been registered for long enough that history would have

@@ -70,6 +70,12 @@ impl Renewal {
         self.asked
     }
 
+    /// The time at which the store's index was reported last.
+    #[must_use]
+    pub fn reported_at(&self) -> Instant {
+        self.at
+    }
+
     /// The long poll on the whole store reported a write at `index`. After a calm the rate is not known
     /// yet, and a fast store writes 1,000 indexes in less than 100 ms.
     pub fn on_write(&mut self, index: Index, now: Instant) {

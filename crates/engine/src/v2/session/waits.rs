@@ -121,8 +121,8 @@ impl V2Session {
     /// Whether the server has answered a request that was sent after the head of this one.
     pub(super) fn is_answered_since(&self, one: &InFlight<V2Request>) -> bool {
         let latest = self.api.latest_answered;
-        let latest = latest.filter(|(endpoint, _)| *endpoint == one.endpoint);
+        let latest = latest.filter(|latest| latest.endpoint == one.endpoint);
         let head = one.head.map(|(_, at)| at);
-        latest.is_some_and(|(_, sent_at)| head.is_some_and(|head| sent_at >= head))
+        latest.is_some_and(|latest| head.is_some_and(|head| latest.sent_at >= head))
     }
 }
