@@ -497,6 +497,49 @@ fn a_state_of_a_store_that_went_back_below_known_events_is_taken() {
 }
 
 #[test]
+fn a_lagging_member_is_not_asked_in_a_hot_loop() {
+    let setup = Setup {
+        before: set(1),
+        members: 3,
+        endpoints: 3,
+        seed: 95_584_432_788_226_253,
+        ..SETUP
+    };
+    let others = |count| vec![Write::Other; count];
+    let acts = [
+        Act::Rebuild(Rebuild {
+            writes: vec![Write::Set(0)],
+            percent: 0,
+            other_cluster: false,
+        }),
+        Act::Burst(vec![Write::Set(0)]),
+        Act::Wait(1),
+        Act::CutAll,
+        Act::Stop(100),
+        Act::Burst(others(21)),
+        Act::CutAll,
+        Act::Install(8, 272),
+        Act::Burst(vec![Write::Set(0); 63]),
+        Act::Wait(947),
+        Act::Install(67, 214),
+        Act::Burst(
+            [
+                set(4),
+                others(1),
+                set(1),
+                others(1),
+                set(2),
+                others(1),
+                set(1),
+            ]
+            .concat(),
+        ),
+        Act::Burst(others(43)),
+    ];
+    follow(&setup, Begin::Now, OnGap::Continue, RAFT_JUMP, &acts).unwrap();
+}
+
+#[test]
 fn replies_from_before_a_failure_are_not_attributed_to_the_new_store() {
     let mut world = World::quiet(10);
     world.burst(&set(31));

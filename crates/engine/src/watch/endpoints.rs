@@ -119,18 +119,16 @@ impl Endpoints {
         (self.current, self.epoch)
     }
 
-    /// When the backoff ends; `None` if there is none.
+    /// When the last backoff ends; `None` if there was none.
     #[must_use]
     pub fn retry_at(&self) -> Option<Instant> {
         self.retry_at
     }
 
     /// Whether a request may be sent at `now`.
-    pub fn is_open(&mut self, now: Instant) -> bool {
-        if self.retry_at.is_some_and(|at| at <= now) {
-            self.retry_at = None;
-        }
-        self.retry_at.is_none()
+    #[must_use]
+    pub fn is_open(&self, now: Instant) -> bool {
+        self.retry_at.is_none_or(|at| at <= now)
     }
 
     /// etcd answered. That alone does not reset the backoff, because a proxy can answer each request and

@@ -69,7 +69,7 @@ pub(crate) struct Comparison<S> {
 pub(crate) struct StoreIdentity<S> {
     /// The last event that was reported.
     pub(crate) last: Option<Last>,
-    /// Whether connections were lost since the last event was compared.
+    /// Whether there is a last event, and connections were lost since it was compared.
     pub(crate) is_unverified: bool,
     pub(crate) comparison: Option<Comparison<S>>,
     /// Since when no request is answered that would break with the store.
@@ -89,9 +89,14 @@ impl<S> StoreIdentity<S> {
 
     /// Another store has taken the place of the one that was watched.
     pub(crate) fn forget(&mut self) {
-        self.last = None;
-        self.is_unverified = false;
+        self.replace_last(None);
         self.comparison = None;
+    }
+
+    /// A gap, or a state, comes after the last event: `last` is what can be compared from now on.
+    pub(crate) fn replace_last(&mut self, last: Option<Last>) {
+        self.is_unverified &= last.is_some();
+        self.last = last;
     }
 
     /// What identifies the last event.

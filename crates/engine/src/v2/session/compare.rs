@@ -96,7 +96,7 @@ impl Core<V2> {
         one: &InFlight<V2Request>,
         was_silent: bool,
     ) {
-        if self.is_behind(id, one) {
+        if self.reject_if_behind(id, one) {
             return;
         }
         let Some(comparison) = &mut self.identity.comparison else {
@@ -112,8 +112,9 @@ impl Core<V2> {
         }
     }
 
-    /// Whether the member that was asked does not have the index yet that it was asked about.
-    fn is_behind(&mut self, id: RequestId, one: &InFlight<V2Request>) -> bool {
+    /// Rejects the answer of a member that does not have the index yet that it was asked about; whether it
+    /// was rejected.
+    fn reject_if_behind(&mut self, id: RequestId, one: &InFlight<V2Request>) -> bool {
         let (Some(comparison), Some((index, _))) = (&self.identity.comparison, one.head) else {
             return false;
         };
@@ -131,7 +132,7 @@ impl Core<V2> {
 
     /// A question of the comparison ended without an event.
     pub(super) fn on_nothing(&mut self, id: RequestId, one: &InFlight<V2Request>) {
-        if self.is_behind(id, one) {
+        if self.reject_if_behind(id, one) {
             return;
         }
         match one.request {

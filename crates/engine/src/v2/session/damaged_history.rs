@@ -40,10 +40,9 @@ impl V2Session {
     /// The history of the member that was asked may be damaged up to `upto`; whether that matters.
     pub(super) fn doubt(&mut self, one: &InFlight<V2Request>, upto: Index) -> bool {
         self.endpoints.doubt(one.endpoint, upto, self.now);
-        let Some(cursor) = self.cursor().filter(|cursor| *cursor < upto) else {
+        if self.cursor().is_none_or(|cursor| cursor >= upto) {
             return false;
-        };
-        self.endpoints.set_cursor(cursor);
+        }
         self.close_where(|other| other.endpoint == one.endpoint);
         if self.endpoints.has_trusted() {
             self.note_failure(one, Failure::Doubtful(upto));
@@ -52,12 +51,8 @@ impl V2Session {
     }
 
     /// Whether the member that is asked has a history that may be damaged beyond the cursor.
-    pub(super) fn is_member_in_doubt(&mut self) -> bool {
-        let Some(cursor) = self.cursor() else {
-            return false;
-        };
-        self.endpoints.set_cursor(cursor);
-        self.endpoints.doubted().is_some()
+    pub(super) fn is_member_in_doubt(&self) -> bool {
+        self.cursor().is_some() && self.endpoints.doubted().is_some()
     }
 
     /// Walks the history of a member that may be damaged.

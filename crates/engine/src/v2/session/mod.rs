@@ -103,7 +103,7 @@ const BURST_PART: u64 = 4;
 
 /// What a session does next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Phase {
+pub enum V2Phase {
     /// Every endpoint failed. Leads out: the backoff is over.
     BackingOff,
     /// Connections were lost, and another store may answer. Leads out: the last event, or what became
@@ -129,8 +129,6 @@ enum Phase {
 /// What a session with the v2 API knows beside [`Core`].
 #[derive(Debug)]
 pub struct V2 {
-    /// What was done last.
-    phase: Option<Phase>,
     stream: Stream,
     /// How many questions may be asked at once: more with each that history answers.
     width: usize,
@@ -182,7 +180,6 @@ impl V2Session {
     #[must_use]
     pub fn new(plan: Plan, now: Instant) -> Self {
         let api = V2 {
-            phase: None,
             stream: Stream::default(),
             width: 1,
             answer_size: 0,
@@ -201,6 +198,7 @@ impl V2Session {
 
 impl SessionApi for V2 {
     type Request = V2Request;
+    type Phase = V2Phase;
     type Stage = V2Stage;
 
     const KEEPS_HELD_EVENTS: bool = false;
@@ -221,35 +219,48 @@ impl SessionApi for V2 {
         }
     }
 
-    fn pump(session: &mut V2Session) {
+    fn tend_requests(session: &mut V2Session) {
         session.half_close_waits();
-        session.release();
-        if session.is_finished {
-            return;
-        }
         session.give_up_stalled_stream();
-        session.watch_freshness();
-        let phase = session.phase();
-        if session.api.phase != Some(phase) {
-            tracing::debug!(now = ?phase, "phase");
-            session.api.phase = Some(phase);
-        }
-        match phase {
-            Phase::BackingOff => {
-                if let Some(at) = session.endpoints.retry_at() {
-                    session.wake(Timer::Backoff, at);
-                }
+    }
+
+    fn phase(session: &V2Session) -> V2Phase {
+        if !session.endpoints.is_open(session.now) {
+            V2Phase::BackingOff
+        } else if session.identity.is_unverified {
+            V2Phase::Comparing
+        } else if session.end == WatchEnd::Unknown {
+            V2Phase::FindingEnd
+        } else if session.resync.reading.is_some() {
+            if session.resync.states.is_spent() {
+                V2Phase::ReaderBehind
+            } else {
+                V2Phase::ReadingState
             }
-            Phase::Comparing => session.compare_store(),
-            Phase::FindingEnd => session.ensure(|one| *one == V2Request::End, V2Request::End),
-            Phase::ReadingState => {
+        } else if session.coverage.is_none() {
+            V2Phase::Beginning
+        } else if session.plan.budget.is_spent() {
+            V2Phase::ReaderBehind
+        } else if session.is_member_in_doubt() {
+            V2Phase::Walking
+        } else {
+            V2Phase::Asking
+        }
+    }
+
+    fn work(session: &mut V2Session, phase: V2Phase) {
+        match phase {
+            V2Phase::BackingOff => session.back_off(),
+            V2Phase::Comparing => session.compare_store(),
+            V2Phase::FindingEnd => session.ensure(|one| *one == V2Request::End, V2Request::End),
+            V2Phase::ReadingState => {
                 session.ask_for_state();
                 session.keep_up();
             }
-            Phase::Beginning => session.begin(),
-            Phase::ReaderBehind => session.hold_back(),
-            Phase::Walking => session.walk_history(),
-            Phase::Asking => session.ask(),
+            V2Phase::Beginning => session.begin(),
+            V2Phase::ReaderBehind => session.hold_back(),
+            V2Phase::Walking => session.walk_history(),
+            V2Phase::Asking => session.ask(),
         }
     }
 
@@ -309,39 +320,6 @@ impl SessionApi for V2 {
 }
 
 impl V2Session {
-    /// What is done next. A state that is no longer needed is not read.
-    fn phase(&mut self) -> Phase {
-        if !self.endpoints.is_open(self.now) {
-            return Phase::BackingOff;
-        }
-        if self.was_unwatched() {
-            self.doubt_store();
-        }
-        if self.is_comparing() {
-            return Phase::Comparing;
-        }
-        if self.end == WatchEnd::Unknown {
-            return Phase::FindingEnd;
-        }
-        if self.is_reading() {
-            return if self.resync.states.is_spent() {
-                Phase::ReaderBehind
-            } else {
-                Phase::ReadingState
-            };
-        }
-        if self.coverage.is_none() {
-            return Phase::Beginning;
-        }
-        if self.plan.budget.is_spent() {
-            return Phase::ReaderBehind;
-        }
-        if self.is_member_in_doubt() {
-            return Phase::Walking;
-        }
-        Phase::Asking
-    }
-
     /// Sends the first wait: its head says where the watch begins.
     fn begin(&mut self) {
         match self.plan.start {

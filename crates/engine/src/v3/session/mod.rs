@@ -95,7 +95,6 @@ use crate::model::{Event, Index};
 use crate::watch::core::{Core, SessionApi, WatchEnd};
 use crate::watch::evidence::Proof;
 use crate::watch::identity::Last;
-use crate::watch::timers::Timer;
 use crate::watch::timing::HISTORY_STALLED;
 use crate::watch::{Input, Plan, Start};
 
@@ -104,7 +103,7 @@ pub type V3Session = Core<V3>;
 
 /// What a session does next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Phase {
+pub enum V3Phase {
     /// Every endpoint failed. Leads out: the backoff is over.
     BackingOff,
     /// Connections were lost, and another store may answer. Leads out: the key of the last event is as
@@ -124,8 +123,6 @@ enum Phase {
 /// What a session with the v3 API knows beside [`Core`].
 #[derive(Debug)]
 pub struct V3 {
-    /// What was done last.
-    phase: Option<Phase>,
     stream: Stream,
     /// An event that the stream is known to have to deliver, and since when it has brought nothing.
     owes: Option<(Index, Instant)>,
@@ -149,7 +146,6 @@ impl V3Session {
         // There are no directories: each key that is removed has an event of its own.
         plan.expand = false;
         let api = V3 {
-            phase: None,
             stream: Stream::default(),
             owes: None,
             undelivered: None,
@@ -164,6 +160,7 @@ impl V3Session {
 
 impl SessionApi for V3 {
     type Request = V3Request;
+    type Phase = V3Phase;
     type Stage = V3Stage;
 
     const KEEPS_HELD_EVENTS: bool = true;
@@ -188,38 +185,40 @@ impl SessionApi for V3 {
         }
     }
 
-    fn pump(session: &mut V3Session) {
-        session.release();
-        if session.is_finished {
-            return;
-        }
+    fn tend_requests(session: &mut V3Session) {
         session.give_up_stalled_stream();
-        session.watch_freshness();
-        let phase = session.phase();
-        if session.api.phase != Some(phase) {
-            tracing::debug!(now = ?phase, "phase");
-            session.api.phase = Some(phase);
+    }
+
+    fn phase(session: &V3Session) -> V3Phase {
+        if !session.endpoints.is_open(session.now) {
+            V3Phase::BackingOff
+        } else if session.identity.is_unverified {
+            V3Phase::Comparing
+        } else if session.end == WatchEnd::Unknown {
+            V3Phase::FindingEnd
+        } else if session.resync.reading.is_some() {
+            V3Phase::ReadingState
+        } else if let Some(at) = session.api.stream.compacted_to {
+            V3Phase::CheckingKey(at)
+        } else {
+            V3Phase::Streaming
         }
+    }
+
+    fn work(session: &mut V3Session, phase: V3Phase) {
         match phase {
-            Phase::BackingOff => {
-                if let Some(at) = session.endpoints.retry_at() {
-                    session.wake(Timer::Backoff, at);
-                }
-                return;
-            }
-            Phase::Comparing => return session.compare_store(),
-            Phase::FindingEnd => {
-                return session.ensure(|one| *one == V3Request::End, V3Request::End);
-            }
-            Phase::ReadingState => session.read_state(),
-            Phase::CheckingKey(at) => {
+            V3Phase::BackingOff => session.back_off(),
+            V3Phase::Comparing => session.compare_store(),
+            V3Phase::FindingEnd => session.ensure(|one| *one == V3Request::End, V3Request::End),
+            V3Phase::ReadingState => session.read_state(),
+            V3Phase::CheckingKey(at) => {
                 let key = session.plan.scope.key.as_str().as_bytes().to_owned();
                 session.ensure(
                     |one| matches!(one, V3Request::Unchanged { .. }),
                     V3Request::Unchanged { key, at },
                 );
             }
-            Phase::Streaming => session.follow_stream(),
+            V3Phase::Streaming => session.follow_stream(),
         }
         session.give_up_unregistered();
         session.give_up_compaction();
@@ -276,30 +275,6 @@ impl SessionApi for V3 {
 }
 
 impl V3Session {
-    /// What is done next. A state that is no longer needed is not read.
-    fn phase(&mut self) -> Phase {
-        if !self.endpoints.is_open(self.now) {
-            return Phase::BackingOff;
-        }
-        if self.was_unwatched() {
-            self.doubt_store();
-        }
-        if self.is_comparing() {
-            return Phase::Comparing;
-        }
-        if self.end == WatchEnd::Unknown {
-            return Phase::FindingEnd;
-        }
-        if self.is_reading() {
-            return Phase::ReadingState;
-        }
-        self.begin();
-        match self.api.stream.compacted_to {
-            Some(at) => Phase::CheckingKey(at),
-            None => Phase::Streaming,
-        }
-    }
-
     /// Begins where no request has to say where that is.
     fn begin(&mut self) {
         if self.coverage.is_none() && self.plan.start == Start::Oldest {
@@ -314,8 +289,9 @@ impl V3Session {
 
     /// Keeps the stream open, and asks about what it may have passed over.
     fn follow_stream(&mut self) {
+        self.begin();
         self.lose_doubted();
-        if self.is_reading() {
+        if self.resync.reading.is_some() {
             self.read_state();
             return;
         }

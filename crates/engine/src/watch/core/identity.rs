@@ -3,6 +3,7 @@
 use super::{Core, SessionApi};
 use crate::watch::identity::Comparison;
 use crate::watch::in_flight::SessionRequest;
+use crate::watch::timing::UNWATCHED;
 
 impl<A: SessionApi> Core<A> {
     /// The next reply may come from another store: requests that are not answered yet are sent again
@@ -28,10 +29,18 @@ impl<A: SessionApi> Core<A> {
         }
     }
 
-    /// Whether the last event is to be compared before anything else is asked.
-    pub(crate) fn is_comparing(&mut self) -> bool {
-        self.identity.is_unverified &= self.identity.last.is_some();
-        self.identity.is_unverified
+    /// Doubts the store if nothing was in flight for a while that would break with a store that is
+    /// replaced.
+    pub(super) fn doubt_unwatched_store(&mut self) {
+        if !self.endpoints.is_open(self.now) || self.plan.budget.is_spent() {
+            return;
+        }
+        let is_unwatched = self.identity.is_unanswered_since(self.now, UNWATCHED);
+        if std::mem::take(&mut self.waits_for_reader)
+            || is_unwatched && !self.identity.is_unverified
+        {
+            self.doubt_store();
+        }
     }
 
     /// Asks the next question of a comparison.

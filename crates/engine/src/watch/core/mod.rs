@@ -21,7 +21,6 @@ use crate::watch::in_flight::{InFlight, Requests, SessionRequest};
 use crate::watch::mirror::Mirror;
 use crate::watch::resync::{Reading, Resync};
 use crate::watch::timers::{Timer, Timers};
-use crate::watch::timing::UNWATCHED;
 use crate::watch::{
     AnyRequest, Input, NoProof, Notice, OnGap, Outcome, Plan, PlannedEnd, Position, RequestId,
     Start, Step, Update,
@@ -31,6 +30,8 @@ use crate::watch::{
 pub trait SessionApi: std::fmt::Debug + Sized {
     /// What is asked of a server.
     type Request: SessionRequest + Into<AnyRequest>;
+    /// What a session does next.
+    type Phase: Copy + std::fmt::Debug + PartialEq;
     /// How far a comparison of the store has come.
     type Stage: Clone + Copy + std::fmt::Debug + PartialEq + Eq;
 
@@ -46,8 +47,12 @@ pub trait SessionApi: std::fmt::Debug + Sized {
 
     /// Takes one input.
     fn take(session: &mut Core<Self>, input: Input);
-    /// Does what is due now, and sets the timers for what is due later.
-    fn pump(session: &mut Core<Self>);
+    /// Ends requests that are of no more use, and gives up a stream that is stalled.
+    fn tend_requests(session: &mut Core<Self>);
+    /// What the session does next.
+    fn phase(session: &Core<Self>) -> Self::Phase;
+    /// Does what is due in this phase, and sets the timers for what is due later.
+    fn work(session: &mut Core<Self>, phase: Self::Phase);
     /// Forgets all that was learnt of a store that another one has replaced.
     fn forget_store(&mut self);
     /// A request failed.
@@ -128,6 +133,8 @@ pub struct Core<A: SessionApi> {
     /// Why the whole store cannot be read, where it cannot.
     pub(crate) no_whole_store: Option<NoProof>,
     pub(crate) is_finished: bool,
+    /// What was done last.
+    phase: Option<A::Phase>,
     pub(crate) api: A,
 }
 
@@ -166,6 +173,7 @@ impl<A: SessionApi> Core<A> {
             oldest: None,
             no_whole_store: None,
             is_finished: false,
+            phase: None,
             api,
             plan,
         }
@@ -179,11 +187,34 @@ impl<A: SessionApi> Core<A> {
         if !self.is_finished {
             A::take(self, input);
         }
-        A::pump(self);
+        self.pump();
         let is_answered = self.requests.values().any(|one| one.head.is_some());
         self.identity.note_answered(is_answered, now);
         self.check_invariants();
         std::mem::take(&mut self.steps)
+    }
+
+    /// Reports what is proven, and does what is due.
+    fn pump(&mut self) {
+        self.release();
+        if self.is_finished {
+            return;
+        }
+        A::tend_requests(self);
+        self.watch_freshness();
+        self.doubt_unwatched_store();
+        let phase = A::phase(self);
+        if self.phase.replace(phase) != Some(phase) {
+            tracing::debug!(now = ?phase, "phase");
+        }
+        A::work(self, phase);
+    }
+
+    /// Waits until the backoff is over.
+    pub(crate) fn back_off(&mut self) {
+        if let Some(at) = self.endpoints.retry_at() {
+            self.wake(Timer::Backoff, at);
+        }
     }
 
     /// Traces why the session was woken.
@@ -558,15 +589,6 @@ impl<A: SessionApi> Core<A> {
             // What the next run misses from here on is a gap.
             self.report_position(Some(cursor));
         }
-    }
-
-    /// Whether nothing was in flight for a while that would break with a store that is replaced.
-    pub(crate) fn was_unwatched(&mut self) -> bool {
-        if self.plan.budget.is_spent() {
-            return false;
-        }
-        let is_unwatched = self.identity.is_unanswered_since(self.now, UNWATCHED);
-        std::mem::take(&mut self.waits_for_reader) || is_unwatched && !self.identity.is_unverified
     }
 
     /// What was staged for a state that has been reported since.

@@ -20,6 +20,7 @@ impl<A: SessionApi> Core<A> {
         let before = coverage.cursor();
         let mut released = coverage.advance();
         let cursor = coverage.cursor();
+        self.endpoints.set_cursor(cursor);
         if cursor > before {
             tracing::trace!(from = before.0, to = cursor.0, "cursor");
         }
@@ -27,6 +28,7 @@ impl<A: SessionApi> Core<A> {
             staged.released.append(&mut released);
             return;
         }
+        self.drop_closed_gap(cursor);
         self.has_begun |= cursor > before;
         let staged = self.take_released();
         let was_staged = staged.is_some();
@@ -65,7 +67,7 @@ impl<A: SessionApi> Core<A> {
                     self.report(Update::Gap(gap));
                     self.endpoints.mark_raft_indexes_old();
                     // The key of the last event may have changed since.
-                    self.identity.last = None;
+                    self.identity.replace_last(None);
                     self.report_position(None);
                 }
             }

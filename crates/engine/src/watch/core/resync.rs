@@ -112,16 +112,14 @@ impl<A: SessionApi> Core<A> {
         matches!(self.resync.reading, Some(Reading::Gap(cause, _)) if !cause.keeps_positions())
     }
 
-    /// Whether the state is to be read: not for a gap that answers to earlier requests have closed.
-    pub(crate) fn is_reading(&mut self) -> bool {
+    /// Does not read the state for a gap that answers to earlier requests have closed.
+    pub(super) fn drop_closed_gap(&mut self, cursor: Index) {
         if let Some(Reading::Gap(_, Some(upto))) = self.resync.reading
-            && self.resync.staged.is_none()
-            && self.cursor() >= Some(upto)
+            && cursor >= upto
         {
             self.resync.reading = None;
             self.close_state();
         }
-        self.resync.reading.is_some()
     }
 
     /// Gives up reading the state for now.
@@ -145,9 +143,6 @@ impl<A: SessionApi> Core<A> {
         let Some((index, _)) = one.head else {
             return;
         };
-        if !self.is_reading() {
-            return;
-        }
         let Some(reading) = self.resync.reading else {
             return;
         };
@@ -248,7 +243,7 @@ impl<A: SessionApi> Core<A> {
         if self.takes_over() {
             self.take_over(index, false);
             self.has_begun = true;
-            self.identity.last = last;
+            self.identity.replace_last(last);
             self.report_position(Some(index));
         } else if let Some(staged) = self.resync.staged.take() {
             self.resync.released = Some(staged.released);
@@ -306,7 +301,7 @@ impl<A: SessionApi> Core<A> {
         self.mirror = self.keeps_state().then_some(state);
         self.take_over(index, same_positions);
         self.has_begun = true;
-        self.identity.last = last;
+        self.identity.replace_last(last);
         self.report_position(Some(index));
         if self.resync.released.is_none() {
             self.begin_live();
