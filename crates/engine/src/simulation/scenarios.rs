@@ -968,3 +968,55 @@ fn a_snapshot_install_is_detected_after_history_showed_a_replaced_store() {
     let resync = OnGap::Resync;
     follow(&setup, Begin::History, resync, RAFT_JUMP, &acts).unwrap();
 }
+
+#[test]
+fn a_comparison_that_a_damaged_history_leaves_open_is_a_gap_of_an_untrusted_member() {
+    let setup = Setup {
+        before: vec![Write::Update(1)],
+        watched: Watched::Key,
+        members: 2,
+        endpoints: 2,
+        half_close: HalfClose::Cuts,
+        seed: 9_528_836_702_921_347_291,
+        ..SETUP
+    };
+    let acts = [
+        Act::Wait(10),
+        Act::Wait(35),
+        Act::Burst(vec![
+            Write::Other,
+            Write::Other,
+            Write::Refresh(0),
+            Write::Other,
+            Write::Other,
+            Write::Set(0),
+            Write::ShorterName,
+            Write::Set(0),
+        ]),
+        Act::Burst(vec![
+            Write::Set(0),
+            Write::Set(0),
+            Write::Set(1),
+            Write::Set(0),
+            Write::Set(1),
+            Write::Other,
+            Write::Other,
+        ]),
+        Act::Wait(27),
+        Act::EmptyEnds,
+        Act::Stop(1),
+        Act::Wait(5796),
+        Act::Install(224, 300),
+        Act::CutAll,
+        Act::Wait(35),
+        Act::Burst(vec![
+            Write::Update(0),
+            Write::Set(0),
+            Write::Set(1),
+            Write::Delete(0),
+        ]),
+        Act::Wait(5),
+        Act::Install(11, 300),
+    ];
+    follow(&setup, Begin::Now, OnGap::Diff, RAFT_JUMP, &acts).unwrap();
+}

@@ -104,9 +104,13 @@ impl Core<V2> {
         };
         match comparison.stage {
             V2Stage::Event if was_silent => comparison.stage = V2Stage::Key,
-            V2Stage::Next { before, .. } if was_silent => {
+            V2Stage::Next { after, before } if was_silent => {
                 self.trust_store();
-                self.lose(before, Cause::Unproven);
+                if self.endpoints.may_hide(one.endpoint, after.next()) {
+                    self.on_hidden(one);
+                } else {
+                    self.lose(before, Cause::Unproven);
+                }
             }
             V2Stage::Event | V2Stage::Next { .. } | V2Stage::Key => {}
         }
