@@ -178,7 +178,7 @@ impl Sink for DriftPrinter<'_> {
                 };
             }
             Update::Events(events) => {
-                for held in events.iter().flat_map(HeldEvents::by_index) {
+                for (_, held) in events.iter().flat_map(HeldEvents::by_index) {
                     self.compare_touched(&held);
                     is_over = self.mode == CheckMode::UntilEqual && self.drifts.is_empty();
                     if is_over {

@@ -68,7 +68,7 @@ impl<'s> UntilHolds<'s> {
     /// Takes events, testing the condition after each index. Returns how many were printed.
     fn take_events(&mut self, events: &[HeldEvents], inbox: &Inbox) -> Result<u64, Stop> {
         let mut printed = 0;
-        for held in events.iter().flat_map(HeldEvents::by_index) {
+        for (_, held) in events.iter().flat_map(HeldEvents::by_index) {
             if let Some(wait) = &mut self.wait {
                 wait.apply(&held);
                 if wait.is_over() {

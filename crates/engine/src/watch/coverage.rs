@@ -9,7 +9,7 @@
 //! names at most one event (v2) or one transaction, whose events arrive together (v3).
 
 use std::collections::BTreeMap;
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 use std::sync::Arc;
 
 use super::ReceivedBatch;
@@ -35,23 +35,20 @@ impl HeldEvents {
     }
 
     /// Splits these events by index.
-    pub fn by_index(&self) -> impl Iterator<Item = Self> {
+    pub fn by_index(&self) -> impl Iterator<Item = (Index, Self)> {
         let mut left = self.places.clone();
-        let index_at = |place| {
-            self.received
-                .batch()
-                .event(place)
-                .map(|event| event.index())
-        };
+        let index_at = |place| Some(self.received.batch().event(place)?.index());
         std::iter::from_fn(move || {
             let start = left.next()?;
-            while left.start < left.end && index_at(left.start) == index_at(start) {
+            let index = index_at(start)?;
+            while left.start < left.end && index_at(left.start) == Some(index) {
                 left.start += 1;
             }
-            Some(Self {
+            let held = Self {
                 received: Arc::clone(&self.received),
                 places: start..left.start,
-            })
+            };
+            Some((index, held))
         })
     }
 }
@@ -164,7 +161,7 @@ pub struct Coverage {
     proven: IndexRanges,
     /// The waits that ended without an event and speak about indexes beyond the cursor.
     ended_waits: Vec<EndedWait>,
-    /// The held events and lost ranges beyond the cursor, by an index of each.
+    /// The held events and lost ranges beyond the cursor, by the first index of each.
     pending: BTreeMap<Index, Released>,
 }
 
@@ -224,18 +221,24 @@ impl Coverage {
         is_overlooked
     }
 
-    /// Holds events at `index`. Nothing changes if that index is held, released or lost already.
-    pub fn hold(&mut self, index: Index, held: HeldEvents) {
-        // A wait that overlooked this event proves nothing else either.
+    /// Holds events, of which there is one at each of `indexes`, or several at a single index. Events at
+    /// an index that is held, released or lost already change nothing.
+    pub fn hold(&mut self, indexes: RangeInclusive<Index>, held: HeldEvents) {
+        let (first, last) = indexes.into_inner();
+        // A wait that overlooked an event proves nothing else either.
         self.ended_waits.retain(|wait| {
             let said = wait.span();
-            index <= said.after || index > said.upto
+            last <= said.after || first > said.upto
         });
-        let before = self.pending.range(..=index).next_back();
-        let is_known = before.is_some_and(|(_, passed)| passed.upto() >= index);
-        if index > self.cursor && !is_known {
-            self.pending.insert(index, Released::Events(index, held));
-            self.cover(index.previous(), index);
+        let before = self.pending.range(..=last).next_back();
+        let is_known = before.is_some_and(|(_, passed)| passed.upto() >= first);
+        if first > self.cursor && !is_known {
+            self.pending.insert(first, Released::Events(last, held));
+            self.cover(first.previous(), last);
+        } else if first < last {
+            for (index, held) in held.by_index() {
+                self.hold(index..=index, held);
+            }
         }
     }
 
@@ -255,18 +258,6 @@ impl Coverage {
         let mut held = held.events();
         let at_index = held.find(|held| held.index() == event.index());
         at_index.is_some_and(|held| !held.may_be(event))
-    }
-
-    /// Holds events with one at each index from the cursor up to `upto`, as [`Coverage::hold`] of each
-    /// would. Returns false, and holds nothing, if something beyond the cursor is known already.
-    pub fn hold_run(&mut self, upto: Index, held: HeldEvents) -> bool {
-        let is_next = self.pending.is_empty() && self.proven.0.is_empty();
-        if is_next && upto > self.cursor {
-            self.pending
-                .insert(self.cursor.next(), Released::Events(upto, held));
-            self.cover(self.cursor, upto);
-        }
-        is_next
     }
 
     /// Adds a proof that nothing is missing in a range.
@@ -360,7 +351,6 @@ impl Coverage {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Batch;
     use crate::watch::Budget;
     use proptest::prelude::*;
 
@@ -370,17 +360,6 @@ mod tests {
         let asked = ASKED.get() + 1;
         ASKED.set(asked);
         EndedWait::made_up(after, upto, asked, asked)
-    }
-
-    fn held() -> HeldEvents {
-        HeldEvents {
-            received: Arc::new(ReceivedBatch::new(
-                Batch::default(),
-                std::time::Instant::now(),
-                &Budget::new(1),
-            )),
-            places: 0..1,
-        }
     }
 
     /// Sets of that value, one at each index.
@@ -400,15 +379,19 @@ mod tests {
         }
     }
 
+    fn hold_one(coverage: &mut Coverage, at: u64) {
+        coverage.hold(Index(at)..=Index(at), sets("v", at..at + 1));
+    }
+
     /// A set of that value at index 15.
     fn set(value: &str) -> HeldEvents {
         sets(value, 15..16)
     }
 
     #[test]
-    fn a_run_that_is_passed_in_part_keeps_its_other_events() {
+    fn held_events_that_are_passed_in_part_keep_their_others() {
         let mut coverage = Coverage::new(Index(10));
-        assert!(coverage.hold_run(Index(13), sets("v", 11..14)));
+        coverage.hold(Index(11)..=Index(13), sets("v", 11..14));
         coverage.skip_to(Index(11));
         let passed = coverage.advance();
         let [Released::Events(upto, held)] = passed.as_slice() else {
@@ -421,7 +404,7 @@ mod tests {
     #[test]
     fn a_contradiction_at_a_held_index_forgets_all_held_events() {
         let mut coverage = Coverage::new(Index(10));
-        coverage.hold(Index(15), set("old"));
+        coverage.hold(Index(15)..=Index(15), set("old"));
         coverage.forget_if_contradicted(&set("old").events().next().unwrap());
         assert_eq!(unknown(&coverage, 20), [(10, 14), (15, 20)]);
         coverage.forget_if_contradicted(&set("new").events().next().unwrap());
@@ -438,7 +421,7 @@ mod tests {
     #[test]
     fn an_event_is_released_only_when_all_before_it_is_proven() {
         let mut coverage = Coverage::new(Index(10));
-        coverage.hold(Index(13), held());
+        hold_one(&mut coverage, 13);
         assert!(!coverage.can_advance() && coverage.advance().is_empty());
         assert_eq!(unknown(&coverage, 13), [(10, 12)]);
         coverage.prove(Proof::made_up(Index(10), Index(12)));
@@ -450,39 +433,45 @@ mod tests {
     #[test]
     fn the_event_that_follows_the_cursor_needs_no_other_proof() {
         let mut coverage = Coverage::new(Index(10));
-        coverage.hold(Index(11), held());
-        coverage.hold(Index(12), held());
+        hold_one(&mut coverage, 11);
+        hold_one(&mut coverage, 12);
         assert_eq!(coverage.advance().len(), 2);
     }
 
     #[test]
-    fn a_run_is_released_as_one_and_none_of_it_again() {
+    fn events_with_consecutive_indexes_are_released_as_one_and_none_of_them_again() {
         let mut coverage = Coverage::new(Index(10));
-        assert!(coverage.hold_run(Index(20), held()));
-        coverage.hold(Index(15), held());
-        coverage.hold(Index(21), held());
+        coverage.hold(Index(11)..=Index(20), sets("v", 11..21));
+        hold_one(&mut coverage, 15);
+        hold_one(&mut coverage, 21);
         let ends: Vec<u64> = coverage.advance().iter().map(|one| one.upto().0).collect();
         assert_eq!(ends, [20, 21]);
         assert!(!coverage.go_back(Index(15)), "it was released");
-        coverage.hold(Index(23), held());
-        assert!(!coverage.hold_run(Index(25), held()), "one of it is held");
-        assert_eq!(coverage.advance().len(), 0);
+    }
+
+    #[test]
+    fn of_events_of_which_one_is_held_the_others_are_held_too() {
+        let mut coverage = Coverage::new(Index(10));
+        hold_one(&mut coverage, 12);
+        coverage.hold(Index(10)..=Index(13), sets("v", 10..14));
+        let ends: Vec<u64> = coverage.advance().iter().map(|one| one.upto().0).collect();
+        assert_eq!(ends, [11, 12, 13]);
     }
 
     #[test]
     fn an_event_that_comes_twice_is_released_once() {
         let mut coverage = Coverage::new(Index(10));
-        coverage.hold(Index(11), held());
-        coverage.hold(Index(11), held());
+        hold_one(&mut coverage, 11);
+        hold_one(&mut coverage, 11);
         assert_eq!(coverage.advance().len(), 1);
-        coverage.hold(Index(11), held());
+        hold_one(&mut coverage, 11);
         assert!(coverage.advance().is_empty());
     }
 
     #[test]
     fn only_unproven_indexes_are_lost() {
         let mut coverage = Coverage::new(Index(10));
-        coverage.hold(Index(15), held());
+        hold_one(&mut coverage, 15);
         coverage.lose(Index(20), Cause::HistoryCleared);
         let passed = coverage.advance();
         let ranges: Vec<_> = passed
@@ -500,7 +489,7 @@ mod tests {
     fn skipping_ahead_keeps_what_is_held_beyond() {
         let mut coverage = Coverage::new(Index(10));
         for index in [12, 15, 16, 17] {
-            coverage.hold(Index(index), held());
+            hold_one(&mut coverage, index);
         }
         coverage.skip_to(Index(15));
         assert_eq!(coverage.cursor(), Index(15));
@@ -534,13 +523,13 @@ mod tests {
     #[test]
     fn an_event_that_was_overlooked_is_released_late() {
         let mut coverage = Coverage::new(Index(10));
-        coverage.hold(Index(11), held());
+        hold_one(&mut coverage, 11);
         coverage.prove(Proof::made_up(Index(11), Index(20)));
         assert_eq!(coverage.advance().len(), 1);
         assert!(!coverage.go_back(Index(11)), "it was released");
         assert!(!coverage.go_back(Index(21)), "it lies beyond the cursor");
         assert!(coverage.go_back(Index(15)));
-        coverage.hold(Index(15), held());
+        hold_one(&mut coverage, 15);
         assert_eq!(coverage.advance().len(), 1);
         assert_eq!(coverage.cursor(), Index(15), "all after it is asked anew");
     }
@@ -549,8 +538,8 @@ mod tests {
     fn a_lost_index_is_not_released_later() {
         let mut coverage = Coverage::new(Index(10));
         coverage.lose(Index(20), Cause::Compacted);
-        coverage.hold(Index(15), held());
-        coverage.hold(Index(21), held());
+        hold_one(&mut coverage, 15);
+        hold_one(&mut coverage, 21);
         let ends: Vec<u64> = coverage.advance().iter().map(|one| one.upto().0).collect();
         assert_eq!(ends, [20, 21]);
     }
@@ -559,7 +548,7 @@ mod tests {
     fn nothing_is_released_behind_what_was() {
         let mut coverage = Coverage::new(Index(10));
         coverage.prove(Proof::made_up(Index(10), Index(14)));
-        coverage.hold(Index(15), held());
+        hold_one(&mut coverage, 15);
         coverage.advance();
         assert!(!coverage.go_back(Index(12)));
         coverage.prove(Proof::made_up(Index(15), Index(18)));
@@ -575,7 +564,7 @@ mod tests {
     #[derive(Clone, Debug)]
     enum Act {
         Hold(u64),
-        HoldRun(u64),
+        HoldRun(u64, u64),
         Prove(u64, u64),
         EndedWait(u64, u64),
         Lose(u64),
@@ -589,7 +578,7 @@ mod tests {
         let place = 0u64..40;
         prop_oneof![
             3 => place.clone().prop_map(Act::Hold),
-            1 => (0u64..5).prop_map(Act::HoldRun),
+            2 => (place.clone(), 1u64..5).prop_map(|(at, count)| Act::HoldRun(at, count)),
             2 => (place.clone(), place.clone()).prop_map(|(a, b)| Act::Prove(a, b)),
             2 => (place.clone(), place.clone()).prop_map(|(a, b)| Act::EndedWait(a, b)),
             1 => place.clone().prop_map(Act::Lose),
@@ -617,6 +606,11 @@ mod tests {
             }
         }
 
+        fn hold(&mut self, at: u64) {
+            self.ended_waits.retain(|(a, b)| at <= *a || at > *b);
+            self.prove(at..=at, Some(true));
+        }
+
         fn forget_ended_waits(&mut self) {
             let cursor = self.cursor;
             self.ended_waits.retain(|(_, upto)| *upto > cursor);
@@ -629,13 +623,8 @@ mod tests {
         /// What is released, in order.
         fn act(&mut self, act: &Act) -> Vec<(u64, bool)> {
             match *act {
-                Act::Hold(at) => {
-                    self.ended_waits.retain(|(a, b)| at <= *a || at > *b);
-                    self.prove(at..=at, Some(true));
-                }
-                Act::HoldRun(count) if self.proven.is_empty() => {
-                    self.prove(self.cursor + 1..=self.cursor + count, Some(true));
-                }
+                Act::Hold(at) => self.hold(at),
+                Act::HoldRun(at, count) => (at..at + count).for_each(|at| self.hold(at)),
                 Act::Prove(a, b) => self.prove(a + 1..=b, None),
                 Act::EndedWait(a, b) => {
                     let ended_waits = self.ended_waits.clone();
@@ -654,7 +643,7 @@ mod tests {
                     self.proven = self.proven.split_off(&(at + 1));
                     self.forget_ended_waits();
                 }
-                Act::HoldRun(_) | Act::SkipTo(_) => {}
+                Act::SkipTo(_) => {}
                 Act::GoBack(at) => {
                     if at > self.floor && at <= self.cursor {
                         self.cursor = at - 1;
@@ -683,11 +672,10 @@ mod tests {
 
     fn act_on(coverage: &mut Coverage, act: &Act) -> Vec<(u64, bool)> {
         match *act {
-            Act::Hold(at) => coverage.hold(Index(at), sets("v", at..at + 1)),
-            Act::HoldRun(count) => {
-                let Index(cursor) = coverage.cursor();
-                let run = sets("v", cursor + 1..cursor + count + 1);
-                coverage.hold_run(Index(cursor + count), run);
+            Act::Hold(at) => hold_one(coverage, at),
+            Act::HoldRun(at, count) => {
+                let run = sets("v", at..at + count);
+                coverage.hold(Index(at)..=Index(at + count - 1), run);
             }
             Act::Prove(a, b) => coverage.prove(Proof::made_up(Index(a), Index(b))),
             Act::EndedWait(a, b) => coverage.add_ended_wait(wait(Index(a), Index(b))),

@@ -102,7 +102,7 @@ impl V2Session {
                 received: Arc::clone(&received),
                 places: 0..1,
             };
-            coverage.hold(after.next(), held);
+            coverage.hold(after.next()..=after.next(), held);
         } else {
             coverage.prove(Proof::of_event(&event));
         }

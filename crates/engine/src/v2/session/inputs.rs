@@ -139,26 +139,33 @@ impl V2Session {
         let Some(coverage) = &mut self.coverage else {
             return;
         };
+        let scope = &self.plan.scope;
         let received = Arc::new(received);
-        let run = if self.mirror.is_none() {
-            hold_run(&received, &self.plan.scope, coverage)
-        } else {
-            Run::default()
-        };
-        self.wanted = self.wanted.max(run.upto);
-        self.api.stream.reached = self.api.stream.reached.max(run.upto);
-        for (place, event) in received.batch().iter().enumerate().skip(run.count) {
-            let index = event.index();
-            self.wanted = self.wanted.max(index);
-            if !is_in_scope(&self.plan.scope, &event) {
+        let mut events = received.batch().iter().enumerate().peekable();
+        while let Some((start, event)) = events.next() {
+            let first = event.index();
+            self.wanted = self.wanted.max(first);
+            if !is_in_scope(scope, &event) {
                 // An index names one event: no other event happened there.
                 coverage.prove(Proof::of_event(&event));
                 continue;
             }
-            let places = place..place + 1;
-            let received = Arc::clone(&received);
-            coverage.hold(index, HeldEvents { received, places });
-            self.api.stream.reached = self.api.stream.reached.max(index);
+            // In a burst of writes in scope, all events are held as one.
+            let (mut last, mut end) = (first, start + 1);
+            while events
+                .next_if(|(_, next)| next.index() == last.next() && is_in_scope(scope, next))
+                .is_some()
+            {
+                last = last.next();
+                end += 1;
+            }
+            let held = HeldEvents {
+                received: Arc::clone(&received),
+                places: start..end,
+            };
+            coverage.hold(first..=last, held);
+            self.wanted = self.wanted.max(last);
+            self.api.stream.reached = self.api.stream.reached.max(last);
         }
         self.api.stream.delivered(self.now);
         // An event that cannot be reported yet proves nothing of the connection: it may come again.
@@ -209,7 +216,7 @@ impl V2Session {
             }
             let places = place..place + 1;
             let received = Arc::clone(&received);
-            coverage.hold(index, HeldEvents { received, places });
+            coverage.hold(index..=index, HeldEvents { received, places });
             if index > self.api.stream.reached && self.api.stream.owes.is_none() {
                 self.api.stream.owes = Some((index, self.now));
             }
@@ -409,36 +416,4 @@ fn contradiction_of(fault: &Fault, after: Index) -> Option<&'static str> {
 
 fn is_in_scope(scope: &Scope, event: &Event) -> bool {
     scope.covers(event.node().key(), event.removes_directory())
-}
-
-/// The events that a stream begins with and that follow each other without a gap.
-#[derive(Clone, Copy, Debug, Default)]
-struct Run {
-    /// How many they are.
-    count: usize,
-    /// The index of the last one.
-    upto: Index,
-}
-
-/// Holds the events at the beginning of a batch as long as each has the index after the one before
-/// it. In a burst of writes in scope these are all.
-fn hold_run(received: &Arc<ReceivedBatch>, scope: &Scope, coverage: &mut Coverage) -> Run {
-    let cursor = coverage.cursor();
-    let is_next =
-        |(index, event): &(Index, Event<'_>)| event.index() == *index && is_in_scope(scope, event);
-    let indexes = std::iter::successors(Some(cursor.next()), |index| Some(index.next()));
-    let count = indexes
-        .zip(received.batch().iter())
-        .take_while(is_next)
-        .count();
-    let upto = Index(cursor.0 + count as u64);
-    let held = HeldEvents {
-        received: Arc::clone(received),
-        places: 0..count,
-    };
-    if count > 0 && coverage.hold_run(upto, held) {
-        Run { count, upto }
-    } else {
-        Run::default()
-    }
 }

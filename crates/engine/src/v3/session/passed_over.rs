@@ -127,7 +127,7 @@ impl V3Session {
                 return;
             };
             if let Some(held) = doubt.held {
-                coverage.hold(doubt.skipped.upto, held);
+                coverage.hold(doubt.skipped.upto..=doubt.skipped.upto, held);
             }
             if let Some(proof) = doubt.skipped.refuted_by(read_at, head) {
                 coverage.prove(proof);

@@ -108,7 +108,7 @@ impl V3Session {
                 set_aside = Some(held);
                 continue;
             }
-            coverage.hold(index, held);
+            coverage.hold(index..=index, held);
             coverage.prove(stream.watcher.on_event(&event));
         }
         if let Some(skipped) = skipped {

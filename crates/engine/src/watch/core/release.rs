@@ -36,19 +36,9 @@ impl<A: SessionApi> Core<A> {
         let mut events = Vec::new();
         for next in released {
             match next {
-                Released::Events(index, held) => {
-                    if end.is_some_and(|end| index > end) {
-                        continue;
-                    }
-                    let removed = self.mirror.as_mut().map(|mirror| mirror.apply(&held));
-                    if let Some(nodes) =
-                        removed.filter(|nodes| self.plan.expand && !nodes.is_empty())
-                    {
-                        self.report_events(&mut events);
-                        self.report(Update::Below { index, nodes });
-                    }
-                    events.push(held);
-                }
+                Released::Events(index, _) if end.is_some_and(|end| index > end) => {}
+                Released::Events(_, held) if self.mirror.is_none() => events.push(held),
+                Released::Events(_, held) => self.apply_to_mirror(&held, &mut events),
                 Released::Lost { cause, after, upto } => {
                     self.report_events(&mut events);
                     let upto = self.end_of_loss(upto);
@@ -89,6 +79,19 @@ impl<A: SessionApi> Core<A> {
             self.begin_live();
         }
         self.end_replay();
+    }
+
+    /// Applies events to the last known state, one index after the other. `--expand` reports which keys a
+    /// removed directory took with it, before its own event.
+    fn apply_to_mirror(&mut self, held: &HeldEvents, events: &mut Vec<HeldEvents>) {
+        for (index, held) in held.by_index() {
+            let removed = self.mirror.as_mut().map(|mirror| mirror.apply(&held));
+            if let Some(nodes) = removed.filter(|nodes| self.plan.expand && !nodes.is_empty()) {
+                self.report_events(events);
+                self.report(Update::Below { index, nodes });
+            }
+            events.push(held);
+        }
     }
 
     /// Ends a replay, or goes on as a stream, where the end is reached.
