@@ -2,10 +2,7 @@
 
 use std::time::Duration;
 
-/// The first delay, before jitter.
-const FIRST: Duration = Duration::from_millis(4);
-/// The longest delay, before jitter.
-const LONGEST: Duration = Duration::from_secs(10);
+use super::timing::BACKOFF;
 
 /// Exponential backoff with jitter, from a given seed.
 #[derive(Clone, Debug)]
@@ -24,12 +21,13 @@ impl Backoff {
         }
     }
 
-    /// The next delay. It doubles each time up to 10 s, and the jitter shortens it by up to a half, so that
+    /// The next delay. It doubles each time up to the longest, and the jitter shortens it by up to a half, so that
     /// many clients of one server don't retry together.
     pub fn next_delay(&mut self) -> Duration {
-        let full = FIRST
+        let (first, longest) = BACKOFF;
+        let full = first
             .saturating_mul(1 << self.attempts.min(16))
-            .min(LONGEST);
+            .min(longest);
         self.attempts = self.attempts.saturating_add(1);
         full.mul_f64(0.5 + self.jitter.f64() / 2.0)
     }
@@ -53,11 +51,11 @@ mod tests {
     #[test]
     fn delays_double_up_to_the_longest_and_are_never_zero() {
         let mut backoff = Backoff::new(1);
-        let mut full = FIRST;
+        let (mut full, longest) = BACKOFF;
         for _ in 0..40 {
             let delay = backoff.next_delay();
             assert!(delay >= full / 2 && delay <= full, "{delay:?} of {full:?}");
-            full = (full * 2).min(LONGEST);
+            full = (full * 2).min(longest);
         }
     }
 
@@ -68,7 +66,7 @@ mod tests {
             backoff.next_delay();
         }
         backoff.reset();
-        assert!(backoff.next_delay() <= FIRST);
+        assert!(backoff.next_delay() <= BACKOFF.0);
     }
 
     #[test]

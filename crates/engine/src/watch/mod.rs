@@ -113,7 +113,7 @@ pub struct Plan {
     pub history: u32,
     /// A member whose raft index jumps by this much may have installed a raft snapshot.
     pub raft_jump: u64,
-    /// The seed of the backoff's jitter.
+    /// The seed of all jitter.
     pub seed: u64,
     /// How many bytes of events may wait to be printed.
     pub budget: Budget,

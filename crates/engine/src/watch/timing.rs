@@ -7,6 +7,12 @@ use std::time::Duration;
 
 // Both APIs.
 
+/// The first delay after a failure, and the longest, before jitter: it doubles each time.
+pub const BACKOFF: (Duration, Duration) = (Duration::from_millis(4), Duration::from_secs(10));
+/// A majority is asked whether what is known is fresh after this part of the time after which the watch
+/// is stale: at the earliest and at the latest. A slow answer still comes in time, and many watches that
+/// began together do not ask together.
+pub const FRESHNESS_ASKED: (f64, f64) = (0.5, 0.67);
 /// After this long without an answered request in flight, the store may have been replaced. A server
 /// cannot be replaced faster.
 pub const UNWATCHED: Duration = Duration::from_millis(100);

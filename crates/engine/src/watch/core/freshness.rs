@@ -95,7 +95,7 @@ impl<A: SessionApi> Core<A> {
             }
         }
         // Early enough that a slow answer still comes in time.
-        let due = fresh_at + self.plan.stale_after / 2;
+        let due = self.freshness.asks_at(self.plan.stale_after);
         if due > self.now {
             self.wake(Timer::Freshness, due);
         } else if self.endpoints.is_open(self.now) && !self.identity.is_unverified {
@@ -107,6 +107,8 @@ impl<A: SessionApi> Core<A> {
     pub(crate) fn confirm_freshness(&mut self) {
         let request = A::confirm_freshness(self);
         let name = request.name();
-        self.ensure(|other| other.name() == name, request);
+        if !self.requests.has(|other| other.name() == name) && self.send(request) {
+            self.freshness.note_asked();
+        }
     }
 }

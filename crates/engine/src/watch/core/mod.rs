@@ -168,7 +168,7 @@ impl<A: SessionApi> Core<A> {
             resync: Resync::new(reads_state.then_some(Reading::Start)),
             mirror: None,
             identity: StoreIdentity::new(plan.last.clone()),
-            freshness: Freshness::new(now),
+            freshness: Freshness::new(now, plan.seed),
             waits_for_reader: false,
             oldest: None,
             no_whole_store: None,
