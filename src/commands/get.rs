@@ -65,7 +65,7 @@ impl GetOptions {
 
     fn with_v2(&self, key: &str, requester: &Requester) -> Result<Vec<u8>, Error> {
         let key = parse_key(key)?;
-        let how = v2::Read {
+        let how = v2::ReadOptions {
             recursive: self.typed.recursive,
             sorted: self.typed.sort,
             quorum: self.typed.quorum,

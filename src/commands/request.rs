@@ -108,7 +108,7 @@ impl Requester {
     ///
     /// # Errors
     /// The error that etcd answered with, or the failure of every endpoint.
-    pub fn read(&self, ranges: &v3::Ranges) -> Result<(Answer, v3::Reply), Error> {
+    pub fn read(&self, ranges: &v3::Ranges) -> Result<(Answer, v3::KvReply), Error> {
         self.try_each(false, |connection, endpoint, limits| {
             let (head, reply) = connection.read(endpoint, ranges, limits, self.max_reply)?;
             let answer = Answer {
@@ -260,7 +260,7 @@ impl Requester {
     }
 
     fn read_with_v2(&self, key: &str) -> Result<Answer, Error> {
-        self.send(&v2::read(&parse_key(key)?, v2::Read::default()))
+        self.send(&v2::read(&parse_key(key)?, v2::ReadOptions::default()))
     }
 
     fn note_elsewhere(&self) {

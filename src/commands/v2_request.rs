@@ -59,9 +59,9 @@ fn index_of_value(
     wanted: &[u8],
     index: Option<Index>,
 ) -> Result<Index, Error> {
-    let how = v2::Read {
+    let how = v2::ReadOptions {
         quorum: true,
-        ..v2::Read::default()
+        ..v2::ReadOptions::default()
     };
     let answer = requester.send(&v2::read(key, how))?;
     let state = v2::parse_state(&answer.body).map_err(|error| answer.malformed(error))?;

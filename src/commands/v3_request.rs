@@ -6,13 +6,13 @@ use crate::error::Error;
 use etcdwatch_engine::model::Index;
 use etcdwatch_engine::protocol::{Failure, Fault, Precondition, Refusal, Request};
 use etcdwatch_engine::v2::fault;
-use etcdwatch_engine::v3::{self, Pair, Ranges, Reply};
+use etcdwatch_engine::v3::{self, KvReply, Pair, Ranges};
 
 /// A reply over v3, and the answer that it came in.
 #[derive(Clone, Debug)]
 pub struct Answered {
     /// The contents of the answer.
-    pub reply: Reply,
+    pub reply: KvReply,
     answer: Answer,
 }
 

@@ -184,21 +184,21 @@ impl Asked<'_> {
     fn v2(&self) -> ApiFacts {
         let root = Key::root();
         let _patience = self.connection.break_off_after(PATIENCE);
-        let head =
-            match self
-                .connection
-                .send(self.endpoint, &v2::read(&root, v2::Read::default()), LIMITS)
-            {
-                Ok(reply) => {
-                    let head = reply.head.clone();
-                    // Only the head is of interest, not the keys.
-                    let _ = reply.read_whole(MAX_REPLY);
-                    head
-                }
-                Err(Failure::Refused(refusal)) => refusal.head,
-                Err(Failure::ApiOff { .. }) => return ApiFacts::Off,
-                Err(failure) => return ApiFacts::Failed(failure.to_string()),
-            };
+        let head = match self.connection.send(
+            self.endpoint,
+            &v2::read(&root, v2::ReadOptions::default()),
+            LIMITS,
+        ) {
+            Ok(reply) => {
+                let head = reply.head.clone();
+                // Only the head is of interest, not the keys.
+                let _ = reply.read_whole(MAX_REPLY);
+                head
+            }
+            Err(Failure::Refused(refusal)) => refusal.head,
+            Err(Failure::ApiOff { .. }) => return ApiFacts::Off,
+            Err(failure) => return ApiFacts::Failed(failure.to_string()),
+        };
         if head.index.is_none() && head.cluster.is_none() {
             return ApiFacts::Failed("is not etcd".to_owned());
         }
@@ -245,9 +245,9 @@ impl Asked<'_> {
         let read = if uses_v3 {
             self.read_ranges(&v3::revision(&Scope::new(Key::prefix("/"), false)))
         } else {
-            let how = v2::Read {
+            let how = v2::ReadOptions {
                 quorum: true,
-                ..v2::Read::default()
+                ..v2::ReadOptions::default()
             };
             self.read(&v2::read(&Key::root(), how), QUORUM_LIMITS)
                 .map(drop)

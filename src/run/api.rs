@@ -35,7 +35,11 @@ pub fn find(http: &Http, endpoints: &[Endpoint], scope: &Scope, other: &Scope) -
         for part in scope.parts() {
             let patience = connection.break_off_after(PATIENCE);
             let read = connection
-                .send(endpoint, &v2::read(&part.key, v2::Read::default()), LIMITS)
+                .send(
+                    endpoint,
+                    &v2::read(&part.key, v2::ReadOptions::default()),
+                    LIMITS,
+                )
                 .and_then(|reply| reply.read_whole(MAX_REPLY));
             match patience.judge(read) {
                 Ok(body) if !is_empty(&body) => return Found::First,

@@ -98,7 +98,7 @@ pub(super) fn v2_call(scope: &Scope, request: &V2Request) -> (Call, Limits) {
         }
         V2Request::State => {
             let recursive = scope.recursive;
-            let how = v2::Read {
+            let how = v2::ReadOptions {
                 recursive,
                 sorted: false,
                 quorum: true,
@@ -177,9 +177,9 @@ fn read_index(scope: &Scope) -> Request {
 fn read_agreed(key: &Key) -> Request {
     v2::read(
         key,
-        v2::Read {
+        v2::ReadOptions {
             quorum: true,
-            ..v2::Read::default()
+            ..v2::ReadOptions::default()
         },
     )
 }

@@ -115,7 +115,7 @@ pub enum Change {
 /// What identifies the last delivered event, and with it the store. A replaced store has another event at
 /// that index, or another state of that key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(into = "Written", try_from = "Written")]
+#[serde(into = "FingerprintJson", try_from = "FingerprintJson")]
 pub struct Fingerprint {
     /// The index of the event.
     pub index: Index,
@@ -133,7 +133,7 @@ pub struct Fingerprint {
 /// The JSON form of a fingerprint, in checkpoints.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-struct Written {
+struct FingerprintJson {
     index: Index,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     key: Option<String>,
@@ -149,7 +149,7 @@ struct Written {
     of_state: bool,
 }
 
-impl From<Fingerprint> for Written {
+impl From<Fingerprint> for FingerprintJson {
     fn from(fingerprint: Fingerprint) -> Self {
         let (key, key_base64) = match String::from_utf8(fingerprint.key) {
             Ok(key) => (Some(key), None),
@@ -166,10 +166,10 @@ impl From<Fingerprint> for Written {
     }
 }
 
-impl TryFrom<Written> for Fingerprint {
+impl TryFrom<FingerprintJson> for Fingerprint {
     type Error = String;
 
-    fn try_from(written: Written) -> Result<Self, String> {
+    fn try_from(written: FingerprintJson) -> Result<Self, String> {
         let key = match (written.key, written.key_base64) {
             (Some(key), None) => key.into_bytes(),
             (None, Some(key)) => STANDARD.decode(key).map_err(|error| error.to_string())?,

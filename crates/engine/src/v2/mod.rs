@@ -9,7 +9,7 @@ mod request;
 pub mod session;
 mod wire;
 
-pub use request::{Expiry, Read, Write, delete, read, stream, wait, wait_anywhere, write};
+pub use request::{Expiry, ReadOptions, Write, delete, read, stream, wait, wait_anywhere, write};
 pub use session::{V2Request, V2Session};
 /// How many indexes the server's history holds, of all keys together (etcd-facts.md, fact 10).
 pub const HISTORY: u32 = 1000;

@@ -35,7 +35,7 @@ pub struct Write {
 
 /// The options of a read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Read {
+pub struct ReadOptions {
     /// Include all descendants.
     pub recursive: bool,
     /// Sort the children by key.
@@ -46,7 +46,7 @@ pub struct Read {
 
 /// Reads a key or a directory.
 #[must_use]
-pub fn read(key: &Key, how: Read) -> Request {
+pub fn read(key: &Key, how: ReadOptions) -> Request {
     let mut query = Query::default();
     query.flag("recursive", how.recursive);
     query.flag("sorted", how.sorted);
@@ -196,7 +196,7 @@ mod tests {
 
     #[test]
     fn a_key_with_every_awkward_character_is_one_path() {
-        let request = read(&key("/a b/%41/?#/é\n"), Read::default());
+        let request = read(&key("/a b/%41/?#/é\n"), ReadOptions::default());
         assert_eq!(
             request.target, "/v2/keys/a%20b/%2541/%3F%23/%C3%A9%0A",
             "nothing of a key is taken for a query, a fragment or an escape"
@@ -205,7 +205,7 @@ mod tests {
 
     #[test]
     fn the_root_keeps_its_slash() {
-        assert_eq!(read(&key("/"), Read::default()).target, "/v2/keys/");
+        assert_eq!(read(&key("/"), ReadOptions::default()).target, "/v2/keys/");
     }
 
     #[test]

@@ -22,7 +22,7 @@ pub use request::{
 };
 pub use session::{V3Request, V3Session};
 pub use watch::{Assembler, MessageEnd, Portion, WatchItem};
-pub use wire::{Pair, Reply, parse_lease, parse_reply, parse_token};
+pub use wire::{KvReply, Pair, parse_lease, parse_reply, parse_token};
 
 /// A cluster's ID as the v2 API writes it. The gateway writes it in decimal.
 fn cluster_name(id: u64) -> String {

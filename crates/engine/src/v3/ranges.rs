@@ -7,7 +7,7 @@
 use serde_json::Value;
 
 use super::request::{KeyRange, post, set};
-use super::{Pair, Reply};
+use super::{KvReply, Pair};
 use crate::model::{Index, Scope};
 use crate::protocol::Request;
 
@@ -64,7 +64,7 @@ impl Ranges {
 
     /// The request for range `number`, given the replies so far. `None` if no request is left.
     #[must_use]
-    pub fn request(&self, number: usize, so_far: Option<&Reply>) -> Option<Request> {
+    pub fn request(&self, number: usize, so_far: Option<&KvReply>) -> Option<Request> {
         if self.ends_at_first_found && so_far.is_some_and(|reply| !reply.pairs.is_empty()) {
             return None;
         }
@@ -193,7 +193,7 @@ mod tests {
     use crate::protocol::Body;
     use crate::v3::Pair;
 
-    fn asked(ranges: &Ranges, number: usize, so_far: Option<&Reply>) -> Option<Value> {
+    fn asked(ranges: &Ranges, number: usize, so_far: Option<&KvReply>) -> Option<Value> {
         let request = ranges.request(number, so_far)?;
         assert_eq!(request.target, "/v3/kv/range", "no read is a transaction");
         assert!(!request.writes);
@@ -203,11 +203,11 @@ mod tests {
         }
     }
 
-    fn at(revision: u64, pairs: usize) -> Reply {
-        Reply {
+    fn at(revision: u64, pairs: usize) -> KvReply {
+        KvReply {
             revision: Index(revision),
             pairs: vec![Pair::default(); pairs],
-            ..Reply::default()
+            ..KvReply::default()
         }
     }
 

@@ -16,14 +16,14 @@ use crate::protocol::Malformed;
 ///
 /// # Errors
 /// If it is not such a reply.
-pub fn parse_reply(body: &[u8]) -> Result<Reply, Malformed> {
+pub fn parse_reply(body: &[u8]) -> Result<KvReply, Malformed> {
     let wire: WireReply = shape(body)?;
-    let mut reply = Reply {
+    let mut reply = KvReply {
         revision: Index(wire.header.revision),
         cluster: cluster_name(wire.header.cluster_id),
         pairs: wire.pairs,
         succeeded: wire.succeeded,
-        ..Reply::default()
+        ..KvReply::default()
     };
     for response in wire.responses {
         reply.pairs.extend(response.range.unwrap_or_default().pairs);
@@ -71,7 +71,7 @@ pub(super) fn shape<'b, T: Deserialize<'b>>(body: &'b [u8]) -> Result<T, Malform
 
 /// The reply to a transaction or a range.
 #[derive(Clone, Debug, Default)]
-pub struct Reply {
+pub struct KvReply {
     /// The ID of the cluster.
     pub cluster: String,
     /// The store's revision; after a write, that of the write.
@@ -86,7 +86,7 @@ pub struct Reply {
     pub removed: Vec<Pair>,
 }
 
-impl Reply {
+impl KvReply {
     /// The event of the write of `value` to `key`.
     #[must_use]
     pub fn written(&self, key: &[u8], value: &[u8], lease: Option<i64>) -> Batch {
@@ -200,7 +200,7 @@ struct Response {
     #[serde(rename = "response_range")]
     range: Option<Ranged>,
     #[serde(rename = "response_put")]
-    put: Option<Written>,
+    put: Option<PutReply>,
     #[serde(rename = "response_delete_range")]
     delete: Option<Removed>,
 }
@@ -212,7 +212,7 @@ struct Ranged {
 }
 
 #[derive(Default, serde::Deserialize)]
-struct Written {
+struct PutReply {
     #[serde(rename = "prev_kv")]
     previous: Option<Pair>,
 }
@@ -229,17 +229,17 @@ where
     D: Deserializer<'de>,
     N: FromStr<Err: fmt::Display>,
 {
-    deserializer.deserialize_str(Read(|text: &str| text.parse::<N>()))
+    deserializer.deserialize_str(Parsed(|text: &str| text.parse::<N>()))
 }
 
 fn bytes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
-    deserializer.deserialize_str(Read(|text: &str| STANDARD.decode(text)))
+    deserializer.deserialize_str(Parsed(|text: &str| STANDARD.decode(text)))
 }
 
 /// Parses a string in place; most need no copy.
-struct Read<F>(F);
+struct Parsed<F>(F);
 
-impl<F, T, E> Visitor<'_> for Read<F>
+impl<F, T, E> Visitor<'_> for Parsed<F>
 where
     F: FnOnce(&str) -> Result<T, E>,
     E: fmt::Display,
@@ -287,8 +287,8 @@ pub(super) struct EncodedPair<'a> {
 /// must be valid too.
 fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Cow<'de, [u8]>, D::Error> {
     #[derive(serde::Deserialize)]
-    struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
-    Ok(match Text::deserialize(deserializer)?.0 {
+    struct BorrowedText<'a>(#[serde(borrow)] Cow<'a, str>);
+    Ok(match BorrowedText::deserialize(deserializer)?.0 {
         Cow::Borrowed(text) => Cow::Borrowed(text.as_bytes()),
         Cow::Owned(text) => Cow::Owned(text.into_bytes()),
     })

@@ -16,7 +16,7 @@ const ATTEMPTS: usize = 3;
 
 /// The result of reading all ranges.
 enum RangesRead {
-    All(Head, v3::Reply),
+    All(Head, v3::KvReply),
     /// The revision of the first reply is not available for the other ranges.
     Torn(Failure),
 }
@@ -33,7 +33,7 @@ impl Connection {
         ranges: &Ranges,
         limits: Limits,
         most: usize,
-    ) -> Result<(Head, v3::Reply), Failure> {
+    ) -> Result<(Head, v3::KvReply), Failure> {
         let mut reading = RangesReader {
             connection: self,
             endpoint,
@@ -83,7 +83,7 @@ struct RangesReader<'r> {
 
 impl RangesReader<'_> {
     fn all(&mut self, ranges: &Ranges) -> Result<RangesRead, Failure> {
-        let mut whole: Option<(Head, v3::Reply)> = None;
+        let mut whole: Option<(Head, v3::KvReply)> = None;
         let mut may_try_again = true;
         for number in 0.. {
             let so_far = whole.as_ref().map(|(_, reply)| reply);
@@ -130,7 +130,7 @@ impl RangesReader<'_> {
         }
     }
 
-    fn one(&mut self, request: &Request) -> Result<(Head, v3::Reply), Failure> {
+    fn one(&mut self, request: &Request) -> Result<(Head, v3::KvReply), Failure> {
         let limits = Limits {
             head: self.left.min(self.limits.head),
             idle: self.limits.idle,

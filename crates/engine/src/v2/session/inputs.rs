@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::damaged_history::contradicts_itself;
 use super::questions::QUESTIONS;
-use super::{LatestAnswered, Stream, V2Request, V2Session};
+use super::{LatestAnswered, V2Request, V2Session, V2Stream};
 use crate::model::{Cause, Event, Index, Scope, StateNode};
 use crate::protocol::{Failure, Fault, Head, Refusal};
 use crate::v2::fault;
@@ -61,7 +61,7 @@ impl V2Session {
             V2Request::Fresh => self.on_fresh(&one, index, head),
             V2Request::Look { .. } => self.refresh(one.sent_at),
             V2Request::Stream => {
-                self.api.stream = Stream {
+                self.api.stream = V2Stream {
                     reached: index,
                     owes: None,
                 };

@@ -129,7 +129,7 @@ pub enum V2Phase {
 /// What a session with the v2 API knows beside [`Core`].
 #[derive(Debug)]
 pub struct V2 {
-    stream: Stream,
+    stream: V2Stream,
     /// How many questions may be asked at once: more with each that history answers.
     width: usize,
     /// How large answers to questions are, in bytes: the largest of late.
@@ -160,14 +160,14 @@ struct LatestAnswered {
 
 /// What the stream has delivered, and what it has still to deliver.
 #[derive(Clone, Copy, Debug, Default)]
-struct Stream {
+struct V2Stream {
     /// It was registered here, or has delivered up to here.
     reached: Index,
     /// An event that is known from elsewhere, and since when the stream has delivered nothing.
     owes: Option<(Index, Instant)>,
 }
 
-impl Stream {
+impl V2Stream {
     /// It has delivered something: what it owes may be on the way.
     fn delivered(&mut self, now: Instant) {
         let owed = self.owes.filter(|(index, _)| *index > self.reached);
@@ -180,7 +180,7 @@ impl V2Session {
     #[must_use]
     pub fn new(plan: Plan, now: Instant) -> Self {
         let api = V2 {
-            stream: Stream::default(),
+            stream: V2Stream::default(),
             width: 1,
             answer_size: 0,
             slowest: Duration::ZERO,
@@ -266,7 +266,7 @@ impl SessionApi for V2 {
 
     fn forget_store(&mut self) {
         self.renewal = None;
-        self.stream = Stream::default();
+        self.stream = V2Stream::default();
     }
 
     fn note_broken(&mut self, request: &InFlight<V2Request>, now: Instant) {

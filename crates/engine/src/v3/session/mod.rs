@@ -90,7 +90,7 @@ use std::time::{Duration, Instant};
 pub use self::compare::V3Stage;
 pub use self::request::V3Request;
 
-use self::stream::Stream;
+use self::stream::V3Stream;
 use crate::model::{Event, Index};
 use crate::watch::core::{Core, SessionApi, WatchEnd};
 use crate::watch::evidence::Proof;
@@ -123,7 +123,7 @@ pub enum V3Phase {
 /// What a session with the v3 API knows beside [`Core`].
 #[derive(Debug)]
 pub struct V3 {
-    stream: Stream,
+    stream: V3Stream,
     /// An event that the stream is known to have to deliver, and since when it has brought nothing.
     owes: Option<(Index, Instant)>,
     /// An event that a linearizable read reported and no stream has delivered, and since when nothing
@@ -146,7 +146,7 @@ impl V3Session {
         // There are no directories: each key that is removed has an event of its own.
         plan.expand = false;
         let api = V3 {
-            stream: Stream::default(),
+            stream: V3Stream::default(),
             owes: None,
             undelivered: None,
             in_fragments: false,
@@ -225,7 +225,7 @@ impl SessionApi for V3 {
     }
 
     fn forget_store(&mut self) {
-        self.stream = Stream::default();
+        self.stream = V3Stream::default();
         self.owes = None;
         self.undelivered = None;
         self.reads_whole_store = false;

@@ -8,7 +8,7 @@ use crate::watch::evidence::Watcher;
 
 /// What is known about the stream in flight.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Stream {
+pub(super) struct V3Stream {
     /// The progress of its watcher.
     pub watcher: Watcher,
     /// The revisions that it may have passed over.

@@ -6,7 +6,7 @@ use std::time::Instant;
 use super::V3Session;
 use super::doubts::PassedOver;
 use super::request::STREAM;
-use super::stream::Stream;
+use super::stream::V3Stream;
 use crate::model::Index;
 use crate::v3::MessageEnd;
 use crate::watch::coverage::{Coverage, HeldEvents};
@@ -30,11 +30,11 @@ impl V3Session {
         self.api.owes = undelivered.map(|(at, _)| (at, self.now));
         // Without a revision, the stream begins where it was registered.
         let watcher = Watcher::new(after, index);
-        self.api.stream = Stream {
+        self.api.stream = V3Stream {
             watcher,
             is_current: watcher.reached() >= index,
             heard: Some(self.now),
-            ..Stream::default()
+            ..V3Stream::default()
         };
         if self.resync.reading.is_none() || self.resync.is_staged() {
             return;
