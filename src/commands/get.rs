@@ -185,20 +185,20 @@ mod tests {
     }
 
     #[test]
-    fn a_value_is_printed_as_it_is_in_a_pipe_and_escaped_on_a_terminal() {
+    fn a_value_is_raw_in_a_pipe_and_escaped_on_a_terminal() {
         let json = r#"{"key":"/a","value":"x\u001b\ny","modifiedIndex":1}"#;
         assert_eq!(rendered(json, false, false), "x\u{1b}\ny\n");
         assert_eq!(rendered(json, false, true), "x\\x1b\\ny\n");
     }
 
     #[test]
-    fn a_directory_is_its_children_one_a_line() {
+    fn the_children_of_a_directory_are_printed_one_per_line() {
         let json = r#"{"key":"/a","dir":true,"nodes":[{"key":"/a/d","dir":true,"modifiedIndex":1},{"key":"/a/\n","value":"v","modifiedIndex":2}]}"#;
         assert_eq!(rendered(json, false, false), "/a/d/\n/a/\\n\n");
     }
 
     #[test]
-    fn all_below_a_directory_comes_with_values() {
+    fn a_recursive_listing_has_values() {
         let json = r#"{"key":"/a","dir":true,"nodes":[{"key":"/a/d","dir":true,"modifiedIndex":1,"nodes":[{"key":"/a/d/x","value":"1\t2","modifiedIndex":2}]}]}"#;
         assert_eq!(rendered(json, true, false), "/a/d/\t\n/a/d/x\t1\\t2\n");
     }

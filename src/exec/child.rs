@@ -42,7 +42,7 @@ const POLL: Timespec = Timespec {
     tv_nsec: 100_000_000,
 };
 
-/// What a command is told of a record.
+/// The input of a command for one record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CommandInput {
     /// Variables of its environment.
@@ -111,8 +111,8 @@ pub fn kill_current() {
 /// Checks that a command can be run.
 ///
 /// # Errors
-/// With the error that starting it would fail with. A file that may not be executed is told apart from no
-/// file, which the `which` crate does not do.
+/// The error with which starting the command would fail. A file without execute permission has another
+/// error than a missing file, which the `which` crate does not distinguish.
 pub fn find(program: &OsStr) -> io::Result<()> {
     let runs = |path: &Path| {
         let metadata = std::fs::metadata(path)?;
@@ -130,7 +130,7 @@ pub fn find(program: &OsStr) -> io::Result<()> {
     for directory in std::env::split_paths(&path) {
         match runs(&directory.join(program)) {
             Ok(()) => return Ok(()),
-            // A file that can't be executed is reported where there is no other.
+            // Another directory may have an executable file of this name.
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => found = Err(error),
             Err(_) => {}
         }
@@ -143,7 +143,7 @@ pub fn find(program: &OsStr) -> io::Result<()> {
 pub struct RunningCommand {
     child: Child,
     group: Option<Pid>,
-    /// Its standard input is needed no more.
+    /// Stops the thread that writes to its standard input.
     is_over: Arc<AtomicBool>,
     /// Receives one message when it has ended.
     end: Receiver<()>,
@@ -154,7 +154,7 @@ impl RunningCommand {
     /// [`RunningCommand::finish`] says how.
     ///
     /// # Errors
-    /// Where it can't be run.
+    /// If the command can't be run.
     pub fn start(
         command: &[OsString],
         input: CommandInput,
@@ -201,7 +201,7 @@ impl RunningCommand {
         })
     }
 
-    /// Sends a signal to it and all that it has started.
+    /// Sends a signal to the command and to all processes in its group.
     pub fn signal(&self, signal: Signal) {
         if let Some(group) = self.group {
             // The group may be empty already.
@@ -211,27 +211,27 @@ impl RunningCommand {
         }
     }
 
-    /// Whether it has ended, the first time that this is called after it has.
+    /// Whether the command has ended. Returns true only once.
     #[must_use]
     pub fn has_ended(&self) -> bool {
         self.end.try_recv().is_ok()
     }
 
-    /// Waits for its end. Returns how it ended.
+    /// Waits for the end of the command, and returns its exit status.
     ///
     /// # Errors
-    /// Where that can't be known.
+    /// If the exit status can't be read.
     pub fn finish(mut self) -> io::Result<ExitStatus> {
         self.is_over.store(true, Ordering::Relaxed);
         CURRENT.store(0, Ordering::Relaxed);
         self.child.wait()
     }
 
-    /// Ends it and all that it has started with `signal`, and kills what is left after `grace`. Calls `waits`
-    /// where that takes a moment. Returns how it ended.
+    /// Ends the command and its process group with `signal`, and kills the remaining processes after
+    /// `grace`. Calls `waits` if the end takes longer than `MOMENT`. Returns the exit status.
     ///
     /// # Errors
-    /// Where that can't be known.
+    /// If the exit status can't be read.
     pub fn end(
         self,
         signal: Signal,
@@ -241,7 +241,7 @@ impl RunningCommand {
         self.signal(signal);
         let until = Instant::now() + grace;
         let moment = MOMENT.min(grace);
-        // It has also ended where the sender is gone.
+        // The command has also ended if the sender is gone.
         if let Err(RecvTimeoutError::Timeout) = self.end.recv_timeout(moment) {
             waits();
             let _ = self.end.recv_timeout(grace.saturating_sub(moment));
@@ -262,7 +262,7 @@ impl RunningCommand {
     }
 }
 
-/// Whether a group has a process that is no zombie.
+/// Whether a group has a process that is not a zombie.
 fn has_living_member(group: Pid) -> bool {
     let Ok(processes) = std::fs::read_dir("/proc") else {
         return false;
@@ -295,7 +295,7 @@ fn feed(mut stdin: ChildStdin, json: &[u8], is_over: &AtomicBool) {
                 let _ = poll(&mut [PollFd::new(&fd, PollFlags::OUT)], Some(&POLL));
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            // It reads no more.
+            // The command has closed its standard input.
             Err(_) => return,
         }
     }

@@ -1,4 +1,4 @@
-//! Which command is run next.
+//! Decides which job a command is run for next.
 //!
 //! In scope: the modes, the pause for events that come close together, and what a failure leads to. Out
 //! of scope: processes, and what a job of type `J` is for.
@@ -6,26 +6,26 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-/// What is done with events that come while a command runs.
+/// How events are treated that arrive while a command runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
-    /// The command is run for each, one after the other.
+    /// The command is run for each event, one at a time.
     Each,
-    /// The command is run for the newest once it has ended.
+    /// The command is run for the newest event once it has ended.
     Latest,
-    /// The command is ended, and run for the newest.
+    /// The command is ended, and run for the newest event.
     Restart,
 }
 
-/// What is done when a command fails.
+/// How a failed command is treated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnFailure {
     /// The run ends.
     Stop,
     /// The next job is run.
     Continue,
-    /// The job is run again, each time after twice as long. In the modes that skip, a newer one is run
-    /// instead.
+    /// The job is run again, each time after twice the pause. In the modes that skip jobs, a newer job
+    /// is run instead.
     Retry,
 }
 
@@ -43,27 +43,27 @@ pub enum ExitKind {
     Failed,
 }
 
-/// What to do now.
+/// The next step of the caller.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Next<J> {
     /// Run this job.
     Start(J),
     /// End the command that runs, because a newer job waits.
     Stop,
-    /// Nothing, until a job comes or the time is this.
+    /// Wait until a job arrives, or until this time.
     Wait(Option<Instant>),
 }
 
-/// What becomes of a job whose command has ended.
+/// The outcome of a job whose command has ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum JobEnd<J> {
     /// It is done.
     Done(J),
-    /// It was ended because of a newer one.
+    /// Its command was ended because of a newer job.
     Superseded,
-    /// It failed, and the next one is run nevertheless.
+    /// It failed, and the next job is run nevertheless.
     Passed,
-    /// It is run again after this time. Zero: a newer one is run instead, at once.
+    /// It is run again after this time. Zero means that a newer job is run instead, at once.
     Again(Duration),
     /// It failed, which ends the run.
     Failed,
@@ -77,11 +77,13 @@ pub struct Queue<J> {
     /// A command is run once no job has come for this long.
     debounce: Duration,
     waiting: VecDeque<J>,
-    /// The job that runs, and whether its command was told to end.
+    /// The job that runs, and whether its command was asked to end.
     running: Option<(J, bool)>,
-    heard: Option<Instant>,
-    /// How often the first job failed, and when it is tried again.
+    /// When the last job arrived.
+    pushed: Option<Instant>,
+    /// How often the first job failed.
     failures: u32,
+    /// When the first job is retried.
     not_before: Option<Instant>,
 }
 
@@ -95,7 +97,7 @@ impl<J: Clone> Queue<J> {
             debounce,
             waiting: VecDeque::new(),
             running: None,
-            heard: None,
+            pushed: None,
             failures: 0,
             not_before: None,
         }
@@ -109,10 +111,10 @@ impl<J: Clone> Queue<J> {
             self.not_before = None;
         }
         self.waiting.push_back(job);
-        self.heard = Some(now);
+        self.pushed = Some(now);
     }
 
-    /// Takes a job that matters less. In the modes that skip, it is taken only where no other runs or waits.
+    /// Takes a minor job. The modes that skip jobs drop it if another job runs or waits.
     pub fn push_minor(&mut self, job: J, now: Instant) {
         if self.mode == Mode::Each || self.is_empty() {
             self.push(job, now);
@@ -131,19 +133,19 @@ impl<J: Clone> Queue<J> {
         self.waiting.is_empty() && self.running.is_none()
     }
 
-    /// What to do now. A job that is returned to be started counts as running.
+    /// Returns the next step. A job that is returned to be started counts as running.
     pub fn next(&mut self, now: Instant) -> Next<J> {
         if self.waiting.is_empty() {
             return Next::Wait(None);
         }
-        let quiet = self.heard.map(|heard| heard + self.debounce);
+        let quiet = self.pushed.map(|pushed| pushed + self.debounce);
         let due = quiet.max(self.not_before).filter(|due| *due > now);
         if due.is_some() {
             return Next::Wait(due);
         }
         match &mut self.running {
-            Some((_, is_told)) if self.mode == Mode::Restart && !*is_told => {
-                *is_told = true;
+            Some((_, is_stopping)) if self.mode == Mode::Restart && !*is_stopping => {
+                *is_stopping = true;
                 Next::Stop
             }
             Some(_) => Next::Wait(None),
@@ -159,7 +161,7 @@ impl<J: Clone> Queue<J> {
 
     /// The command that ran has ended.
     pub fn ended(&mut self, how: ExitKind, now: Instant) -> JobEnd<J> {
-        let Some((job, is_told)) = self.running.take() else {
+        let Some((job, is_stopping)) = self.running.take() else {
             return JobEnd::Superseded;
         };
         if how == ExitKind::Well {
@@ -167,7 +169,7 @@ impl<J: Clone> Queue<J> {
             self.not_before = None;
             return JobEnd::Done(job);
         }
-        if is_told {
+        if is_stopping {
             return JobEnd::Superseded;
         }
         match self.on_failure {
@@ -198,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn each_is_run_one_after_the_other() {
+    fn each_mode_runs_jobs_one_at_a_time_in_order() {
         let (mut queue, now) = queue(Mode::Each, OnFailure::Stop);
         for job in 1..=3 {
             queue.push(job, now);
@@ -212,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn of_what_came_meanwhile_the_newest_is_run() {
+    fn latest_mode_runs_the_newest_waiting_job() {
         let (mut queue, now) = queue(Mode::Latest, OnFailure::Stop);
         queue.push(1, now);
         assert_eq!(queue.next(now), Next::Start(1));
@@ -224,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn a_command_is_ended_once_for_what_is_newer_and_that_is_no_failure() {
+    fn restart_mode_ends_the_command_once_and_does_not_count_a_failure() {
         let (mut queue, now) = queue(Mode::Restart, OnFailure::Stop);
         queue.push(1, now);
         assert_eq!(queue.next(now), Next::Start(1));
@@ -238,7 +240,7 @@ mod tests {
     }
 
     #[test]
-    fn what_matters_less_takes_no_place_of_what_matters() {
+    fn a_minor_job_replaces_no_other_job() {
         for mode in [Mode::Latest, Mode::Restart] {
             let (mut queue, now) = queue(mode, OnFailure::Stop);
             queue.push_minor(1, now);
@@ -255,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_run_before_it_has_been_quiet() {
+    fn a_job_starts_after_the_debounce_time() {
         let now = Instant::now();
         let mut queue = Queue::new(Mode::Latest, OnFailure::Stop, SECOND);
         queue.push(1, now);
@@ -266,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn what_failed_is_tried_again_later_and_later_and_before_the_next() {
+    fn a_failed_job_is_retried_with_backoff_before_the_next_job() {
         let (mut queue, mut now) = queue(Mode::Each, OnFailure::Retry);
         queue.push(1, now);
         queue.push(2, now);
@@ -286,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_newer_is_tried_instead_of_what_failed() {
+    fn a_newer_job_replaces_a_failed_one() {
         let (mut queue, now) = queue(Mode::Latest, OnFailure::Retry);
         queue.push(1, now);
         assert_eq!(queue.next(now), Next::Start(1));
@@ -303,7 +305,7 @@ mod tests {
     }
 
     #[test]
-    fn a_failure_that_is_no_matter_is_passed_over() {
+    fn continue_runs_the_next_job_after_a_failure() {
         let (mut queue, now) = queue(Mode::Each, OnFailure::Continue);
         queue.push(1, now);
         queue.push(2, now);

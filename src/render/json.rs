@@ -196,7 +196,7 @@ mod tests {
     use etcdwatch_engine::v2;
 
     #[test]
-    fn an_event_is_passed_through_to_the_byte() {
+    fn an_event_is_printed_byte_for_byte() {
         let line = r#"{"action":"set","node":{"key":"/a","value":"\u003cv\u003e","modifiedIndex":7,"createdIndex":7}}"#;
         let batch = v2::parse_events(format!("{line}\n").into_bytes()).unwrap();
         let mut out = Vec::new();
@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn positions_that_begin_anew_have_no_end() {
+    fn a_gap_after_a_replaced_store_has_no_end() {
         let lost = Gap {
             from: Index(10),
             to: None,
@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn lost_events_are_named_in_the_error() {
+    fn an_error_about_lost_events_contains_their_range() {
         let lost = Error::Lost {
             gap: Gap {
                 from: Index(1),

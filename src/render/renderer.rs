@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn a_template_escapes_the_fields_of_a_gap_once_and_with_a_nul_not_at_all() {
+    fn a_template_escapes_the_fields_of_a_gap_once_unless_it_has_a_nul() {
         assert_eq!(
             gap(template("{index} {action} {key}: {value}{prev}"), true),
             "7 gap /a\\tb: 3-7 possible historyCleared\n"
@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn a_time_comes_first_in_text_and_last_in_json() {
+    fn the_time_is_first_in_text_and_last_in_json() {
         let text = Format::Text {
             style: text::Style::default(),
             diff: false,
@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn an_event_with_a_time_is_what_the_server_sent_and_one_field_more() {
+    fn a_time_is_appended_to_the_event_that_the_server_sent() {
         let event = r#"{"action":"set","node":{"key":"/a","value":"\u003cv\u003e","modifiedIndex":7,"createdIndex":7}}"#;
         let batch = v2::parse_events(format!("{event}\n").into_bytes()).unwrap();
         let line = String::from_utf8(renderer(Format::Json, true).batch(&batch)).unwrap();

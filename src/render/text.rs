@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_is_one_line_whatever_is_in_it() {
+    fn a_record_with_any_bytes_is_one_line() {
         let json = r#"{"action":"set","node":{"key":"/a\tb","value":"x\ny\u001b","modifiedIndex":7,"createdIndex":7}}"#;
         assert_eq!(line(json, Style::default()), "7\tset\t/a\\tb\tx\\ny\\x1b\n");
     }
@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn a_gap_is_a_line_too() {
+    fn a_gap_is_one_line() {
         let lost = Gap {
             from: Index(10),
             to: Some(Index(1108)),
@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn columns_count_cells_and_not_characters() {
+    fn columns_are_aligned_by_terminal_cells() {
         assert_eq!(pad("漢", 4), "漢  ");
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! In scope: the channel that log lines, signals and calls to look for work come by, the deadline, and the
 //! screen, which is standard output and standard error with the spinner on it. Out of scope:
-//! what a command does with what comes, which waits elsewhere: in a watch's queue, or a [`Task`].
+//! how a command handles updates and results, which wait in the queue of the watch or in a [`Task`].
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -24,7 +24,7 @@ use etcdwatch_client::transport::http::Log;
 /// write, which would show it.
 const READER_POLL: Duration = Duration::from_millis(500);
 
-/// What arrives.
+/// A message to the event loop.
 enum Message {
     /// There may be work.
     Wake,
@@ -37,7 +37,7 @@ enum Message {
 pub struct Waker(Sender<Message>);
 
 impl Waker {
-    /// Wakes it. Returns false once nobody waits any more.
+    /// Wakes the loop. Returns false once the loop has ended.
     #[must_use]
     pub fn wake(&self) -> bool {
         self.0.send(Message::Wake).is_ok()
@@ -49,7 +49,7 @@ impl Waker {
 pub struct Task<T>(Receiver<T>);
 
 impl<T> Task<T> {
-    /// What came of it, the first time that this is called after it is done.
+    /// The result, once the work is done. Returns it only once.
     #[must_use]
     pub fn result(&self) -> Option<T> {
         self.0.try_recv().ok()
@@ -59,7 +59,7 @@ impl<T> Task<T> {
 /// The receiving end.
 pub struct Inbox {
     messages: Receiver<Message>,
-    /// What was looked at and not taken yet.
+    /// A message that was received and is not handled yet.
     next: Option<Message>,
     sender: Sender<Message>,
     deadline: Option<(Instant, Duration)>,
@@ -77,8 +77,8 @@ pub struct Inbox {
 }
 
 impl Inbox {
-    /// Begins to listen for signals, and the clock of `--timeout` begins to run. On the spinner
-    /// stands what is done (`watching`), and to which key.
+    /// Starts to listen for signals and starts the clock of `--timeout`. The spinner shows `doing`
+    /// (such as `watching`) and `key`.
     ///
     /// # Errors
     /// If the signal handlers can't be installed.
@@ -144,14 +144,14 @@ impl Inbox {
         }
     }
 
-    /// Notes that something has happened and was shown.
+    /// Restarts the clock of `--idle-timeout`, because a record was shown.
     pub fn heard(&mut self) {
         if let Some((since, _)) = &mut self.idle {
             *since = Instant::now();
         }
     }
 
-    /// What wakes [`Inbox::wait`].
+    /// A waker for [`Inbox::wait`].
     #[must_use]
     pub fn waker(&self) -> Waker {
         Waker(self.sender.clone())
@@ -182,7 +182,7 @@ impl Inbox {
     /// Runs `work` on a thread, and waits for its result.
     ///
     /// # Errors
-    /// Where a signal or the deadline comes first.
+    /// If a signal or the deadline comes first.
     pub fn wait_for<T: Send + 'static>(
         &mut self,
         work: impl FnOnce() -> T + Send + 'static,
@@ -210,7 +210,7 @@ impl Inbox {
         true
     }
 
-    /// Writes the log lines that have arrived, where the run does not wait any more.
+    /// Writes the log lines that have arrived, for a run that no longer waits.
     pub fn write_log(&mut self) {
         while !matches!(self.next, Some(Message::Signal(_)))
             && let Ok(message) = self.messages.try_recv()
@@ -225,7 +225,7 @@ impl Inbox {
     /// Waits until there may be work, or until that time.
     ///
     /// # Errors
-    /// Where a signal comes first, the deadline passes, or the reader of the output has gone.
+    /// If a signal arrives, the deadline passes, or the reader of the output is gone.
     pub fn wait(&mut self, until: Option<Instant>) -> Result<(), Stop> {
         loop {
             let now = Instant::now();

@@ -238,18 +238,19 @@ impl Screen {
     /// Prints a notice, unless `--quiet` is set.
     pub fn notice(&self, kind: &str, message: &str) {
         if !self.quiet {
-            self.tell(kind, message);
+            self.report(kind, message);
         }
     }
 
     /// Prints a warning about the settings. Warnings of danger ignore `--quiet`.
     pub(super) fn warn(&self, warning: &Warning) {
         if warning.always || !self.quiet {
-            self.tell(warning.kind, &warning.text);
+            self.report(warning.kind, &warning.text);
         }
     }
 
-    fn tell(&self, kind: &str, message: &str) {
+    /// Prints a notice or warning, as JSON with `-o json`.
+    fn report(&self, kind: &str, message: &str) {
         if self.is_json {
             let notice = json::notice(kind, message).to_string();
             let mut line = String::new();

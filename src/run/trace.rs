@@ -79,7 +79,7 @@ mod tests {
     use std::sync::{Arc, Mutex};
 
     #[test]
-    fn a_decision_of_the_engine_is_a_line_with_its_fields_and_nothing_else_is() {
+    fn only_decisions_of_the_engine_are_traced_each_as_one_line() {
         let lines = Arc::new(Mutex::new(Vec::new()));
         let printed = Arc::clone(&lines);
         let decisions = Decisions {

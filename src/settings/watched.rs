@@ -66,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn each_api_has_its_own_idea_of_a_key() {
+    fn v2_keys_are_paths_and_v3_keys_are_literal() {
         let keys = |watched: WatchedKeys, asked| -> Vec<String> {
             let scopes = watched.scopes(asked).unwrap();
             let render = |scope: &Scope| format!("{} {}", scope.api().name(), scope.key);
