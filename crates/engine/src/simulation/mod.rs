@@ -59,7 +59,7 @@ use world::{FIRST, World, plan};
 /// the length of history.
 const RAFT_JUMP: u64 = 300;
 
-/// Where a watch begins.
+/// The starting point of a watch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Begin {
     Now,
@@ -67,14 +67,14 @@ enum Begin {
     Snapshot,
 }
 
-/// How a watch and its cluster begin.
+/// The watch, its cluster, and their state at the start.
 #[derive(Clone, Debug)]
 struct Setup {
     before: Vec<Write>,
     watched: Watched,
     members: usize,
     endpoints: usize,
-    /// How many indexes all members but the first lag.
+    /// The lag of all members but the first, in indexes.
     lag: u64,
     is_slow_to_look: bool,
     half_close: HalfClose,
@@ -181,7 +181,7 @@ fn follow(
     for act in acts {
         world.act(act);
     }
-    // All faults are over, and there is enough time.
+    // All faults end, and there is enough time to recover.
     world.heal();
     world.run_for(world.server.patience());
 

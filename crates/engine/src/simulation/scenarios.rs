@@ -71,7 +71,7 @@ fn a_wait_that_overlooks_an_event_in_history_loses_nothing() {
 fn an_event_that_two_waits_overlook_is_reported_late() {
     let mut world = World::quiet(10);
     world.checks.overlooked = Some(BTreeSet::new());
-    // A busy store, in which an event is told late by all that could tell it.
+    // In this busy store, every reply that has the event is late.
     for _ in 0..100 {
         world.burst(&[Write::Other; 2]);
         world.run_for(Duration::from_millis(10));
@@ -312,9 +312,9 @@ fn a_store_replaced_beyond_a_quiet_position_is_recognised_by_the_last_key() {
     assert_eq!(causes, [Cause::IndexRewound]);
 }
 
-/// What is said where another store takes the place of one that a watch is quiet in. The last
-/// event is of this write and older than history; of the new store's writes these are before the
-/// position, and after it.
+/// The causes of the gaps after a store was replaced in which the watched keys are quiet. The last event
+/// is the write `last`, which is older than history. The new store has the write `before` before the
+/// cursor, and `after` after it.
 fn rebuilt_past_a_quiet_watch(last: Write, before: Write, after: Write) -> Vec<Cause> {
     let mut world = World::quiet(10);
     world.burst(&[Write::Set(0), last]);
@@ -748,7 +748,7 @@ fn no_second_state_is_read_before_the_first_is_printed() {
     assert_eq!(world.checks.delivered.len(), 0, "a gap comes first");
     world.unread_states = None;
     world.run_for(Duration::from_secs(20));
-    // What nobody has read is lost together.
+    // The states that were not printed count as one gap.
     assert_eq!(world.checks.gaps.len(), 2);
 }
 

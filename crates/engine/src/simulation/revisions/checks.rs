@@ -45,22 +45,25 @@ impl Checks {
         };
         for revision in position + 1..=upto {
             let due = Self::due(store, revision);
-            let is_told = due
+            let is_reported = due
                 .last()
                 .is_none_or(|(key, _)| self.last == (revision, *key));
-            assert!(is_told, "{revision} was passed over: {due:?}");
+            assert!(is_reported, "{revision} was passed over: {due:?}");
         }
         self.position = Some(position.max(upto));
     }
 
     pub(super) fn take_event(&mut self, store: &Store, event: &Event<'_>) {
         let revision = event.index().0;
-        assert!(revision <= store.latest(), "{revision} lies ahead");
+        assert!(revision <= store.latest(), "{revision} is not written yet");
         if self.is_oldest && self.position.is_none() {
             self.position = Some(store.compacted.min(revision - 1));
         }
         let position = self.position.expect("it has begun");
-        assert!(revision > position, "{revision} is told again or too late");
+        assert!(
+            revision > position,
+            "{revision} is reported again or too late"
+        );
         let due = Checks::due(store, revision);
         let after = if self.last.0 == revision {
             Some(self.last.1)
@@ -70,7 +73,7 @@ impl Checks {
         let next = due
             .iter()
             .find(|(key, _)| Some(*key) > after)
-            .expect("something is due");
+            .expect("an event is due");
         if after.is_none() {
             self.pass(store, revision - 1);
         }
@@ -93,7 +96,7 @@ impl Checks {
     }
 
     pub(super) fn take_gap(&mut self, stores: &[Store], gap: Gap) {
-        // Before it nothing in scope may be missing.
+        // No event in scope may be missing before the gap.
         self.pass(&stores[self.era], gap.from.0 - 1);
         let position = self.position.expect("it has begun");
         assert_eq!(gap.from.0, position + 1, "{gap:?}");

@@ -1,4 +1,4 @@
-//! Looks at what was written last in scope, which may take a server long, and streams that bring it
+//! Lookups of the last write in scope that take the server a long time, and streams that deliver it
 //! late or never.
 
 use std::time::{Duration, Instant};
@@ -15,16 +15,16 @@ use crate::watch::{
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// How long the driver waits for a look without whose answer the session can go on.
+/// The time limit of the driver for a lookup that the session can do without.
 const PATIENCE: Duration = Duration::from_secs(9);
 
 /// A server, and a session that watches it.
 struct Stand {
     session: Session,
     store: Store,
-    /// How long it takes to look what was written last.
+    /// The time that a lookup of the last write takes.
     look: Duration,
-    /// How long after its head a stream brings the past; never where there is none.
+    /// The time from the head of a stream to its events from history; `None` if it delivers none.
     past: Option<Duration>,
     now: Instant,
     arriving: Vec<(Instant, RequestId, Input)>,
@@ -146,14 +146,14 @@ impl Stand {
     }
 }
 
-/// Its streams are registered, and bring nothing of what a majority tells was written.
+/// The streams are registered, and do not deliver an event that a linearizable read reports.
 #[test]
 fn a_watch_is_not_live_while_a_known_event_is_undelivered() {
     let mut stand = Stand::new(Start::Now, PlannedEnd::Forever, Duration::ZERO, None);
     stand.run_for(SECOND);
     stand.write();
     stand.run_for(300 * SECOND);
-    assert!(stand.streams > 2, "it is opened anew");
+    assert!(stand.streams > 2, "the stream is opened anew");
     let states = &stand.states;
     let live = states.iter().filter(|state| **state == WatchState::Live);
     assert_eq!(live.count(), 1, "{states:?}");
@@ -169,7 +169,7 @@ fn a_lookup_that_times_out_does_not_end_a_healthy_stream() {
     );
 }
 
-/// The server reads the past for longer than a request is waited for, and is as slow to look.
+/// The server takes longer to read history, and to look up the last write, than the time limit.
 #[test]
 fn a_replay_ends_if_the_server_is_slow_to_look_up_and_to_start() {
     let until = PlannedEnd::Present {

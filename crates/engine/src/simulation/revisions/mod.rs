@@ -37,15 +37,15 @@ use crate::watch::{Budget, Input, OnGap, Outcome, Plan, PlannedEnd, Start};
 use checks::state_of;
 use world::{Quirks, World};
 
-/// So many revisions are told at once.
+/// The largest number of revisions in a message.
 const FULL: usize = 5;
-/// Watches that are behind are looked up this often.
+/// The interval at which the server looks history up for unsynced watchers.
 const PASS: Duration = Duration::from_millis(100);
 const LATENCY: Duration = Duration::from_millis(1);
-/// The keys in scope; there is one more beside them, and one whose name is longer.
+/// The number of keys in scope. One more key is outside of it, and one has a longer name.
 const KEYS: u8 = 4;
 
-/// What is done to a key.
+/// A write or removal of one key.
 #[derive(Clone, Copy, Debug)]
 struct Operation {
     key: u8,
@@ -55,7 +55,7 @@ struct Operation {
 #[derive(Clone, Debug)]
 enum Act {
     Write(Vec<Operation>),
-    /// Compacts all but so many revisions.
+    /// Compacts all revisions but this many.
     Compact(u64),
     Wait(u16),
     Cut,
@@ -135,7 +135,7 @@ fn quirks() -> impl Strategy<Value = Quirks> {
     )
 }
 
-/// Few cases, and the same ones in every run of the tests; `PROPTEST_CASES` asks for so many others.
+/// A few cases, the same in every run. `PROPTEST_CASES` sets another number of random ones.
 fn config() -> ProptestConfig {
     if std::env::var_os("PROPTEST_CASES").is_some() {
         return ProptestConfig::default();
@@ -147,7 +147,7 @@ fn config() -> ProptestConfig {
     }
 }
 
-/// How a watch begins.
+/// The starting point of a watch.
 #[derive(Clone, Copy, Debug)]
 enum Begin {
     Now,
@@ -193,7 +193,7 @@ fn follow(
     world
 }
 
-/// What must hold in the end: all is told or declared, and the consumer has the state.
+/// Checks the end of a run: every event was reported or declared lost, and the consumer has the state.
 fn check_end(world: &mut World, is_whole: bool) {
     assert!(world.finished.is_none(), "{:?}", world.finished);
     let store = world.store().clone();
@@ -210,7 +210,7 @@ proptest! {
     #![proptest_config(config())]
 
     #[test]
-    fn by_v3_everything_is_told_once_and_in_order_or_declared(
+    fn a_v3_stream_delivers_everything_once_in_order_or_declares_a_gap(
         begins in begin(),
         on_gap in prop_oneof![Just(OnGap::Continue), Just(OnGap::Resync), Just(OnGap::Diff)],
         quirks in quirks(),
@@ -229,7 +229,7 @@ proptest! {
     }
 
     #[test]
-    fn by_v3_a_rebuilt_store_is_declared(
+    fn a_replaced_v3_store_is_declared(
         on_gap in prop_oneof![Just(OnGap::Resync), Just(OnGap::Diff)],
         seed in any::<u64>(),
         before in vec(operations(), 4..30),
@@ -237,13 +237,14 @@ proptest! {
         count in 0u8..60,
         after in 0usize..10,
     ) {
-        // An event, by which the store is known.
+        // The session recognises the store by this event.
         let mut all = acts;
         all.push(Act::Wait(1000));
         all.push(Act::Write(vec![Operation { key: 1, is_delete: false }]));
         all.push(Act::Wait(1000));
         all.push(Act::Rebuild(count));
-        // Never the key that is compared: made at the same index, it could not be told.
+        // This is not the compared key, because a write of that key at the same index would be
+        // indistinguishable.
         let operation = Operation {
             key: 2,
             is_delete: false,
@@ -254,7 +255,7 @@ proptest! {
     }
 
     #[test]
-    fn by_v3_a_replay_ends_with_its_last_event_or_says_that_it_is_not_proven(
+    fn a_v3_replay_ends_with_its_last_event_or_reports_an_unproven_end(
         quirks in quirks(),
         refuses_whole_store in any::<bool>(),
         seed in any::<u64>(),

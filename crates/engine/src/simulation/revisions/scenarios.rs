@@ -14,7 +14,7 @@ use crate::watch::{
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// Messages and states are on their way for up to so many milliseconds.
+/// Messages and states take up to this many milliseconds.
 fn slow(milliseconds: u64) -> Quirks {
     Quirks {
         slow: Duration::from_millis(milliseconds),
@@ -39,11 +39,11 @@ fn a_state_from_before_a_new_stream_is_not_used() {
         snapshot: true,
         ..plan(Start::Now, PlannedEnd::Forever, OnGap::Resync)
     };
-    // It arrives when the stream was given up, and the next one is not registered yet.
+    // The state arrives after the stream was given up and before the next one is registered.
     let mut world = World::new(plan, &vec![vec![set(0)]; 5], 1, slow(20));
     world.feed(Input::Tick);
     world.run_for(Duration::from_millis(20));
-    // So many at once that something may have been passed over between them.
+    // These are enough revisions for several messages, between which etcd may skip a removal.
     for _ in 0..70 {
         world.act(&Act::Write(vec![set(0)]));
         world.act(&Act::Write(vec![set(5)]));
@@ -65,7 +65,7 @@ fn changes_compacted_before_the_watch_began_are_not_differences() {
         key: 2,
         is_delete: true,
     };
-    // The state is read when nothing was told yet, and history begins later then.
+    // The state is read before any event was reported, and history is compacted after that.
     let acts = [
         Act::Write(vec![removed]),
         Act::Write(vec![set(0)]),
@@ -100,7 +100,7 @@ fn a_status_names_no_index_that_is_not_reported_yet() {
     };
     let mut world = World::new(plan, &[put(0), put(1)], 1, slow(300));
     world.feed(Input::Tick);
-    // What is written while the state is on its way waits for it.
+    // Events that are written during the transfer of the state wait for it.
     world.run_for(Duration::from_millis(20));
     world.write(&put(1));
     world.write(&put(2));
@@ -108,8 +108,8 @@ fn a_status_names_no_index_that_is_not_reported_yet() {
     assert_eq!(world.checks.events, 2);
 }
 
-/// All streams stand still from now on.
-fn freeze(world: &mut World) {
+/// Stalls all streams.
+fn stall(world: &mut World) {
     for wire in world.wires.values_mut() {
         if matches!(wire.call, Call::Revisions { .. }) {
             wire.watchers.clear();
@@ -130,12 +130,12 @@ fn repeated_stalls_do_not_make_the_next_one_much_longer() {
     world.run_for(SECOND);
     for _ in 0..70 {
         let before = world.checks.events;
-        freeze(&mut world);
+        stall(&mut world);
         world.write(&put(0));
         world.run_for(60 * SECOND);
         assert_eq!(world.checks.events, before + 1);
     }
-    // Those that stand still before they have told the past.
+    // These streams stall before they have delivered history.
     for _ in 0..70 {
         let before = world.checks.events;
         world.act(&Act::Cut);
@@ -145,7 +145,7 @@ fn repeated_stalls_do_not_make_the_next_one_much_longer() {
         while !world.wires.values().any(is_begun) {
             world.run_for(Duration::from_millis(1));
         }
-        freeze(&mut world);
+        stall(&mut world);
         world.run_for(1200 * SECOND);
         assert!(world.checks.events > before);
     }
@@ -165,8 +165,8 @@ fn a_watch_that_is_not_registered_is_given_up() {
         let mut session = Session::new(plan(start, until, OnGap::Fail), began);
         let mut inputs = VecDeque::from([(began, Input::Tick)]);
         let mut now = began;
-        let mut told = None;
-        while told.is_none() && now < began + 60 * SECOND {
+        let mut has_given_up = false;
+        while !has_given_up && now < began + 60 * SECOND {
             let (at, input) = inputs.pop_front().unwrap_or_else(|| {
                 let due = session.wake_at().expect("something is due");
                 (due, Input::Tick)
@@ -174,7 +174,7 @@ fn a_watch_that_is_not_registered_is_given_up() {
             now = now.max(at);
             for step in session.handle(input, now) {
                 match step {
-                    // The store answers, and the watch does not begin.
+                    // The server answers this request, and never registers the watch.
                     Step::Send {
                         id,
                         request: AnyRequest::V3(V3Request::End),
@@ -185,25 +185,25 @@ fn a_watch_that_is_not_registered_is_given_up() {
                         let end = clean();
                         inputs.push_back((now, Input::Ended { id, end }));
                     }
-                    // Nothing was heard of the server, or it is there and can't be watched.
+                    // A watch that never began fails. A replay reports that it is stale.
                     Step::Report(Update::Finished(Outcome::Failed(_)))
                         if until == PlannedEnd::Forever =>
                     {
-                        told = Some(());
+                        has_given_up = true;
                     }
                     Step::Report(Update::Status(status)) if status.notable && until == present => {
-                        told = Some(());
+                        has_given_up = true;
                     }
                     _ => {}
                 }
             }
         }
-        assert!(told.is_some(), "{until:?}");
+        assert!(has_given_up, "{until:?}");
     }
 }
 
-/// A slow reader takes what is on the way from a server that had put the watch off meanwhile, and
-/// passed over a removal that was compacted. How long it takes proves nothing.
+/// The reader of the output is slow, so the watcher became unsynced and the server skipped a compacted
+/// removal. The time between messages proves nothing.
 #[test]
 fn events_missed_because_of_slow_output_are_asked_about() {
     for pace in [1, 20, 120, 1_000, 5_000].map(Duration::from_millis) {
@@ -298,7 +298,7 @@ fn a_store_replaced_during_its_first_state_is_where_the_watch_begins() {
         Act::Wait(2000),
     ];
     let mut world = follow(Begin::Snapshot, OnGap::Resync, slow(300), 1, &before, &acts);
-    // Nothing of the earlier store was reported.
+    // No record of the earlier store was reported.
     world.checks.era = 1;
     check_end(&mut world, true);
     assert!(world.checks.gaps.is_empty());

@@ -13,7 +13,7 @@ pub(super) struct Store {
 }
 
 impl Store {
-    /// Nothing happens at 1.
+    /// An empty store. Its first write is at revision 2, as with etcd.
     pub(super) fn new() -> Self {
         Self {
             states: vec![State::new(); 2],
@@ -29,7 +29,7 @@ impl Store {
         &self.states[usize::try_from(revision).unwrap()]
     }
 
-    /// Whether anything was written.
+    /// Carries out a transaction. Returns whether it changed the store.
     pub(super) fn write(&mut self, operations: &[Operation]) -> bool {
         let revision = self.latest() + 1;
         let mut state = self.at(revision - 1).clone();
@@ -59,7 +59,7 @@ impl Store {
         is_changed
     }
 
-    /// What happened at a revision: keys with their values, none where they were removed.
+    /// The changes at a revision: keys with their values, or `None` for a removal.
     pub(super) fn changes(&self, revision: u64) -> Vec<(u8, Option<Value>)> {
         let (before, after) = (self.at(revision - 1), self.at(revision));
         let keys: std::collections::BTreeSet<&u8> = before.keys().chain(after.keys()).collect();
@@ -69,7 +69,7 @@ impl Store {
         changed.map(|key| (*key, after.get(key).copied())).collect()
     }
 
-    /// Likewise, as far as history still has it.
+    /// The changes at a revision that history still has.
     pub(super) fn left(&self, revision: u64) -> Vec<(u8, Option<Value>)> {
         let mut changes = self.changes(revision);
         changes.retain(|(_, value)| revision > self.compacted || value.is_some());
@@ -106,7 +106,7 @@ pub(super) fn name(key: u8) -> String {
     }
 }
 
-/// What the watch's own range holds; more than its scope.
+/// Whether the range of the watch contains a key. It is larger than the scope.
 pub(super) fn is_in_range(key: u8) -> bool {
     key <= KEYS
 }

@@ -40,24 +40,23 @@ impl Watcher {
     }
 }
 
-/// What a server and the way to it are like.
+/// The peculiarities of a server and its connection.
 #[derive(Clone, Copy, Debug, Default)]
 #[allow(
     clippy::struct_excessive_bools,
-    reason = "they are independent of each other"
+    reason = "each is a separate peculiarity"
 )]
 pub(super) struct Quirks {
-    /// For up to so long a message of a stream, or a state, is on its way, each by itself, while
-    /// those of other connections pass it.
+    /// The longest transfer time of a message or a state. Those of other connections may overtake it.
     pub(super) slow: Duration,
-    /// It puts fewer revisions into a message than it could, as one that counts bytes or time. It
-    /// passes over nothing that was compacted.
+    /// The server puts fewer revisions into a message than it could. It does not skip compacted
+    /// removals between such messages.
     pub(super) cuts_messages: bool,
-    /// The user may read what is in scope alone.
+    /// The user has read permission on the scope alone.
     pub(super) refuses_whole_store: bool,
-    /// It takes so long to find what was written last in scope.
+    /// The time that a lookup of the last write in scope takes.
     pub(super) look: Duration,
-    /// A message is passed on a revision at a time, and not whole.
+    /// The driver passes each revision on as soon as it is complete.
     pub(super) splits_messages: bool,
 }
 
@@ -286,12 +285,12 @@ impl World {
         }
     }
 
-    /// Breaks the connections off that are chosen by their places.
+    /// Breaks the connections that are selected by their positions.
     pub(super) fn cut(&mut self, is_chosen: impl Fn(usize) -> bool) {
         let at = self.now + LATENCY;
         let wires = self.wires.iter_mut().enumerate();
         for (_, (id, wire)) in wires.filter(|(place, _)| is_chosen(*place)) {
-            // What is on its way may be lost or not.
+            // Inputs in transit may arrive or be lost.
             wire.queue.truncate(self.luck.usize(..=wire.queue.len()));
             let is_over = matches!(wire.queue.back(), Some((_, Input::Ended { .. })));
             if !is_over {
@@ -308,9 +307,9 @@ impl World {
             let Some(watcher) = wire.watchers.first().cloned() else {
                 continue;
             };
-            let is_told = watcher.next <= store.latest() + 1;
+            let is_current = watcher.next <= store.latest() + 1;
             if watcher.is_synced {
-                if is_told && self.luck.u8(..20) == 0 {
+                if is_current && self.luck.u8(..20) == 0 {
                     let end = MessageEnd {
                         sent_upto: Index(store.latest()),
                         store_at: Index(store.latest()),
@@ -323,7 +322,7 @@ impl World {
                 continue;
             }
             if self.luck.u8(..8) == 0 {
-                // The server serves so many of those that are behind at once, in random order.
+                // The server serves a limited number of unsynced watchers at once, in random order.
                 continue;
             }
             let slow = u64::try_from(self.quirks.slow.as_millis()).expect("short");
@@ -345,18 +344,18 @@ impl World {
                 FULL
             };
             let mut found = (watcher.next.max(2)..=store.latest()).filter(is_wanted);
-            let told: Vec<u64> = found.by_ref().take(size).collect();
+            let revisions: Vec<u64> = found.by_ref().take(size).collect();
             let more = found.next();
             let pause = if self.quirks.splits_messages {
                 slow / 4
             } else {
                 0
             };
-            if !told.is_empty() {
+            if !revisions.is_empty() {
                 let sent = Sent {
-                    revisions: &told,
+                    revisions: &revisions,
                     store_at: store.latest(),
-                    is_full: told.len() == FULL,
+                    is_full: revisions.len() == FULL,
                     splits: self.quirks.splits_messages,
                 };
                 let mut at = at;
@@ -543,8 +542,8 @@ impl World {
             }
             Update::Finished(outcome) => self.finished = Some(outcome),
             Update::Status(status) => {
-                let is_told = checks.position.is_none_or(|told| status.index.0 <= told);
-                assert!(is_told, "{status:?} names what was not told");
+                let is_reported = checks.position.is_none_or(|at| status.index.0 <= at);
+                assert!(is_reported, "{status:?} is after the cursor");
             }
             _ => {}
         }
@@ -603,12 +602,12 @@ pub(super) fn clean() -> ReplyEnd {
     ReplyEnd::Clean(Whole::received())
 }
 
-/// What a server puts into a message.
+/// The content of a message.
 pub(super) struct Sent<'m> {
     pub(super) revisions: &'m [u64],
     pub(super) store_at: u64,
     pub(super) is_full: bool,
-    /// It is passed on a revision at a time.
+    /// The driver passes each revision on as soon as it is complete.
     pub(super) splits: bool,
 }
 
@@ -625,7 +624,7 @@ pub(super) fn message(
     } else {
         Assembler::new(scope())
     };
-    let mut told = Vec::new();
+    let mut items = Vec::new();
     let mut is_empty = true;
     for revision in sent.revisions {
         let before = store.at(revision - 1);
@@ -635,7 +634,7 @@ pub(super) fn message(
             }
             is_empty = false;
             let text = event(key, *revision, value, before.get(&key));
-            told.extend(
+            items.extend(
                 assembler
                     .event(text.as_bytes())
                     .unwrap()
@@ -650,8 +649,8 @@ pub(super) fn message(
         r#"{{"result":{{"header":{{"revision":"{}"}},"events":[]}}}}"#,
         sent.store_at
     );
-    told.extend(assembler.message(end.as_bytes()).unwrap());
-    let input = |told| match told {
+    items.extend(assembler.message(end.as_bytes()).unwrap());
+    let input = |item| match item {
         WatchItem::Events(portion) => Input::Revisions {
             id,
             received: ReceivedBatch::new(portion.batch, Instant::now(), budget),
@@ -667,7 +666,7 @@ pub(super) fn message(
         },
         other => panic!("{other:?}"),
     };
-    told.into_iter().map(input).collect()
+    items.into_iter().map(input).collect()
 }
 
 pub(super) fn event(
