@@ -3,8 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 
-use super::replies::oldest;
-use super::store::{Shown, State, Store, text};
+use super::store::{Shown, State, Store, oldest, text};
 use crate::model::{Cause, Change, Event, Fingerprint, Gap, StateNode};
 use crate::watch::{OnGap, Status, Update, WatchState};
 

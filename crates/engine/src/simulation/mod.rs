@@ -51,8 +51,8 @@ use crate::model::{Cause, Gap, Index};
 use crate::watch::{OnGap, Outcome, Plan, PlannedEnd, Start, WatchState};
 use acts::{Act, act, damaging_act, writes};
 use checks::{check_polite, values};
-use server::{HISTORY, HalfClose};
-use store::{Shown, Watched, Write};
+use server::HalfClose;
+use store::{HISTORY, Shown, Watched, Write};
 use world::{FIRST, World, plan};
 
 /// A member that is this many raft entries behind installs a snapshot. As with etcd, that is five times

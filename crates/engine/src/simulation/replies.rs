@@ -1,18 +1,16 @@
 //! The replies of a member of the model.
 
-use std::time::Instant;
-
 use std::collections::VecDeque;
 use std::ops::Range;
 use std::time::Duration;
 
-use super::server::{Damage, HISTORY, HalfClose, LATENCY, Server, Stall};
-use super::wire::{Call, Loss, Wire};
+use super::server::{Damage, HalfClose, LATENCY, Server, Stall};
+use super::store::oldest;
+use super::wire::{Call, Loss, Wire, events};
 use crate::model::{Index, StateNode};
-use crate::protocol::Failure;
-use crate::protocol::{Fault, Head, Refusal};
+use crate::protocol::{Failure, Fault, Head, Refusal};
 use crate::v2;
-use crate::watch::{Budget, Input, ReceivedBatch, RequestId};
+use crate::watch::{Input, RequestId};
 
 /// The time after which a read that needs a majority fails (fact 12).
 const NO_QUORUM: Duration = Duration::from_secs(7);
@@ -239,18 +237,5 @@ impl Server {
                 ..StateNode::default()
             })
             .collect()
-    }
-}
-
-/// The oldest index in history once `latest` was written (fact 10).
-pub fn oldest(latest: u64) -> u64 {
-    (latest + 1).saturating_sub(HISTORY.into()).max(1)
-}
-
-pub fn events(id: RequestId, line: &str, budget: &Budget) -> Input {
-    let batch = v2::parse_events(format!("{line}\n").into_bytes()).expect("an event");
-    Input::Events {
-        id,
-        received: ReceivedBatch::new(batch, Instant::now(), budget),
     }
 }

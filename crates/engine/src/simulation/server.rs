@@ -3,15 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use super::replies::events;
 use super::store::{Store, Write};
-use super::wire::{Call, Loss, Wire};
+use super::wire::{Call, Loss, Wire, events};
 use crate::protocol::Failure;
 use crate::protocol::Whole;
 use crate::watch::{Budget, Input, Plan, ReplyEnd, RequestId};
 
-/// The number of indexes in the model's history.
-pub const HISTORY: u32 = 60;
 /// The number of events that may wait for a stream before the server drops it.
 const PENDING: usize = 5;
 /// The latency of the network in one direction.

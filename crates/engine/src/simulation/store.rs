@@ -8,6 +8,14 @@ use crate::model::Fingerprint;
 /// The directory that holds the keys of the model.
 pub const DIRECTORY: &str = "/app";
 
+/// The number of indexes in the model's history.
+pub const HISTORY: u32 = 60;
+
+/// The oldest index in history once `latest` was written (fact 10).
+pub fn oldest(latest: u64) -> u64 {
+    (latest + 1).saturating_sub(HISTORY.into()).max(1)
+}
+
 /// Keys and values of the model are text.
 pub fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_owned()).expect("text")

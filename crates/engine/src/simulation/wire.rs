@@ -5,10 +5,9 @@ use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use crate::model::Index;
-use crate::protocol::Failure;
-use crate::protocol::Whole;
-use crate::v2::V2Request;
-use crate::watch::{AnyRequest, Input, ReplyEnd, RequestId};
+use crate::protocol::{Failure, Whole};
+use crate::v2::{self, V2Request};
+use crate::watch::{AnyRequest, Budget, Input, ReceivedBatch, ReplyEnd, RequestId};
 
 /// A request as the model server receives it, without its purpose.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -184,5 +183,14 @@ impl Wire {
     pub fn fail(&mut self, id: RequestId, at: Instant, failure: Failure) {
         let end = ReplyEnd::Failed(failure);
         self.say(at, Input::Ended { id, end });
+    }
+}
+
+/// The input for events as etcd writes them, one a line.
+pub fn events(id: RequestId, line: &str, budget: &Budget) -> Input {
+    let batch = v2::parse_events(format!("{line}\n").into_bytes()).expect("an event");
+    Input::Events {
+        id,
+        received: ReceivedBatch::new(batch, Instant::now(), budget),
     }
 }

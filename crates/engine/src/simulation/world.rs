@@ -4,9 +4,8 @@ use std::time::{Duration, Instant};
 
 use super::acts::{Act, Rebuild};
 use super::checks::{Checks, Truth};
-use super::replies::oldest;
-use super::server::{HISTORY, Server};
-use super::store::{DIRECTORY, Node, Shown, Store, Watched, Write, text};
+use super::server::Server;
+use super::store::{DIRECTORY, HISTORY, Node, Shown, Store, Watched, Write, oldest, text};
 use super::wire::Call;
 use crate::model::{Fingerprint, Index, Key, Scope};
 use crate::watch::{

@@ -3,9 +3,9 @@
 
 use std::time::{Duration, Instant};
 
-use super::store::Store;
-use super::world::{Call, Sent, Watcher, World, clean, message};
-use super::{Operation, plan};
+use super::store::{Operation, V3Store};
+use super::wire::{Sent, V3Call, Watcher, clean, message};
+use super::world::{V3World, plan};
 use crate::model::Index;
 use crate::protocol::Failure;
 use crate::watch::{
@@ -21,7 +21,7 @@ const PATIENCE: Duration = Duration::from_secs(9);
 /// A server, and a session that watches it.
 struct Stand {
     session: Session,
-    store: Store,
+    store: V3Store,
     /// The time that a lookup of the last write takes.
     look: Duration,
     /// The time from the head of a stream to its events from history; `None` if it delivers none.
@@ -39,7 +39,7 @@ impl Stand {
         let now = Instant::now();
         let mut stand = Self {
             session: Session::new(plan(start, planned_end, OnGap::Continue), now),
-            store: Store::new(),
+            store: V3Store::new(),
             look,
             past,
             now,
@@ -91,14 +91,14 @@ impl Stand {
         self.arriving.push((self.now + after, id, input));
     }
 
-    fn open(&mut self, id: RequestId, call: &Call) {
-        let head = World::head(Some(self.store.latest()));
+    fn open(&mut self, id: RequestId, call: &V3Call) {
+        let head = V3World::head(Some(self.store.latest()));
         let head = Input::Head { id, head };
         let mut end = clean();
         let mut takes = Duration::ZERO;
         let mut nodes = None;
         match call {
-            Call::Revisions { from, .. } => {
+            V3Call::Revisions { from, .. } => {
                 self.streams += 1;
                 self.say(Duration::ZERO, id, head);
                 if let (Some(Index(from)), Some(past)) = (from, self.past) {
@@ -108,7 +108,7 @@ impl Stand {
                 }
                 return;
             }
-            Call::Since { after, is_awaited } => {
+            V3Call::Since { after, is_awaited } => {
                 takes = self.look;
                 nodes = Some(self.store.last_written(*after).into_iter().collect());
                 if takes > PATIENCE && !is_awaited {

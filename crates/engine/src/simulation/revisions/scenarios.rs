@@ -3,9 +3,11 @@
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use super::store::Store;
-use super::world::{Call, Quirks, Sent, Watcher, Wire, World, clean, message};
-use super::{Act, Begin, FULL, Operation, check_end, follow, plan};
+use super::acts::V3Act;
+use super::store::{Operation, V3Store};
+use super::wire::{Sent, V3Call, V3Wire, Watcher, clean, message};
+use super::world::{FULL, Quirks, V3World, plan};
+use super::{V3Begin, check_end, follow};
 use crate::model::Index;
 use crate::v3::V3Request;
 use crate::watch::{
@@ -40,17 +42,17 @@ fn a_state_from_before_a_new_stream_is_not_used() {
         ..plan(Start::Now, PlannedEnd::Forever, OnGap::Resync)
     };
     // The state arrives after the stream was given up and before the next one is registered.
-    let mut world = World::new(plan, &vec![vec![set(0)]; 5], 1, slow(20));
+    let mut world = V3World::new(plan, &vec![vec![set(0)]; 5], 1, slow(20));
     world.feed(Input::Tick);
     world.run_for(Duration::from_millis(20));
     // These are enough revisions for several messages, between which etcd may skip a removal.
     for _ in 0..70 {
-        world.act(&Act::Write(vec![set(0)]));
-        world.act(&Act::Write(vec![set(5)]));
+        world.act(&V3Act::Write(vec![set(0)]));
+        world.act(&V3Act::Write(vec![set(5)]));
     }
-    world.act(&Act::Compact(0));
+    world.act(&V3Act::Compact(0));
     world.run_for(Duration::from_secs(2));
-    world.act(&Act::Write(vec![set(3)]));
+    world.act(&V3Act::Write(vec![set(3)]));
     world.run_for(Duration::from_secs(2));
     check_end(&mut world, true);
 }
@@ -67,21 +69,21 @@ fn changes_compacted_before_the_watch_began_are_not_differences() {
     };
     // The state is read before any event was reported, and history is compacted after that.
     let acts = [
-        Act::Write(vec![removed]),
-        Act::Write(vec![set(0)]),
-        Act::Cut,
-        Act::Compact(0),
-        Act::Wait(1000),
-        Act::Write(vec![set(0)]),
-        Act::Wait(1000),
-        Act::Outage(300),
-        Act::Write(vec![set(5)]),
-        Act::Write(vec![set(5)]),
-        Act::Compact(0),
+        V3Act::Write(vec![removed]),
+        V3Act::Write(vec![set(0)]),
+        V3Act::Cut,
+        V3Act::Compact(0),
+        V3Act::Wait(1000),
+        V3Act::Write(vec![set(0)]),
+        V3Act::Wait(1000),
+        V3Act::Outage(300),
+        V3Act::Write(vec![set(5)]),
+        V3Act::Write(vec![set(5)]),
+        V3Act::Compact(0),
     ];
     let before = [vec![set(0), set(2)]];
     let mut world = follow(
-        Begin::Oldest,
+        V3Begin::Oldest,
         OnGap::Diff,
         Quirks::default(),
         1,
@@ -98,7 +100,7 @@ fn a_status_names_no_index_that_is_not_reported_yet() {
         snapshot: true,
         ..plan(Start::Now, PlannedEnd::Forever, OnGap::Resync)
     };
-    let mut world = World::new(plan, &[put(0), put(1)], 1, slow(300));
+    let mut world = V3World::new(plan, &[put(0), put(1)], 1, slow(300));
     world.feed(Input::Tick);
     // Events that are written during the transfer of the state wait for it.
     world.run_for(Duration::from_millis(20));
@@ -109,9 +111,9 @@ fn a_status_names_no_index_that_is_not_reported_yet() {
 }
 
 /// Stalls all streams.
-fn stall(world: &mut World) {
+fn stall(world: &mut V3World) {
     for wire in world.wires.values_mut() {
-        if matches!(wire.call, Call::Revisions { .. }) {
+        if matches!(wire.call, V3Call::Revisions { .. }) {
             wire.watchers.clear();
             wire.queue.clear();
         }
@@ -120,7 +122,7 @@ fn stall(world: &mut World) {
 
 #[test]
 fn repeated_stalls_do_not_make_the_next_one_much_longer() {
-    let mut world = World::new(
+    let mut world = V3World::new(
         plan(Start::Now, PlannedEnd::Forever, OnGap::Resync),
         &[put(0)],
         1,
@@ -138,10 +140,10 @@ fn repeated_stalls_do_not_make_the_next_one_much_longer() {
     // These streams stall before they have delivered history.
     for _ in 0..70 {
         let before = world.checks.events;
-        world.act(&Act::Cut);
+        world.act(&V3Act::Cut);
         world.write(&put(0));
         let is_begun =
-            |wire: &Wire| matches!(wire.call, Call::Revisions { .. }) && wire.queue.is_empty();
+            |wire: &V3Wire| matches!(wire.call, V3Call::Revisions { .. }) && wire.queue.is_empty();
         while !world.wires.values().any(is_begun) {
             world.run_for(Duration::from_millis(1));
         }
@@ -180,7 +182,7 @@ fn a_watch_that_is_not_registered_is_given_up() {
                         request: AnyRequest::V3(V3Request::End),
                         ..
                     } => {
-                        let head = World::head(Some(7));
+                        let head = V3World::head(Some(7));
                         inputs.push_back((now, Input::Head { id, head }));
                         let end = clean();
                         inputs.push_back((now, Input::Ended { id, end }));
@@ -211,7 +213,7 @@ fn events_missed_because_of_slow_output_are_asked_about() {
         let budget = Budget::new(1 << 20);
         let start = Start::At(Index(1001));
         let mut session = Session::new(plan(start, PlannedEnd::Forever, OnGap::Continue), began);
-        let mut store = Store::new();
+        let mut store = V3Store::new();
         while store.latest() < 1158 {
             store.write(&put(u8::from(store.latest() == 1000)));
         }
@@ -239,20 +241,20 @@ fn events_missed_because_of_slow_output_are_asked_about() {
                     let Step::Send { id, request, .. } = step else {
                         continue;
                     };
-                    let call = Call::from(request);
-                    if let Call::Revisions { .. } = call {
+                    let call = V3Call::from(request);
+                    if let V3Call::Revisions { .. } = call {
                         // The next stream is canceled as compacted.
                         is_asked |= stream.is_some();
                         stream = Some(id);
-                        let head = World::head(Some(1000));
+                        let head = V3World::head(Some(1000));
                         inputs.push_back(Input::Head { id, head });
-                    } else if let Call::Index | Call::Since { .. } = call {
-                        let head = World::head(Some(latest));
+                    } else if let V3Call::Index | V3Call::Since { .. } = call {
+                        let head = V3World::head(Some(latest));
                         inputs.push_back(Input::Head { id, head });
                         let end = clean();
                         inputs.push_back(Input::Ended { id, end });
                     }
-                    is_asked |= matches!(call, Call::Reach(_));
+                    is_asked |= matches!(call, V3Call::Reach(_));
                 }
             }
             now += pace;
@@ -292,12 +294,19 @@ fn a_store_replaced_during_its_first_state_is_where_the_watch_begins() {
     };
     let before = vec![vec![set(0)]; 20];
     let acts = [
-        Act::Write(vec![set(1)]),
-        Act::Wait(20),
-        Act::Rebuild(3),
-        Act::Wait(2000),
+        V3Act::Write(vec![set(1)]),
+        V3Act::Wait(20),
+        V3Act::Rebuild(3),
+        V3Act::Wait(2000),
     ];
-    let mut world = follow(Begin::Snapshot, OnGap::Resync, slow(300), 1, &before, &acts);
+    let mut world = follow(
+        V3Begin::Snapshot,
+        OnGap::Resync,
+        slow(300),
+        1,
+        &before,
+        &acts,
+    );
     // No record of the earlier store was reported.
     world.checks.era = 1;
     check_end(&mut world, true);
@@ -322,12 +331,12 @@ fn a_removal_passed_over_after_a_full_message_is_a_gap() {
         before.push(transaction);
         for seed in 0..10 {
             let plan = plan(Start::At(Index(2)), PlannedEnd::Forever, OnGap::Continue);
-            let mut world = World::new(plan, &before, seed, Quirks::default());
+            let mut world = V3World::new(plan, &before, seed, Quirks::default());
             world.feed(Input::Tick);
             while world.checks.events < FULL {
                 world.run_for(Duration::from_millis(1));
             }
-            world.act(&Act::Compact(0));
+            world.act(&V3Act::Compact(0));
             world.write(&put(2));
             world.run_for(5 * SECOND);
             check_end(&mut world, false);

@@ -2,21 +2,42 @@
 
 use std::collections::BTreeMap;
 
-use super::{KEYS, Operation, State, Value};
-use crate::model::{Index, StateNode};
+use crate::model::{Index, Key, Scope, StateNode};
+
+/// The number of keys in scope. One more key is outside of it, and one has a longer name.
+pub(super) const KEYS: u8 = 4;
+
+/// A write or removal of one key.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Operation {
+    pub(super) key: u8,
+    pub(super) is_delete: bool,
+}
+
+/// The content of a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Value {
+    pub(super) number: u64,
+    pub(super) created: u64,
+    pub(super) modified: u64,
+    pub(super) version: u64,
+}
+
+/// The keys that exist at a revision.
+pub(super) type KeyValues = BTreeMap<u8, Value>;
 
 /// One store: the state after each revision.
 #[derive(Clone, Debug)]
-pub(super) struct Store {
-    pub(super) states: Vec<State>,
+pub(super) struct V3Store {
+    pub(super) states: Vec<KeyValues>,
     pub(super) compacted: u64,
 }
 
-impl Store {
+impl V3Store {
     /// An empty store. Its first write is at revision 2, as with etcd.
     pub(super) fn new() -> Self {
         Self {
-            states: vec![State::new(); 2],
+            states: vec![KeyValues::new(); 2],
             compacted: 0,
         }
     }
@@ -25,7 +46,7 @@ impl Store {
         self.states.len() as u64 - 1
     }
 
-    pub(super) fn at(&self, revision: u64) -> &State {
+    pub(super) fn at(&self, revision: u64) -> &KeyValues {
         &self.states[usize::try_from(revision).unwrap()]
     }
 
@@ -109,4 +130,9 @@ pub(super) fn name(key: u8) -> String {
 /// Whether the range of the watch contains a key. It is larger than the scope.
 pub(super) fn is_in_range(key: u8) -> bool {
     key <= KEYS
+}
+
+/// The scope of the watch: the keys below `/app`.
+pub(super) fn scope() -> Scope {
+    Scope::new(Key::literal("/app").unwrap(), true)
 }
