@@ -45,9 +45,9 @@ use std::time::Duration;
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
-use proptest::test_runner::RngSeed;
 
 use crate::model::{Cause, Gap, Index};
+use crate::testing;
 use crate::watch::{OnGap, Outcome, Plan, PlannedEnd, Start, WatchState};
 use acts::{Act, act, damaging_act, writes};
 use checks::{check_polite, values};
@@ -216,20 +216,8 @@ fn follow(
     Ok(world)
 }
 
-/// A few cases, the same in every run. `PROPTEST_CASES` sets another number of random ones.
-fn config() -> ProptestConfig {
-    if std::env::var_os("PROPTEST_CASES").is_some() {
-        return ProptestConfig::default();
-    }
-    ProptestConfig {
-        cases: 512,
-        rng_seed: RngSeed::Fixed(1),
-        ..ProptestConfig::default()
-    }
-}
-
 proptest! {
-    #![proptest_config(config())]
+    #![proptest_config(testing::config(512))]
 
     #[test]
     fn a_stream_delivers_everything_once_in_order_or_declares_a_gap(

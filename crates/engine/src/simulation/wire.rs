@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::model::Index;
 use crate::protocol::{Failure, Whole};
+use crate::testing;
 use crate::v2::{self, V2Request};
 use crate::watch::{AnyRequest, Budget, Input, ReceivedBatch, ReplyEnd, RequestId};
 
@@ -191,6 +192,6 @@ pub fn events(id: RequestId, line: &str, budget: &Budget) -> Input {
     let batch = v2::parse_events(format!("{line}\n").into_bytes()).expect("an event");
     Input::Events {
         id,
-        received: ReceivedBatch::new(batch, Instant::now(), budget),
+        received: ReceivedBatch::new(batch, testing::now(), budget),
     }
 }

@@ -8,6 +8,7 @@ use super::server::Server;
 use super::store::{DIRECTORY, HISTORY, Node, Shown, Store, Watched, Write, oldest, text};
 use super::wire::Call;
 use crate::model::{Fingerprint, Index, Key, Scope};
+use crate::testing;
 use crate::watch::{
     Budget, Input, OnGap, Outcome, Permit, Plan, PlannedEnd, Session, Start, Step, Update,
 };
@@ -31,7 +32,6 @@ pub struct World {
     pub unread_states: Option<Vec<Permit>>,
     /// Whether a request was ever answered.
     is_heard: bool,
-    /// Print the inputs and steps of the session: `SIMULATION_TRACE=1 cargo test NAME`.
     is_traced: bool,
     began: Instant,
 }
@@ -42,7 +42,7 @@ impl World {
             Key::parse(watched.key()).expect("a key"),
             watched.is_recursive(),
         );
-        let now = Instant::now();
+        let now = testing::now();
         let begins = match plan.start {
             Start::Now => None,
             Start::At(first) => Some(first.previous().0),
@@ -59,7 +59,7 @@ impl World {
             session: Session::new(plan, now),
             finished: None,
             is_heard: false,
-            is_traced: std::env::var_os("SIMULATION_TRACE").is_some(),
+            is_traced: testing::is_traced(),
             began: now,
         }
     }

@@ -8,6 +8,7 @@ use super::wire::{Sent, V3Call, Watcher, clean, message};
 use super::world::{V3World, plan};
 use crate::model::Index;
 use crate::protocol::Failure;
+use crate::testing;
 use crate::watch::{
     Budget, HeldEvents, Input, OnGap, Outcome, PlannedEnd, ReplyEnd, RequestId, Session, Start,
     Step, Update, WatchState,
@@ -36,7 +37,7 @@ struct Stand {
 
 impl Stand {
     fn new(start: Start, planned_end: PlannedEnd, look: Duration, past: Option<Duration>) -> Self {
-        let now = Instant::now();
+        let now = testing::now();
         let mut stand = Self {
             session: Session::new(plan(start, planned_end, OnGap::Continue), now),
             store: V3Store::new(),

@@ -34,9 +34,9 @@ use std::time::Duration;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
-use proptest::test_runner::RngSeed;
 
 use crate::model::Index;
+use crate::testing;
 use crate::watch::{Input, OnGap, Outcome, Plan, PlannedEnd, Start};
 use acts::{V3Act, act, operations};
 use checks::state_of;
@@ -60,18 +60,6 @@ fn quirks() -> impl Strategy<Value = Quirks> {
             refuses_whole_store: false,
         },
     )
-}
-
-/// A few cases, the same in every run. `PROPTEST_CASES` sets another number of random ones.
-fn config() -> ProptestConfig {
-    if std::env::var_os("PROPTEST_CASES").is_some() {
-        return ProptestConfig::default();
-    }
-    ProptestConfig {
-        cases: 1024,
-        rng_seed: RngSeed::Fixed(1),
-        ..ProptestConfig::default()
-    }
 }
 
 /// The starting point of a watch.
@@ -134,7 +122,7 @@ fn check_end(world: &mut V3World, is_whole: bool) {
 }
 
 proptest! {
-    #![proptest_config(config())]
+    #![proptest_config(testing::config(1024))]
 
     #[test]
     fn a_v3_stream_delivers_everything_once_in_order_or_declares_a_gap(

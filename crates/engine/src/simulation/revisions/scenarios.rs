@@ -1,7 +1,7 @@
 //! Single schedules, each of which once led to a wrong report.
 
 use std::collections::VecDeque;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::acts::V3Act;
 use super::store::{Operation, V3Store};
@@ -9,6 +9,7 @@ use super::wire::{Sent, V3Call, V3Wire, Watcher, clean, message};
 use super::world::{FULL, Quirks, V3World, plan};
 use super::{V3Begin, check_end, follow};
 use crate::model::Index;
+use crate::testing;
 use crate::v3::V3Request;
 use crate::watch::{
     AnyRequest, Budget, Input, OnGap, Outcome, Plan, PlannedEnd, Session, Start, Step, Update,
@@ -163,7 +164,7 @@ fn a_watch_that_is_not_registered_is_given_up() {
         (Start::Now, PlannedEnd::Forever),
         (Start::At(Index(1)), present),
     ] {
-        let began = Instant::now();
+        let began = testing::now();
         let mut session = Session::new(plan(start, until, OnGap::Fail), began);
         let mut inputs = VecDeque::from([(began, Input::Tick)]);
         let mut now = began;
@@ -209,7 +210,7 @@ fn a_watch_that_is_not_registered_is_given_up() {
 #[test]
 fn events_missed_because_of_slow_output_are_asked_about() {
     for pace in [1, 20, 120, 1_000, 5_000].map(Duration::from_millis) {
-        let began = Instant::now();
+        let began = testing::now();
         let budget = Budget::new(1 << 20);
         let start = Start::At(Index(1001));
         let mut session = Session::new(plan(start, PlannedEnd::Forever, OnGap::Continue), began);

@@ -10,6 +10,7 @@ use base64::engine::general_purpose::STANDARD;
 use super::store::{V3Store, Value, is_in_range, name, scope};
 use crate::model::Index;
 use crate::protocol::{Failure, Whole};
+use crate::testing;
 use crate::v3::{Assembler, MessageEnd, V3Request, WatchItem};
 use crate::watch::{AnyRequest, Budget, Input, ReceivedBatch, ReplyEnd, RequestId};
 
@@ -200,7 +201,7 @@ pub(super) fn message(
     let input = |item| match item {
         WatchItem::Events(portion) => Input::Revisions {
             id,
-            received: ReceivedBatch::new(portion.batch, Instant::now(), budget),
+            received: ReceivedBatch::new(portion.batch, testing::now(), budget),
             begins: portion.begins,
             is_past: portion.is_past,
         },

@@ -11,6 +11,7 @@ use super::store::{KEYS, Operation, V3Store, name, scope};
 use super::wire::{Sent, V3Call, V3Wire, Watcher, clean, message};
 use crate::model::{Change, Index};
 use crate::protocol::{Failure, Fault, Head, Refusal};
+use crate::testing;
 use crate::v2::fault;
 use crate::v3::{self, MessageEnd};
 use crate::watch::{
@@ -52,6 +53,7 @@ pub(super) struct V3World {
     pub(super) session: Session,
     pub(super) budget: Budget,
     pub(super) now: Instant,
+    is_traced: bool,
     pub(super) began: Instant,
     pub(super) next_pass: Instant,
     pub(super) refuses_until: Instant,
@@ -66,7 +68,7 @@ pub(super) struct V3World {
 
 impl V3World {
     pub(super) fn new(plan: Plan, before: &[Vec<Operation>], seed: u64, quirks: Quirks) -> Self {
-        let now = Instant::now();
+        let now = testing::now();
         let mut store = V3Store::new();
         for operations in before {
             store.write(operations);
@@ -91,6 +93,7 @@ impl V3World {
             },
             session: Session::new(plan, now),
             now,
+            is_traced: testing::is_traced(),
             began: now,
             next_pass: now + PASS,
             refuses_until: now,
@@ -359,11 +362,11 @@ impl V3World {
 
     pub(super) fn feed(&mut self, input: Input) {
         self.is_heard |= matches!(input, Input::Head { .. });
-        if std::env::var_os("SIMULATION_TRACE").is_some() {
+        if self.is_traced {
             println!("{:?} {input:?}", self.now - self.began);
         }
         for step in self.session.handle(input, self.now) {
-            if std::env::var_os("SIMULATION_TRACE").is_some() {
+            if self.is_traced {
                 println!("    {step:?}");
             }
             match step {
