@@ -5,7 +5,7 @@ use super::v3_request;
 use crate::cli;
 use crate::error::Error;
 use crate::render::json;
-use crate::run::inbox::Stop;
+use crate::run::stop::Stop;
 use crate::settings::{OutputFormat, Settings};
 use etcdwatch_engine::escape;
 use etcdwatch_engine::model::Tree;

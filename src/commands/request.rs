@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use crate::error::{Error, none_answered};
 use crate::exit::Exit;
-use crate::run::inbox::{Inbox, Stop};
+use crate::run::inbox::Inbox;
+use crate::run::stop::Stop;
 use crate::settings::{ApiChoice, Settings};
 use etcdwatch_client::endpoint::Endpoint;
 use etcdwatch_client::transport::http::{Connection, Http, Limits, PATIENCE};

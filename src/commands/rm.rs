@@ -5,7 +5,7 @@ use super::{v2_request, v3_request};
 use crate::cli;
 use crate::error::Error;
 use crate::render::renderer::Renderer;
-use crate::run::inbox::Stop;
+use crate::run::stop::Stop;
 use crate::settings::{Appearance, Settings};
 use etcdwatch_engine::v2;
 use etcdwatch_engine::v3::{self, KeyRange};

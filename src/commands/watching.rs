@@ -3,7 +3,8 @@
 use crate::checkpoint::CheckpointFile;
 use crate::error::Error;
 use crate::render::renderer::Renderer;
-use crate::run::inbox::{Inbox, Stop};
+use crate::run::inbox::Inbox;
+use crate::run::stop::Stop;
 use crate::run::watching;
 use crate::settings::{OutputFormat, Settings, WatchSettings};
 use crate::sink::Sink;

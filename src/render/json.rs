@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value, json};
 
-use super::own::{Content, OwnRecord};
+use super::control::{Content, ControlRecord};
 use super::shape::Shape;
 use crate::error::Error;
 use etcdwatch_engine::escape;
@@ -124,9 +124,9 @@ pub fn one_line(json: &[u8]) -> Vec<u8> {
         .collect()
 }
 
-/// A record of etcdwatch itself, with the time at which it was received as its last field.
+/// A control record, with the time at which it was received as its last field.
 #[must_use]
-pub fn own(record: &OwnRecord<'_>, received_at: Option<&str>) -> Value {
+pub fn control(record: &ControlRecord<'_>, received_at: Option<&str>) -> Value {
     let (action, index) = (record.action(), record.index().0);
     let mut value = match record.content {
         Content::Gap(gap) => json!({
@@ -213,12 +213,12 @@ mod tests {
             cause: Cause::ClusterChanged,
             index: Index(4),
         };
-        let record = OwnRecord {
+        let record = ControlRecord {
             scope: "/a",
             content: Content::Gap(&lost),
         };
         assert_eq!(
-            own(&record, None).to_string(),
+            control(&record, None).to_string(),
             r#"{"action":"gap","lost":{"from":10,"to":null},"certain":false,"cause":"clusterChanged","index":4}"#
         );
     }

@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use colored::{Color, Colorize as _};
 use unicode_width::UnicodeWidthStr as _;
 
-use super::own::OwnRecord;
+use super::control::ControlRecord;
 use etcdwatch_engine::escape;
 use etcdwatch_engine::model::{Action, Index, Record};
 
@@ -94,8 +94,8 @@ pub fn time(time: Option<&str>, style: Style, out: &mut String) {
     }
 }
 
-/// Appends a record of etcdwatch itself.
-pub fn own(record: &OwnRecord<'_>, style: Style, out: &mut String) {
+/// Appends a control record.
+pub fn control(record: &ControlRecord<'_>, style: Style, out: &mut String) {
     let details = record.details();
     let escaped = |field: &str| {
         let mut text = String::new();
@@ -188,7 +188,7 @@ fn pad(text: &str, width: usize) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::own::Content;
+    use super::super::control::Content;
     use super::*;
     use etcdwatch_engine::model::{Cause, Gap};
     use etcdwatch_engine::v2;
@@ -237,7 +237,7 @@ mod tests {
             let mut out = String::new();
             let content = Content::Gap(&lost);
             let scope = "/app";
-            own(&OwnRecord { scope, content }, style, &mut out);
+            control(&ControlRecord { scope, content }, style, &mut out);
             out
         };
         let out = line(Style::default());

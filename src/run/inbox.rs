@@ -16,7 +16,7 @@ use crate::exit::Exit;
 use crate::render::progress::Progress;
 use crate::run::screen::{Screen, reader_is_gone};
 use crate::run::signal;
-pub use crate::run::stop::Stop;
+use crate::run::stop::Stop;
 use crate::settings::Settings;
 use etcdwatch_client::transport::http::Log;
 

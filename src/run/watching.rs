@@ -8,11 +8,12 @@ use std::time::Duration;
 use crate::error::{Error, none_answered};
 use crate::render::notice;
 use crate::run::api::{self, Found};
-use crate::run::inbox::{Inbox, Stop, Task};
+use crate::run::inbox::{Inbox, Task};
+use crate::run::stop::Stop;
 use crate::run::trace;
 use crate::settings::Settings;
 use crate::sink::{Flow, Sink};
-use etcdwatch_client::driver::{self, Means};
+use etcdwatch_client::driver::{self, Servers};
 use etcdwatch_client::transport::http::Http;
 use etcdwatch_engine::model::Scope;
 use etcdwatch_engine::v2;
@@ -121,13 +122,13 @@ impl WatchRun<'_> {
         inbox: &mut Inbox,
     ) -> Result<Ended, Stop> {
         let scope = plan.scope.clone();
-        let means = Means {
+        let servers = Servers {
             http: self.http.clone(),
             endpoints: self.settings.client.endpoints.clone(),
             max_event: self.settings.client.max_event,
         };
         let waker = inbox.waker();
-        let running = driver::start(plan, means, move || waker.wake());
+        let running = driver::start(plan, servers, move || waker.wake());
         let lookup = other.map(|other| {
             let (http, endpoints) = (self.http.clone(), self.settings.client.endpoints.clone());
             let (scope, other) = (scope.clone(), other.clone());

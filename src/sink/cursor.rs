@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::checkpoint::{Begun, Checkpoint, CheckpointFile};
 use crate::error::Error;
-use crate::run::inbox::Stop;
+use crate::run::stop::Stop;
 use etcdwatch_engine::model::{Fingerprint, Index, Scope};
 use etcdwatch_engine::watch::{HeldEvents, Position};
 

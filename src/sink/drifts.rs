@@ -6,9 +6,10 @@ use super::{Flow, Sink};
 use crate::drift::{Drift, Drifts, Expectation};
 use crate::error::Error;
 use crate::exit::Exit;
-use crate::render::own::OwnRecord;
+use crate::render::control::ControlRecord;
 use crate::render::{drift, json, text};
-use crate::run::inbox::{Inbox, Stop};
+use crate::run::inbox::Inbox;
+use crate::run::stop::Stop;
 use crate::settings::{OutputFormat, Settings};
 use etcdwatch_engine::model::{Index, Scope};
 use etcdwatch_engine::watch::mirror::Mirror;
@@ -134,14 +135,14 @@ impl<'s> DriftPrinter<'s> {
     fn print_gap(&mut self, update: &Update) {
         let name = self.watched.as_ref().map(|(scope, _)| scope.name());
         let name = name.unwrap_or_default();
-        let Some(gap) = OwnRecord::of(update, &name, |_| "") else {
+        let Some(gap) = ControlRecord::of(update, &name, |_| "") else {
             return;
         };
         match self.settings.output {
-            OutputFormat::Json => self.push(&json::own(&gap, None)),
+            OutputFormat::Json => self.push(&json::control(&gap, None)),
             OutputFormat::Text => {
                 let mut line = String::new();
-                text::own(&gap, text::Style::default(), &mut line);
+                text::control(&gap, text::Style::default(), &mut line);
                 self.gathered.extend_from_slice(line.as_bytes());
             }
         }

@@ -21,7 +21,8 @@ pub mod until;
 
 use std::time::Instant;
 
-use crate::run::inbox::{Inbox, Stop};
+use crate::run::inbox::Inbox;
+use crate::run::stop::Stop;
 use etcdwatch_engine::model::Scope;
 use etcdwatch_engine::watch::Update;
 

@@ -16,7 +16,8 @@ use crate::exec::child::{CommandInput, RunningCommand, find};
 use crate::exec::queue::{ExitKind, JobEnd, Mode, Next, Queue};
 use crate::exit::Exit;
 use crate::render::json;
-use crate::run::inbox::{Inbox, Stop};
+use crate::run::inbox::Inbox;
+use crate::run::stop::Stop;
 use etcdwatch_engine::model::Record;
 use etcdwatch_engine::watch::{ReceivedBatch, Update};
 
@@ -30,7 +31,7 @@ pub enum Work {
     Event(Arc<ReceivedBatch>, usize),
     /// The record at this place of an update.
     Record(Arc<Update>, usize),
-    /// A record of etcdwatch itself.
+    /// A control record.
     Own(CommandInput),
 }
 
@@ -87,7 +88,7 @@ impl Runner {
         })
     }
 
-    /// Queues a job. `after` is the cursor once it is done. A record of etcdwatch itself never replaces
+    /// Queues a job. `after` is the cursor once it is done. A control record never replaces
     /// another job.
     pub fn push(&mut self, work: Work, after: Cursor) {
         let is_own = matches!(work, Work::Own(_));

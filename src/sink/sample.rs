@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::time::Instant;
 
 use super::{Flow, Sink};
-use crate::run::inbox::{Inbox, Stop};
+use crate::run::inbox::Inbox;
+use crate::run::stop::Stop;
 use etcdwatch_engine::model::{Api, Scope};
 use etcdwatch_engine::watch::{HeldEvents, Update};
 

@@ -5,8 +5,9 @@ use std::time::Instant;
 use super::records::{Records, count};
 use super::{Flow, Sink};
 use crate::error::Error;
-use crate::render::own::OwnRecord;
-use crate::run::inbox::{Inbox, Stop};
+use crate::render::control::ControlRecord;
+use crate::run::inbox::Inbox;
+use crate::run::stop::Stop;
 use crate::wait::{Condition, PendingCondition};
 use etcdwatch_engine::model::{Index, Record, Scope};
 use etcdwatch_engine::watch::{HeldEvents, Update};
@@ -144,7 +145,7 @@ impl Sink for UntilHolds<'_> {
             Update::Synced(index) => self.take_synced(index, inbox)?,
             Update::Gap(_) if !self.shows_all => {
                 let name = self.records.name();
-                if let Some(gap) = OwnRecord::of(&update, &name, |_| "") {
+                if let Some(gap) = ControlRecord::of(&update, &name, |_| "") {
                     inbox.screen.notice("gap", &gap.sentence());
                 }
             }

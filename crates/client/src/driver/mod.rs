@@ -7,10 +7,10 @@
 //!
 //! Connections are reused, because history is read in many small requests.
 
-mod means;
 mod message;
 mod reader;
 mod requests;
+mod servers;
 mod workers;
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -24,7 +24,7 @@ use etcdwatch_engine::watch::{Budget, BufferPool, Input, Plan, Session, Step, Up
 use message::WorkerMessage;
 use workers::Workers;
 
-pub use means::Means;
+pub use servers::Servers;
 
 /// How many messages may wait for the session: enough to keep it busy, and few enough to slow the
 /// workers down soon when it is behind.
@@ -79,7 +79,11 @@ impl RunningWatch {
 
 /// Runs a watch on its own thread until it ends, or is given up. The thread calls `wake` when
 /// [`RunningWatch::take`] has updates again, and ends silently once `wake` returns false.
-pub fn start(plan: Plan, means: Means, wake: impl Fn() -> bool + Send + 'static) -> RunningWatch {
+pub fn start(
+    plan: Plan,
+    servers: Servers,
+    wake: impl Fn() -> bool + Send + 'static,
+) -> RunningWatch {
     let (messages, inbox) = mpsc::sync_channel(INBOX);
     let updates = Updates::default();
     let is_given_up = Arc::new(AtomicBool::new(false));
@@ -91,7 +95,7 @@ pub fn start(plan: Plan, means: Means, wake: impl Fn() -> bool + Send + 'static)
     thread::spawn(move || {
         let buffers = BufferPool::default();
         let mut driver = Driver {
-            workers: Workers::new(&plan, means, messages, buffers.clone()),
+            workers: Workers::new(&plan, servers, messages, buffers.clone()),
             budget: plan.budget.clone(),
             buffers,
             session: Session::new(plan, Instant::now()),
