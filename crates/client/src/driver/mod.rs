@@ -1,4 +1,4 @@
-//! Carries out what a session decides: one thread owns the session, and each request in flight has a
+//! Carries out the decisions of a session: one thread owns the session, and each request in flight has a
 //! worker thread.
 //!
 //! In scope: threads, channels, and turning bytes into the session's inputs. Out of scope: the choice of
@@ -26,11 +26,11 @@ use workers::Workers;
 
 pub use servers::Servers;
 
-/// How many messages may wait for the session: enough to keep it busy, and few enough to slow the
-/// workers down soon when it is behind.
+/// The number of messages that may wait for the session. It is large enough to keep the session busy, and
+/// small enough that the workers soon slow down when the session is behind.
 const INBOX: usize = 64;
 
-/// Updates on their way from the watch to its consumer. Of several positions in a row only the last is
+/// The updates that the consumer has not taken yet. Of several positions in a row only the last is
 /// kept, so that a slow consumer costs no memory.
 #[derive(Clone, Debug, Default)]
 struct Updates(Arc<Mutex<Vec<Update>>>);
@@ -77,8 +77,8 @@ impl RunningWatch {
     }
 }
 
-/// Runs a watch on its own thread until it ends, or is given up. The thread calls `wake` when
-/// [`RunningWatch::take`] has updates again, and ends silently once `wake` returns false.
+/// Runs a watch on its own thread until it ends, or [`RunningWatch::give_up`] is called. The thread calls
+/// `wake` when [`RunningWatch::take`] has updates again, and ends silently once `wake` returns false.
 pub fn start(
     plan: Plan,
     servers: Servers,

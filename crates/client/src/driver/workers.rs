@@ -24,7 +24,7 @@ struct Worker {
     is_closed: bool,
 }
 
-/// All worker threads. There are as many as requests were ever in flight at a time.
+/// All worker threads. Their number is the largest number of requests that were in flight at a time.
 pub(super) struct Workers {
     scope: Scope,
     /// Whether events are to have the values that they replace (v3).
@@ -38,7 +38,7 @@ pub(super) struct Workers {
 }
 
 impl Workers {
-    /// No worker yet. What the workers receive goes to `messages`.
+    /// Starts with no worker. The workers send everything they receive to `messages`.
     pub(super) fn new(
         plan: &Plan,
         servers: Servers,
@@ -62,8 +62,8 @@ impl Workers {
         let Some(address) = self.servers.endpoints.get(endpoint).cloned() else {
             return;
         };
-        // A quick request goes where a connection is open already. One that lasts, or after which its
-        // connection is closed, leaves open connections to the quick ones.
+        // A quick request uses a connection that is already open. A request that lasts, or that closes its
+        // connection, leaves open connections to the quick ones.
         let mut worker = self.worker(endpoint, request.is_quick());
         let (call, limits) = match request {
             AnyRequest::V2(request) => v2_call(&self.scope, request),
@@ -83,8 +83,8 @@ impl Workers {
         }
     }
 
-    /// An idle worker, or a new one. A quick request prefers a worker that is connected to `endpoint`;
-    /// any other takes one of those only if another of them is left.
+    /// Returns an idle worker, or a new one. A quick request prefers a worker that is connected to
+    /// `endpoint`. Any other request takes such a worker only if another one is left.
     fn worker(&mut self, endpoint: usize, is_quick: bool) -> Worker {
         let is_connected = |worker: &Worker| worker.is_connected && worker.endpoint == endpoint;
         let idle = &mut self.idle;

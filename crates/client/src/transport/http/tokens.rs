@@ -12,7 +12,7 @@ use crate::credentials::Secret;
 pub enum AuthToken {
     /// With this token.
     Token(Arc<Secret>),
-    /// Not at all: authentication is disabled in the cluster.
+    /// Without a token, because authentication is disabled in the cluster.
     NotNeeded,
 }
 
