@@ -26,7 +26,7 @@ pub struct Checks {
     pub is_exact: bool,
     /// The store that the position belongs to.
     pub era: usize,
-    /// Everything up to here was delivered or declared; none until the beginning is known.
+    /// Everything up to here was delivered or declared; `None` until the beginning is known.
     pub position: Option<u64>,
     pub last: Option<Fingerprint>,
     pub delivered: Vec<u64>,
@@ -35,7 +35,7 @@ pub struct Checks {
     pub gaps: Vec<Gap>,
     /// The keys and values of a consumer that applies the records in order.
     pub consumer: BTreeMap<String, String>,
-    /// The last status, and the last one that was a notice.
+    /// The last status. `notice` is the last one that was a notice.
     pub status: Option<WatchState>,
     pub notice: Option<WatchState>,
 }
@@ -178,8 +178,7 @@ impl Checks {
             assert!(is_narrow || self.on_gap != OnGap::Continue, "{gap:?}");
         }
         if gap.cause == Cause::MemberUntrusted {
-            // The member is one of the store that was watched, also where another store has taken its
-            // place by the time of the gap.
+            // The member belongs to the watched store, even if another store has replaced it since.
             let watched = self.era.min(era)..=era;
             let mut stores = truth.stores[watched].iter();
             let has_snapshot = stores.any(|store| store.raft >= truth.raft_jump);

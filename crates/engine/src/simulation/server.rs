@@ -26,7 +26,7 @@ pub(super) enum Damage {
 /// A member of the cluster.
 #[derive(Clone, Debug)]
 pub(super) struct Member {
-    /// The last write that it has applied.
+    /// The index of the last write that it has applied.
     pub(super) applied: u64,
     /// The last raft entry that it knows, if it is cut off from the other members. It still answers
     /// clients.
@@ -212,11 +212,11 @@ impl Server {
     /// Restarts a member, which then has an undamaged history.
     pub fn restart(&mut self, member: usize) {
         let wires = self.wires.iter();
-        let tickets: Vec<RequestId> = wires
+        let ids: Vec<RequestId> = wires
             .filter(|(_, wire)| wire.member == member)
             .map(|(id, _)| *id)
             .collect();
-        for id in tickets {
+        for id in ids {
             self.cut(id);
         }
         self.members[member].damage.clear();
@@ -234,8 +234,8 @@ impl Server {
     }
 
     pub fn cut_all(&mut self) {
-        let tickets: Vec<RequestId> = self.wires.keys().copied().collect();
-        for id in tickets {
+        let ids: Vec<RequestId> = self.wires.keys().copied().collect();
+        for id in ids {
             self.cut(id);
         }
     }
@@ -283,11 +283,11 @@ impl Server {
     /// One endpoint accepts no connections for this time.
     pub fn refuse_at(&mut self, endpoint: usize, length: Duration) {
         let wires = self.wires.iter();
-        let tickets: Vec<RequestId> = wires
+        let ids: Vec<RequestId> = wires
             .filter(|(_, wire)| wire.endpoint == endpoint)
             .map(|(id, _)| *id)
             .collect();
-        for id in tickets {
+        for id in ids {
             self.cut(id);
         }
         self.refuses_until[endpoint] = self.now + length;

@@ -157,8 +157,8 @@ impl Wire {
         self.queue.truncate(kept);
     }
 
-    /// The server comes back to it only then, where it has found something: it overlooks that for
-    /// the end of the client, if there is one before.
+    /// Delays an event that the server has found until `until`. If the client half-closes the wait before,
+    /// the wait ends without the event.
     pub fn stall(&mut self, until: Instant) {
         let mut is_late = false;
         for (at, input) in &mut self.queue {

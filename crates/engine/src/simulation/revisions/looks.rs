@@ -77,7 +77,7 @@ impl Stand {
         for step in self.session.handle(input, self.now) {
             match step {
                 Step::Send { id, request, .. } => self.open(id, &request.into()),
-                Step::Close(id) => self.arriving.retain(|(_, of, _)| *of != id),
+                Step::Close(id) => self.arriving.retain(|(_, other, _)| *other != id),
                 Step::Report(Update::Status(status)) => self.states.push(status.state),
                 Step::Report(Update::Events(held)) => {
                     self.events += held.iter().flat_map(HeldEvents::events).count();

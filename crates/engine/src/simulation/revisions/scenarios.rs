@@ -208,7 +208,7 @@ fn a_watch_that_is_not_registered_is_given_up() {
 /// The reader of the output is slow, so the watcher became unsynced and the server skipped a compacted
 /// removal. The time between messages proves nothing.
 #[test]
-fn events_missed_because_of_slow_output_are_asked_about() {
+fn events_missed_because_of_slow_output_are_checked() {
     for pace in [1, 20, 120, 1_000, 5_000].map(Duration::from_millis) {
         let began = testing::now();
         let budget = Budget::new(1 << 20);
@@ -315,8 +315,8 @@ fn a_store_replaced_during_its_first_state_is_where_the_watch_begins() {
     assert!(world.opened.len() < 50, "{} requests", world.opened.len());
 }
 
-/// A message that is as long as a message can be, and behind it a removal that is compacted just
-/// then, by itself or together with a write. What comes next comes alone, as what happens now does.
+/// A message of the largest size is followed by a removal, alone or with a write, that is compacted just
+/// then. The next event arrives in a message of its own, as a new event does.
 #[test]
 fn a_removal_passed_over_after_a_full_message_is_a_gap() {
     let removal = Operation {

@@ -153,7 +153,7 @@ impl V3World {
             let watchers = wire.watchers.clone();
             for watcher in watchers
                 .iter()
-                .filter(|one| one.is_synced && one.next <= latest)
+                .filter(|watcher| watcher.is_synced && watcher.next <= latest)
             {
                 let sent = Sent {
                     revisions: &[latest],
@@ -320,13 +320,13 @@ impl V3World {
                 key,
                 at: Index(revision),
             } => {
-                let nodes = store.nodes(*revision, |one| name(one).as_bytes() == key);
+                let nodes = store.nodes(*revision, |other| name(other).as_bytes() == key);
                 wire.say(at, head);
                 wire.say(at, Input::State { id, nodes });
                 wire.end(id, at, clean());
             }
             V3Call::Look(key) => {
-                let nodes = store.nodes(latest, |one| name(one).as_bytes() == key);
+                let nodes = store.nodes(latest, |other| name(other).as_bytes() == key);
                 wire.say(at, head);
                 wire.say(at, Input::State { id, nodes });
                 wire.end(id, at, clean());
@@ -338,7 +338,7 @@ impl V3World {
                 wire.answer_after(id, at, self.quirks.look, patience, [head, state]);
             }
             V3Call::State => {
-                let nodes = store.nodes(latest, |one| one < KEYS);
+                let nodes = store.nodes(latest, |other| other < KEYS);
                 wire.say(state_at, head);
                 wire.say(state_at, Input::State { id, nodes });
                 wire.end(id, state_at, clean());
