@@ -20,7 +20,7 @@ use etcdwatch_client::transport::http::Http;
 use etcdwatch_engine::model::{Api, Key, Scope};
 use etcdwatch_engine::watch::{OnGap, Plan};
 
-/// How many of the busiest keys are printed.
+/// The number of the busiest keys that are printed.
 const BUSIEST: usize = 5;
 
 /// Examines the endpoints, watches for a moment, and prints a report.
@@ -30,14 +30,14 @@ const BUSIEST: usize = 5;
 pub fn run(typed: &cli::Doctor, settings: &Settings) -> Result<(), Stop> {
     let key = typed.key.clone().unwrap_or_default();
     let mut inbox = Inbox::new(settings, "asking", &key)?;
-    // The report has everything that a notice would say.
+    // The report contains the information of all notices.
     inbox.screen.hush();
     let http = Http::new(&settings.client, inbox.log(settings)).map_err(Error::from)?;
     let before = ask(&mut inbox, &http, settings)?;
     let began = Instant::now();
     let mut sample = Sample::until(began + typed.sample);
-    let is_anyone_there = before.iter().any(|facts| facts.known.is_ok());
-    let watched = if is_anyone_there {
+    let is_reachable = before.iter().any(|facts| facts.known.is_ok());
+    let watched = if is_reachable {
         let scopes = scopes(typed.key.as_ref(), settings)?;
         let plan_of = |scope| Plan {
             on_gap: OnGap::Continue,
@@ -54,7 +54,7 @@ pub fn run(typed: &cli::Doctor, settings: &Settings) -> Result<(), Stop> {
         Err(stop) => return Err(stop),
     };
     let took = began.elapsed();
-    let after = if is_anyone_there {
+    let after = if is_reachable {
         ask(&mut inbox, &http, settings)?
     } else {
         before.clone()
@@ -109,7 +109,7 @@ pub fn run(typed: &cli::Doctor, settings: &Settings) -> Result<(), Stop> {
             .client
             .credentials
             .as_ref()
-            .map(|one| one.user.clone()),
+            .map(|credentials| credentials.user.clone()),
         connections: connections(settings),
         is_encrypted: settings.client.endpoints.iter().all(Endpoint::is_encrypted),
         findings,
@@ -123,13 +123,13 @@ pub fn run(typed: &cli::Doctor, settings: &Settings) -> Result<(), Stop> {
     }
 }
 
-/// The report's words for encryption and certificates.
+/// The description of encryption and certificates in the report.
 fn connections(settings: &Settings) -> String {
     let encrypted = settings
         .client
         .endpoints
         .iter()
-        .filter(|one| one.is_encrypted());
+        .filter(|endpoint| endpoint.is_encrypted());
     let encryption = match encrypted.count() {
         0 => return "not encrypted".to_owned(),
         count if count == settings.client.endpoints.len() => "TLS",
@@ -164,7 +164,7 @@ fn ask(inbox: &mut Inbox, http: &Http, settings: &Settings) -> Result<Vec<Facts>
     inbox.wait_for(move || facts::ask_all(&http, &endpoints))
 }
 
-/// Finds out how far back each history reaches, which takes many requests.
+/// Finds the oldest revision in each history, which takes many requests.
 fn histories(
     inbox: &mut Inbox,
     http: &Http,

@@ -12,7 +12,7 @@ use etcdwatch_engine::model::Tree;
 use etcdwatch_engine::v2;
 use etcdwatch_engine::v3::{self, KeyRange};
 
-/// The options that decide what `get` reads and how it prints it.
+/// The options for the keys and the output of `get`.
 #[derive(Clone, Debug)]
 struct GetOptions {
     typed: cli::Get,
@@ -91,7 +91,7 @@ impl GetOptions {
         let ranges = match (self.typed.prefix, recursive) {
             (true, _) => v3::list(vec![KeyRange::beginning_with(key)]),
             (false, true) => v3::list(vec![KeyRange::of(key), KeyRange::below(key)]),
-            // The names are enough if only they are printed.
+            // Only the names are printed, so the values are not requested.
             (false, false) => v3::read_one(key, !self.is_json),
         };
         let mut answered = v3_request::read(requester, &ranges)?;
@@ -109,10 +109,10 @@ impl GetOptions {
                 ..Tree::default()
             },
             [first, ..] if first.key == key && !key.ends_with(b"/") => {
-                // A key that others are below, which v2 has not: it is shown before them.
-                let own = leaves.remove(0);
+                // Over v3, a key can have a value and keys below it. It is printed before them.
+                let node = leaves.remove(0);
                 let mut tree = Tree::directory(key, leaves, recursive);
-                tree.nodes.insert(0, own);
+                tree.nodes.insert(0, node);
                 tree
             }
             _ => Tree::directory(key, leaves, recursive),
@@ -135,7 +135,7 @@ impl GetOptions {
 
 fn render(tree: &Tree, recursive: bool, is_named: bool, is_terminal: bool) -> Vec<u8> {
     if let (Some(value), false) = (&tree.value, is_named || is_terminal) {
-        // The value's own bytes, so that a pipe gets what was written.
+        // A pipe gets the bytes of the value without a change.
         return [value, &b"\n"[..]].concat();
     }
     let mut out = String::new();

@@ -10,7 +10,7 @@ use etcdwatch_engine::v2;
 
 /// The longest value that goes into the URL of a removal, in bytes.
 const MAX_IN_URL: usize = 8 << 10;
-/// How often a condition on a value is tried while other clients write.
+/// The number of attempts to check a condition on a value while other clients write.
 const MAX_TRIES: usize = 8;
 
 /// Sends the request that `build` makes for `condition`. If etcd cannot check the value, because it is

@@ -1,4 +1,4 @@
-//! What `watch` and `replay` share: their settings become a plan for the session and a sink.
+//! Runs `watch` and `replay`: turns their settings into a plan for the session and a sink.
 
 use crate::checkpoint::CheckpointFile;
 use crate::error::Error;

@@ -138,8 +138,8 @@ fn warn_of_connections(
     // TLS files in the environment do not mean that this cluster uses TLS.
     let is_meant = tls.files().any(|file| file.by.starts_with("--"));
     if is_meant || (has_encrypted && has_user) {
-        let plain = endpoints.iter().filter(|one| !one.is_encrypted());
-        warnings.extend(plain.map(|one| Warning::unencrypted(one.url(), has_user)));
+        let plain = endpoints.iter().filter(|endpoint| !endpoint.is_encrypted());
+        warnings.extend(plain.map(|endpoint| Warning::unencrypted(endpoint.url(), has_user)));
     }
 }
 
@@ -159,8 +159,8 @@ fn endpoints(
         typed.iter().map(String::as_str).collect()
     };
     let mut endpoints = Vec::new();
-    for one in listed.into_iter().filter(|one| !one.trim().is_empty()) {
-        let endpoint = Endpoint::parse(one, scheme)?;
+    for typed in listed.into_iter().filter(|typed| !typed.trim().is_empty()) {
+        let endpoint = Endpoint::parse(typed, scheme)?;
         if !endpoints.contains(&endpoint) {
             endpoints.push(endpoint);
         }

@@ -1,10 +1,10 @@
 //! A command that runs, with a record on its standard input.
 //!
 //! In scope: starting the command directly, never through a shell; its environment; ending it with all the
-//! processes that it has started. Out of scope: when that is done (`queue`).
+//! processes that it has started. Out of scope: the time at which it starts and ends (`queue`).
 //!
-//! The command leads a process group of its own, so that what it starts can be ended with it. It stays a
-//! zombie until that is done, so that no other process can get the number of the group.
+//! The command leads a process group of its own, so that etcdwatch can end its child processes
+//! with it. It stays a zombie until then, so that no other process can get the number of the group.
 
 use std::ffi::{OsStr, OsString};
 use std::io::{self, Write as _};
@@ -30,13 +30,14 @@ use rustix::process::{
 use etcdwatch_engine::escape::said;
 use etcdwatch_engine::model::{Index, Record};
 
-/// The kernel refuses a longer variable (`MAX_ARG_STRLEN`, less the name).
+/// The longest value of a variable, in bytes. The kernel refuses a longer one (`MAX_ARG_STRLEN`, less the
+/// name).
 const LONGEST: usize = 128 * 1024 - 64;
 
-/// A notice says so when a command takes longer than this to end.
+/// The time after which a notice says that etcdwatch waits for a command to end.
 const MOMENT: Duration = Duration::from_millis(500);
 
-/// How often etcdwatch checks whether a command that does not read has ended.
+/// The interval at which etcdwatch checks whether a command that does not read has ended.
 const POLL: Timespec = Timespec {
     tv_sec: 0,
     tv_nsec: 100_000_000,
@@ -45,9 +46,9 @@ const POLL: Timespec = Timespec {
 /// The input of a command for one record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CommandInput {
-    /// Variables of its environment.
+    /// The variables of its environment.
     pub variables: Vec<(&'static str, Vec<u8>)>,
-    /// The variables that can't be in an environment, and why.
+    /// The variables that an environment can't hold, each with the reason.
     pub left_out: Vec<(&'static str, &'static str)>,
     /// The record as JSON, on its standard input.
     pub json: Vec<u8>,
@@ -97,10 +98,10 @@ impl CommandInput {
     }
 }
 
-/// The process group of the command that runs; 0 while none does.
+/// The process group of the command that runs; 0 if no command runs.
 static CURRENT: AtomicI32 = AtomicI32::new(0);
 
-/// Kills the command that runs, and all that it has started.
+/// Kills the command that runs, with all processes that it has started.
 pub fn kill_current() {
     if let Some(group) = Pid::from_raw(CURRENT.load(Ordering::Relaxed)) {
         // It may have ended by itself.
@@ -150,8 +151,8 @@ pub struct RunningCommand {
 }
 
 impl RunningCommand {
-    /// Starts `command` with its input. `ended` is called, on another thread, once it has ended;
-    /// [`RunningCommand::finish`] says how.
+    /// Starts `command` with its input. Calls `ended` on another thread once the command has
+    /// ended. [`RunningCommand::finish`] returns its exit status.
     ///
     /// # Errors
     /// If the command can't be run.
@@ -246,7 +247,7 @@ impl RunningCommand {
             waits();
             let _ = self.end.recv_timeout(grace.saturating_sub(moment));
         }
-        while self.is_anyone_left() && Instant::now() < until {
+        while self.has_processes() && Instant::now() < until {
             thread::sleep(Duration::from_millis(5));
         }
         self.signal(Signal::KILL);
@@ -256,7 +257,7 @@ impl RunningCommand {
 
     /// Whether a process of its group still runs. The command does not count once it has ended.
     #[must_use]
-    pub fn is_anyone_left(&self) -> bool {
+    pub fn has_processes(&self) -> bool {
         self.group
             .is_some_and(|group| test_kill_process_group(group).is_ok() && has_living_member(group))
     }

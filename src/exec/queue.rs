@@ -1,52 +1,52 @@
-//! Decides which job a command is run for next.
+//! Decides for which job a command runs next.
 //!
-//! In scope: the modes, the pause for events that come close together, and what a failure leads to. Out
-//! of scope: processes, and what a job of type `J` is for.
+//! In scope: the modes, the pause for events that arrive close together, and retries after a failure. Out
+//! of scope: processes, and the content of a job of type `J`.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-/// How events are treated that arrive while a command runs.
+/// The treatment of events that arrive while a command runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
-    /// The command is run for each event, one at a time.
+    /// The command runs for each event, one at a time.
     Each,
-    /// The command is run for the newest event once it has ended.
+    /// Once the command has ended, it runs for the newest event.
     Latest,
-    /// The command is ended, and run for the newest event.
+    /// etcdwatch ends the command, and runs it for the newest event.
     Restart,
 }
 
-/// How a failed command is treated.
+/// The treatment of a command that fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnFailure {
     /// The run ends.
     Stop,
-    /// The next job is run.
+    /// The command runs for the next job.
     Continue,
-    /// The job is run again, each time after twice the pause. In the modes that skip jobs, a newer job
-    /// is run instead.
+    /// The command runs for the job again, each time after twice the pause. In the modes that skip jobs, it
+    /// runs for a newer job instead.
     Retry,
 }
 
-/// The first retry comes after this time, each later one after twice as long.
+/// The pause before the first retry. Each later pause is twice as long.
 const RETRY: Duration = Duration::from_secs(1);
-/// No retry comes after more than this time.
+/// The longest pause before a retry.
 const RETRY_AT_MOST: Duration = Duration::from_mins(1);
 
-/// How a command ended.
+/// The result of a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ExitKind {
-    /// With exit code 0.
-    Well,
-    /// With another exit code, or by a signal.
-    Failed,
+    /// The command ended with exit code 0.
+    Success,
+    /// The command ended with another exit code, or by a signal.
+    Failure,
 }
 
 /// The next step of the caller.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Next<J> {
-    /// Run this job.
+    /// Run the command for this job.
     Start(J),
     /// End the command that runs, because a newer job waits.
     Stop,
@@ -57,15 +57,16 @@ pub enum Next<J> {
 /// The outcome of a job whose command has ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum JobEnd<J> {
-    /// It is done.
+    /// The command succeeded.
     Done(J),
-    /// Its command was ended because of a newer job.
+    /// etcdwatch ended the command because of a newer job.
     Superseded,
-    /// It failed, and the next job is run nevertheless.
-    Passed,
-    /// It is run again after this time. Zero means that a newer job is run instead, at once.
-    Again(Duration),
-    /// It failed, which ends the run.
+    /// The command failed, and the next job starts nevertheless.
+    Skipped,
+    /// The command failed, and runs again after this time. Zero means that a newer job starts at once
+    /// instead.
+    Retry(Duration),
+    /// The command failed, which ends the run.
     Failed,
 }
 
@@ -74,16 +75,16 @@ pub enum JobEnd<J> {
 pub struct Queue<J> {
     mode: Mode,
     on_failure: OnFailure,
-    /// A command is run once no job has come for this long.
+    /// The time without a new job after which a command starts.
     debounce: Duration,
     waiting: VecDeque<J>,
     /// The job that runs, and whether its command was asked to end.
     running: Option<(J, bool)>,
-    /// When the last job arrived.
+    /// The time at which the last job arrived.
     pushed: Option<Instant>,
-    /// How often the first job failed.
+    /// The number of failures of the first job.
     failures: u32,
-    /// When the first job is retried.
+    /// The time of the next retry of the first job.
     not_before: Option<Instant>,
 }
 
@@ -103,7 +104,7 @@ impl<J: Clone> Queue<J> {
         }
     }
 
-    /// Takes a job.
+    /// Queues a job. The modes that skip jobs drop the jobs that wait.
     pub fn push(&mut self, job: J, now: Instant) {
         if self.mode != Mode::Each {
             self.waiting.clear();
@@ -114,7 +115,7 @@ impl<J: Clone> Queue<J> {
         self.pushed = Some(now);
     }
 
-    /// Takes a minor job. The modes that skip jobs drop it if another job runs or waits.
+    /// Queues a minor job. The modes that skip jobs drop it if another job runs or waits.
     pub fn push_minor(&mut self, job: J, now: Instant) {
         if self.mode == Mode::Each || self.is_empty() {
             self.push(job, now);
@@ -159,12 +160,12 @@ impl<J: Clone> Queue<J> {
         }
     }
 
-    /// The command that ran has ended.
-    pub fn ended(&mut self, how: ExitKind, now: Instant) -> JobEnd<J> {
+    /// Notes that the command has ended, and returns the outcome of its job.
+    pub fn ended(&mut self, exit: ExitKind, now: Instant) -> JobEnd<J> {
         let Some((job, is_stopping)) = self.running.take() else {
             return JobEnd::Superseded;
         };
-        if how == ExitKind::Well {
+        if exit == ExitKind::Success {
             self.failures = 0;
             self.not_before = None;
             return JobEnd::Done(job);
@@ -174,7 +175,7 @@ impl<J: Clone> Queue<J> {
         }
         match self.on_failure {
             OnFailure::Stop => JobEnd::Failed,
-            OnFailure::Continue => JobEnd::Passed,
+            OnFailure::Continue => JobEnd::Skipped,
             OnFailure::Retry => {
                 let mut pause = Duration::ZERO;
                 if self.mode == Mode::Each || self.waiting.is_empty() {
@@ -183,7 +184,7 @@ impl<J: Clone> Queue<J> {
                     self.not_before = Some(now + pause);
                     self.failures += 1;
                 }
-                JobEnd::Again(pause)
+                JobEnd::Retry(pause)
             }
         }
     }
@@ -208,7 +209,7 @@ mod tests {
         for job in 1..=3 {
             assert_eq!(queue.next(now), Next::Start(job));
             assert_eq!(queue.next(now), Next::Wait(None), "one at a time");
-            assert_eq!(queue.ended(ExitKind::Well, now), JobEnd::Done(job));
+            assert_eq!(queue.ended(ExitKind::Success, now), JobEnd::Done(job));
         }
         assert!(queue.is_empty());
     }
@@ -221,7 +222,7 @@ mod tests {
         queue.push(2, now);
         queue.push(3, now);
         assert_eq!(queue.next(now), Next::Wait(None));
-        assert_eq!(queue.ended(ExitKind::Well, now), JobEnd::Done(1));
+        assert_eq!(queue.ended(ExitKind::Success, now), JobEnd::Done(1));
         assert_eq!(queue.next(now), Next::Start(3));
     }
 
@@ -234,9 +235,9 @@ mod tests {
         assert_eq!(queue.next(now), Next::Stop);
         queue.push(3, now);
         assert_eq!(queue.next(now), Next::Wait(None));
-        assert_eq!(queue.ended(ExitKind::Failed, now), JobEnd::Superseded);
+        assert_eq!(queue.ended(ExitKind::Failure, now), JobEnd::Superseded);
         assert_eq!(queue.next(now), Next::Start(3));
-        assert_eq!(queue.ended(ExitKind::Failed, now), JobEnd::Failed);
+        assert_eq!(queue.ended(ExitKind::Failure, now), JobEnd::Failed);
     }
 
     #[test]
@@ -247,11 +248,11 @@ mod tests {
             assert_eq!(queue.next(now), Next::Start(1));
             queue.push_minor(2, now);
             assert_eq!(queue.next(now), Next::Wait(None));
-            assert_eq!(queue.ended(ExitKind::Well, now), JobEnd::Done(1));
+            assert_eq!(queue.ended(ExitKind::Success, now), JobEnd::Done(1));
             queue.push(3, now);
             queue.push_minor(4, now);
             assert_eq!(queue.next(now), Next::Start(3));
-            assert_eq!(queue.ended(ExitKind::Well, now), JobEnd::Done(3));
+            assert_eq!(queue.ended(ExitKind::Success, now), JobEnd::Done(3));
             assert!(queue.is_empty());
         }
     }
@@ -275,15 +276,15 @@ mod tests {
         for pause in [1, 2, 4, 8, 16, 32, 60, 60] {
             assert_eq!(queue.next(now), Next::Start(1));
             assert_eq!(
-                queue.ended(ExitKind::Failed, now),
-                JobEnd::Again(pause * SECOND)
+                queue.ended(ExitKind::Failure, now),
+                JobEnd::Retry(pause * SECOND)
             );
             let due = now + pause * SECOND;
             assert_eq!(queue.next(now), Next::Wait(Some(due)));
             now = due;
         }
         assert_eq!(queue.next(now), Next::Start(1));
-        assert_eq!(queue.ended(ExitKind::Well, now), JobEnd::Done(1));
+        assert_eq!(queue.ended(ExitKind::Success, now), JobEnd::Done(1));
         assert_eq!(queue.next(now), Next::Start(2));
     }
 
@@ -294,11 +295,11 @@ mod tests {
         assert_eq!(queue.next(now), Next::Start(1));
         queue.push(2, now);
         assert_eq!(
-            queue.ended(ExitKind::Failed, now),
-            JobEnd::Again(Duration::ZERO)
+            queue.ended(ExitKind::Failure, now),
+            JobEnd::Retry(Duration::ZERO)
         );
         assert_eq!(queue.next(now), Next::Start(2));
-        assert_eq!(queue.ended(ExitKind::Failed, now), JobEnd::Again(SECOND));
+        assert_eq!(queue.ended(ExitKind::Failure, now), JobEnd::Retry(SECOND));
         assert_eq!(queue.next(now), Next::Wait(Some(now + SECOND)));
         queue.push(3, now);
         assert_eq!(queue.next(now), Next::Start(3));
@@ -310,7 +311,7 @@ mod tests {
         queue.push(1, now);
         queue.push(2, now);
         assert_eq!(queue.next(now), Next::Start(1));
-        assert_eq!(queue.ended(ExitKind::Failed, now), JobEnd::Passed);
+        assert_eq!(queue.ended(ExitKind::Failure, now), JobEnd::Skipped);
         assert_eq!(queue.next(now), Next::Start(2));
     }
 }

@@ -1,8 +1,8 @@
-//! The event loop's queue: everything that happens in a run arrives here.
+//! The event loop's queue, in which all signals, log lines and wake-ups of a run arrive.
 //!
-//! In scope: the channel that log lines, signals and calls to look for work come by, the deadline, and the
-//! screen, which is standard output and standard error with the spinner on it. Out of scope:
-//! how a command handles updates and results, which wait in the queue of the watch or in a [`Task`].
+//! In scope: the channel of these messages, the deadline, and the screen, which is standard output and
+//! standard error with the spinner on it. Out of scope: the handling of updates and results, which wait in
+//! the queue of the watch or in a [`Task`].
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -20,19 +20,19 @@ use crate::run::stop::Stop;
 use crate::settings::Settings;
 use etcdwatch_client::transport::http::Log;
 
-/// How often etcdwatch checks that standard output still has a reader. Received events need not cause a
-/// write, which would show it.
+/// The interval at which etcdwatch checks that standard output still has a reader. A failed write would
+/// show it as well, but a watch may have nothing to write.
 const READER_POLL: Duration = Duration::from_millis(500);
 
 /// A message to the event loop.
 enum Message {
-    /// There may be work.
+    /// There may be updates or results.
     Wake,
     Log(String),
     Signal(Exit),
 }
 
-/// Wakes the loop from another thread, so that it looks for work.
+/// Wakes the loop from another thread, so that it looks for updates and results.
 #[derive(Clone, Debug)]
 pub struct Waker(Sender<Message>);
 
@@ -56,21 +56,20 @@ impl<T> Task<T> {
     }
 }
 
-/// The receiving end.
+/// The receiving end of the queue, and the state of the loop.
 pub struct Inbox {
     messages: Receiver<Message>,
-    /// A message that was received and is not handled yet.
+    /// A message that was received but not handled yet.
     next: Option<Message>,
     sender: Sender<Message>,
     deadline: Option<(Instant, Duration)>,
-    /// When something last happened, and how long nothing may happen.
+    /// The time of the last record, and the value of `--idle-timeout`.
     idle: Option<(Instant, Duration)>,
-    /// Work is in progress, so the run is not idle.
+    /// Whether work is in progress, so that the run is not idle.
     is_busy: bool,
-    /// The run ends when the reader of standard output is gone. A watch that waits does not write,
-    /// which would show it.
+    /// Whether the run ends when the reader of standard output is gone.
     heeds_reader: bool,
-    /// When etcdwatch next checks that the reader of its output is still there.
+    /// The time of the next check that the reader of the output is still there.
     reader_due: Instant,
     /// Standard output, and standard error with the spinner on it.
     pub screen: Screen,
@@ -136,7 +135,7 @@ impl Inbox {
         self.idle = timeout.map(|timeout| (Instant::now(), timeout));
     }
 
-    /// While `is_busy`, the run is not idle.
+    /// Sets whether work is in progress. Meanwhile the run is not idle.
     pub fn hold_idle(&mut self, is_busy: bool) {
         if self.is_busy != is_busy {
             self.is_busy = is_busy;
@@ -197,8 +196,7 @@ impl Inbox {
         }
     }
 
-    /// Whether something has arrived for which the next call of [`Inbox::wait`] returns. Log lines are
-    /// written.
+    /// Whether the next call of [`Inbox::wait`] returns at once. Writes the log lines that have arrived.
     pub fn has_next(&mut self) -> bool {
         while self.next.is_none() {
             match self.messages.try_recv() {
@@ -222,7 +220,7 @@ impl Inbox {
         }
     }
 
-    /// Waits until there may be work, or until that time.
+    /// Waits until there may be updates or results, or until `until`.
     ///
     /// # Errors
     /// If a signal arrives, the deadline passes, or the reader of the output is gone.

@@ -8,11 +8,11 @@ use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber};
 
-/// The crate whose decisions are printed.
+/// The crate of the decisions that are printed.
 const ENGINE: &str = "etcdwatch_engine";
 
-/// Prints the decisions of every watch of this process from now on. Without this call they cost the
-/// test of a flag.
+/// Prints the decisions of every watch of this process from now on. Without this call each decision
+/// costs only the test of a flag.
 pub fn start(log: Log) {
     let began = Instant::now();
     // Only tests start two runs in one process; the first of them keeps the lines.
@@ -51,7 +51,7 @@ impl Subscriber for Decisions {
     fn exit(&self, _: &Id) {}
 }
 
-/// An event as text: its message, then its fields.
+/// The text of an event: its message, then its fields.
 #[derive(Default)]
 struct Line {
     message: String,
@@ -60,7 +60,7 @@ struct Line {
 
 impl Visit for Line {
     fn record_str(&mut self, field: &Field, value: &str) {
-        // Without the quotes of Debug.
+        // This omits the quotes of Debug.
         self.record_debug(field, &format_args!("{value}"));
     }
 

@@ -9,7 +9,7 @@ use etcdwatch_engine::model::{Key, KeyError, Scope};
 pub struct WatchedKeys {
     /// The keys, at least one.
     pub keys: Vec<String>,
-    /// Whether everything below the keys is watched as well.
+    /// Whether the keys below them are watched as well.
     pub recursive: bool,
     /// Whether every key that begins with one of the keys is watched (v3).
     pub prefix: bool,

@@ -26,7 +26,7 @@ pub struct CommandSink<'s> {
     delivery: Delivery,
     /// Whether the command also runs for status records.
     shows_status: bool,
-    /// When the runner has its next step.
+    /// The time of the runner's next step.
     due: Option<Instant>,
 }
 

@@ -15,7 +15,7 @@ use etcdwatch_engine::model::{Index, Scope};
 use etcdwatch_engine::watch::mirror::Mirror;
 use etcdwatch_engine::watch::{HeldEvents, Update};
 
-/// When `check` ends.
+/// The time at which `check` ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CheckMode {
     /// After one comparison.
@@ -44,7 +44,7 @@ pub struct DriftPrinter<'s> {
 }
 
 impl<'s> DriftPrinter<'s> {
-    /// Compares with that entry of `expected` whose scope the watch has.
+    /// Compares with the entry of `expected` that has the scope of the watch.
     #[must_use]
     pub fn new(
         expected: Vec<(Scope, Expectation)>,
@@ -63,7 +63,7 @@ impl<'s> DriftPrinter<'s> {
         }
     }
 
-    /// How a key with this value differs; `value` is `None` if it does not exist.
+    /// The difference of a key with this value; `value` is `None` if the key does not exist.
     fn compare(&self, key: &[u8], value: Option<&[u8]>) -> Option<Drift> {
         let (_, expected) = self.watched.as_ref()?;
         expected.drift(key, value)
@@ -151,7 +151,7 @@ impl<'s> DriftPrinter<'s> {
 
 impl Sink for DriftPrinter<'_> {
     fn begin(&mut self, scope: &Scope) {
-        let expected = self.expected.iter().find(|(of, _)| of == scope);
+        let expected = self.expected.iter().find(|(wanted, _)| wanted == scope);
         self.watched = expected.cloned();
     }
 

@@ -90,7 +90,7 @@ impl Printer {
     }
 
     fn write(&mut self, write: impl FnOnce(&mut Vec<u8>) -> Result<(), Stop>) -> Result<(), Stop> {
-        // After a failure it is unknown how much was written.
+        // After a failure, the number of written bytes is unknown.
         self.is_cut = true;
         write(&mut self.gathered)?;
         self.is_cut = false;

@@ -179,7 +179,7 @@ impl Sink for Records<'_> {
     }
 
     fn finish(&mut self, ended: Result<(), Stop>, inbox: &mut Inbox) -> Result<(), Stop> {
-        // However the watch ended, the records received before are written.
+        // The records that were received before the end are written in any case.
         let flushed = self.flush(inbox);
         inbox.screen.clear();
         self.delivery.save_at_end(ended.and(flushed))

@@ -43,7 +43,8 @@ impl Selector {
         self.part = part;
     }
 
-    /// How many of the first `count` events are passed on, if none needs to be examined; otherwise `None`.
+    /// The number of the first `count` events that are passed on, if no event needs to be examined; otherwise
+    /// `None`.
     #[must_use]
     pub fn unseen(&self, count: usize) -> Option<usize> {
         let left = self.left.map(usize::try_from).and_then(Result::ok);
@@ -74,7 +75,7 @@ impl Selector {
     }
 
     /// Passes on the wanted events and moves the cursor. Calls `pass` with the event, its place in the batch
-    /// and the cursor after it. Returns how many were passed on.
+    /// and the cursor after it. Returns the number of events that were passed on.
     pub fn events(
         &mut self,
         held: &HeldEvents,

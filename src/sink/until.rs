@@ -12,7 +12,7 @@ use crate::wait::{Condition, PendingCondition};
 use etcdwatch_engine::model::{Index, Record, Scope};
 use etcdwatch_engine::watch::{HeldEvents, Update};
 
-/// How far a wait has come.
+/// The progress of a wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum WaitPhase {
     /// The first state is not complete yet.
@@ -66,7 +66,7 @@ impl<'s> UntilHolds<'s> {
         self.shows_all && (self.shows_first_state || self.phase != WaitPhase::Beginning)
     }
 
-    /// Takes events, testing the condition after each index. Returns how many were printed.
+    /// Takes events, testing the condition after each index. Returns the number of printed events.
     fn take_events(&mut self, events: &[HeldEvents], inbox: &Inbox) -> Result<u64, Stop> {
         let mut printed = 0;
         for (_, held) in events.iter().flat_map(HeldEvents::by_index) {

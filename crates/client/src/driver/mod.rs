@@ -187,7 +187,7 @@ mod tests {
     use etcdwatch_engine::watch::Position;
 
     #[test]
-    fn a_position_that_nobody_took_is_replaced_by_the_next() {
+    fn a_position_that_was_not_taken_is_replaced_by_the_next() {
         let position = |index| {
             Update::Position(Position {
                 index: Some(Index(index)),

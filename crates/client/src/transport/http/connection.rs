@@ -455,7 +455,9 @@ impl Connection {
         let shown = curl::ShownRequest {
             url: &format!("{}{}", endpoint.url(), self.target(request)),
             headers: &headers,
-            user: credentials.filter(|_| by_v2).map(|one| one.user.as_str()),
+            user: credentials
+                .filter(|_| by_v2)
+                .map(|credentials| credentials.user.as_str()),
             proxy: self.http.proxy.as_deref(),
             tls: self
                 .http
