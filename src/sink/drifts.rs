@@ -15,14 +15,14 @@ use etcdwatch_engine::model::{Index, Scope};
 use etcdwatch_engine::watch::mirror::Mirror;
 use etcdwatch_engine::watch::{HeldEvents, Update};
 
-/// The time at which `check` ends.
+/// The end of `check`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CheckMode {
-    /// After one comparison.
+    /// It ends after one comparison.
     Once,
-    /// When there are no differences (`--wait`).
+    /// It ends once there are no differences (`--wait`).
     UntilEqual,
-    /// Never; it prints each change (`--watch`).
+    /// It does not end, and prints each change (`--watch`).
     Always,
 }
 

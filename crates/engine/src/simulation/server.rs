@@ -31,7 +31,7 @@ pub(super) struct Member {
     /// The last raft entry that it knows, if it is cut off from the other members. It still answers
     /// clients.
     pub(super) stopped: Option<u64>,
-    /// When the client last received a reply from it.
+    /// The time of the last reply that the client received from it.
     pub(super) heard: Option<Instant>,
     pub(super) damage: BTreeMap<u64, Damage>,
 }
@@ -66,7 +66,7 @@ pub struct Server {
     pub wires: BTreeMap<RequestId, Wire>,
     /// The end of the outage of each endpoint.
     pub(super) refuses_until: Vec<Instant>,
-    /// How the next replies are lost, the last one first.
+    /// The losses of the next replies, the last one first.
     pub(super) losses: Vec<Loss>,
     /// The server may look up its history long after it has sent the head.
     pub is_slow_to_look: bool,

@@ -271,7 +271,7 @@ impl Store {
         !matches!(write, Write::Refresh(_)) && (key == own || is_below || is_above)
     }
 
-    /// How often a stream delivers the event. The removal of the watched key itself is delivered twice
+    /// The number of times that a stream delivers the event. The removal of the watched key itself is delivered twice
     /// (fact 6).
     pub fn copies(&self, index: u64) -> usize {
         let write = self.entry(index).write;

@@ -92,7 +92,7 @@ impl From<AnyRequest> for Call {
 const PATIENCE: Duration = Duration::from_secs(5);
 const QUORUM_PATIENCE: Duration = Duration::from_secs(9);
 
-/// How a reply is lost.
+/// The loss of a reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Loss {
     /// The connection breaks after the head.

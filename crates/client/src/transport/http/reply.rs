@@ -22,7 +22,7 @@ const READ: usize = 16 * 1024;
 pub struct Reply {
     /// Its head.
     pub head: Head,
-    /// How the request authenticated its user with the v3 API.
+    /// The authentication of the request with the v3 API.
     pub token: Option<AuthToken>,
     /// Whether the reply itself says where its body ends. One that ends with the connection may have
     /// been cut short.
@@ -77,7 +77,7 @@ impl Reply {
         Ok(body)
     }
 
-    /// Reads the body to its end, or to `limit` bytes, and keeps nothing of it.
+    /// Reads the body to its end, or to `limit` bytes, and drops it.
     ///
     /// # Errors
     /// If it breaks off.

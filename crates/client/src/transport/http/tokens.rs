@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::credentials::Secret;
 
-/// How a request authenticates.
+/// The authentication of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AuthToken {
     /// With this token.

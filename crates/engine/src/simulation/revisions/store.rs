@@ -1,4 +1,4 @@
-//! A store of v3: its state after each revision, and what is left of history.
+//! A store of v3: its state after each revision, and the part of history that was not compacted.
 
 use std::collections::BTreeMap;
 
@@ -111,7 +111,7 @@ impl V3Store {
             .collect()
     }
 
-    /// Of the keys in scope, the one that was written last after a revision.
+    /// The key in scope with the last write after a revision.
     pub(super) fn last_written(&self, after: Index) -> Option<StateNode> {
         let nodes = self.nodes(self.latest(), |key| key < KEYS).into_iter();
         let written = nodes.filter(|node| node.modified > after);
