@@ -53,22 +53,22 @@ pub fn run(typed: &cli::Doctor, settings: &Settings) -> Result<(), Stop> {
         Err(Stop::Error(error)) => Some(error),
         Err(stop) => return Err(stop),
     };
-    let took = began.elapsed();
+    let duration = began.elapsed();
     let after = if is_reachable {
         ask(&mut inbox, &http, settings)?
     } else {
         before.clone()
     };
-    let histories = histories(&mut inbox, &http, settings, (&before, &after), took)?;
-    let asked: &[Api] = match settings.api {
+    let histories = histories(&mut inbox, &http, settings, (&before, &after), duration)?;
+    let apis: &[Api] = match settings.api {
         ApiChoice::V2 => &[Api::V2],
         ApiChoice::V3 => &[Api::V3],
         ApiChoice::Auto => &Api::ALL,
     };
-    let mut findings = findings::of(&before, &after, &histories, asked);
+    let mut findings = findings::of(&before, &after, &histories, apis);
     let uncounted = histories.iter().find(|history| {
         let is_other = sample.counted.is_some_and(|api| api != history.api);
-        is_other && history.rate > 0.0 && asked.contains(&history.api)
+        is_other && history.rate > 0.0 && apis.contains(&history.api)
     });
     if let Some(history) = uncounted {
         let api = history.api.name();
@@ -84,7 +84,7 @@ pub fn run(typed: &cli::Doctor, settings: &Settings) -> Result<(), Stop> {
         });
     }
     if settings.client.credentials.is_none() {
-        findings.extend(findings::missing_user(&after, asked));
+        findings.extend(findings::missing_user(&after, apis));
     }
     if let Some(error) = failed {
         findings.push(Finding {
@@ -100,7 +100,7 @@ pub fn run(typed: &cli::Doctor, settings: &Settings) -> Result<(), Stop> {
     let report = Report {
         before,
         after,
-        sampled: took,
+        sampled: duration,
         histories,
         writes: sample.writes,
         counted: sample.counted,
@@ -170,11 +170,11 @@ fn histories(
     http: &Http,
     settings: &Settings,
     (before, after): (&[Facts], &[Facts]),
-    took: Duration,
+    duration: Duration,
 ) -> Result<Vec<History>, Stop> {
     let (http, endpoints) = (http.clone(), settings.client.endpoints.clone());
     let (before, after) = (before.to_vec(), after.to_vec());
-    inbox.wait_for(move || history::sampled(&before, &after, took, &http, &endpoints))
+    inbox.wait_for(move || history::sampled(&before, &after, duration, &http, &endpoints))
 }
 
 /// The scopes to watch for the sample: everything, unless a key was given.

@@ -65,12 +65,12 @@ impl GetOptions {
 
     fn with_v2(&self, key: &str, requester: &Requester) -> Result<Vec<u8>, Error> {
         let key = parse_key(key)?;
-        let how = v2::Read {
+        let options = v2::Read {
             recursive: self.typed.recursive,
             sorted: self.typed.sort,
             quorum: self.typed.quorum,
         };
-        let answer = requester.send(&v2::read(&key, how))?;
+        let answer = requester.send(&v2::read(&key, options))?;
         if self.is_json {
             v2::check_state(&answer.body).map_err(|error| answer.malformed(error))?;
             let mut out = Vec::new();

@@ -59,11 +59,11 @@ fn index_of_value(
     wanted: &[u8],
     index: Option<Index>,
 ) -> Result<Index, Error> {
-    let how = v2::Read {
+    let options = v2::Read {
         quorum: true,
         ..v2::Read::default()
     };
-    let answer = requester.send(&v2::read(key, how))?;
+    let answer = requester.send(&v2::read(key, options))?;
     let state = v2::parse_state(&answer.body).map_err(|error| answer.malformed(error))?;
     let modified = Index(state.node.modified);
     let value = state.node.value.unwrap_or_default();

@@ -197,13 +197,13 @@ impl Runner {
     }
 
     fn take_end(&mut self, status: ExitStatus, inbox: &Inbox) -> Result<Option<Cursor>, Stop> {
-        let how = if status.success() {
+        let exit = if status.success() {
             ExitKind::Success
         } else {
             ExitKind::Failure
         };
         let what = format!("for {} {}", self.about, describe(status));
-        match self.queue.ended(how, Instant::now()) {
+        match self.queue.ended(exit, Instant::now()) {
             JobEnd::Done(job) => return Ok(Some(job.after)),
             JobEnd::Failed => return Err(Error::CommandFailed(what).into()),
             JobEnd::Retry(pause) => {

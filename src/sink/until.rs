@@ -30,8 +30,8 @@ pub struct UntilHolds<'s> {
     /// The condition with the present state of the keys.
     wait: Option<PendingCondition>,
     records: Records<'s>,
-    /// The keys that the user asked for, with each API. The watch may cover more.
-    asked: Vec<Scope>,
+    /// The keys that the user named, with each API. The watch may cover more.
+    requested: Vec<Scope>,
     /// Whether all records are printed, and not only those that meet the condition.
     shows_all: bool,
     /// Whether the first state is printed.
@@ -40,13 +40,13 @@ pub struct UntilHolds<'s> {
 }
 
 impl<'s> UntilHolds<'s> {
-    /// Prints what is in `asked` through `records`. `shows_all` is `--stream`, and `shows_first_state` is
-    /// `--snapshot`.
+    /// Prints the records in `requested` through `records`. `shows_all` is `--stream`, and
+    /// `shows_first_state` is `--snapshot`.
     #[must_use]
     pub fn new(
         condition: Condition,
         records: Records<'s>,
-        asked: Vec<Scope>,
+        requested: Vec<Scope>,
         shows_all: bool,
         shows_first_state: bool,
     ) -> Self {
@@ -54,7 +54,7 @@ impl<'s> UntilHolds<'s> {
             condition,
             wait: None,
             records,
-            asked,
+            requested,
             shows_all,
             shows_first_state,
             phase: WaitPhase::Beginning,
@@ -115,9 +115,12 @@ impl Sink for UntilHolds<'_> {
     fn begin(&mut self, scope: &Scope) {
         self.records.begin(scope);
         self.wait = Some(PendingCondition::new(self.condition.clone(), scope.clone()));
-        let asked = self.asked.iter().find(|asked| asked.key == scope.key);
+        let requested = self
+            .requested
+            .iter()
+            .find(|requested| requested.key == scope.key);
         self.records
-            .narrow(asked.filter(|asked| *asked != scope).cloned());
+            .narrow(requested.filter(|requested| *requested != scope).cloned());
     }
 
     fn take(&mut self, update: Update, inbox: &mut Inbox) -> Result<Flow, Stop> {

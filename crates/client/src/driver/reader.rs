@@ -61,8 +61,8 @@ impl ReplyReader {
 
     /// The limit on a state or a transaction, in bytes.
     fn max_whole(&self) -> usize {
-        let some = self.max_event.saturating_mul(MAX_WHOLE_EVENTS);
-        some.min(MAX_WHOLE).max(self.max_event)
+        let limit = self.max_event.saturating_mul(MAX_WHOLE_EVENTS);
+        limit.min(MAX_WHOLE).max(self.max_event)
     }
 
     fn exchange(&self, job: &Job, request: &Request, reads: Reads) -> Option<Result<(), Failure>> {

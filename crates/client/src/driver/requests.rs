@@ -98,13 +98,13 @@ pub(super) fn v2_call(scope: &Scope, request: &V2Request) -> (Call, Limits) {
         }
         V2Request::State => {
             let recursive = scope.recursive;
-            let how = v2::Read {
+            let options = v2::Read {
                 recursive,
                 sorted: false,
                 quorum: true,
             };
             let reads = Reads::State { recursive };
-            (v2::read(&scope.key, how), reads, AGREED)
+            (v2::read(&scope.key, options), reads, AGREED)
         }
         V2Request::Look { key } => {
             let reads = Reads::State { recursive: false };

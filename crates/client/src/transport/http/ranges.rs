@@ -45,14 +45,14 @@ impl Connection {
         let mut torn = None;
         for _ in 0..ATTEMPTS {
             reading.bytes_left = most;
-            match reading.all(ranges)? {
+            match reading.read_all(ranges)? {
                 RangesRead::All(head, reply) => return Ok((head, reply)),
                 RangesRead::Torn(failure) => torn = Some(failure),
             }
         }
         reading.bytes_left = most;
         let covering = ranges.covering().filter(|_| ranges.are_of_one_moment());
-        match (covering.map(|request| reading.one(&request)), torn) {
+        match (covering.map(|request| reading.read_range(&request)), torn) {
             (Some(Ok((head, mut reply))), _) => {
                 reply.pairs = ranges.pick(&reply.pairs);
                 Ok((head, reply))
@@ -82,7 +82,7 @@ struct RangesReader<'r> {
 }
 
 impl RangesReader<'_> {
-    fn all(&mut self, ranges: &Ranges) -> Result<RangesRead, Failure> {
+    fn read_all(&mut self, ranges: &Ranges) -> Result<RangesRead, Failure> {
         let mut whole: Option<(Head, v3::Reply)> = None;
         let mut may_try_again = true;
         for number in 0.. {
@@ -90,23 +90,23 @@ impl RangesReader<'_> {
             let Some(request) = ranges.request(number, so_far) else {
                 break;
             };
-            let mut came = self.one(&request);
-            if matches!(came, Err(Failure::Cut(_) | Failure::Unreachable(_)))
+            let mut result = self.read_range(&request);
+            if matches!(result, Err(Failure::Cut(_) | Failure::Unreachable(_)))
                 && number > 0
                 && std::mem::take(&mut may_try_again)
             {
                 // Some servers close the connection after each reply.
-                came = self.one(&request);
+                result = self.read_range(&request);
             }
             let Some((first_head, first)) = &mut whole else {
-                whole = Some(came?);
+                whole = Some(result?);
                 continue;
             };
-            let (_, reply) = match came {
+            let (_, reply) = match result {
                 Err(failure) if ranges.are_of_one_moment() && is_about_moment(&failure) => {
                     return Ok(RangesRead::Torn(failure));
                 }
-                came => came?,
+                result => result?,
             };
             if reply.cluster != first.cluster {
                 let why = "it answered for one cluster and then for another".to_owned();
@@ -130,7 +130,7 @@ impl RangesReader<'_> {
         }
     }
 
-    fn one(&mut self, request: &Request) -> Result<(Head, v3::Reply), Failure> {
+    fn read_range(&mut self, request: &Request) -> Result<(Head, v3::Reply), Failure> {
         let limits = Limits {
             head: self.time_left.min(self.limits.head),
             idle: self.limits.idle,
@@ -139,11 +139,11 @@ impl RangesReader<'_> {
             let why = "no complete answer in time".to_owned();
             return Err(Failure::Silent(why));
         }
-        let asked = Instant::now();
+        let sent_at = Instant::now();
         let sent = self.connection.send(self.endpoint, request, limits);
         self.time_left = self
             .time_left
-            .map(|left| left.saturating_sub(asked.elapsed()));
+            .map(|left| left.saturating_sub(sent_at.elapsed()));
         let reply = sent?;
         let head = reply.head.clone();
         let body = reply

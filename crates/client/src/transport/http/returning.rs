@@ -122,8 +122,8 @@ impl Read for ChunkedReader {
                 per_read: self.idle.map(Into::into),
                 ..NextTimeout::default()
             };
-            let came = self.transport.await_input(timeout);
-            if !came.map_err(ureq::Error::into_io)? {
+            let has_input = self.transport.await_input(timeout);
+            if !has_input.map_err(ureq::Error::into_io)? {
                 let why = "the connection ended in the middle of a reply";
                 return Err(io::Error::new(ErrorKind::UnexpectedEof, why));
             }
