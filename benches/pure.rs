@@ -173,8 +173,8 @@ fn assembled<'p>(parts: impl IntoIterator<Item = Part<'p>>) -> Vec<Batch> {
                 batches.extend(portion.map(|portion| portion.batch));
             }
             Part::Message(text) => {
-                for told in assembler.message(text).unwrap_or_default() {
-                    if let WatchItem::Events(portion) = told {
+                for item in assembler.message(text).unwrap_or_default() {
+                    if let WatchItem::Events(portion) = item {
                         batches.push(portion.batch);
                     }
                 }

@@ -12,7 +12,7 @@ use crate::commands;
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::render::json;
-use crate::run::inbox::Stop;
+use crate::run::stop::Stop;
 use etcdwatch_engine::escape;
 
 use crate::config::{self, Surroundings};

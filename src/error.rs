@@ -67,7 +67,7 @@ pub enum Error {
     Unrunnable {
         /// The program, as the user typed it.
         program: String,
-        /// Why.
+        /// The error of the operating system.
         source: std::io::Error,
     },
     /// Standard output could not be written.
@@ -78,7 +78,7 @@ pub enum Error {
     Checkpoint {
         /// The path of its file.
         path: String,
-        /// Why.
+        /// The error of the write.
         source: std::io::Error,
     },
     /// A file or standard input could not be read.
@@ -86,7 +86,7 @@ pub enum Error {
     Input {
         /// The file, or standard input.
         what: String,
-        /// Why.
+        /// The error of the read.
         source: std::io::Error,
     },
 }
@@ -182,8 +182,8 @@ impl Error {
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         let hint = match self {
-            Self::Unreachable { attempts } if attempts.iter().any(may_speak_tls) => {
-                "write https:// if the server speaks TLS, or name other endpoints with --endpoints \
+            Self::Unreachable { attempts } if attempts.iter().any(may_use_tls) => {
+                "write https:// if the server uses TLS, or name other endpoints with --endpoints \
                  or ETCDCTL_ENDPOINTS"
             }
             Self::Unreachable { attempts } if attempts.iter().any(may_not_use_tls) => {
@@ -247,8 +247,8 @@ pub fn none_answered(mut attempts: Vec<(String, Failure)>) -> Error {
     Error::Unreachable { attempts }
 }
 
-/// A server that speaks TLS closes a connection on which it receives plain HTTP.
-fn may_speak_tls((endpoint, failure): &(String, Failure)) -> bool {
+/// A server that uses TLS closes a connection on which it receives plain HTTP.
+fn may_use_tls((endpoint, failure): &(String, Failure)) -> bool {
     endpoint.starts_with("http:") && matches!(failure, Failure::Cut(_))
 }
 
@@ -393,7 +393,7 @@ mod tests {
     }
 
     #[test]
-    fn the_hint_tells_a_wrong_password_from_a_missing_permission() {
+    fn a_wrong_password_and_a_missing_permission_have_different_hints() {
         let wrong = "etcdserver: authentication failed, invalid user ID or password";
         let hint = |message| refused(fault::UNAUTHORIZED, message).hint().unwrap();
         assert!(hint(wrong).contains("password of"));

@@ -116,7 +116,7 @@ fn place_of(kind: &ErrorKind, typed: &str) -> usize {
         .map_or(0, |before| before.chars().count())
 }
 
-/// Which records are passed on.
+/// Decides which records are passed on.
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
     /// Only those with one of these actions; all where this is empty.
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn a_star_stays_in_its_segment_and_two_do_not() {
+    fn one_star_matches_within_a_segment_and_two_match_across_segments() {
         assert!(matches("/app/*", "/app/x"));
         assert!(!matches("/app/*", "/app/x/y"));
         assert!(matches("/app/**", "/app/x/y"));
@@ -167,7 +167,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pattern_that_does_not_begin_with_a_slash_may_begin_at_any_segment() {
+    fn a_pattern_without_a_leading_slash_can_match_at_any_segment() {
         assert!(matches("*.conf", "/app/d/x.conf"));
         assert!(matches("port", "/app/port"));
         assert!(!matches("app", "/app/port"));
@@ -178,14 +178,14 @@ mod tests {
     }
 
     #[test]
-    fn what_lies_below_a_match_is_found_too() {
+    fn keys_below_a_match_match_too() {
         let locks = Pattern::from_str("/app/locks").unwrap();
         assert!(locks.matches_above(b"/app/locks/a/b") && locks.matches_above(b"/app/locks"));
         assert!(!locks.matches_above(b"/app/locksmith") && !locks.matches(b"/app/locks/a"));
     }
 
     #[test]
-    fn letters_count_and_not_their_bytes() {
+    fn wildcards_match_characters_and_not_bytes() {
         for pattern in [
             "/a/?",
             "/a/[é]",
@@ -211,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_pattern_is_told_with_its_place() {
+    fn an_invalid_pattern_is_an_error_with_its_position() {
         for (pattern, caret) in [
             ("/é/[a", "    /é/[a\n       ^"),
             ("a{b,c", "    a{b,c\n     ^"),
@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_that_is_written_again_is_no_change_and_one_that_goes_is() {
+    fn a_rewritten_value_is_not_a_change_and_a_removed_one_is() {
         let changed = Filter {
             changed: true,
             ..Filter::default()
@@ -243,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_named_actions_pass_and_a_state_is_a_get() {
+    fn only_the_named_actions_pass_and_a_state_counts_as_get() {
         let only = Filter {
             only: vec![Action::Delete],
             ..Filter::default()

@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn conditions_on_a_value_hold_only_where_the_key_has_one() {
+    fn conditions_on_a_value_need_a_key_with_a_value() {
         let there = [node("/a", Some("v1"))];
         let empty = [node("/a", Some(""))];
         for (condition, at_v1, at_empty, at_nothing) in [
@@ -235,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_only_begins_alike_does_not_count() {
+    fn a_longer_key_name_does_not_count() {
         let longer = [node("/ab", Some("v")), node("/a-b/c", Some("v"))];
         let key = Scope::new(Key::literal("/a").unwrap(), true);
         assert!(holds("absent", &key, &longer));

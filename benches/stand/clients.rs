@@ -24,7 +24,7 @@ pub struct Client {
 pub struct Line {
     /// The time just after it was read.
     pub at: Instant,
-    /// What it says, without its end.
+    /// Its text, without the line break.
     pub text: String,
 }
 
@@ -97,13 +97,13 @@ pub fn register(clients: &[&Client], url: &str) -> Outcome<()> {
     let patience = Duration::from_millis(500);
     for number in 0..20 {
         v2::put(url, "/app/begin", &number.to_string());
-        let told = |client: &&Client| client.line_within(patience).is_some();
-        if clients.iter().filter(|client| told(client)).count() == clients.len() {
+        let has_printed = |client: &&Client| client.line_within(patience).is_some();
+        if clients.iter().filter(|client| has_printed(client)).count() == clients.len() {
             for client in clients {
                 while client.line_within(patience).is_some() {}
             }
             return Ok(());
         }
     }
-    Err("a client has told of nothing".into())
+    Err("a client printed no event".into())
 }

@@ -23,15 +23,15 @@ pub fn scale(tool: &str, url: &str, keys: u32, events: u32) -> Outcome<()> {
     for number in 0..events {
         tool.line_of(&number.to_string())?;
     }
-    let mut told = 0;
-    while told < events && curl.line_within(PATIENCE).is_some() {
-        told += 1;
+    let mut printed = 0;
+    while printed < events && curl.line_within(PATIENCE).is_some() {
+        printed += 1;
     }
     let of_one = |cpu: Duration, events: u32| cpu.as_secs_f64() * 1e6 / f64::from(events.max(1));
     println!(
-        "{:.1} {:.1} {told}",
+        "{:.1} {:.1} {printed}",
         of_one(tool.cpu()?.saturating_sub(tool_before), events),
-        of_one(curl.cpu()?.saturating_sub(curl_before), told)
+        of_one(curl.cpu()?.saturating_sub(curl_before), printed)
     );
     Ok(())
 }

@@ -170,7 +170,7 @@ impl Source {
             );
         }
         for piece in &self.pieces {
-            // A client that has an event must not be told that it has not happened yet.
+            // A client that has an event must not get a reply from before that event.
             self.reached.store(piece.last, Ordering::SeqCst);
             client.write_all(&piece.chunks)?;
         }

@@ -35,7 +35,7 @@ fn escaped(bytes: &[u8]) -> String {
     out
 }
 
-/// Whether nothing in a line does anything.
+/// Checks that a line has no character that could control a terminal.
 fn assert_quiet(line: &str) {
     let steers = |letter: char| {
         letter.is_control()
@@ -54,11 +54,11 @@ fn record(key: &[u8], value: &[u8]) {
     let pair =
         format!(r#"{{"key":"{key}","value":"{value}","create_revision":"2","mod_revision":"2"}}"#);
     let event = format!(r#"{{"kv":{pair},"prev_kv":{pair}}}"#);
-    let told = assembler.event(event.as_bytes()).expect("an event");
-    assert!(told.is_none());
+    let item = assembler.event(event.as_bytes()).expect("an event");
+    assert!(item.is_none());
     let over = br#"{"result":{"header":{"revision":"2"}}}"#;
-    for told in assembler.message(over).expect("a message") {
-        let WatchItem::Events(portion) = told else {
+    for item in assembler.message(over).expect("a message") {
+        let WatchItem::Events(portion) = item else {
             continue;
         };
         let event = portion.batch.event(0).expect("the event");

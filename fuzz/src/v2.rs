@@ -5,7 +5,7 @@ use etcdwatch_engine::model::Record;
 use etcdwatch_engine::v2::{self, fault};
 use serde_json::Value;
 
-/// What only the tool says.
+/// The actions that only etcdwatch uses.
 const OWN: [&str; 5] = ["gap", "reset", "synced", "status", "drift"];
 
 pub fn run(data: &[u8]) {

@@ -32,17 +32,17 @@ pub fn run(data: &[u8]) {
     let mut assembler = Assembler::new(scope.clone());
     let mut rest = bytes.0;
     while let Ok(Some(part)) = messages.next(&mut rest) {
-        let told = match part {
+        let items = match part {
             Part::Element(text) => assembler
                 .event(text)
                 .map(|portion| portion.map(WatchItem::Events).into_iter().collect()),
             Part::Message(text) => assembler.message(text),
         };
-        let Ok(told): Result<Vec<WatchItem>, _> = told else {
+        let Ok(items): Result<Vec<WatchItem>, _> = items else {
             return;
         };
-        for told in told {
-            if let WatchItem::Events(portion) = told {
+        for item in items {
+            if let WatchItem::Events(portion) = item {
                 let batch = &portion.batch;
                 let indexes: Vec<Index> = batch.iter().map(|event| event.index()).collect();
                 assert!(indexes.is_sorted(), "{indexes:?}");

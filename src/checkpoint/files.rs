@@ -159,7 +159,7 @@ impl Drop for Temporary {
     }
 }
 
-/// The owner and the mode of a file, which tell who may have written it.
+/// The owner and the mode of a file, which decide who can have written it.
 #[derive(Clone, Copy, Debug)]
 struct Ownership {
     owner: u32,
@@ -306,7 +306,7 @@ mod tests {
     };
 
     #[test]
-    fn a_file_is_trusted_that_looks_like_one_that_we_made_or_is_of_root() {
+    fn a_file_of_the_user_or_of_root_is_trusted_unless_everyone_can_write_it() {
         for (owner, mode) in [(1000, 0o600), (1000, 0o644), (1000, 0o660), (0, 0o600)] {
             assert_eq!(
                 Ownership { owner, mode }.distrust(OWN),
@@ -320,14 +320,14 @@ mod tests {
             (1000, 0o602, "everyone"),
             (0, 0o666, "everyone"),
         ] {
-            let told = Ownership { owner, mode }.distrust(OWN).unwrap();
-            assert!(told.contains(why), "{owner} {mode:o}: {told}");
+            let reason = Ownership { owner, mode }.distrust(OWN).unwrap();
+            assert!(reason.contains(why), "{owner} {mode:o}: {reason}");
         }
     }
 
     #[test]
-    fn where_all_files_look_like_one_users_or_everyones_so_may_ours() {
-        // Root by NFS, and a share that knows no rights: what was written in the last run.
+    fn a_file_is_trusted_if_it_has_the_owner_and_mode_of_a_new_file() {
+        // NFS maps root to another user, and some shares give every file the same owner and mode.
         let squashed = Ownership {
             owner: 65534,
             mode: 0o777,
@@ -341,7 +341,7 @@ mod tests {
     }
 
     #[test]
-    fn one_that_would_be_refused_by_the_next_run_is_not_written() {
+    fn a_checkpoint_larger_than_the_limit_is_not_written() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("checkpoint");
         replace(&path, b"old").unwrap();

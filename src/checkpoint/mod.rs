@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_written_is_read_back() {
+    fn a_checkpoint_is_read_back_as_written() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("checkpoint");
         let (store, before) = CheckpointFile::open(&path, &[scope("/a", true)]).unwrap();
@@ -288,8 +288,8 @@ mod tests {
     fn a_checkpoint_decides_the_api() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("checkpoint");
-        let by_v3 = |key| Scope::new(key, true);
-        let both = [scope("/a", true), by_v3(Key::literal("/a").unwrap())];
+        let of_v3 = |key| Scope::new(key, true);
+        let both = [scope("/a", true), of_v3(Key::literal("/a").unwrap())];
         let (store, _) = CheckpointFile::open(&path, &both).unwrap();
         let last = checkpoint(7).last;
         let written = Checkpoint::new(&both[1], "c".to_owned(), Index(7), last);
@@ -300,7 +300,7 @@ mod tests {
         drop(store);
         for (other, why) in [
             (scope("/a", true), "v3 API"),
-            (by_v3(Key::prefix("/a")), "--prefix"),
+            (of_v3(Key::prefix("/a")), "--prefix"),
         ] {
             let error = CheckpointFile::open(&path, &[other]).unwrap_err();
             assert!(error.to_string().contains(why), "{error}");
@@ -308,7 +308,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_is_no_checkpoint_is_refused_and_not_changed() {
+    fn an_invalid_checkpoint_is_refused_and_not_changed() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("notes.txt");
         for text in ["my notes", "{}", "", r#"{"index":1}"#] {

@@ -10,7 +10,8 @@ use crate::doctor::table::{self, Report};
 use crate::error::Error;
 use crate::exit::Exit;
 use crate::render::json;
-use crate::run::inbox::{Inbox, Stop};
+use crate::run::inbox::Inbox;
+use crate::run::stop::Stop;
 use crate::run::watching;
 use crate::settings::{ApiChoice, OutputFormat, Settings, WatchedKeys};
 use crate::sink::sample::Sample;
@@ -19,7 +20,7 @@ use etcdwatch_client::transport::http::Http;
 use etcdwatch_engine::model::{Api, Key, Scope};
 use etcdwatch_engine::watch::{OnGap, Plan};
 
-/// How many of the busiest keys are printed.
+/// The number of the busiest keys that are printed.
 const BUSIEST: usize = 5;
 
 /// Examines the endpoints, watches for a moment, and prints a report.
@@ -29,14 +30,14 @@ const BUSIEST: usize = 5;
 pub fn run(typed: &cli::Doctor, settings: &Settings) -> Result<(), Stop> {
     let key = typed.key.clone().unwrap_or_default();
     let mut inbox = Inbox::new(settings, "asking", &key)?;
-    // The report has everything that a notice would say.
+    // The report contains the information of all notices.
     inbox.screen.hush();
     let http = Http::new(&settings.client, inbox.log(settings)).map_err(Error::from)?;
     let before = ask(&mut inbox, &http, settings)?;
     let began = Instant::now();
     let mut sample = Sample::until(began + typed.sample);
-    let is_anyone_there = before.iter().any(|facts| facts.known.is_ok());
-    let watched = if is_anyone_there {
+    let is_reachable = before.iter().any(|facts| facts.known.is_ok());
+    let watched = if is_reachable {
         let scopes = scopes(typed.key.as_ref(), settings)?;
         let plan_of = |scope| Plan {
             on_gap: OnGap::Continue,
@@ -52,22 +53,22 @@ pub fn run(typed: &cli::Doctor, settings: &Settings) -> Result<(), Stop> {
         Err(Stop::Error(error)) => Some(error),
         Err(stop) => return Err(stop),
     };
-    let took = began.elapsed();
-    let after = if is_anyone_there {
+    let duration = began.elapsed();
+    let after = if is_reachable {
         ask(&mut inbox, &http, settings)?
     } else {
         before.clone()
     };
-    let histories = histories(&mut inbox, &http, settings, (&before, &after), took)?;
-    let asked: &[Api] = match settings.api {
+    let histories = histories(&mut inbox, &http, settings, (&before, &after), duration)?;
+    let apis: &[Api] = match settings.api {
         ApiChoice::V2 => &[Api::V2],
         ApiChoice::V3 => &[Api::V3],
         ApiChoice::Auto => &Api::ALL,
     };
-    let mut findings = findings::of(&before, &after, &histories, asked);
+    let mut findings = findings::of(&before, &after, &histories, apis);
     let uncounted = histories.iter().find(|history| {
         let is_other = sample.counted.is_some_and(|api| api != history.api);
-        is_other && history.rate > 0.0 && asked.contains(&history.api)
+        is_other && history.rate > 0.0 && apis.contains(&history.api)
     });
     if let Some(history) = uncounted {
         let api = history.api.name();
@@ -83,7 +84,7 @@ pub fn run(typed: &cli::Doctor, settings: &Settings) -> Result<(), Stop> {
         });
     }
     if settings.client.credentials.is_none() {
-        findings.extend(findings::missing_user(&after, asked));
+        findings.extend(findings::missing_user(&after, apis));
     }
     if let Some(error) = failed {
         findings.push(Finding {
@@ -99,7 +100,7 @@ pub fn run(typed: &cli::Doctor, settings: &Settings) -> Result<(), Stop> {
     let report = Report {
         before,
         after,
-        sampled: took,
+        sampled: duration,
         histories,
         writes: sample.writes,
         counted: sample.counted,
@@ -108,7 +109,7 @@ pub fn run(typed: &cli::Doctor, settings: &Settings) -> Result<(), Stop> {
             .client
             .credentials
             .as_ref()
-            .map(|one| one.user.clone()),
+            .map(|credentials| credentials.user.clone()),
         connections: connections(settings),
         is_encrypted: settings.client.endpoints.iter().all(Endpoint::is_encrypted),
         findings,
@@ -122,13 +123,13 @@ pub fn run(typed: &cli::Doctor, settings: &Settings) -> Result<(), Stop> {
     }
 }
 
-/// The report's words for encryption and certificates.
+/// The description of encryption and certificates in the report.
 fn connections(settings: &Settings) -> String {
     let encrypted = settings
         .client
         .endpoints
         .iter()
-        .filter(|one| one.is_encrypted());
+        .filter(|endpoint| endpoint.is_encrypted());
     let encryption = match encrypted.count() {
         0 => return "not encrypted".to_owned(),
         count if count == settings.client.endpoints.len() => "TLS",
@@ -163,17 +164,17 @@ fn ask(inbox: &mut Inbox, http: &Http, settings: &Settings) -> Result<Vec<Facts>
     inbox.wait_for(move || facts::ask_all(&http, &endpoints))
 }
 
-/// Finds out how far back each history reaches, which takes many requests.
+/// Finds the oldest revision in each history, which takes many requests.
 fn histories(
     inbox: &mut Inbox,
     http: &Http,
     settings: &Settings,
     (before, after): (&[Facts], &[Facts]),
-    took: Duration,
+    duration: Duration,
 ) -> Result<Vec<History>, Stop> {
     let (http, endpoints) = (http.clone(), settings.client.endpoints.clone());
     let (before, after) = (before.to_vec(), after.to_vec());
-    inbox.wait_for(move || history::sampled(&before, &after, took, &http, &endpoints))
+    inbox.wait_for(move || history::sampled(&before, &after, duration, &http, &endpoints))
 }
 
 /// The scopes to watch for the sample: everything, unless a key was given.

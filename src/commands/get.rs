@@ -5,14 +5,14 @@ use super::v3_request;
 use crate::cli;
 use crate::error::Error;
 use crate::render::json;
-use crate::run::inbox::Stop;
+use crate::run::stop::Stop;
 use crate::settings::{OutputFormat, Settings};
 use etcdwatch_engine::escape;
 use etcdwatch_engine::model::Tree;
 use etcdwatch_engine::v2;
 use etcdwatch_engine::v3::{self, KeyRange};
 
-/// The options that decide what `get` reads and how it prints it.
+/// The options for the keys and the output of `get`.
 #[derive(Clone, Debug)]
 struct GetOptions {
     typed: cli::Get,
@@ -65,12 +65,12 @@ impl GetOptions {
 
     fn with_v2(&self, key: &str, requester: &Requester) -> Result<Vec<u8>, Error> {
         let key = parse_key(key)?;
-        let how = v2::ReadOptions {
+        let options = v2::ReadOptions {
             recursive: self.typed.recursive,
             sorted: self.typed.sort,
             quorum: self.typed.quorum,
         };
-        let answer = requester.send(&v2::read(&key, how))?;
+        let answer = requester.send(&v2::read(&key, options))?;
         if self.is_json {
             v2::check_state(&answer.body).map_err(|error| answer.malformed(error))?;
             let mut out = Vec::new();
@@ -91,7 +91,7 @@ impl GetOptions {
         let ranges = match (self.typed.prefix, recursive) {
             (true, _) => v3::list(vec![KeyRange::beginning_with(key)]),
             (false, true) => v3::list(vec![KeyRange::of(key), KeyRange::below(key)]),
-            // The names are enough if only they are printed.
+            // Only the names are printed, so the values are not requested.
             (false, false) => v3::read_one(key, !self.is_json),
         };
         let mut answered = v3_request::read(requester, &ranges)?;
@@ -109,10 +109,10 @@ impl GetOptions {
                 ..Tree::default()
             },
             [first, ..] if first.key == key && !key.ends_with(b"/") => {
-                // A key that others are below, which v2 has not: it is shown before them.
-                let own = leaves.remove(0);
+                // Over v3, a key can have a value and keys below it. It is printed before them.
+                let node = leaves.remove(0);
                 let mut tree = Tree::directory(key, leaves, recursive);
-                tree.nodes.insert(0, own);
+                tree.nodes.insert(0, node);
                 tree
             }
             _ => Tree::directory(key, leaves, recursive),
@@ -135,7 +135,7 @@ impl GetOptions {
 
 fn render(tree: &Tree, recursive: bool, is_named: bool, is_terminal: bool) -> Vec<u8> {
     if let (Some(value), false) = (&tree.value, is_named || is_terminal) {
-        // The value's own bytes, so that a pipe gets what was written.
+        // A pipe gets the bytes of the value without a change.
         return [value, &b"\n"[..]].concat();
     }
     let mut out = String::new();
@@ -185,20 +185,20 @@ mod tests {
     }
 
     #[test]
-    fn a_value_is_printed_as_it_is_in_a_pipe_and_escaped_on_a_terminal() {
+    fn a_value_is_raw_in_a_pipe_and_escaped_on_a_terminal() {
         let json = r#"{"key":"/a","value":"x\u001b\ny","modifiedIndex":1}"#;
         assert_eq!(rendered(json, false, false), "x\u{1b}\ny\n");
         assert_eq!(rendered(json, false, true), "x\\x1b\\ny\n");
     }
 
     #[test]
-    fn a_directory_is_its_children_one_a_line() {
+    fn the_children_of_a_directory_are_printed_one_per_line() {
         let json = r#"{"key":"/a","dir":true,"nodes":[{"key":"/a/d","dir":true,"modifiedIndex":1},{"key":"/a/\n","value":"v","modifiedIndex":2}]}"#;
         assert_eq!(rendered(json, false, false), "/a/d/\n/a/\\n\n");
     }
 
     #[test]
-    fn all_below_a_directory_comes_with_values() {
+    fn a_recursive_listing_has_values() {
         let json = r#"{"key":"/a","dir":true,"nodes":[{"key":"/a/d","dir":true,"modifiedIndex":1,"nodes":[{"key":"/a/d/x","value":"1\t2","modifiedIndex":2}]}]}"#;
         assert_eq!(rendered(json, true, false), "/a/d/\t\n/a/d/x\t1\\t2\n");
     }

@@ -3,7 +3,7 @@
 use super::watching;
 use crate::cli;
 use crate::config;
-use crate::run::inbox::Stop;
+use crate::run::stop::Stop;
 use crate::settings::Settings;
 
 /// Prints the events in history, and with `--follow` those that come after.

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use crate::error::{Error, none_answered};
 use crate::exit::Exit;
-use crate::run::inbox::{Inbox, Stop};
+use crate::run::inbox::Inbox;
+use crate::run::stop::Stop;
 use crate::settings::{ApiChoice, Settings};
 use etcdwatch_client::endpoint::Endpoint;
 use etcdwatch_client::transport::http::{Connection, Http, Limits, PATIENCE};
@@ -53,7 +54,7 @@ impl Answer {
 pub struct Requester {
     http: Http,
     endpoints: Vec<Endpoint>,
-    /// How long an endpoint may be silent before the next one is tried.
+    /// The time that an endpoint has to answer before etcdwatch tries the next one.
     share: Limits,
     max_reply: usize,
     api: ApiChoice,
@@ -195,7 +196,7 @@ impl Requester {
     /// Does `work`, which needs v3. `reason` is the option that needs it, for the message.
     ///
     /// # Errors
-    /// With `--api v2`; those of `work`.
+    /// If `--api v2` is set, or `work` fails.
     pub fn with_v3<T>(
         &self,
         reason: &str,
@@ -384,7 +385,7 @@ impl From<Vec<u8>> for Rendered {
 /// Runs `work` with a requester and prints what it returns. `doing` and `key` are for the spinner.
 ///
 /// # Errors
-/// Those of `work`; a signal, or the deadline.
+/// The errors of `work`, a signal, or the deadline.
 pub fn run<P: Into<Rendered> + Send + 'static>(
     settings: &Settings,
     doing: &'static str,

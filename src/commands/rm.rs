@@ -5,7 +5,7 @@ use super::{v2_request, v3_request};
 use crate::cli;
 use crate::error::Error;
 use crate::render::renderer::Renderer;
-use crate::run::inbox::Stop;
+use crate::run::stop::Stop;
 use crate::settings::{Appearance, Settings};
 use etcdwatch_engine::v2;
 use etcdwatch_engine::v3::{self, KeyRange};
@@ -33,8 +33,8 @@ pub fn run(typed: &cli::Rm, settings: &Settings) -> Result<(), Stop> {
 
 fn with_v2(typed: &cli::Rm, requester: &Requester, renderer: &Renderer) -> Result<Vec<u8>, Error> {
     let key = parse_key(&typed.key)?;
-    let wanted = precondition(None, typed.prev_value.clone(), typed.prev_index);
-    let answer = v2_request::send(requester, &key, &wanted, |condition| {
+    let expected = precondition(None, typed.prev_value.clone(), typed.prev_index);
+    let answer = v2_request::send(requester, &key, &expected, |condition| {
         v2::delete(&key, typed.recursive, typed.dir, condition)
     })?;
     v2_request::render(answer, renderer)

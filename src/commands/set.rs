@@ -9,7 +9,7 @@ use super::{v2_request, v3_request};
 use crate::cli;
 use crate::error::Error;
 use crate::render::renderer::Renderer;
-use crate::run::inbox::Stop;
+use crate::run::stop::Stop;
 use crate::settings::{Appearance, Settings};
 use etcdwatch_engine::v2::{self, Write};
 use etcdwatch_engine::v3;
@@ -46,8 +46,8 @@ fn with_v2(
     renderer: &Renderer,
 ) -> Result<Vec<u8>, Error> {
     let key = parse_key(&typed.key)?;
-    let wanted = precondition(exists(typed), typed.prev_value.clone(), typed.prev_index);
-    let answer = v2_request::send(requester, &key, &wanted, |condition| {
+    let expected = precondition(exists(typed), typed.prev_value.clone(), typed.prev_index);
+    let answer = v2_request::send(requester, &key, &expected, |condition| {
         v2::write(&Write {
             key: key.clone(),
             value: value.map(<[u8]>::to_vec),

@@ -10,7 +10,7 @@ use etcdwatch_engine::v2;
 
 /// The longest value that goes into the URL of a removal, in bytes.
 const MAX_IN_URL: usize = 8 << 10;
-/// How often a condition on a value is tried while other clients write.
+/// The number of attempts to check a condition on a value while other clients write.
 const MAX_TRIES: usize = 8;
 
 /// Sends the request that `build` makes for `condition`. If etcd cannot check the value, because it is
@@ -59,11 +59,11 @@ fn index_of_value(
     wanted: &[u8],
     index: Option<Index>,
 ) -> Result<Index, Error> {
-    let how = v2::ReadOptions {
+    let options = v2::ReadOptions {
         quorum: true,
         ..v2::ReadOptions::default()
     };
-    let answer = requester.send(&v2::read(key, how))?;
+    let answer = requester.send(&v2::read(key, options))?;
     let state = v2::parse_state(&answer.body).map_err(|error| answer.malformed(error))?;
     let modified = Index(state.node.modified);
     let value = state.node.value.unwrap_or_default();

@@ -1,5 +1,5 @@
-//! Reads and writes of keys over v3. Their errors have the codes of the v2 API, so that a script needs one
-//! list only.
+//! Reads and writes of keys over v3. Their errors have the codes of the v2 API, so that a script needs
+//! only one list of codes.
 
 use super::request::{Answer, Requester};
 use crate::error::Error;

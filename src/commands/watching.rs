@@ -1,9 +1,10 @@
-//! What `watch` and `replay` share: their settings become a plan for the session and a sink.
+//! Runs `watch` and `replay`: turns their settings into a plan for the session and a sink.
 
 use crate::checkpoint::CheckpointFile;
 use crate::error::Error;
 use crate::render::renderer::Renderer;
-use crate::run::inbox::{Inbox, Stop};
+use crate::run::inbox::Inbox;
+use crate::run::stop::Stop;
 use crate::run::watching;
 use crate::settings::{OutputFormat, Settings, WatchSettings};
 use crate::sink::Sink;
@@ -24,8 +25,8 @@ use etcdwatch_engine::watch::{Budget, Plan, PlannedEnd, Start};
 /// The reason why the run ends: a failure, a lost range, a signal or a deadline.
 pub(super) fn run(watch: WatchSettings, settings: &Settings) -> Result<(), Stop> {
     let mut watch = watch;
-    let asked = watch.watched.scopes(settings.api)?;
-    let mut scopes = asked.clone();
+    let requested = watch.watched.scopes(settings.api)?;
+    let mut scopes = requested.clone();
     if matches!(watch.condition, Some(Condition::Exists)) {
         // With the v2 API, a new directory has no event of its own, only one for the key in it.
         scopes = scopes.into_iter().map(Scope::with_directories).collect();
@@ -90,7 +91,9 @@ pub(super) fn run(watch: WatchSettings, settings: &Settings) -> Result<(), Stop>
             None => Box::new(records),
             Some(condition) => {
                 let (stream, snapshot) = (watch.stream, watch.snapshot);
-                Box::new(UntilHolds::new(condition, records, asked, stream, snapshot))
+                Box::new(UntilHolds::new(
+                    condition, records, requested, stream, snapshot,
+                ))
             }
         }
     };

@@ -102,8 +102,8 @@ fn read_password(path: &Path) -> Result<String, Error> {
     Ok(password.to_owned())
 }
 
-/// Who else may read a file of this owner and mode. Its group may if the owner is root, because containers
-/// mount secrets in this way.
+/// The other users who may read a file of this owner and mode. The group of a file of root may read it,
+/// because containers mount secrets in this way.
 fn who_else_reads(owner: u32, mode: u32) -> Option<&'static str> {
     const BY_GROUP: u32 = 0o040;
     const BY_OTHERS: u32 = 0o004;

@@ -138,8 +138,8 @@ fn warn_of_connections(
     // TLS files in the environment do not mean that this cluster uses TLS.
     let is_meant = tls.files().any(|file| file.by.starts_with("--"));
     if is_meant || (has_encrypted && has_user) {
-        let plain = endpoints.iter().filter(|one| !one.is_encrypted());
-        warnings.extend(plain.map(|one| Warning::unencrypted(one.url(), has_user)));
+        let plain = endpoints.iter().filter(|endpoint| !endpoint.is_encrypted());
+        warnings.extend(plain.map(|endpoint| Warning::unencrypted(endpoint.url(), has_user)));
     }
 }
 
@@ -159,8 +159,8 @@ fn endpoints(
         typed.iter().map(String::as_str).collect()
     };
     let mut endpoints = Vec::new();
-    for one in listed.into_iter().filter(|one| !one.trim().is_empty()) {
-        let endpoint = Endpoint::parse(one, scheme)?;
+    for typed in listed.into_iter().filter(|typed| !typed.trim().is_empty()) {
+        let endpoint = Endpoint::parse(typed, scheme)?;
         if !endpoints.contains(&endpoint) {
             endpoints.push(endpoint);
         }
@@ -237,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn flags_win_over_the_environment_and_that_over_the_default() {
+    fn flags_override_variables_and_variables_override_defaults() {
         let variables = [("ETCDCTL_ENDPOINTS", "http://b:1,c:2")];
         let flag = resolved(&["get", "/a", "--endpoints", "d:3"], &variables).unwrap();
         assert_eq!(urls(&flag), ["http://d:3"]);
@@ -248,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_variable_is_as_good_as_none() {
+    fn an_empty_variable_counts_as_unset() {
         let variables = [
             ("ETCDCTL_ENDPOINTS", ""),
             ("ETCDCTL_API", ""),
@@ -260,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn a_command_timeout_is_for_requests_only() {
+    fn the_command_timeout_applies_to_requests_but_not_to_watches() {
         let variables = [("ETCDCTL_COMMAND_TIMEOUT", "9s")];
         let timeout = |args: &[&str]| resolved(args, &variables).unwrap().timeout;
         assert_eq!(timeout(&["get", "/a"]), Some(Duration::from_secs(9)));
@@ -274,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn a_user_is_taken_from_wherever_etcdctl_takes_it() {
+    fn the_user_and_password_come_from_the_options_and_variables_of_etcdctl() {
         let password = |args: &[&str], variables: &[(&str, &str)]| {
             let settings = resolved(&[&["get", "/a"], args].concat(), variables).unwrap();
             let credentials = settings.client.credentials.unwrap();
@@ -290,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn a_password_in_a_file_is_of_a_user_who_is_named_and_is_the_only_one() {
+    fn a_password_file_needs_a_user_and_excludes_another_password() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("password");
         std::fs::write(&path, "from the file\n").unwrap();
@@ -317,7 +317,7 @@ mod tests {
     }
 
     #[test]
-    fn that_a_password_was_typed_is_told() {
+    fn a_password_on_the_command_line_causes_a_warning() {
         let kinds = |args: &[&str], variables: &[(&str, &str)]| -> Vec<&str> {
             let settings = resolved(&[&["get", "/a"], args].concat(), variables).unwrap();
             settings
@@ -331,7 +331,7 @@ mod tests {
     }
 
     #[test]
-    fn files_for_tls_make_endpoints_that_say_nothing_else_encrypted() {
+    fn tls_files_make_https_the_default_scheme() {
         let files = [("ETCDCTL_CA_FILE", "ca"), ("ETCDCTL_CERT_FILE", "c")];
         let settings = resolved(&["get", "/a"], &files).unwrap();
         assert_eq!(urls(&settings), ["https://127.0.0.1:2379"]);
@@ -354,7 +354,7 @@ mod tests {
     }
 
     #[test]
-    fn that_no_certificate_is_checked_is_told_where_there_is_one() {
+    fn skipping_verification_causes_a_warning_if_an_endpoint_uses_tls() {
         let warnings = |args: &[&str], variables: &[(&str, &str)]| {
             let settings = resolved(&[&["get", "/a"], args].concat(), variables)?;
             Ok::<_, Error>(settings.warnings)
@@ -374,13 +374,13 @@ mod tests {
     }
 
     #[test]
-    fn what_is_typed_in_the_environment_is_read_as_etcdctl_reads_it() {
+    fn an_invalid_etcdctl_api_is_refused_and_the_option_overrides_a_valid_one() {
         assert!(resolved(&["watch", "/a"], &[("ETCDCTL_API", "4")]).is_err());
         assert!(resolved(&["get", "/a", "--api", "v2"], &[("ETCDCTL_API", "3")]).is_ok());
     }
 
     #[test]
-    fn colours_are_for_terminals_unless_told_otherwise() {
+    fn colours_are_on_for_a_terminal_unless_an_option_or_variable_decides() {
         let colour =
             |args: &[&str], variables: &[(&str, &str)]| resolved(args, variables).unwrap().color;
         assert!(colour(&["get", "/a"], &[]));

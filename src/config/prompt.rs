@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_is_edited_as_on_a_terminal() {
+    fn editing_keys_change_the_line() {
         let given = |text: &str| Typed::Given(text.as_bytes().to_vec());
         assert_eq!(typed(b"hunter2\n"), given("hunter2"));
         assert_eq!(typed("hunterü\x7f2\r".as_bytes()), given("hunter2"));
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_goes_away_gives_none() {
+    fn an_interrupted_or_ended_line_gives_no_password() {
         assert_eq!(typed(b"hun\x03"), Typed::Interrupted);
         assert_eq!(typed(b"hun\x1c"), Typed::Interrupted);
         assert_eq!(typed(b"hun"), Typed::Ended);

@@ -68,7 +68,7 @@ impl Surroundings<'_> {
 
     /// The value of a variable; `None` if it is not set, or empty.
     pub(super) fn get(&self, name: &str) -> Option<String> {
-        // The man page lists VARIABLES, and `check` refuses those of them that are not UTF-8.
+        // The man page lists VARIABLES, and `check` refuses the ones that are not UTF-8.
         debug_assert!(VARIABLES.contains(&name), "{name} is not in VARIABLES");
         (self.variable)(name)
             .and_then(|value| value.into_string().ok())

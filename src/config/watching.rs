@@ -57,7 +57,7 @@ pub fn watch(typed: &cli::Watch) -> Result<WatchSettings, Error> {
 /// Resolves the options of `replay`.
 ///
 /// # Errors
-/// If it would end before it starts.
+/// If the replay would end before it starts.
 pub fn replay(typed: &cli::Replay) -> Result<WatchSettings, Error> {
     let start = match (typed.from_index, typed.after_index) {
         (Some(cli::From::Index(index)), _) => Start::At(Index(index)),

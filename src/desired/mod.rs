@@ -101,7 +101,7 @@ impl Invalid {
     }
 }
 
-/// What a name in a file has: a value or more names.
+/// The content of a name in a file: a value or more names.
 #[derive(Clone, Debug)]
 enum FileEntry {
     Value(String),
@@ -117,7 +117,7 @@ pub struct Desired {
 
 #[derive(Clone, Debug)]
 enum Form {
-    /// Names, which lie below the key or are whole keys.
+    /// Names, which are below the key or are whole keys.
     Named(Vec<(Location, String, FileEntry)>),
     /// Keys as `get -r -o json` prints them.
     Printed(Keys),
@@ -264,7 +264,7 @@ mod tests {
     const ALL: [&str; 4] = ["/app/a=1", "/app/b/c=x y", "/app/b/d=", "/app/b/e/f=true"];
 
     #[test]
-    fn nested_and_flat_json_and_yaml_and_what_get_prints_mean_the_same_keys() {
+    fn nested_and_flat_json_yaml_and_the_output_of_get_give_the_same_keys() {
         let nested = r#"{"a": 1, "b": {"c": "x y", "d": "", "e": {"f": true}}}"#;
         let flat = r#"{"/app/a": "1", "/app/b/c": "x y", "/app/b/d": "", "/app/b/e/f": "true"}"#;
         let paths = r#"{"a": "1", "b/c": "x y", "b/d": "", "b/e/f": "true"}"#;
@@ -292,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn a_number_is_taken_as_it_is_written() {
+    fn a_number_keeps_its_spelling() {
         let text = r#"{"a":1.0,"b":1e3,"c":123456789012345678901234567890,"d":"\u00e9"}"#;
         let expected = [
             "/a=1.0",
@@ -345,14 +345,14 @@ mod tests {
             ("just text\n", 1, 1, "no names"),
         ] {
             let wrong = keys(text, None, &scope("/app")).unwrap_err();
-            let told = (wrong.line, wrong.why.contains(part));
-            assert_eq!(told, (line, true), "{text:?}: {wrong}");
+            let found = (wrong.line, wrong.why.contains(part));
+            assert_eq!(found, (line, true), "{text:?}: {wrong}");
             assert_eq!(wrong.column, column, "{text:?}: {wrong}");
         }
     }
 
     #[test]
-    fn bytes_that_are_not_utf_8_are_an_error_that_names_their_place() {
+    fn invalid_utf_8_is_an_error_with_its_position() {
         let wrong = super::text(b"a: 1\nb: \xc3\xa9\xff".to_vec()).unwrap_err();
         assert_eq!((wrong.line, wrong.column), (2, 5));
     }

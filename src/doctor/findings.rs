@@ -27,7 +27,7 @@ pub struct Finding {
     pub kind: &'static str,
     /// The URL of the endpoint; `None` if it is about the cluster.
     pub endpoint: Option<String>,
-    /// What was found.
+    /// The problem, as a clause.
     pub what: String,
     /// The remedy, as a phrase that begins with a verb.
     pub advice: String,
@@ -52,7 +52,7 @@ impl History {
     pub fn reach(&self) -> Option<Duration> {
         #[allow(
             clippy::cast_precision_loss,
-            reason = "a length of 2^53 indexes needs no last digit"
+            reason = "the time is an estimate, and an f64 is exact up to 2^53"
         )]
         let seconds = self.length as f64 / self.rate;
         (self.rate > 0.0 && !self.is_whole).then(|| Duration::from_secs_f64(seconds.min(1e9)))
@@ -107,9 +107,9 @@ pub fn of(
     let mut found = Vec::new();
     let is_own =
         |known: &EndpointFacts| cluster(known).is_none() || cluster(known) == own_cluster(after);
-    let any = |is_so: &dyn Fn(&EndpointFacts) -> bool| {
+    let any = |matches: &dyn Fn(&EndpointFacts) -> bool| {
         let known = after.iter().filter_map(|facts| facts.known.as_ref().ok());
-        known.filter(|known| is_own(known)).any(is_so)
+        known.filter(|known| is_own(known)).any(matches)
     };
     let is_asked = |api| asked.contains(&api);
     let has_v2 = is_asked(model::Api::V2) && any(&|known| matches!(known.v2, ApiFacts::On(_)));
@@ -364,7 +364,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cluster_that_is_well_has_no_findings() {
+    fn a_healthy_cluster_has_no_findings() {
         let all =
             ["a", "b"].map(|name| facts(name, ApiFacts::On(member(7)), ApiFacts::On(member(3))));
         assert_eq!(kinds(&all, &all), []);
@@ -373,7 +373,7 @@ mod tests {
     }
 
     #[test]
-    fn each_fault_is_named_with_its_endpoint() {
+    fn each_problem_is_reported_with_its_endpoint() {
         let well = facts("a", ApiFacts::On(member(7)), ApiFacts::On(member(3)));
         let gone = Facts {
             endpoint: "b".to_owned(),
@@ -410,7 +410,7 @@ mod tests {
     }
 
     #[test]
-    fn one_that_catches_up_while_the_sample_is_taken_does_not_lag() {
+    fn a_member_that_catches_up_during_the_sample_does_not_lag() {
         let before = ["a", "b"].map(|name| {
             let index = if name == "a" { 100 } else { 90 };
             facts(name, ApiFacts::On(member(index)), ApiFacts::Off)
@@ -423,7 +423,7 @@ mod tests {
     }
 
     #[test]
-    fn history_that_is_soon_over_is_told() {
+    fn a_short_history_is_reported() {
         let history = |rate| History {
             api: model::Api::V2,
             length: 1000,
@@ -434,7 +434,7 @@ mod tests {
         assert_eq!(
             of(&[], &[], &[history(500.0)], &BOTH[1..]),
             [],
-            "who speaks v3 alone"
+            "only v3 is in use"
         );
         let found = of(&[], &[], &[history(500.0)], &BOTH);
         assert!(found[0].what.contains("2.0 s"), "{found:?}");

@@ -35,7 +35,10 @@ pub fn sampled(
                 (last.since(oldest) + 1, oldest <= Index(1))
             }
         };
-        #[allow(clippy::cast_precision_loss, reason = "a rate needs no last digit")]
+        #[allow(
+            clippy::cast_precision_loss,
+            reason = "the rate is an estimate, and an f64 is exact up to 2^53"
+        )]
         let rate = last.since(first) as f64 / took.as_secs_f64().max(0.001);
         histories.push(History {
             api,

@@ -52,8 +52,8 @@ impl Report {
     }
 
     fn lag(&self, facts: &Facts) -> u64 {
-        let by_v2 = lag(&self.before, facts, |known| &known.v2);
-        by_v2.max(lag(&self.before, facts, |known| &known.v3))
+        let over_v2 = lag(&self.before, facts, |known| &known.v2);
+        over_v2.max(lag(&self.before, facts, |known| &known.v3))
     }
 }
 

@@ -1,10 +1,10 @@
 //! A command that runs, with a record on its standard input.
 //!
 //! In scope: starting the command directly, never through a shell; its environment; ending it with all the
-//! processes that it has started. Out of scope: when that is done (`queue`).
+//! processes that it has started. Out of scope: the time at which it starts and ends (`queue`).
 //!
-//! The command leads a process group of its own, so that what it starts can be ended with it. It stays a
-//! zombie until that is done, so that no other process can get the number of the group.
+//! The command leads a process group of its own, so that etcdwatch can end its child processes
+//! with it. It stays a zombie until then, so that no other process can get the number of the group.
 
 use std::ffi::{OsStr, OsString};
 use std::io::{self, Write as _};
@@ -30,24 +30,25 @@ use rustix::process::{
 use etcdwatch_engine::escape::said;
 use etcdwatch_engine::model::{Index, Record};
 
-/// The kernel refuses a longer variable (`MAX_ARG_STRLEN`, less the name).
+/// The longest value of a variable, in bytes. The kernel refuses a longer one (`MAX_ARG_STRLEN`, less the
+/// name).
 const LONGEST: usize = 128 * 1024 - 64;
 
-/// A notice says so when a command takes longer than this to end.
+/// The time after which a notice says that etcdwatch waits for a command to end.
 const MOMENT: Duration = Duration::from_millis(500);
 
-/// How often etcdwatch checks whether a command that does not read has ended.
+/// The interval at which etcdwatch checks whether a command that does not read has ended.
 const POLL: Timespec = Timespec {
     tv_sec: 0,
     tv_nsec: 100_000_000,
 };
 
-/// What a command is told of a record.
+/// The input of a command for one record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CommandInput {
-    /// Variables of its environment.
+    /// The variables of its environment.
     pub variables: Vec<(&'static str, Vec<u8>)>,
-    /// The variables that can't be in an environment, and why.
+    /// The variables that an environment can't hold, each with the reason.
     pub left_out: Vec<(&'static str, &'static str)>,
     /// The record as JSON, on its standard input.
     pub json: Vec<u8>,
@@ -97,10 +98,10 @@ impl CommandInput {
     }
 }
 
-/// The process group of the command that runs; 0 while none does.
+/// The process group of the command that runs; 0 if no command runs.
 static CURRENT: AtomicI32 = AtomicI32::new(0);
 
-/// Kills the command that runs, and all that it has started.
+/// Kills the command that runs, with all processes that it has started.
 pub fn kill_current() {
     if let Some(group) = Pid::from_raw(CURRENT.load(Ordering::Relaxed)) {
         // It may have ended by itself.
@@ -111,8 +112,8 @@ pub fn kill_current() {
 /// Checks that a command can be run.
 ///
 /// # Errors
-/// With the error that starting it would fail with. A file that may not be executed is told apart from no
-/// file, which the `which` crate does not do.
+/// The error with which starting the command would fail. A file without execute permission has another
+/// error than a missing file, which the `which` crate does not distinguish.
 pub fn find(program: &OsStr) -> io::Result<()> {
     let runs = |path: &Path| {
         let metadata = std::fs::metadata(path)?;
@@ -130,7 +131,7 @@ pub fn find(program: &OsStr) -> io::Result<()> {
     for directory in std::env::split_paths(&path) {
         match runs(&directory.join(program)) {
             Ok(()) => return Ok(()),
-            // A file that can't be executed is reported where there is no other.
+            // Another directory may have an executable file of this name.
             Err(error) if error.kind() == io::ErrorKind::PermissionDenied => found = Err(error),
             Err(_) => {}
         }
@@ -143,18 +144,18 @@ pub fn find(program: &OsStr) -> io::Result<()> {
 pub struct RunningCommand {
     child: Child,
     group: Option<Pid>,
-    /// Its standard input is needed no more.
+    /// Stops the thread that writes to its standard input.
     is_over: Arc<AtomicBool>,
     /// Receives one message when it has ended.
     end: Receiver<()>,
 }
 
 impl RunningCommand {
-    /// Starts `command` with its input. `ended` is called, on another thread, once it has ended;
-    /// [`RunningCommand::finish`] says how.
+    /// Starts `command` with its input. Calls `ended` on another thread once the command has
+    /// ended. [`RunningCommand::finish`] returns its exit status.
     ///
     /// # Errors
-    /// Where it can't be run.
+    /// If the command can't be run.
     pub fn start(
         command: &[OsString],
         input: CommandInput,
@@ -201,7 +202,7 @@ impl RunningCommand {
         })
     }
 
-    /// Sends a signal to it and all that it has started.
+    /// Sends a signal to the command and to all processes in its group.
     pub fn signal(&self, signal: Signal) {
         if let Some(group) = self.group {
             // The group may be empty already.
@@ -211,27 +212,27 @@ impl RunningCommand {
         }
     }
 
-    /// Whether it has ended, the first time that this is called after it has.
+    /// Whether the command has ended. Returns true only once.
     #[must_use]
     pub fn has_ended(&self) -> bool {
         self.end.try_recv().is_ok()
     }
 
-    /// Waits for its end. Returns how it ended.
+    /// Waits for the end of the command, and returns its exit status.
     ///
     /// # Errors
-    /// Where that can't be known.
+    /// If the exit status can't be read.
     pub fn finish(mut self) -> io::Result<ExitStatus> {
         self.is_over.store(true, Ordering::Relaxed);
         CURRENT.store(0, Ordering::Relaxed);
         self.child.wait()
     }
 
-    /// Ends it and all that it has started with `signal`, and kills what is left after `grace`. Calls `waits`
-    /// where that takes a moment. Returns how it ended.
+    /// Ends the command and its process group with `signal`, and kills the remaining processes after
+    /// `grace`. Calls `waits` if the end takes longer than `MOMENT`. Returns the exit status.
     ///
     /// # Errors
-    /// Where that can't be known.
+    /// If the exit status can't be read.
     pub fn end(
         self,
         signal: Signal,
@@ -241,12 +242,12 @@ impl RunningCommand {
         self.signal(signal);
         let until = Instant::now() + grace;
         let moment = MOMENT.min(grace);
-        // It has also ended where the sender is gone.
+        // The command has also ended if the sender is gone.
         if let Err(RecvTimeoutError::Timeout) = self.end.recv_timeout(moment) {
             waits();
             let _ = self.end.recv_timeout(grace.saturating_sub(moment));
         }
-        while self.is_anyone_left() && Instant::now() < until {
+        while self.has_processes() && Instant::now() < until {
             thread::sleep(Duration::from_millis(5));
         }
         self.signal(Signal::KILL);
@@ -256,13 +257,13 @@ impl RunningCommand {
 
     /// Whether a process of its group still runs. The command does not count once it has ended.
     #[must_use]
-    pub fn is_anyone_left(&self) -> bool {
+    pub fn has_processes(&self) -> bool {
         self.group
             .is_some_and(|group| test_kill_process_group(group).is_ok() && has_living_member(group))
     }
 }
 
-/// Whether a group has a process that is no zombie.
+/// Whether a group has a process that is not a zombie.
 fn has_living_member(group: Pid) -> bool {
     let Ok(processes) = std::fs::read_dir("/proc") else {
         return false;
@@ -295,7 +296,7 @@ fn feed(mut stdin: ChildStdin, json: &[u8], is_over: &AtomicBool) {
                 let _ = poll(&mut [PollFd::new(&fd, PollFlags::OUT)], Some(&POLL));
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            // It reads no more.
+            // The command has closed its standard input.
             Err(_) => return,
         }
     }

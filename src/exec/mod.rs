@@ -1,6 +1,6 @@
 //! A command that is run for the records of a watch: `watch --stream KEY -- CMD`.
 //!
-//! [`queue`] decides which is run next and is pure; [`child`] runs it.
+//! [`queue`] decides which record the command runs for next, without I/O. [`child`] runs the command.
 
 pub mod child;
 pub mod queue;
@@ -10,17 +10,17 @@ use std::time::Duration;
 
 use queue::{Mode, OnFailure};
 
-/// How a command is run.
+/// The command, and the options for running it.
 #[derive(Clone, Debug)]
 pub struct CommandOptions {
     /// The program and its arguments.
     pub command: Vec<OsString>,
-    /// What is done with records that come while it runs.
+    /// The treatment of records that arrive while the command runs.
     pub mode: Mode,
-    /// What is done when it fails.
+    /// The treatment of a command that fails.
     pub on_failure: OnFailure,
-    /// It is run once no record has come for this long.
+    /// The time without a new record after which the command starts.
     pub debounce: Duration,
-    /// How long it may take to end before it is killed.
+    /// The time that the command has to end before etcdwatch kills it.
     pub grace: Duration,
 }

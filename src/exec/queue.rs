@@ -1,71 +1,72 @@
-//! Which command is run next.
+//! Decides for which job a command runs next.
 //!
-//! In scope: the modes, the pause for events that come close together, and what a failure leads to. Out
-//! of scope: processes, and what a job of type `J` is for.
+//! In scope: the modes, the pause for events that arrive close together, and retries after a failure. Out
+//! of scope: processes, and the content of a job of type `J`.
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-/// What is done with events that come while a command runs.
+/// The treatment of events that arrive while a command runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
-    /// The command is run for each, one after the other.
+    /// The command runs for each event, one at a time.
     Each,
-    /// The command is run for the newest once it has ended.
+    /// Once the command has ended, it runs for the newest event.
     Latest,
-    /// The command is ended, and run for the newest.
+    /// etcdwatch ends the command, and runs it for the newest event.
     Restart,
 }
 
-/// What is done when a command fails.
+/// The treatment of a command that fails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnFailure {
     /// The run ends.
     Stop,
-    /// The next job is run.
+    /// The command runs for the next job.
     Continue,
-    /// The job is run again, each time after twice as long. In the modes that skip, a newer one is run
-    /// instead.
+    /// The command runs for the job again, each time after twice the pause. In the modes that skip jobs, it
+    /// runs for a newer job instead.
     Retry,
 }
 
-/// The first retry comes after this time, each later one after twice as long.
+/// The pause before the first retry. Each later pause is twice as long.
 const RETRY: Duration = Duration::from_secs(1);
-/// No retry comes after more than this time.
+/// The longest pause before a retry.
 const RETRY_AT_MOST: Duration = Duration::from_mins(1);
 
-/// How a command ended.
+/// The result of a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ExitKind {
-    /// With exit code 0.
-    Well,
-    /// With another exit code, or by a signal.
-    Failed,
+    /// The command ended with exit code 0.
+    Success,
+    /// The command ended with another exit code, or by a signal.
+    Failure,
 }
 
-/// What to do now.
+/// The next step of the caller.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Next<J> {
-    /// Run this job.
+    /// Run the command for this job.
     Start(J),
     /// End the command that runs, because a newer job waits.
     Stop,
-    /// Nothing, until a job comes or the time is this.
+    /// Wait until a job arrives, or until this time.
     Wait(Option<Instant>),
 }
 
-/// What becomes of a job whose command has ended.
+/// The outcome of a job whose command has ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum JobEnd<J> {
-    /// It is done.
+    /// The command succeeded.
     Done(J),
-    /// It was ended because of a newer one.
+    /// etcdwatch ended the command because of a newer job.
     Superseded,
-    /// It failed, and the next one is run nevertheless.
-    Passed,
-    /// It is run again after this time. Zero: a newer one is run instead, at once.
-    Again(Duration),
-    /// It failed, which ends the run.
+    /// The command failed, and the next job starts nevertheless.
+    Skipped,
+    /// The command failed, and runs again after this time. Zero means that a newer job starts at once
+    /// instead.
+    Retry(Duration),
+    /// The command failed, which ends the run.
     Failed,
 }
 
@@ -74,14 +75,16 @@ pub enum JobEnd<J> {
 pub struct Queue<J> {
     mode: Mode,
     on_failure: OnFailure,
-    /// A command is run once no job has come for this long.
+    /// The time without a new job after which a command starts.
     debounce: Duration,
     waiting: VecDeque<J>,
-    /// The job that runs, and whether its command was told to end.
+    /// The job that runs, and whether its command was asked to end.
     running: Option<(J, bool)>,
-    heard: Option<Instant>,
-    /// How often the first job failed, and when it is tried again.
+    /// The time at which the last job arrived.
+    pushed: Option<Instant>,
+    /// The number of failures of the first job.
     failures: u32,
+    /// The time of the next retry of the first job.
     not_before: Option<Instant>,
 }
 
@@ -95,13 +98,13 @@ impl<J: Clone> Queue<J> {
             debounce,
             waiting: VecDeque::new(),
             running: None,
-            heard: None,
+            pushed: None,
             failures: 0,
             not_before: None,
         }
     }
 
-    /// Takes a job.
+    /// Queues a job. The modes that skip jobs drop the jobs that wait.
     pub fn push(&mut self, job: J, now: Instant) {
         if self.mode != Mode::Each {
             self.waiting.clear();
@@ -109,10 +112,10 @@ impl<J: Clone> Queue<J> {
             self.not_before = None;
         }
         self.waiting.push_back(job);
-        self.heard = Some(now);
+        self.pushed = Some(now);
     }
 
-    /// Takes a job that matters less. In the modes that skip, it is taken only where no other runs or waits.
+    /// Queues a minor job. The modes that skip jobs drop it if another job runs or waits.
     pub fn push_minor(&mut self, job: J, now: Instant) {
         if self.mode == Mode::Each || self.is_empty() {
             self.push(job, now);
@@ -131,19 +134,19 @@ impl<J: Clone> Queue<J> {
         self.waiting.is_empty() && self.running.is_none()
     }
 
-    /// What to do now. A job that is returned to be started counts as running.
+    /// Returns the next step. A job that is returned to be started counts as running.
     pub fn next(&mut self, now: Instant) -> Next<J> {
         if self.waiting.is_empty() {
             return Next::Wait(None);
         }
-        let quiet = self.heard.map(|heard| heard + self.debounce);
+        let quiet = self.pushed.map(|pushed| pushed + self.debounce);
         let due = quiet.max(self.not_before).filter(|due| *due > now);
         if due.is_some() {
             return Next::Wait(due);
         }
         match &mut self.running {
-            Some((_, is_told)) if self.mode == Mode::Restart && !*is_told => {
-                *is_told = true;
+            Some((_, is_stopping)) if self.mode == Mode::Restart && !*is_stopping => {
+                *is_stopping = true;
                 Next::Stop
             }
             Some(_) => Next::Wait(None),
@@ -157,22 +160,22 @@ impl<J: Clone> Queue<J> {
         }
     }
 
-    /// The command that ran has ended.
-    pub fn ended(&mut self, how: ExitKind, now: Instant) -> JobEnd<J> {
-        let Some((job, is_told)) = self.running.take() else {
+    /// Notes that the command has ended, and returns the outcome of its job.
+    pub fn ended(&mut self, exit: ExitKind, now: Instant) -> JobEnd<J> {
+        let Some((job, is_stopping)) = self.running.take() else {
             return JobEnd::Superseded;
         };
-        if how == ExitKind::Well {
+        if exit == ExitKind::Success {
             self.failures = 0;
             self.not_before = None;
             return JobEnd::Done(job);
         }
-        if is_told {
+        if is_stopping {
             return JobEnd::Superseded;
         }
         match self.on_failure {
             OnFailure::Stop => JobEnd::Failed,
-            OnFailure::Continue => JobEnd::Passed,
+            OnFailure::Continue => JobEnd::Skipped,
             OnFailure::Retry => {
                 let mut pause = Duration::ZERO;
                 if self.mode == Mode::Each || self.waiting.is_empty() {
@@ -181,7 +184,7 @@ impl<J: Clone> Queue<J> {
                     self.not_before = Some(now + pause);
                     self.failures += 1;
                 }
-                JobEnd::Again(pause)
+                JobEnd::Retry(pause)
             }
         }
     }
@@ -198,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn each_is_run_one_after_the_other() {
+    fn each_mode_runs_jobs_one_at_a_time_in_order() {
         let (mut queue, now) = queue(Mode::Each, OnFailure::Stop);
         for job in 1..=3 {
             queue.push(job, now);
@@ -206,25 +209,25 @@ mod tests {
         for job in 1..=3 {
             assert_eq!(queue.next(now), Next::Start(job));
             assert_eq!(queue.next(now), Next::Wait(None), "one at a time");
-            assert_eq!(queue.ended(ExitKind::Well, now), JobEnd::Done(job));
+            assert_eq!(queue.ended(ExitKind::Success, now), JobEnd::Done(job));
         }
         assert!(queue.is_empty());
     }
 
     #[test]
-    fn of_what_came_meanwhile_the_newest_is_run() {
+    fn latest_mode_runs_the_newest_waiting_job() {
         let (mut queue, now) = queue(Mode::Latest, OnFailure::Stop);
         queue.push(1, now);
         assert_eq!(queue.next(now), Next::Start(1));
         queue.push(2, now);
         queue.push(3, now);
         assert_eq!(queue.next(now), Next::Wait(None));
-        assert_eq!(queue.ended(ExitKind::Well, now), JobEnd::Done(1));
+        assert_eq!(queue.ended(ExitKind::Success, now), JobEnd::Done(1));
         assert_eq!(queue.next(now), Next::Start(3));
     }
 
     #[test]
-    fn a_command_is_ended_once_for_what_is_newer_and_that_is_no_failure() {
+    fn restart_mode_ends_the_command_once_and_does_not_count_a_failure() {
         let (mut queue, now) = queue(Mode::Restart, OnFailure::Stop);
         queue.push(1, now);
         assert_eq!(queue.next(now), Next::Start(1));
@@ -232,30 +235,30 @@ mod tests {
         assert_eq!(queue.next(now), Next::Stop);
         queue.push(3, now);
         assert_eq!(queue.next(now), Next::Wait(None));
-        assert_eq!(queue.ended(ExitKind::Failed, now), JobEnd::Superseded);
+        assert_eq!(queue.ended(ExitKind::Failure, now), JobEnd::Superseded);
         assert_eq!(queue.next(now), Next::Start(3));
-        assert_eq!(queue.ended(ExitKind::Failed, now), JobEnd::Failed);
+        assert_eq!(queue.ended(ExitKind::Failure, now), JobEnd::Failed);
     }
 
     #[test]
-    fn what_matters_less_takes_no_place_of_what_matters() {
+    fn a_minor_job_replaces_no_other_job() {
         for mode in [Mode::Latest, Mode::Restart] {
             let (mut queue, now) = queue(mode, OnFailure::Stop);
             queue.push_minor(1, now);
             assert_eq!(queue.next(now), Next::Start(1));
             queue.push_minor(2, now);
             assert_eq!(queue.next(now), Next::Wait(None));
-            assert_eq!(queue.ended(ExitKind::Well, now), JobEnd::Done(1));
+            assert_eq!(queue.ended(ExitKind::Success, now), JobEnd::Done(1));
             queue.push(3, now);
             queue.push_minor(4, now);
             assert_eq!(queue.next(now), Next::Start(3));
-            assert_eq!(queue.ended(ExitKind::Well, now), JobEnd::Done(3));
+            assert_eq!(queue.ended(ExitKind::Success, now), JobEnd::Done(3));
             assert!(queue.is_empty());
         }
     }
 
     #[test]
-    fn nothing_is_run_before_it_has_been_quiet() {
+    fn a_job_starts_after_the_debounce_time() {
         let now = Instant::now();
         let mut queue = Queue::new(Mode::Latest, OnFailure::Stop, SECOND);
         queue.push(1, now);
@@ -266,49 +269,49 @@ mod tests {
     }
 
     #[test]
-    fn what_failed_is_tried_again_later_and_later_and_before_the_next() {
+    fn a_failed_job_is_retried_with_backoff_before_the_next_job() {
         let (mut queue, mut now) = queue(Mode::Each, OnFailure::Retry);
         queue.push(1, now);
         queue.push(2, now);
         for pause in [1, 2, 4, 8, 16, 32, 60, 60] {
             assert_eq!(queue.next(now), Next::Start(1));
             assert_eq!(
-                queue.ended(ExitKind::Failed, now),
-                JobEnd::Again(pause * SECOND)
+                queue.ended(ExitKind::Failure, now),
+                JobEnd::Retry(pause * SECOND)
             );
             let due = now + pause * SECOND;
             assert_eq!(queue.next(now), Next::Wait(Some(due)));
             now = due;
         }
         assert_eq!(queue.next(now), Next::Start(1));
-        assert_eq!(queue.ended(ExitKind::Well, now), JobEnd::Done(1));
+        assert_eq!(queue.ended(ExitKind::Success, now), JobEnd::Done(1));
         assert_eq!(queue.next(now), Next::Start(2));
     }
 
     #[test]
-    fn what_is_newer_is_tried_instead_of_what_failed() {
+    fn a_newer_job_replaces_a_failed_one() {
         let (mut queue, now) = queue(Mode::Latest, OnFailure::Retry);
         queue.push(1, now);
         assert_eq!(queue.next(now), Next::Start(1));
         queue.push(2, now);
         assert_eq!(
-            queue.ended(ExitKind::Failed, now),
-            JobEnd::Again(Duration::ZERO)
+            queue.ended(ExitKind::Failure, now),
+            JobEnd::Retry(Duration::ZERO)
         );
         assert_eq!(queue.next(now), Next::Start(2));
-        assert_eq!(queue.ended(ExitKind::Failed, now), JobEnd::Again(SECOND));
+        assert_eq!(queue.ended(ExitKind::Failure, now), JobEnd::Retry(SECOND));
         assert_eq!(queue.next(now), Next::Wait(Some(now + SECOND)));
         queue.push(3, now);
         assert_eq!(queue.next(now), Next::Start(3));
     }
 
     #[test]
-    fn a_failure_that_is_no_matter_is_passed_over() {
+    fn continue_runs_the_next_job_after_a_failure() {
         let (mut queue, now) = queue(Mode::Each, OnFailure::Continue);
         queue.push(1, now);
         queue.push(2, now);
         assert_eq!(queue.next(now), Next::Start(1));
-        assert_eq!(queue.ended(ExitKind::Failed, now), JobEnd::Passed);
+        assert_eq!(queue.ended(ExitKind::Failure, now), JobEnd::Skipped);
         assert_eq!(queue.next(now), Next::Start(2));
     }
 }

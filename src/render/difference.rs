@@ -94,7 +94,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_that_differ_stand_among_those_that_do_not() {
+    fn changed_lines_are_shown_with_context() {
         let shown = plain("a\nb\nc\n", "a\nx\nc\n").unwrap();
         assert_eq!(
             shown,
@@ -103,14 +103,14 @@ mod tests {
     }
 
     #[test]
-    fn json_is_compared_by_its_fields() {
+    fn json_is_compared_field_by_field() {
         let shown = plain(r#"{"a":1,"b":[2]}"#, r#"{"a":1,"b":[3]}"#).unwrap();
         assert!(shown.contains("    -    2\n    +    3\n"), "{shown}");
         assert!(shown.contains("       \"a\": 1,\n"), "{shown}");
     }
 
     #[test]
-    fn one_line_or_no_text_needs_no_difference() {
+    fn single_lines_and_binary_values_have_no_diff() {
         assert_eq!(plain("a", "b"), None);
         assert_eq!(plain("1", "2"), None);
         assert_eq!(render(Some(b"\xff\n1"), Some(b"a\nb")), None);
@@ -120,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn what_comes_and_goes_is_a_difference_to_nothing() {
+    fn a_new_or_removed_value_is_compared_with_an_empty_one() {
         assert!(plain("", "a\nb\n").unwrap().contains("    +b\n"));
         assert!(
             render(Some(b"{\"a\":1}"), None)
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_in_a_line_drives_a_terminal() {
+    fn control_characters_are_escaped() {
         assert!(
             plain("a\n\u{1b}[2J\n", "a\n\n")
                 .unwrap()

@@ -68,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_has_a_sign_the_key_and_the_values() {
+    fn a_line_has_a_sign_the_key_and_both_values() {
         let different = Drift::Different {
             wanted: b"1".to_vec(),
             value: b"x\ny".to_vec(),

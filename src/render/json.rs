@@ -7,7 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Map, Value, json};
 
-use super::own::{Content, OwnRecord};
+use super::control::{Content, ControlRecord};
 use super::shape::Shape;
 use crate::error::Error;
 use etcdwatch_engine::escape;
@@ -124,9 +124,9 @@ pub fn one_line(json: &[u8]) -> Vec<u8> {
         .collect()
 }
 
-/// A record of etcdwatch itself, with the time at which it was received as its last field.
+/// A control record, with the time at which it was received as its last field.
 #[must_use]
-pub fn own(record: &OwnRecord<'_>, received_at: Option<&str>) -> Value {
+pub fn control(record: &ControlRecord<'_>, received_at: Option<&str>) -> Value {
     let (action, index) = (record.action(), record.index().0);
     let mut value = match record.content {
         Content::Gap(gap) => json!({
@@ -196,7 +196,7 @@ mod tests {
     use etcdwatch_engine::v2;
 
     #[test]
-    fn an_event_is_passed_through_to_the_byte() {
+    fn an_event_is_printed_byte_for_byte() {
         let line = r#"{"action":"set","node":{"key":"/a","value":"\u003cv\u003e","modifiedIndex":7,"createdIndex":7}}"#;
         let batch = v2::parse_events(format!("{line}\n").into_bytes()).unwrap();
         let mut out = Vec::new();
@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn positions_that_begin_anew_have_no_end() {
+    fn a_gap_after_a_replaced_store_has_no_end() {
         let lost = Gap {
             from: Index(10),
             to: None,
@@ -213,18 +213,18 @@ mod tests {
             cause: Cause::ClusterChanged,
             index: Index(4),
         };
-        let record = OwnRecord {
+        let record = ControlRecord {
             scope: "/a",
             content: Content::Gap(&lost),
         };
         assert_eq!(
-            own(&record, None).to_string(),
+            control(&record, None).to_string(),
             r#"{"action":"gap","lost":{"from":10,"to":null},"certain":false,"cause":"clusterChanged","index":4}"#
         );
     }
 
     #[test]
-    fn lost_events_are_named_in_the_error() {
+    fn an_error_about_lost_events_contains_their_range() {
         let lost = Error::Lost {
             gap: Gap {
                 from: Index(1),

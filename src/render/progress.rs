@@ -173,7 +173,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_says_how_long_how_many_and_where() {
+    fn the_spinner_shows_the_time_the_events_and_the_index() {
         let start = Instant::now();
         let mut progress = Progress::new(true, "watching", "/a", start);
         progress.count(1);
@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_over_at_once_shows_nothing() {
+    fn a_short_run_shows_no_spinner() {
         let start = Instant::now();
         let mut progress = Progress::new(true, "watching", "/a", start);
         progress.tick(start + DELAY / 2);
@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn a_message_is_cut_by_cells_and_not_by_characters() {
+    fn a_message_is_cut_to_terminal_cells() {
         assert_eq!(cut("漢字x", 5), "漢字x");
         assert_eq!(cut("漢字x", 3), "漢");
     }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::time::{Instant, SystemTime};
 
 use super::clock::Clock;
-use super::own::OwnRecord;
+use super::control::ControlRecord;
 use super::template::{Field, Template};
 use super::{difference, json, text};
 use crate::settings::{Appearance, OutputFormat, Settings};
@@ -114,19 +114,19 @@ impl Renderer {
         }
     }
 
-    /// Appends a record of etcdwatch itself.
-    pub fn own(&mut self, record: &OwnRecord<'_>, received: Instant, out: &mut Vec<u8>) {
+    /// Appends a control record.
+    pub fn control(&mut self, record: &ControlRecord<'_>, received: Instant, out: &mut Vec<u8>) {
         self.note_time(received);
         let time = self.time.as_ref().map(|(_, time)| time.as_str());
         match &self.format {
             Format::Json => {
-                let record = json::own(record, time).to_string();
+                let record = json::control(record, time).to_string();
                 json::push_line(record.as_bytes(), self.is_terminal, out);
             }
             Format::Text { style, .. } => {
                 self.line.clear();
                 text::time(time, *style, &mut self.line);
-                text::own(record, *style, &mut self.line);
+                text::control(record, *style, &mut self.line);
                 out.extend_from_slice(self.line.as_bytes());
             }
             Format::Template(template) => {
@@ -173,7 +173,7 @@ fn time_of(moment: Instant) -> SystemTime {
 
 #[cfg(test)]
 mod tests {
-    use super::super::own::Content;
+    use super::super::control::Content;
     use super::*;
     use etcdwatch_engine::model::{Cause, Gap, Index};
     use etcdwatch_engine::v2;
@@ -196,12 +196,12 @@ mod tests {
             cause: Cause::HistoryCleared,
             index: Index(7),
         };
-        let record = OwnRecord {
+        let record = ControlRecord {
             scope: "/a\tb",
             content: Content::Gap(&gap),
         };
         let mut out = Vec::new();
-        renderer(format, has_time).own(&record, Instant::now(), &mut out);
+        renderer(format, has_time).control(&record, Instant::now(), &mut out);
         String::from_utf8(out).unwrap()
     }
 
@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn a_template_escapes_the_fields_of_a_gap_once_and_with_a_nul_not_at_all() {
+    fn a_template_escapes_the_fields_of_a_gap_once_unless_it_has_a_nul() {
         assert_eq!(
             gap(template("{index} {action} {key}: {value}{prev}"), true),
             "7 gap /a\\tb: 3-7 possible historyCleared\n"
@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn a_time_comes_first_in_text_and_last_in_json() {
+    fn the_time_is_first_in_text_and_last_in_json() {
         let text = Format::Text {
             style: text::Style::default(),
             diff: false,
@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn an_event_with_a_time_is_what_the_server_sent_and_one_field_more() {
+    fn a_time_is_appended_to_the_event_that_the_server_sent() {
         let event = r#"{"action":"set","node":{"key":"/a","value":"\u003cv\u003e","modifiedIndex":7,"createdIndex":7}}"#;
         let batch = v2::parse_events(format!("{event}\n").into_bytes()).unwrap();
         let line = String::from_utf8(renderer(Format::Json, true).batch(&batch)).unwrap();

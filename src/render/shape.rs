@@ -251,7 +251,7 @@ mod tests {
         fields.into()
     }
 
-    /// A node of an event, which is told of less.
+    /// The node of an event, which has fewer fields than that of a state.
     fn of_event(node: &StateNode) -> Value {
         let mut fields = of_state(&StateNode {
             dir: false,
@@ -310,7 +310,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn an_event_of_any_bytes_is_written_as_it_would_be_built(
+        fn an_event_of_any_bytes_is_written_as_serde_json_writes_it(
             node in node(),
             previous in proptest::option::of(node()),
             place in 0..Action::KNOWN.len(),
@@ -326,7 +326,7 @@ mod tests {
         }
 
         #[test]
-        fn what_is_known_from_a_state_is_written_as_it_would_be_built(
+        fn records_of_a_state_are_written_as_serde_json_writes_them(
             node in node(),
             previous in proptest::option::of(node()),
             index in number(),

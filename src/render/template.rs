@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn fields_and_escapes_stand_for_what_they_say() {
+    fn fields_and_escapes_are_replaced() {
         let all = rendered(
             "{{{index}}}\\t{action}:{key}={value} was {prev} at {time}\\\\",
             false,
@@ -183,13 +183,13 @@ mod tests {
     }
 
     #[test]
-    fn for_programs_that_take_nuls_fields_are_as_they_are_but_for_no_terminal() {
+    fn a_template_with_a_nul_is_not_escaped_except_on_a_terminal() {
         assert_eq!(rendered("{key}\\0{value}\\0", false), b"/a b\0x\ny\xff\0");
         assert_eq!(rendered("{value}\\0", true), b"x\\ny\\xff\\x00");
     }
 
     #[test]
-    fn what_is_no_template_is_told_with_its_place() {
+    fn an_invalid_template_is_an_error_with_its_position() {
         for (typed, caret) in [
             ("a {key", 2),
             ("é{keys}", 1),

@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use colored::{Color, Colorize as _};
 use unicode_width::UnicodeWidthStr as _;
 
-use super::own::OwnRecord;
+use super::control::ControlRecord;
 use etcdwatch_engine::escape;
 use etcdwatch_engine::model::{Action, Index, Record};
 
@@ -94,8 +94,8 @@ pub fn time(time: Option<&str>, style: Style, out: &mut String) {
     }
 }
 
-/// Appends a record of etcdwatch itself.
-pub fn own(record: &OwnRecord<'_>, style: Style, out: &mut String) {
+/// Appends a control record.
+pub fn control(record: &ControlRecord<'_>, style: Style, out: &mut String) {
     let details = record.details();
     let escaped = |field: &str| {
         let mut text = String::new();
@@ -188,7 +188,7 @@ fn pad(text: &str, width: usize) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::own::Content;
+    use super::super::control::Content;
     use super::*;
     use etcdwatch_engine::model::{Cause, Gap};
     use etcdwatch_engine::v2;
@@ -201,7 +201,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_is_one_line_whatever_is_in_it() {
+    fn a_record_with_any_bytes_is_one_line() {
         let json = r#"{"action":"set","node":{"key":"/a\tb","value":"x\ny\u001b","modifiedIndex":7,"createdIndex":7}}"#;
         assert_eq!(line(json, Style::default()), "7\tset\t/a\\tb\tx\\ny\\x1b\n");
     }
@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn a_gap_is_a_line_too() {
+    fn a_gap_is_one_line() {
         let lost = Gap {
             from: Index(10),
             to: Some(Index(1108)),
@@ -237,7 +237,7 @@ mod tests {
             let mut out = String::new();
             let content = Content::Gap(&lost);
             let scope = "/app";
-            own(&OwnRecord { scope, content }, style, &mut out);
+            control(&ControlRecord { scope, content }, style, &mut out);
             out
         };
         let out = line(Style::default());
@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn columns_count_cells_and_not_characters() {
+    fn columns_are_aligned_by_terminal_cells() {
         assert_eq!(pad("漢", 4), "漢  ");
     }
 }

@@ -7,23 +7,23 @@ use etcdwatch_engine::protocol::Failure;
 use etcdwatch_engine::v2::fault;
 use etcdwatch_engine::{v2, v3};
 
-/// How long each answer may take. A slow server does not delay the watch, which starts with v2.
+/// The time limit on each answer. A slow server does not delay the watch, which starts with v2.
 const LIMITS: Limits = Limits {
     head: Some(PATIENCE),
     idle: Some(PATIENCE),
 };
 
-/// The largest reply that is read, in bytes. A longer one is not empty.
+/// The limit on a reply, in bytes. The reply of an empty directory is shorter.
 const MAX_REPLY: usize = 4096;
 
 /// Which of two APIs has the watched keys.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Found {
-    /// The first one, or it could not be found out.
+    /// The first API. This is also the result if etcdwatch could not find out.
     First,
-    /// The other one only.
+    /// The other API only.
     Other,
-    /// Not the first one. The other one refused to answer, for this reason.
+    /// The first API does not have the keys, and the other one refused to answer, for this reason.
     Unknown(String),
 }
 

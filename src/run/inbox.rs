@@ -1,8 +1,8 @@
-//! The event loop's queue: everything that happens in a run arrives here.
+//! The event loop's queue, in which all signals, log lines and wake-ups of a run arrive.
 //!
-//! In scope: the channel that log lines, signals and calls to look for work come by, the deadline, and the
-//! screen, which is standard output and standard error with the spinner on it. Out of scope:
-//! what a command does with what comes, which waits elsewhere: in a watch's queue, or a [`Task`].
+//! In scope: the channel of these messages, the deadline, and the screen, which is standard output and
+//! standard error with the spinner on it. Out of scope: the handling of updates and results, which wait in
+//! the queue of the watch or in a [`Task`].
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -16,28 +16,28 @@ use crate::exit::Exit;
 use crate::render::progress::Progress;
 use crate::run::screen::{Screen, reader_is_gone};
 use crate::run::signal;
-pub use crate::run::stop::Stop;
+use crate::run::stop::Stop;
 use crate::settings::Settings;
 use etcdwatch_client::transport::http::Log;
 
-/// How often etcdwatch checks that standard output still has a reader. Received events need not cause a
-/// write, which would show it.
+/// The interval at which etcdwatch checks that standard output still has a reader. A failed write would
+/// show it as well, but a watch may have nothing to write.
 const READER_POLL: Duration = Duration::from_millis(500);
 
-/// What arrives.
+/// A message to the event loop.
 enum Message {
-    /// There may be work.
+    /// There may be updates or results.
     Wake,
     Log(String),
     Signal(Exit),
 }
 
-/// Wakes the loop from another thread, so that it looks for work.
+/// Wakes the loop from another thread, so that it looks for updates and results.
 #[derive(Clone, Debug)]
 pub struct Waker(Sender<Message>);
 
 impl Waker {
-    /// Wakes it. Returns false once nobody waits any more.
+    /// Wakes the loop. Returns false once the loop has ended.
     #[must_use]
     pub fn wake(&self) -> bool {
         self.0.send(Message::Wake).is_ok()
@@ -49,36 +49,35 @@ impl Waker {
 pub struct Task<T>(Receiver<T>);
 
 impl<T> Task<T> {
-    /// What came of it, the first time that this is called after it is done.
+    /// The result, once the work is done. Returns it only once.
     #[must_use]
     pub fn result(&self) -> Option<T> {
         self.0.try_recv().ok()
     }
 }
 
-/// The receiving end.
+/// The receiving end of the queue, and the state of the loop.
 pub struct Inbox {
     messages: Receiver<Message>,
-    /// What was looked at and not taken yet.
+    /// A message that was received but not handled yet.
     next: Option<Message>,
     sender: Sender<Message>,
     deadline: Option<(Instant, Duration)>,
-    /// When something last happened, and how long nothing may happen.
+    /// The time of the last record, and the value of `--idle-timeout`.
     idle: Option<(Instant, Duration)>,
-    /// Work is in progress, so the run is not idle.
+    /// Whether work is in progress, so that the run is not idle.
     is_busy: bool,
-    /// The run ends when the reader of standard output is gone. A watch that waits does not write,
-    /// which would show it.
+    /// Whether the run ends when the reader of standard output is gone.
     heeds_reader: bool,
-    /// When etcdwatch next checks that the reader of its output is still there.
+    /// The time of the next check that the reader of the output is still there.
     reader_due: Instant,
     /// Standard output, and standard error with the spinner on it.
     pub screen: Screen,
 }
 
 impl Inbox {
-    /// Begins to listen for signals, and the clock of `--timeout` begins to run. On the spinner
-    /// stands what is done (`watching`), and to which key.
+    /// Starts to listen for signals and starts the clock of `--timeout`. The spinner shows `doing`
+    /// (such as `watching`) and `key`.
     ///
     /// # Errors
     /// If the signal handlers can't be installed.
@@ -136,7 +135,7 @@ impl Inbox {
         self.idle = timeout.map(|timeout| (Instant::now(), timeout));
     }
 
-    /// While `is_busy`, the run is not idle.
+    /// Sets whether work is in progress. Meanwhile the run is not idle.
     pub fn hold_idle(&mut self, is_busy: bool) {
         if self.is_busy != is_busy {
             self.is_busy = is_busy;
@@ -144,14 +143,14 @@ impl Inbox {
         }
     }
 
-    /// Notes that something has happened and was shown.
+    /// Restarts the clock of `--idle-timeout`, because a record was shown.
     pub fn heard(&mut self) {
         if let Some((since, _)) = &mut self.idle {
             *since = Instant::now();
         }
     }
 
-    /// What wakes [`Inbox::wait`].
+    /// A waker for [`Inbox::wait`].
     #[must_use]
     pub fn waker(&self) -> Waker {
         Waker(self.sender.clone())
@@ -182,7 +181,7 @@ impl Inbox {
     /// Runs `work` on a thread, and waits for its result.
     ///
     /// # Errors
-    /// Where a signal or the deadline comes first.
+    /// If a signal or the deadline comes first.
     pub fn wait_for<T: Send + 'static>(
         &mut self,
         work: impl FnOnce() -> T + Send + 'static,
@@ -197,8 +196,7 @@ impl Inbox {
         }
     }
 
-    /// Whether something has arrived for which the next call of [`Inbox::wait`] returns. Log lines are
-    /// written.
+    /// Whether the next call of [`Inbox::wait`] returns at once. Writes the log lines that have arrived.
     pub fn has_next(&mut self) -> bool {
         while self.next.is_none() {
             match self.messages.try_recv() {
@@ -210,7 +208,7 @@ impl Inbox {
         true
     }
 
-    /// Writes the log lines that have arrived, where the run does not wait any more.
+    /// Writes the log lines that have arrived, for a run that no longer waits.
     pub fn write_log(&mut self) {
         while !matches!(self.next, Some(Message::Signal(_)))
             && let Ok(message) = self.messages.try_recv()
@@ -222,10 +220,10 @@ impl Inbox {
         }
     }
 
-    /// Waits until there may be work, or until that time.
+    /// Waits until there may be updates or results, or until `until`.
     ///
     /// # Errors
-    /// Where a signal comes first, the deadline passes, or the reader of the output has gone.
+    /// If a signal arrives, the deadline passes, or the reader of the output is gone.
     pub fn wait(&mut self, until: Option<Instant>) -> Result<(), Stop> {
         loop {
             let now = Instant::now();

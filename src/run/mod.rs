@@ -2,9 +2,9 @@
 //!
 //! - [`api`]: which of etcd's APIs a watch uses with `--api auto`.
 //! - [`watching`]: a watch from its first request to its last update.
-//! - [`inbox`]: what the loop waits for, and the deadline.
+//! - [`inbox`]: the messages to the loop, and the deadline.
 //! - [`screen`]: standard output and standard error.
-//! - [`stop`]: why a run ends before its command is done.
+//! - [`stop`]: the reasons to end a run before its command is done.
 //! - [`trace`]: the decisions of a watch, for `-vv`.
 //! - [`signal`]: signals as messages.
 

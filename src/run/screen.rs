@@ -1,7 +1,7 @@
 //! Standard output for records, and standard error for everything else.
 //!
-//! In scope: writing without holding up signals and the deadline where a reader does not read on. Out of
-//! scope: what is written (`render`), and when (`sink`).
+//! In scope: writing so that a blocked reader does not delay signals and the deadline. Out of scope: the
+//! content (`render`) and the time (`sink`) of a write.
 
 use std::cell::Cell;
 use std::fs::File;
@@ -27,9 +27,9 @@ use crate::render::progress::Progress;
 use crate::settings::{OutputFormat, Settings, Warning};
 use etcdwatch_engine::escape;
 
-/// How often signals and the deadline are checked while standard output is blocked.
+/// The interval at which signals and the deadline are checked while standard output is blocked.
 const BLOCKED_POLL: Duration = Duration::from_millis(50);
-/// How long writing may continue after a signal.
+/// The time for which writing may continue after a signal.
 const STOPPED_GRACE: Duration = Duration::from_secs(1);
 /// Whether writes to `output` never block: it is a file, or a device that is not a terminal.
 fn is_file(output: &(impl AsFd + IsTerminal)) -> bool {
@@ -112,9 +112,9 @@ pub struct Screen {
     /// The spinner or bar.
     pub progress: Progress,
     writer: Option<Writer>,
-    /// The exit code of the signal that came, 0 before that.
+    /// The exit code of the signal that arrived; 0 before that.
     stopping: Arc<AtomicU8>,
-    /// When the writing code first saw that signal.
+    /// The time at which the writing code first saw that signal.
     stopped_at: Cell<Option<Instant>>,
     deadline: Option<(Instant, Duration)>,
     is_json: bool,
@@ -123,7 +123,7 @@ pub struct Screen {
 }
 
 impl Screen {
-    /// Writes as the settings say. `stopping` is the exit code of the signal that came, 0 before that.
+    /// Writes as the settings say. `stopping` is the exit code of the signal that arrived; 0 before that.
     pub(super) fn new(
         settings: &Settings,
         progress: Progress,
@@ -142,8 +142,8 @@ impl Screen {
         }
     }
 
-    /// Writes records on a thread of their own from now on: a reader that does not read on holds up
-    /// neither signals nor the deadline. A file has no reader to wait for.
+    /// Writes records on a thread of their own from now on, so that a blocked reader delays neither signals
+    /// nor the deadline. A file has no reader, and needs no thread.
     pub(super) fn write_on_a_thread(&mut self) {
         self.writer = (!is_file(&io::stdout())).then(Writer::start);
     }
@@ -151,8 +151,8 @@ impl Screen {
     /// Writes and flushes records, and empties the buffer.
     ///
     /// # Errors
-    /// If they can't be written; quietly if the reader is gone. If the reader blocks: the signal, or
-    /// the deadline.
+    /// If they can't be written. The run ends quietly if the reader is gone, and with the signal or the
+    /// deadline if the reader blocks until then.
     pub fn print(&self, records: &mut Vec<u8>) -> Result<(), Stop> {
         self.progress.suspend(|| {
             if let Some(writer) = &self.writer {
@@ -171,7 +171,7 @@ impl Screen {
         })
     }
 
-    /// As [`Screen::print`], and leaves the buffer as it is.
+    /// Writes and flushes records as [`Screen::print`] does, and leaves the buffer as it is.
     ///
     /// # Errors
     /// Those of [`Screen::print`].
@@ -238,18 +238,19 @@ impl Screen {
     /// Prints a notice, unless `--quiet` is set.
     pub fn notice(&self, kind: &str, message: &str) {
         if !self.quiet {
-            self.tell(kind, message);
+            self.report(kind, message);
         }
     }
 
     /// Prints a warning about the settings. Warnings of danger ignore `--quiet`.
     pub(super) fn warn(&self, warning: &Warning) {
         if warning.always || !self.quiet {
-            self.tell(warning.kind, &warning.text);
+            self.report(warning.kind, &warning.text);
         }
     }
 
-    fn tell(&self, kind: &str, message: &str) {
+    /// Prints a notice or warning, as JSON with `-o json`.
+    fn report(&self, kind: &str, message: &str) {
         if self.is_json {
             let notice = json::notice(kind, message).to_string();
             let mut line = String::new();
@@ -264,7 +265,7 @@ impl Screen {
         }
     }
 
-    /// Writes a line to standard error, and escapes all that could control a terminal.
+    /// Writes a line to standard error, and escapes all characters that could control a terminal.
     pub fn say(&self, line: &str) {
         self.write(&escape::message(line));
     }

@@ -8,11 +8,11 @@ use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber};
 
-/// The crate whose decisions are printed.
+/// The crate of the decisions that are printed.
 const ENGINE: &str = "etcdwatch_engine";
 
-/// Prints the decisions of every watch of this process from now on. Without this call they cost the
-/// test of a flag.
+/// Prints the decisions of every watch of this process from now on. Without this call each decision
+/// costs only the test of a flag.
 pub fn start(log: Log) {
     let began = Instant::now();
     // Only tests start two runs in one process; the first of them keeps the lines.
@@ -51,7 +51,7 @@ impl Subscriber for Decisions {
     fn exit(&self, _: &Id) {}
 }
 
-/// An event as text: its message, then its fields.
+/// The text of an event: its message, then its fields.
 #[derive(Default)]
 struct Line {
     message: String,
@@ -60,7 +60,7 @@ struct Line {
 
 impl Visit for Line {
     fn record_str(&mut self, field: &Field, value: &str) {
-        // Without the quotes of Debug.
+        // This omits the quotes of Debug.
         self.record_debug(field, &format_args!("{value}"));
     }
 
@@ -79,7 +79,7 @@ mod tests {
     use std::sync::{Arc, Mutex};
 
     #[test]
-    fn a_decision_of_the_engine_is_a_line_with_its_fields_and_nothing_else_is() {
+    fn only_decisions_of_the_engine_are_traced_each_as_one_line() {
         let lines = Arc::new(Mutex::new(Vec::new()));
         let printed = Arc::clone(&lines);
         let decisions = Decisions {

@@ -1,24 +1,25 @@
 //! Runs a watch, with the API that has the watched keys.
 //!
 //! In scope: the session's plan, the notices beside the records, and the error that ends a watch. Out of
-//! scope: what becomes of the updates (a [`Sink`]).
+//! scope: the handling of updates (a [`Sink`]).
 
 use std::time::Duration;
 
 use crate::error::{Error, none_answered};
 use crate::render::notice;
 use crate::run::api::{self, Found};
-use crate::run::inbox::{Inbox, Stop, Task};
+use crate::run::inbox::{Inbox, Task};
+use crate::run::stop::Stop;
 use crate::run::trace;
 use crate::settings::Settings;
 use crate::sink::{Flow, Sink};
-use etcdwatch_client::driver::{self, Means};
+use etcdwatch_client::driver::{self, Servers};
 use etcdwatch_client::transport::http::Http;
 use etcdwatch_engine::model::Scope;
 use etcdwatch_engine::v2;
 use etcdwatch_engine::watch::{Budget, OnGap, Outcome, Plan, PlannedEnd, Start, Update};
 
-/// The default of `--buffer`: how many bytes of events may wait for a sink.
+/// The default of `--buffer`: the number of bytes of events that may wait for a sink.
 const BUFFER: usize = 64 << 20;
 /// The default of `--stale-after`.
 const STALE_AFTER: Duration = Duration::from_secs(30);
@@ -46,7 +47,7 @@ pub fn plan(scope: Scope, settings: &Settings) -> Plan {
     }
 }
 
-/// How a watch with one API ended.
+/// The result of a watch with one API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Ended {
     /// The watch is complete, or the sink wants nothing more.
@@ -55,8 +56,8 @@ enum Ended {
     Elsewhere,
 }
 
-/// Watches the first of `scopes` that has something in it, and passes the updates to `sink` until the end.
-/// Each scope is for another API. `plan_of` makes the plan of a scope.
+/// Watches the first of `scopes` that has a key, and passes the updates to `sink` until the end. Each scope
+/// is for another API. `plan_of` makes the plan of a scope.
 ///
 /// # Errors
 /// The reason why the run ends, as `sink` reports it: a failure, a signal or a deadline.
@@ -113,7 +114,7 @@ struct WatchRun<'r> {
 }
 
 impl WatchRun<'_> {
-    /// Carries `plan` out, unless only `other` has something in it.
+    /// Carries `plan` out, unless only `other` has a key.
     fn watch(
         &mut self,
         plan: Plan,
@@ -121,13 +122,13 @@ impl WatchRun<'_> {
         inbox: &mut Inbox,
     ) -> Result<Ended, Stop> {
         let scope = plan.scope.clone();
-        let means = Means {
+        let servers = Servers {
             http: self.http.clone(),
             endpoints: self.settings.client.endpoints.clone(),
             max_event: self.settings.client.max_event,
         };
         let waker = inbox.waker();
-        let running = driver::start(plan, means, move || waker.wake());
+        let running = driver::start(plan, servers, move || waker.wake());
         let lookup = other.map(|other| {
             let (http, endpoints) = (self.http.clone(), self.settings.client.endpoints.clone());
             let (scope, other) = (scope.clone(), other.clone());

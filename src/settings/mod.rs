@@ -17,10 +17,7 @@ pub use self::watched::WatchedKeys;
 
 /// The settings that every command has.
 #[derive(Clone, Debug)]
-#[allow(
-    clippy::struct_excessive_bools,
-    reason = "each is a switch of its own, and no two make a state"
-)]
+#[allow(clippy::struct_excessive_bools, reason = "each is a separate option")]
 pub struct Settings {
     /// The configuration of connections.
     pub client: Config,

@@ -41,7 +41,7 @@ impl Warning {
     pub fn unencrypted(url: &str, has_user: bool) -> Self {
         Self {
             kind: "unencrypted",
-            text: format!("{url} is not encrypted: write https:// if the server speaks TLS"),
+            text: format!("{url} is not encrypted: write https:// if the server uses TLS"),
             // An attacker who blocks the TLS endpoints would get the password.
             always: has_user,
         }

@@ -35,7 +35,7 @@ pub struct WatchSettings {
     pub look: Appearance,
     /// The filter for records.
     pub filter: Filter,
-    /// What to do after a gap.
+    /// The reaction to a gap.
     pub on_gap: OnGap,
     /// Whether to print the present state first.
     pub snapshot: bool,

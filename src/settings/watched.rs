@@ -9,7 +9,7 @@ use etcdwatch_engine::model::{Key, KeyError, Scope};
 pub struct WatchedKeys {
     /// The keys, at least one.
     pub keys: Vec<String>,
-    /// Whether everything below the keys is watched as well.
+    /// Whether the keys below them are watched as well.
     pub recursive: bool,
     /// Whether every key that begins with one of the keys is watched (v3).
     pub prefix: bool,
@@ -66,7 +66,7 @@ mod tests {
     }
 
     #[test]
-    fn each_api_has_its_own_idea_of_a_key() {
+    fn v2_keys_are_paths_and_v3_keys_are_literal() {
         let keys = |watched: WatchedKeys, asked| -> Vec<String> {
             let scopes = watched.scopes(asked).unwrap();
             let render = |scope: &Scope| format!("{} {}", scope.api().name(), scope.key);

@@ -9,9 +9,10 @@ use super::runner::{Runner, Work};
 use super::selector::{Selector, records};
 use super::{Flow, Sink};
 use crate::exec::child::CommandInput;
+use crate::render::control::ControlRecord;
 use crate::render::json;
-use crate::render::own::OwnRecord;
-use crate::run::inbox::{Inbox, Stop};
+use crate::run::inbox::Inbox;
+use crate::run::stop::Stop;
 use crate::settings::Settings;
 use etcdwatch_engine::model::Scope;
 use etcdwatch_engine::watch::Update;
@@ -25,7 +26,7 @@ pub struct CommandSink<'s> {
     delivery: Delivery,
     /// Whether the command also runs for status records.
     shows_status: bool,
-    /// When the runner has its next step.
+    /// The time of the runner's next step.
     due: Option<Instant>,
 }
 
@@ -53,19 +54,19 @@ impl<'s> CommandSink<'s> {
     fn queue(&mut self, update: Update, inbox: &Inbox) {
         let name = self.delivery.name();
         let url = |endpoint| self.settings.url(endpoint);
-        if let Some(own) = OwnRecord::of(&update, &name, url) {
+        if let Some(record) = ControlRecord::of(&update, &name, url) {
             let mut line = Vec::new();
             json::push_line(
-                json::own(&own, None).to_string().as_bytes(),
+                json::control(&record, None).to_string().as_bytes(),
                 false,
                 &mut line,
             );
-            let (action, key) = (own.action().as_bytes(), name.as_bytes());
-            let input = CommandInput::new(own.index(), action, key, b"", line);
+            let (action, key) = (record.action().as_bytes(), name.as_bytes());
+            let input = CommandInput::new(record.index(), action, key, b"", line);
             let after = self.delivery.cursor().clone();
             self.runner.push(Work::Own(input), after);
             if let Update::Gap(_) = update {
-                inbox.screen.notice("gap", &own.sentence());
+                inbox.screen.notice("gap", &record.sentence());
             }
         }
         let update = Arc::new(update);

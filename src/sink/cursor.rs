@@ -1,10 +1,10 @@
-//! The cursor of a watch, how much of it was delivered, and when the checkpoint is written.
+//! The cursor of a watch, the events that were delivered beyond it, and the time to write the checkpoint.
 
 use std::time::{Duration, Instant};
 
 use crate::checkpoint::{Begun, Checkpoint, CheckpointFile};
 use crate::error::Error;
-use crate::run::inbox::Stop;
+use crate::run::stop::Stop;
 use etcdwatch_engine::model::{Fingerprint, Index, Scope};
 use etcdwatch_engine::watch::{HeldEvents, Position};
 
@@ -19,7 +19,7 @@ pub struct Cursor {
     begun: Option<Begun>,
 }
 
-/// The cursor of a watch, how much of it was delivered, and the checkpoint.
+/// The cursor of a watch, the events that were delivered beyond it, and the checkpoint.
 #[derive(Debug, Default)]
 pub struct Delivery {
     store: Option<CheckpointFile>,
@@ -55,7 +55,7 @@ impl Delivery {
         }
     }
 
-    /// Notes the scope of the watch.
+    /// Sets the scope of the watch.
     pub fn begin(&mut self, scope: &Scope) {
         self.is_v3 = !scope.key.is_path();
         self.scope = Some(scope.clone());
@@ -108,7 +108,7 @@ impl Delivery {
         &self.cursor
     }
 
-    /// How many events at `index` an earlier run has delivered. Forgets the number.
+    /// Returns the number of events at `index` that an earlier run has delivered, and forgets it.
     pub fn take_begun(&mut self, index: Option<Index>) -> usize {
         let begun = self.cursor.begun.take();
         let begun = begun.filter(|begun| Some(begun.index) == index);
@@ -170,7 +170,7 @@ impl Delivery {
         }
     }
 
-    /// When the checkpoint is to be written; `None` if there is nothing to write.
+    /// The time to write the checkpoint; `None` if there is nothing to write.
     #[must_use]
     pub fn due(&self) -> Option<Instant> {
         if self.store.is_none() || !self.is_behind {

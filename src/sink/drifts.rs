@@ -6,22 +6,23 @@ use super::{Flow, Sink};
 use crate::drift::{Drift, Drifts, Expectation};
 use crate::error::Error;
 use crate::exit::Exit;
-use crate::render::own::OwnRecord;
+use crate::render::control::ControlRecord;
 use crate::render::{drift, json, text};
-use crate::run::inbox::{Inbox, Stop};
+use crate::run::inbox::Inbox;
+use crate::run::stop::Stop;
 use crate::settings::{OutputFormat, Settings};
 use etcdwatch_engine::model::{Index, Scope};
 use etcdwatch_engine::watch::mirror::Mirror;
 use etcdwatch_engine::watch::{HeldEvents, Update};
 
-/// When `check` ends.
+/// The end of `check`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CheckMode {
-    /// After one comparison.
+    /// It ends after one comparison.
     Once,
-    /// When there are no differences (`--wait`).
+    /// It ends once there are no differences (`--wait`).
     UntilEqual,
-    /// Never; it prints each change (`--watch`).
+    /// It does not end, and prints each change (`--watch`).
     Always,
 }
 
@@ -43,7 +44,7 @@ pub struct DriftPrinter<'s> {
 }
 
 impl<'s> DriftPrinter<'s> {
-    /// Compares with that entry of `expected` whose scope the watch has.
+    /// Compares with the entry of `expected` that has the scope of the watch.
     #[must_use]
     pub fn new(
         expected: Vec<(Scope, Expectation)>,
@@ -62,7 +63,7 @@ impl<'s> DriftPrinter<'s> {
         }
     }
 
-    /// How a key with this value differs; `value` is `None` if it does not exist.
+    /// The difference of a key with this value; `value` is `None` if the key does not exist.
     fn compare(&self, key: &[u8], value: Option<&[u8]>) -> Option<Drift> {
         let (_, expected) = self.watched.as_ref()?;
         expected.drift(key, value)
@@ -134,14 +135,14 @@ impl<'s> DriftPrinter<'s> {
     fn print_gap(&mut self, update: &Update) {
         let name = self.watched.as_ref().map(|(scope, _)| scope.name());
         let name = name.unwrap_or_default();
-        let Some(gap) = OwnRecord::of(update, &name, |_| "") else {
+        let Some(gap) = ControlRecord::of(update, &name, |_| "") else {
             return;
         };
         match self.settings.output {
-            OutputFormat::Json => self.push(&json::own(&gap, None)),
+            OutputFormat::Json => self.push(&json::control(&gap, None)),
             OutputFormat::Text => {
                 let mut line = String::new();
-                text::own(&gap, text::Style::default(), &mut line);
+                text::control(&gap, text::Style::default(), &mut line);
                 self.gathered.extend_from_slice(line.as_bytes());
             }
         }
@@ -150,7 +151,7 @@ impl<'s> DriftPrinter<'s> {
 
 impl Sink for DriftPrinter<'_> {
     fn begin(&mut self, scope: &Scope) {
-        let expected = self.expected.iter().find(|(of, _)| of == scope);
+        let expected = self.expected.iter().find(|(wanted, _)| wanted == scope);
         self.watched = expected.cloned();
     }
 

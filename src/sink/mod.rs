@@ -6,8 +6,8 @@
 //! - [`drifts::DriftPrinter`] compares the state with a file, for `check`.
 //! - [`sample::Sample`] counts writes, for `doctor`.
 //!
-//! The first three share a [`selector`], which chooses the records, and a [`cursor`], which tracks how many
-//! were delivered.
+//! The first three share a [`selector`], which chooses the records, and a [`cursor`], which tracks the
+//! delivered ones.
 
 pub mod command;
 pub mod cursor;
@@ -21,7 +21,8 @@ pub mod until;
 
 use std::time::Instant;
 
-use crate::run::inbox::{Inbox, Stop};
+use crate::run::inbox::Inbox;
+use crate::run::stop::Stop;
 use etcdwatch_engine::model::Scope;
 use etcdwatch_engine::watch::Update;
 
@@ -53,7 +54,7 @@ pub trait Sink {
     /// The reason to end the run.
     fn take(&mut self, update: Update, inbox: &mut Inbox) -> Result<Flow, Stop>;
 
-    /// When to call [`Sink::wake`] even without an update; `None` for never.
+    /// The time to call [`Sink::wake`] even without an update; `None` for never.
     fn due(&self) -> Option<Instant> {
         None
     }
@@ -66,10 +67,10 @@ pub trait Sink {
         Ok(Flow::GoesOn)
     }
 
-    /// Finishes after the watch, which has ended with `ended`. Returns how the run ends.
+    /// Finishes after the watch, which has ended with `ended`. Returns the result of the run.
     ///
     /// # Errors
-    /// The reason why the watch ended, or a failure to write the output or the checkpoint.
+    /// The reason why the watch ended, or the failure to write the output or the checkpoint.
     fn finish(&mut self, ended: Result<(), Stop>, _inbox: &mut Inbox) -> Result<(), Stop> {
         ended
     }

@@ -2,9 +2,10 @@
 
 use std::time::Instant;
 
-use crate::render::own::OwnRecord;
+use crate::render::control::ControlRecord;
 use crate::render::renderer::Renderer;
-use crate::run::inbox::{Inbox, Stop};
+use crate::run::inbox::Inbox;
+use crate::run::stop::Stop;
 use etcdwatch_engine::model::Record;
 
 /// The largest buffer that is kept after a write, in bytes.
@@ -45,10 +46,10 @@ impl Printer {
         self.renderer.record(record, received, &mut self.gathered);
     }
 
-    /// Renders a record of etcdwatch itself.
-    pub fn own(&mut self, record: &OwnRecord<'_>) {
+    /// Renders a control record.
+    pub fn control(&mut self, record: &ControlRecord<'_>) {
         self.renderer
-            .own(record, Instant::now(), &mut self.gathered);
+            .control(record, Instant::now(), &mut self.gathered);
     }
 
     /// Whether lines are short enough to be copied to the buffer.
@@ -89,7 +90,7 @@ impl Printer {
     }
 
     fn write(&mut self, write: impl FnOnce(&mut Vec<u8>) -> Result<(), Stop>) -> Result<(), Stop> {
-        // After a failure it is unknown how much was written.
+        // After a failure, the number of written bytes is unknown.
         self.is_cut = true;
         write(&mut self.gathered)?;
         self.is_cut = false;

@@ -6,8 +6,9 @@ use super::cursor::Delivery;
 use super::printer::Printer;
 use super::selector::{Selector, records};
 use super::{Flow, Sink};
-use crate::render::own::OwnRecord;
-use crate::run::inbox::{Inbox, Stop};
+use crate::render::control::ControlRecord;
+use crate::run::inbox::Inbox;
+use crate::run::stop::Stop;
 use crate::settings::Settings;
 use etcdwatch_engine::model::{Record, Scope};
 use etcdwatch_engine::watch::{HeldEvents, Update};
@@ -114,8 +115,8 @@ impl<'s> Records<'s> {
                 }
                 let name = self.delivery.name();
                 let url = |endpoint| self.settings.url(endpoint);
-                if let Some(own) = OwnRecord::of(update, &name, url) {
-                    self.printer.own(&own);
+                if let Some(record) = ControlRecord::of(update, &name, url) {
+                    self.printer.control(&record);
                 }
             }
         }
@@ -178,7 +179,7 @@ impl Sink for Records<'_> {
     }
 
     fn finish(&mut self, ended: Result<(), Stop>, inbox: &mut Inbox) -> Result<(), Stop> {
-        // However the watch ended, the records received before are written.
+        // The records that were received before the end are written in any case.
         let flushed = self.flush(inbox);
         inbox.screen.clear();
         self.delivery.save_at_end(ended.and(flushed))

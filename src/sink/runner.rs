@@ -16,21 +16,22 @@ use crate::exec::child::{CommandInput, RunningCommand, find};
 use crate::exec::queue::{ExitKind, JobEnd, Mode, Next, Queue};
 use crate::exit::Exit;
 use crate::render::json;
-use crate::run::inbox::{Inbox, Stop};
+use crate::run::inbox::Inbox;
+use crate::run::stop::Stop;
 use etcdwatch_engine::model::Record;
 use etcdwatch_engine::watch::{ReceivedBatch, Update};
 
-/// How often etcdwatch checks whether what a command has started has ended.
+/// The interval at which etcdwatch checks whether the child processes of a command have ended.
 const POLL: Duration = Duration::from_millis(20);
 
-/// The record that a command is run for. It counts against `--buffer` until then.
+/// The record for which a command runs. It counts against `--buffer` until then.
 #[derive(Clone, Debug)]
 pub enum Work {
     /// The event at this place of a batch.
     Event(Arc<ReceivedBatch>, usize),
     /// The record at this place of an update.
     Record(Arc<Update>, usize),
-    /// A record of etcdwatch itself.
+    /// A control record.
     Own(CommandInput),
 }
 
@@ -48,7 +49,7 @@ impl Work {
     }
 }
 
-/// A command that is to be run for a record.
+/// A record for which the command is to run.
 #[derive(Clone, Debug)]
 struct CommandJob {
     work: Work,
@@ -65,7 +66,7 @@ pub struct Runner {
     /// The action and the key of the record, for messages.
     about: String,
     has_ended: bool,
-    /// When the command is killed, after it was sent SIGTERM.
+    /// The time at which etcdwatch kills the command, after it has sent SIGTERM.
     kill_at: Option<Instant>,
 }
 
@@ -87,7 +88,7 @@ impl Runner {
         })
     }
 
-    /// Queues a job. `after` is the cursor once it is done. A record of etcdwatch itself never replaces
+    /// Queues a job. `after` is the cursor once it is done. A control record never replaces
     /// another job.
     pub fn push(&mut self, work: Work, after: Cursor) {
         let is_own = matches!(work, Work::Own(_));
@@ -99,8 +100,8 @@ impl Runner {
         }
     }
 
-    /// Moves the cursor of the last job to `after`, because nothing in between is run. Returns whether there
-    /// is no job.
+    /// Moves the cursor of the last job to `after`, because no command runs for the records in between.
+    /// Returns whether there is no job.
     pub fn mark(&mut self, after: &Cursor) -> bool {
         match self.queue.last_mut() {
             Some(job) => {
@@ -128,7 +129,7 @@ impl Runner {
         loop {
             let now = Instant::now();
             if let (Some(running), Some(at)) = (&self.running, self.kill_at) {
-                let is_over = self.has_ended && !running.is_anyone_left();
+                let is_over = self.has_ended && !running.has_processes();
                 if at <= now || is_over {
                     running.signal(Signal::KILL);
                     self.kill_at = None;
@@ -138,9 +139,12 @@ impl Runner {
             }
             if self.has_ended
                 && self.options.mode == Mode::Restart
-                && let Some(running) = self.running.as_ref().filter(|one| one.is_anyone_left())
+                && let Some(running) = self
+                    .running
+                    .as_ref()
+                    .filter(|command| command.has_processes())
             {
-                // Processes that it left behind would run beside the next one.
+                // Processes that it left behind would run beside the next command.
                 running.signal(Signal::TERM);
                 self.kill_at = Some(now + self.options.grace);
                 continue;
@@ -174,7 +178,7 @@ impl Runner {
     fn start(&mut self, work: Work, inbox: &Inbox) -> Result<(), Stop> {
         let Some(input) = work.into_input() else {
             // The record does not exist.
-            self.queue.ended(ExitKind::Well, Instant::now());
+            self.queue.ended(ExitKind::Success, Instant::now());
             return Ok(());
         };
         for (name, why) in &input.left_out {
@@ -193,16 +197,16 @@ impl Runner {
     }
 
     fn take_end(&mut self, status: ExitStatus, inbox: &Inbox) -> Result<Option<Cursor>, Stop> {
-        let how = if status.success() {
-            ExitKind::Well
+        let exit = if status.success() {
+            ExitKind::Success
         } else {
-            ExitKind::Failed
+            ExitKind::Failure
         };
         let what = format!("for {} {}", self.about, describe(status));
-        match self.queue.ended(how, Instant::now()) {
+        match self.queue.ended(exit, Instant::now()) {
             JobEnd::Done(job) => return Ok(Some(job.after)),
             JobEnd::Failed => return Err(Error::CommandFailed(what).into()),
-            JobEnd::Again(pause) => {
+            JobEnd::Retry(pause) => {
                 let again = match pause {
                     Duration::ZERO => "running it for a newer event instead".to_owned(),
                     pause => format!("running it again in {}", humantime::format_duration(pause)),
@@ -210,7 +214,7 @@ impl Runner {
                 let message = format!("the command {what}; {again}");
                 inbox.screen.notice("commandFailed", &message);
             }
-            JobEnd::Passed => {
+            JobEnd::Skipped => {
                 inbox
                     .screen
                     .notice("commandFailed", &format!("the command {what}"));
@@ -234,7 +238,7 @@ impl Runner {
             inbox.screen.notice("waiting", message);
         };
         let status = running.end(signal, self.options.grace, waits).ok()?;
-        match self.queue.ended(ExitKind::Well, Instant::now()) {
+        match self.queue.ended(ExitKind::Success, Instant::now()) {
             JobEnd::Done(job) if status.success() => Some(job.after),
             _ => None,
         }
@@ -248,7 +252,7 @@ fn input_of(record: &Record<'_>) -> CommandInput {
     CommandInput::of(record, line)
 }
 
-/// How a command ended, as a verb phrase.
+/// The end of a command, as a verb phrase.
 fn describe(status: ExitStatus) -> String {
     match (status.code(), status.signal()) {
         (Some(code), _) => format!("ended with exit code {code}"),

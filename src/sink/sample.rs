@@ -4,11 +4,12 @@ use std::collections::HashMap;
 use std::time::Instant;
 
 use super::{Flow, Sink};
-use crate::run::inbox::{Inbox, Stop};
+use crate::run::inbox::Inbox;
+use crate::run::stop::Stop;
 use etcdwatch_engine::model::{Api, Scope};
 use etcdwatch_engine::watch::{HeldEvents, Update};
 
-/// How many different keys are counted.
+/// The largest number of different keys that are counted.
 const MAX_KEYS: usize = 100_000;
 
 /// Counts writes until the sample ends.
@@ -34,11 +35,11 @@ impl Sample {
         }
     }
 
-    /// The `count` keys that were written most, with the number of writes, in descending order.
+    /// The `count` keys with the most writes, and the number of writes, in descending order.
     #[must_use]
     pub fn busiest(self, count: usize) -> Vec<(Vec<u8>, u64)> {
         let mut keys: Vec<(Vec<u8>, u64)> = self.keys.into_iter().collect();
-        keys.sort_by(|(one, often), (other, less)| less.cmp(often).then_with(|| one.cmp(other)));
+        keys.sort_by(|(a, count_a), (b, count_b)| count_b.cmp(count_a).then_with(|| a.cmp(b)));
         keys.truncate(count);
         keys
     }

@@ -43,7 +43,8 @@ impl Selector {
         self.part = part;
     }
 
-    /// How many of the first `count` events are passed on, if none needs to be examined; otherwise `None`.
+    /// The number of the first `count` events that are passed on, if no event needs to be examined; otherwise
+    /// `None`.
     #[must_use]
     pub fn unseen(&self, count: usize) -> Option<usize> {
         let left = self.left.map(usize::try_from).and_then(Result::ok);
@@ -74,7 +75,7 @@ impl Selector {
     }
 
     /// Passes on the wanted events and moves the cursor. Calls `pass` with the event, its place in the batch
-    /// and the cursor after it. Returns how many were passed on.
+    /// and the cursor after it. Returns the number of events that were passed on.
     pub fn events(
         &mut self,
         held: &HeldEvents,
@@ -174,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn a_count_ends_a_run_of_events_and_the_cursor_stands_at_the_last_one() {
+    fn a_count_ends_a_batch_and_the_cursor_is_at_the_last_passed_event() {
         let mut delivery = delivery(Key::parse("/a").unwrap());
         let mut selector = Selector::new(Filter::default(), Some(2));
         let run = held(&[7, 8, 9]);
@@ -184,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn a_transaction_that_a_count_cut_is_resumed_where_it_was_cut() {
+    fn a_transaction_cut_by_a_count_is_resumed_at_the_cut() {
         let mut delivery = delivery(Key::literal("/a").unwrap());
         let transaction = held(&[7, 7, 7]);
         let mut first = Selector::new(Filter::default(), Some(2));
@@ -196,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_filter_rejects_has_happened_all_the_same() {
+    fn the_cursor_moves_past_events_that_the_filter_rejects() {
         let mut delivery = delivery(Key::parse("/a").unwrap());
         let filter = Filter {
             only: vec![Action::Delete],

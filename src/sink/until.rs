@@ -5,13 +5,14 @@ use std::time::Instant;
 use super::records::{Records, count};
 use super::{Flow, Sink};
 use crate::error::Error;
-use crate::render::own::OwnRecord;
-use crate::run::inbox::{Inbox, Stop};
+use crate::render::control::ControlRecord;
+use crate::run::inbox::Inbox;
+use crate::run::stop::Stop;
 use crate::wait::{Condition, PendingCondition};
 use etcdwatch_engine::model::{Index, Record, Scope};
 use etcdwatch_engine::watch::{HeldEvents, Update};
 
-/// How far a wait has come.
+/// The progress of a wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum WaitPhase {
     /// The first state is not complete yet.
@@ -29,8 +30,8 @@ pub struct UntilHolds<'s> {
     /// The condition with the present state of the keys.
     wait: Option<PendingCondition>,
     records: Records<'s>,
-    /// The keys that the user asked for, with each API. The watch may cover more.
-    asked: Vec<Scope>,
+    /// The keys that the user named, with each API. The watch may cover more.
+    requested: Vec<Scope>,
     /// Whether all records are printed, and not only those that meet the condition.
     shows_all: bool,
     /// Whether the first state is printed.
@@ -39,13 +40,13 @@ pub struct UntilHolds<'s> {
 }
 
 impl<'s> UntilHolds<'s> {
-    /// Prints what is in `asked` through `records`. `shows_all` is `--stream`, and `shows_first_state` is
-    /// `--snapshot`.
+    /// Prints the records in `requested` through `records`. `shows_all` is `--stream`, and
+    /// `shows_first_state` is `--snapshot`.
     #[must_use]
     pub fn new(
         condition: Condition,
         records: Records<'s>,
-        asked: Vec<Scope>,
+        requested: Vec<Scope>,
         shows_all: bool,
         shows_first_state: bool,
     ) -> Self {
@@ -53,7 +54,7 @@ impl<'s> UntilHolds<'s> {
             condition,
             wait: None,
             records,
-            asked,
+            requested,
             shows_all,
             shows_first_state,
             phase: WaitPhase::Beginning,
@@ -65,7 +66,7 @@ impl<'s> UntilHolds<'s> {
         self.shows_all && (self.shows_first_state || self.phase != WaitPhase::Beginning)
     }
 
-    /// Takes events, testing the condition after each index. Returns how many were printed.
+    /// Takes events, testing the condition after each index. Returns the number of printed events.
     fn take_events(&mut self, events: &[HeldEvents], inbox: &Inbox) -> Result<u64, Stop> {
         let mut printed = 0;
         for (_, held) in events.iter().flat_map(HeldEvents::by_index) {
@@ -114,9 +115,12 @@ impl Sink for UntilHolds<'_> {
     fn begin(&mut self, scope: &Scope) {
         self.records.begin(scope);
         self.wait = Some(PendingCondition::new(self.condition.clone(), scope.clone()));
-        let asked = self.asked.iter().find(|asked| asked.key == scope.key);
+        let requested = self
+            .requested
+            .iter()
+            .find(|requested| requested.key == scope.key);
         self.records
-            .narrow(asked.filter(|asked| *asked != scope).cloned());
+            .narrow(requested.filter(|requested| *requested != scope).cloned());
     }
 
     fn take(&mut self, update: Update, inbox: &mut Inbox) -> Result<Flow, Stop> {
@@ -144,7 +148,7 @@ impl Sink for UntilHolds<'_> {
             Update::Synced(index) => self.take_synced(index, inbox)?,
             Update::Gap(_) if !self.shows_all => {
                 let name = self.records.name();
-                if let Some(gap) = OwnRecord::of(&update, &name, |_| "") {
+                if let Some(gap) = ControlRecord::of(&update, &name, |_| "") {
                     inbox.screen.notice("gap", &gap.sentence());
                 }
             }

@@ -21,7 +21,7 @@ pub struct Config {
     pub tls: TlsConfig,
     /// The URL of an HTTP proxy.
     pub proxy: Option<String>,
-    /// The time limit on resolving a name, and that on connecting with TLS.
+    /// The time limit on resolving a name. Connecting, with TLS, has the same limit.
     pub connect_timeout: Duration,
     /// The limit on an event or a reply, in bytes.
     pub max_event: usize,
@@ -30,13 +30,13 @@ pub struct Config {
 /// The configuration of TLS.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TlsConfig {
-    /// The trusted authorities; `None` is those of the system.
+    /// The trusted authorities; `None` for those of the system.
     pub authorities: Option<NamedFile>,
     /// The client's certificate chain.
     pub certificate: Option<NamedFile>,
     /// The client's key; `None` if it is in the file of the certificate.
     pub key: Option<NamedFile>,
-    /// The server's certificate is not verified.
+    /// Whether to accept any certificate of the server.
     pub is_unverified: bool,
 }
 

@@ -69,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn basic_authentication_is_as_http_has_it() {
+    fn basic_authentication_encodes_user_and_password_in_base64() {
         assert_eq!(credentials("pw").basic().reveal(), "Basic cm9vdDpwdw==");
     }
 }

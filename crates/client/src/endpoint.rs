@@ -1,4 +1,4 @@
-//! Endpoints, as they are typed.
+//! Endpoints, as the user types them.
 
 use crate::error::Unusable;
 

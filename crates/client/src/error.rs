@@ -1,6 +1,6 @@
 //! Errors of the configuration.
 
-/// The configuration can't be used, for this reason.
+/// The reason why the configuration can't be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct Unusable(pub String);

@@ -10,20 +10,28 @@
 //! The simulation, which is built for tests alone, is a model of etcd with its quirks, and holds the
 //! sessions to what a watch promises.
 
-#![cfg_attr(
-    test,
-    allow(
-        clippy::disallowed_methods,
-        reason = "the simulation begins at the present"
-    )
-)]
-
 pub mod decode;
 pub mod escape;
 pub mod model;
 pub mod protocol;
 #[cfg(test)]
 mod simulation;
+#[cfg(test)]
+mod testing;
+#[cfg_attr(
+    test,
+    allow(
+        clippy::disallowed_methods,
+        reason = "its tests have to begin at some Instant"
+    )
+)]
 pub mod v2;
 pub mod v3;
+#[cfg_attr(
+    test,
+    allow(
+        clippy::disallowed_methods,
+        reason = "its tests have to begin at some Instant"
+    )
+)]
 pub mod watch;

@@ -1,4 +1,4 @@
-//! What the worker threads send to the thread with the session.
+//! The messages from the worker threads to the thread with the session.
 
 use std::time::Instant;
 
@@ -10,7 +10,7 @@ use etcdwatch_engine::watch::{
 
 /// A message of a worker thread.
 pub(super) enum WorkerMessage {
-    /// An input of the session.
+    /// An input for the session.
     Input(Input),
     /// Lines of a stream.
     Lines(UnparsedLines),

@@ -1,4 +1,4 @@
-//! Carries out what a session decides: one thread owns the session, and each request in flight has a
+//! Carries out the decisions of a session: one thread owns the session, and each request in flight has a
 //! worker thread.
 //!
 //! In scope: threads, channels, and turning bytes into the session's inputs. Out of scope: the choice of
@@ -7,10 +7,10 @@
 //!
 //! Connections are reused, because history is read in many small requests.
 
-mod means;
 mod message;
 mod reader;
 mod requests;
+mod servers;
 mod workers;
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -24,13 +24,13 @@ use etcdwatch_engine::watch::{Budget, BufferPool, Input, Plan, Session, Step, Up
 use message::WorkerMessage;
 use workers::Workers;
 
-pub use means::Means;
+pub use servers::Servers;
 
-/// How many messages may wait for the session: enough to keep it busy, and few enough to slow the
-/// workers down soon when it is behind.
+/// The number of messages that may wait for the session. It is large enough to keep the session busy, and
+/// small enough that the workers soon slow down when the session is behind.
 const INBOX: usize = 64;
 
-/// Updates on their way from the watch to its consumer. Of several positions in a row only the last is
+/// The updates that the consumer has not taken yet. Of several positions in a row only the last is
 /// kept, so that a slow consumer costs no memory.
 #[derive(Clone, Debug, Default)]
 struct Updates(Arc<Mutex<Vec<Update>>>);
@@ -77,9 +77,13 @@ impl RunningWatch {
     }
 }
 
-/// Runs a watch on its own thread until it ends, or is given up. The thread calls `wake` when
-/// [`RunningWatch::take`] has updates again, and ends silently once `wake` returns false.
-pub fn start(plan: Plan, means: Means, wake: impl Fn() -> bool + Send + 'static) -> RunningWatch {
+/// Runs a watch on its own thread until it ends, or [`RunningWatch::give_up`] is called. The thread calls
+/// `wake` when [`RunningWatch::take`] has updates again, and ends silently once `wake` returns false.
+pub fn start(
+    plan: Plan,
+    servers: Servers,
+    wake: impl Fn() -> bool + Send + 'static,
+) -> RunningWatch {
     let (messages, inbox) = mpsc::sync_channel(INBOX);
     let updates = Updates::default();
     let is_given_up = Arc::new(AtomicBool::new(false));
@@ -91,7 +95,7 @@ pub fn start(plan: Plan, means: Means, wake: impl Fn() -> bool + Send + 'static)
     thread::spawn(move || {
         let buffers = BufferPool::default();
         let mut driver = Driver {
-            workers: Workers::new(&plan, means, messages, buffers.clone()),
+            workers: Workers::new(&plan, servers, messages, buffers.clone()),
             budget: plan.budget.clone(),
             buffers,
             session: Session::new(plan, Instant::now()),
@@ -183,7 +187,7 @@ mod tests {
     use etcdwatch_engine::watch::Position;
 
     #[test]
-    fn a_position_that_nobody_took_is_replaced_by_the_next() {
+    fn a_position_that_was_not_taken_is_replaced_by_the_next() {
         let position = |index| {
             Update::Position(Position {
                 index: Some(Index(index)),

@@ -19,18 +19,18 @@ use etcdwatch_engine::{v2, v3};
 /// The size of one read of a v3 watch, in bytes.
 const READ_SIZE: usize = 64 * 1024;
 
-/// How often the session gets an input for a long message that is still arriving.
+/// The interval at which the session gets an input while a long message is still arriving.
 const HEARD_INTERVAL: Duration = Duration::from_millis(500);
 
 /// The limit on a state or a transaction, in bytes and in events of the largest size.
 const MAX_WHOLE: usize = 1 << 30;
 const MAX_WHOLE_EVENTS: usize = 16;
 
-/// How long one read may wait for the output to catch up. In a burst this bounds the memory in use. An
-/// output that is blocked must not keep the stream from being read.
+/// The longest time that one read waits for the output to catch up. In a burst this bounds the memory in
+/// use. It is limited because a blocked output must not keep the stream from being read.
 const MAX_BACKPRESSURE: Duration = Duration::from_millis(2);
 
-/// How often a v3 watch checks whether the output has caught up.
+/// The interval at which a v3 watch checks whether the output has caught up.
 const BACKPRESSURE_POLL: Duration = Duration::from_millis(5);
 
 /// The part of a worker that sends requests and reads the replies.
@@ -61,8 +61,8 @@ impl ReplyReader {
 
     /// The limit on a state or a transaction, in bytes.
     fn max_whole(&self) -> usize {
-        let some = self.max_event.saturating_mul(MAX_WHOLE_EVENTS);
-        some.min(MAX_WHOLE).max(self.max_event)
+        let limit = self.max_event.saturating_mul(MAX_WHOLE_EVENTS);
+        limit.min(MAX_WHOLE).max(self.max_event)
     }
 
     fn exchange(&self, job: &Job, request: &Request, reads: Reads) -> Option<Result<(), Failure>> {
@@ -91,7 +91,7 @@ impl ReplyReader {
         }
         match reads {
             Reads::Messages => self.pass_watch(job, request, reply),
-            // Only the head was asked for.
+            // The caller needs only the head.
             Reads::Index => Some(reply.discard(self.max_event)),
             Reads::Events => {
                 let is_delimited = reply.is_delimited;
@@ -99,7 +99,11 @@ impl ReplyReader {
                 // With HTTP/1.0, and behind proxies that remove the chunks, the closing of the connection
                 // does not prove that the wait has ended.
                 Some(passed.and_then(|()| {
-                    let why = || Failure::Cut("it closed the connection without an end".to_owned());
+                    let why = || {
+                        Failure::Cut(
+                            "it closed the connection before the end of the reply".to_owned(),
+                        )
+                    };
                     is_delimited.then_some(()).ok_or_else(why)
                 }))
             }
@@ -133,7 +137,7 @@ impl ReplyReader {
             Ok(read) => read,
             // Some proxies send an empty reply when their server is gone.
             Err(Failure::Malformed(Malformed::Empty)) => {
-                let why = "it ended the reply with nothing in it".to_owned();
+                let why = "it sent an empty reply".to_owned();
                 return Some(Err(Failure::Cut(why)));
             }
             Err(failure) => return Some(Err(failure)),
@@ -147,7 +151,7 @@ impl ReplyReader {
     }
 
     /// Passes on the messages of a v3 watch. If etcd refuses the watch, the token may have expired, which
-    /// 3.5 reports as a lack of permission. So the watch is tried once more with a new token.
+    /// 3.5 reports as a lack of permission. Therefore the worker opens the watch once more with a new token.
     fn pass_watch(
         &self,
         job: &Job,

@@ -1,4 +1,4 @@
-//! The requests that answer what a session asks, and how their replies are read.
+//! Turns the requests of a session into HTTP requests, and says how their replies are read.
 
 use std::time::Duration;
 
@@ -12,14 +12,14 @@ use etcdwatch_engine::v3::V3Request;
 use etcdwatch_engine::watch::RequestId;
 use etcdwatch_engine::{v2, v3};
 
-/// How a reply is read.
+/// The part of a reply that is passed on.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Reads {
     /// The events of a stream.
     Stream,
     /// The event that ends a long poll.
     Events,
-    /// Only its head.
+    /// The head alone, for the index.
     Index,
     /// The key, or a directory with its children.
     State {
@@ -30,7 +30,7 @@ pub(super) enum Reads {
     Messages,
 }
 
-/// What a worker asks its endpoint.
+/// The HTTP requests for one request of the session.
 pub(super) enum Call {
     /// One request.
     Request(Request, Reads),
@@ -49,7 +49,7 @@ pub(super) struct Job {
     pub(super) connection: Connection,
 }
 
-/// The limits of a long poll or stream: etcd sends its head at once, and a body perhaps never.
+/// The limits of a long poll or stream. etcd sends the head at once, and may never send a body.
 const fn patient(idle: Option<Duration>) -> Limits {
     Limits {
         head: Some(PATIENCE),
@@ -98,13 +98,13 @@ pub(super) fn v2_call(scope: &Scope, request: &V2Request) -> (Call, Limits) {
         }
         V2Request::State => {
             let recursive = scope.recursive;
-            let how = v2::ReadOptions {
+            let options = v2::ReadOptions {
                 recursive,
                 sorted: false,
                 quorum: true,
             };
             let reads = Reads::State { recursive };
-            (v2::read(&scope.key, how), reads, AGREED)
+            (v2::read(&scope.key, options), reads, AGREED)
         }
         V2Request::Look { key } => {
             let reads = Reads::State { recursive: false };
@@ -155,8 +155,8 @@ pub(super) fn v3_call(scope: &Scope, previous: bool, request: &V3Request) -> (Ca
     }
 }
 
-/// The key of an event as the key of a request. If it is not valid as one, the scope's key, which
-/// covers it.
+/// Converts the key of an event to that of a request. Falls back to the key of the scope, which covers it,
+/// if etcd would refuse the key of the event.
 fn event_key(key: &[u8], scope: &Scope) -> Key {
     let parsed = std::str::from_utf8(key)
         .ok()

@@ -4,10 +4,10 @@ use std::collections::HashMap;
 use std::sync::mpsc::{self, Sender, SyncSender};
 use std::thread;
 
-use super::means::Means;
 use super::message::WorkerMessage;
 use super::reader::ReplyReader;
 use super::requests::{Job, v2_call, v3_call};
+use super::servers::Servers;
 use crate::transport::http::Connection;
 use etcdwatch_engine::model::Scope;
 use etcdwatch_engine::watch::{AnyRequest, Budget, BufferPool, Plan, RequestId};
@@ -24,13 +24,13 @@ struct Worker {
     is_closed: bool,
 }
 
-/// All worker threads. There are as many as requests were ever in flight at a time.
+/// All worker threads. Their number is the largest number of requests that were in flight at a time.
 pub(super) struct Workers {
     scope: Scope,
     /// Whether events are to have the values that they replace (v3).
     previous: bool,
     budget: Budget,
-    means: Means,
+    servers: Servers,
     messages: SyncSender<WorkerMessage>,
     buffers: BufferPool,
     idle: Vec<Worker>,
@@ -38,10 +38,10 @@ pub(super) struct Workers {
 }
 
 impl Workers {
-    /// No worker yet. What the workers receive goes to `messages`.
+    /// Starts with no worker. The workers send everything they receive to `messages`.
     pub(super) fn new(
         plan: &Plan,
-        means: Means,
+        servers: Servers,
         messages: SyncSender<WorkerMessage>,
         buffers: BufferPool,
     ) -> Self {
@@ -49,7 +49,7 @@ impl Workers {
             scope: plan.scope.clone(),
             previous: plan.previous,
             budget: plan.budget.clone(),
-            means,
+            servers,
             messages,
             buffers,
             idle: Vec::new(),
@@ -59,11 +59,11 @@ impl Workers {
 
     /// Sends a request on a worker's connection.
     pub(super) fn open(&mut self, id: RequestId, endpoint: usize, request: &AnyRequest) {
-        let Some(address) = self.means.endpoints.get(endpoint).cloned() else {
+        let Some(address) = self.servers.endpoints.get(endpoint).cloned() else {
             return;
         };
-        // A quick request goes where a connection is open already. One that lasts, or after which its
-        // connection is closed, leaves open connections to the quick ones.
+        // A quick request uses a connection that is already open. A request that lasts, or that closes its
+        // connection, leaves open connections to the quick ones.
         let mut worker = self.worker(endpoint, request.is_quick());
         let (call, limits) = match request {
             AnyRequest::V2(request) => v2_call(&self.scope, request),
@@ -83,8 +83,8 @@ impl Workers {
         }
     }
 
-    /// An idle worker, or a new one. A quick request prefers a worker that is connected to `endpoint`;
-    /// any other takes one of those only if another of them is left.
+    /// Returns an idle worker, or a new one. A quick request prefers a worker that is connected to
+    /// `endpoint`. Any other request takes such a worker only if another one is left.
     fn worker(&mut self, endpoint: usize, is_quick: bool) -> Worker {
         let is_connected = |worker: &Worker| worker.is_connected && worker.endpoint == endpoint;
         let idle = &mut self.idle;
@@ -97,7 +97,7 @@ impl Workers {
         if let Some(position) = idle.iter().position(|worker| !is_connected(worker)) {
             let mut worker = idle.swap_remove(position);
             if worker.is_connected {
-                worker.connection = self.means.http.connection();
+                worker.connection = self.servers.http.connection();
             }
             return worker;
         }
@@ -107,7 +107,7 @@ impl Workers {
             messages: self.messages.clone(),
             buffers: self.buffers.clone(),
             budget: self.budget.clone(),
-            max_event: self.means.max_event,
+            max_event: self.servers.max_event,
         };
         thread::spawn(move || {
             for job in queue {
@@ -118,7 +118,7 @@ impl Workers {
         });
         Worker {
             jobs,
-            connection: self.means.http.connection(),
+            connection: self.servers.http.connection(),
             endpoint,
             is_connected: false,
             is_closed: false,
@@ -154,7 +154,7 @@ impl Workers {
         if let Some(mut worker) = self.busy.remove(&id) {
             worker.is_connected = !std::mem::take(&mut worker.is_closed);
             if !worker.is_connected {
-                worker.connection = self.means.http.connection();
+                worker.connection = self.servers.http.connection();
             }
             self.idle.push(worker);
         }

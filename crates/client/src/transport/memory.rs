@@ -1,41 +1,40 @@
 //! The memory that unfinished lines and messages may take on all connections together.
 //!
 //! In scope: whether a connection may hold more of something that has not arrived completely. Out of
-//! scope: how long one line or message may become (`decode`), and what is complete (the engine's
-//! `Budget`).
+//! scope: the limit on one line or message (`decode`), and complete events (the engine's `Budget`).
 //!
 //! Each connection may hold [`FREE`] bytes at any time, so that ordinary events are never refused. One
-//! connection alone may hold as much as its own limit allows. Where several hold more than [`FREE`],
-//! together they may hold one event of `--max-event`: the connection that would exceed that is cut, and
+//! connection alone may hold as much as its own limit allows. If several hold more than [`FREE`],
+//! together they may hold `--max-event` bytes: the connection that would exceed that is cut, and
 //! the session sends its request again. No connection waits for another one, because the session may need
-//! the reply of the one before it can take that of the other.
+//! both replies to make progress.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// What every connection may hold of something unfinished, in bytes: more than an ordinary event has.
+/// The unfinished bytes that every connection may hold in any case. An ordinary event is smaller.
 const FREE: usize = 256 << 10;
 
-/// What all connections of a watch share.
+/// The memory for unfinished bytes that the connections of a watch share.
 #[derive(Clone)]
 pub struct Memory {
-    /// What the connections hold that hold more than [`FREE`].
+    /// The unfinished bytes of all connections that hold more than [`FREE`].
     used: Arc<Mutex<usize>>,
     limit: usize,
 }
 
-/// What one reply holds.
+/// The unfinished bytes of one reply.
 pub struct Hold {
     memory: Memory,
     /// The bytes that are counted in [`Memory::used`].
     counted: usize,
 }
 
-/// The other connections hold too much for this one to hold more.
+/// The error of a connection that would exceed the shared limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct NoRoom;
+pub struct LimitExceeded;
 
 impl Memory {
-    /// Memory of which several connections together may take `limit` bytes.
+    /// Allows several connections to hold `limit` bytes together.
     #[must_use]
     pub fn new(limit: usize) -> Self {
         Self {
@@ -44,7 +43,7 @@ impl Memory {
         }
     }
 
-    /// For a reply of which nothing is held yet.
+    /// Returns the account of a new reply, which holds nothing yet.
     #[must_use]
     pub fn hold(&self) -> Hold {
         Hold {
@@ -59,11 +58,11 @@ impl Memory {
 }
 
 impl Hold {
-    /// Says how many bytes of something unfinished this reply holds. To be called before every read.
+    /// Sets the number of unfinished bytes that this reply holds. The caller does so before every read.
     ///
     /// # Errors
-    /// Where the other connections hold too much.
-    pub fn set(&mut self, bytes: usize) -> Result<(), NoRoom> {
+    /// If the other connections hold too much.
+    pub fn set(&mut self, bytes: usize) -> Result<(), LimitExceeded> {
         if bytes <= FREE && self.counted == 0 {
             return Ok(());
         }
@@ -71,7 +70,7 @@ impl Hold {
         let others = *used - self.counted;
         let counted = if bytes <= FREE { 0 } else { bytes };
         if counted > 0 && others > 0 && others.saturating_add(counted) > self.memory.limit {
-            return Err(NoRoom);
+            return Err(LimitExceeded);
         }
         *used = others + counted;
         self.counted = counted;
@@ -111,17 +110,17 @@ mod tests {
         let (mut first, mut second) = (memory.hold(), memory.hold());
         first.set(LIMIT / 2).unwrap();
         second.set(LIMIT / 2).unwrap();
-        assert_eq!(second.set(LIMIT / 2 + 1), Err(NoRoom));
+        assert_eq!(second.set(LIMIT / 2 + 1), Err(LimitExceeded));
         drop(second);
         first.set(LIMIT).unwrap();
     }
 
     #[test]
-    fn a_hold_that_is_small_again_leaves_its_room_to_others() {
+    fn a_connection_that_needs_less_memory_leaves_it_to_others() {
         let memory = Memory::new(LIMIT);
         let (mut first, mut second) = (memory.hold(), memory.hold());
         first.set(LIMIT).unwrap();
-        assert_eq!(second.set(FREE + 1), Err(NoRoom));
+        assert_eq!(second.set(FREE + 1), Err(LimitExceeded));
         first.set(0).unwrap();
         second.set(LIMIT).unwrap();
     }

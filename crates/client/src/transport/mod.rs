@@ -1,4 +1,4 @@
-//! The ways to speak with etcd.
+//! The transports to etcd.
 
 pub mod http;
 mod memory;

@@ -3,8 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::{Duration, Instant};
 
-use super::replies::oldest;
-use super::store::{Shown, State, Store, text};
+use super::store::{Shown, State, Store, oldest, text};
 use crate::model::{Cause, Change, Event, Fingerprint, Gap, StateNode};
 use crate::watch::{OnGap, Status, Update, WatchState};
 
@@ -27,7 +26,7 @@ pub struct Checks {
     pub is_exact: bool,
     /// The store that the position belongs to.
     pub era: usize,
-    /// Everything up to here was delivered or declared; none until the beginning is known.
+    /// Everything up to here was delivered or declared; `None` until the beginning is known.
     pub position: Option<u64>,
     pub last: Option<Fingerprint>,
     pub delivered: Vec<u64>,
@@ -36,7 +35,7 @@ pub struct Checks {
     pub gaps: Vec<Gap>,
     /// The keys and values of a consumer that applies the records in order.
     pub consumer: BTreeMap<String, String>,
-    /// The last status, and the last one that was a notice.
+    /// The last status. `notice` is the last one that was a notice.
     pub status: Option<WatchState>,
     pub notice: Option<WatchState>,
 }
@@ -119,7 +118,7 @@ impl Checks {
         }
     }
 
-    /// Positions of two stores have nothing to do with each other, unless a gap lies between.
+    /// Checks that the position stays in one store unless a gap was declared.
     fn move_to(&mut self, index: u64, truth: Truth<'_>) {
         let era = truth.era.unwrap_or(self.era);
         let is_same = self.position.is_none() || era == self.era;
@@ -130,11 +129,11 @@ impl Checks {
 
     fn take_event(&mut self, event: &Event<'_>, store: &Store) {
         let (index, latest) = (event.index().0, store.latest());
-        assert!(index <= latest, "{index} lies beyond {latest}");
+        assert!(index <= latest, "{index} is after {latest}");
         assert_ne!(store.shown(index), Shown::No, "{index} is not in scope");
         let raw = String::from_utf8_lossy(event.raw().unwrap_or_default());
-        assert_eq!(raw, store.line(index), "{index} is what happened");
-        let position = self.position.expect("an event lies after the beginning");
+        assert_eq!(raw, store.line(index), "{index} differs");
+        let position = self.position.expect("the watch has begun");
         let was_overlooked = |overlooked: &mut BTreeSet<u64>| overlooked.remove(&index);
         let is_late = self.overlooked.as_mut().is_some_and(was_overlooked);
         assert!(index > position || is_late, "{index} after {position}");
@@ -146,7 +145,7 @@ impl Checks {
             let value = String::from_utf8_lossy(value).into_owned();
             self.consumer.insert(key, value);
         } else {
-            // A directory takes all below it along.
+            // The removal of a directory removes all keys below it.
             let below = format!("{key}/");
             self.consumer
                 .retain(|other, _| *other != key && !other.starts_with(&below));
@@ -154,8 +153,8 @@ impl Checks {
     }
 
     fn take_gap(&mut self, gap: Gap, truth: Truth<'_>) {
-        let position = self.position.expect("a gap lies after the beginning");
-        assert!(gap.from.0 > position, "a gap lies ahead");
+        let position = self.position.expect("the watch has begun");
+        assert!(gap.from.0 > position, "a gap starts after the cursor");
         let (from, before) = (gap.from.0, &truth.stores[self.era]);
         self.pass(from - 1, before);
         let is_rebuilt = matches!(gap.cause, Cause::ClusterChanged | Cause::IndexRewound);
@@ -168,7 +167,7 @@ impl Checks {
         let era = truth.era.unwrap_or(silent);
         assert_eq!(is_rebuilt, gap.to.is_none(), "{gap:?}");
         if is_rebuilt {
-            assert!(era > self.era, "it is the store that it was: {gap:?}");
+            assert!(era > self.era, "the store was not replaced: {gap:?}");
         }
         let after = &truth.stores[era];
         if gap.cause == Cause::HistoryCleared {
@@ -179,8 +178,7 @@ impl Checks {
             assert!(is_narrow || self.on_gap != OnGap::Continue, "{gap:?}");
         }
         if gap.cause == Cause::MemberUntrusted {
-            // The member is one of the store that was watched, also where another store has taken its
-            // place by the time of the gap.
+            // The member belongs to the watched store, even if another store has replaced it since.
             let watched = self.era.min(era)..=era;
             let mut stores = truth.stores[watched].iter();
             let has_snapshot = stores.any(|store| store.raft >= truth.raft_jump);
@@ -209,11 +207,11 @@ impl Checks {
         }
     }
 
-    /// Moves on, where every event in scope up to `upto` was delivered or lies in a gap.
+    /// Moves on to `upto`, and checks that every event in scope before it was delivered or declared.
     fn pass(&mut self, upto: u64, store: &Store) {
         let position = self.position.unwrap_or_default();
         let latest = store.latest();
-        assert!(upto <= latest, "{upto} lies beyond {latest}");
+        assert!(upto <= latest, "{upto} is after {latest}");
         for index in position + 1..=upto {
             let mut is_missing = store.shown(index) == Shown::Yes;
             if is_missing && let Some(overlooked) = &mut self.overlooked {

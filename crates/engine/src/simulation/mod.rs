@@ -45,21 +45,21 @@ use std::time::Duration;
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
-use proptest::test_runner::RngSeed;
 
 use crate::model::{Cause, Gap, Index};
+use crate::testing;
 use crate::watch::{OnGap, Outcome, Plan, PlannedEnd, Start, WatchState};
 use acts::{Act, act, damaging_act, writes};
 use checks::{check_polite, values};
-use server::{HISTORY, HalfClose};
-use store::{Shown, Watched, Write};
+use server::HalfClose;
+use store::{HISTORY, Shown, Watched, Write};
 use world::{FIRST, World, plan};
 
 /// A member that is this many raft entries behind installs a snapshot. As with etcd, that is five times
 /// the length of history.
 const RAFT_JUMP: u64 = 300;
 
-/// Where a watch begins.
+/// The starting point of a watch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Begin {
     Now,
@@ -67,14 +67,14 @@ enum Begin {
     Snapshot,
 }
 
-/// How a watch and its cluster begin.
+/// The watch, its cluster, and their state at the start.
 #[derive(Clone, Debug)]
 struct Setup {
     before: Vec<Write>,
     watched: Watched,
     members: usize,
     endpoints: usize,
-    /// How many indexes all members but the first lag.
+    /// The lag of all members but the first, in indexes.
     lag: u64,
     is_slow_to_look: bool,
     half_close: HalfClose,
@@ -181,7 +181,7 @@ fn follow(
     for act in acts {
         world.act(act);
     }
-    // All faults are over, and there is enough time.
+    // All faults end, and there is enough time to recover.
     world.heal();
     world.run_for(world.server.patience());
 
@@ -216,20 +216,8 @@ fn follow(
     Ok(world)
 }
 
-/// A few cases, the same in every run. `PROPTEST_CASES` sets another number of random ones.
-fn config() -> ProptestConfig {
-    if std::env::var_os("PROPTEST_CASES").is_some() {
-        return ProptestConfig::default();
-    }
-    ProptestConfig {
-        cases: 512,
-        rng_seed: RngSeed::Fixed(1),
-        ..ProptestConfig::default()
-    }
-}
-
 proptest! {
-    #![proptest_config(config())]
+    #![proptest_config(testing::config(512))]
 
     #[test]
     fn a_stream_delivers_everything_once_in_order_or_declares_a_gap(

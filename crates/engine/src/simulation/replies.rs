@@ -1,25 +1,23 @@
-//! What a member of the model answers.
-
-use std::time::Instant;
+//! The replies of a member of the model.
 
 use std::collections::VecDeque;
 use std::ops::Range;
 use std::time::Duration;
 
-use super::server::{Damage, HISTORY, HalfClose, LATENCY, Server, Stall};
-use super::wire::{Call, Loss, Wire};
+use super::server::{Damage, HalfClose, LATENCY, Server, Stall};
+use super::store::oldest;
+use super::wire::{Call, Loss, Wire, events};
 use crate::model::{Index, StateNode};
-use crate::protocol::Failure;
-use crate::protocol::{Fault, Head, Refusal};
+use crate::protocol::{Failure, Fault, Head, Refusal};
 use crate::v2;
-use crate::watch::{Budget, Input, ReceivedBatch, RequestId};
+use crate::watch::{Input, RequestId};
 
-/// After which a read that needs a majority fails (fact 12).
+/// The time after which a read that needs a majority fails (fact 12).
 const NO_QUORUM: Duration = Duration::from_secs(7);
-/// For so long a client knows the raft index of a member that it no longer asks: what became
-/// of that member since is only told by events that contradict themselves.
+/// The time for which a client remembers the raft index of a member that it no longer asks. After it,
+/// only events that contradict themselves show that the member installed a snapshot.
 const REMEMBERED: Duration = Duration::from_secs(55);
-/// What is asked within this time is asked at once.
+/// Requests within this time count as simultaneous.
 const AT_ONCE: Duration = Duration::from_millis(1);
 
 impl Server {
@@ -69,7 +67,7 @@ impl Server {
         let (now, at) = (self.now, self.now + 2 * LATENCY);
         let member = &mut self.members[wire.member];
         if member.heard.is_none_or(|at| at + REMEMBERED < now) {
-            // What nobody can see would prove nothing here.
+            // The client can't recognise this damage, so the model does not test it.
             member.damage.retain(|_, damage| *damage == Damage::Mixed);
         }
         let (index, stopped) = (member.applied, member.stopped);
@@ -166,10 +164,10 @@ impl Server {
         wire.end(id, at);
     }
 
-    /// How long after its head a member comes to look for an event at these indexes.
+    /// The time from the head until the member looks up an event at these indexes.
     fn look(&mut self, wire: &mut Wire, span: Range<u64>) -> Duration {
         if self.is_slow_to_look && self.half_close != HalfClose::EndsWait {
-            // No answer is overlooked for a half-close there, however long it takes.
+            // Without half-closed waits a slow answer causes no overlooked event.
             return Duration::from_millis(self.luck.u64(..4000));
         }
         let looks = matches!(
@@ -179,9 +177,8 @@ impl Server {
         if !self.is_slow_to_look || !looks {
             return Duration::ZERO;
         }
-        // One stall of a member hits all that it is asked at that moment. No other one meets what was
-        // overlooked: that would be too much for any client. A connection that breaks is no answer at
-        // all.
+        // One stall of a member affects all requests of that moment. No second stall affects the same
+        // events, because no client could detect that. A broken connection is not an answer.
         let is_same = self.stall.member == wire.member
             && self.now <= self.stall.since + AT_ONCE
             && self.stall.until > self.now;
@@ -225,7 +222,7 @@ impl Server {
         Failure::Refused(Box::new(Refusal { fault, head }))
     }
 
-    /// The state as a read of it tells it.
+    /// The state as a read returns it.
     fn nodes(&self, index: u64) -> Vec<StateNode> {
         let nodes = self.store().state(index).into_iter();
         nodes
@@ -240,18 +237,5 @@ impl Server {
                 ..StateNode::default()
             })
             .collect()
-    }
-}
-
-/// The oldest index in history once `latest` was written (fact 10).
-pub fn oldest(latest: u64) -> u64 {
-    (latest + 1).saturating_sub(HISTORY.into()).max(1)
-}
-
-pub fn events(id: RequestId, line: &str, budget: &Budget) -> Input {
-    let batch = v2::parse_events(format!("{line}\n").into_bytes()).expect("an event");
-    Input::Events {
-        id,
-        received: ReceivedBatch::new(batch, Instant::now(), budget),
     }
 }

@@ -71,7 +71,7 @@ fn a_wait_that_overlooks_an_event_in_history_loses_nothing() {
 fn an_event_that_two_waits_overlook_is_reported_late() {
     let mut world = World::quiet(10);
     world.checks.overlooked = Some(BTreeSet::new());
-    // A busy store, in which an event is told late by all that could tell it.
+    // In this busy store, every reply that has the event is late.
     for _ in 0..100 {
         world.burst(&[Write::Other; 2]);
         world.run_for(Duration::from_millis(10));
@@ -225,7 +225,7 @@ fn events_during_a_comparison_do_not_make_it_fail() {
 
 #[test]
 fn events_held_from_a_replaced_store_are_not_reported() {
-    // The position stays before what is held, or comes to an index that both stores have alike.
+    // The cursor stays before the held events, or moves to an index with the same event in both stores.
     for held in [6, 15] {
         let set = |n: usize| vec![Write::Set(0); n];
         let (s1, d0) = (Write::Set(1), Write::Delete(0));
@@ -275,7 +275,7 @@ fn a_store_replaced_while_slow_output_closed_all_connections_is_a_gap() {
 
 #[test]
 fn an_isolated_event_is_reported_at_most_one_round_trip_after_it_arrives() {
-    // On its way for one latency; a question and its answer take three.
+    // The event takes one latency, and a question with its answer takes three.
     let round_trip = 3 * LATENCY;
     for others in [0, 1, 5, 40] {
         let mut world = World::quiet(10);
@@ -312,9 +312,9 @@ fn a_store_replaced_beyond_a_quiet_position_is_recognised_by_the_last_key() {
     assert_eq!(causes, [Cause::IndexRewound]);
 }
 
-/// What is said where another store takes the place of one that a watch is quiet in. The last
-/// event is of this write and older than history; of the new store's writes these are before the
-/// position, and after it.
+/// The causes of the gaps after a store was replaced in which the watched keys are quiet. The last event
+/// is the write `last`, which is older than history. The new store has the write `before` before the
+/// cursor, and `after` after it.
 fn rebuilt_past_a_quiet_watch(last: Write, before: Write, after: Write) -> Vec<Cause> {
     let mut world = World::quiet(10);
     world.burst(&[Write::Set(0), last]);
@@ -414,7 +414,7 @@ fn set(count: usize) -> Vec<Write> {
 }
 
 #[test]
-fn a_new_event_in_answer_to_a_comparison_proves_nothing_about_the_past() {
+fn a_new_event_in_reply_to_a_comparison_proves_nothing_about_history() {
     let setup = Setup {
         before: vec![Write::Delete(0), Write::Set(0), Write::Set(0)],
         members: 3,
@@ -544,7 +544,7 @@ fn replies_from_before_a_failure_are_not_attributed_to_the_new_store() {
     let mut world = World::quiet(10);
     world.burst(&set(31));
     world.run_for(Duration::from_secs(61));
-    // The position is renewed while the breaks are on their way.
+    // The position is renewed while the broken connections are not noticed yet.
     let renewed = world.session.wake_at().expect("it is renewed");
     let now = world.server.now;
     world.run_for(
@@ -748,7 +748,7 @@ fn no_second_state_is_read_before_the_first_is_printed() {
     assert_eq!(world.checks.delivered.len(), 0, "a gap comes first");
     world.unread_states = None;
     world.run_for(Duration::from_secs(20));
-    // What nobody has read is lost together.
+    // The states that were not printed count as one gap.
     assert_eq!(world.checks.gaps.len(), 2);
 }
 
@@ -774,7 +774,7 @@ fn an_event_hidden_by_a_snapshot_is_not_a_replaced_store() {
         let mut world = World::new(plan, Watched::Tree, 2, &[Write::Other; 10]);
         world.begin();
         world.run_for(Duration::from_millis(200));
-        // To the second endpoint, and back.
+        // The watch moves to the second endpoint, and back.
         world.server.refuse_at(0, Duration::from_secs(1));
         world.run_for(Duration::from_secs(3));
         world.server.stop(1);
@@ -816,7 +816,7 @@ fn a_replaced_store_is_not_declared_again_if_its_member_is_in_doubt() {
     let acts = [
         Act::Burst(set(2)),
         Act::Install(0, 299),
-        // Known by its history, which does not reach back.
+        // The session recognises it by its history, which does not reach back.
         Act::Rebuild(Rebuild {
             writes: vec![Write::Set(1)],
             percent: 1500,
@@ -827,7 +827,7 @@ fn a_replaced_store_is_not_declared_again_if_its_member_is_in_doubt() {
         Act::Burst(set(7)),
         Act::Install(0, 290),
     ];
-    // One that overlooks the last event when it is compared.
+    // With some of these seeds a wait overlooks the last event of the comparison.
     for seed in 0..50 {
         let setup = Setup {
             before: set(4),

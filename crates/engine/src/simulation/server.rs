@@ -3,21 +3,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
-use super::replies::events;
 use super::store::{Store, Write};
-use super::wire::{Call, Loss, Wire};
+use super::wire::{Call, Loss, Wire, events};
 use crate::protocol::Failure;
 use crate::protocol::Whole;
 use crate::watch::{Budget, Input, Plan, ReplyEnd, RequestId};
 
-/// How many indexes the model's history holds.
-pub const HISTORY: u32 = 60;
-/// How many events may wait for a stream before the server drops it.
+/// The number of events that may wait for a stream before the server drops it.
 const PENDING: usize = 5;
 /// The latency of the network in one direction.
 pub const LATENCY: Duration = Duration::from_millis(1);
 
-/// What a snapshot has done to an event in a member's history (fact 16).
+/// The effect of a snapshot on an event in a member's history (fact 16).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Damage {
     /// The event is hidden, as a refresh is.
@@ -29,26 +26,26 @@ pub(super) enum Damage {
 /// A member of the cluster.
 #[derive(Clone, Debug)]
 pub(super) struct Member {
-    /// How far it has applied the writes.
+    /// The index of the last write that it has applied.
     pub(super) applied: u64,
-    /// It is cut off from the others, and answers those who ask it; the last raft entry that it
-    /// knows.
+    /// The last raft entry that it knows, if it is cut off from the other members. It still answers
+    /// clients.
     pub(super) stopped: Option<u64>,
-    /// When the client heard of it last.
+    /// The time of the last reply that the client received from it.
     pub(super) heard: Option<Instant>,
     pub(super) damage: BTreeMap<u64, Damage>,
 }
 
-/// When a server stalled last, and until when: it has not come back to what it was asked then.
+/// The last stall of a server. Requests that arrive during it are answered after it.
 pub(super) struct Stall {
     pub(super) member: usize,
     pub(super) since: Instant,
     pub(super) until: Instant,
-    /// What those waits may end without, though history has it.
+    /// The events in history that the waits of this stall may end without.
     pub(super) overlooked: BTreeSet<u64>,
 }
 
-/// What happens to a half-closed connection.
+/// How a server or proxy treats a half-closed connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HalfClose {
     /// The server ends the wait.
@@ -63,28 +60,28 @@ pub struct Server {
     pub now: Instant,
     /// All stores in the order of their replacement. The last one is the present one.
     pub stores: Vec<Store>,
-    /// Those whose place leaves the same rest stand behind one endpoint.
+    /// Members whose positions are equal modulo the number of endpoints share an endpoint.
     pub(super) members: Vec<Member>,
     pub raft_jump: u64,
     pub wires: BTreeMap<RequestId, Wire>,
-    /// Until when nobody can connect to each endpoint.
+    /// The end of the outage of each endpoint.
     pub(super) refuses_until: Vec<Instant>,
-    /// How the next replies are lost.
+    /// The losses of the next replies, the last one first.
     pub(super) losses: Vec<Loss>,
-    /// It may come to look into its history long after the head.
+    /// The server may look up its history long after it has sent the head.
     pub is_slow_to_look: bool,
-    /// How long the body of a state is on its way.
+    /// The transfer time of the body of a state.
     pub state_takes: Duration,
     pub half_close: HalfClose,
     /// Events of a stream that were sent within this time arrive together.
     pub batches: Option<Duration>,
     began: Instant,
     pub(super) stall: Stall,
-    /// What a wait may have ended without, though history had it.
+    /// The events in history that a wait may have ended without.
     pub(super) overlooked: BTreeSet<u64>,
     pub(super) luck: fastrand::Rng,
     pub(super) budget: Budget,
-    /// When something was asked.
+    /// The times of the requests.
     pub opened: Vec<Instant>,
 }
 
@@ -121,12 +118,12 @@ impl Server {
         &self.stores[self.era()]
     }
 
-    /// How many stores were replaced.
+    /// The number of replaced stores.
     pub fn era(&self) -> usize {
         self.stores.len() - 1
     }
 
-    /// How long all that is owed may take: a wait that can't be ended is given up late.
+    /// The longest time that pending replies may take. A wait that can't be ended is given up late.
     pub fn patience(&self) -> Duration {
         Duration::from_secs(match self.half_close {
             HalfClose::EndsWait => 60,
@@ -139,12 +136,12 @@ impl Server {
         usize::from(which) % self.members.len()
     }
 
-    /// All members but the first are so far behind from the beginning.
+    /// Puts all members but the first this far behind, at the start.
     pub fn lag(&mut self, by: u64) {
         let raft = self.store().raft;
         for member in self.members.iter_mut().skip(1) {
             member.stopped = (by > 0).then_some(raft.saturating_sub(by));
-            // No store is without an index: the members themselves are written down in it.
+            // Every store has an index, because etcd writes its members into it.
             member.applied = member.applied.saturating_sub(by).max(1);
         }
     }
@@ -163,8 +160,8 @@ impl Server {
         self.stores[era].write(write);
     }
 
-    /// A member applies no more writes. One always keeps up: a cluster of which none does has
-    /// no majority.
+    /// Stops a member from applying writes. One member always keeps up, because a cluster without
+    /// one has no majority.
     pub fn stop(&mut self, member: usize) {
         let raft = self.store().raft;
         if member > 0 {
@@ -172,7 +169,7 @@ impl Server {
         }
     }
 
-    /// A member applies all that it missed.
+    /// A member applies all writes that it missed.
     pub fn catch_up(&mut self, member: usize) {
         self.members[member].stopped = None;
         while self.members[member].applied < self.store().latest() {
@@ -180,15 +177,15 @@ impl Server {
         }
     }
 
-    /// A member takes a snapshot: its watchers live on and see nothing of what it missed
-    /// (fact 5).
+    /// A member installs a snapshot. Its watchers continue and receive none of the writes that it
+    /// missed (fact 5).
     pub fn snapshot(&mut self, member: usize) {
         self.members[member].stopped = None;
         self.members[member].applied = self.store().latest();
     }
 
-    /// Others read so often, with a majority, that a member which missed it is too far behind
-    /// to apply what it missed: it takes a snapshot, which damages its history (fact 16).
+    /// Carries out this many linearizable reads. A member that missed them and is too far behind
+    /// installs a snapshot, which damages its history (fact 16).
     pub fn install(&mut self, member: usize, reads: u64) {
         let era = self.era();
         self.stores[era].raft += reads;
@@ -215,11 +212,11 @@ impl Server {
     /// Restarts a member, which then has an undamaged history.
     pub fn restart(&mut self, member: usize) {
         let wires = self.wires.iter();
-        let tickets: Vec<RequestId> = wires
+        let ids: Vec<RequestId> = wires
             .filter(|(_, wire)| wire.member == member)
             .map(|(id, _)| *id)
             .collect();
-        for id in tickets {
+        for id in ids {
             self.cut(id);
         }
         self.members[member].damage.clear();
@@ -237,8 +234,8 @@ impl Server {
     }
 
     pub fn cut_all(&mut self) {
-        let tickets: Vec<RequestId> = self.wires.keys().copied().collect();
-        for id in tickets {
+        let ids: Vec<RequestId> = self.wires.keys().copied().collect();
+        for id in ids {
             self.cut(id);
         }
     }
@@ -271,26 +268,26 @@ impl Server {
         self.wires.keys().nth(usize::from(which) % count).copied()
     }
 
-    /// The next replies get lost.
+    /// Loses the next replies.
     pub fn lose(&mut self, losses: &[Loss]) {
         self.losses.extend(losses);
     }
 
-    /// Nobody can connect for so long.
+    /// No endpoint accepts connections for this time.
     pub fn refuse(&mut self, length: Duration) {
         for endpoint in 0..self.refuses_until.len() {
             self.refuse_at(endpoint, length);
         }
     }
 
-    /// Nobody can connect to one endpoint for so long.
+    /// One endpoint accepts no connections for this time.
     pub fn refuse_at(&mut self, endpoint: usize, length: Duration) {
         let wires = self.wires.iter();
-        let tickets: Vec<RequestId> = wires
+        let ids: Vec<RequestId> = wires
             .filter(|(_, wire)| wire.endpoint == endpoint)
             .map(|(id, _)| *id)
             .collect();
-        for id in tickets {
+        for id in ids {
             self.cut(id);
         }
         self.refuses_until[endpoint] = self.now + length;
@@ -376,7 +373,7 @@ impl Server {
     }
 
     fn cut(&mut self, id: RequestId) {
-        // What was on its way is lost with it.
+        // Everything in transit is lost with the connection.
         if let Some(wire) = self.wires.get_mut(&id) {
             wire.forget(0);
         }
@@ -391,8 +388,8 @@ impl Server {
         }
     }
 
-    /// A wait that nobody has answered ends, and so does one to which the server has not come
-    /// back since its head (fact 17).
+    /// Half-closes a wait. It ends if it has no answer, or if the server has not looked up history
+    /// since the head (fact 17).
     pub fn half_close(&mut self, id: RequestId) {
         match self.half_close {
             HalfClose::EndsWait => {}
@@ -419,12 +416,12 @@ impl Server {
         }
     }
 
-    /// When the next thing arrives.
+    /// The time at which the next input arrives.
     pub fn next_arrival(&self) -> Option<Instant> {
         self.wires.values().filter_map(Wire::arrival).min()
     }
 
-    /// Something that has arrived, the store that it comes from, and the member.
+    /// An input that has arrived, the store that it comes from, and the member.
     pub fn arrived(&mut self) -> Option<(Input, usize, usize)> {
         let now = self.now;
         let ready = |wire: &Wire| wire.arrival().is_some_and(|at| at <= now);

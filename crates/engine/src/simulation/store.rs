@@ -1,5 +1,4 @@
-//! What the model's store holds: its writes, the state after each, and what of it a watch gets
-//! to see.
+//! The model's store: its writes, the state after each, and the events that a watch receives.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -9,26 +8,34 @@ use crate::model::Fingerprint;
 /// The directory that holds the keys of the model.
 pub const DIRECTORY: &str = "/app";
 
+/// The number of indexes in the model's history.
+pub const HISTORY: u32 = 60;
+
+/// The oldest index in history once `latest` was written (fact 10).
+pub fn oldest(latest: u64) -> u64 {
+    (latest + 1).saturating_sub(HISTORY.into()).max(1)
+}
+
 /// Keys and values of the model are text.
 pub fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_owned()).expect("text")
 }
 
-/// What is watched.
+/// The scope of the watch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Watched {
-    /// `/app` and all below it.
+    /// `/app` and all keys below it.
     Tree,
     /// The key `/app/k0` alone.
     Key,
 }
 
-/// What a write does.
+/// A kind of write.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Write {
-    /// A key is set: it is created anew even where it was there.
+    /// A key is set. It is created again even if it exists.
     Set(u8),
-    /// A key is written and stays the one that was created.
+    /// A key is written and keeps its `createdIndex`.
     Update(u8),
     /// A key is removed.
     Delete(u8),
@@ -44,10 +51,10 @@ pub enum Write {
     Refresh(u8),
 }
 
-/// What stands at a key.
+/// The content of a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Node {
-    /// None for a directory.
+    /// The value; `None` for a directory.
     pub value: Option<String>,
     pub created: u64,
     pub modified: u64,
@@ -58,13 +65,13 @@ pub struct Node {
 /// The directory and its keys.
 pub type State = BTreeMap<String, Node>;
 
-/// Whether a watch shows what happened.
+/// Whether a watch shows an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shown {
     Yes,
     No,
-    /// A directory above a key that was not there was removed: history and live delivery differ
-    /// (fact 7), and either will do.
+    /// A directory above a key that did not exist was removed. History and live delivery differ
+    /// (fact 7), and both are accepted.
     Perhaps,
 }
 
@@ -76,18 +83,18 @@ struct Entry {
     after: Option<Node>,
 }
 
-/// A store of etcd's.
+/// A store of etcd.
 #[derive(Clone, Debug)]
 pub struct Store {
     watched: Watched,
     pub cluster: u32,
-    /// How many stores there were before it: their values are never the same.
+    /// The number of stores before it. The values of two stores differ.
     era: usize,
-    /// How many entries the raft log has: writes, and reads that a majority agrees on.
+    /// The number of entries in the raft log: writes and linearizable reads.
     pub raft: u64,
     /// The write at index i + 1.
     entries: Vec<Entry>,
-    /// The state after so many writes.
+    /// The state after each number of writes.
     states: Vec<State>,
 }
 
@@ -135,7 +142,7 @@ impl Store {
         empty.with(writes)
     }
 
-    /// The store that takes the place of this one.
+    /// The store that replaces this one.
     pub fn anew(&self, writes: &[Write]) -> Self {
         let empty = Self {
             era: self.era + 1,
@@ -158,7 +165,7 @@ impl Store {
         self.entries.len() as u64
     }
 
-    /// The state of what is watched after the first `index` writes.
+    /// The state of the watched keys after the first `index` writes.
     pub fn state(&self, index: u64) -> State {
         let mut state = self.states[position(index)].clone();
         if self.watched == Watched::Key {
@@ -167,25 +174,25 @@ impl Store {
         state
     }
 
-    /// How one key is after the first `index` writes.
+    /// The state of one key after the first `index` writes.
     pub fn state_of(&self, key: &str, index: u64) -> Option<Node> {
         self.states[position(index)].get(key).cloned()
     }
 
-    /// Whether what happened at `index` happened at this very key.
+    /// Whether the event at `index` is about exactly this key.
     pub fn is_at(&self, key: &str, index: u64) -> bool {
         self.entry(index).write.key() == key
     }
 
-    /// Carries out a write. One that etcd would refuse, since there is no such key, is one
-    /// elsewhere.
+    /// Carries out a write. If etcd would refuse it because the key does not exist, another key is
+    /// written.
     pub fn write(&mut self, write: Write) {
         let index = self.latest() + 1;
         let mut state = self.states[position(index - 1)].clone();
         let key = write.key();
         let before = state.get(&key).cloned();
         let era = self.era;
-        // Few values, so that a key gets the same one again.
+        // There are few values, so that a key gets the same value again.
         let node = |created| Node {
             value: Some(format!("{era}.{}", index % 3)),
             created,
@@ -232,7 +239,7 @@ impl Store {
         &self.entries[position(index - 1)]
     }
 
-    /// Whether the watch has to show what happened at `index`.
+    /// Whether the watch has to show the event at `index`.
     pub fn shown(&self, index: u64) -> Shown {
         let write = self.entry(index).write;
         let is_key = self.watched == Watched::Key;
@@ -249,13 +256,13 @@ impl Store {
         }
     }
 
-    /// Whether history has it for the watch.
+    /// Whether history has the event for the watch.
     pub fn in_history(&self, index: u64) -> bool {
         self.in_history_of(self.watched.key(), self.watched.is_recursive(), index)
     }
 
-    /// Whether history has it for a watch of a key, or of all below it too: that is more than is
-    /// delivered live (fact 7).
+    /// Whether history has the event for a watch on a key, or on a key and all keys below it. History has
+    /// more events than live delivery (fact 7).
     pub fn in_history_of(&self, own: &str, is_recursive: bool, index: u64) -> bool {
         let write = self.entry(index).write;
         let key = write.key();
@@ -264,8 +271,8 @@ impl Store {
         !matches!(write, Write::Refresh(_)) && (key == own || is_below || is_above)
     }
 
-    /// How often a stream delivers it: what is removed at the very key that is watched comes
-    /// twice (fact 6).
+    /// The number of times that a stream delivers the event. The removal of the watched key itself is delivered twice
+    /// (fact 6).
     pub fn copies(&self, index: u64) -> usize {
         let write = self.entry(index).write;
         let is_removed = matches!(write, Write::Delete(_) | Write::DeleteAll);
@@ -276,17 +283,17 @@ impl Store {
         }
     }
 
-    /// Whether history has it for a watch on the whole store: hidden keys too (fact 7).
+    /// Whether history has the event for a watch on the whole store, which includes hidden keys (fact 7).
     pub fn is_event(&self, index: u64) -> bool {
         !matches!(self.entry(index).write, Write::Refresh(_))
     }
 
-    /// Whether a watch on the whole store is told of it.
+    /// Whether a watch on the whole store receives the event.
     pub fn is_heard_anywhere(&self, index: u64) -> bool {
         !matches!(self.entry(index).write, Write::Refresh(_) | Write::Hidden)
     }
 
-    /// Whether this is what it has at that index.
+    /// Whether the store has this event at its index.
     pub fn has(&self, last: &Fingerprint) -> bool {
         let Entry {
             write,
@@ -310,8 +317,8 @@ impl Store {
         )
     }
 
-    /// What a damaged history makes of it: what is removed has a value, anything else has the
-    /// past of another key (fact 16).
+    /// The event in a damaged history. A removal has a value, and another event has the previous node of
+    /// another key (fact 16).
     pub fn damaged_line(&self, index: u64) -> String {
         let Entry { after, .. } = self.entry(index);
         let stale = Node {
@@ -337,7 +344,7 @@ impl Store {
             Write::Update(_) if before.is_some() => "update",
             _ => "set",
         };
-        // Of what is removed its creation is told, not its value.
+        // An event of a removal has the `createdIndex` of the node, not its value.
         let created = after.as_ref().or(before.as_ref());
         let created = created.map_or(index, |node| node.created);
         let is_directory = write.removes_directory();

@@ -5,10 +5,10 @@ use std::ops::Range;
 use std::time::{Duration, Instant};
 
 use crate::model::Index;
-use crate::protocol::Failure;
-use crate::protocol::Whole;
-use crate::v2::V2Request;
-use crate::watch::{AnyRequest, Input, ReplyEnd, RequestId};
+use crate::protocol::{Failure, Whole};
+use crate::testing;
+use crate::v2::{self, V2Request};
+use crate::watch::{AnyRequest, Budget, Input, ReceivedBatch, ReplyEnd, RequestId};
 
 /// A request as the model server receives it, without its purpose.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -87,12 +87,12 @@ impl From<AnyRequest> for Call {
     }
 }
 
-/// For so long the driver waits for what is due: the rest of a reply, and the head of a read
-/// that needs a majority.
+/// The time limit of the driver for the rest of a reply, and for the head of a read that needs a
+/// majority.
 const PATIENCE: Duration = Duration::from_secs(5);
 const QUORUM_PATIENCE: Duration = Duration::from_secs(9);
 
-/// How a reply is lost.
+/// The loss of a reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Loss {
     /// The connection breaks after the head.
@@ -114,9 +114,10 @@ pub struct Wire {
     pub has_head: bool,
     /// Whether the connection still receives events: not after an answer, or when it is stalled.
     pub registered: bool,
-    /// Where it is half-closed now, it ends without its event; what only it may overlook.
+    /// If the connection is half-closed now, it ends without its event. The range has the events that
+    /// only this wait may overlook.
     pub overlooks: Option<Range<u64>>,
-    /// The inputs on their way, and when they arrive.
+    /// The inputs in transit, with their times of arrival.
     pub queue: VecDeque<(Instant, Input)>,
 }
 
@@ -125,8 +126,8 @@ impl Wire {
         self.queue.front().map(|(at, _)| *at)
     }
 
-    /// When the driver gives it up where nothing comes after `since`; never where it is meant
-    /// to hang.
+    /// The time at which the driver gives the connection up if nothing arrives after `since`; `None`
+    /// for a request that is meant to stay open.
     pub fn silence(&self, since: Instant) -> Option<(Instant, Failure)> {
         let hangs = match self.call {
             Call::Stream | Call::Alarm => true,
@@ -136,7 +137,7 @@ impl Wire {
         (!hangs).then(|| (since + PATIENCE, Failure::Silent("idle".to_owned())))
     }
 
-    /// Likewise where not even its head came.
+    /// The same for a connection whose head did not arrive.
     pub fn silence_before_head(&self, since: Instant) -> (Instant, Failure) {
         let patience = match self.call {
             Call::Index | Call::State | Call::Look(_) => QUORUM_PATIENCE,
@@ -149,15 +150,15 @@ impl Wire {
         (since + patience, Failure::Silent("no head".to_owned()))
     }
 
-    /// Nothing more comes but the first so many things on their way.
+    /// Drops all inputs in transit but the first ones.
     pub fn forget(&mut self, kept: usize) {
         self.registered = false;
         self.overlooks = None;
         self.queue.truncate(kept);
     }
 
-    /// The server comes back to it only then, where it has found something: it overlooks that for
-    /// the end of the client, if there is one before.
+    /// Delays an event that the server has found until `until`. If the client half-closes the wait before,
+    /// the wait ends without the event.
     pub fn stall(&mut self, until: Instant) {
         let mut is_late = false;
         for (at, input) in &mut self.queue {
@@ -183,5 +184,14 @@ impl Wire {
     pub fn fail(&mut self, id: RequestId, at: Instant, failure: Failure) {
         let end = ReplyEnd::Failed(failure);
         self.say(at, Input::Ended { id, end });
+    }
+}
+
+/// The input for events as etcd writes them, one a line.
+pub fn events(id: RequestId, line: &str, budget: &Budget) -> Input {
+    let batch = v2::parse_events(format!("{line}\n").into_bytes()).expect("an event");
+    Input::Events {
+        id,
+        received: ReceivedBatch::new(batch, testing::now(), budget),
     }
 }

@@ -4,19 +4,19 @@ use std::time::{Duration, Instant};
 
 use super::acts::{Act, Rebuild};
 use super::checks::{Checks, Truth};
-use super::replies::oldest;
-use super::server::{HISTORY, Server};
-use super::store::{DIRECTORY, Node, Shown, Store, Watched, Write, text};
+use super::server::Server;
+use super::store::{DIRECTORY, HISTORY, Node, Shown, Store, Watched, Write, oldest, text};
 use super::wire::Call;
 use crate::model::{Fingerprint, Index, Key, Scope};
+use crate::testing;
 use crate::watch::{
     Budget, Input, OnGap, Outcome, Permit, Plan, PlannedEnd, Session, Start, Step, Update,
 };
 
-/// Between two writes of a burst.
+/// The time between two writes of a burst.
 const PACE: Duration = Duration::from_micros(200);
 
-/// Bytes of events that may wait for the reader of the output.
+/// The number of bytes of events that may wait for the reader of the output.
 const BUDGET: usize = 1 << 20;
 
 pub struct World {
@@ -32,7 +32,6 @@ pub struct World {
     pub unread_states: Option<Vec<Permit>>,
     /// Whether a request was ever answered.
     is_heard: bool,
-    /// Print the inputs and steps of the session: `SIMULATION_TRACE=1 cargo test NAME`.
     is_traced: bool,
     began: Instant,
 }
@@ -43,7 +42,7 @@ impl World {
             Key::parse(watched.key()).expect("a key"),
             watched.is_recursive(),
         );
-        let now = Instant::now();
+        let now = testing::now();
         let begins = match plan.start {
             Start::Now => None,
             Start::At(first) => Some(first.previous().0),
@@ -60,7 +59,7 @@ impl World {
             session: Session::new(plan, now),
             finished: None,
             is_heard: false,
-            is_traced: std::env::var_os("SIMULATION_TRACE").is_some(),
+            is_traced: testing::is_traced(),
             began: now,
         }
     }
@@ -113,16 +112,15 @@ impl World {
         self.server.heal();
     }
 
-    /// Another store takes the place of this one, in a quiet moment: the session can look at it
-    /// before anything else happens.
+    /// Replaces the store while nothing else happens, so that the session can check the new store first.
     fn rebuild(&mut self, rebuild: &Rebuild) {
         if self.checks.position.is_none() || !self.is_heard {
-            // Nothing is known that could change.
+            // The session knows nothing about the old store yet.
             return;
         }
         self.heal();
-        // The reader of the output catches up: a session that has closed every connection for
-        // its sake notices none that breaks.
+        // The reader of the output catches up first. A session that has closed every connection
+        // because of slow output would notice no broken one.
         self.run_for(Duration::from_secs(1));
         let old = self.server.store();
         let count = (old.latest() * rebuild.percent / 100).max(1);
@@ -130,39 +128,39 @@ impl World {
         let mut writes: Vec<Write> = (0..count).zip(writes).map(|(_, write)| *write).collect();
         let mut store = old.anew(&writes);
         if self.is_cleared_by(&store) {
-            // What is held beyond the position is told first.
+            // The session first reports the events that it holds beyond the cursor.
             self.run_for(Duration::from_secs(20));
         }
         while self.last_in(&store).is_some_and(|last| store.has(last)) {
             writes.insert(0, Write::Other);
             store = self.server.store().anew(&writes);
         }
-        // A store with the same id is told by its index, by another event in the place of the
-        // last one, by what became of its key, or by a history that does not reach back. Where
-        // none of this helps, nothing can: what happened at the position was not seen, or is
-        // forgotten.
+        // A store with the same cluster ID is recognised by its index, by another event in place of
+        // the last one, by the key of that event, or by a history that does not reach back. If none
+        // of these applies, no client can recognise it, and the model gives the store another ID.
         let is_rewound = self.checks.position > Some(store.latest());
-        let is_told = is_rewound
+        let is_recognisable = is_rewound
             || self.last_in(&store).is_some()
-            || self.is_told_by_key(&store)
+            || self.is_recognisable_by_key(&store)
             || self.is_cleared_by(&store);
-        if rebuild.other_cluster || !is_told {
+        if rebuild.other_cluster || !is_recognisable {
             store.cluster += 1;
         }
         self.server.rebuild(store);
         self.run_for(self.server.patience() / 4);
     }
 
-    /// The last reported event, if history would have it. A key of a state is compared by its key.
+    /// The last reported event, if the history of `store` has its index. A key of a state is compared by
+    /// its key.
     fn last_in(&self, store: &Store) -> Option<&Fingerprint> {
         let range = oldest(store.latest())..=store.latest();
         let last = self.checks.last.as_ref();
         last.filter(|last| range.contains(&last.index.0) && !last.of_state)
     }
 
-    /// Whether the key of the last event would not be as that event left it, or what came next at
-    /// it would have found it otherwise.
-    fn is_told_by_key(&self, store: &Store) -> bool {
+    /// Whether the key of the last event in `store` differs from what that event left, or the next event
+    /// at the key contradicts it.
+    fn is_recognisable_by_key(&self, store: &Store) -> bool {
         let (Some(last), Some(position)) = (&self.checks.last, self.checks.position) else {
             return false;
         };
@@ -170,22 +168,23 @@ impl World {
         let key = text(&last.key);
         let before = own.state_of(&key, position);
         let now = store.state_of(&key, store.latest());
-        // A directory comes and goes with what is in it.
+        // A directory is created and removed with its keys.
         let is_directory = key == DIRECTORY;
-        // What was gone may be gone again.
+        // A removed key may be missing in both stores.
         if is_directory || before.is_none() && now.is_none() {
             return false;
         }
         let created = |node: Option<Node>| node.map(|node| node.created);
         let mut after = position + 1..=store.latest();
         match after.find(|index| store.in_history_of(&key, false, *index)) {
-            // It is not asked for, or a directory that goes says nothing of what is in it.
+            // The session does not request such an event, or the event is about a directory and has no
+            // values of its keys.
             Some(index) if !store.is_at(&key, index) => false,
             _ => created(before) != created(store.state_of(&key, position)),
         }
     }
 
-    /// Whether history would not reach back to the position.
+    /// Whether the history of `store` does not reach back to the cursor.
     fn is_cleared_by(&self, store: &Store) -> bool {
         let next = self.checks.position.map(|position| position + 1);
         next < Some(oldest(store.latest()))

@@ -18,16 +18,16 @@ pub(super) struct LazyBuffers {
     filled: usize,
     consumed: usize,
     output: Vec<u8>,
-    /// How many bytes of the output wait to be sent with the next ones.
+    /// The number of output bytes that wait to be sent with the next ones.
     kept: usize,
-    /// The last call of `input_consume` consumed something.
+    /// Whether the last call of `input_consume` consumed something.
     progress: bool,
 }
 
 /// The kernel's pages are zero already, so `vec!` does not write to them.
-fn make(room: &mut Vec<u8>, size: usize) {
-    if room.is_empty() {
-        *room = vec![0; size];
+fn make(buffers: &mut Vec<u8>, size: usize) {
+    if buffers.is_empty() {
+        *buffers = vec![0; size];
     }
 }
 
@@ -97,69 +97,69 @@ impl Buffers for LazyBuffers {
 mod tests {
     use super::*;
 
-    fn receive(room: &mut LazyBuffers, mut bytes: &[u8]) {
+    fn receive(buffers: &mut LazyBuffers, mut bytes: &[u8]) {
         while !bytes.is_empty() {
-            let free = room.input_append_buf();
-            assert!(!free.is_empty(), "there is room");
+            let free = buffers.input_append_buf();
+            assert!(!free.is_empty(), "there is buffers");
             let (some, rest) = bytes.split_at(free.len().min(bytes.len()));
             free[..some.len()].copy_from_slice(some);
-            room.input_appended(some.len());
+            buffers.input_appended(some.len());
             bytes = rest;
         }
     }
 
     #[test]
     fn unconsumed_bytes_stay_in_order() {
-        let mut room = LazyBuffers::default();
-        receive(&mut room, b"a head, ");
-        room.input_consume(2);
-        receive(&mut room, b"and a body");
-        assert_eq!(room.input(), b"head, and a body");
+        let mut buffers = LazyBuffers::default();
+        receive(&mut buffers, b"a head, ");
+        buffers.input_consume(2);
+        receive(&mut buffers, b"and a body");
+        assert_eq!(buffers.input(), b"head, and a body");
     }
 
     #[test]
-    fn there_is_room_for_more_once_something_was_consumed() {
-        let mut room = LazyBuffers::default();
+    fn consumed_input_frees_its_place() {
+        let mut buffers = LazyBuffers::default();
         let all: Vec<u8> = (0..=250).cycle().take(10 * MAX_SIZE + 7).collect();
         let (mut given, mut taken) = (0, Vec::new());
         while taken.len() < all.len() {
-            let free = room.input_append_buf();
+            let free = buffers.input_append_buf();
             let next = &all[given..all.len().min(given + free.len())];
             assert!(!next.is_empty() || given == all.len());
             free[..next.len()].copy_from_slice(next);
-            room.input_appended(next.len());
+            buffers.input_appended(next.len());
             given += next.len();
-            let some = room.input().len().div_ceil(3);
-            taken.extend_from_slice(&room.input()[..some]);
-            room.input_consume(some);
+            let some = buffers.input().len().div_ceil(3);
+            taken.extend_from_slice(&buffers.input()[..some]);
+            buffers.input_consume(some);
         }
         assert!(taken == all);
     }
 
     #[test]
-    fn input_that_nothing_could_be_made_of_waits_for_more() {
-        let mut room = LazyBuffers::default();
-        receive(&mut room, b"HTTP/1.1 20");
-        room.input_consume(0);
-        assert!(!room.can_use_input());
-        room.input_consume(3);
-        assert!(room.can_use_input());
+    fn incomplete_input_waits_for_more() {
+        let mut buffers = LazyBuffers::default();
+        receive(&mut buffers, b"HTTP/1.1 20");
+        buffers.input_consume(0);
+        assert!(!buffers.can_use_input());
+        buffers.input_consume(3);
+        assert!(buffers.can_use_input());
     }
 
     #[test]
     fn buffered_bytes_are_sent_with_the_next_ones() {
-        let mut room = LazyBuffers::default();
-        room.output()[..4].copy_from_slice(b"head");
-        room.keep(4);
-        room.output()[..4].copy_from_slice(b"body");
-        assert_eq!(room.take(4), b"headbody");
-        room.output()[..4].copy_from_slice(b"next");
-        assert_eq!(room.take(4), b"next");
+        let mut buffers = LazyBuffers::default();
+        buffers.output()[..4].copy_from_slice(b"head");
+        buffers.keep(4);
+        buffers.output()[..4].copy_from_slice(b"body");
+        assert_eq!(buffers.take(4), b"headbody");
+        buffers.output()[..4].copy_from_slice(b"next");
+        assert_eq!(buffers.take(4), b"next");
     }
 
     #[test]
-    fn there_is_more_room_once_what_there_was_has_been_filled() {
-        let mut room = LazyBuffers::default();
+    fn a_full_input_buffer_grows() {
+        let mut buffers = LazyBuffers::default();
         for size in [
             FIRST_SIZE,
             FIRST_SIZE * 2,
@@ -168,17 +168,17 @@ mod tests {
             MAX_SIZE,
             MAX_SIZE,
         ] {
-            assert_eq!(room.input_append_buf().len(), size);
-            receive(&mut room, &vec![b'x'; size]);
-            room.input_consume(size);
+            assert_eq!(buffers.input_append_buf().len(), size);
+            receive(&mut buffers, &vec![b'x'; size]);
+            buffers.input_consume(size);
         }
     }
 
     #[test]
-    fn a_full_room_has_none_left() {
-        let mut room = LazyBuffers::default();
-        receive(&mut room, &vec![b'x'; MAX_SIZE]);
-        assert!(room.input_append_buf().is_empty());
-        assert_eq!(room.input().len(), MAX_SIZE);
+    fn a_buffer_of_the_largest_size_does_not_grow() {
+        let mut buffers = LazyBuffers::default();
+        receive(&mut buffers, &vec![b'x'; MAX_SIZE]);
+        assert!(buffers.input_append_buf().is_empty());
+        assert_eq!(buffers.input().len(), MAX_SIZE);
     }
 }

@@ -1,4 +1,4 @@
-//! What all connections of a run share.
+//! The settings, the token and the certificates that all connections of a run share.
 
 use std::fmt;
 use std::sync::Arc;
@@ -24,13 +24,13 @@ pub struct Http {
     pub(super) agent: ureq::config::Config,
     pub(super) credentials: Option<Credentials>,
     pub(super) tokens: Arc<TokenCache>,
-    /// None if no endpoint uses TLS.
+    /// The configuration of TLS; `None` if no endpoint uses it.
     pub(super) trust: Option<Arc<Trust>>,
     /// The URL of the proxy without its password, for messages.
     pub(super) proxy: Option<String>,
     /// The limit on the body of an error, in bytes: etcd repeats values in it.
     pub(super) max_error: usize,
-    /// The last server was etcd 3.3, where the gateway has another path.
+    /// Whether the last server was etcd 3.3, where the gateway has another path.
     pub(super) is_beta: Arc<AtomicBool>,
     pub(super) memory: Memory,
     pub(super) log: Option<Log>,
@@ -68,7 +68,7 @@ impl Http {
                 })
             })
             .transpose()?;
-        // Reading the system's certificate authorities takes some ms.
+        // Reading the system's certificate authorities takes some milliseconds.
         let has_tls = config.endpoints.iter().any(Endpoint::is_encrypted);
         let trust = has_tls.then(|| Trust::load(&config.tls)).transpose()?;
         let agent = ureq::config::Config::builder()

@@ -1,4 +1,4 @@
-//! One connection: requests go out, and the heads of replies come in.
+//! One connection, which sends requests and reads the heads of their replies.
 
 use std::borrow::Cow;
 use std::net::Shutdown;
@@ -34,7 +34,7 @@ const BETA_VERSION: &str = "3.3.";
 const MAX_TOKEN: usize = 64 * 1024;
 
 impl Http {
-    /// A connection that is opened by its first request.
+    /// Returns a connection, which its first request opens.
     #[must_use]
     pub fn connection(&self) -> Connection {
         let socket = Arc::new(Socket::default());
@@ -63,7 +63,7 @@ impl Http {
     }
 }
 
-/// Shuts a connection down after a time, unless this is dropped before.
+/// Shuts a connection down when a time limit ends, unless it is dropped before.
 #[derive(Debug)]
 pub struct TimeLimit {
     until: Instant,
@@ -71,14 +71,14 @@ pub struct TimeLimit {
 }
 
 impl TimeLimit {
-    /// The result of a request, with a failure that says so if the limit ended it.
+    /// Returns `result`, or a failure about the time limit if the limit ended the request.
     ///
     /// # Errors
     /// Those of `result`.
     pub fn judge<T>(self, result: Result<T, Failure>) -> Result<T, Failure> {
         result.map_err(|failure| {
             if self.until <= Instant::now() {
-                Failure::Silent("no whole answer in time".to_owned())
+                Failure::Silent("no complete answer in time".to_owned())
             } else {
                 failure
             }
@@ -137,7 +137,7 @@ impl Connection {
             (Err(Failure::Refused(refusal)), Some(token))
                 if v3::fault::is_about_token(&refusal.fault) =>
             {
-                // The token has expired, or the server has restarted. Nothing was done.
+                // The token has expired, or the server has restarted. It did not carry the request out.
                 self.http.tokens.forget(&token);
                 let token = self.token(endpoint, request, limits)?;
                 self.ask(endpoint, request, token.as_ref(), limits)
@@ -146,7 +146,7 @@ impl Connection {
         }
     }
 
-    /// The token for a v3 request; none for other requests, and without a user.
+    /// The token for a v3 request; `None` for other requests, and without a user.
     fn token(
         &self,
         endpoint: &Endpoint,
@@ -181,7 +181,7 @@ impl Connection {
         let user = &credentials.user;
         let request = v3::authenticate(user, credentials.password.reveal());
         self.log(|| self.render_curl(endpoint, &v3::authenticate(user, "PASSWORD"), None));
-        // At most the limit of the request that needs the token.
+        // It must not take longer than the request that needs the token.
         let limit = limits.head.unwrap_or(QUORUM_PATIENCE).min(QUORUM_PATIENCE);
         let limits = Limits {
             head: Some(limit),
@@ -236,7 +236,7 @@ impl Connection {
     }
 
     /// Shuts the connection down after `limit`, unless the returned value is dropped before. A server
-    /// that sends a byte now and then never exceeds the limit between two reads.
+    /// that sends a single byte from time to time never exceeds the limit between two reads.
     #[must_use]
     pub fn break_off_after(&self, limit: Duration) -> TimeLimit {
         let until = Instant::now() + limit;
@@ -253,8 +253,8 @@ impl Connection {
         }
     }
 
-    /// Forgets the token that a request was sent with, because the reply refused it. False if there was
-    /// none.
+    /// Forgets the token that a request was sent with, because the reply refused it. Returns whether there
+    /// was one.
     #[must_use]
     pub fn forget(&self, token: Option<&AuthToken>) -> bool {
         token
@@ -262,7 +262,7 @@ impl Connection {
             .is_some()
     }
 
-    /// Path and query as this version of the server names them.
+    /// The path and query in the form of this version of the server.
     fn target<'r>(&self, request: &'r Request) -> Cow<'r, str> {
         match request.target.strip_prefix(v3::ROOT) {
             Some(path) if self.http.is_beta.load(Ordering::Relaxed) => {
@@ -279,7 +279,7 @@ impl Connection {
         !is_for_token && self.socket.sent.load(Ordering::Relaxed)
     }
 
-    /// Tells the server that nothing more comes from here.
+    /// Half-closes the connection: the server sees its end, and can still reply.
     pub fn half_close(&self) {
         self.socket.shutdown(Shutdown::Write);
     }
@@ -308,7 +308,7 @@ impl Connection {
             .uri(format!("{}{}", endpoint.url(), self.target(request)));
         if let Some(secret) = self.authorization(request, token) {
             let mut value = HeaderValue::from_str(secret.reveal())
-                .map_err(|_| Failure::NotEtcd("its token can't be sent".to_owned()))?;
+                .map_err(|_| Failure::NotEtcd("its token is not valid in a header".to_owned()))?;
             value.set_sensitive(true);
             builder = builder.header("authorization", value);
         }
@@ -341,7 +341,7 @@ impl Connection {
             Some(index) => format!("< {} index {index} from {}", head.status, endpoint.url()),
             None => format!("< {} from {}", head.status, endpoint.url()),
         });
-        // It may be any bytes, and is only shown.
+        // It can be any bytes, and is used in a message only.
         let location = reply.headers().get("location");
         let location = location.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
         let is_chunked = is_chunked(reply.headers());
@@ -357,7 +357,7 @@ impl Connection {
         })
     }
 
-    /// The failure that a reply with a status other than 2xx stands for.
+    /// The failure for a reply with a status other than 2xx.
     fn refusal(&self, endpoint: &Endpoint, request: &Request, reply: Reply) -> Failure {
         let head = reply.head.clone();
         let status = head.status;
@@ -455,7 +455,9 @@ impl Connection {
         let shown = curl::ShownRequest {
             url: &format!("{}{}", endpoint.url(), self.target(request)),
             headers: &headers,
-            user: credentials.filter(|_| by_v2).map(|one| one.user.as_str()),
+            user: credentials
+                .filter(|_| by_v2)
+                .map(|credentials| credentials.user.as_str()),
             proxy: self.http.proxy.as_deref(),
             tls: self
                 .http

@@ -6,7 +6,7 @@ use std::path::Path;
 use crate::config::TlsConfig;
 use etcdwatch_engine::protocol::{Method, Request};
 
-/// What the command contains beside the request, without credentials.
+/// The options of the command beside the request, without credentials.
 pub(super) struct ShownRequest<'s> {
     pub url: &'s str,
     pub headers: &'s [(&'static str, &'s str)],

@@ -1,4 +1,4 @@
-//! What went wrong, in words that name the cause and not the library.
+//! Turns errors of ureq and rustls into failures that name the cause and not the library.
 
 use std::sync::atomic::Ordering;
 
@@ -10,7 +10,7 @@ use etcdwatch_engine::protocol::{Failure, Head, Refusal};
 use etcdwatch_engine::v2::fault;
 use etcdwatch_engine::v3;
 
-/// What an error means that came instead of a reply. `trust` is set for a TLS connection, and `proxy` is
+/// The failure for an error without a reply. `trust` is set for a TLS connection, and `proxy` is
 /// the URL of the proxy that was used.
 pub(super) fn request_failure(
     error: &ureq::Error,
@@ -27,7 +27,7 @@ pub(super) fn request_failure(
         if let Some(failure) = explained {
             return failure;
         }
-        // A connection may break for another reason, and a write that was sent may have been done.
+        // The connection may have broken for another reason, and the server may have carried a write out.
         let may_be_done = writes && is_sent;
         let lacks = trust.certificate().is_none() && socket.was_asked.load(Ordering::Relaxed);
         if lacks && !may_be_done {
@@ -53,7 +53,7 @@ pub(super) fn request_failure(
     }
 }
 
-/// The error that etcd sent with a status that is not 2xx; none if `body` is not from etcd.
+/// The error that etcd sent with a status that is not 2xx; `None` if `body` is not from etcd.
 pub(super) fn refused(head: &Head, body: &[u8]) -> Option<Failure> {
     let mut head = head.clone();
     let fault = if let Some(fault) = fault::parse(body) {
@@ -69,7 +69,7 @@ pub(super) fn refused(head: &Head, body: &[u8]) -> Option<Failure> {
     Some(Failure::Refused(Box::new(Refusal { fault, head })))
 }
 
-/// What a status that is not 2xx means if etcd did not send it.
+/// The failure for a status that is not 2xx and that etcd did not send.
 pub(super) fn status_failure(status: u16, body: &[u8]) -> Failure {
     let text = String::from_utf8_lossy(body);
     let first = text.lines().next().unwrap_or_default();
@@ -85,7 +85,7 @@ pub(super) fn status_failure(status: u16, body: &[u8]) -> Failure {
     }
 }
 
-/// What an error in the middle of a body means.
+/// The failure for an error in the middle of a body.
 pub(super) fn read_failure(error: &std::io::Error) -> Failure {
     let inner = error.get_ref();
     if let Some(bad) = inner.and_then(|source| source.downcast_ref::<BadFrame>()) {
@@ -94,13 +94,13 @@ pub(super) fn read_failure(error: &std::io::Error) -> Failure {
     // ureq passes a time-out on as the source of an `io::Error` of the kind Other.
     match inner.and_then(|source| source.downcast_ref::<ureq::Error>()) {
         Some(error @ ureq::Error::Timeout(_)) => Failure::Silent(render_error(error)),
-        // What was done of what was asked for is not known.
+        // The server may have carried the request out, in part or in full.
         Some(error @ ureq::Error::Protocol(_)) => Failure::BadGateway(render_error(error)),
         _ => Failure::Cut(render_io(error)),
     }
 }
 
-/// An error in words that name the cause and not the library.
+/// The text of an error, which names the cause and not the library.
 fn render_error(error: &ureq::Error) -> String {
     match error {
         ureq::Error::Timeout(ureq::Timeout::Resolve) => "name resolution timed out".into(),
@@ -129,7 +129,7 @@ fn is_end(error: &std::io::Error) -> bool {
     error.kind() == std::io::ErrorKind::UnexpectedEof
 }
 
-/// Whether a connection that was there has broken.
+/// Whether an open connection has broken.
 fn is_broken(error: &std::io::Error) -> bool {
     use std::io::ErrorKind::{BrokenPipe, ConnectionReset};
     is_end(error) || matches!(error.kind(), BrokenPipe | ConnectionReset)

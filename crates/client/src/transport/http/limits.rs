@@ -1,13 +1,13 @@
-//! How long the head and the body of a reply may take.
+//! The time limits on the head and the body of a reply.
 
 use std::time::Duration;
 
 use etcdwatch_engine::v3::Ranges;
 
-/// How long a server may take to send the head of a reply that needs no majority: etcd sends that of a
-/// wait at once (etcd-facts.md, fact 1).
+/// The time limit on the head of a reply that needs no majority. etcd sends the head of a wait at once
+/// (etcd-facts.md, fact 1).
 pub const PATIENCE: Duration = Duration::from_secs(5);
-/// How long a read that needs a majority may take. Without a majority etcd answers after 7 s with the
+/// The time limit on a read that needs a majority. Without a majority etcd answers after 7 s with the
 /// reason (fact 12).
 pub const QUORUM_PATIENCE: Duration = Duration::from_secs(9);
 
@@ -25,15 +25,17 @@ pub const PATIENT: Limits = Limits {
     idle: Some(PATIENCE),
 };
 
-/// What each further range adds to the limit on the heads of a read: a round trip on a slow link.
+/// The time that each further range adds to the limit on the heads of a read. It is a round trip on a slow
+/// link.
 const FURTHER: Duration = Duration::from_millis(250);
 
-/// How long a reply may take.
+/// The time limits on one reply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Until the head is complete; none is unlimited.
+    /// The limit until the head is complete; `None` for no limit.
     pub head: Option<Duration>,
-    /// Between two reads of the body; none is unlimited. If `head` is longer, `head` applies instead.
+    /// The limit between two reads of the body; `None` for no limit. If `head` is longer, `head` applies
+    /// instead.
     pub idle: Option<Duration>,
 }
 
@@ -46,7 +48,7 @@ impl Limits {
 }
 
 impl Limits {
-    /// How long the heads of all replies to a read may take together.
+    /// The limit on the heads of all replies to a read together.
     #[must_use]
     pub fn head_of(self, ranges: &Ranges) -> Option<Duration> {
         let further = u32::try_from(ranges.count().saturating_sub(1)).unwrap_or(u32::MAX);

@@ -1,7 +1,7 @@
 //! HTTP/1.1 to one server at a time: the only user of ureq.
 //!
 //! In scope: connections that another thread can half-close and shut down (`socket`), limits on time and
-//! size, and what a reply's head means. Out of scope: what is asked, and of which server.
+//! size, and the meaning of a reply's head. Out of scope: the choice of requests and servers.
 //!
 //! By default ureq reads `HTTP_PROXY` even for 127.0.0.1, follows redirects, and turns statuses into
 //! errors. `client` switches all three off.

@@ -10,8 +10,8 @@ use etcdwatch_engine::protocol::{Head, Malformed, Request};
 use etcdwatch_engine::v2::fault::{INDEX_CLEARED, UNAUTHORIZED};
 use etcdwatch_engine::v3::{self, Pair, Ranges};
 
-/// How often the ranges are tried at one revision, if that is compacted each time, before one larger
-/// range is read instead.
+/// The number of attempts to read the ranges at one revision. If the revision is compacted each time, one
+/// larger range is read instead.
 const ATTEMPTS: usize = 3;
 
 /// The result of reading all ranges.
@@ -38,26 +38,26 @@ impl Connection {
             connection: self,
             endpoint,
             limits,
-            left: limits.head_of(ranges),
-            room: most,
+            time_left: limits.head_of(ranges),
+            bytes_left: most,
             most,
         };
         let mut torn = None;
         for _ in 0..ATTEMPTS {
-            reading.room = most;
-            match reading.all(ranges)? {
+            reading.bytes_left = most;
+            match reading.read_all(ranges)? {
                 RangesRead::All(head, reply) => return Ok((head, reply)),
                 RangesRead::Torn(failure) => torn = Some(failure),
             }
         }
-        reading.room = most;
+        reading.bytes_left = most;
         let covering = ranges.covering().filter(|_| ranges.are_of_one_moment());
-        match (covering.map(|request| reading.one(&request)), torn) {
+        match (covering.map(|request| reading.read_range(&request)), torn) {
             (Some(Ok((head, mut reply))), _) => {
                 reply.pairs = ranges.pick(&reply.pairs);
                 Ok((head, reply))
             }
-            // A user without permission on the wider range gets the error of the ranges asked for.
+            // A user without permission on the wider range gets the error of the ranges that it requested.
             (Some(Err(Failure::Refused(refusal))), Some(torn))
                 if refusal.fault.code == UNAUTHORIZED =>
             {
@@ -75,14 +75,14 @@ struct RangesReader<'r> {
     endpoint: &'r Endpoint,
     limits: Limits,
     /// The remaining time for heads.
-    left: Option<Duration>,
+    time_left: Option<Duration>,
     /// The remaining bytes for bodies with keys.
-    room: usize,
+    bytes_left: usize,
     most: usize,
 }
 
 impl RangesReader<'_> {
-    fn all(&mut self, ranges: &Ranges) -> Result<RangesRead, Failure> {
+    fn read_all(&mut self, ranges: &Ranges) -> Result<RangesRead, Failure> {
         let mut whole: Option<(Head, v3::KvReply)> = None;
         let mut may_try_again = true;
         for number in 0.. {
@@ -90,23 +90,23 @@ impl RangesReader<'_> {
             let Some(request) = ranges.request(number, so_far) else {
                 break;
             };
-            let mut came = self.one(&request);
-            if matches!(came, Err(Failure::Cut(_) | Failure::Unreachable(_)))
+            let mut result = self.read_range(&request);
+            if matches!(result, Err(Failure::Cut(_) | Failure::Unreachable(_)))
                 && number > 0
                 && std::mem::take(&mut may_try_again)
             {
                 // Some servers close the connection after each reply.
-                came = self.one(&request);
+                result = self.read_range(&request);
             }
             let Some((first_head, first)) = &mut whole else {
-                whole = Some(came?);
+                whole = Some(result?);
                 continue;
             };
-            let (_, reply) = match came {
+            let (_, reply) = match result {
                 Err(failure) if ranges.are_of_one_moment() && is_about_moment(&failure) => {
                     return Ok(RangesRead::Torn(failure));
                 }
-                came => came?,
+                result => result?,
             };
             if reply.cluster != first.cluster {
                 let why = "it answered for one cluster and then for another".to_owned();
@@ -115,7 +115,7 @@ impl RangesReader<'_> {
             if ranges.are_of_one_moment() {
                 let is_later = |pair: &Pair| pair.modified > first.revision.0;
                 if reply.revision < first.revision || reply.pairs.iter().any(is_later) {
-                    let what = "keys of another revision than was asked for".to_owned();
+                    let what = "keys of another revision than requested".to_owned();
                     return Err(Failure::Malformed(Malformed::Shape(what)));
                 }
             } else {
@@ -130,22 +130,24 @@ impl RangesReader<'_> {
         }
     }
 
-    fn one(&mut self, request: &Request) -> Result<(Head, v3::KvReply), Failure> {
+    fn read_range(&mut self, request: &Request) -> Result<(Head, v3::KvReply), Failure> {
         let limits = Limits {
-            head: self.left.min(self.limits.head),
+            head: self.time_left.min(self.limits.head),
             idle: self.limits.idle,
         };
         if limits.head.is_some_and(|head| head.is_zero()) {
-            let why = "no whole answer in time".to_owned();
+            let why = "no complete answer in time".to_owned();
             return Err(Failure::Silent(why));
         }
-        let asked = Instant::now();
+        let sent_at = Instant::now();
         let sent = self.connection.send(self.endpoint, request, limits);
-        self.left = self.left.map(|left| left.saturating_sub(asked.elapsed()));
+        self.time_left = self
+            .time_left
+            .map(|left| left.saturating_sub(sent_at.elapsed()));
         let reply = sent?;
         let head = reply.head.clone();
         let body = reply
-            .read_whole(self.room)
+            .read_whole(self.bytes_left)
             .map_err(|failure| match failure {
                 Failure::TooLong(_) => Failure::TooLong(self.most),
                 other => other,
@@ -160,7 +162,7 @@ impl RangesReader<'_> {
             return Err(Failure::Malformed(Malformed::Shape(what)));
         }
         if !reply.pairs.is_empty() {
-            self.room = self.room.saturating_sub(body.len());
+            self.bytes_left = self.bytes_left.saturating_sub(body.len());
         }
         let head = Head {
             index: Some(reply.revision),

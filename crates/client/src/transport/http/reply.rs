@@ -1,4 +1,4 @@
-//! A reply: what its head says, and its body, in parts or as a whole.
+//! A reply: its head, and its body, in parts or as a whole.
 
 use std::io::{ErrorKind, Read};
 use std::sync::Arc;
@@ -9,29 +9,29 @@ use ureq::http::HeaderMap;
 use super::failure::read_failure;
 use super::returning::{ChunkedReader, ReturnSlot};
 use super::tokens::AuthToken;
-use crate::transport::memory::{Hold, NoRoom};
+use crate::transport::memory::{Hold, LimitExceeded};
 use etcdwatch_engine::decode::reserve;
 use etcdwatch_engine::model::Index;
 use etcdwatch_engine::protocol::Failure;
 use etcdwatch_engine::protocol::Head;
 
-/// How much of a whole body is read at a time, in bytes.
+/// The size of one read of a whole body, in bytes.
 const READ: usize = 16 * 1024;
 
-/// A reply. Its body is still to be read.
+/// A reply whose body was not read yet.
 pub struct Reply {
-    /// What its head says.
+    /// Its head.
     pub head: Head,
-    /// How the request authenticated its user with the v3 API.
+    /// The authentication of the request with the v3 API.
     pub token: Option<AuthToken>,
     /// Whether the reply itself says where its body ends. One that ends with the connection may have
     /// been cut short.
     pub is_delimited: bool,
-    /// Where a redirect points.
+    /// The target of a redirect.
     pub(super) location: Option<String>,
-    /// Where ureq returns the transport, if the body is chunked.
+    /// The slot to which ureq returns the transport, if the body is chunked.
     pub(super) return_slot: Option<Arc<ReturnSlot>>,
-    /// How long the next bytes of the body may take.
+    /// The time limit on the next bytes of the body.
     pub(super) idle: Option<Duration>,
     pub(super) body: ureq::Body,
     pub(super) hold: Hold,
@@ -47,7 +47,7 @@ impl Reply {
         }
     }
 
-    /// The body of a reply that may go on for long, and after which the connection is not used again.
+    /// The body of a reply that may last. The connection can't be used again after it.
     #[must_use]
     pub fn into_stream(self) -> ReplyBody {
         let reader: Box<dyn Read> = match self.return_slot {
@@ -77,7 +77,7 @@ impl Reply {
         Ok(body)
     }
 
-    /// Reads the body to its end, or to `limit` bytes, and keeps nothing of it.
+    /// Reads the body to its end, or to `limit` bytes, and drops it.
     ///
     /// # Errors
     /// If it breaks off.
@@ -109,7 +109,7 @@ impl ReplyBody {
     /// If the body breaks off, nothing arrives in time, or the connections of the watch together hold
     /// too many unfinished bytes.
     pub fn read(&mut self, unfinished: usize, buffer: &mut [u8]) -> Result<usize, Failure> {
-        self.hold.set(unfinished).map_err(|NoRoom| {
+        self.hold.set(unfinished).map_err(|LimitExceeded| {
             let why = "the replies on all connections together exceed --max-event".to_owned();
             Failure::Cut(why)
         })?;

@@ -14,16 +14,16 @@ use ureq::unversioned::transport::{Buffers, NextTimeout, Transport};
 
 use etcdwatch_engine::decode::Chunks;
 
-/// Where a connection's transport is returned to, if it is wanted.
+/// The slot to which the transport of a connection is returned on request.
 #[derive(Debug, Default)]
 pub(super) struct ReturnSlot(Mutex<Option<Wanted>>);
 
-/// The transport is wanted; it is here once ureq has dropped it.
+/// A request for the transport, which is here once ureq has dropped it.
 #[derive(Debug, Default)]
 struct Wanted(Option<Box<dyn Transport>>);
 
 impl ReturnSlot {
-    /// The transport of a reply whose body was not read yet; none if ureq has closed it.
+    /// The transport of a reply whose body was not read yet; `None` if ureq has closed it.
     pub fn claim(&self, body: ureq::Body) -> Option<Box<dyn Transport>> {
         *self.lock() = Some(Wanted::default());
         drop(body);
@@ -35,7 +35,7 @@ impl ReturnSlot {
     }
 }
 
-/// A transport that goes to its slot when it is dropped, if it is wanted there.
+/// A transport that moves to its slot when ureq drops it, if the slot has a request for it.
 #[derive(Debug)]
 pub(super) struct ReturningTransport {
     transport: Box<dyn Transport>,
@@ -90,7 +90,7 @@ impl Transport for ReturningTransport {
 pub(super) struct ChunkedReader {
     transport: Box<dyn Transport>,
     chunks: Chunks,
-    /// How long the next bytes may take; none is unlimited.
+    /// The time limit on the next bytes; `None` for no limit.
     idle: Option<Duration>,
 }
 
@@ -105,10 +105,10 @@ impl ChunkedReader {
 }
 
 impl Read for ChunkedReader {
-    fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
-        while !self.chunks.is_over() && !room.is_empty() {
+    fn read(&mut self, output: &mut [u8]) -> io::Result<usize> {
+        while !self.chunks.is_over() && !output.is_empty() {
             let buffers = self.transport.buffers();
-            let decoded = self.chunks.decode(buffers.input(), room);
+            let decoded = self.chunks.decode(buffers.input(), output);
             let (used, written) =
                 decoded.map_err(|bad| io::Error::new(ErrorKind::InvalidData, bad))?;
             buffers.input_consume(used);
@@ -122,8 +122,8 @@ impl Read for ChunkedReader {
                 per_read: self.idle.map(Into::into),
                 ..NextTimeout::default()
             };
-            let came = self.transport.await_input(timeout);
-            if !came.map_err(ureq::Error::into_io)? {
+            let has_input = self.transport.await_input(timeout);
+            if !has_input.map_err(ureq::Error::into_io)? {
                 let why = "the connection ended in the middle of a reply";
                 return Err(io::Error::new(ErrorKind::UnexpectedEof, why));
             }

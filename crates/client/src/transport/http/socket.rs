@@ -53,7 +53,7 @@ pub(super) struct Socket {
     ready: AtomicBool,
     /// A part of the request was sent.
     pub sent: AtomicBool,
-    /// The request is the one for a token, before the one that needs the token.
+    /// The request in progress is for a token, which another request needs.
     pub is_for_token: AtomicBool,
     /// The next output is the head of a request whose body follows at once.
     pub body_follows: AtomicBool,
@@ -66,7 +66,7 @@ pub(super) struct Socket {
     pub may_refuse: AtomicBool,
     /// The time by which the connection must be complete.
     deadline: Mutex<Option<Instant>>,
-    /// Where ureq's transport is returned to.
+    /// The slot to which ureq's transport is returned.
     pub return_slot: Arc<ReturnSlot>,
 }
 
@@ -89,7 +89,7 @@ impl Socket {
         self.ready.load(Ordering::Relaxed) && self.body_follows.swap(false, Ordering::Relaxed)
     }
 
-    /// Whether nothing can be read; none at the end of the connection.
+    /// Whether nothing can be read; `None` at the end of the connection.
     pub fn is_quiet(&self) -> Option<bool> {
         let stream = self.stream.lock().unwrap_or_else(PoisonError::into_inner);
         let stream = stream.upgrade()?;
@@ -105,7 +105,7 @@ impl Socket {
     }
 }
 
-/// Whether nothing can be read; none at the end of the connection.
+/// Whether nothing can be read; `None` at the end of the connection.
 fn is_quiet(stream: &TcpStream) -> Option<bool> {
     stream.set_nonblocking(true).ok()?;
     let peeked = stream.peek(&mut [0]);
@@ -280,9 +280,9 @@ impl Transport for TcpTransport {
             self.stream.set_read_timeout(limit)?;
             self.read_limit = limit;
         }
-        let room = self.buffers.input_append_buf();
+        let free = self.buffers.input_append_buf();
         let read = loop {
-            match (&*self.stream).read(room) {
+            match (&*self.stream).read(free) {
                 // A signal handler has run.
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 other => break other,
@@ -294,12 +294,12 @@ impl Transport for TcpTransport {
     }
 
     fn is_open(&mut self) -> bool {
-        // No request is in flight, so data would be unexpected, and the end means that it is closed.
+        // No request is in flight. Data would be unexpected, and the end means that the server closed it.
         self.buffers.input().is_empty() && is_quiet(&self.stream) == Some(true)
     }
 }
 
-/// The remaining time; none is unlimited.
+/// The remaining time; `None` for no limit.
 fn time_left(timeout: NextTimeout) -> Result<Option<Duration>, ureq::Error> {
     if timeout.after.is_zero() {
         return Err(ureq::Error::Timeout(timeout.reason));

@@ -1,4 +1,4 @@
-//! TLS, and what its errors mean.
+//! TLS connections, and the failures for their errors.
 
 use std::fmt;
 use std::io::{Read as _, Write as _};
@@ -17,7 +17,7 @@ use super::socket::Socket;
 use super::trust::{Trust, note_asking};
 use etcdwatch_engine::protocol::{Distrust, Failure};
 
-/// How long to wait for the alert that says why a server has closed a connection.
+/// The time limit on the alert that says why a server has closed a connection.
 const ALERT_WAIT: Duration = Duration::from_millis(100);
 
 /// Encrypts connections to `https://` endpoints.
@@ -44,7 +44,7 @@ impl<In: Transport> Connector<In> for TlsConnector {
         let host = details.uri.host().unwrap_or_default();
         let host = host.trim_start_matches('[').trim_end_matches(']');
         let name = ServerName::try_from(host.to_owned())
-            .map_err(|_| ureq::Error::Tls("its name can't stand in a certificate"))?;
+            .map_err(|_| ureq::Error::Tls("its name is not valid in a certificate"))?;
         let connection = ClientConnection::new(trust.config(), name).map_err(into_io)?;
         let mut wire = TransportAdapter::new(transport.boxed(), Arc::clone(&details.current_time));
         wire.set_timeout(self.socket.time_to_connect(details.timeout));
@@ -131,7 +131,7 @@ impl Transport for TlsTransport {
         if !self.buffers.input().is_empty() {
             return false;
         }
-        // More may be decrypted than was read.
+        // rustls may have decrypted more than the caller has read.
         match self.stream.conn.process_new_packets() {
             Ok(state) if state.plaintext_bytes_to_read() == 0 => {}
             _ => return false,
@@ -170,7 +170,7 @@ pub(super) fn of_tls(error: &std::io::Error) -> Option<&rustls::Error> {
     error.get_ref()?.downcast_ref()
 }
 
-/// What a TLS error means while the server may still refuse the client's certificate. Until then the
+/// The failure for a TLS error while the server may still refuse the client's certificate. Until then the
 /// server has processed nothing that was sent after the handshake.
 pub(super) fn explain(error: &rustls::Error, trust: &Trust) -> Option<Failure> {
     match error {
@@ -191,7 +191,7 @@ pub(super) fn explain(error: &rustls::Error, trust: &Trust) -> Option<Failure> {
     }
 }
 
-/// A TLS error in words.
+/// The text of a TLS error.
 pub(super) fn render(error: &rustls::Error) -> String {
     match error {
         rustls::Error::InvalidMessage(_) => "the server does not use TLS".to_owned(),
@@ -205,7 +205,7 @@ pub(super) fn render(error: &rustls::Error) -> String {
     }
 }
 
-/// What the server's alert says about the client's certificate.
+/// The reason in the server's alert about the client's certificate.
 fn complaint(alert: AlertDescription) -> Option<&'static str> {
     Some(match alert {
         AlertDescription::CertificateRequired => "it requires another one",
@@ -222,7 +222,7 @@ fn complaint(alert: AlertDescription) -> Option<&'static str> {
     })
 }
 
-/// Why the server's certificate is not trusted.
+/// The reason why the server's certificate is not trusted.
 fn distrust(error: &CertificateError, trust: &Trust) -> Distrust {
     let (why, advice) = match error {
         CertificateError::ExpiredContext { not_after, .. } => (
@@ -284,7 +284,7 @@ fn distrust(error: &CertificateError, trust: &Trust) -> Distrust {
 /// The advice if there is nothing more specific.
 const DEFAULT_ADVICE: &str = "run 'openssl s_client -showcerts -connect HOST:PORT' to inspect it";
 
-/// How many names of a certificate a message contains.
+/// The number of names of a certificate in a message.
 const MAX_NAMES: usize = 10;
 
 /// The first names in a certificate.

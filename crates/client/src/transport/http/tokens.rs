@@ -7,12 +7,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::credentials::Secret;
 
-/// How a request authenticates.
+/// The authentication of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AuthToken {
     /// With this token.
     Token(Arc<Secret>),
-    /// Not at all: authentication is disabled in the cluster.
+    /// Without a token, because authentication is disabled in the cluster.
     NotNeeded,
 }
 

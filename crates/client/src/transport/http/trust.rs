@@ -1,4 +1,4 @@
-//! Which servers a TLS connection trusts, and the certificate that it authenticates with.
+//! The servers that a TLS connection trusts, and the certificate that it presents.
 //!
 //! In scope: certificates and keys from files or from the system, which are read at the start if an
 //! endpoint uses TLS, and again when a file was replaced. Out of scope: connections (`tls`).
@@ -39,14 +39,14 @@ struct Loaded {
     stamps: Vec<Stamp>,
 }
 
-/// What changes when a file is replaced or written: its inode, length, and time in s and ns.
+/// The properties of a file that change when it is replaced or written: inode, length, and time in s and ns.
 type Stamp = Option<(u64, u64, i64, i64)>;
 
 impl Trust {
     /// Reads the files that the settings name.
     ///
     /// # Errors
-    /// Names the file that is not valid, and why.
+    /// If a file is not valid. The error names the file and the reason.
     pub fn load(settings: &TlsConfig) -> Result<Self, Unusable> {
         let loaded = Loaded::read(settings)?;
         Ok(Self {
@@ -77,7 +77,7 @@ impl Trust {
         Some(self.settings.certificate.as_ref()?.path.as_path())
     }
 
-    /// The trusted authorities, in words.
+    /// The trusted authorities, for messages.
     pub fn authorities(&self) -> String {
         match &self.settings.authorities {
             Some(file) => format!("those in '{}'", file.path.display()),
@@ -97,7 +97,7 @@ fn stamps(settings: &TlsConfig) -> Vec<Stamp> {
 
 impl Loaded {
     fn read(settings: &TlsConfig) -> Result<Self, Unusable> {
-        // Taken before the files are read, so that a later change is noticed.
+        // This is read before the files, so that a later change is noticed.
         let stamps = stamps(settings);
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let unusable = |error: rustls::Error| Unusable(format!("cannot set up TLS: {error}"));
@@ -256,7 +256,7 @@ impl ResolvesClientCert for ClientCertificate {
 }
 
 /// Checks certificates by the web's rules. An error about the name has the certificate's DNS names as
-/// they are, where rustls has the `Debug` text of all names.
+/// they are, while rustls prints the `Debug` text of all names.
 #[derive(Debug)]
 struct Verifier(Arc<WebPkiServerVerifier>);
 

@@ -2,13 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use super::store::{Store, name};
-use super::{KEYS, Value};
+use super::store::{KEYS, V3Store, Value, name};
 use crate::model::{Cause, Event, Gap};
 use crate::watch::OnGap;
 
 /// Everything that was reported so far, compared with the truth.
-pub(super) struct Checks {
+pub(super) struct V3Checks {
     pub(super) on_gap: OnGap,
     /// The store that the records are about.
     pub(super) era: usize,
@@ -25,16 +24,16 @@ pub(super) struct Checks {
     pub(super) unproven_end: Option<u64>,
 }
 
-impl Checks {
+impl V3Checks {
     /// The events in scope at a revision.
-    pub(super) fn due(store: &Store, revision: u64) -> Vec<(u8, Option<Value>)> {
+    pub(super) fn due(store: &V3Store, revision: u64) -> Vec<(u8, Option<Value>)> {
         let mut due = store.changes(revision);
         due.retain(|(key, _)| *key < KEYS);
         due
     }
 
     /// Moves on to `upto`, and checks that every event in scope before it was reported.
-    pub(super) fn pass(&mut self, store: &Store, upto: u64) {
+    pub(super) fn pass(&mut self, store: &V3Store, upto: u64) {
         if self.is_oldest && self.position.is_none() {
             self.position = Some(store.compacted.min(upto));
         }
@@ -45,23 +44,26 @@ impl Checks {
         };
         for revision in position + 1..=upto {
             let due = Self::due(store, revision);
-            let is_told = due
+            let is_reported = due
                 .last()
                 .is_none_or(|(key, _)| self.last == (revision, *key));
-            assert!(is_told, "{revision} was passed over: {due:?}");
+            assert!(is_reported, "{revision} was passed over: {due:?}");
         }
         self.position = Some(position.max(upto));
     }
 
-    pub(super) fn take_event(&mut self, store: &Store, event: &Event<'_>) {
+    pub(super) fn take_event(&mut self, store: &V3Store, event: &Event<'_>) {
         let revision = event.index().0;
-        assert!(revision <= store.latest(), "{revision} lies ahead");
+        assert!(revision <= store.latest(), "{revision} is not written yet");
         if self.is_oldest && self.position.is_none() {
             self.position = Some(store.compacted.min(revision - 1));
         }
         let position = self.position.expect("it has begun");
-        assert!(revision > position, "{revision} is told again or too late");
-        let due = Checks::due(store, revision);
+        assert!(
+            revision > position,
+            "{revision} is reported again or too late"
+        );
+        let due = V3Checks::due(store, revision);
         let after = if self.last.0 == revision {
             Some(self.last.1)
         } else {
@@ -70,7 +72,7 @@ impl Checks {
         let next = due
             .iter()
             .find(|(key, _)| Some(*key) > after)
-            .expect("something is due");
+            .expect("an event is due");
         if after.is_none() {
             self.pass(store, revision - 1);
         }
@@ -92,8 +94,8 @@ impl Checks {
         }
     }
 
-    pub(super) fn take_gap(&mut self, stores: &[Store], gap: Gap) {
-        // Before it nothing in scope may be missing.
+    pub(super) fn take_gap(&mut self, stores: &[V3Store], gap: Gap) {
+        // No event in scope may be missing before the gap.
         self.pass(&stores[self.era], gap.from.0 - 1);
         let position = self.position.expect("it has begun");
         assert_eq!(gap.from.0, position + 1, "{gap:?}");
@@ -122,7 +124,7 @@ impl Checks {
     }
 }
 
-pub(super) fn state_of(store: &Store, revision: u64) -> BTreeMap<String, String> {
+pub(super) fn state_of(store: &V3Store, revision: u64) -> BTreeMap<String, String> {
     let state = store.at(revision).iter().filter(|(key, _)| **key < KEYS);
     state
         .map(|(key, value)| (name(*key), value.number.to_string()))

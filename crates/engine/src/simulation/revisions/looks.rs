@@ -1,13 +1,14 @@
-//! Looks at what was written last in scope, which may take a server long, and streams that bring it
+//! Lookups of the last write in scope that take the server a long time, and streams that deliver it
 //! late or never.
 
 use std::time::{Duration, Instant};
 
-use super::store::Store;
-use super::world::{Call, Sent, Watcher, World, clean, message};
-use super::{Operation, plan};
+use super::store::{Operation, V3Store};
+use super::wire::{Sent, V3Call, Watcher, clean, message};
+use super::world::{V3World, plan};
 use crate::model::Index;
 use crate::protocol::Failure;
+use crate::testing;
 use crate::watch::{
     Budget, HeldEvents, Input, OnGap, Outcome, PlannedEnd, ReplyEnd, RequestId, Session, Start,
     Step, Update, WatchState,
@@ -15,16 +16,16 @@ use crate::watch::{
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// How long the driver waits for a look without whose answer the session can go on.
+/// The time limit of the driver for a lookup that the session can do without.
 const PATIENCE: Duration = Duration::from_secs(9);
 
 /// A server, and a session that watches it.
 struct Stand {
     session: Session,
-    store: Store,
-    /// How long it takes to look what was written last.
+    store: V3Store,
+    /// The time that a lookup of the last write takes.
     look: Duration,
-    /// How long after its head a stream brings the past; never where there is none.
+    /// The time from the head of a stream to its events from history; `None` if it delivers none.
     past: Option<Duration>,
     now: Instant,
     arriving: Vec<(Instant, RequestId, Input)>,
@@ -36,10 +37,10 @@ struct Stand {
 
 impl Stand {
     fn new(start: Start, planned_end: PlannedEnd, look: Duration, past: Option<Duration>) -> Self {
-        let now = Instant::now();
+        let now = testing::now();
         let mut stand = Self {
             session: Session::new(plan(start, planned_end, OnGap::Continue), now),
-            store: Store::new(),
+            store: V3Store::new(),
             look,
             past,
             now,
@@ -76,7 +77,7 @@ impl Stand {
         for step in self.session.handle(input, self.now) {
             match step {
                 Step::Send { id, request, .. } => self.open(id, &request.into()),
-                Step::Close(id) => self.arriving.retain(|(_, of, _)| *of != id),
+                Step::Close(id) => self.arriving.retain(|(_, other, _)| *other != id),
                 Step::Report(Update::Status(status)) => self.states.push(status.state),
                 Step::Report(Update::Events(held)) => {
                     self.events += held.iter().flat_map(HeldEvents::events).count();
@@ -91,14 +92,14 @@ impl Stand {
         self.arriving.push((self.now + after, id, input));
     }
 
-    fn open(&mut self, id: RequestId, call: &Call) {
-        let head = World::head(Some(self.store.latest()));
+    fn open(&mut self, id: RequestId, call: &V3Call) {
+        let head = V3World::head(Some(self.store.latest()));
         let head = Input::Head { id, head };
         let mut end = clean();
         let mut takes = Duration::ZERO;
         let mut nodes = None;
         match call {
-            Call::Revisions { from, .. } => {
+            V3Call::Revisions { from, .. } => {
                 self.streams += 1;
                 self.say(Duration::ZERO, id, head);
                 if let (Some(Index(from)), Some(past)) = (from, self.past) {
@@ -108,7 +109,7 @@ impl Stand {
                 }
                 return;
             }
-            Call::Since { after, is_awaited } => {
+            V3Call::Since { after, is_awaited } => {
                 takes = self.look;
                 nodes = Some(self.store.last_written(*after).into_iter().collect());
                 if takes > PATIENCE && !is_awaited {
@@ -146,14 +147,14 @@ impl Stand {
     }
 }
 
-/// Its streams are registered, and bring nothing of what a majority tells was written.
+/// The streams are registered, and do not deliver an event that a linearizable read reports.
 #[test]
 fn a_watch_is_not_live_while_a_known_event_is_undelivered() {
     let mut stand = Stand::new(Start::Now, PlannedEnd::Forever, Duration::ZERO, None);
     stand.run_for(SECOND);
     stand.write();
     stand.run_for(300 * SECOND);
-    assert!(stand.streams > 2, "it is opened anew");
+    assert!(stand.streams > 2, "the stream is opened anew");
     let states = &stand.states;
     let live = states.iter().filter(|state| **state == WatchState::Live);
     assert_eq!(live.count(), 1, "{states:?}");
@@ -169,7 +170,7 @@ fn a_lookup_that_times_out_does_not_end_a_healthy_stream() {
     );
 }
 
-/// The server reads the past for longer than a request is waited for, and is as slow to look.
+/// The server takes longer to read history, and to look up the last write, than the time limit.
 #[test]
 fn a_replay_ends_if_the_server_is_slow_to_look_up_and_to_start() {
     let until = PlannedEnd::Present {

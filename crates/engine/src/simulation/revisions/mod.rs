@@ -17,104 +17,31 @@
 //! everything after missing events, which were compacted; the records give the state; a replay ends
 //! after its last event, or reports that its end is unproven; and no schedule makes the session send
 //! requests in a hot loop.
+//!
+//! `store` has the writes, `wire` the connections and messages, and `acts` the possible writes and faults.
+//! `world` runs them, `checks` compares the reports with the truth, and `scenarios` and `looks` have
+//! single tests.
 
+mod acts;
 mod checks;
 mod looks;
 mod scenarios;
 mod store;
+mod wire;
 mod world;
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
-use proptest::test_runner::RngSeed;
 
-use crate::model::{Index, Key, Scope};
-use crate::watch::{Budget, Input, OnGap, Outcome, Plan, PlannedEnd, Start};
-
+use crate::model::Index;
+use crate::testing;
+use crate::watch::{Input, OnGap, Outcome, Plan, PlannedEnd, Start};
+use acts::{V3Act, act, operations};
 use checks::state_of;
-use world::{Quirks, World};
-
-/// So many revisions are told at once.
-const FULL: usize = 5;
-/// Watches that are behind are looked up this often.
-const PASS: Duration = Duration::from_millis(100);
-const LATENCY: Duration = Duration::from_millis(1);
-/// The keys in scope; there is one more beside them, and one whose name is longer.
-const KEYS: u8 = 4;
-
-/// What is done to a key.
-#[derive(Clone, Copy, Debug)]
-struct Operation {
-    key: u8,
-    is_delete: bool,
-}
-
-#[derive(Clone, Debug)]
-enum Act {
-    Write(Vec<Operation>),
-    /// Compacts all but so many revisions.
-    Compact(u64),
-    Wait(u16),
-    Cut,
-    CutOne(u8),
-    Outage(u16),
-    Rebuild(u8),
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Value {
-    number: u64,
-    created: u64,
-    modified: u64,
-    version: u64,
-}
-
-type State = BTreeMap<u8, Value>;
-
-fn scope() -> Scope {
-    Scope::new(Key::literal("/app").unwrap(), true)
-}
-
-fn plan(start: Start, planned_end: PlannedEnd, on_gap: OnGap) -> Plan {
-    Plan {
-        scope: scope(),
-        start,
-        planned_end,
-        stream: true,
-        previous: true,
-        on_gap,
-        snapshot: false,
-        expand: false,
-        stale_after: Duration::from_secs(30),
-        cluster: None,
-        last: None,
-        endpoints: 1,
-        history: 1000,
-        raft_jump: u64::MAX,
-        seed: 1,
-        budget: Budget::new(1 << 20),
-    }
-}
-
-fn operations() -> impl Strategy<Value = Vec<Operation>> {
-    let operation =
-        (0..KEYS + 2, any::<bool>()).prop_map(|(key, is_delete)| Operation { key, is_delete });
-    vec(operation, 1..4)
-}
-
-fn act() -> impl Strategy<Value = Act> {
-    prop_oneof![
-        8 => operations().prop_map(Act::Write),
-        2 => (0u64..6).prop_map(Act::Compact),
-        4 => prop_oneof![1u16..20, 20u16..300].prop_map(Act::Wait),
-        1 => Just(Act::Cut),
-        1 => any::<u8>().prop_map(Act::CutOne),
-        1 => (1u16..500).prop_map(Act::Outage),
-    ]
-}
+use store::Operation;
+use world::{Quirks, V3World, plan};
 
 fn quirks() -> impl Strategy<Value = Quirks> {
     let slow = prop_oneof![
@@ -135,55 +62,43 @@ fn quirks() -> impl Strategy<Value = Quirks> {
     )
 }
 
-/// Few cases, and the same ones in every run of the tests; `PROPTEST_CASES` asks for so many others.
-fn config() -> ProptestConfig {
-    if std::env::var_os("PROPTEST_CASES").is_some() {
-        return ProptestConfig::default();
-    }
-    ProptestConfig {
-        cases: 1024,
-        rng_seed: RngSeed::Fixed(1),
-        ..ProptestConfig::default()
-    }
-}
-
-/// How a watch begins.
+/// The starting point of a watch.
 #[derive(Clone, Copy, Debug)]
-enum Begin {
+enum V3Begin {
     Now,
     Snapshot,
     At(u64),
     Oldest,
 }
 
-fn begin() -> impl Strategy<Value = Begin> {
+fn begin() -> impl Strategy<Value = V3Begin> {
     prop_oneof![
-        Just(Begin::Now),
-        Just(Begin::Snapshot),
-        (1u64..20).prop_map(Begin::At),
-        Just(Begin::Oldest),
+        Just(V3Begin::Now),
+        Just(V3Begin::Snapshot),
+        (1u64..20).prop_map(V3Begin::At),
+        Just(V3Begin::Oldest),
     ]
 }
 
 fn follow(
-    begins: Begin,
+    begins: V3Begin,
     on_gap: OnGap,
     quirks: Quirks,
     seed: u64,
     before: &[Vec<Operation>],
-    acts: &[Act],
-) -> World {
+    acts: &[V3Act],
+) -> V3World {
     let start = match begins {
-        Begin::Now | Begin::Snapshot => Start::Now,
-        Begin::At(first) => Start::At(Index(first)),
-        Begin::Oldest => Start::Oldest,
+        V3Begin::Now | V3Begin::Snapshot => Start::Now,
+        V3Begin::At(first) => Start::At(Index(first)),
+        V3Begin::Oldest => Start::Oldest,
     };
     let plan = Plan {
-        snapshot: matches!(begins, Begin::Snapshot),
+        snapshot: matches!(begins, V3Begin::Snapshot),
         ..plan(start, PlannedEnd::Forever, on_gap)
     };
-    let mut world = World::new(plan, before, seed, quirks);
-    world.checks.is_oldest = matches!(begins, Begin::Oldest);
+    let mut world = V3World::new(plan, before, seed, quirks);
+    world.checks.is_oldest = matches!(begins, V3Begin::Oldest);
     world.feed(Input::Tick);
     world.run_for(Duration::from_millis(50));
     for act in acts {
@@ -193,8 +108,8 @@ fn follow(
     world
 }
 
-/// What must hold in the end: all is told or declared, and the consumer has the state.
-fn check_end(world: &mut World, is_whole: bool) {
+/// Checks the end of a run: every event was reported or declared lost, and the consumer has the state.
+fn check_end(world: &mut V3World, is_whole: bool) {
     assert!(world.finished.is_none(), "{:?}", world.finished);
     let store = world.store().clone();
     assert_eq!(world.checks.era, world.stores.len() - 1);
@@ -207,10 +122,10 @@ fn check_end(world: &mut World, is_whole: bool) {
 }
 
 proptest! {
-    #![proptest_config(config())]
+    #![proptest_config(testing::config(1024))]
 
     #[test]
-    fn by_v3_everything_is_told_once_and_in_order_or_declared(
+    fn a_v3_stream_delivers_everything_once_in_order_or_declares_a_gap(
         begins in begin(),
         on_gap in prop_oneof![Just(OnGap::Continue), Just(OnGap::Resync), Just(OnGap::Diff)],
         quirks in quirks(),
@@ -222,14 +137,14 @@ proptest! {
         if world.is_hopeless() {
             return Ok(());
         }
-        let is_whole = matches!(begins, Begin::Now | Begin::Snapshot);
+        let is_whole = matches!(begins, V3Begin::Now | V3Begin::Snapshot);
         check_end(&mut world, is_whole);
-        let is_compacted = acts.iter().any(|act| matches!(act, Act::Compact(_)));
+        let is_compacted = acts.iter().any(|act| matches!(act, V3Act::Compact(_)));
         prop_assert!(is_compacted || world.checks.gaps.is_empty(), "{:?}", world.checks.gaps);
     }
 
     #[test]
-    fn by_v3_a_rebuilt_store_is_declared(
+    fn a_replaced_v3_store_is_declared(
         on_gap in prop_oneof![Just(OnGap::Resync), Just(OnGap::Diff)],
         seed in any::<u64>(),
         before in vec(operations(), 4..30),
@@ -237,24 +152,25 @@ proptest! {
         count in 0u8..60,
         after in 0usize..10,
     ) {
-        // An event, by which the store is known.
+        // The session recognises the store by this event.
         let mut all = acts;
-        all.push(Act::Wait(1000));
-        all.push(Act::Write(vec![Operation { key: 1, is_delete: false }]));
-        all.push(Act::Wait(1000));
-        all.push(Act::Rebuild(count));
-        // Never the key that is compared: made at the same index, it could not be told.
+        all.push(V3Act::Wait(1000));
+        all.push(V3Act::Write(vec![Operation { key: 1, is_delete: false }]));
+        all.push(V3Act::Wait(1000));
+        all.push(V3Act::Rebuild(count));
+        // This is not the compared key, because a write of that key at the same index would be
+        // indistinguishable.
         let operation = Operation {
             key: 2,
             is_delete: false,
         };
-        all.extend(vec![Act::Write(vec![operation]); after]);
-        let mut world = follow(Begin::Now, on_gap, Quirks::default(), seed, &before, &all);
+        all.extend(vec![V3Act::Write(vec![operation]); after]);
+        let mut world = follow(V3Begin::Now, on_gap, Quirks::default(), seed, &before, &all);
         check_end(&mut world, true);
     }
 
     #[test]
-    fn by_v3_a_replay_ends_with_its_last_event_or_says_that_it_is_not_proven(
+    fn a_v3_replay_ends_with_its_last_event_or_reports_an_unproven_end(
         quirks in quirks(),
         refuses_whole_store in any::<bool>(),
         seed in any::<u64>(),
@@ -266,7 +182,7 @@ proptest! {
         let until = PlannedEnd::Present { to: to.map(Index), follow: false };
         let plan = plan(Start::At(Index(from)), until, OnGap::Continue);
         let quirks = Quirks { refuses_whole_store, ..quirks };
-        let mut world = World::new(plan, &before, seed, quirks);
+        let mut world = V3World::new(plan, &before, seed, quirks);
         let latest = world.store().latest();
         let end = to.unwrap_or(latest).min(latest);
         world.checks.unproven_end = refuses_whole_store.then_some(end);

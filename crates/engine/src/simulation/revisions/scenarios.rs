@@ -1,12 +1,15 @@
 //! Single schedules, each of which once led to a wrong report.
 
 use std::collections::VecDeque;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use super::store::Store;
-use super::world::{Call, Quirks, Sent, Watcher, Wire, World, clean, message};
-use super::{Act, Begin, FULL, Operation, check_end, follow, plan};
+use super::acts::V3Act;
+use super::store::{Operation, V3Store};
+use super::wire::{Sent, V3Call, V3Wire, Watcher, clean, message};
+use super::world::{FULL, Quirks, V3World, plan};
+use super::{V3Begin, check_end, follow};
 use crate::model::Index;
+use crate::testing;
 use crate::v3::V3Request;
 use crate::watch::{
     AnyRequest, Budget, Input, OnGap, Outcome, Plan, PlannedEnd, Session, Start, Step, Update,
@@ -14,7 +17,7 @@ use crate::watch::{
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// Messages and states are on their way for up to so many milliseconds.
+/// Messages and states take up to this many milliseconds.
 fn slow(milliseconds: u64) -> Quirks {
     Quirks {
         slow: Duration::from_millis(milliseconds),
@@ -39,18 +42,18 @@ fn a_state_from_before_a_new_stream_is_not_used() {
         snapshot: true,
         ..plan(Start::Now, PlannedEnd::Forever, OnGap::Resync)
     };
-    // It arrives when the stream was given up, and the next one is not registered yet.
-    let mut world = World::new(plan, &vec![vec![set(0)]; 5], 1, slow(20));
+    // The state arrives after the stream was given up and before the next one is registered.
+    let mut world = V3World::new(plan, &vec![vec![set(0)]; 5], 1, slow(20));
     world.feed(Input::Tick);
     world.run_for(Duration::from_millis(20));
-    // So many at once that something may have been passed over between them.
+    // These are enough revisions for several messages, between which etcd may skip a removal.
     for _ in 0..70 {
-        world.act(&Act::Write(vec![set(0)]));
-        world.act(&Act::Write(vec![set(5)]));
+        world.act(&V3Act::Write(vec![set(0)]));
+        world.act(&V3Act::Write(vec![set(5)]));
     }
-    world.act(&Act::Compact(0));
+    world.act(&V3Act::Compact(0));
     world.run_for(Duration::from_secs(2));
-    world.act(&Act::Write(vec![set(3)]));
+    world.act(&V3Act::Write(vec![set(3)]));
     world.run_for(Duration::from_secs(2));
     check_end(&mut world, true);
 }
@@ -65,23 +68,23 @@ fn changes_compacted_before_the_watch_began_are_not_differences() {
         key: 2,
         is_delete: true,
     };
-    // The state is read when nothing was told yet, and history begins later then.
+    // The state is read before any event was reported, and history is compacted after that.
     let acts = [
-        Act::Write(vec![removed]),
-        Act::Write(vec![set(0)]),
-        Act::Cut,
-        Act::Compact(0),
-        Act::Wait(1000),
-        Act::Write(vec![set(0)]),
-        Act::Wait(1000),
-        Act::Outage(300),
-        Act::Write(vec![set(5)]),
-        Act::Write(vec![set(5)]),
-        Act::Compact(0),
+        V3Act::Write(vec![removed]),
+        V3Act::Write(vec![set(0)]),
+        V3Act::Cut,
+        V3Act::Compact(0),
+        V3Act::Wait(1000),
+        V3Act::Write(vec![set(0)]),
+        V3Act::Wait(1000),
+        V3Act::Outage(300),
+        V3Act::Write(vec![set(5)]),
+        V3Act::Write(vec![set(5)]),
+        V3Act::Compact(0),
     ];
     let before = [vec![set(0), set(2)]];
     let mut world = follow(
-        Begin::Oldest,
+        V3Begin::Oldest,
         OnGap::Diff,
         Quirks::default(),
         1,
@@ -98,9 +101,9 @@ fn a_status_names_no_index_that_is_not_reported_yet() {
         snapshot: true,
         ..plan(Start::Now, PlannedEnd::Forever, OnGap::Resync)
     };
-    let mut world = World::new(plan, &[put(0), put(1)], 1, slow(300));
+    let mut world = V3World::new(plan, &[put(0), put(1)], 1, slow(300));
     world.feed(Input::Tick);
-    // What is written while the state is on its way waits for it.
+    // Events that are written during the transfer of the state wait for it.
     world.run_for(Duration::from_millis(20));
     world.write(&put(1));
     world.write(&put(2));
@@ -108,10 +111,10 @@ fn a_status_names_no_index_that_is_not_reported_yet() {
     assert_eq!(world.checks.events, 2);
 }
 
-/// All streams stand still from now on.
-fn freeze(world: &mut World) {
+/// Stalls all streams.
+fn stall(world: &mut V3World) {
     for wire in world.wires.values_mut() {
-        if matches!(wire.call, Call::Revisions { .. }) {
+        if matches!(wire.call, V3Call::Revisions { .. }) {
             wire.watchers.clear();
             wire.queue.clear();
         }
@@ -120,7 +123,7 @@ fn freeze(world: &mut World) {
 
 #[test]
 fn repeated_stalls_do_not_make_the_next_one_much_longer() {
-    let mut world = World::new(
+    let mut world = V3World::new(
         plan(Start::Now, PlannedEnd::Forever, OnGap::Resync),
         &[put(0)],
         1,
@@ -130,22 +133,22 @@ fn repeated_stalls_do_not_make_the_next_one_much_longer() {
     world.run_for(SECOND);
     for _ in 0..70 {
         let before = world.checks.events;
-        freeze(&mut world);
+        stall(&mut world);
         world.write(&put(0));
         world.run_for(60 * SECOND);
         assert_eq!(world.checks.events, before + 1);
     }
-    // Those that stand still before they have told the past.
+    // These streams stall before they have delivered history.
     for _ in 0..70 {
         let before = world.checks.events;
-        world.act(&Act::Cut);
+        world.act(&V3Act::Cut);
         world.write(&put(0));
         let is_begun =
-            |wire: &Wire| matches!(wire.call, Call::Revisions { .. }) && wire.queue.is_empty();
+            |wire: &V3Wire| matches!(wire.call, V3Call::Revisions { .. }) && wire.queue.is_empty();
         while !world.wires.values().any(is_begun) {
             world.run_for(Duration::from_millis(1));
         }
-        freeze(&mut world);
+        stall(&mut world);
         world.run_for(1200 * SECOND);
         assert!(world.checks.events > before);
     }
@@ -161,12 +164,12 @@ fn a_watch_that_is_not_registered_is_given_up() {
         (Start::Now, PlannedEnd::Forever),
         (Start::At(Index(1)), present),
     ] {
-        let began = Instant::now();
+        let began = testing::now();
         let mut session = Session::new(plan(start, until, OnGap::Fail), began);
         let mut inputs = VecDeque::from([(began, Input::Tick)]);
         let mut now = began;
-        let mut told = None;
-        while told.is_none() && now < began + 60 * SECOND {
+        let mut has_given_up = false;
+        while !has_given_up && now < began + 60 * SECOND {
             let (at, input) = inputs.pop_front().unwrap_or_else(|| {
                 let due = session.wake_at().expect("something is due");
                 (due, Input::Tick)
@@ -174,44 +177,44 @@ fn a_watch_that_is_not_registered_is_given_up() {
             now = now.max(at);
             for step in session.handle(input, now) {
                 match step {
-                    // The store answers, and the watch does not begin.
+                    // The server answers this request, and never registers the watch.
                     Step::Send {
                         id,
                         request: AnyRequest::V3(V3Request::End),
                         ..
                     } => {
-                        let head = World::head(Some(7));
+                        let head = V3World::head(Some(7));
                         inputs.push_back((now, Input::Head { id, head }));
                         let end = clean();
                         inputs.push_back((now, Input::Ended { id, end }));
                     }
-                    // Nothing was heard of the server, or it is there and can't be watched.
+                    // A watch that never began fails. A replay reports that it is stale.
                     Step::Report(Update::Finished(Outcome::Failed(_)))
                         if until == PlannedEnd::Forever =>
                     {
-                        told = Some(());
+                        has_given_up = true;
                     }
                     Step::Report(Update::Status(status)) if status.notable && until == present => {
-                        told = Some(());
+                        has_given_up = true;
                     }
                     _ => {}
                 }
             }
         }
-        assert!(told.is_some(), "{until:?}");
+        assert!(has_given_up, "{until:?}");
     }
 }
 
-/// A slow reader takes what is on the way from a server that had put the watch off meanwhile, and
-/// passed over a removal that was compacted. How long it takes proves nothing.
+/// The reader of the output is slow, so the watcher became unsynced and the server skipped a compacted
+/// removal. The time between messages proves nothing.
 #[test]
-fn events_missed_because_of_slow_output_are_asked_about() {
+fn events_missed_because_of_slow_output_are_checked() {
     for pace in [1, 20, 120, 1_000, 5_000].map(Duration::from_millis) {
-        let began = Instant::now();
+        let began = testing::now();
         let budget = Budget::new(1 << 20);
         let start = Start::At(Index(1001));
         let mut session = Session::new(plan(start, PlannedEnd::Forever, OnGap::Continue), began);
-        let mut store = Store::new();
+        let mut store = V3Store::new();
         while store.latest() < 1158 {
             store.write(&put(u8::from(store.latest() == 1000)));
         }
@@ -239,20 +242,20 @@ fn events_missed_because_of_slow_output_are_asked_about() {
                     let Step::Send { id, request, .. } = step else {
                         continue;
                     };
-                    let call = Call::from(request);
-                    if let Call::Revisions { .. } = call {
+                    let call = V3Call::from(request);
+                    if let V3Call::Revisions { .. } = call {
                         // The next stream is canceled as compacted.
                         is_asked |= stream.is_some();
                         stream = Some(id);
-                        let head = World::head(Some(1000));
+                        let head = V3World::head(Some(1000));
                         inputs.push_back(Input::Head { id, head });
-                    } else if let Call::Index | Call::Since { .. } = call {
-                        let head = World::head(Some(latest));
+                    } else if let V3Call::Index | V3Call::Since { .. } = call {
+                        let head = V3World::head(Some(latest));
                         inputs.push_back(Input::Head { id, head });
                         let end = clean();
                         inputs.push_back(Input::Ended { id, end });
                     }
-                    is_asked |= matches!(call, Call::Reach(_));
+                    is_asked |= matches!(call, V3Call::Reach(_));
                 }
             }
             now += pace;
@@ -292,21 +295,28 @@ fn a_store_replaced_during_its_first_state_is_where_the_watch_begins() {
     };
     let before = vec![vec![set(0)]; 20];
     let acts = [
-        Act::Write(vec![set(1)]),
-        Act::Wait(20),
-        Act::Rebuild(3),
-        Act::Wait(2000),
+        V3Act::Write(vec![set(1)]),
+        V3Act::Wait(20),
+        V3Act::Rebuild(3),
+        V3Act::Wait(2000),
     ];
-    let mut world = follow(Begin::Snapshot, OnGap::Resync, slow(300), 1, &before, &acts);
-    // Nothing of the earlier store was reported.
+    let mut world = follow(
+        V3Begin::Snapshot,
+        OnGap::Resync,
+        slow(300),
+        1,
+        &before,
+        &acts,
+    );
+    // No record of the earlier store was reported.
     world.checks.era = 1;
     check_end(&mut world, true);
     assert!(world.checks.gaps.is_empty());
     assert!(world.opened.len() < 50, "{} requests", world.opened.len());
 }
 
-/// A message that is as long as a message can be, and behind it a removal that is compacted just
-/// then, by itself or together with a write. What comes next comes alone, as what happens now does.
+/// A message of the largest size is followed by a removal, alone or with a write, that is compacted just
+/// then. The next event arrives in a message of its own, as a new event does.
 #[test]
 fn a_removal_passed_over_after_a_full_message_is_a_gap() {
     let removal = Operation {
@@ -322,12 +332,12 @@ fn a_removal_passed_over_after_a_full_message_is_a_gap() {
         before.push(transaction);
         for seed in 0..10 {
             let plan = plan(Start::At(Index(2)), PlannedEnd::Forever, OnGap::Continue);
-            let mut world = World::new(plan, &before, seed, Quirks::default());
+            let mut world = V3World::new(plan, &before, seed, Quirks::default());
             world.feed(Input::Tick);
             while world.checks.events < FULL {
                 world.run_for(Duration::from_millis(1));
             }
-            world.act(&Act::Compact(0));
+            world.act(&V3Act::Compact(0));
             world.write(&put(2));
             world.run_for(5 * SECOND);
             check_end(&mut world, false);

@@ -1,22 +1,43 @@
-//! A store of v3: its state after each revision, and what is left of history.
+//! A store of v3: its state after each revision, and the part of history that was not compacted.
 
 use std::collections::BTreeMap;
 
-use super::{KEYS, Operation, State, Value};
-use crate::model::{Index, StateNode};
+use crate::model::{Index, Key, Scope, StateNode};
+
+/// The number of keys in scope. One more key is outside of it, and one has a longer name.
+pub(super) const KEYS: u8 = 4;
+
+/// A write or removal of one key.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Operation {
+    pub(super) key: u8,
+    pub(super) is_delete: bool,
+}
+
+/// The content of a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Value {
+    pub(super) number: u64,
+    pub(super) created: u64,
+    pub(super) modified: u64,
+    pub(super) version: u64,
+}
+
+/// The keys that exist at a revision.
+pub(super) type KeyValues = BTreeMap<u8, Value>;
 
 /// One store: the state after each revision.
 #[derive(Clone, Debug)]
-pub(super) struct Store {
-    pub(super) states: Vec<State>,
+pub(super) struct V3Store {
+    pub(super) states: Vec<KeyValues>,
     pub(super) compacted: u64,
 }
 
-impl Store {
-    /// Nothing happens at 1.
+impl V3Store {
+    /// An empty store. Its first write is at revision 2, as with etcd.
     pub(super) fn new() -> Self {
         Self {
-            states: vec![State::new(); 2],
+            states: vec![KeyValues::new(); 2],
             compacted: 0,
         }
     }
@@ -25,11 +46,11 @@ impl Store {
         self.states.len() as u64 - 1
     }
 
-    pub(super) fn at(&self, revision: u64) -> &State {
+    pub(super) fn at(&self, revision: u64) -> &KeyValues {
         &self.states[usize::try_from(revision).unwrap()]
     }
 
-    /// Whether anything was written.
+    /// Carries out a transaction. Returns whether it changed the store.
     pub(super) fn write(&mut self, operations: &[Operation]) -> bool {
         let revision = self.latest() + 1;
         let mut state = self.at(revision - 1).clone();
@@ -59,7 +80,7 @@ impl Store {
         is_changed
     }
 
-    /// What happened at a revision: keys with their values, none where they were removed.
+    /// The changes at a revision: keys with their values, or `None` for a removal.
     pub(super) fn changes(&self, revision: u64) -> Vec<(u8, Option<Value>)> {
         let (before, after) = (self.at(revision - 1), self.at(revision));
         let keys: std::collections::BTreeSet<&u8> = before.keys().chain(after.keys()).collect();
@@ -69,7 +90,7 @@ impl Store {
         changed.map(|key| (*key, after.get(key).copied())).collect()
     }
 
-    /// Likewise, as far as history still has it.
+    /// The changes at a revision that history still has.
     pub(super) fn left(&self, revision: u64) -> Vec<(u8, Option<Value>)> {
         let mut changes = self.changes(revision);
         changes.retain(|(_, value)| revision > self.compacted || value.is_some());
@@ -90,7 +111,7 @@ impl Store {
             .collect()
     }
 
-    /// Of the keys in scope, the one that was written last after a revision.
+    /// The key in scope with the last write after a revision.
     pub(super) fn last_written(&self, after: Index) -> Option<StateNode> {
         let nodes = self.nodes(self.latest(), |key| key < KEYS).into_iter();
         let written = nodes.filter(|node| node.modified > after);
@@ -106,7 +127,12 @@ pub(super) fn name(key: u8) -> String {
     }
 }
 
-/// What the watch's own range holds; more than its scope.
+/// Whether the range of the watch contains a key. It is larger than the scope.
 pub(super) fn is_in_range(key: u8) -> bool {
     key <= KEYS
+}
+
+/// The scope of the watch: the keys below `/app`.
+pub(super) fn scope() -> Scope {
+    Scope::new(Key::literal("/app").unwrap(), true)
 }

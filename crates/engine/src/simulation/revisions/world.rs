@@ -1,180 +1,59 @@
 //! A session, its model servers, and the consumer of its reports.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use fastrand::Rng;
 
-use super::checks::Checks;
-use super::store::{Store, is_in_range, name};
-use super::{Act, FULL, KEYS, LATENCY, Operation, PASS, Value, scope};
+use super::acts::V3Act;
+use super::checks::V3Checks;
+use super::store::{KEYS, Operation, V3Store, name, scope};
+use super::wire::{Sent, V3Call, V3Wire, Watcher, clean, message};
 use crate::model::{Change, Index};
-use crate::protocol::Failure;
-use crate::protocol::{Fault, Head, Refusal, Whole};
+use crate::protocol::{Failure, Fault, Head, Refusal};
+use crate::testing;
 use crate::v2::fault;
-use crate::v3::V3Request;
-use crate::v3::{self, Assembler, MessageEnd, WatchItem};
+use crate::v3::{self, MessageEnd};
 use crate::watch::{
-    AnyRequest, Budget, Input, Outcome, Plan, ReceivedBatch, ReplyEnd, RequestId, Session, Start,
-    Step, Update,
+    Budget, Input, OnGap, Outcome, Plan, PlannedEnd, ReplyEnd, RequestId, Session, Start, Step,
+    Update,
 };
 
-/// The watcher of a stream.
-#[derive(Clone, Debug)]
-pub(super) struct Watcher {
-    pub(super) next: u64,
-    pub(super) is_synced: bool,
-    /// The watcher receives the events of the whole store.
-    pub(super) whole_store: bool,
-    /// The last message left more of the past for the next.
-    pub(super) left_more: bool,
-}
+/// The largest number of revisions in a message.
+pub(super) const FULL: usize = 5;
+/// The interval at which the server looks history up for unsynced watchers.
+pub(super) const PASS: Duration = Duration::from_millis(100);
+/// The latency of the network in one direction.
+pub(super) const LATENCY: Duration = Duration::from_millis(1);
 
-impl Watcher {
-    /// Whether the watcher receives events at a key.
-    fn covers(&self, key: u8) -> bool {
-        self.whole_store || is_in_range(key)
-    }
-}
-
-/// What a server and the way to it are like.
+/// The peculiarities of a server and its connection.
 #[derive(Clone, Copy, Debug, Default)]
 #[allow(
     clippy::struct_excessive_bools,
-    reason = "they are independent of each other"
+    reason = "each is a separate peculiarity"
 )]
 pub(super) struct Quirks {
-    /// For up to so long a message of a stream, or a state, is on its way, each by itself, while
-    /// those of other connections pass it.
+    /// The longest transfer time of a message or a state. Those of other connections may overtake it.
     pub(super) slow: Duration,
-    /// It puts fewer revisions into a message than it could, as one that counts bytes or time. It
-    /// passes over nothing that was compacted.
+    /// The server puts fewer revisions into a message than it could. It does not skip compacted
+    /// removals between such messages.
     pub(super) cuts_messages: bool,
-    /// The user may read what is in scope alone.
+    /// The user has read permission on the scope alone.
     pub(super) refuses_whole_store: bool,
-    /// It takes so long to find what was written last in scope.
+    /// The time that a lookup of the last write in scope takes.
     pub(super) look: Duration,
-    /// A message is passed on a revision at a time, and not whole.
+    /// The driver passes each revision on as soon as it is complete.
     pub(super) splits_messages: bool,
 }
 
-/// A request as the model server receives it, without its purpose.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Call {
-    Revisions {
-        from: Option<Index>,
-        whole_store: bool,
-        in_fragments: bool,
-    },
-    Index,
-    State,
-    Look(Vec<u8>),
-    Kept {
-        key: Vec<u8>,
-        at: Index,
-    },
-    Reach(Index),
-    Since {
-        after: Index,
-        is_awaited: bool,
-    },
-}
-
-impl From<AnyRequest> for Call {
-    fn from(request: AnyRequest) -> Self {
-        let AnyRequest::V3(request) = request else {
-            panic!("a session of the v3 API sends {request:?}");
-        };
-        match request {
-            V3Request::Stream {
-                after,
-                whole_store,
-                in_fragments,
-            } => Self::Revisions {
-                from: after,
-                whole_store,
-                in_fragments,
-            },
-            V3Request::Compaction {
-                after,
-                in_fragments,
-            } => Self::Revisions {
-                from: Some(after),
-                whole_store: false,
-                in_fragments,
-            },
-            V3Request::End
-            | V3Request::Rewind
-            | V3Request::Backlog
-            | V3Request::Fresh { look_after: None } => Self::Index,
-            V3Request::Fresh {
-                look_after: Some(after),
-            } => Self::Since {
-                after,
-                is_awaited: false,
-            },
-            V3Request::Owed { after } => Self::Since {
-                after,
-                is_awaited: true,
-            },
-            V3Request::State => Self::State,
-            V3Request::Look { key } => Self::Look(key),
-            V3Request::Verify { key, at } | V3Request::Unchanged { key, at } => {
-                Self::Kept { key, at }
-            }
-            V3Request::Whole { at } => Self::Reach(at),
-        }
-    }
-}
-
-pub(super) struct Wire {
-    pub(super) call: Call,
-    pub(super) era: usize,
-    pub(super) watchers: Vec<Watcher>,
-    pub(super) queue: VecDeque<(Instant, Input)>,
-}
-
-impl Wire {
-    pub(super) fn say(&mut self, at: Instant, input: Input) {
-        let last = self.queue.back().map(|(at, _)| *at);
-        self.queue
-            .push_back((last.map_or(at, |last| last.max(at)), input));
-    }
-
-    /// Answers after some time, unless that is longer than the client waits.
-    fn find(
-        &mut self,
-        id: RequestId,
-        at: Instant,
-        look: Duration,
-        patience: Duration,
-        answer: [Input; 2],
-    ) {
-        if look > patience {
-            let failure = Failure::Silent("it goes through all keys".to_owned());
-            return self.end(id, at + patience, ReplyEnd::Failed(failure));
-        }
-        for input in answer {
-            self.say(at + look, input);
-        }
-        self.end(id, at + look, clean());
-    }
-
-    pub(super) fn end(&mut self, id: RequestId, at: Instant, end: ReplyEnd) {
-        self.watchers.clear();
-        self.say(at, Input::Ended { id, end });
-    }
-}
-
-pub(super) struct World {
-    pub(super) stores: Vec<Store>,
-    pub(super) wires: BTreeMap<RequestId, Wire>,
+/// A session, its model server, and the consumer of its reports.
+pub(super) struct V3World {
+    pub(super) stores: Vec<V3Store>,
+    pub(super) wires: BTreeMap<RequestId, V3Wire>,
     pub(super) session: Session,
     pub(super) budget: Budget,
     pub(super) now: Instant,
+    is_traced: bool,
     pub(super) began: Instant,
     pub(super) next_pass: Instant,
     pub(super) refuses_until: Instant,
@@ -184,13 +63,13 @@ pub(super) struct World {
     /// Whether a request was ever answered.
     pub(super) is_heard: bool,
     pub(super) opened: Vec<Instant>,
-    pub(super) checks: Checks,
+    pub(super) checks: V3Checks,
 }
 
-impl World {
+impl V3World {
     pub(super) fn new(plan: Plan, before: &[Vec<Operation>], seed: u64, quirks: Quirks) -> Self {
-        let now = Instant::now();
-        let mut store = Store::new();
+        let now = testing::now();
+        let mut store = V3Store::new();
         for operations in before {
             store.write(operations);
         }
@@ -198,7 +77,7 @@ impl World {
             stores: vec![store],
             wires: BTreeMap::new(),
             budget: plan.budget.clone(),
-            checks: Checks {
+            checks: V3Checks {
                 on_gap: plan.on_gap,
                 era: 0,
                 position: match plan.start {
@@ -214,6 +93,7 @@ impl World {
             },
             session: Session::new(plan, now),
             now,
+            is_traced: testing::is_traced(),
             began: now,
             next_pass: now + PASS,
             refuses_until: now,
@@ -225,31 +105,33 @@ impl World {
         }
     }
 
-    pub(super) fn store(&self) -> &Store {
+    pub(super) fn store(&self) -> &V3Store {
         self.stores.last().unwrap()
     }
 
-    pub(super) fn act(&mut self, act: &Act) {
+    pub(super) fn act(&mut self, act: &V3Act) {
         match act {
-            Act::Write(operations) => self.write(operations),
-            Act::Compact(behind) => {
+            V3Act::Write(operations) => self.write(operations),
+            V3Act::Compact(behind) => {
                 let store = self.stores.last_mut().unwrap();
                 let upto = store.latest().saturating_sub(*behind);
                 store.compacted = store.compacted.max(upto);
             }
-            Act::Wait(milliseconds) => self.run_for(Duration::from_millis((*milliseconds).into())),
-            Act::Cut => self.cut(|_| true),
-            Act::CutOne(which) => {
+            V3Act::Wait(milliseconds) => {
+                self.run_for(Duration::from_millis((*milliseconds).into()));
+            }
+            V3Act::Cut => self.cut(|_| true),
+            V3Act::CutOne(which) => {
                 let count = self.wires.len().max(1);
                 self.cut(|place| place == usize::from(*which) % count);
             }
-            Act::Outage(milliseconds) => {
+            V3Act::Outage(milliseconds) => {
                 self.refuses_until = self.now + Duration::from_millis((*milliseconds).into());
                 self.cut(|_| true);
             }
-            Act::Rebuild(count) => {
+            V3Act::Rebuild(count) => {
                 self.cut(|_| true);
-                self.stores.push(Store::new());
+                self.stores.push(V3Store::new());
                 for _ in 0..*count {
                     self.write(&[Operation {
                         key: 0,
@@ -271,7 +153,7 @@ impl World {
             let watchers = wire.watchers.clone();
             for watcher in watchers
                 .iter()
-                .filter(|one| one.is_synced && one.next <= latest)
+                .filter(|watcher| watcher.is_synced && watcher.next <= latest)
             {
                 let sent = Sent {
                     revisions: &[latest],
@@ -286,12 +168,12 @@ impl World {
         }
     }
 
-    /// Breaks the connections off that are chosen by their places.
+    /// Breaks the connections that are selected by their positions.
     pub(super) fn cut(&mut self, is_chosen: impl Fn(usize) -> bool) {
         let at = self.now + LATENCY;
         let wires = self.wires.iter_mut().enumerate();
         for (_, (id, wire)) in wires.filter(|(place, _)| is_chosen(*place)) {
-            // What is on its way may be lost or not.
+            // Inputs in transit may arrive or be lost.
             wire.queue.truncate(self.luck.usize(..=wire.queue.len()));
             let is_over = matches!(wire.queue.back(), Some((_, Input::Ended { .. })));
             if !is_over {
@@ -308,9 +190,9 @@ impl World {
             let Some(watcher) = wire.watchers.first().cloned() else {
                 continue;
             };
-            let is_told = watcher.next <= store.latest() + 1;
+            let is_current = watcher.next <= store.latest() + 1;
             if watcher.is_synced {
-                if is_told && self.luck.u8(..20) == 0 {
+                if is_current && self.luck.u8(..20) == 0 {
                     let end = MessageEnd {
                         sent_upto: Index(store.latest()),
                         store_at: Index(store.latest()),
@@ -323,7 +205,7 @@ impl World {
                 continue;
             }
             if self.luck.u8(..8) == 0 {
-                // The server serves so many of those that are behind at once, in random order.
+                // The server serves a limited number of unsynced watchers at once, in random order.
                 continue;
             }
             let slow = u64::try_from(self.quirks.slow.as_millis()).expect("short");
@@ -345,18 +227,18 @@ impl World {
                 FULL
             };
             let mut found = (watcher.next.max(2)..=store.latest()).filter(is_wanted);
-            let told: Vec<u64> = found.by_ref().take(size).collect();
+            let revisions: Vec<u64> = found.by_ref().take(size).collect();
             let more = found.next();
             let pause = if self.quirks.splits_messages {
                 slow / 4
             } else {
                 0
             };
-            if !told.is_empty() {
+            if !revisions.is_empty() {
                 let sent = Sent {
-                    revisions: &told,
+                    revisions: &revisions,
                     store_at: store.latest(),
-                    is_full: told.len() == FULL,
+                    is_full: revisions.len() == FULL,
                     splits: self.quirks.splits_messages,
                 };
                 let mut at = at;
@@ -371,9 +253,9 @@ impl World {
         }
     }
 
-    pub(super) fn open(&mut self, id: RequestId, call: &Call) {
+    pub(super) fn open(&mut self, id: RequestId, call: &V3Call) {
         self.opened.push(self.now);
-        let mut wire = Wire {
+        let mut wire = V3Wire {
             call: call.clone(),
             era: self.stores.len() - 1,
             watchers: Vec::new(),
@@ -404,23 +286,23 @@ impl World {
             return;
         }
         match call {
-            Call::Revisions {
+            V3Call::Revisions {
                 whole_store: true, ..
             } if self.quirks.refuses_whole_store => {
                 let failure = refused(fault::UNAUTHORIZED, Self::head(None));
                 wire.end(id, at, ReplyEnd::Failed(failure));
             }
-            Call::Revisions {
+            V3Call::Revisions {
                 from, whole_store, ..
             } => {
                 wire.watchers.push(watcher(*from, *whole_store));
                 wire.say(at, head);
             }
-            Call::Kept {
+            V3Call::Kept {
                 at: Index(revision),
                 ..
             }
-            | Call::Reach(Index(revision))
+            | V3Call::Reach(Index(revision))
                 if *revision < store.compacted || *revision > latest =>
             {
                 let code = if *revision > latest {
@@ -434,34 +316,34 @@ impl World {
                 };
                 wire.end(id, at, ReplyEnd::Failed(refused(code, head)));
             }
-            Call::Kept {
+            V3Call::Kept {
                 key,
                 at: Index(revision),
             } => {
-                let nodes = store.nodes(*revision, |one| name(one).as_bytes() == key);
+                let nodes = store.nodes(*revision, |other| name(other).as_bytes() == key);
                 wire.say(at, head);
                 wire.say(at, Input::State { id, nodes });
                 wire.end(id, at, clean());
             }
-            Call::Look(key) => {
-                let nodes = store.nodes(latest, |one| name(one).as_bytes() == key);
+            V3Call::Look(key) => {
+                let nodes = store.nodes(latest, |other| name(other).as_bytes() == key);
                 wire.say(at, head);
                 wire.say(at, Input::State { id, nodes });
                 wire.end(id, at, clean());
             }
-            Call::Since { after, is_awaited } => {
+            V3Call::Since { after, is_awaited } => {
                 let nodes = store.last_written(*after).into_iter().collect();
                 let state = Input::State { id, nodes };
                 let patience = Duration::from_secs(if *is_awaited { 600 } else { 9 });
-                wire.find(id, at, self.quirks.look, patience, [head, state]);
+                wire.answer_after(id, at, self.quirks.look, patience, [head, state]);
             }
-            Call::State => {
-                let nodes = store.nodes(latest, |one| one < KEYS);
+            V3Call::State => {
+                let nodes = store.nodes(latest, |other| other < KEYS);
                 wire.say(state_at, head);
                 wire.say(state_at, Input::State { id, nodes });
                 wire.end(id, state_at, clean());
             }
-            Call::Index | Call::Reach(_) => {
+            V3Call::Index | V3Call::Reach(_) => {
                 wire.say(at, head);
                 wire.end(id, at, clean());
             }
@@ -480,11 +362,11 @@ impl World {
 
     pub(super) fn feed(&mut self, input: Input) {
         self.is_heard |= matches!(input, Input::Head { .. });
-        if std::env::var_os("SIMULATION_TRACE").is_some() {
+        if self.is_traced {
             println!("{:?} {input:?}", self.now - self.began);
         }
         for step in self.session.handle(input, self.now) {
-            if std::env::var_os("SIMULATION_TRACE").is_some() {
+            if self.is_traced {
                 println!("    {step:?}");
             }
             match step {
@@ -543,8 +425,8 @@ impl World {
             }
             Update::Finished(outcome) => self.finished = Some(outcome),
             Update::Status(status) => {
-                let is_told = checks.position.is_none_or(|told| status.index.0 <= told);
-                assert!(is_told, "{status:?} names what was not told");
+                let is_reported = checks.position.is_none_or(|at| status.index.0 <= at);
+                assert!(is_reported, "{status:?} is after the cursor");
             }
             _ => {}
         }
@@ -598,104 +480,23 @@ fn refused(code: u32, head: Head) -> Failure {
     Failure::Refused(Box::new(Refusal { fault, head }))
 }
 
-/// A reply that was read to its end.
-pub(super) fn clean() -> ReplyEnd {
-    ReplyEnd::Clean(Whole::received())
-}
-
-/// What a server puts into a message.
-pub(super) struct Sent<'m> {
-    pub(super) revisions: &'m [u64],
-    pub(super) store_at: u64,
-    pub(super) is_full: bool,
-    /// It is passed on a revision at a time.
-    pub(super) splits: bool,
-}
-
-/// A message as the driver passes it on.
-pub(super) fn message(
-    id: RequestId,
-    store: &Store,
-    watcher: &Watcher,
-    sent: &Sent<'_>,
-    budget: &Budget,
-) -> Vec<Input> {
-    let mut assembler = if sent.splits {
-        Assembler::eager(scope())
-    } else {
-        Assembler::new(scope())
-    };
-    let mut told = Vec::new();
-    let mut is_empty = true;
-    for revision in sent.revisions {
-        let before = store.at(revision - 1);
-        for (key, value) in store.left(*revision) {
-            if !watcher.covers(key) {
-                continue;
-            }
-            is_empty = false;
-            let text = event(key, *revision, value, before.get(&key));
-            told.extend(
-                assembler
-                    .event(text.as_bytes())
-                    .unwrap()
-                    .map(WatchItem::Events),
-            );
-        }
+pub(super) fn plan(start: Start, planned_end: PlannedEnd, on_gap: OnGap) -> Plan {
+    Plan {
+        scope: scope(),
+        start,
+        planned_end,
+        stream: true,
+        previous: true,
+        on_gap,
+        snapshot: false,
+        expand: false,
+        stale_after: Duration::from_secs(30),
+        cluster: None,
+        last: None,
+        endpoints: 1,
+        history: 1000,
+        raft_jump: u64::MAX,
+        seed: 1,
+        budget: Budget::new(1 << 20),
     }
-    if is_empty {
-        return Vec::new();
-    }
-    let end = format!(
-        r#"{{"result":{{"header":{{"revision":"{}"}},"events":[]}}}}"#,
-        sent.store_at
-    );
-    told.extend(assembler.message(end.as_bytes()).unwrap());
-    let input = |told| match told {
-        WatchItem::Events(portion) => Input::Revisions {
-            id,
-            received: ReceivedBatch::new(portion.batch, Instant::now(), budget),
-            begins: portion.begins,
-            is_past: portion.is_past,
-        },
-        WatchItem::MessageEnd(end) => Input::MessageEnd {
-            id,
-            end: MessageEnd {
-                is_full: sent.is_full,
-                ..end
-            },
-        },
-        other => panic!("{other:?}"),
-    };
-    told.into_iter().map(input).collect()
-}
-
-pub(super) fn event(
-    key: u8,
-    revision: u64,
-    value: Option<Value>,
-    before: Option<&Value>,
-) -> String {
-    let encode = |text: &str| STANDARD.encode(text);
-    let pair = |value: &Value| {
-        format!(
-            r#"{{"key":"{}","create_revision":"{}","mod_revision":"{}","version":"{}","value":"{}"}}"#,
-            encode(&name(key)),
-            value.created,
-            value.modified,
-            value.version,
-            encode(&value.number.to_string()),
-        )
-    };
-    let mut text = match &value {
-        Some(value) => format!(r#"{{"kv":{}"#, pair(value)),
-        None => format!(
-            r#"{{"type":"DELETE","kv":{{"key":"{}","mod_revision":"{revision}"}}"#,
-            encode(&name(key))
-        ),
-    };
-    if let Some(before) = before {
-        write!(text, r#","prev_kv":{}"#, pair(before)).unwrap();
-    }
-    text + "}"
 }

@@ -1,11 +1,11 @@
-//! The connections of a watch.
+//! The servers that a watch connects to.
 
 use crate::endpoint::Endpoint;
 use crate::transport::http::Http;
 
-/// What a watch needs to make connections.
+/// The servers that a watch connects to, and how it connects.
 #[derive(Clone, Debug)]
-pub struct Means {
+pub struct Servers {
     /// Makes the connections.
     pub http: Http,
     /// The endpoints, in the order in which the plan counts them.

@@ -1,18 +1,18 @@
-//! The records of etcdwatch itself: gap, reset, synced and status.
+//! Control records, which etcdwatch adds to those of keys and events: gap, reset, synced and status.
 
 use etcdwatch_engine::model::{Gap, Index};
 use etcdwatch_engine::watch::{Status, Update};
 
-/// A record of etcdwatch itself.
+/// A record that is not about a key or an event, but about the watch.
 #[derive(Clone, Copy, Debug)]
-pub struct OwnRecord<'r> {
+pub struct ControlRecord<'r> {
     /// The watched keys.
     pub scope: &'r str,
     /// The kind of the record, with its data.
     pub content: Content<'r>,
 }
 
-/// The kind of a record of etcdwatch itself, with its data.
+/// The kind of a control record, with its data.
 #[derive(Clone, Copy, Debug)]
 pub enum Content<'r> {
     /// Events were lost, or may have been.
@@ -25,7 +25,7 @@ pub enum Content<'r> {
     Status(&'r Status, &'r str),
 }
 
-impl<'r> OwnRecord<'r> {
+impl<'r> ControlRecord<'r> {
     /// The record for `update`; `None` if it has none. `url` returns the URL of an endpoint by its place.
     #[must_use]
     pub fn of(

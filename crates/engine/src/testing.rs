@@ -1,0 +1,34 @@
+//! The clock and the environment, for tests alone.
+
+#![allow(
+    clippy::disallowed_methods,
+    reason = "tests need a time to count from, and are set up with variables"
+)]
+
+use std::time::Instant;
+
+use proptest::prelude::ProptestConfig;
+use proptest::test_runner::RngSeed;
+
+/// The present time, for tests to count from. An `Instant` can't be made from a number.
+pub fn now() -> Instant {
+    Instant::now()
+}
+
+/// Whether the simulation prints the inputs and steps of its sessions:
+/// `SIMULATION_TRACE=1 cargo test NAME -- --nocapture`.
+pub fn is_traced() -> bool {
+    std::env::var_os("SIMULATION_TRACE").is_some()
+}
+
+/// The same `cases` in every run. `PROPTEST_CASES` sets another number of random ones.
+pub fn config(cases: u32) -> ProptestConfig {
+    if std::env::var_os("PROPTEST_CASES").is_some() {
+        return ProptestConfig::default();
+    }
+    ProptestConfig {
+        cases,
+        rng_seed: RngSeed::Fixed(1),
+        ..ProptestConfig::default()
+    }
+}
