@@ -263,7 +263,8 @@ impl RunningCommand {
     }
 }
 
-/// Whether a group has a process that is not a zombie.
+/// Whether a group has a process that is not a zombie. In a container whose first process reaps nothing,
+/// a zombie stays in its group for ever.
 fn has_living_member(group: Pid) -> bool {
     let Ok(processes) = std::fs::read_dir("/proc") else {
         return false;
