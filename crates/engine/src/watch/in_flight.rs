@@ -10,9 +10,13 @@ use crate::model::Index;
 
 /// What a session asks of a server. Each API has its own, so that a request which the API does not
 /// have cannot be written down.
-pub trait SessionRequest: Clone + std::fmt::Debug {
+pub trait SessionRequest: Clone + std::fmt::Debug + PartialEq {
     /// What a session notes of the request beside its head.
     type Progress: Clone + std::fmt::Debug + Default;
+    /// Asks a majority whether the store's index went back.
+    const REWIND: Self;
+    /// Asks for the state of what is watched.
+    const STATE: Self;
 
     /// The name in a trace. Requests of one name share one backoff.
     fn name(&self) -> &'static str;
@@ -24,12 +28,6 @@ pub trait SessionRequest: Clone + std::fmt::Debug {
     fn compares(&self) -> bool;
     /// Whether the request is about what was reported, and not about all that is known.
     fn is_about_reported(&self) -> bool;
-    /// Asks for the index of the store at which a replay ends.
-    fn end() -> Self;
-    /// Asks a majority whether the store's index went back.
-    fn rewind() -> Self;
-    /// Asks for the state of what is watched.
-    fn state() -> Self;
 }
 
 /// A request in flight.

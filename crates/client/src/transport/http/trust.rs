@@ -11,7 +11,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::client::{ResolvesClientCert, WebPkiServerVerifier};
-use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
+use rustls::crypto::{
+    CryptoProvider, WebPkiSupportedAlgorithms, verify_tls12_signature, verify_tls13_signature,
+};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::sign::CertifiedKey;
@@ -101,14 +103,17 @@ impl Loaded {
         let stamps = stamps(settings);
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let unusable = |error: rustls::Error| Unusable(format!("cannot set up TLS: {error}"));
-        let verifier: Arc<dyn ServerCertVerifier> = if settings.is_unverified {
-            Arc::new(Unverified(Arc::clone(&provider)))
+        let web_rules = if settings.is_unverified {
+            None
         } else {
             let roots = Arc::new(authorities(settings.authorities.as_ref())?);
-            let checks = WebPkiServerVerifier::builder_with_provider(roots, Arc::clone(&provider));
-            let checks = checks.build();
-            let checks = checks.map_err(|error| Unusable(format!("cannot set up TLS: {error}")))?;
-            Arc::new(Verifier(checks))
+            let rules = WebPkiServerVerifier::builder_with_provider(roots, Arc::clone(&provider));
+            let rules = rules.build();
+            Some(rules.map_err(|error| Unusable(format!("cannot set up TLS: {error}")))?)
+        };
+        let verifier = Verifier {
+            web_rules,
+            algorithms: provider.signature_verification_algorithms,
         };
         let shown = settings.certificate.as_ref().map(|certificate| {
             let key = settings.key.as_ref().unwrap_or(certificate);
@@ -125,7 +130,7 @@ impl Loaded {
             .with_protocol_versions(&[&TLS13, &TLS12])
             .map_err(unusable)?
             .dangerous()
-            .with_custom_certificate_verifier(verifier)
+            .with_custom_certificate_verifier(Arc::new(verifier))
             .with_client_cert_resolver(Arc::new(identity));
         // A server must not choose HTTP/2.
         config.alpn_protocols = vec![b"http/1.1".to_vec()];
@@ -258,7 +263,12 @@ impl ResolvesClientCert for ClientCertificate {
 /// Checks certificates by the web's rules. An error about the name has the certificate's DNS names as
 /// they are, while rustls prints the `Debug` text of all names.
 #[derive(Debug)]
-struct Verifier(Arc<WebPkiServerVerifier>);
+struct Verifier {
+    /// None accepts any certificate, for `--insecure-skip-tls-verify`.
+    web_rules: Option<Arc<WebPkiServerVerifier>>,
+    /// For the signatures of the handshake, which are always checked.
+    algorithms: WebPkiSupportedAlgorithms,
+}
 
 impl ServerCertVerifier for Verifier {
     fn verify_server_cert(
@@ -269,9 +279,10 @@ impl ServerCertVerifier for Verifier {
         ocsp: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
-        let checked = self
-            .0
-            .verify_server_cert(certificate, intermediates, name, ocsp, now);
+        let Some(rules) = &self.web_rules else {
+            return Ok(ServerCertVerified::assertion());
+        };
+        let checked = rules.verify_server_cert(certificate, intermediates, name, ocsp, now);
         checked.map_err(|error| match error {
             rustls::Error::InvalidCertificate(CertificateError::NotValidForNameContext {
                 expected,
@@ -291,7 +302,7 @@ impl ServerCertVerifier for Verifier {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.0.verify_tls12_signature(message, certificate, signed)
+        verify_tls12_signature(message, certificate, signed, &self.algorithms)
     }
 
     fn verify_tls13_signature(
@@ -300,11 +311,11 @@ impl ServerCertVerifier for Verifier {
         certificate: &CertificateDer<'_>,
         signed: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        self.0.verify_tls13_signature(message, certificate, signed)
+        verify_tls13_signature(message, certificate, signed, &self.algorithms)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.supported_verify_schemes()
+        self.algorithms.supported_schemes()
     }
 }
 
@@ -315,45 +326,4 @@ fn dns_names(certificate: &CertificateDer<'_>) -> Vec<String> {
         |_| Vec::new(),
         |parsed| parsed.valid_dns_names().map(str::to_owned).collect(),
     )
-}
-
-/// Accepts any certificate, for `--insecure-skip-tls-verify`.
-#[derive(Debug)]
-struct Unverified(Arc<CryptoProvider>);
-
-impl ServerCertVerifier for Unverified {
-    fn verify_server_cert(
-        &self,
-        _: &CertificateDer<'_>,
-        _: &[CertificateDer<'_>],
-        _: &ServerName<'_>,
-        _: &[u8],
-        _: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let algorithms = &self.0.signature_verification_algorithms;
-        verify_tls12_signature(message, certificate, signed, algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let algorithms = &self.0.signature_verification_algorithms;
-        verify_tls13_signature(message, certificate, signed, algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
-    }
 }

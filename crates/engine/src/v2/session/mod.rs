@@ -252,7 +252,9 @@ impl SessionApi for V2 {
         match phase {
             V2Phase::BackingOff => session.back_off(),
             V2Phase::Comparing => session.compare_store(),
-            V2Phase::FindingEnd => session.ensure(|one| *one == V2Request::End, V2Request::End),
+            V2Phase::FindingEnd => {
+                session.ensure(V2Request::End);
+            }
             V2Phase::ReadingState => {
                 session.ask_for_state();
                 session.keep_up();
@@ -325,18 +327,17 @@ impl V2Session {
         match self.plan.start {
             Start::Oldest => {
                 let question = self.question(Index::ZERO);
-                self.ensure(V2Request::is_question, question);
+                self.ensure(question);
             }
             _ if self.plan.stream => self.open_stream(),
-            _ => self.ensure(
-                |one| matches!(one, V2Request::Probe { .. }),
-                V2Request::Probe { after: None },
-            ),
+            _ => {
+                self.ensure(V2Request::Probe { after: None });
+            }
         }
     }
 
     fn open_stream(&mut self) {
-        self.ensure(|one| *one == V2Request::Stream, V2Request::Stream);
+        self.ensure(V2Request::Stream);
     }
 
     /// Asks about the unknown ranges, and waits for new events.

@@ -88,6 +88,8 @@ pub struct Wait {
 
 impl SessionRequest for V2Request {
     type Progress = Wait;
+    const REWIND: Self = Self::Rewind;
+    const STATE: Self = Self::State;
 
     fn name(&self) -> &'static str {
         match self {
@@ -123,18 +125,6 @@ impl SessionRequest for V2Request {
 
     fn is_about_reported(&self) -> bool {
         matches!(self, Self::Look { .. } | Self::Next { .. })
-    }
-
-    fn end() -> Self {
-        Self::End
-    }
-
-    fn rewind() -> Self {
-        Self::Rewind
-    }
-
-    fn state() -> Self {
-        Self::State
     }
 }
 

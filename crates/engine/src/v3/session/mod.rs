@@ -209,14 +209,13 @@ impl SessionApi for V3 {
         match phase {
             V3Phase::BackingOff => session.back_off(),
             V3Phase::Comparing => session.compare_store(),
-            V3Phase::FindingEnd => session.ensure(|one| *one == V3Request::End, V3Request::End),
+            V3Phase::FindingEnd => {
+                session.ensure(V3Request::End);
+            }
             V3Phase::ReadingState => session.read_state(),
             V3Phase::CheckingKey(at) => {
                 let key = session.plan.scope.key.as_str().as_bytes().to_owned();
-                session.ensure(
-                    |one| matches!(one, V3Request::Unchanged { .. }),
-                    V3Request::Unchanged { key, at },
-                );
+                session.ensure(V3Request::Unchanged { key, at });
             }
             V3Phase::Streaming => session.follow_stream(),
         }
@@ -310,7 +309,7 @@ impl V3Session {
             whole_store: self.api.reads_whole_store,
             in_fragments: self.api.in_fragments,
         };
-        self.ensure(V3Request::is_stream, stream);
+        self.ensure(stream);
     }
 
     /// Reads the state, with a stream open that brings what happens in the meantime.

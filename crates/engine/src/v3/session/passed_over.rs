@@ -184,10 +184,7 @@ impl V3Session {
                     after: cursor,
                     in_fragments: self.api.in_fragments,
                 };
-                self.ensure(
-                    |one| matches!(one, V3Request::Compaction { .. }),
-                    compaction,
-                );
+                self.ensure(compaction);
                 return;
             };
             first.remove();

@@ -75,6 +75,8 @@ pub enum V3Request {
 
 impl SessionRequest for V3Request {
     type Progress = ();
+    const REWIND: Self = Self::Rewind;
+    const STATE: Self = Self::State;
 
     fn name(&self) -> &'static str {
         match self {
@@ -107,18 +109,6 @@ impl SessionRequest for V3Request {
 
     fn is_about_reported(&self) -> bool {
         matches!(self, Self::Look { .. })
-    }
-
-    fn end() -> Self {
-        Self::End
-    }
-
-    fn rewind() -> Self {
-        Self::Rewind
-    }
-
-    fn state() -> Self {
-        Self::State
     }
 }
 

@@ -106,8 +106,7 @@ impl<A: SessionApi> Core<A> {
     /// Asks a majority whether what is known is fresh.
     pub(crate) fn confirm_freshness(&mut self) {
         let request = A::confirm_freshness(self);
-        let name = request.name();
-        if !self.requests.has(|other| other.name() == name) && self.send(request) {
+        if self.ensure(request) {
             self.freshness.note_asked();
         }
     }

@@ -10,9 +10,8 @@ impl<A: SessionApi> Core<A> {
     /// after a comparison.
     pub(crate) fn mistrust(&mut self) {
         self.doubt_store();
-        let rewind = A::Request::rewind().name();
         self.close_where(|one| {
-            let compares = one.request.compares() || one.request.name() == rewind;
+            let compares = one.request.compares() || one.request == A::Request::REWIND;
             one.head.is_none() && !compares
         });
     }

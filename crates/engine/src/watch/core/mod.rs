@@ -318,11 +318,10 @@ impl<A: SessionApi> Core<A> {
         requests.any(|one| one.request.reports_new_events() && one.head.is_some())
     }
 
-    /// Sends a request unless one that `is_meant` is in flight.
-    pub(crate) fn ensure(&mut self, is_meant: impl Fn(&A::Request) -> bool, request: A::Request) {
-        if !self.requests.has(is_meant) {
-            self.send(request);
-        }
+    /// Sends a request unless one of its name is in flight, or may not be sent now; whether it was sent.
+    pub(crate) fn ensure(&mut self, request: A::Request) -> bool {
+        let name = request.name();
+        !self.requests.has(|other| other.name() == name) && self.send(request)
     }
 
     /// Sends a request if that may be done now; whether it was sent.
@@ -516,9 +515,7 @@ impl<A: SessionApi> Core<A> {
             self.report_ahead(one.cursor, index);
         } else if !self.begins_anew() {
             // Either the member lags or the store went back. A linearizable read shows which.
-            let rewind = A::Request::rewind();
-            let name = rewind.name();
-            self.ensure(|request| request.name() == name, rewind);
+            self.ensure(A::Request::REWIND);
         }
     }
 

@@ -124,15 +124,12 @@ impl<A: SessionApi> Core<A> {
 
     /// Gives up reading the state for now.
     pub(crate) fn close_state(&mut self) {
-        let name = A::Request::state().name();
-        self.close_where(|one| one.request.name() == name);
+        self.close_where(|one| one.request == A::Request::STATE);
     }
 
     /// Asks for the state.
     pub(crate) fn ask_for_state(&mut self) {
-        let state = A::Request::state();
-        let name = state.name();
-        self.ensure(|request| request.name() == name, state);
+        self.ensure(A::Request::STATE);
     }
 
     /// The state was read.
