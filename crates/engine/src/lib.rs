@@ -18,20 +18,6 @@ pub mod protocol;
 mod simulation;
 #[cfg(test)]
 mod testing;
-#[cfg_attr(
-    test,
-    allow(
-        clippy::disallowed_methods,
-        reason = "its tests have to begin at some Instant"
-    )
-)]
 pub mod v2;
 pub mod v3;
-#[cfg_attr(
-    test,
-    allow(
-        clippy::disallowed_methods,
-        reason = "its tests have to begin at some Instant"
-    )
-)]
 pub mod watch;

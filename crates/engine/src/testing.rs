@@ -1,8 +1,8 @@
-//! The clock and the environment, for tests alone.
+//! The clock, the environment and threads, for tests alone.
 
 #![allow(
     clippy::disallowed_methods,
-    reason = "tests need a time to count from, and are set up with variables"
+    reason = "tests count from the present, are set up with variables, and run threads"
 )]
 
 use std::time::Instant;
@@ -13,6 +13,11 @@ use proptest::test_runner::RngSeed;
 /// The present time, for tests to count from. An `Instant` can't be made from a number.
 pub fn now() -> Instant {
     Instant::now()
+}
+
+/// Runs `task` on a thread of its own.
+pub fn spawn(task: impl FnOnce() + Send + 'static) {
+    std::thread::spawn(task);
 }
 
 /// Whether the simulation prints the inputs and steps of its sessions:

@@ -125,7 +125,7 @@ mod tests {
         let (first, second) = (budget.take(READ_AHEAD / 2), budget.take(READ_AHEAD / 2));
         let (sender, receiver) = mpsc::channel();
         let ahead = budget.clone();
-        thread::spawn(move || {
+        crate::testing::spawn(move || {
             ahead.wait_for_output(EVER);
             sender.send(()).unwrap();
         });

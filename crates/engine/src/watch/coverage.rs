@@ -372,7 +372,7 @@ mod tests {
         };
         let lines: Vec<String> = indexes.clone().map(line).collect();
         let batch = crate::v2::parse_events(lines.concat().into_bytes()).unwrap();
-        let now = std::time::Instant::now();
+        let now = crate::testing::now();
         HeldEvents {
             received: Arc::new(ReceivedBatch::new(batch, now, &Budget::new(1))),
             places: 0..indexes.count(),

@@ -356,7 +356,7 @@ mod tests {
 
     #[test]
     fn failover_is_immediate_and_a_round_of_failures_backs_off() {
-        let now = Instant::now();
+        let now = crate::testing::now();
         let mut endpoints = Endpoints::new(2, 1, None);
         endpoints.answered();
         assert!(matches!(endpoints.failed(0, 0, cut(), now), Verdict::Retry));
@@ -373,7 +373,7 @@ mod tests {
 
     #[test]
     fn several_connections_that_break_together_count_as_one_failure() {
-        let now = Instant::now();
+        let now = crate::testing::now();
         let mut endpoints = Endpoints::new(3, 1, None);
         for _ in 0..5 {
             endpoints.failed(0, 0, cut(), now);
@@ -383,7 +383,7 @@ mod tests {
 
     #[test]
     fn endpoints_that_never_answered_end_the_watch() {
-        let now = Instant::now();
+        let now = crate::testing::now();
         let mut endpoints = Endpoints::new(2, 1, None);
         endpoints.failed(0, 0, cut(), now);
         let verdict = endpoints.failed(1, 1, Failure::Unreachable("refused".to_owned()), now);
@@ -393,7 +393,7 @@ mod tests {
     #[test]
     fn a_raft_index_that_jumps_is_reported_and_one_that_went_back_is_not() {
         const BEHIND: u64 = 300;
-        let now = Instant::now();
+        let now = crate::testing::now();
         let mut endpoints = Endpoints::new(1, 1, None);
         assert_eq!(
             endpoints.observe(0, 10, Index(5), BEHIND, Observed::default(), now),
@@ -422,7 +422,7 @@ mod tests {
     #[test]
     fn a_raft_index_of_a_replaced_store_does_not_count_as_going_back() {
         const BEHIND: u64 = 300;
-        let now = Instant::now();
+        let now = crate::testing::now();
         let mut endpoints = Endpoints::new(1, 1, None);
         assert_eq!(
             endpoints.observe(0, 900, Index(5), BEHIND, Observed::default(), now),
@@ -440,7 +440,7 @@ mod tests {
     #[test]
     fn a_jump_counts_for_a_while_after_a_failover() {
         const BEHIND: u64 = 300;
-        let now = Instant::now();
+        let now = crate::testing::now();
         for (later, jump) in [
             (RAFT_INDEX_REMEMBERED, Some(Index(20))),
             (RAFT_INDEX_REMEMBERED * 2, None),

@@ -82,7 +82,7 @@ mod tests {
 
     #[test]
     fn watches_that_began_together_ask_a_majority_at_different_times_and_early_enough() {
-        let (now, stale_after) = (Instant::now(), Duration::from_secs(30));
+        let (now, stale_after) = (crate::testing::now(), Duration::from_secs(30));
         let asked = |seed| {
             let mut freshness = Freshness::new(now, seed);
             let asks = std::iter::repeat_with(|| {

@@ -201,7 +201,6 @@ mod tests {
     use crate::v2;
     use crate::watch::{Budget, ReceivedBatch};
     use std::sync::Arc;
-    use std::time::Instant;
 
     fn node(key: &str, value: &str, created: u64) -> StateNode {
         StateNode {
@@ -222,7 +221,11 @@ mod tests {
         let batch = v2::parse_events(format!("{json}\n").into_bytes()).unwrap();
         let gone = mirror.apply(&HeldEvents {
             places: 0..batch.len(),
-            received: Arc::new(ReceivedBatch::new(batch, Instant::now(), &Budget::new(1))),
+            received: Arc::new(ReceivedBatch::new(
+                batch,
+                crate::testing::now(),
+                &Budget::new(1),
+            )),
         });
         gone.into_iter().map(|node| text(&node.key)).collect()
     }

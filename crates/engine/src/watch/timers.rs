@@ -72,7 +72,7 @@ mod tests {
 
     #[test]
     fn the_earliest_timer_is_the_next_one() {
-        let now = Instant::now();
+        let now = crate::testing::now();
         let mut timers = Timers::default();
         timers.set(Timer::Probe, now + Duration::from_secs(2));
         timers.set(Timer::Renewal, now + Duration::from_secs(1));

@@ -54,7 +54,7 @@ pub const PROBE_STEADY: Duration = Duration::from_secs(1);
 
 /// A wait is half-closed this long after its head, or later. A server that was stalled before it
 /// looked for the event ends the wait though history has one: 14 in 40,000 at 20 ms under a load of
-/// 20, 2 at 50 ms, none at 100 ms (fact 17). For the same reason two waits are needed for a proof.
+/// 25, 2 at 50 ms, none at 100 ms (fact 17). For the same reason two waits are needed for a proof.
 pub const HALF_CLOSE_AFTER: Duration = Duration::from_millis(200);
 /// A wait is half-closed this many times as long after its head as history ever took to answer: a
 /// server that is slow to answer is slow to look.

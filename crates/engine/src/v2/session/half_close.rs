@@ -87,7 +87,7 @@ mod tests {
     #[test]
     fn half_closes_that_break_in_a_row_are_the_work_of_a_proxy() {
         let mut half_closes = HalfCloses::default();
-        let now = Instant::now();
+        let now = crate::testing::now();
         let certain: Vec<bool> = (0..5).map(|n| half_closes.broke(now + LATER * n)).collect();
         assert_eq!(certain, [false, false, true, false, false]);
         half_closes.others_broke(now + LATER * 6);
@@ -99,7 +99,7 @@ mod tests {
     #[test]
     fn many_breaks_in_quick_succession_are_still_recognised() {
         let mut half_closes = HalfCloses::default();
-        let now = Instant::now();
+        let now = crate::testing::now();
         let mut breaks = (0..1000).map(|n| half_closes.broke(now + ONE_REASON / 10 * n));
         assert!(breaks.any(|is_certain| is_certain));
     }
@@ -107,7 +107,7 @@ mod tests {
     #[test]
     fn one_cut_that_breaks_several_half_closes_counts_once() {
         let mut half_closes = HalfCloses::default();
-        let now = Instant::now();
+        let now = crate::testing::now();
         for _ in 0..5 {
             half_closes.broke(now);
         }
@@ -119,7 +119,7 @@ mod tests {
         for half_closed_first in [false, true] {
             let mut half_closes = HalfCloses::default();
             for n in 0..5 {
-                let now = Instant::now() + LATER * n;
+                let now = crate::testing::now() + LATER * n;
                 if half_closed_first {
                     half_closes.broke(now);
                     half_closes.others_broke(now);
@@ -136,7 +136,7 @@ mod tests {
     fn a_half_close_that_works_resets_the_count() {
         let mut half_closes = HalfCloses::default();
         for n in 0..5 {
-            half_closes.broke(Instant::now() + LATER * n);
+            half_closes.broke(crate::testing::now() + LATER * n);
             half_closes.worked();
         }
         assert!(!half_closes.are_broken());

@@ -123,7 +123,7 @@ mod tests {
 
     #[test]
     fn a_busy_store_is_renewed_before_its_history_is_written_over() {
-        let start = Instant::now();
+        let start = crate::testing::now();
         let mut renewal = Renewal::new(Index(0), start, 1000);
         let mut now = start;
         // 5,000 writes a second.
@@ -140,7 +140,7 @@ mod tests {
 
     #[test]
     fn a_quiet_store_soon_needs_a_long_poll_on_the_whole_store() {
-        let start = Instant::now();
+        let start = crate::testing::now();
         let mut renewal = Renewal::new(Index(9), start, 1000);
         for _ in 0..2 {
             let due = renewal.due();
@@ -152,7 +152,7 @@ mod tests {
 
     #[test]
     fn the_first_write_after_a_calm_causes_a_renewal_soon() {
-        let start = Instant::now();
+        let start = crate::testing::now();
         for calm in [40, 100, 60_000] {
             let mut renewal = Renewal::new(Index(9), start, 1000);
             let now = start + Duration::from_millis(calm);
@@ -163,7 +163,7 @@ mod tests {
 
     #[test]
     fn steady_writes_do_not_shorten_the_interval() {
-        let start = Instant::now();
+        let start = crate::testing::now();
         let mut renewal = Renewal::new(Index(0), start, 1000);
         // 1,000 writes a second.
         for tick in 1..20 {
@@ -178,7 +178,7 @@ mod tests {
 
     #[test]
     fn a_position_far_behind_the_store_is_renewed_at_once() {
-        let start = Instant::now();
+        let start = crate::testing::now();
         let mut renewal = Renewal::new(Index(9), start, 1000);
         let now = start + RENEWAL_FIRST;
         renewal.learn(Index(300), now);
