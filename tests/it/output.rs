@@ -118,14 +118,7 @@ fn losing_and_regaining_the_connection_are_notices() {
     let proxy = Proxy::to(&subtree.url());
     let index = subtree.put(&subtree.key("first"), "1");
     let from = index.to_string();
-    let watch = [
-        "watch",
-        "--stream",
-        "-r",
-        subtree.root(),
-        "--from-index",
-        &from,
-    ];
+    let watch = subtree.stream_from(&from);
     let start = |options: &[&str]| {
         let url = proxy.url();
         let endpoint = ["--endpoints", &url];

@@ -146,14 +146,7 @@ fn a_blocked_stdout_does_not_delay_signals_or_the_timeout() {
         subtree.put(&subtree.key(&format!("k{number}")), &value);
     }
     let from = (v2::index(&subtree.url()) - 299).to_string();
-    let stream = [
-        "watch",
-        "--stream",
-        "-r",
-        subtree.root(),
-        "--from-index",
-        &from,
-    ];
+    let stream = subtree.stream_from(&from);
     for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
         let running = subtree.program(&stream).unread().start();
         // It is not visible from outside that the tool is blocked. A signal that comes earlier ends
