@@ -194,7 +194,7 @@ fn an_error_within_a_batch_loses_and_repeats_nothing() {
         }
         assert_eq!(
             body["create_request"]["start_revision"], "3",
-            "what was told last"
+            "what was printed last"
         );
         sending(&[created(9), sets([3, 4, 5], 9)]).hold()
     });
