@@ -26,6 +26,15 @@ impl Output {
     }
 }
 
+/// Asserts the exit code, and that stderr contains each of these parts.
+#[track_caller]
+pub fn assert_ends(output: &Output, code: i32, parts: &[&str]) {
+    assert_eq!(output.code, code, "{output:?}");
+    for part in parts {
+        assert!(output.stderr.contains(part), "no '{part}' in {output:?}");
+    }
+}
+
 /// Parses each line as JSON. Panics with the line that is not JSON.
 #[track_caller]
 pub fn parse_lines(lines: &[String]) -> Vec<Value> {
