@@ -40,9 +40,3 @@ fn record(output: &Output) -> Value {
     assert_eq!((output.code, output.stderr.as_str()), (0, ""), "{output:?}");
     serde_json::from_str(&output.stdout).unwrap()
 }
-
-#[track_caller]
-fn assert_exits_1(output: &Output, part: &str) {
-    assert_eq!((output.code, output.stdout.as_str()), (1, ""), "{output:?}");
-    assert!(output.stderr.contains(part), "no {part:?} in {output:?}");
-}

@@ -22,7 +22,7 @@ use pty_process::Size;
 use pty_process::blocking::{Command as PtyCommand, open};
 pub use rustix::process::Signal;
 
-pub use self::output::{Output, assert_ends, parse_lines};
+pub use self::output::{Output, assert_ends, assert_fails, parse_lines};
 use self::output::{code, transcript};
 pub use self::running::Running;
 pub use self::terminal::Terminal;

@@ -2,11 +2,11 @@
 
 use serde_json::Value;
 
-use super::{assert_exits_1, pair, put, with_v3};
+use super::{pair, put, with_v3};
 use crate::support::etcd::{Etcd, Version};
 use crate::support::scripted::{Response, Scripted};
 use crate::support::shared;
-use crate::support::tool::{Program, tool};
+use crate::support::tool::{Program, assert_ends, assert_fails, tool};
 use crate::support::v3::{self, encode};
 use crate::support::{v2, wait};
 
@@ -77,11 +77,9 @@ fn a_server_without_the_v2_api_is_used_over_v3() {
         assert_eq!(run(&["get", "/k"]).stdout, "v\n");
         assert_eq!(run(&["rm", "/k"]).stdout, "3\tdelete\t/k\t\n");
         let v2 = run(&["--api", "v2", "get", "/k"]);
-        assert_eq!(v2.code, 4);
-        assert!(v2.stderr.contains("v2 API off"), "{v2:?}");
+        assert_ends(&v2, 4, &["v2 API off"]);
         let directory = run(&["set", "--dir", "/d"]);
-        assert_eq!(directory.code, 2);
-        assert!(directory.stderr.contains("no directories"), "{directory:?}");
+        assert_ends(&directory, 2, &["no directories"]);
     }
 }
 
@@ -93,9 +91,10 @@ fn api_auto_finds_a_v3_only_key_with_a_notice() {
     let output = subtree.tool(&["get", &key]);
     assert_eq!((output.code, output.stdout.as_str()), (0, "v\n"));
     assert!(output.stderr.contains("uses v3"), "{output:?}");
-    assert_exits_1(
+    assert_fails(
         &subtree.tool(&["--api", "v2", "get", &key]),
-        "key not found",
+        1,
+        &["key not found"],
     );
 }
 
@@ -105,11 +104,9 @@ fn api_auto_does_not_create_a_v3_only_key_over_v2() {
         let (two, three) = (subtree.key("two"), subtree.key("three"));
         put(&subtree, &three, b"v");
         let output = subtree.tool(&["set", "--create", &three, "w"]);
-        assert_exits_1(&output, "key already exists");
-        assert!(output.stderr.contains("uses v3"), "{output:?}");
+        assert_fails(&output, 1, &["key already exists", "uses v3"]);
         let update = subtree.tool(&["set", "--update", &three, "w"]);
-        assert_eq!(update.code, 0, "{update:?}");
-        assert!(update.stderr.contains("uses v3"), "{update:?}");
+        assert_ends(&update, 0, &["uses v3"]);
         assert_eq!(pair(&subtree, &three)["value"], encode("w"));
         let output = subtree.tool(&["set", "--create", &two, "w"]);
         assert_eq!((output.code, output.stderr.as_str()), (0, ""));
@@ -127,12 +124,12 @@ fn api_auto_reports_a_failed_v3_condition_if_v2_lacks_the_key() {
             &["rm", "--prev-value", "x", &key],
         ] {
             let output = subtree.tool(command);
-            assert_exits_1(&output, "compare failed: [x != v]");
-            assert!(output.stderr.contains("uses v3"), "{output:?}");
+            assert_fails(&output, 1, &["compare failed: [x != v]", "uses v3"]);
         }
-        assert_exits_1(
+        assert_fails(
             &subtree.tool(&["rm", &subtree.key("none")]),
-            "key not found",
+            1,
+            &["key not found"],
         );
         assert_eq!(pair(&subtree, &key)["value"], encode("v"));
     }
@@ -149,12 +146,11 @@ fn api_auto_exits_7_if_a_v3_write_has_an_unknown_outcome() {
     });
     for command in [&["rm", "/k"][..], &["set", "--update", "/k", "v"]] {
         let output = Program::tool(&[&["--endpoints", &server.url()], command].concat()).run();
-        assert_eq!(output.code, 7, "{output:?}");
-        assert!(output.stderr.contains(&server.url()), "{output:?}");
+        assert_ends(&output, 7, &[&server.url()]);
     }
     // A read changes nothing, so that the answer of v2 is used.
     let output = Program::tool(&["--endpoints", &server.url(), "get", "/k"]).run();
-    assert_exits_1(&output, "key not found");
+    assert_fails(&output, 1, &["key not found"]);
 }
 
 /// Many ranges without keys do not mean that v3 has any.
@@ -192,10 +188,10 @@ fn a_missing_key_that_the_other_api_has_is_mentioned_in_the_hint() {
         put(&subtree, &three, b"v");
         for command in ["get", "rm"] {
             let output = subtree.tool(&["--api", "v2", command, &three]);
-            assert_exits_1(&output, "key not found");
+            assert_fails(&output, 1, &["key not found"]);
             assert!(output.stderr.contains("hint: use --api v3"), "{output:?}");
             let output = with_v3(&subtree, &[command, &two]);
-            assert_exits_1(&output, "key not found");
+            assert_fails(&output, 1, &["key not found"]);
             assert!(output.stderr.contains("hint: use --api v2"), "{output:?}");
             let output = subtree.tool(&["--api", "v2", command, &subtree.key("none")]);
             assert!(!output.stderr.contains("hint:"), "{output:?}");
@@ -211,8 +207,7 @@ fn a_disabled_gateway_exits_4_and_is_named() {
             .start();
         let url = etcd.url();
         let output = Program::tool(&["--endpoints", &url, "--api", "v3", "get", "/k"]).run();
-        assert_eq!(output.code, 4, "{output:?}");
-        assert!(output.stderr.contains("JSON gateway off"), "{output:?}");
+        assert_ends(&output, 4, &["JSON gateway off"]);
     }
 }
 
@@ -228,11 +223,6 @@ fn a_disabled_gateway_is_reported() {
         &["get", "/k"],
     ] {
         let output = tool(&[&["--endpoints", &etcd.url()], arguments].concat());
-        assert_eq!(output.code, 4, "{output:?}");
-        assert!(output.stderr.contains("JSON gateway off"), "{output:?}");
-        assert!(
-            output.stderr.contains("--enable-grpc-gateway"),
-            "{output:?}"
-        );
+        assert_ends(&output, 4, &["JSON gateway off", "--enable-grpc-gateway"]);
     }
 }

@@ -2,10 +2,10 @@
 
 use serde_json::{Value, json};
 
-use super::{assert_exits_1, number, pair, put, record, with_v3};
+use super::{number, pair, put, record, with_v3};
 use crate::support::etcd::{Etcd, Version};
 use crate::support::shared;
-use crate::support::tool::Program;
+use crate::support::tool::{Program, assert_fails};
 use crate::support::v2;
 use crate::support::v3::encode;
 
@@ -51,37 +51,42 @@ fn set_and_get_keep_arbitrary_bytes() {
 fn conditions_work_and_fail_as_with_the_v2_api() {
     for subtree in shared::each() {
         let key = subtree.key("k");
-        assert_exits_1(
+        assert_fails(
             &with_v3(&subtree, &["set", "--update", &key, "v"]),
-            "key not found",
+            1,
+            &["key not found"],
         );
-        assert_exits_1(
+        assert_fails(
             &with_v3(&subtree, &["set", "--prev-value", "", &key, "v"]),
-            "key not found",
+            1,
+            &["key not found"],
         );
         assert_eq!(with_v3(&subtree, &["set", "--create", &key, ""]).code, 0);
-        assert_exits_1(
+        assert_fails(
             &with_v3(&subtree, &["set", "--create", &key, "v"]),
-            "already exists",
+            1,
+            &["already exists"],
         );
-        assert_exits_1(
+        assert_fails(
             &with_v3(&subtree, &["set", "--prev-value", "x", &key, "v"]),
-            "compare failed: [x != ]",
+            1,
+            &["compare failed: [x != ]"],
         );
         assert_eq!(
             with_v3(&subtree, &["set", "--prev-value", "", &key, "v"]).code,
             0
         );
         let index = number(&pair(&subtree, &key)["mod_revision"]).to_string();
-        assert_exits_1(
+        assert_fails(
             &with_v3(&subtree, &["rm", "--prev-index", "1", &key]),
-            &index,
+            1,
+            &[&index],
         );
         assert_eq!(pair(&subtree, &key)["value"], encode("v"));
         let removed = with_v3(&subtree, &["rm", "--prev-index", &index, &key]);
         assert_eq!(removed.code, 0, "{removed:?}");
         assert_eq!(pair(&subtree, &key), Value::Null);
-        assert_exits_1(&with_v3(&subtree, &["rm", &key]), "key not found");
+        assert_fails(&with_v3(&subtree, &["rm", &key]), 1, &["key not found"]);
     }
 }
 
@@ -111,7 +116,7 @@ fn a_lease_is_revoked_if_the_condition_fails() {
         let server = ["--endpoints", &url, "--api", "v3"];
         let write = ["set", "--update", "--ttl", "60", "/k", "v"];
         let output = Program::tool(&[&server[..], &write[..]].concat()).run();
-        assert_exits_1(&output, "key not found");
+        assert_fails(&output, 1, &["key not found"]);
         let leases = v2::v3(&etcd.url(), "/v3/lease/leases", &json!({}));
         assert_eq!(leases["leases"], Value::Null);
     }

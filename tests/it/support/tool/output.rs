@@ -24,6 +24,22 @@ impl Output {
     pub fn json(&self) -> Vec<Value> {
         parse_lines(&whole_lines(&self.stdout))
     }
+
+    /// The records of a run that exited with 0.
+    #[track_caller]
+    pub fn records(&self) -> Vec<Value> {
+        assert_eq!(self.code, 0, "{self:?}");
+        parse_lines(&self.stdout.lines().map(str::to_owned).collect::<Vec<_>>())
+    }
+
+    /// The fields of the only line of a run that exited with 0 and wrote nothing to stderr.
+    #[track_caller]
+    pub fn fields(&self) -> Vec<String> {
+        assert_eq!((self.code, self.stderr.as_str()), (0, ""), "{self:?}");
+        let line = self.stdout.strip_suffix('\n').expect("a whole line");
+        assert!(!line.contains('\n'), "{self:?}");
+        line.split('\t').map(str::to_owned).collect()
+    }
 }
 
 /// Asserts the exit code, and that stderr contains each of these parts.
@@ -33,6 +49,13 @@ pub fn assert_ends(output: &Output, code: i32, parts: &[&str]) {
     for part in parts {
         assert!(output.stderr.contains(part), "no '{part}' in {output:?}");
     }
+}
+
+/// Asserts the exit code, an empty stdout, and that stderr contains each of these parts.
+#[track_caller]
+pub fn assert_fails(output: &Output, code: i32, parts: &[&str]) {
+    assert_ends(output, code, parts);
+    assert_eq!(output.stdout, "", "{output:?}");
 }
 
 /// Parses each line as JSON. Panics with the line that is not JSON.
