@@ -73,6 +73,18 @@ fn as_user<'a>(url: &'a str, command: &[&'a str]) -> Vec<&'a str> {
     [&options[..], command].concat()
 }
 
+/// The arguments of a command with the v3 API as this user, who may be given with a password.
+fn as_v3_user<'a>(url: &'a str, user: &'a str, command: &[&'a str]) -> Vec<&'a str> {
+    let options = ["--api", "v3", "--endpoints", url, "--user", user];
+    [&options[..], command].concat()
+}
+
+/// The reply of a gateway to a request with a token that the server does not know.
+fn invalid_token() -> Response {
+    let body = r#"{"error":"etcdserver: invalid auth token","code":16}"#;
+    Response::etcd(401, 0, body)
+}
+
 /// A gateway that issues a token, and answers everything else with `answer`.
 fn gateway(answer: fn(&Request) -> Response) -> Scripted {
     Scripted::serve(move |request| {

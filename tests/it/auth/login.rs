@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use super::{PASSWORD, Root, USER, as_user, gateway, server};
+use super::{PASSWORD, Root, USER, as_user, as_v3_user, gateway, invalid_token, server};
 use crate::support::etcd::Version;
 use crate::support::scripted::{Request, Response, Scripted};
 use crate::support::tool::{assert_ends, tool};
@@ -53,13 +53,7 @@ fn v3_credentials_are_sent_only_to_the_server_and_never_printed() {
                 "HTTP/1.1 307 See there\r\nLocation: /v3/elsewhere\r\nContent-Length: 0\r\n\r\n",
             )
         },
-        |_| {
-            Response::etcd(
-                401,
-                0,
-                r#"{"error":"etcdserver: invalid auth token","code":16}"#,
-            )
-        },
+        |_| invalid_token(),
         |_| Response::etcd(200, 0, "<html>"),
         |_| Response::default().reset(),
     ];
@@ -116,17 +110,7 @@ fn set_times_out_if_the_login_is_not_answered() {
         Response::etcd(200, 0, "{}")
     });
     let url = server.url();
-    let set = [
-        "--api",
-        "v3",
-        "--endpoints",
-        &url,
-        "--user",
-        "app:x",
-        "set",
-        "/k",
-        "v",
-    ];
+    let set = as_v3_user(&url, "app:x", &["set", "/k", "v"]);
     // The write was not sent.
     let output = tool(&[&set[..], &["--timeout", "300ms"]].concat());
     assert_eq!(output.code, 124, "{output:?}");

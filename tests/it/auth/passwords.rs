@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use serde_json::Value;
 
-use super::{PASSWORD, Root, USER, server};
+use super::{PASSWORD, Root, USER, as_v3_user, server};
 use crate::support::certificates::write;
 use crate::support::etcd::Version;
 use crate::support::tool::{Program, Terminal, assert_ends, tool};
@@ -17,17 +17,7 @@ fn the_password_prompt_does_not_echo() {
     let _root = Root::of_v3(&etcd);
     let url = etcd.url();
     let ask = |typed: &[u8]| {
-        let set = [
-            "--api",
-            "v3",
-            "--endpoints",
-            &url,
-            "--user",
-            USER,
-            "set",
-            "/app/k",
-            "v",
-        ];
+        let set = as_v3_user(&url, USER, &["set", "/app/k", "v"]);
         let terminal = Terminal::start(&set, 24, 100);
         terminal.wait_for_screen(|screen| screen.contains("Password for app:"), wait::LONG);
         terminal.send(typed);
@@ -73,16 +63,7 @@ fn the_password_comes_from_a_private_file_or_the_environment() {
     let path = write(directory.path(), "password", "hunter2:x\n");
     let file = path.display().to_string();
     let url = etcd.url();
-    let get = [
-        "--api",
-        "v3",
-        "--endpoints",
-        &url,
-        "--user",
-        USER,
-        "get",
-        "/app/k",
-    ];
+    let get = as_v3_user(&url, USER, &["get", "/app/k"]);
     let by_file = [&get[..], &["--password-file", &file]].concat();
     assert_ends(&tool(&by_file), 1, &["key not found"]);
     let output = Program::tool(&get).env("ETCDCTL_PASSWORD", PASSWORD).run();

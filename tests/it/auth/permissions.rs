@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{PASSWORD, Root, USER, USER_AND_PASSWORD, as_user, server};
+use super::{PASSWORD, Root, USER, USER_AND_PASSWORD, as_user, as_v3_user, server};
 use crate::support::etcd::Version;
 use crate::support::follow;
 use crate::support::tool::{Output, Program, assert_ends, tool};
@@ -61,16 +61,7 @@ fn a_v3_user_reads_and_watches_only_the_permitted_subtree() {
             "/app/k",
         ];
         assert_ends(&tool(&nobody), 4, &["--user"]);
-        let wrong = [
-            "--user",
-            "app:wrong",
-            "--api",
-            "v3",
-            "--endpoints",
-            &url,
-            "get",
-            "/app/k",
-        ];
+        let wrong = as_v3_user(&url, "app:wrong", &["get", "/app/k"]);
         assert_ends(&tool(&wrong), 4, &["invalid user ID or password"]);
     }
 }

@@ -3,7 +3,7 @@
 use serde_json::json;
 use tempfile::TempDir;
 
-use super::{PASSWORD, Root, USER, gateway, server, token};
+use super::{PASSWORD, Root, USER, as_v3_user, gateway, invalid_token, server, token};
 use crate::support::certificates::write;
 use crate::support::etcd::{Etcd, Version};
 use crate::support::proxy::{Cut, Proxy};
@@ -107,26 +107,11 @@ fn a_server_that_forgets_the_token_causes_no_gap() {
 
 #[test]
 fn a_token_that_is_always_rejected_is_renewed_only_once() {
-    let server = gateway(|_| {
-        Response::etcd(
-            401,
-            0,
-            r#"{"error":"etcdserver: invalid auth token","code":16}"#,
-        )
-    });
+    let server = gateway(|_| invalid_token());
     let url = server.url();
-    let get = [
-        "--api",
-        "v3",
-        "--endpoints",
-        &url,
-        "--user",
-        "app:hunter2",
-        "get",
-        "/k",
-    ];
+    let get = as_v3_user(&url, "app:hunter2", &["get", "/k"]);
     assert_ends(&tool(&get), 4, &["invalid auth token"]);
-    assert_eq!(server.requests().len(), 4, "a token and a question, twice");
+    assert_eq!(server.requests().len(), 4, "a login and a request, twice");
 }
 
 #[test]
@@ -140,16 +125,7 @@ fn a_token_with_control_characters_is_rejected() {
             Response::etcd(200, 0, "{}")
         });
         let url = server.url();
-        let get = [
-            "--api",
-            "v3",
-            "--endpoints",
-            &url,
-            "--user",
-            "app:hunter2",
-            "get",
-            "/k",
-        ];
+        let get = as_v3_user(&url, "app:hunter2", &["get", "/k"]);
         let output = tool(&get);
         assert_ends(&output, 6, &["token"]);
         let requests = server.requests();
