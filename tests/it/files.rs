@@ -314,8 +314,8 @@ impl OnDisk {
     /// Writes an event, waits until it is printed and in the checkpoint, and returns the
     /// checkpoint's bytes.
     fn write_event(&self, url: &str) -> Vec<u8> {
-        let printed = v2::put(url, "/app/k", "told");
-        follow::wait_for_value(&self.running, "/app/k", "told");
+        let printed = v2::put(url, "/app/k", "printed");
+        follow::wait_for_value(&self.running, "/app/k", "printed");
         follow::wait_for_checkpoint(&self.file("cp"), printed.index);
         fs::read(self.file("cp")).unwrap()
     }
@@ -342,7 +342,7 @@ impl OnDisk {
             .iter()
             .filter_map(|record| record["node"]["value"].as_str())
             .collect();
-        assert_eq!(values, ["told", "late"]);
+        assert_eq!(values, ["printed", "late"]);
         assert_eq!(fs::read(&files[0]).unwrap(), before);
         assert!(!files[1].exists());
     }
@@ -422,7 +422,7 @@ fn removing_the_checkpoint_directory_exits_74() {
     fs::create_dir(directory.file("d")).unwrap();
     let checkpoint = directory.text("d/cp");
     let running = follow::live(&url, &["-r", "/app", "--checkpoint", &checkpoint]);
-    let printed = v2::put(&url, "/app/k", "told");
+    let printed = v2::put(&url, "/app/k", "printed");
     follow::wait_for_checkpoint(&directory.file("d/cp"), printed.index);
     fs::remove_dir_all(directory.file("d")).unwrap();
     v2::put(&url, "/app/k", "late");
@@ -435,7 +435,7 @@ fn removing_the_checkpoint_directory_exits_74() {
 fn a_file_size_limit_exits_74_and_sigxfsz_does_not_kill() {
     let subtree = shared::any();
     let key = subtree.key("k");
-    let from = subtree.put(&key, "told").to_string();
+    let from = subtree.put(&key, "printed").to_string();
     let directory = Directory::new();
     let checkpoint = directory.text("cp");
     let watch = ["watch", "--stream", &key, "--checkpoint", &checkpoint];

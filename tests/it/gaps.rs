@@ -225,8 +225,8 @@ fn a_refreshed_ttl_is_not_a_change() {
 fn on_gap_continue_declares_the_smallest_gap() {
     for version in Version::ALL {
         let fixture = fixture(version, &["--on-gap", "continue"]);
-        let printed = v2::put(&fixture.url(), "/app/k", "told");
-        follow::wait_for_value(&fixture.running, "/app/k", "told");
+        let printed = v2::put(&fixture.url(), "/app/k", "printed");
+        follow::wait_for_value(&fixture.running, "/app/k", "printed");
         fixture.outage(|url| {
             v2::put(url, "/app/k", "lost");
             v2::write_elsewhere(url, 200);
@@ -251,8 +251,8 @@ fn on_gap_continue_declares_the_smallest_gap() {
 #[test]
 fn on_gap_fail_exits_5_with_the_lost_range() {
     let fixture = fixture(Version::V3_5, &["--on-gap", "fail"]);
-    let printed = v2::put(&fixture.url(), "/app/k", "told").index;
-    follow::wait_for_value(&fixture.running, "/app/k", "told");
+    let printed = v2::put(&fixture.url(), "/app/k", "printed").index;
+    follow::wait_for_value(&fixture.running, "/app/k", "printed");
     fixture.outage(|_| ());
     let oldest = v2::index(&fixture.url()) - 999;
     let output = fixture.running.wait(LIMIT);
