@@ -393,7 +393,7 @@ fn a_pause_longer_than_history_is_declared_as_a_gap() {
     let url = etcd.url();
     let file = CheckpointFile::new();
     let running = watch_with(&url, &file, &["--count", "1"]);
-    let printed = v2::put(&url, "/app/k", "told");
+    let printed = v2::put(&url, "/app/k", "printed");
     assert_eq!(running.wait(LIMIT).code, 0);
     v2::put(&url, "/app/k", "lost");
     v2::write_elsewhere(&url, 1100);

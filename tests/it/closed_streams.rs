@@ -20,14 +20,7 @@ fn an_idle_stream_piped_to_head_exits_0_without_a_message() {
     let subtree = shared::any();
     let from = subtree.put(&subtree.key("first"), "1").to_string();
     for output in ["text", "json"] {
-        let watch = [
-            "watch",
-            "--stream",
-            "-r",
-            subtree.root(),
-            "--from-index",
-            &from,
-        ];
+        let watch = subtree.stream_from(&from);
         let script = r#"{ "$0" "$@"; echo "exit $?" >&2; } | head -n 1"#;
         let begin = Instant::now();
         // Nothing more is written, so that the tool must notice by itself that its reader is gone.

@@ -156,7 +156,7 @@ fn printed_by_etcdctl(url: &str) -> Vec<Value> {
         .env("ETCDCTL_API", "3")
         .start();
     let mark = v3::encode(MARK);
-    wait::until(wait::LONG, "etcdctl to tell all", || {
+    wait::until(wait::LONG, "etcdctl to print everything", || {
         running
             .lines()
             .iter()

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::support::scripted::{Response, Scripted};
-use crate::support::tool::{Output, parse_lines, tool};
+use crate::support::tool::{Output, assert_ends, parse_lines, tool};
 
 fn event(index: u64, value: &str) -> String {
     let value = Value::from(value);
@@ -72,8 +72,7 @@ fn a_repeated_event_is_printed_once() {
 fn an_event_over_the_size_limit_exits_6_and_names_max_event() {
     let server = streaming(|head| head.chunk(event(11, &"x".repeat(70_000)) + "\n"));
     let output = watch(&server, &["--max-event", "64KiB"]);
-    assert_eq!(output.code, 6);
-    assert!(output.stderr.contains("--max-event"), "{}", output.stderr);
+    assert_ends(&output, 6, &["--max-event"]);
     assert_eq!(watch(&server, &["--count", "1"]).code, 0);
 }
 

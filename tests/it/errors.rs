@@ -6,21 +6,12 @@ use serde_json::Value;
 
 use crate::support::etcd::{Etcd, Version};
 use crate::support::scripted::{Request, Response, Script, Scripted};
-use crate::support::tool::{Output, Program, tool};
+use crate::support::tool::{Output, Program, assert_fails, tool};
 use crate::support::{ports, shared};
 
 /// An address without a listener.
 fn unused_address() -> String {
     format!("http://127.0.0.1:{}", ports::free())
-}
-
-#[track_caller]
-fn assert_ends(output: &Output, code: i32, parts: &[&str]) {
-    assert_eq!(output.code, code, "{output:?}");
-    assert_eq!(output.stdout, "", "{output:?}");
-    for part in parts {
-        assert!(output.stderr.contains(part), "no {part:?} in {output:?}");
-    }
 }
 
 /// Runs the tool against `url`, once for each command.
@@ -46,10 +37,10 @@ const EVERY: [&[&str]; 6] = [
 fn a_refused_connection_exits_3_and_names_every_endpoint() {
     let (one, two) = (unused_address(), unused_address());
     for output in against(&one, &EVERY) {
-        assert_ends(&output, 3, &[&one, "refused", "--endpoints"]);
+        assert_fails(&output, 3, &[&one, "refused", "--endpoints"]);
     }
     for output in against(&format!("{one},{two}"), &EVERY) {
-        assert_ends(&output, 3, &[&one, &two]);
+        assert_fails(&output, 3, &[&one, &two]);
     }
     let output = tool(&["-o", "json", "--endpoints", &one, "get", "/k"]);
     let error: Value = serde_json::from_str(&output.stderr).unwrap();
@@ -65,7 +56,7 @@ fn an_unresolvable_host_exits_3_and_is_named() {
         let begin = Instant::now();
         let options = ["--connect-timeout", "1s", "--endpoints", &list];
         let output = tool(&[&options, command].concat());
-        assert_ends(&output, 3, &["no-such-host.invalid", &one]);
+        assert_fails(&output, 3, &["no-such-host.invalid", &one]);
         assert!(begin.elapsed() < Duration::from_secs(4), "{output:?}");
     }
 }
@@ -77,7 +68,7 @@ fn a_connection_that_is_never_accepted_exits_3_after_the_connect_timeout() {
         let begin = Instant::now();
         let options = ["--connect-timeout", "200ms", "--endpoints", &full.url()];
         let output = tool(&[&options, command].concat());
-        assert_ends(&output, 3, &[&full.url()]);
+        assert_fails(&output, 3, &[&full.url()]);
         assert!(begin.elapsed() < Duration::from_millis(1500), "{output:?}");
     }
 }
@@ -90,7 +81,7 @@ fn a_server_without_the_v2_api_exits_4_and_the_hint_names_the_flag() {
         let etcd = Etcd::builder(version).v2(false).start();
         for command in EVERY {
             let output = tool(&[&["--api", "v2", "--endpoints", &etcd.url()], command].concat());
-            assert_ends(&output, 4, &[&etcd.url(), "--enable-v2", version.number()]);
+            assert_fails(&output, 4, &[&etcd.url(), "--enable-v2", version.number()]);
         }
         let get = ["--api", "v2", "get", "/k"];
         let output = tool(&[&["-o", "json", "--endpoints", &etcd.url()][..], &get].concat());
@@ -158,7 +149,7 @@ fn a_request_the_server_refuses_exits_4_with_its_reason() {
     ] {
         let server = Scripted::serve(move |_| Response::etcd(status, 0, &body));
         let output = tool(&["--endpoints", &server.url(), "get", "/k"]);
-        assert_ends(&output, 4, parts);
+        assert_fails(&output, 4, parts);
         assert!(output.stderr.contains(&server.url()), "{output:?}");
     }
 }
@@ -172,11 +163,11 @@ fn a_key_in_place_of_a_directory_or_the_reverse_exits_4() {
         // etcd reports a read below a key as not found, and rejects a write there.
         let output = subtree.tool(&["get", &below]);
         assert!([1, 4].contains(&output.code), "{output:?}");
-        assert_ends(&subtree.tool(&["set", &below, "v"]), 4, &[&subtree.url()]);
-        assert_ends(&subtree.tool(&["set", subtree.root(), "v"]), 4, &["rm"]);
-        assert_ends(&subtree.tool(&["rm", subtree.root()]), 4, &["rm -r"]);
+        assert_fails(&subtree.tool(&["set", &below, "v"]), 4, &[&subtree.url()]);
+        assert_fails(&subtree.tool(&["set", subtree.root(), "v"]), 4, &["rm"]);
+        assert_fails(&subtree.tool(&["rm", subtree.root()]), 4, &["rm -r"]);
         let in_order = ["set", "--in-order", &file, "v"];
-        assert_ends(&subtree.tool(&in_order), 4, &[&subtree.url()]);
+        assert_fails(&subtree.tool(&in_order), 4, &[&subtree.url()]);
         assert_eq!(subtree.value(&file).as_deref(), Some("v"));
     }
 }
@@ -210,7 +201,7 @@ fn a_web_server_exits_6() {
             &["replay", "/k", "--from-index", "1"],
         ] {
             let output = tool(&[&["--endpoints", &server.url()], command].concat());
-            assert_ends(&output, 6, &[&server.url()]);
+            assert_fails(&output, 6, &[&server.url()]);
         }
     }
     // It is unknown whether a write that such a server answers was carried out.
@@ -224,7 +215,7 @@ fn a_web_server_exits_6() {
 fn a_server_that_does_not_speak_http_exits_6() {
     let server = Scripted::serve(|_| Response::raw("220 mail ESMTP\r\n").close());
     for output in against(&server.url(), &[&["get", "/k"], &["watch", "/k"]]) {
-        assert_ends(&output, 6, &[&server.url()]);
+        assert_fails(&output, 6, &[&server.url()]);
     }
 }
 
@@ -249,7 +240,7 @@ fn a_redirect_exits_6_and_is_not_followed() {
         for command in EVERY {
             let options = ["--user", "root:hunter2", "--endpoints", &server.url()];
             let output = tool(&[&options, command].concat());
-            assert_ends(&output, 6, &[&server.url(), &location]);
+            assert_fails(&output, 6, &[&server.url(), &location]);
         }
         assert_eq!(target.connections(), 0, "{status}");
     }
@@ -275,11 +266,11 @@ fn a_truncated_or_malformed_reply_exits_6() {
             &["-o", "json", "get", "/k"],
         ] {
             let output = tool(&[&["--endpoints", &server.url()], command].concat());
-            assert_ends(&output, 6, &[&server.url()]);
+            assert_fails(&output, 6, &[&server.url()]);
         }
     }
     let server = Scripted::serve(|_| Response::etcd(200, 7, b"{\"node\":{\"key\":\"\xff\"}}"));
-    assert_ends(&tool(&["--endpoints", &server.url(), "get", "/k"]), 6, &[]);
+    assert_fails(&tool(&["--endpoints", &server.url(), "get", "/k"]), 6, &[]);
 }
 
 #[test]
@@ -292,7 +283,7 @@ fn a_reply_over_the_size_limit_exits_6_and_names_max_event() {
         &["get", "-r", subtree.root(), "-o", "json"],
     ] {
         let output = subtree.tool(&[&["--max-event", "1KiB"], command].concat());
-        assert_ends(&output, 6, &["--max-event", &subtree.url()]);
+        assert_fails(&output, 6, &["--max-event", &subtree.url()]);
         let output = subtree.tool(&[&["--max-event", "16KiB"], command].concat());
         assert_eq!(output.code, 0, "{output:?}");
     }
@@ -305,7 +296,7 @@ fn an_endless_reply_exits_6_at_the_size_limit() {
         (0..80).fold(Response::stream(7), |reply, _| reply.chunk(&chunk))
     });
     let output = tool(&["--endpoints", &server.url(), "get", "/k"]);
-    assert_ends(&output, 6, &["--max-event"]);
+    assert_fails(&output, 6, &["--max-event"]);
 }
 
 // --- exit code 7
@@ -337,7 +328,7 @@ fn a_write_whose_connection_breaks_exits_7_and_is_not_retried() {
             let other = Scripted::serve(|_| page("200 OK"));
             let list = format!("{},{}", server.url(), other.url());
             let output = tool(&[&["--endpoints", &list], command].concat());
-            assert_ends(&output, 7, &[&server.url(), "outcome is unknown"]);
+            assert_fails(&output, 7, &[&server.url(), "outcome is unknown"]);
             assert_sent_once(&server, &other, method);
         }
     }
@@ -352,7 +343,7 @@ fn a_write_with_a_truncated_reply_exits_7() {
     let other = Scripted::serve(|_| page("200 OK"));
     let list = format!("{},{}", server.url(), other.url());
     let output = tool(&["--endpoints", &list, "-o", "json", "set", "/k", "v"]);
-    assert_ends(&output, 7, &[]);
+    assert_fails(&output, 7, &[]);
     let error: Value = serde_json::from_str(&output.stderr).unwrap();
     assert_eq!(error["error"]["exit"], 7);
     assert_eq!(error["error"]["kind"], "outcomeUnknown");
@@ -368,7 +359,7 @@ fn a_write_without_an_answer_exits_7_on_timeout() {
         let begin = Instant::now();
         let options = ["--timeout", "400ms", "--endpoints", &list];
         let output = tool(&[&options, command].concat());
-        assert_ends(&output, 7, &[&server.url(), "400ms"]);
+        assert_fails(&output, 7, &[&server.url(), "400ms"]);
         assert!(begin.elapsed() >= Duration::from_millis(400));
         assert!(begin.elapsed() < Duration::from_secs(3), "{output:?}");
         assert_sent_once(&server, &other, method);
@@ -382,7 +373,7 @@ fn a_write_that_timed_out_in_raft_exits_7() {
     let other = Scripted::serve(|_| page("200 OK"));
     let list = format!("{},{}", server.url(), other.url());
     let output = tool(&["--endpoints", &list, "set", "/k", "v"]);
-    assert_ends(&output, 7, &[&server.url(), "request timed out"]);
+    assert_fails(&output, 7, &[&server.url(), "request timed out"]);
     assert_sent_once(&server, &other, "PUT");
 }
 
@@ -411,7 +402,7 @@ fn a_read_from_a_silent_server_exits_124() {
         let begin = Instant::now();
         let options = ["--timeout", "400ms", "--endpoints", &server.url()];
         let output = tool(&[&options, command].concat());
-        assert_ends(&output, 124, &["400ms"]);
+        assert_fails(&output, 124, &["400ms"]);
         assert!(begin.elapsed() >= Duration::from_millis(400));
         assert!(begin.elapsed() < Duration::from_secs(3), "{output:?}");
     }
@@ -423,7 +414,7 @@ fn a_read_whose_reply_stalls_exits_124() {
     let begin = Instant::now();
     let get = ["--timeout", "400ms", "get", "/k", "--endpoints"];
     let output = tool(&[&get[..], &[&server.url()]].concat());
-    assert_ends(&output, 124, &[]);
+    assert_fails(&output, 124, &[]);
     assert!(begin.elapsed() < Duration::from_secs(3), "{output:?}");
 }
 
@@ -432,7 +423,7 @@ fn a_read_without_timeout_exits_124_after_5_s() {
     let server = Scripted::serve(|_| Response::default().hold());
     let begin = Instant::now();
     let output = tool(&["--endpoints", &server.url(), "get", "/k"]);
-    assert_ends(&output, 124, &["5s"]);
+    assert_fails(&output, 124, &["5s"]);
     assert!(begin.elapsed() >= Duration::from_millis(4900), "{output:?}");
     assert!(begin.elapsed() < Duration::from_secs(8), "{output:?}");
 }
@@ -444,7 +435,7 @@ fn a_watch_exits_124_on_timeout() {
         let begin = Instant::now();
         let watch = ["watch", subtree.root(), "--timeout", "400ms"];
         let output = subtree.tool(&[&watch[..], flags].concat());
-        assert_ends(&output, 124, &["400ms"]);
+        assert_fails(&output, 124, &["400ms"]);
         assert!(begin.elapsed() < Duration::from_secs(3), "{output:?}");
     }
     let output = subtree.tool(&["-o", "json", "watch", subtree.root(), "--timeout", "50ms"]);
@@ -467,7 +458,7 @@ fn a_write_that_was_never_sent_exits_124_and_not_7() {
         "60s",
     ];
     let output = tool(&[&["--endpoints", &full.url()], &set[..]].concat());
-    assert_ends(&output, 124, &["300ms"]);
+    assert_fails(&output, 124, &["300ms"]);
 }
 
 // --- credentials
@@ -493,7 +484,7 @@ fn credentials_are_sent_but_never_printed() {
         let url = server.url();
         let options = ["--endpoints", &url, "--user", user];
         let output = tool(&[&options, command].concat());
-        assert_ends(&output, 4, &["curl", "root"]);
+        assert_fails(&output, 4, &["curl", "root"]);
         let requests = server.requests();
         assert!(!requests.is_empty());
         for request in requests {
@@ -508,7 +499,7 @@ fn credentials_are_sent_but_never_printed() {
         }
     }
     let output = Program::tool(&["get", "/k", "--user", user, "--proxy", "nonsense://x"]).run();
-    assert_ends(&output, 2, &[]);
+    assert_fails(&output, 2, &[]);
     assert!(!output.stderr.contains("hunter2"), "{output:?}");
 }
 
@@ -536,7 +527,7 @@ fn the_proxy_password_is_never_printed() {
         "--proxy",
         bad,
     ]);
-    assert_ends(&output, 2, &["--proxy"]);
+    assert_fails(&output, 2, &["--proxy"]);
     assert!(!output.stderr.contains("hunter2"), "{output:?}");
 }
 
@@ -562,12 +553,12 @@ fn a_real_server_with_authentication_requires_and_accepts_the_password() {
     );
 
     let set = ["--endpoints", &url, "set", "/k", "v"];
-    assert_ends(&tool(&set), 4, &["--user"]);
+    assert_fails(&tool(&set), 4, &["--user"]);
     let wrong = [&set[..], &["--user", "root:wrong"]].concat();
-    assert_ends(&tool(&wrong), 4, &["--user"]);
+    assert_fails(&tool(&wrong), 4, &["--user"]);
     let right = [&set[..], &["--user", "root:hunter2"]].concat();
     assert_eq!(tool(&right).code, 0);
-    assert_ends(&tool(&["--endpoints", &url, "get", "/k"]), 4, &["--user"]);
+    assert_fails(&tool(&["--endpoints", &url, "get", "/k"]), 4, &["--user"]);
     let output = tool(&["--endpoints", &url, "get", "/k", "--user", "root:hunter2"]);
     assert_eq!(output.stdout, "v\n", "{output:?}");
 }

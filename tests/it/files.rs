@@ -12,7 +12,7 @@ use std::process::Command;
 use tempfile::TempDir;
 
 use crate::support::etcd::{Etcd, Version};
-use crate::support::tool::{Output, Program, Running, Signal};
+use crate::support::tool::{Output, Program, Running, Signal, assert_ends};
 use crate::support::{follow, shared, v2, wait};
 
 /// An endpoint without a listener. A run whose checkpoint is accepted exits with 3.
@@ -82,14 +82,6 @@ fn open(checkpoint: &str) -> Output {
     Program::tool(&watch(checkpoint)).run()
 }
 
-#[track_caller]
-fn assert_refused(output: &Output, code: i32, parts: &[&str]) {
-    assert_eq!(output.code, code, "{parts:?}: {}", output.stderr);
-    for part in parts {
-        assert!(output.stderr.contains(part), "{part:?}: {}", output.stderr);
-    }
-}
-
 type Plant = fn(&Path);
 
 /// Files that are not regular, as any user can create them.
@@ -116,7 +108,7 @@ fn a_lock_that_is_not_a_regular_file_is_rejected_and_not_followed() {
         let directory = Directory::with_checkpoint();
         fs::write(directory.file("precious"), "precious").unwrap();
         plant(&directory.file("cp.lock"));
-        assert_refused(&directory.open(), 2, &["cp.lock", what]);
+        assert_ends(&directory.open(), 2, &["cp.lock", what]);
         assert_eq!(fs::read(directory.file("precious")).unwrap(), b"precious");
         assert_eq!(fs::read_to_string(directory.file("cp")).unwrap(), EARLIER);
         assert_eq!(directory.names(), ["cp", "cp.lock", "precious"], "{what}");
@@ -135,7 +127,7 @@ fn a_planted_temporary_file_is_removed_without_following_it() {
         let output = directory.open();
         if what == "a directory" {
             // A directory may have contents and is not removed.
-            assert_refused(&output, 74, &["cp.new", "directory"]);
+            assert_ends(&output, 74, &["cp.new", "directory"]);
             assert!(directory.file("cp.new").is_dir());
         } else {
             assert_eq!(output.code, TAKEN, "{what}: {}", output.stderr);
@@ -153,13 +145,13 @@ fn a_checkpoint_that_is_not_a_regular_file_is_rejected_without_side_effects() {
     for (what, plant) in &PLANTED[2..] {
         let directory = Directory::new();
         plant(&directory.file("cp"));
-        assert_refused(&directory.open(), 2, &["cp", what]);
+        assert_ends(&directory.open(), 2, &["cp", what]);
         assert_eq!(directory.names(), ["cp"], "{what}");
     }
     // The user's own symlink leads to an endless device.
     let directory = Directory::new();
     symlink("/dev/zero", directory.file("cp")).unwrap();
-    assert_refused(&directory.open(), 2, &["/dev/zero", "a device"]);
+    assert_ends(&directory.open(), 2, &["/dev/zero", "a device"]);
     assert_eq!(directory.names(), ["cp"]);
     assert!(!Path::new("/dev/zero.lock").exists());
 }
@@ -171,7 +163,7 @@ fn an_oversized_checkpoint_is_rejected_and_not_truncated() {
     let file = OpenOptions::new().append(true).open(directory.file("cp"));
     let spaces = vec![b' '; 64 << 20];
     file.unwrap().write_all(&spaces).unwrap();
-    assert_refused(&directory.open(), 2, &["longer than 67108864 bytes"]);
+    assert_ends(&directory.open(), 2, &["longer than 67108864 bytes"]);
 }
 
 #[test]
@@ -182,7 +174,7 @@ fn a_world_writable_checkpoint_is_rejected_and_a_group_writable_one_accepted() {
         directory.open()
     };
     for mode in [0o602, 0o666, 0o777] {
-        assert_refused(&open_with(mode), 2, &["everyone", "chmod o-w"]);
+        assert_ends(&open_with(mode), 2, &["everyone", "chmod o-w"]);
     }
     for mode in [0o600, 0o644, 0o660] {
         let output = open_with(mode);
@@ -200,7 +192,7 @@ fn a_checkpoint_of_another_user_is_rejected_and_the_owner_named() {
             assert_eq!(mine.code, TAKEN, "{}", mine.stderr);
             chown(directory.file(file), Some(OTHER), None).unwrap();
             let expected = format!("{file}' belongs to {whose}");
-            assert_refused(&directory.open(), 2, &[&expected]);
+            assert_ends(&directory.open(), 2, &[&expected]);
             chown(directory.file(file), Some(0), None).unwrap();
         }
     } else {
@@ -210,7 +202,7 @@ fn a_checkpoint_of_another_user_is_rejected_and_the_owner_named() {
         let output = in_namespace(script, &watch(&directory.text("cp")))
             .env("CHECKPOINT", directory.text("cp"))
             .run();
-        assert_refused(&output, 2, &["cp' belongs to", &whose]);
+        assert_ends(&output, 2, &["cp' belongs to", &whose]);
     }
 }
 
@@ -232,7 +224,7 @@ fn an_unreadable_checkpoint_is_an_error_that_names_the_owner() {
         program.env("CHECKPOINT", directory.text("cp")).run()
     };
     let whose = format!("Permission denied (os error 13); it belongs to uid {OTHER}");
-    assert_refused(&output, 2, &["cannot read the checkpoint", &whose]);
+    assert_ends(&output, 2, &["cannot read the checkpoint", &whose]);
 }
 
 #[test]
@@ -248,15 +240,15 @@ fn a_symlink_of_another_user_is_not_followed() {
             assert_eq!(mine.code, TAKEN, "{}", mine.stderr);
             assert_eq!(directory.names(), ["behind.lock", "cp"]);
             lchown(directory.file("cp"), Some(OTHER), None).unwrap();
-            assert_refused(&directory.open(), 2, &["cp", &whose]);
+            assert_ends(&directory.open(), 2, &["cp", &whose]);
             // The second link on the path is rejected too.
             symlink("cp", directory.file("mine")).unwrap();
-            assert_refused(&open(&directory.text("mine")), 2, &["cp", &whose]);
+            assert_ends(&open(&directory.text("mine")), 2, &["cp", &whose]);
         }
     } else {
         // A link of root, which belongs to nobody in a namespace with a mapped root.
         let output = in_namespace(r#"exec "$0" "$@""#, &watch("/proc/mounts")).run();
-        assert_refused(&output, 2, &["/proc/mounts", &whose]);
+        assert_ends(&output, 2, &["/proc/mounts", &whose]);
     }
 }
 
@@ -322,8 +314,8 @@ impl OnDisk {
     /// Writes an event, waits until it is printed and in the checkpoint, and returns the
     /// checkpoint's bytes.
     fn write_event(&self, url: &str) -> Vec<u8> {
-        let printed = v2::put(url, "/app/k", "told");
-        follow::wait_for_value(&self.running, "/app/k", "told");
+        let printed = v2::put(url, "/app/k", "printed");
+        follow::wait_for_value(&self.running, "/app/k", "printed");
         follow::wait_for_checkpoint(&self.file("cp"), printed.index);
         fs::read(self.file("cp")).unwrap()
     }
@@ -344,13 +336,13 @@ impl OnDisk {
     fn assert_failed(self, why: &str, before: &[u8]) {
         let files = ["cp", "cp.new"].map(|name| self.file(name));
         let output = self.running.wait(wait::LONG);
-        assert_refused(&output, 74, &[&self.directory.text("cp"), why]);
+        assert_ends(&output, 74, &[&self.directory.text("cp"), why]);
         let values = output.json();
         let values: Vec<&str> = values
             .iter()
             .filter_map(|record| record["node"]["value"].as_str())
             .collect();
-        assert_eq!(values, ["told", "late"]);
+        assert_eq!(values, ["printed", "late"]);
         assert_eq!(fs::read(&files[0]).unwrap(), before);
         assert!(!files[1].exists());
     }
@@ -416,10 +408,10 @@ fn a_full_or_read_only_disk_at_the_start_exits_74_before_any_record() {
         let output = in_namespace(&script, &watch(&directory.text("cp")))
             .env("DISK", directory.0.path())
             .run();
-        assert_refused(&output, 74, &[&lock, why]);
+        assert_ends(&output, 74, &[&lock, why]);
     }
     let missing = open(&directory.text("missing/cp"));
-    assert_refused(&missing, 74, &["missing/cp.lock", "No such file"]);
+    assert_ends(&missing, 74, &["missing/cp.lock", "No such file"]);
 }
 
 #[test]
@@ -430,12 +422,12 @@ fn removing_the_checkpoint_directory_exits_74() {
     fs::create_dir(directory.file("d")).unwrap();
     let checkpoint = directory.text("d/cp");
     let running = follow::live(&url, &["-r", "/app", "--checkpoint", &checkpoint]);
-    let printed = v2::put(&url, "/app/k", "told");
+    let printed = v2::put(&url, "/app/k", "printed");
     follow::wait_for_checkpoint(&directory.file("d/cp"), printed.index);
     fs::remove_dir_all(directory.file("d")).unwrap();
     v2::put(&url, "/app/k", "late");
     let output = running.wait(wait::LONG);
-    assert_refused(&output, 74, &[&checkpoint, "No such file"]);
+    assert_ends(&output, 74, &[&checkpoint, "No such file"]);
     assert!(output.stdout.contains(r#""value":"late""#));
 }
 
@@ -443,7 +435,7 @@ fn removing_the_checkpoint_directory_exits_74() {
 fn a_file_size_limit_exits_74_and_sigxfsz_does_not_kill() {
     let subtree = shared::any();
     let key = subtree.key("k");
-    let from = subtree.put(&key, "told").to_string();
+    let from = subtree.put(&key, "printed").to_string();
     let directory = Directory::new();
     let checkpoint = directory.text("cp");
     let watch = ["watch", "--stream", &key, "--checkpoint", &checkpoint];
@@ -454,7 +446,7 @@ fn a_file_size_limit_exits_74_and_sigxfsz_does_not_kill() {
     subtree.put(&key, "late");
     let limited = r#"ulimit -f 0; exec "$0" "$@""#;
     let output = subtree.shell(limited, &watch).run();
-    assert_refused(&output, 74, &[&checkpoint, "File too large"]);
+    assert_ends(&output, 74, &[&checkpoint, "File too large"]);
     assert_eq!(fs::read(directory.file("cp")).unwrap(), before);
     assert_eq!(directory.names(), ["cp", "cp.lock"]);
 }
@@ -483,7 +475,7 @@ fn a_full_output_file_exits_74_and_keeps_the_printed_records() {
     let full = in_namespace(&script, &subtree.arguments(&replay))
         .env("DISK", directory.0.path())
         .run();
-    assert_refused(&full, 74, &["standard output", "No space left on device"]);
+    assert_ends(&full, 74, &["standard output", "No space left on device"]);
     assert_eq!(full.stdout.len(), 64 << 10);
     assert!(whole.stdout.starts_with(&full.stdout));
     let script = r#"ulimit -f 1; exec "$0" "$@" >"$OUT""#;
@@ -491,7 +483,7 @@ fn a_full_output_file_exits_74_and_keeps_the_printed_records() {
         .shell(script, &replay)
         .env("OUT", directory.file("out"))
         .run();
-    assert_refused(&limited, 74, &["standard output", "File too large"]);
+    assert_ends(&limited, 74, &["standard output", "File too large"]);
     let written = fs::read_to_string(directory.file("out")).unwrap();
     assert!(!written.is_empty() && whole.stdout.starts_with(&written));
 }
@@ -524,11 +516,11 @@ fn a_failed_fsync_exits_74() {
     let watch = ["watch", "--stream", &key, "--from-index", &from];
     let watch = [&watch[..], &["--count", "1", "--checkpoint", &checkpoint]].concat();
     let of_files = subtree.program(&watch).env("LD_PRELOAD", &library);
-    assert_refused(&of_files.run(), 74, &[&checkpoint, "Input/output error"]);
+    assert_ends(&of_files.run(), 74, &[&checkpoint, "Input/output error"]);
     assert_eq!(directory.names(), ["cp.lock"]);
     let of_directories = subtree.program(&watch).env("LD_PRELOAD", &library);
     let of_directories = of_directories.env("OF_DIRECTORIES", "1").run();
-    assert_refused(&of_directories, 74, &[&checkpoint, "Input/output error"]);
+    assert_ends(&of_directories, 74, &[&checkpoint, "Input/output error"]);
     assert_eq!(directory.names(), ["cp", "cp.lock"]);
 }
 
@@ -544,11 +536,11 @@ fn check_never_hangs_on_an_endless_file_or_a_fifo() {
         Program::tool(&[&check[..], more].concat())
     };
     let endless = check("/dev/zero", &["--max-event", "64KiB"]).run();
-    assert_refused(&endless, 2, &["/dev/zero", "longer than 65536 bytes"]);
+    assert_ends(&endless, 2, &["/dev/zero", "longer than 65536 bytes"]);
     let directory = check(&directory.text(""), &[]).run();
-    assert_refused(&directory, 2, &["Is a directory"]);
+    assert_ends(&directory, 2, &["Is a directory"]);
     let in_time = check(&fifo, &["--timeout", "300ms"]).run();
-    assert_refused(&in_time, 124, &["timed out"]);
+    assert_ends(&in_time, 124, &["timed out"]);
     let waiting = check(&fifo, &["--wait"]).start();
     wait::until(wait::LONG, "its handler", || waiting.catches(Signal::TERM));
     waiting.signal(Signal::TERM);

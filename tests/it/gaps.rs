@@ -58,6 +58,20 @@ impl Fixture {
         self.proxy.refuse(false);
     }
 
+    /// Changes, creates and deletes a key during an outage, and waits for the end of the gap.
+    /// Returns the index of the last event before the outage, and that of the store after it.
+    fn outage_with_changes(&self) -> (u64, u64) {
+        let printed = v2::put(&self.url(), "/app/changed", "2").index;
+        follow::wait_for_value(&self.running, "/app/changed", "2");
+        self.outage(|url| {
+            v2::put(url, "/app/changed", "3");
+            v2::put(url, "/app/sub/new", "1");
+            v2::delete(url, "/app/gone", "");
+        });
+        self.until_synced();
+        (printed, v2::index(&self.url()))
+    }
+
     /// The records up to the end of the gap.
     #[track_caller]
     fn until_synced(&self) -> Vec<Value> {
@@ -104,15 +118,7 @@ fn actions(records: &[Value]) -> Vec<&str> {
 fn a_gap_is_followed_by_a_resync() {
     for version in Version::ALL {
         let fixture = fixture(version, &[]);
-        let printed = v2::put(&fixture.url(), "/app/changed", "2").index;
-        follow::wait_for_value(&fixture.running, "/app/changed", "2");
-        fixture.outage(|url| {
-            v2::put(url, "/app/changed", "3");
-            v2::put(url, "/app/sub/new", "1");
-            v2::delete(url, "/app/gone", "");
-        });
-        fixture.until_synced();
-        let index = v2::index(&fixture.url());
+        let (printed, index) = fixture.outage_with_changes();
         let records = fixture.until_marked();
         let gap = from_gap(&records);
         assert_eq!(
@@ -163,15 +169,7 @@ fn a_gap_without_changes_in_scope_is_not_certain() {
 fn on_gap_diff_prints_the_differences_after_a_gap() {
     for version in Version::ALL {
         let fixture = fixture(version, &["--on-gap", "diff"]);
-        v2::put(&fixture.url(), "/app/changed", "2");
-        follow::wait_for_value(&fixture.running, "/app/changed", "2");
-        fixture.outage(|url| {
-            v2::put(url, "/app/changed", "3");
-            v2::put(url, "/app/sub/new", "1");
-            v2::delete(url, "/app/gone", "");
-        });
-        fixture.until_synced();
-        let index = v2::index(&fixture.url());
+        let (_, index) = fixture.outage_with_changes();
         let records = fixture.until_marked();
         let gap = from_gap(&records);
         assert_eq!(
@@ -227,8 +225,8 @@ fn a_refreshed_ttl_is_not_a_change() {
 fn on_gap_continue_declares_the_smallest_gap() {
     for version in Version::ALL {
         let fixture = fixture(version, &["--on-gap", "continue"]);
-        let printed = v2::put(&fixture.url(), "/app/k", "told");
-        follow::wait_for_value(&fixture.running, "/app/k", "told");
+        let printed = v2::put(&fixture.url(), "/app/k", "printed");
+        follow::wait_for_value(&fixture.running, "/app/k", "printed");
         fixture.outage(|url| {
             v2::put(url, "/app/k", "lost");
             v2::write_elsewhere(url, 200);
@@ -253,8 +251,8 @@ fn on_gap_continue_declares_the_smallest_gap() {
 #[test]
 fn on_gap_fail_exits_5_with_the_lost_range() {
     let fixture = fixture(Version::V3_5, &["--on-gap", "fail"]);
-    let printed = v2::put(&fixture.url(), "/app/k", "told").index;
-    follow::wait_for_value(&fixture.running, "/app/k", "told");
+    let printed = v2::put(&fixture.url(), "/app/k", "printed").index;
+    follow::wait_for_value(&fixture.running, "/app/k", "printed");
     fixture.outage(|_| ());
     let oldest = v2::index(&fixture.url()) - 999;
     let output = fixture.running.wait(LIMIT);

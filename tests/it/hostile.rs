@@ -227,6 +227,16 @@ const LIST_JSON: &[&str] = &["get", "-r", "/k", "-o", "json"];
 const SET: &[&str] = &["set", "/k", "v"];
 const RM: &[&str] = &["rm", "/k"];
 const STREAM: &[&str] = &["watch", "--stream", "/k"];
+/// A stream that ends after its first event.
+const ONE_EVENT: &[&str] = &[
+    "watch",
+    "--stream",
+    "/k",
+    "--count",
+    "1",
+    "--timeout",
+    "20s",
+];
 const REPLAY: &[&str] = &["replay", "/k", "--from-index", "1"];
 const GET_V3: &[&str] = &["--api", "v3", "get", "/k"];
 const STREAM_V3: &[&str] = &["--api", "v3", "watch", "--stream", "/k"];

@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::support::proxy::Proxy;
 use crate::support::scripted::{Response, Scripted};
 use crate::support::shared;
-use crate::support::tool::{Output, Program, Signal, tool};
+use crate::support::tool::{Output, Program, Signal, assert_ends, tool};
 use crate::support::{v2, wait};
 
 /// The time limit for an immediate exit. Other tests measure how fast it is.
@@ -105,8 +105,7 @@ fn a_future_index_is_a_notice_that_quiet_suppresses() {
 fn quiet_does_not_suppress_errors() {
     let subtree = shared::any();
     let output = subtree.tool(&["-q", "get", &subtree.key("none")]);
-    assert_eq!(output.code, 1);
-    assert!(output.stderr.contains("not found"), "{output:?}");
+    assert_ends(&output, 1, &["not found"]);
     let output = subtree.tool(&["-q", "-o", "json", "get", &subtree.key("none")]);
     let error: Value = serde_json::from_str(&output.stderr).unwrap();
     assert_eq!(error["error"]["kind"], "keyNotFound");
@@ -118,14 +117,7 @@ fn losing_and_regaining_the_connection_are_notices() {
     let proxy = Proxy::to(&subtree.url());
     let index = subtree.put(&subtree.key("first"), "1");
     let from = index.to_string();
-    let watch = [
-        "watch",
-        "--stream",
-        "-r",
-        subtree.root(),
-        "--from-index",
-        &from,
-    ];
+    let watch = subtree.stream_from(&from);
     let start = |options: &[&str]| {
         let url = proxy.url();
         let endpoint = ["--endpoints", &url];

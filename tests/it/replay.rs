@@ -3,24 +3,17 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use serde_json::Value;
-
 use crate::support::etcd::{Etcd, Version};
 use crate::support::oracle;
 use crate::support::proxy::Proxy;
 use crate::support::shared;
-use crate::support::tool::{Output, Running, parse_lines, tool};
+use crate::support::tool::{Output, Running, tool};
 use crate::support::v2::{self, Truth};
 
 const LIMIT: Duration = Duration::from_secs(30);
 
 fn replay(url: &str, arguments: &[&str]) -> Output {
     tool(&[&["--endpoints", url, "-o", "json", "replay"], arguments].concat())
-}
-
-fn records(output: &Output) -> Vec<Value> {
-    assert_eq!(output.code, 0, "{}", output.stderr);
-    parse_lines(&output.stdout.lines().map(str::to_owned).collect::<Vec<_>>())
 }
 
 fn app(number: usize) -> (String, String) {
@@ -34,11 +27,11 @@ fn replay_prints_history_and_exits() {
         let truth = v2::burst(&etcd.url(), 300, app);
         for from in ["1", "oldest"] {
             let output = replay(&etcd.url(), &["-r", "/app", "--from-index", from]);
-            oracle::assert_every_event_once(&truth, &records(&output));
+            oracle::assert_every_event_once(&truth, &output.records());
         }
         let after = truth[99].index.to_string();
         let output = replay(&etcd.url(), &["-r", "/app", "--after-index", &after]);
-        oracle::assert_every_event_once(&truth[100..], &records(&output));
+        oracle::assert_every_event_once(&truth[100..], &output.records());
     }
 }
 
@@ -51,7 +44,7 @@ fn replay_prints_only_events_in_scope() {
     });
     let (truth, _): (Vec<Truth>, _) = all.into_iter().partition(|one| one.key.starts_with("/app"));
     let output = replay(&etcd.url(), &["-r", "/app", "--from-index", "1"]);
-    oracle::assert_every_event_once(&truth, &records(&output));
+    oracle::assert_every_event_once(&truth, &output.records());
 }
 
 #[test]
@@ -85,7 +78,7 @@ fn replay_ends_at_to_index() {
         &etcd.url(),
         &["-r", "/app", "--from-index", "1", "--to-index", &to],
     );
-    oracle::assert_every_event_once(&truth[..30], &records(&output));
+    oracle::assert_every_event_once(&truth[..30], &output.records());
     let wrong = replay(
         &etcd.url(),
         &["/app", "--from-index", "9", "--to-index", "3"],
@@ -107,7 +100,7 @@ fn replay_omits_events_written_after_its_start() {
         (format!("/app/late{number}"), String::new())
     });
     let output = running.wait(LIMIT);
-    oracle::assert_every_event_once(&truth, &records(&output));
+    oracle::assert_every_event_once(&truth, &output.records());
 }
 
 #[test]
@@ -134,7 +127,7 @@ fn replay_from_a_cleared_index_exits_5_with_the_range_and_the_oldest_index() {
             &etcd.url(),
             &[&arguments[..], &["--on-gap", "continue"]].concat(),
         );
-        let records = records(&output);
+        let records = output.records();
         assert_eq!(records[0]["action"], "gap");
         assert_eq!(records[0]["lost"]["from"], from);
         assert_eq!(records[0]["lost"]["to"], oldest - 1);
@@ -171,7 +164,7 @@ fn replay_from_oldest_finds_its_start_while_history_advances() {
                 "continue",
             ];
             let output = replay(&etcd.url(), &arguments);
-            let records = records(&output);
+            let records = output.records();
             assert_ne!(
                 records[0]["action"], "gap",
                 "nothing was promised before the oldest"
@@ -203,7 +196,7 @@ fn replay_follow_continues_live_without_a_gap() {
         let running = Running::start(&[&arguments[..], &follow].concat());
         truth.extend(v2::burst(&etcd.url(), 200, app));
         let output = running.wait(LIMIT);
-        oracle::assert_every_event_once(&truth, &records(&output));
+        oracle::assert_every_event_once(&truth, &output.records());
     }
 }
 
@@ -223,7 +216,7 @@ fn replay_reuses_connections() {
     let truth = v2::burst(&etcd.url(), 900, app);
     let proxy = Proxy::to(&etcd.url());
     let output = replay(&proxy.url(), &["-r", "/app", "--from-index", "1"]);
-    oracle::assert_every_event_once(&truth, &records(&output));
+    oracle::assert_every_event_once(&truth, &output.records());
     assert!(
         proxy.connections() <= 16,
         "{} connections",

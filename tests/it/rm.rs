@@ -3,23 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::support::shared::{self, Subtree};
-use crate::support::tool::Output;
-
-#[track_caller]
-fn fields(output: &Output) -> Vec<&str> {
-    assert_eq!(output.code, 0, "{output:?}");
-    assert_eq!(output.stderr, "");
-    let line = output.stdout.strip_suffix('\n').expect("a whole line");
-    line.split('\t').collect()
-}
-
-#[track_caller]
-fn assert_refused(output: &Output, code: i32, part: &str) {
-    assert_eq!(output.code, code, "{output:?}");
-    assert_eq!(output.stdout, "");
-    let stderr = output.stderr.to_lowercase();
-    assert!(stderr.contains(part), "no {part:?} in {output:?}");
-}
+use crate::support::tool::assert_fails;
 
 fn is_there(subtree: &Subtree, key: &str) -> bool {
     subtree.read(key, "quorum=true").status == 200
@@ -31,7 +15,7 @@ fn rm_removes_the_key_and_prints_the_record() {
         let key = subtree.key("k");
         let index = subtree.put(&key, "v");
         let output = subtree.tool(&["rm", &key]);
-        let fields = fields(&output);
+        let fields = output.fields();
         assert_eq!(fields[1..], ["delete", &key, ""]);
         assert!(fields[0].parse::<u64>().unwrap() > index);
         assert!(!is_there(&subtree, &key));
@@ -70,7 +54,7 @@ fn rm_of_a_missing_key_exits_1() {
             &["--prev-index", "1"],
         ] {
             let output = subtree.tool(&[&["rm", &key], flags].concat());
-            assert_refused(&output, 1, "not found");
+            assert_fails(&output, 1, &["not found"]);
         }
         let output = subtree.tool(&["-o", "json", "rm", &key]);
         let error: Value = serde_json::from_str(&output.stderr).unwrap();
@@ -86,15 +70,15 @@ fn rm_removes_a_nonempty_directory_only_with_recursive() {
         for flag in ["-r", "--recursive"] {
             subtree.put(&format!("{key}/a/b"), "v");
             let output = subtree.tool(&["rm", &key]);
-            assert_refused(&output, 4, "not a file");
+            assert_fails(&output, 4, &["Not a file"]);
             assert!(output.stderr.contains("rm -r"), "{output:?}");
             let output = subtree.tool(&["rm", "--dir", &key]);
-            assert_refused(&output, 4, "not empty");
+            assert_fails(&output, 4, &["Directory not empty"]);
             assert!(output.stderr.contains("rm -r"), "{output:?}");
             assert!(is_there(&subtree, &format!("{key}/a/b")));
 
             let output = subtree.tool(&["rm", flag, &key]);
-            assert_eq!(fields(&output)[1..], ["delete", &format!("{key}/"), ""]);
+            assert_eq!(output.fields()[1..], ["delete", &format!("{key}/"), ""]);
             assert!(!is_there(&subtree, &key));
         }
     }
@@ -106,10 +90,10 @@ fn rm_dir_removes_an_empty_directory() {
         let key = subtree.key("d");
         subtree.mkdir(&key);
         let output = subtree.tool(&["rm", &key]);
-        assert_refused(&output, 4, "not a file");
+        assert_fails(&output, 4, &["Not a file"]);
         assert!(is_there(&subtree, &key));
         let output = subtree.tool(&["rm", "--dir", &key]);
-        assert_eq!(fields(&output)[1..], ["delete", &format!("{key}/"), ""]);
+        assert_eq!(output.fields()[1..], ["delete", &format!("{key}/"), ""]);
         assert!(!is_there(&subtree, &key));
     }
 }
@@ -120,7 +104,7 @@ fn rm_recursive_removes_a_plain_key() {
     let key = subtree.key("k");
     subtree.put(&key, "v");
     let output = subtree.tool(&["rm", "-r", &key]);
-    assert_eq!(fields(&output)[1..], ["delete", &key, ""]);
+    assert_eq!(output.fields()[1..], ["delete", &key, ""]);
 }
 
 #[test]
@@ -129,14 +113,14 @@ fn rm_prev_value_compares_the_value() {
         let key = subtree.key("k");
         for option in ["--prev-value", "--with-value"] {
             subtree.put(&key, "a&b=c +");
-            assert_refused(
+            assert_fails(
                 &subtree.tool(&["rm", &key, option, "other"]),
                 1,
-                "compare failed",
+                &["compare failed"],
             );
             assert!(is_there(&subtree, &key));
             let output = subtree.tool(&["rm", &key, option, "a&b=c +"]);
-            assert_eq!(fields(&output)[1..], ["compareAndDelete", &key, ""]);
+            assert_eq!(output.fields()[1..], ["compareAndDelete", &key, ""]);
             assert!(!is_there(&subtree, &key));
         }
     }
@@ -149,14 +133,14 @@ fn rm_prev_index_compares_the_index() {
         for option in ["--prev-index", "--with-index"] {
             let index = subtree.put(&key, "v");
             let stale = (index - 1).to_string();
-            assert_refused(
+            assert_fails(
                 &subtree.tool(&["rm", &key, option, &stale]),
                 1,
-                "compare failed",
+                &["compare failed"],
             );
             assert!(is_there(&subtree, &key));
             let output = subtree.tool(&["rm", &key, option, &index.to_string()]);
-            assert_eq!(fields(&output)[1..], ["compareAndDelete", &key, ""]);
+            assert_eq!(output.fields()[1..], ["compareAndDelete", &key, ""]);
             for bad in ["0", "-1", "x"] {
                 let output = subtree.tool(&["rm", &key, &format!("{option}={bad}")]);
                 assert_eq!(output.code, 2, "{output:?}");
@@ -171,12 +155,12 @@ fn rm_prev_value_compares_with_an_empty_value() {
         let key = subtree.key("k");
         for condition in [&["--prev-value", ""][..], &["--with-value="]] {
             let remove = || subtree.tool(&[&["rm", &key], condition].concat());
-            subtree.put(&key, "not empty");
-            assert_refused(&remove(), 1, "compare failed");
+            subtree.put(&key, "Directory not empty");
+            assert_fails(&remove(), 1, &["compare failed"]);
             assert!(is_there(&subtree, &key));
             subtree.put(&key, "");
             let output = remove();
-            assert_eq!(fields(&output)[1..], ["compareAndDelete", &key, ""]);
+            assert_eq!(output.fields()[1..], ["compareAndDelete", &key, ""]);
             assert!(!is_there(&subtree, &key));
         }
     }

@@ -12,7 +12,7 @@ use crate::support::etcd::{Etcd, Version};
 use crate::support::oracle;
 use crate::support::scripted::{Request, Response, Scripted};
 use crate::support::shared;
-use crate::support::tool::{Program, Running, parse_lines, tool};
+use crate::support::tool::{Program, Running, assert_ends, parse_lines, tool};
 use crate::support::v2;
 use crate::support::wait;
 
@@ -146,14 +146,7 @@ fn a_blocked_stdout_does_not_delay_signals_or_the_timeout() {
         subtree.put(&subtree.key(&format!("k{number}")), &value);
     }
     let from = (v2::index(&subtree.url()) - 299).to_string();
-    let stream = [
-        "watch",
-        "--stream",
-        "-r",
-        subtree.root(),
-        "--from-index",
-        &from,
-    ];
+    let stream = subtree.stream_from(&from);
     for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
         let running = subtree.program(&stream).unread().start();
         // It is not visible from outside that the tool is blocked. A signal that comes earlier ends
@@ -292,10 +285,5 @@ fn invalid_durations_and_variables_are_usage_errors() {
     let output = Program::tool(&["get", "/a"])
         .env("ETCDCTL_ENDPOINTS", odd)
         .run();
-    assert_eq!(output.code, 2);
-    assert!(
-        output.stderr.contains("ETCDCTL_ENDPOINTS"),
-        "{}",
-        output.stderr
-    );
+    assert_ends(&output, 2, &["ETCDCTL_ENDPOINTS"]);
 }

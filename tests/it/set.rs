@@ -8,37 +8,19 @@ use serde_json::{Value, json};
 use crate::support::etcd::Version;
 use crate::support::scripted::{Request, Response, Script};
 use crate::support::shared::{self, Subtree};
-use crate::support::tool::{Output, tool};
+use crate::support::tool::{assert_ends, assert_fails, tool};
 use crate::support::v2::Writer;
-
-/// The fields of the only record on stdout.
-#[track_caller]
-fn record(output: &Output) -> Vec<String> {
-    assert_eq!(output.code, 0, "{output:?}");
-    assert_eq!(output.stderr, "");
-    let line = output.stdout.strip_suffix('\n').expect("a whole line");
-    assert!(!line.contains('\n'), "{output:?}");
-    line.split('\t').map(str::to_owned).collect()
-}
 
 #[track_caller]
 fn node(subtree: &Subtree, key: &str) -> Value {
     subtree.read(key, "quorum=true").json()["node"].clone()
 }
 
-#[track_caller]
-fn assert_refused(output: &Output, code: i32, part: &str) {
-    assert_eq!(output.code, code, "{output:?}");
-    assert_eq!(output.stdout, "");
-    let stderr = output.stderr.to_lowercase();
-    assert!(stderr.contains(part), "no {part:?} in {output:?}");
-}
-
 #[test]
 fn set_prints_the_record_of_the_write() {
     for subtree in shared::each() {
         let key = subtree.key("k");
-        let fields = record(&subtree.tool(&["set", &key, "a b\t\n"]));
+        let fields = subtree.tool(&["set", &key, "a b\t\n"]).fields();
         let node = node(&subtree, &key);
         let index = node["modifiedIndex"].to_string();
         assert_eq!(fields, [&index, "set", &key, r"a b\t\n"]);
@@ -106,7 +88,7 @@ fn set_rejects_a_stdin_over_the_size_limit_and_writes_nothing() {
         .program(&["set", &key, "-", "--max-event", "10"])
         .stdin(b"12345678901")
         .run();
-    assert_refused(&output, 2, "--max-event");
+    assert_fails(&output, 2, &["--max-event"]);
     assert_eq!(subtree.value(&key), None);
 }
 
@@ -155,7 +137,7 @@ fn set_accepts_a_value_that_begins_with_a_dash() {
             (&["set", "--ttl", "100", &key, "-7"], "-7"),
             (&["set", &key, "-8", "--ttl", "100"], "-8"),
         ] {
-            let fields = record(&subtree.tool(arguments));
+            let fields = subtree.tool(arguments).fields();
             assert_eq!(fields[3], value, "{arguments:?}");
             assert_eq!(subtree.value(&key).as_deref(), Some(value), "{arguments:?}");
         }
@@ -177,7 +159,7 @@ fn set_never_takes_an_option_as_the_value() {
 fn set_accepts_an_empty_value() {
     for subtree in shared::each() {
         let key = subtree.key("k");
-        let fields = record(&subtree.tool(&["set", &key, ""]));
+        let fields = subtree.tool(&["set", &key, ""]).fields();
         assert_eq!(fields[1..], ["set", &key, ""]);
         assert_eq!(subtree.value(&key).as_deref(), Some(""));
     }
@@ -188,11 +170,11 @@ fn set_ttl_accepts_seconds_and_durations() {
     for subtree in shared::each() {
         let key = subtree.key("k");
         for (ttl, seconds) in [("100", 100), ("90s", 90), ("5m", 300), ("1h30m", 5400)] {
-            record(&subtree.tool(&["set", &key, "v", "--ttl", ttl]));
+            subtree.tool(&["set", &key, "v", "--ttl", ttl]).fields();
             let left = node(&subtree, &key)["ttl"].as_u64().expect("a ttl");
             assert!((seconds - 30..=seconds).contains(&left), "{ttl}: {left}");
         }
-        record(&subtree.tool(&["set", &key, "v"]));
+        subtree.tool(&["set", &key, "v"]).fields();
         assert_eq!(node(&subtree, &key)["ttl"], Value::Null);
     }
 }
@@ -208,7 +190,7 @@ fn set_rejects_a_ttl_below_one_second_and_keeps_the_key() {
             &["set", &key, "v", &format!("--ttl={ttl}")],
         ] {
             let output = subtree.tool(arguments);
-            assert_refused(&output, 2, "ttl");
+            assert_fails(&output, 2, &["ttl"]);
         }
     }
     assert_eq!(subtree.value(&key).as_deref(), Some("old"));
@@ -218,7 +200,9 @@ fn set_rejects_a_ttl_below_one_second_and_keeps_the_key() {
 fn set_dir_creates_a_directory() {
     for subtree in shared::each() {
         let key = subtree.key("d");
-        let fields = record(&subtree.tool(&["set", &key, "--dir", "--ttl", "100"]));
+        let fields = subtree
+            .tool(&["set", &key, "--dir", "--ttl", "100"])
+            .fields();
         assert_eq!(fields[1..], ["set", &format!("{key}/"), ""]);
         let node = node(&subtree, &key);
         assert_eq!(node["dir"], true);
@@ -232,10 +216,10 @@ fn set_dir_creates_a_directory() {
 fn set_create_fails_if_the_key_exists() {
     for subtree in shared::each() {
         let key = subtree.key("k");
-        let fields = record(&subtree.tool(&["set", "--create", &key, "1"]));
+        let fields = subtree.tool(&["set", "--create", &key, "1"]).fields();
         assert_eq!(fields[1..], ["create", &key, "1"]);
         let output = subtree.tool(&["set", "--create", &key, "2"]);
-        assert_refused(&output, 1, "already exists");
+        assert_fails(&output, 1, &["already exists"]);
         assert_eq!(subtree.value(&key).as_deref(), Some("1"));
 
         let output = subtree.tool(&["-o", "json", "set", "--create", &key, "2"]);
@@ -251,10 +235,10 @@ fn set_update_fails_if_the_key_is_missing() {
     for subtree in shared::each() {
         let key = subtree.key("k");
         let output = subtree.tool(&["set", "--update", &key, "1"]);
-        assert_refused(&output, 1, "not found");
+        assert_fails(&output, 1, &["not found"]);
         assert_eq!(subtree.value(&key), None);
         subtree.put(&key, "1");
-        let fields = record(&subtree.tool(&["set", "--update", &key, "2"]));
+        let fields = subtree.tool(&["set", "--update", &key, "2"]).fields();
         assert_eq!(fields[1..], ["update", &key, "2"]);
         assert_eq!(subtree.value(&key).as_deref(), Some("2"));
     }
@@ -267,7 +251,9 @@ fn set_in_order_creates_ascending_keys() {
         let keys: Vec<_> = (0..3)
             .map(|number| {
                 let value = number.to_string();
-                let fields = record(&subtree.tool(&["set", "--in-order", &queue, &value]));
+                let fields = subtree
+                    .tool(&["set", "--in-order", &queue, &value])
+                    .fields();
                 assert_eq!((fields[1].as_str(), &fields[3]), ("create", &value));
                 assert_eq!(subtree.value(&fields[2]), Some(value));
                 fields[2].clone()
@@ -285,9 +271,11 @@ fn set_prev_value_compares_the_value() {
         for option in ["--prev-value", "--swap-with-value"] {
             subtree.put(&key, "-old &");
             let output = subtree.tool(&["set", &key, "new", option, "other"]);
-            assert_refused(&output, 1, "compare failed");
+            assert_fails(&output, 1, &["compare failed"]);
             assert_eq!(subtree.value(&key).as_deref(), Some("-old &"));
-            let fields = record(&subtree.tool(&["set", &key, "new", option, "-old &"]));
+            let fields = subtree
+                .tool(&["set", &key, "new", option, "-old &"])
+                .fields();
             assert_eq!(fields[1..], ["compareAndSwap", &key, "new"]);
             assert_eq!(subtree.value(&key).as_deref(), Some("new"));
         }
@@ -302,9 +290,11 @@ fn set_prev_index_compares_the_index() {
             let index = subtree.put(&key, "old");
             let stale = (index - 1).to_string();
             let output = subtree.tool(&["set", &key, "new", option, &stale]);
-            assert_refused(&output, 1, "compare failed");
+            assert_fails(&output, 1, &["compare failed"]);
             assert_eq!(subtree.value(&key).as_deref(), Some("old"));
-            let fields = record(&subtree.tool(&["set", &key, "new", option, &index.to_string()]));
+            let fields = subtree
+                .tool(&["set", &key, "new", option, &index.to_string()])
+                .fields();
             assert_eq!(fields[1..], ["compareAndSwap", &key, "new"]);
 
             for bad in ["0", "-1", "x", ""] {
@@ -325,11 +315,11 @@ fn set_requires_both_prev_value_and_prev_index_to_match() {
             let condition = ["--prev-value", value, "--prev-index", index];
             subtree.tool(&[&["set", &key, "new"][..], &condition].concat())
         };
-        assert_refused(&set("old", &wrong), 1, "compare failed");
-        assert_refused(&set("other", &right), 1, "compare failed");
-        assert_refused(&set("", &right), 1, "compare failed");
+        assert_fails(&set("old", &wrong), 1, &["compare failed"]);
+        assert_fails(&set("other", &right), 1, &["compare failed"]);
+        assert_fails(&set("", &right), 1, &["compare failed"]);
         assert_eq!(subtree.value(&key).as_deref(), Some("old"));
-        assert_eq!(record(&set("old", &right))[1], "compareAndSwap");
+        assert_eq!(set("old", &right).fields()[1], "compareAndSwap");
     }
 }
 
@@ -339,17 +329,17 @@ fn set_prev_value_compares_with_an_empty_value() {
         let key = subtree.key("k");
         for condition in [&["--prev-value", ""][..], &["--swap-with-value="]] {
             let set = || subtree.tool(&[&["set", &key, "new"], condition].concat());
-            subtree.put(&key, "not empty");
-            assert_refused(&set(), 1, "compare failed");
-            assert_eq!(subtree.value(&key).as_deref(), Some("not empty"));
+            subtree.put(&key, "Directory not empty");
+            assert_fails(&set(), 1, &["compare failed"]);
+            assert_eq!(subtree.value(&key).as_deref(), Some("Directory not empty"));
 
             subtree.put(&key, "");
-            let fields = record(&set());
+            let fields = set().fields();
             assert_eq!(fields[1..], ["compareAndSwap", &key, "new"]);
             assert_eq!(subtree.value(&key).as_deref(), Some("new"));
         }
         let output = subtree.tool(&["set", &subtree.key("none"), "new", "--prev-value", ""]);
-        assert_refused(&output, 1, "not found");
+        assert_fails(&output, 1, &["not found"]);
         assert_eq!(subtree.value(&subtree.key("none")), None);
     }
 }
@@ -401,8 +391,7 @@ fn comparison_with_an_empty_value_is_atomic_under_concurrent_writes() {
                 assert_eq!(reply["action"], "compareAndSwap", "{reply}");
                 assert_eq!(reply["prevNode"]["value"], "", "{reply}");
             } else {
-                assert_eq!(output.code, 1, "{output:?}");
-                assert!(output.stderr.contains("compareFailed"), "{output:?}");
+                assert_ends(&output, 1, &["compareFailed"]);
             }
         }
         drop(stop);
@@ -459,7 +448,7 @@ fn comparison_with_an_empty_value_reads_and_then_compares_the_index() {
         .start();
     let set = ["set", "/k", "new", "--prev-value", "", "--endpoints"];
     let output = tool(&[&set[..], &[&server.url()]].concat());
-    assert_eq!(record(&output)[..2], ["10", "compareAndSwap"]);
+    assert_eq!(output.fields()[..2], ["10", "compareAndSwap"]);
     let reads = server.requests();
     for read in [&reads[0], &reads[2]] {
         assert_eq!(
@@ -477,7 +466,7 @@ fn comparison_with_an_empty_value_reads_and_then_compares_the_index() {
         .reply(state(8, "x"))
         .start();
     let output = tool(&[&set[..], &[&server.url()]].concat());
-    assert_refused(&output, 1, "compare failed");
+    assert_fails(&output, 1, &["compare failed"]);
 }
 
 #[test]
@@ -503,7 +492,7 @@ fn set_on_a_directory_exits_4_with_a_hint() {
         let key = subtree.key("d");
         subtree.put(&format!("{key}/x"), "1");
         let output = subtree.tool(&["set", &key, "v"]);
-        assert_refused(&output, 4, "not a file");
+        assert_fails(&output, 4, &["Not a file"]);
         assert!(output.stderr.contains("directory"), "{output:?}");
         assert!(output.stderr.contains("rm"), "{output:?}");
         assert_eq!(subtree.value(&format!("{key}/x")).as_deref(), Some("1"));
@@ -522,7 +511,7 @@ fn set_below_a_key_exits_4() {
         let key = subtree.key("file");
         subtree.put(&key, "v");
         let output = subtree.tool(&["set", &format!("{key}/below"), "v"]);
-        assert_refused(&output, 4, "not a directory");
+        assert_fails(&output, 4, &["Not a directory"]);
         assert_eq!(subtree.value(&key).as_deref(), Some("v"));
     }
 }

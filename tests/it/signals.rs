@@ -69,14 +69,7 @@ fn a_signal_ends_a_watch_during_backoff() {
     for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143), (Signal::HUP, 129)] {
         let proxy = Proxy::to(&subtree.url());
         let from = subtree.put(&subtree.key("first"), "1").to_string();
-        let watch = [
-            "watch",
-            "--stream",
-            "-r",
-            subtree.root(),
-            "--from-index",
-            &from,
-        ];
+        let watch = subtree.stream_from(&from);
         let running = Program::tool(&[&watch[..], &["--endpoints", &proxy.url()]].concat()).start();
         running.wait_for_lines(1, wait::LONG);
         proxy.refuse(true);

@@ -162,14 +162,7 @@ fn a_notice_is_not_garbled_by_the_spinner() {
     let proxy = Proxy::to(&subtree.url());
     let (_, index) = subtree.stream_with_first_event(&[]);
     let from = index.to_string();
-    let watch = [
-        "watch",
-        "--stream",
-        "-r",
-        subtree.root(),
-        "--from-index",
-        &from,
-    ];
+    let watch = subtree.stream_from(&from);
     let url = proxy.url();
     let watch = [&watch[..], &["--endpoints", &url]].concat();
     let terminal = Program::tool(&watch).on_terminal(24, 120);
@@ -252,14 +245,7 @@ fn the_spinner_is_drawn_while_stdout_is_a_file() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("records");
     let script = format!(r#"exec "$0" "$@" >'{}'"#, path.display());
-    let watch = [
-        "watch",
-        "--stream",
-        "-r",
-        subtree.root(),
-        "--from-index",
-        &from,
-    ];
+    let watch = subtree.stream_from(&from);
     let terminal = subtree.shell(&script, &watch).on_terminal(24, 100);
     terminal.wait_for_screen(|screen| screen.contains("1 event"), wait::LONG);
     let second = subtree.put(&subtree.key("second"), "2\t3");
@@ -312,14 +298,7 @@ fn no_spinner_is_drawn_if_stderr_is_a_file() {
     let path = directory.path().join("errors");
     let script = format!(r#"exec "$0" "$@" 2>'{}'"#, path.display());
     let from = subtree.put(&subtree.key("first"), "1").to_string();
-    let watch = [
-        "watch",
-        "--stream",
-        "-r",
-        subtree.root(),
-        "--from-index",
-        &from,
-    ];
+    let watch = subtree.stream_from(&from);
     let watch = [&watch[..], &["--timeout", "700ms"]].concat();
     let terminal = subtree.shell(&script, &watch).on_terminal(24, 100);
     assert_eq!(terminal.wait(wait::LONG), 124);

@@ -10,7 +10,7 @@ use crate::support::etcd::{Etcd, Version};
 use crate::support::follow;
 use crate::support::proxy::{Cut, Proxy};
 use crate::support::shared::{self, Subtree};
-use crate::support::tool::{Output, Program, Running};
+use crate::support::tool::{Output, Program, Running, assert_ends};
 use crate::support::v3;
 use crate::support::wait;
 
@@ -60,15 +60,6 @@ fn waiting(subtree: &Subtree, api: &str, key: &str, condition: &str) -> Running 
     running
 }
 
-/// The fields of the only record.
-#[track_caller]
-fn record(output: &Output) -> Vec<String> {
-    assert_eq!((output.code, output.stderr.as_str()), (0, ""), "{output:?}");
-    let line = output.stdout.strip_suffix('\n').unwrap();
-    assert!(!line.contains('\n'), "{output:?}");
-    line.split('\t').map(str::to_owned).collect()
-}
-
 #[test]
 fn until_exits_at_once_if_the_condition_already_holds() {
     for (subtree, api) in shared::each()
@@ -79,10 +70,10 @@ fn until_exits_at_once_if_the_condition_already_holds() {
         set(subtree, api, &key, "two\nlines");
         for condition in ["exists", "value~^two", "value!=x", "value=two\nlines"] {
             let output = until(subtree, api, &key, condition).run();
-            assert_eq!(record(&output)[1..], ["get", &key, "two\\nlines"]);
+            assert_eq!(output.fields()[1..], ["get", &key, "two\\nlines"]);
         }
         let output = until(subtree, api, &subtree.key("none"), "absent").run();
-        assert_eq!(record(&output)[1..], ["synced", &subtree.key("none")]);
+        assert_eq!(output.fields()[1..], ["synced", &subtree.key("none")]);
     }
 }
 
@@ -376,8 +367,7 @@ fn events_of_several_keys_share_one_order_and_one_checkpoint() {
         let output = watch(&[&x, &y], &["--checkpoint", &file, "--count", "1"]).run();
         assert_eq!(keys(&output), ["set x"]);
         let output = watch(&[&x], &["--checkpoint", &file]).run();
-        assert_eq!(output.code, 2, "{output:?}");
-        assert!(output.stderr.contains(&y), "{output:?}");
+        assert_ends(&output, 2, &[&y]);
     }
 }
 

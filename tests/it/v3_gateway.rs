@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use serde_json::{Value, json};
 
 use crate::support::scripted::{Request, Response, Scripted};
+use crate::support::tool::assert_ends;
 use crate::support::v3;
 use crate::v3_watch::{brief, records, run};
 
@@ -194,7 +195,7 @@ fn an_error_within_a_batch_loses_and_repeats_nothing() {
         }
         assert_eq!(
             body["create_request"]["start_revision"], "3",
-            "what was told last"
+            "what was printed last"
         );
         sending(&[created(9), sets([3, 4, 5], 9)]).hold()
     });
@@ -237,8 +238,7 @@ fn a_watch_without_permission_exits_4() {
         sending(&[canceled.to_string()]).hold()
     });
     let output = run(&server.url(), &["watch", "/k"]);
-    assert_eq!(output.code, 4, "{output:?}");
-    assert!(output.stderr.contains("permission denied"), "{output:?}");
+    assert_ends(&output, 4, &["permission denied"]);
 }
 
 #[test]

@@ -8,7 +8,7 @@ use crate::support::etcd::{Cluster, Etcd, Version};
 use crate::support::oracle;
 use crate::support::proxy::{Cut, Proxy};
 use crate::support::shared;
-use crate::support::tool::{Running, parse_lines};
+use crate::support::tool::{Running, assert_ends, parse_lines, tool};
 use crate::support::v2::{self, Truth};
 
 const LIMIT: Duration = Duration::from_secs(30);
@@ -38,9 +38,7 @@ fn stream_on(url: &str, count: usize, on_gap: &str) -> Running {
 }
 
 fn records(running: Running) -> Vec<Value> {
-    let output = running.wait(LIMIT);
-    assert_eq!(output.code, 0, "{}", output.stderr);
-    parse_lines(&output.stdout.lines().map(str::to_owned).collect::<Vec<_>>())
+    running.wait(LIMIT).records()
 }
 
 fn app(number: usize) -> (String, String) {
@@ -395,7 +393,7 @@ fn cleared_history_exits_5_or_is_declared_with_its_exact_range() {
             "--from-index",
             &from,
         ];
-        let failed = crate::support::tool::tool(&watch);
+        let failed = tool(&watch);
         assert_eq!(failed.code, 5, "{}", failed.stderr);
         let error: Value = serde_json::from_str(&failed.stderr).unwrap();
         assert_eq!(error["error"]["lost"]["from"], lost);
@@ -464,12 +462,7 @@ fn a_store_replaced_at_the_same_endpoint_is_declared() {
 fn watch_exits_124_at_its_timeout() {
     let subtree = shared::any();
     let output = subtree.tool(&["watch", &subtree.key("never"), "--timeout", "300ms"]);
-    assert_eq!(output.code, 124);
-    assert!(
-        output.stderr.contains("timed out after 300ms"),
-        "{}",
-        output.stderr
-    );
+    assert_ends(&output, 124, &["timed out after 300ms"]);
 }
 
 #[test]

@@ -182,7 +182,7 @@ impl Counts {
 
     /// The head of the table.
     pub const COLUMNS: &'static str = "| fault | runs | faults | events | lost | duplicated | \
-         out of order | never so | gaps declared | gaps missed | false certain |\n\
+         out of order | invented | gaps declared | gaps missed | false certain |\n\
          |---|--:|--:|--:|--:|--:|--:|--:|--:|--:|--:|\n";
 
     /// The columns that also apply to programs that declare no gaps.
@@ -239,7 +239,7 @@ pub fn compare(histories: &[History], records: &[Value]) -> Result<(), String> {
         let gaps = records.iter().filter(|record| record["action"] == "gap");
         let gaps: Vec<String> = gaps.map(Value::to_string).collect();
         return Err(format!(
-            "{} stores were there, and {} were told\n{}",
+            "the server had {} stores, and the records show {}\n{}",
             histories.len(),
             parts.len(),
             gaps.join("\n")

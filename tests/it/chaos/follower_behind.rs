@@ -207,7 +207,7 @@ fn flood(
             .collect();
         let logs = threads
             .into_iter()
-            .map(|client| client.join().expect("a lane"));
+            .map(|client| client.join().expect("a client"));
         logs.fold(Log::default(), Log::and)
     })
 }

@@ -431,7 +431,7 @@ fn keep(name: &str, seed: u64, evidence: [&str; 3]) -> String {
 
 /// `tests/soak.sh` runs this for a number of seconds, or with a number of seeds for each scenario.
 #[test]
-#[ignore = "takes as long as it is told to: tests/soak.sh"]
+#[ignore = "runs for as long as tests/soak.sh asks"]
 fn soak() {
     let mut seeds = Rng::with_seed(seed());
     let only = setting("ETCDWATCH_SOAK_ONLY");

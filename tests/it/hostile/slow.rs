@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Case, End, GET, SET, assert_all, reply, two};
+use super::{Case, End, GET, ONE_EVENT, SET, assert_all, reply, two};
 use crate::support::scripted::{Request, Response};
 
 const NODE: &str =
@@ -133,18 +133,9 @@ fn an_event_that_arrives_byte_by_byte_is_printed() {
         let bytes = [line.as_bytes(), b"\n"].concat();
         bytes.iter().fold(Response::stream(10), step).hold()
     };
-    let command = [
-        "watch",
-        "--stream",
-        "/k",
-        "--count",
-        "1",
-        "--timeout",
-        "20s",
-    ];
     assert_all(vec![Case::new(
         "slow",
-        &command,
+        ONE_EVENT,
         server,
         End::Survived("11\tset\t/k\t\n"),
     )]);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Case, End, assert_all, reply, two};
+use super::{Case, End, ONE_EVENT, assert_all, reply, two};
 use crate::support::scripted::{Request, Response};
 
 fn event(index: &str, value: &str) -> String {
@@ -32,15 +32,6 @@ const NODE: &str =
 const STREAM: &[&str] = &[
     "-o",
     "json",
-    "watch",
-    "--stream",
-    "/k",
-    "--count",
-    "1",
-    "--timeout",
-    "20s",
-];
-const TEXT: &[&str] = &[
     "watch",
     "--stream",
     "/k",
@@ -128,7 +119,7 @@ fn an_invalid_v2_event_ends_the_watch() {
         ("a state", with("\"state\":\"live\""), "imitates"),
         ("when it came", with("\"receivedAt\":\"now\""), "imitates"),
     ] {
-        let [command, _] = two(&cases, &[STREAM, TEXT]);
+        let [command, _] = two(&cases, &[STREAM, ONE_EVENT]);
         let server = streaming(line.clone());
         cases.push(Case::new(name, command, server, End::With(6, part)));
     }
@@ -194,7 +185,7 @@ fn unusual_but_valid_v2_events_are_accepted() {
         ),
         Case::new(
             "a deep field",
-            TEXT,
+            ONE_EVENT,
             streaming(event("11", "v").replacen(
                 '{',
                 &format!("{{\"x\":{}{},", "[".repeat(100), "]".repeat(100)),
@@ -220,13 +211,13 @@ fn unusual_but_valid_v2_events_are_accepted() {
         ),
         Case::new(
             "TAB and CR around",
-            TEXT,
+            ONE_EVENT,
             streaming(format!("\r\t{}\t\r", event("11", "v"))),
             End::Survived("11\tset\t/k\tv\n"),
         ),
         Case::new(
             "an escaped key",
-            TEXT,
+            ONE_EVENT,
             streaming(event("11", "v").replace("/k", r"\u002fk")),
             End::Survived("11\tset\t/k\tv\n"),
         ),
@@ -258,7 +249,7 @@ fn an_endless_v2_line_ends_at_the_size_limit() {
     let mut cases = Vec::new();
     for command in [
         STREAM,
-        TEXT,
+        ONE_EVENT,
         &["watch", "/k"],
         &["replay", "/k", "--from-index", "1"],
     ] {
@@ -373,7 +364,7 @@ fn a_long_event_arrives_on_all_connections_at_once() {
             sent.end()
         }
     };
-    let command = [&["--max-event", "8MiB"], TEXT].concat();
+    let command = [&["--max-event", "8MiB"], ONE_EVENT].concat();
     let end = End::Survived("11\tset\t/k\txxx");
     assert_all(vec![
         Case::new("at once", &command, server, end).adds(5 * 8),

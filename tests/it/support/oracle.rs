@@ -113,13 +113,13 @@ fn covered(lost: &[(u64, u64)], index: u64) -> bool {
 fn name_difference(truth: &[Truth], due: usize, printed: &[Truth], seen: usize) -> String {
     let event = &printed[seen];
     if truth[..due].contains(event) {
-        return "duplicated: it was told before, or belongs before".to_owned();
+        return "duplicated: it was printed before, or belongs before".to_owned();
     }
     let Some(next) = truth.get(due) else {
         return "invented: nothing more was written".to_owned();
     };
     if !truth[due..].contains(event) {
-        return "invented: it was never written so".to_owned();
+        return "invented: it was never written".to_owned();
     }
     if printed[seen..].contains(next) {
         return "swapped: an event came before one that precedes it".to_owned();
@@ -129,11 +129,11 @@ fn name_difference(truth: &[Truth], due: usize, printed: &[Truth], seen: usize) 
 
 fn report(what: &str, truth: &[Truth], due: usize, printed: &[Truth], seen: usize) -> String {
     let mut text = format!(
-        "{what}\n({} events were written, {} were told)\n",
+        "{what}\n({} events were written, {} were printed)\n",
         truth.len(),
         printed.len()
     );
-    for (title, list, at) in [("written", truth, due), ("told", printed, seen)] {
+    for (title, list, at) in [("written", truth, due), ("printed", printed, seen)] {
         writeln!(text, "{title}:").expect("a string takes everything");
         let begin = at.saturating_sub(CONTEXT);
         let end = list.len().min(at + CONTEXT + 1);

@@ -106,19 +106,18 @@ impl Subtree {
             .collect()
     }
 
+    /// The arguments of a stream on everything below, from this index.
+    pub fn stream_from<'a>(&'a self, index: &'a str) -> [&'a str; 6] {
+        let root = self.root();
+        ["watch", "--stream", "-r", root, "--from-index", index]
+    }
+
     /// A stream on everything below, not yet started, that begins with an event which is written
     /// here, and the event's index. The stream is live when its first line is printed.
     pub fn stream_with_first_event(&self, options: &[&str]) -> (Program, u64) {
         let index = self.put(&self.key("first"), "1");
         let from = index.to_string();
-        let watch = [
-            "watch",
-            "--stream",
-            "-r",
-            self.root(),
-            "--from-index",
-            &from,
-        ];
+        let watch = self.stream_from(&from);
         (self.program(&[&watch[..], options].concat()), index)
     }
 

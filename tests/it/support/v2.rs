@@ -252,7 +252,7 @@ pub fn burst(
             .collect();
         clients
             .into_iter()
-            .flat_map(|client| client.join().expect("a lane of the burst"))
+            .flat_map(|client| client.join().expect("a client of the burst"))
             .collect()
     });
     truths.sort_by_key(|truth| truth.index);
