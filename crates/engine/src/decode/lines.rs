@@ -46,7 +46,7 @@ impl Lines {
         let size = self.filled + self.read;
         if self.buffer.len() < size {
             let more = size - self.buffer.len();
-            reserve(&mut self.buffer, more);
+            reserve(&mut self.buffer, more, self.limit);
             self.buffer.resize(size, 0);
         }
         self.buffer.get_mut(self.filled..).unwrap_or_default()
@@ -103,6 +103,8 @@ impl Lines {
             }
             let mut block = std::mem::replace(&mut self.buffer, next);
             block.truncate(end);
+            // A large buffer has address space that no line needed.
+            block.shrink_to(end * 2);
             block
         };
         self.filled -= end;

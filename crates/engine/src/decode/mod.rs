@@ -22,11 +22,25 @@ pub struct TooLong {
     pub limit: usize,
 }
 
-/// Makes room for `more` bytes. `Vec` would double a buffer that has grown to the limit; this takes an
-/// eighth more at a time, which still keeps the copying below nine times the final size.
-pub fn reserve(buffer: &mut Vec<u8>, more: usize) {
-    if buffer.capacity() - buffer.len() < more {
-        buffer.reserve_exact(more.max(buffer.len() / 8));
+/// A buffer beyond this size, in bytes, gets all of the address space that it may need at once.
+const LARGE: usize = 256 << 10;
+/// glibc takes an allocation of more than 32 MiB from the kernel and gives it back when it is freed,
+/// whatever was allocated before. It may keep a smaller one.
+const ALWAYS_RETURNED: usize = 33 << 20;
+
+/// Makes room for `more` bytes in a buffer that may grow to `limit` bytes. A large buffer gets address space
+/// for all of them. It takes up memory only where it was written, it never moves, and its memory is free
+/// for the other connections as soon as it is dropped. Without that space, it grows by an eighth at a time,
+/// where `Vec` would double it.
+pub fn reserve(buffer: &mut Vec<u8>, more: usize, limit: usize) {
+    let length = buffer.len();
+    if buffer.capacity() - length >= more {
+        return;
+    }
+    let most = limit.saturating_add(LARGE).max(ALWAYS_RETURNED);
+    let is_large = length + more > LARGE && length + more <= most;
+    if !is_large || buffer.try_reserve_exact(most - length).is_err() {
+        buffer.reserve_exact(more.max(length / 8));
     }
 }
 
@@ -37,5 +51,44 @@ impl TooLong {
         } else {
             Ok(())
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn grow(buffer: &mut Vec<u8>, length: usize, limit: usize) {
+        while buffer.len() < length {
+            reserve(buffer, 4096, limit);
+            buffer.resize(buffer.len() + 4096, 0);
+        }
+    }
+
+    #[test]
+    fn a_large_buffer_does_not_move_while_it_grows_to_its_limit() {
+        let (mut buffer, limit) = (Vec::new(), 64 << 20);
+        grow(&mut buffer, LARGE + 1, limit);
+        let place = buffer.as_ptr();
+        grow(&mut buffer, limit, limit);
+        assert_eq!(buffer.as_ptr(), place);
+    }
+
+    #[test]
+    fn a_small_buffer_takes_little_more_than_it_holds() {
+        let mut buffer = Vec::new();
+        grow(&mut buffer, LARGE / 2, 64 << 20);
+        assert!(buffer.capacity() < LARGE, "{}", buffer.capacity());
+    }
+
+    #[test]
+    fn a_buffer_without_a_limit_grows_by_an_eighth() {
+        let mut buffer = Vec::new();
+        grow(&mut buffer, 1 << 20, usize::MAX);
+        assert!(
+            buffer.capacity() < (1 << 20) * 5 / 4,
+            "{}",
+            buffer.capacity()
+        );
     }
 }
