@@ -22,8 +22,9 @@ pub struct TooLong {
     pub limit: usize,
 }
 
-/// A buffer beyond this size, in bytes, gets all of the address space that it may need at once.
-const LARGE: usize = 256 << 10;
+/// A buffer beyond this size, in bytes, gets all of the address space that it may need at once. Few values
+/// are as large, and each such buffer costs the kernel new pages (benches/README.md).
+const LARGE: usize = 2 << 20;
 /// glibc takes an allocation of more than 32 MiB from the kernel and gives it back when it is freed,
 /// whatever was allocated before. It may keep a smaller one.
 const ALWAYS_RETURNED: usize = 33 << 20;
