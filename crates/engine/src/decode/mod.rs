@@ -69,7 +69,7 @@ mod tests {
     #[test]
     fn a_large_buffer_does_not_move_while_it_grows_to_its_limit() {
         let (mut buffer, limit) = (Vec::new(), 64 << 20);
-        grow(&mut buffer, LARGE + 1, limit);
+        grow(&mut buffer, LARGE * 2, limit);
         let place = buffer.as_ptr();
         grow(&mut buffer, limit, limit);
         assert_eq!(buffer.as_ptr(), place);
