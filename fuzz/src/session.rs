@@ -119,7 +119,7 @@ impl Brings {
         match request {
             AnyRequest::V2(request) => match request {
                 V2Request::End | V2Request::Rewind | V2Request::Fresh => Self::Nothing,
-                V2Request::State | V2Request::Look { .. } => Self::State,
+                V2Request::State | V2Request::ReadKey { .. } => Self::State,
                 _ => Self::Events,
             },
             AnyRequest::V3(request) => match request {
@@ -128,7 +128,7 @@ impl Brings {
                 | V3Request::Rewind
                 | V3Request::Backlog
                 | V3Request::Whole { .. }
-                | V3Request::Fresh { look_after: None } => Self::Nothing,
+                | V3Request::Fresh { scan_after: None } => Self::Nothing,
                 _ => Self::State,
             },
         }

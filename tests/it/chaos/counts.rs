@@ -116,17 +116,18 @@ impl Counts {
         for record in records {
             if record["action"] == "gap" {
                 counted.gaps += 1;
-                let begins_anew = record["lost"]["to"].is_null() && store + 1 < histories.len();
-                let covered = cover(record, store, begins_anew);
+                let is_replacing_store =
+                    record["lost"]["to"].is_null() && store + 1 < histories.len();
+                let covered = cover(record, store, is_replacing_store);
                 // Everything in the old store is gone with it.
-                let gone = begins_anew.then_some((store, 0..=u64::MAX));
+                let gone = is_replacing_store.then_some((store, 0..=u64::MAX));
                 let changed: Vec<Range> = covered.iter().cloned().chain(gone).collect();
                 let mut due = walk.due.iter();
                 let is_empty = !due.any(|(store, one)| is_in(&changed, *store, one.index))
                     && !histories.iter().any(|history| history.has_loose_ends);
                 counted.false_certain += usize::from(record["certain"] == true && is_empty);
                 walk.declared.extend(covered);
-                store += usize::from(begins_anew);
+                store += usize::from(is_replacing_store);
             } else if let Some(event) = oracle::events(std::slice::from_ref(record)).first() {
                 let Some(at) = walk.place(event) else {
                     counted.invented += 1;
@@ -212,11 +213,11 @@ impl fmt::Display for Counts {
 
 /// The indexes that a gap covers. A gap without an end covers the rest of the old store, and of the
 /// new store everything up to the state that is printed next.
-fn cover(gap: &Value, store: usize, begins_anew: bool) -> Vec<Range> {
+fn cover(gap: &Value, store: usize, is_replacing_store: bool) -> Vec<Range> {
     let from = gap["lost"]["from"].as_u64().expect("a first index");
     let index = gap["index"].as_u64().expect("a position");
     let to = gap["lost"]["to"].as_u64();
-    if begins_anew {
+    if is_replacing_store {
         return vec![(store, from..=u64::MAX), (store + 1, 0..=index)];
     }
     vec![(store, from..=to.unwrap_or(index))]

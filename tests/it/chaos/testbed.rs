@@ -554,8 +554,8 @@ fn find_step_back(records: &[Value]) -> Option<String> {
     let mut last = 0;
     records.iter().find_map(|record| {
         let position = follow::index(record);
-        let begins_anew = record["action"] == "gap" && record["lost"]["to"].is_null();
-        let is_back = position < last && !begins_anew;
+        let is_replacing_store = record["action"] == "gap" && record["lost"]["to"].is_null();
+        let is_back = position < last && !is_replacing_store;
         let printed = is_back.then(|| format!("from {last} back to {record}"));
         last = position;
         printed

@@ -106,7 +106,7 @@ pub(super) fn v2_call(scope: &Scope, request: &V2Request) -> (Call, Limits) {
             let reads = Reads::State { recursive };
             (v2::read(&scope.key, options), reads, AGREED)
         }
-        V2Request::Look { key } => {
+        V2Request::ReadKey { key } => {
             let reads = Reads::State { recursive: false };
             (read_agreed(&event_key(key, scope)), reads, AGREED)
         }
@@ -137,10 +137,10 @@ pub(super) fn v3_call(scope: &Scope, previous: bool, request: &V3Request) -> (Ca
         } => watch(Some(*after), false, *in_fragments),
         V3Request::State => (Call::Pairs(v3::state(scope)), AGREED),
         V3Request::Fresh {
-            look_after: Some(after),
+            scan_after: Some(after),
         } => (Call::Pairs(v3::since(scope, *after)), AGREED),
         V3Request::Owed { after } => (Call::Pairs(v3::since(scope, *after)), PATIENT),
-        V3Request::Look { key } => (Call::Pairs(v3::read_at(key, None)), AGREED),
+        V3Request::ReadKey { key } => (Call::Pairs(v3::read_at(key, None)), AGREED),
         V3Request::Verify { key, at } | V3Request::Unchanged { key, at } => {
             (Call::Pairs(v3::read_at(key, Some(*at))), AGREED)
         }
@@ -151,7 +151,7 @@ pub(super) fn v3_call(scope: &Scope, previous: bool, request: &V3Request) -> (Ca
         V3Request::End
         | V3Request::Rewind
         | V3Request::Backlog
-        | V3Request::Fresh { look_after: None } => (Call::Revision(v3::revision(scope)), AGREED),
+        | V3Request::Fresh { scan_after: None } => (Call::Revision(v3::revision(scope)), AGREED),
     }
 }
 

@@ -71,7 +71,7 @@ impl Server {
             member.damage.retain(|_, damage| *damage == Damage::Mixed);
         }
         let (index, stopped) = (member.applied, member.stopped);
-        let needs_majority = matches!(wire.call, Call::Index | Call::State | Call::Look(_));
+        let needs_majority = matches!(wire.call, Call::Index | Call::State | Call::ReadKey(_));
         if needs_majority && stopped.is_some() {
             wire.fail(id, now + NO_QUORUM, self.no_quorum());
             return;
@@ -105,9 +105,9 @@ impl Server {
                 return;
             }
             Call::Index => Vec::new(),
-            Call::State | Call::Look(_) => self.nodes(index),
+            Call::State | Call::ReadKey(_) => self.nodes(index),
         };
-        if let Call::Look(key) = &wire.call {
+        if let Call::ReadKey(key) = &wire.call {
             nodes.retain(|node| node.key == *key);
         }
         wire.say(at, Input::Head { id, head });

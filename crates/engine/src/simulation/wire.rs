@@ -20,7 +20,7 @@ pub enum Call {
     },
     Index,
     State,
-    Look(Vec<u8>),
+    ReadKey(Vec<u8>),
     Next {
         key: Vec<u8>,
         from: Index,
@@ -73,7 +73,7 @@ impl From<AnyRequest> for Call {
             },
             V2Request::End | V2Request::Rewind | V2Request::Fresh => Self::Index,
             V2Request::State => Self::State,
-            V2Request::Look { key } => Self::Look(key),
+            V2Request::ReadKey { key } => Self::ReadKey(key),
             V2Request::Next {
                 key,
                 after,
@@ -132,7 +132,7 @@ impl Wire {
         let hangs = match self.call {
             Call::Stream | Call::Alarm => true,
             Call::Wait { hangs, .. } | Call::Next { hangs, .. } | Call::Walk { hangs, .. } => hangs,
-            Call::Index | Call::State | Call::Look(_) => false,
+            Call::Index | Call::State | Call::ReadKey(_) => false,
         };
         (!hangs).then(|| (since + PATIENCE, Failure::Silent("idle".to_owned())))
     }
@@ -140,7 +140,7 @@ impl Wire {
     /// The same for a connection whose head did not arrive.
     pub fn silence_before_head(&self, since: Instant) -> (Instant, Failure) {
         let patience = match self.call {
-            Call::Index | Call::State | Call::Look(_) => QUORUM_PATIENCE,
+            Call::Index | Call::State | Call::ReadKey(_) => QUORUM_PATIENCE,
             Call::Stream
             | Call::Alarm
             | Call::Wait { .. }

@@ -105,7 +105,7 @@ pub const HISTORY_STALLED_LONGEST: Duration = Duration::from_mins(10);
 pub const COMPACTION_REPORTED: Duration = Duration::from_secs(2);
 /// Looks at what was written last in scope take at most one part in this many of the time, since a
 /// server may have to go through all of its keys.
-pub const LOOKING_PART: u32 = 100;
+pub const SCAN_PART: u32 = 100;
 /// How long after a stream may have fallen behind, and has caught up, it is opened anew: no message
 /// says that the server has looked up all that the stream missed.
 pub const BACKLOG_CALM: Duration = Duration::from_secs(2);

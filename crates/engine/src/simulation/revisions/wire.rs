@@ -43,7 +43,7 @@ pub(super) enum V3Call {
     },
     Index,
     State,
-    Look(Vec<u8>),
+    ReadKey(Vec<u8>),
     Kept {
         key: Vec<u8>,
         at: Index,
@@ -81,9 +81,9 @@ impl From<AnyRequest> for V3Call {
             V3Request::End
             | V3Request::Rewind
             | V3Request::Backlog
-            | V3Request::Fresh { look_after: None } => Self::Index,
+            | V3Request::Fresh { scan_after: None } => Self::Index,
             V3Request::Fresh {
-                look_after: Some(after),
+                scan_after: Some(after),
             } => Self::Since {
                 after,
                 is_awaited: false,
@@ -93,7 +93,7 @@ impl From<AnyRequest> for V3Call {
                 is_awaited: true,
             },
             V3Request::State => Self::State,
-            V3Request::Look { key } => Self::Look(key),
+            V3Request::ReadKey { key } => Self::ReadKey(key),
             V3Request::Verify { key, at } | V3Request::Unchanged { key, at } => {
                 Self::Kept { key, at }
             }

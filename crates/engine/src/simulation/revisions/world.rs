@@ -325,7 +325,7 @@ impl V3World {
                 wire.say(at, Input::State { id, nodes });
                 wire.end(id, at, clean());
             }
-            V3Call::Look(key) => {
+            V3Call::ReadKey(key) => {
                 let nodes = store.nodes(latest, |other| name(other).as_bytes() == key);
                 wire.say(at, head);
                 wire.say(at, Input::State { id, nodes });

@@ -19,7 +19,7 @@ const MISMATCHES: u32 = 3;
 
 /// What a comparison asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum V2Stage {
+pub enum V2ComparisonStage {
     /// The event, in history.
     Event,
     /// Its key, in the state.
@@ -103,8 +103,8 @@ impl Core<V2> {
             return;
         };
         match comparison.stage {
-            V2Stage::Event if was_silent => comparison.stage = V2Stage::Key,
-            V2Stage::Next { after, before } if was_silent => {
+            V2ComparisonStage::Event if was_silent => comparison.stage = V2ComparisonStage::Key,
+            V2ComparisonStage::Next { after, before } if was_silent => {
                 self.trust_store();
                 if self.endpoints.may_hide(one.endpoint, after.next()) {
                     self.on_hidden(one);
@@ -112,7 +112,7 @@ impl Core<V2> {
                     self.lose(before, Cause::Unproven);
                 }
             }
-            V2Stage::Event | V2Stage::Next { .. } | V2Stage::Key => {}
+            V2ComparisonStage::Event | V2ComparisonStage::Next { .. } | V2ComparisonStage::Key => {}
         }
     }
 
@@ -123,8 +123,8 @@ impl Core<V2> {
             return false;
         };
         let wanted = match comparison.stage {
-            V2Stage::Next { before, .. } => before,
-            V2Stage::Event | V2Stage::Key => comparison.last.event.index,
+            V2ComparisonStage::Next { before, .. } => before,
+            V2ComparisonStage::Event | V2ComparisonStage::Key => comparison.last.event.index,
         };
         let is_behind = index < wanted;
         if is_behind {
@@ -148,8 +148,8 @@ impl Core<V2> {
     /// History no longer has the event that a comparison asked for.
     pub(super) fn on_comparison_cleared(&mut self) {
         match &mut self.identity.comparison {
-            Some(comparison) if comparison.stage == V2Stage::Event => {
-                comparison.stage = V2Stage::Key;
+            Some(comparison) if comparison.stage == V2ComparisonStage::Event => {
+                comparison.stage = V2ComparisonStage::Key;
             }
             // Nor does it have the next event, and the watch itself will find that gap.
             _ => self.trust_store(),
@@ -166,14 +166,14 @@ impl Core<V2> {
         if found.is_some_and(|found| comparison.last.is(found)) {
             self.end_comparison();
         } else if is_elsewhere && self.endpoints.may_hide(one.endpoint, asked.index) {
-            comparison.stage = V2Stage::Key;
+            comparison.stage = V2ComparisonStage::Key;
         } else {
             self.mismatch(one, "it has another event at that index");
         }
     }
 
     /// Compares the key of the last event with how that event left it.
-    pub(super) fn on_looked(
+    pub(super) fn on_key_read(
         &mut self,
         one: &InFlight<V2Request>,
         index: Index,
@@ -182,7 +182,7 @@ impl Core<V2> {
         let Some(comparison) = &mut self.identity.comparison else {
             return;
         };
-        if comparison.stage != V2Stage::Key {
+        if comparison.stage != V2ComparisonStage::Key {
             // It was asked before a failure, after which the comparison began anew.
             return;
         }
@@ -208,9 +208,9 @@ impl Core<V2> {
         };
         match is_as_left {
             Some(true) => self.trust_store(),
-            Some(false) => self.begin_anew(Cause::IndexRewound, index),
+            Some(false) => self.replace_store(Cause::IndexRewound, index),
             None => {
-                comparison.stage = V2Stage::Next {
+                comparison.stage = V2ComparisonStage::Next {
                     after: cursor,
                     before: index,
                 };
@@ -223,7 +223,7 @@ impl Core<V2> {
         let Some(comparison) = &mut self.identity.comparison else {
             return;
         };
-        let V2Stage::Next { after, .. } = &mut comparison.stage else {
+        let V2ComparisonStage::Next { after, .. } = &mut comparison.stage else {
             return;
         };
         if next.is_some_and(|next| !comparison.last.concerns(next)) {
@@ -256,6 +256,6 @@ impl Core<V2> {
             return;
         }
         let index = one.head.map(|(index, _)| index).unwrap_or_default();
-        self.begin_anew(Cause::IndexRewound, index);
+        self.replace_store(Cause::IndexRewound, index);
     }
 }

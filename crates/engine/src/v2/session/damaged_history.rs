@@ -26,7 +26,7 @@ const WALKERS: usize = 8;
 impl V2Session {
     /// Whether the raft index of the member that answers has jumped so far that it may have taken a
     /// snapshot. Its answer is of no use then.
-    pub(super) fn has_jumped(
+    pub(super) fn doubt_after_jump(
         &mut self,
         id: RequestId,
         one: &InFlight<V2Request>,

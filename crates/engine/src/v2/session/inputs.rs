@@ -19,7 +19,7 @@ impl V2Session {
             return;
         };
         if let Some(one) = self.requests.get(id).cloned()
-            && self.has_jumped(id, &one, head)
+            && self.doubt_after_jump(id, &one, head)
         {
             return;
         }
@@ -51,15 +51,15 @@ impl V2Session {
         match one.request {
             V2Request::End => {
                 self.on_end(index);
-                self.refresh(one.sent_at);
+                self.note_fresh(one.sent_at);
             }
             V2Request::Rewind => self.on_rewind(&one, index, head),
             V2Request::State => {
-                self.refresh(one.sent_at);
-                self.stage(id, index);
+                self.note_fresh(one.sent_at);
+                self.stage_events(id, index);
             }
             V2Request::Fresh => self.on_fresh(&one, index, head),
-            V2Request::Look { .. } => self.refresh(one.sent_at),
+            V2Request::ReadKey { .. } => self.note_fresh(one.sent_at),
             V2Request::Stream => {
                 self.api.stream = V2Stream {
                     reached: index,
@@ -85,11 +85,11 @@ impl V2Session {
                 Start::Oldest => self.begin_at_oldest(Index::ZERO),
                 Start::At(_) => {}
             }
-            self.on_live(one, index);
+            self.note_registered(one, index);
             return;
         }
         self.compare_index(one, index);
-        self.on_live(one, index);
+        self.note_registered(one, index);
         let is_behind = one
             .after()
             .is_some_and(|after| index <= after && after < one.wanted);
@@ -119,7 +119,7 @@ impl V2Session {
             V2Request::Walk { .. } => self.on_walked(&one, after, received),
             V2Request::Stream => self.on_streamed(received),
             _ => {
-                if !self.is_no_answer(id, &one, &received) {
+                if !self.reject_useless_answer(id, &one, &received) {
                     self.on_answer(&one, registered, received);
                 }
             }
@@ -173,7 +173,7 @@ impl V2Session {
             self.endpoints.proved();
             self.requests.reset_pace(V2Request::Stream.name());
         }
-        self.refresh(self.now);
+        self.note_fresh(self.now);
     }
 
     /// The answer to a probe or a question: an event from history, or a new one.
@@ -224,12 +224,12 @@ impl V2Session {
         self.endpoints.proved();
         self.requests.reset_pace(one.request.name());
         if is_live {
-            self.refresh(self.now);
+            self.note_fresh(self.now);
         }
     }
 
     /// Whether the answer to a wait is of no use: from a damaged history, or not what was asked for.
-    fn is_no_answer(
+    fn reject_useless_answer(
         &mut self,
         id: RequestId,
         one: &InFlight<V2Request>,
@@ -258,7 +258,7 @@ impl V2Session {
             return;
         };
         match (&one.request, one.head) {
-            (V2Request::Look { .. }, Some((index, _))) => self.on_looked(&one, index, &nodes),
+            (V2Request::ReadKey { .. }, Some((index, _))) => self.on_key_read(&one, index, &nodes),
             (V2Request::State, _) => self.on_state_read(id, nodes),
             _ => {}
         }
@@ -382,7 +382,7 @@ impl V2Session {
                 self.no_whole_store = Some(NoProof::WholeStoreRefused);
             }
             V2Request::Walk { .. } => self.on_hidden(one),
-            V2Request::Look { .. } | V2Request::Next { .. } => self.trust_store(),
+            V2Request::ReadKey { .. } | V2Request::Next { .. } => self.trust_store(),
             _ => self.fail(endpoint, failure),
         }
     }

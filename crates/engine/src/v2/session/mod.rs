@@ -80,7 +80,7 @@ mod waits;
 
 use std::time::{Duration, Instant};
 
-pub use self::compare::V2Stage;
+pub use self::compare::V2ComparisonStage;
 pub use self::request::{V2Request, Wait};
 
 use self::half_close::HalfCloses;
@@ -199,7 +199,7 @@ impl V2Session {
 impl SessionApi for V2 {
     type Request = V2Request;
     type Phase = V2Phase;
-    type Stage = V2Stage;
+    type ComparisonStage = V2ComparisonStage;
 
     const KEEPS_HELD_EVENTS: bool = false;
     const FINDS_OLDEST_LATE: bool = false;
@@ -219,7 +219,7 @@ impl SessionApi for V2 {
         }
     }
 
-    fn tend_requests(session: &mut V2Session) {
+    fn end_useless_requests(session: &mut V2Session) {
         session.half_close_waits();
         session.give_up_stalled_stream();
     }
@@ -290,25 +290,25 @@ impl SessionApi for V2 {
         events.next_back().map(|event| Last::of(&event)).or(before)
     }
 
-    fn first_stage(last: &Last) -> V2Stage {
+    fn first_stage(last: &Last) -> V2ComparisonStage {
         if last.event.of_state {
-            V2Stage::Key
+            V2ComparisonStage::Key
         } else {
-            V2Stage::Event
+            V2ComparisonStage::Event
         }
     }
 
-    fn compare(session: &V2Session, stage: V2Stage, last: &Last) -> V2Request {
+    fn compare(session: &V2Session, stage: V2ComparisonStage, last: &Last) -> V2Request {
         let key = last.event.key.clone();
         let may_hang = session.api.half_closes.are_broken();
         match stage {
-            V2Stage::Event => V2Request::Verify {
+            V2ComparisonStage::Event => V2Request::Verify {
                 after: last.event.index.previous(),
                 whole_store: session.asks_whole_store(),
                 may_hang,
             },
-            V2Stage::Key => V2Request::Look { key },
-            V2Stage::Next { after, .. } => V2Request::Next {
+            V2ComparisonStage::Key => V2Request::ReadKey { key },
+            V2ComparisonStage::Next { after, .. } => V2Request::Next {
                 key,
                 after,
                 may_hang,
@@ -365,7 +365,7 @@ impl V2Session {
             return;
         }
         if self.plan.budget.is_spent() {
-            self.wait_for_reader();
+            self.poll_reader();
         } else if self.is_member_in_doubt() {
             self.walk_history();
         } else if let Some(cursor) = self.cursor() {
@@ -388,8 +388,8 @@ impl V2Session {
         self.close_stream();
         // What is held beyond an unknown range would wait for ever, and history has it too.
         self.forget_beyond_cursor();
-        self.waits_for_reader = true;
-        self.wait_for_reader();
+        self.was_reader_behind = true;
+        self.poll_reader();
     }
 
     fn give_up_stalled_stream(&mut self) {

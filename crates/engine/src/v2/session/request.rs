@@ -54,7 +54,7 @@ pub enum V2Request {
         may_hang: bool,
     },
     /// Reads the key of that event.
-    Look {
+    ReadKey {
         /// The key.
         key: Vec<u8>,
     },
@@ -103,7 +103,7 @@ impl SessionRequest for V2Request {
             Self::Fresh => "fresh",
             Self::State => "state",
             Self::Verify { .. } => "verify",
-            Self::Look { .. } => "look",
+            Self::ReadKey { .. } => "read-key",
             Self::Next { .. } => "next",
         }
     }
@@ -119,12 +119,12 @@ impl SessionRequest for V2Request {
     fn compares(&self) -> bool {
         matches!(
             self,
-            Self::Verify { .. } | Self::Look { .. } | Self::Next { .. }
+            Self::Verify { .. } | Self::ReadKey { .. } | Self::Next { .. }
         )
     }
 
     fn is_about_reported(&self) -> bool {
-        matches!(self, Self::Look { .. } | Self::Next { .. })
+        matches!(self, Self::ReadKey { .. } | Self::Next { .. })
     }
 }
 
@@ -144,7 +144,7 @@ impl V2Request {
             | Self::Rewind
             | Self::Fresh
             | Self::State
-            | Self::Look { .. } => None,
+            | Self::ReadKey { .. } => None,
         }
     }
 
@@ -194,7 +194,7 @@ impl V2Request {
             | Self::Rewind
             | Self::Fresh
             | Self::State
-            | Self::Look { .. }
+            | Self::ReadKey { .. }
             | Self::Next { .. } => true,
         }
     }
@@ -204,7 +204,7 @@ impl V2Request {
     pub fn is_agreed(&self) -> bool {
         matches!(
             self,
-            Self::End | Self::Rewind | Self::Fresh | Self::State | Self::Look { .. }
+            Self::End | Self::Rewind | Self::Fresh | Self::State | Self::ReadKey { .. }
         )
     }
 }

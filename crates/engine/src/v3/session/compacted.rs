@@ -1,5 +1,6 @@
 //! What a session does where history was compacted before the stream came to it.
 
+use super::doubts::Compaction;
 use super::{V3Request, V3Session};
 use crate::model::{Cause, Fingerprint, Index, StateNode};
 use crate::watch::Start;
@@ -10,14 +11,15 @@ impl V3Session {
     /// The history that the stream was to bring was compacted, up to a revision.
     pub(super) fn on_compacted(&mut self, one: &InFlight<V3Request>, upto: Index) {
         if matches!(one.request, V3Request::Compaction { .. }) {
-            self.api.stream.passed.compacted = Some(upto);
+            self.api.stream.doubts.compaction = Some(Compaction::Upto(upto));
             self.wake_now();
         }
         if !one.request.is_stream() {
             return;
         }
         if upto > self.high_water {
-            // That can be, and the server may go on to say so for ever.
+            // A member may report a compaction beyond the newest revision that the session knows, and may
+            // repeat that. The next stream is therefore opened later each time.
             self.slow_down(one);
         }
         self.oldest = Some(upto.next());
@@ -66,7 +68,7 @@ impl V3Session {
         };
         let last = self.identity.last.as_ref().map(|last| &last.event);
         if last.is_some_and(is_other) {
-            self.begin_anew(Cause::IndexRewound, index);
+            self.replace_store(Cause::IndexRewound, index);
         } else if let Some(coverage) = &mut self.coverage {
             coverage.prove(proof);
         }

@@ -11,7 +11,7 @@ use crate::watch::in_flight::InFlight;
 
 /// What a comparison asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum V3Stage {
+pub enum V3ComparisonStage {
     /// The key of the last event, as it was at the revision up to which everything was reported.
     Event,
     /// That key, as it is now.
@@ -37,7 +37,7 @@ impl V3Session {
         if is_same {
             self.trust_store();
         } else {
-            self.begin_anew(Cause::IndexRewound, index);
+            self.replace_store(Cause::IndexRewound, index);
         }
     }
 
@@ -47,7 +47,7 @@ impl V3Session {
             && let Some(comparison) = &mut self.identity.comparison
         {
             // The store is behind that revision. Reading the key shows how far it is.
-            comparison.stage = V3Stage::Key;
+            comparison.stage = V3ComparisonStage::Key;
         } else {
             // A watch finds the same, and that is a gap.
             self.trust_store();
@@ -55,19 +55,19 @@ impl V3Session {
     }
 
     /// The key of the last event, as it is now.
-    pub(super) fn on_looked(&mut self, one: &InFlight<super::V3Request>, index: Index) {
+    pub(super) fn on_key_read(&mut self, one: &InFlight<super::V3Request>, index: Index) {
         let Some(comparison) = &mut self.identity.comparison else {
             return;
         };
-        if comparison.stage != V3Stage::Key {
+        if comparison.stage != V3ComparisonStage::Key {
             // It was asked before a failure, after which the comparison began anew.
             return;
         }
         if index < one.cursor.max(one.wanted) {
-            self.begin_anew(Cause::IndexRewound, index);
+            self.replace_store(Cause::IndexRewound, index);
         } else {
             // The store has come so far since, and has that revision now, or another one.
-            comparison.stage = V3Stage::Event;
+            comparison.stage = V3ComparisonStage::Event;
         }
     }
 }

@@ -12,20 +12,20 @@ use crate::watch::timing::BACKLOG_CALM;
 /// A stream that lags the store by fewer revisions than this was not demoted: etcd makes a watcher
 /// unsynced when 128 of its messages wait to be sent (from 3.5 on; 1,024 before).
 pub(super) const SAFE_LAG: u64 = 64;
-/// The largest number of messages between two looks at the backlog that rules a demotion out.
+/// The largest number of messages between two checks of the backlog that rules a demotion out.
 const SAFE_MESSAGES: u32 = 60;
-/// The backlog is looked at after this many messages, which leaves time for the answer.
-pub(super) const LOOK_EVERY: u32 = 20;
+/// The backlog is checked after this many messages, which leaves time for the answer.
+pub(super) const CHECK_EVERY: u32 = 20;
 
 /// The ranges that a stream may have passed over.
 #[derive(Clone, Debug, Default)]
-pub(super) struct PassedOver {
+pub(super) struct Doubts {
     /// The open doubts, by the last revision before each.
-    pub(super) doubts: BTreeMap<Index, Doubt>,
+    pub(super) open: BTreeMap<Index, Doubt>,
     /// The purpose of the question in flight.
     pub(super) asked_about: About,
-    /// How far history was compacted, if that affects the first doubt.
-    pub compacted: Option<Index>,
+    /// The answer to the question how far history was compacted, for the first doubt.
+    pub compaction: Option<Compaction>,
     /// The number of messages of the stream.
     pub(super) messages: u32,
     pub(super) backlog: Backlog,
@@ -33,6 +33,15 @@ pub(super) struct PassedOver {
     pub(super) is_full: bool,
     /// The store's revision when the server assembled the last message.
     pub(super) store_at: Index,
+}
+
+/// How far history was compacted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Compaction {
+    /// Up to this revision.
+    Upto(Index),
+    /// The server does not say how far.
+    Unknown,
 }
 
 /// Why the session asks whether history is whole.
@@ -61,15 +70,15 @@ pub(super) struct Doubt {
 
 /// Whether the stream was ever so far behind that etcd made its watcher unsynced.
 ///
-/// Many messages were on their way then, so regular looks at the store's revision rule it out: each look
+/// Many messages were on their way then, so regular checks of the store's revision rule it out: each check
 /// finds fewer than [`SAFE_LAG`] revisions beyond the stream, and at most [`SAFE_MESSAGES`] messages arrive between
-/// two looks.
+/// two checks.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Backlog {
-    /// The number of messages at the last look.
-    pub(super) looked: u32,
-    /// The look in flight.
-    pub(super) asked: Option<Look>,
+    /// The number of messages at the last check.
+    pub(super) checked: u32,
+    /// The check in flight.
+    pub(super) asked: Option<BacklogCheck>,
     /// Set if the watcher may have been unsynced.
     pub(super) suspicion: Option<Suspicion>,
     /// History after this cursor is no longer whole.
@@ -78,7 +87,7 @@ pub(super) struct Backlog {
 
 /// A request for the store's revision.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Look {
+pub(super) struct BacklogCheck {
     pub(super) at: Instant,
     /// The number of messages when it was sent.
     pub(super) messages: u32,
@@ -96,14 +105,14 @@ pub(super) enum Suspicion {
 }
 
 impl Suspicion {
-    /// The time of the next look.
+    /// The time of the next check.
     pub(super) fn due(self) -> Instant {
         let (Self::Behind(at) | Self::Calm(at)) = self;
         at + BACKLOG_CALM
     }
 }
 
-impl PassedOver {
+impl Doubts {
     /// The last revision that may have been passed over between `reached` and the next message, which
     /// begins at `first`. `None` if nothing can have been passed over.
     ///
@@ -130,7 +139,7 @@ impl PassedOver {
             held,
             refused_at: None,
         };
-        self.doubts.insert(skipped.after, doubt);
+        self.open.insert(skipped.after, doubt);
     }
 
     /// Counts a message that has ended.
@@ -138,13 +147,13 @@ impl PassedOver {
         self.is_full = end.is_full;
         self.store_at = end.store_at;
         self.messages = self.messages.saturating_add(1);
-        if self.messages.saturating_sub(self.backlog.looked) > SAFE_MESSAGES {
+        if self.messages.saturating_sub(self.backlog.checked) > SAFE_MESSAGES {
             self.backlog.suspicion = Some(Suspicion::Behind(now));
         }
     }
 
     /// Whether there are doubts.
     pub fn is_open(&self) -> bool {
-        !self.doubts.is_empty()
+        !self.open.is_empty()
     }
 }

@@ -24,15 +24,15 @@ impl V3Session {
         match one.request {
             V3Request::End => {
                 self.on_end(index);
-                self.refresh(one.sent_at);
+                self.note_fresh(one.sent_at);
             }
             V3Request::Rewind => self.on_rewind(&one, index, head),
             V3Request::State => {
-                self.refresh(one.sent_at);
-                self.stage(id, index);
+                self.note_fresh(one.sent_at);
+                self.stage_events(id, index);
             }
             V3Request::Fresh { .. } => self.on_fresh(&one, index, head),
-            V3Request::Look { .. } => self.refresh(one.sent_at),
+            V3Request::ReadKey { .. } => self.note_fresh(one.sent_at),
             V3Request::Stream { after, .. } => {
                 self.on_stream_begun(after, index);
                 self.on_registered(&one, index);
@@ -52,7 +52,7 @@ impl V3Session {
         } else if self.plan.start == Start::Now {
             self.coverage = Some(Coverage::new(index));
         }
-        self.on_live(one, index);
+        self.note_registered(one, index);
     }
 
     pub(super) fn on_state(&mut self, id: RequestId, nodes: Vec<StateNode>) {
@@ -65,7 +65,7 @@ impl V3Session {
         match one.request {
             V3Request::State => self.on_state_read(id, nodes),
             V3Request::Verify { .. } => self.on_verified(index, &nodes),
-            V3Request::Look { .. } => self.on_looked(&one, index),
+            V3Request::ReadKey { .. } => self.on_key_read(&one, index),
             V3Request::Fresh { .. } => self.on_written(&one, &nodes),
             V3Request::Owed { after } => self.on_owed(&one, after, &nodes),
             V3Request::Unchanged { at, .. } => self.on_key_at_compaction(at, index, &nodes),
@@ -98,7 +98,9 @@ impl V3Session {
                 self.fail(one.endpoint, failure);
             }
             // The stream may be well all the same: the next read takes no time.
-            ReplyEnd::Failed(Failure::Silent(_)) if one.request.looks() => self.note_look(&one),
+            ReplyEnd::Failed(Failure::Silent(_)) if one.request.scans_scope() => {
+                self.note_scope_scan(&one);
+            }
             ReplyEnd::Failed(failure) => {
                 self.requests.remove(id);
                 self.note_failure(&one, failure);
@@ -114,7 +116,7 @@ impl V3Session {
             return;
         }
         self.identity.note_reply();
-        if self.is_about_revision(one, fault.code) {
+        if self.take_refusal_about_revision(one, fault.code) {
             return;
         }
         // Such a refusal does not say how far history was compacted.
@@ -128,14 +130,14 @@ impl V3Session {
                 whole_store: true, ..
             } => self.on_no_whole_store(NoProof::WholeStoreRefused),
             V3Request::Compaction { .. } => self.on_no_compaction(),
-            V3Request::Look { .. } | V3Request::Verify { .. } => self.trust_store(),
+            V3Request::ReadKey { .. } | V3Request::Verify { .. } => self.trust_store(),
             _ => self.fail(endpoint, failure),
         }
     }
 
     /// Whether a refusal is an answer: about a revision that was compacted or is still to come, or a
     /// message that was too large and can be had in fragments.
-    fn is_about_revision(&mut self, one: &InFlight<V3Request>, code: u32) -> bool {
+    fn take_refusal_about_revision(&mut self, one: &InFlight<V3Request>, code: u32) -> bool {
         if code == fault::TOO_LARGE
             && let V3Request::Stream { in_fragments, .. }
             | V3Request::Compaction { in_fragments, .. } = one.request

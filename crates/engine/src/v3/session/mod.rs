@@ -9,7 +9,7 @@
 //!   compacted just then, etcd passes over it without a sign (upstream #19179), and delivers what else
 //!   the transaction did. A session therefore asks about what lies between two messages, and about the
 //!   first revision of the second: where the history after the first message is whole still, nothing
-//!   was passed over (`passed_over`);
+//!   was passed over (`doubts`);
 //! - silence does not prove that nothing will come. Looking history up takes as long as it takes, over
 //!   a minute with previous values. Where a replay ends is proven by a later event in the same stream
 //!   (`replay_end`);
@@ -76,21 +76,22 @@
 
 mod compacted;
 mod compare;
+mod doubt_questions;
 mod doubts;
 mod inputs;
-mod passed_over;
+
 mod replay_end;
 mod request;
 mod stalled;
-mod stream;
+mod stream_state;
 mod streaming;
 
 use std::time::{Duration, Instant};
 
-pub use self::compare::V3Stage;
+pub use self::compare::V3ComparisonStage;
 pub use self::request::V3Request;
 
-use self::stream::V3Stream;
+use self::stream_state::V3Stream;
 use crate::model::{Event, Index};
 use crate::watch::core::{Core, SessionApi, WatchEnd};
 use crate::watch::evidence::Proof;
@@ -134,7 +135,7 @@ pub struct V3 {
     /// How long a stream that still delivers history may bring nothing of what it owes.
     patience: Duration,
     /// When it was last asked what was written in scope, and how long that took.
-    looked: Option<(Instant, Duration)>,
+    scope_scan: Option<(Instant, Duration)>,
     /// Whether the stream brings the events of the whole store, to prove where a replay ends.
     reads_whole_store: bool,
 }
@@ -151,7 +152,7 @@ impl V3Session {
             undelivered: None,
             in_fragments: false,
             patience: HISTORY_STALLED,
-            looked: None,
+            scope_scan: None,
             reads_whole_store: false,
         };
         Self::with(api, plan, now)
@@ -161,7 +162,7 @@ impl V3Session {
 impl SessionApi for V3 {
     type Request = V3Request;
     type Phase = V3Phase;
-    type Stage = V3Stage;
+    type ComparisonStage = V3ComparisonStage;
 
     const KEEPS_HELD_EVENTS: bool = true;
     const FINDS_OLDEST_LATE: bool = true;
@@ -185,7 +186,7 @@ impl SessionApi for V3 {
         }
     }
 
-    fn tend_requests(session: &mut V3Session) {
+    fn end_useless_requests(session: &mut V3Session) {
         session.give_up_stalled_stream();
     }
 
@@ -245,26 +246,26 @@ impl SessionApi for V3 {
         Last::of_revisions(before, events)
     }
 
-    fn first_stage(_: &Last) -> V3Stage {
-        V3Stage::Event
+    fn first_stage(_: &Last) -> V3ComparisonStage {
+        V3ComparisonStage::Event
     }
 
-    fn compare(session: &V3Session, stage: V3Stage, last: &Last) -> V3Request {
+    fn compare(session: &V3Session, stage: V3ComparisonStage, last: &Last) -> V3Request {
         let key = last.event.key.clone();
         match stage {
-            V3Stage::Event => V3Request::Verify {
+            V3ComparisonStage::Event => V3Request::Verify {
                 key,
                 at: session.reported().unwrap_or_default(),
             },
-            V3Stage::Key => V3Request::Look { key },
+            V3ComparisonStage::Key => V3Request::ReadKey { key },
         }
     }
 
     fn confirm_freshness(session: &V3Session) -> V3Request {
         // Where a replay ends hangs on what the server says, and not on such a look.
-        let looks = session.is_following() && session.may_look();
+        let looks = session.is_following() && session.may_scan_scope();
         V3Request::Fresh {
-            look_after: looks.then(|| session.cursor().unwrap_or_default()),
+            scan_after: looks.then(|| session.cursor().unwrap_or_default()),
         }
     }
 
@@ -296,7 +297,7 @@ impl V3Session {
         }
         let cursor = self.cursor();
         self.open_stream(cursor);
-        self.look_for_backlog();
+        self.check_backlog();
         self.ask_about_doubts();
         if let Some(cursor) = cursor.filter(|_| !self.is_following()) {
             self.prove_end(cursor);
@@ -316,10 +317,10 @@ impl V3Session {
     fn read_state(&mut self) {
         if self.resync.states.is_spent() {
             // One state at a time waits for the reader of the output.
-            self.wait_for_reader();
+            self.poll_reader();
             return;
         }
-        if self.resync.is_reading_start() && !self.takes_over() {
+        if self.resync.is_reading_start() && !self.starts_at_state() {
             // The watch begins elsewhere, and finds there what happens in the meantime.
             self.ask_for_state();
             return;
@@ -328,7 +329,7 @@ impl V3Session {
         self.open_stream(self.cursor().filter(|_| is_staged));
         if is_staged && self.has_stream() {
             self.ask_for_state();
-            self.look_for_backlog();
+            self.check_backlog();
             self.ask_about_doubts();
         }
     }

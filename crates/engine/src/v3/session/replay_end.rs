@@ -32,11 +32,11 @@ impl V3Session {
         }
         if self.plan.budget.is_spent() {
             // The stream waits for the reader of the output.
-            self.wait_for_reader();
+            self.poll_reader();
             return;
         }
         self.confirm_silence(heard);
-        if self.api.stream.passed.is_open() || cursor >= target {
+        if self.api.stream.doubts.is_open() || cursor >= target {
             return;
         }
         if self.api.reads_whole_store {
@@ -77,7 +77,7 @@ impl V3Session {
         }
         self.api.stream.end.asked = Some(self.now);
         self.confirm_freshness();
-        if !self.api.stream.passed.is_open() {
+        if !self.api.stream.doubts.is_open() {
             // Events that the stream has to deliver may have been compacted without a sign.
             self.ask_whether_history_is_whole(About::End);
         }

@@ -36,7 +36,7 @@ pub enum V3Request {
     Fresh {
         /// Also asks which keys in scope were written after this revision. A server may have to go
         /// through all keys for that.
-        look_after: Option<Index>,
+        scan_after: Option<Index>,
     },
     /// Asks how far the stream is behind the store.
     Backlog,
@@ -50,7 +50,7 @@ pub enum V3Request {
         at: Index,
     },
     /// Reads that key as it is now.
-    Look {
+    ReadKey {
         /// The key.
         key: Vec<u8>,
     },
@@ -88,7 +88,7 @@ impl SessionRequest for V3Request {
             Self::Backlog => "backlog",
             Self::State => "state",
             Self::Verify { .. } => "verify",
-            Self::Look { .. } => "look",
+            Self::ReadKey { .. } => "read-key",
             Self::Whole { .. } => "whole",
             Self::Owed { .. } => "owed",
             Self::Unchanged { .. } => "unchanged",
@@ -104,11 +104,11 @@ impl SessionRequest for V3Request {
     }
 
     fn compares(&self) -> bool {
-        matches!(self, Self::Verify { .. } | Self::Look { .. })
+        matches!(self, Self::Verify { .. } | Self::ReadKey { .. })
     }
 
     fn is_about_reported(&self) -> bool {
-        matches!(self, Self::Look { .. })
+        matches!(self, Self::ReadKey { .. })
     }
 }
 
@@ -125,12 +125,12 @@ impl V3Request {
         matches!(self, Self::Stream { .. } | Self::Compaction { .. })
     }
 
-    /// Whether it looks for what was written last in scope.
+    /// Whether a server may have to go through all keys in scope to answer it.
     #[must_use]
-    pub fn looks(&self) -> bool {
+    pub fn scans_scope(&self) -> bool {
         match self {
             Self::Owed { .. } => true,
-            Self::Fresh { look_after } => look_after.is_some(),
+            Self::Fresh { scan_after } => scan_after.is_some(),
             _ => false,
         }
     }

@@ -12,7 +12,7 @@ use crate::watch::RequestId;
 use crate::watch::in_flight::InFlight;
 use crate::watch::timers::Timer;
 use crate::watch::timing::{
-    COMPACTION_REPORTED, HISTORY_STALLED_LONGEST, LOOKING_PART, STREAM_STALLED, WATCH_REGISTERED,
+    COMPACTION_REPORTED, HISTORY_STALLED_LONGEST, SCAN_PART, STREAM_STALLED, WATCH_REGISTERED,
 };
 
 impl V3Session {
@@ -31,14 +31,14 @@ impl V3Session {
     }
 
     /// Whether it may be asked what was written in scope: a server may have to go through all keys.
-    pub(super) fn may_look(&self) -> bool {
-        let looked = self.api.looked.map(|(at, took)| at + took * LOOKING_PART);
+    pub(super) fn may_scan_scope(&self) -> bool {
+        let looked = self.api.scope_scan.map(|(at, took)| at + took * SCAN_PART);
         looked.is_none_or(|due| due <= self.now)
     }
 
     /// Notes how long such a read took, whatever came of it.
-    pub(super) fn note_look(&mut self, one: &InFlight<V3Request>) {
-        self.api.looked = Some((self.now, self.now.duration_since(one.sent_at)));
+    pub(super) fn note_scope_scan(&mut self, one: &InFlight<V3Request>) {
+        self.api.scope_scan = Some((self.now, self.now.duration_since(one.sent_at)));
     }
 
     /// Gives up watches that are not registered, though the server has begun to answer.
@@ -84,7 +84,7 @@ impl V3Session {
 
     /// A linearizable read returned the writes in scope after the cursor. The stream has to deliver them.
     pub(super) fn on_written(&mut self, one: &InFlight<V3Request>, nodes: &[StateNode]) {
-        self.note_look(one);
+        self.note_scope_scan(one);
         let latest = latest_write(nodes);
         let reached = self.api.stream.watcher.reached();
         if let Some(latest) = latest.filter(|latest| *latest > reached) {

@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::V3Session;
-use super::doubts::PassedOver;
+use super::doubts::Doubts;
 use super::request::STREAM;
-use super::stream::V3Stream;
+use super::stream_state::V3Stream;
 use crate::model::Index;
 use crate::v3::MessageEnd;
 use crate::watch::coverage::{Coverage, HeldEvents};
@@ -48,7 +48,7 @@ impl V3Session {
     /// The stream is over. The next one brings again what was held beyond the cursor.
     pub(super) fn on_stream_ended(&mut self, is_compacted: bool) {
         self.close_where(|one| one.request.is_about_stream());
-        self.api.stream.passed = PassedOver::default();
+        self.api.stream.doubts = Doubts::default();
         self.api.stream.heard = None;
         // Where history was compacted, the revisions in doubt are lost, and not those after them.
         if !is_compacted {
@@ -84,7 +84,7 @@ impl V3Session {
         let was_current = stream.is_current;
         let reached = stream.watcher.reached();
         let begins = begins.filter(|first| *first > reached);
-        let passed_over = begins.and_then(|first| stream.passed.may_be(is_past, reached, first));
+        let passed_over = begins.and_then(|first| stream.doubts.may_be(is_past, reached, first));
         // Of the revision to which the server came then, a part may be missing too.
         let doubtful = passed_over.filter(|upto| begins == Some(*upto));
         let skipped = passed_over.map(|upto| stream.watcher.may_have_skipped(upto));
@@ -112,14 +112,14 @@ impl V3Session {
             coverage.prove(stream.watcher.on_event(&event));
         }
         if let Some(skipped) = skipped {
-            stream.passed.doubt(skipped, set_aside);
+            stream.doubts.doubt(skipped, set_aside);
         }
         let reached = stream.watcher.reached();
         self.high_water = self.high_water.max(reached);
         self.wanted = self.wanted.max(reached);
         self.on_stream_heard();
         if was_current && !is_past {
-            self.refresh(self.now);
+            self.note_fresh(self.now);
         }
     }
 
@@ -139,12 +139,12 @@ impl V3Session {
         let (sent_upto, is_full) = (end.sent_upto, end.is_full);
         // A progress notification says nothing about revisions that the watcher may have passed over.
         let progress = Some(sent_upto).filter(|upto| end.is_progress && *upto > reached);
-        let passed_over = progress.and_then(|upto| stream.passed.may_be(false, reached, upto));
+        let passed_over = progress.and_then(|upto| stream.doubts.may_be(false, reached, upto));
         if let Some(upto) = passed_over {
             let skipped = stream.watcher.may_have_skipped(upto);
-            stream.passed.doubt(skipped, None);
+            stream.doubts.doubt(skipped, None);
         }
-        stream.passed.count(&end, self.now);
+        stream.doubts.count(&end, self.now);
         stream.is_current |= !is_full;
         if !is_full {
             stream.end.caught_up = stream.end.caught_up.max(end.store_at);

@@ -4,10 +4,11 @@
 //! what they do alike. What differs is in [`SessionApi`], which each of them implements.
 
 mod failure;
-mod freshness;
-mod identity;
+mod gap;
+
 mod release;
-mod resync;
+mod staleness;
+mod store_check;
 
 use std::time::Instant;
 
@@ -33,7 +34,7 @@ pub trait SessionApi: std::fmt::Debug + Sized {
     /// What a session does next.
     type Phase: Copy + std::fmt::Debug + PartialEq;
     /// How far a comparison of the store has come.
-    type Stage: Clone + Copy + std::fmt::Debug + PartialEq + Eq;
+    type ComparisonStage: Clone + Copy + std::fmt::Debug + PartialEq + Eq;
 
     /// Whether events beyond the cursor stay valid when the store is in doubt: they came from one
     /// stream that has not broken since.
@@ -48,7 +49,7 @@ pub trait SessionApi: std::fmt::Debug + Sized {
     /// Takes one input.
     fn take(session: &mut Core<Self>, input: Input);
     /// Ends requests that are of no more use, and gives up a stream that is stalled.
-    fn tend_requests(session: &mut Core<Self>);
+    fn end_useless_requests(session: &mut Core<Self>);
     /// What the session does next.
     fn phase(session: &Core<Self>) -> Self::Phase;
     /// Does what is due in this phase, and sets the timers for what is due later.
@@ -67,9 +68,9 @@ pub trait SessionApi: std::fmt::Debug + Sized {
         events: impl DoubleEndedIterator<Item = Event<'b>>,
     ) -> Option<Last>;
     /// Where a comparison with that event begins.
-    fn first_stage(last: &Last) -> Self::Stage;
+    fn first_stage(last: &Last) -> Self::ComparisonStage;
     /// The request of a comparison at this stage.
-    fn compare(session: &Core<Self>, stage: Self::Stage, last: &Last) -> Self::Request;
+    fn compare(session: &Core<Self>, stage: Self::ComparisonStage, last: &Last) -> Self::Request;
     /// The request that confirms that what is known is fresh.
     fn confirm_freshness(session: &Core<Self>) -> Self::Request;
     /// An event that a linearizable read reported and no stream has delivered yet, and since when
@@ -124,10 +125,10 @@ pub struct Core<A: SessionApi> {
     pub(crate) end: WatchEnd,
     pub(crate) resync: Resync,
     pub(crate) mirror: Option<Mirror>,
-    pub(crate) identity: StoreIdentity<A::Stage>,
+    pub(crate) identity: StoreIdentity<A::ComparisonStage>,
     pub(crate) freshness: Freshness,
     /// Whether nothing was asked because the reader of the output is behind.
-    pub(crate) waits_for_reader: bool,
+    pub(crate) was_reader_behind: bool,
     /// The oldest index that history was said to hold.
     pub(crate) oldest: Option<Index>,
     /// Why the whole store cannot be read, where it cannot.
@@ -169,7 +170,7 @@ impl<A: SessionApi> Core<A> {
             mirror: None,
             identity: StoreIdentity::new(plan.last.clone()),
             freshness: Freshness::new(now, plan.seed),
-            waits_for_reader: false,
+            was_reader_behind: false,
             oldest: None,
             no_whole_store: None,
             is_finished: false,
@@ -187,7 +188,7 @@ impl<A: SessionApi> Core<A> {
         if !self.is_finished {
             A::take(self, input);
         }
-        self.pump();
+        self.proceed();
         let is_answered = self.requests.values().any(|one| one.head.is_some());
         self.identity.note_answered(is_answered, now);
         self.check_invariants();
@@ -195,12 +196,12 @@ impl<A: SessionApi> Core<A> {
     }
 
     /// Reports what is proven, and does what is due.
-    fn pump(&mut self) {
+    fn proceed(&mut self) {
         self.release();
         if self.is_finished {
             return;
         }
-        A::tend_requests(self);
+        A::end_useless_requests(self);
         self.watch_freshness();
         self.doubt_unwatched_store();
         let phase = A::phase(self);
@@ -469,7 +470,7 @@ impl<A: SessionApi> Core<A> {
                 true
             }
             ClusterMatch::Changed => {
-                self.begin_anew(Cause::ClusterChanged, head.index.unwrap_or_default());
+                self.replace_store(Cause::ClusterChanged, head.index.unwrap_or_default());
                 false
             }
             ClusterMatch::Foreign => {
@@ -513,7 +514,7 @@ impl<A: SessionApi> Core<A> {
             self.start_ahead = StartAhead::No;
         } else if self.start_ahead != StartAhead::No {
             self.report_ahead(one.cursor, index);
-        } else if !self.begins_anew() {
+        } else if !self.is_replacing_store() {
             // Either the member lags or the store went back. A linearizable read shows which.
             self.ensure(A::Request::REWIND);
         }
@@ -522,7 +523,7 @@ impl<A: SessionApi> Core<A> {
     /// The answer to the question whether the store's index went back.
     pub(crate) fn on_rewind(&mut self, one: &InFlight<A::Request>, index: Index, head: &Head) {
         if index < one.cursor {
-            self.begin_anew(Cause::IndexRewound, index);
+            self.replace_store(Cause::IndexRewound, index);
             self.observe(one.endpoint, head, None);
         }
     }
@@ -532,10 +533,10 @@ impl<A: SessionApi> Core<A> {
     /// ever for a member that knows as much.
     pub(crate) fn on_fresh(&mut self, one: &InFlight<A::Request>, index: Index, head: &Head) {
         if index < one.wanted {
-            self.begin_anew(Cause::IndexRewound, index);
+            self.replace_store(Cause::IndexRewound, index);
             self.observe(one.endpoint, head, None);
         } else {
-            self.refresh(one.sent_at);
+            self.note_fresh(one.sent_at);
         }
     }
 

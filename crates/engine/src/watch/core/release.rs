@@ -137,7 +137,7 @@ impl<A: SessionApi> Core<A> {
     }
 
     /// Waits for the reader of the output, who is behind.
-    pub(crate) fn wait_for_reader(&mut self) {
+    pub(crate) fn poll_reader(&mut self) {
         let due: Instant = self.now + READER_POLL;
         self.wake(Timer::Reader, due);
     }

@@ -35,7 +35,7 @@ impl<A: SessionApi> Core<A> {
             return;
         }
         let is_unwatched = self.identity.is_unanswered_since(self.now, UNWATCHED);
-        if std::mem::take(&mut self.waits_for_reader)
+        if std::mem::take(&mut self.was_reader_behind)
             || is_unwatched && !self.identity.is_unverified
         {
             self.doubt_store();

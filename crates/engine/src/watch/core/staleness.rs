@@ -17,18 +17,18 @@ impl<A: SessionApi> Core<A> {
     }
 
     /// A request that reports new events is registered at `index`.
-    pub(crate) fn on_live(&mut self, one: &InFlight<A::Request>, index: Index) {
+    pub(crate) fn note_registered(&mut self, one: &InFlight<A::Request>, index: Index) {
         if !one.request.reports_new_events() {
             return;
         }
-        if self.resync.is_reading_start() || self.begins_anew() {
+        if self.resync.is_reading_start() || self.is_replacing_store() {
             // Nothing of this store was reported yet, and the state or the gap comes first.
             return;
         }
         if self.freshness.is_stale {
             let age = self.now.duration_since(self.freshness.fresh_at);
             if age < self.plan.stale_after {
-                self.refresh(self.freshness.fresh_at);
+                self.note_fresh(self.freshness.fresh_at);
             }
         }
         let is_behind = self.api.undelivered(self.cursor()).is_some();
@@ -56,17 +56,18 @@ impl<A: SessionApi> Core<A> {
             Some((one.clone(), index))
         });
         if let Some((one, index)) = live {
-            self.on_live(&one, index);
+            self.note_registered(&one, index);
         }
     }
 
     /// What is known was fresh at that time.
-    pub(crate) fn refresh(&mut self, at: Instant) {
+    pub(crate) fn note_fresh(&mut self, at: Instant) {
         self.freshness.fresh_at = self.freshness.fresh_at.max(at);
         let heard = self.freshness.fresh_at.min(self.undelivered_since());
         let is_fresh = heard + self.plan.stale_after > self.now;
         // Of a store that replaced the one that was watched, the gap comes first.
-        if self.freshness.is_stale && is_fresh && self.is_registered() && !self.begins_anew() {
+        if self.freshness.is_stale && is_fresh && self.is_registered() && !self.is_replacing_store()
+        {
             self.freshness.is_stale = false;
             self.freshness.is_reported_live = true;
             self.freshness.failed_rounds = 0;

@@ -61,7 +61,7 @@ impl<A: SessionApi> Core<A> {
     }
 
     /// The positions of a new store have nothing to do with those of the old one.
-    pub(crate) fn begin_anew(&mut self, cause: Cause, index: Index) {
+    pub(crate) fn replace_store(&mut self, cause: Cause, index: Index) {
         tracing::debug!(
             index = index.0,
             cause = cause.name(),
@@ -108,7 +108,7 @@ impl<A: SessionApi> Core<A> {
     }
 
     /// The positions are those of another store than the events that were reported.
-    pub(crate) fn begins_anew(&self) -> bool {
+    pub(crate) fn is_replacing_store(&self) -> bool {
         matches!(self.resync.reading, Some(Reading::Gap(cause, _)) if !cause.keeps_positions())
     }
 
@@ -147,7 +147,7 @@ impl<A: SessionApi> Core<A> {
         if index < one.cursor.max(one.wanted) && is_later {
             // A majority knows less than was known when it was asked: the store went back.
             self.resync.reading = None;
-            self.begin_anew(Cause::IndexRewound, index);
+            self.replace_store(Cause::IndexRewound, index);
             return;
         }
         // Answers to earlier requests may have brought more in the meantime. And history cannot have
@@ -175,16 +175,16 @@ impl<A: SessionApi> Core<A> {
     }
 
     /// Whether the watch begins where the state is read.
-    pub(crate) fn takes_over(&self) -> bool {
+    pub(crate) fn starts_at_state(&self) -> bool {
         self.plan.snapshot || self.plan.start == Start::Now
     }
 
     /// The head of the state came: events after its index are asked for from now on, and reported
     /// after the state.
-    pub(crate) fn stage(&mut self, id: RequestId, index: Index) {
+    pub(crate) fn stage_events(&mut self, id: RequestId, index: Index) {
         let reported = self.reported();
         let same_positions = match self.resync.reading {
-            Some(Reading::Start) if self.takes_over() => false,
+            Some(Reading::Start) if self.starts_at_state() => false,
             Some(Reading::Start) => {
                 // The watch goes on from its start; the state is only for comparisons.
                 self.resync.staged.get_or_insert(Staged::new(reported));
@@ -213,7 +213,7 @@ impl<A: SessionApi> Core<A> {
     }
 
     /// The state at `index` was reported: events since then come next.
-    fn take_over(&mut self, index: Index, same_positions: bool) {
+    fn continue_after_state(&mut self, index: Index, same_positions: bool) {
         if let Some(staged) = self.resync.staged.take() {
             self.resync.released = Some(staged.released);
             return;
@@ -237,8 +237,8 @@ impl<A: SessionApi> Core<A> {
             self.report_state(index, nodes);
             self.report(Update::Synced(index));
         }
-        if self.takes_over() {
-            self.take_over(index, false);
+        if self.starts_at_state() {
+            self.continue_after_state(index, false);
             self.has_begun = true;
             self.identity.replace_last(last);
             self.report_position(Some(index));
@@ -296,7 +296,7 @@ impl<A: SessionApi> Core<A> {
         self.report(Update::Synced(index));
         self.endpoints.mark_raft_indexes_old();
         self.mirror = self.keeps_state().then_some(state);
-        self.take_over(index, same_positions);
+        self.continue_after_state(index, same_positions);
         self.has_begun = true;
         self.identity.replace_last(last);
         self.report_position(Some(index));

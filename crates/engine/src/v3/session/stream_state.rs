@@ -1,8 +1,8 @@
-//! The events of the stream, and what they prove.
+//! What a session knows about its stream.
 
 use std::time::Instant;
 
-use super::doubts::PassedOver;
+use super::doubts::Doubts;
 use crate::model::Index;
 use crate::watch::evidence::Watcher;
 
@@ -12,7 +12,7 @@ pub(super) struct V3Stream {
     /// The progress of its watcher.
     pub watcher: Watcher,
     /// The revisions that it may have passed over.
-    pub passed: PassedOver,
+    pub doubts: Doubts,
     /// What is known about the end of a replay.
     pub end: ReplayEnd,
     /// Whether it has delivered all of history.

@@ -4,7 +4,7 @@
 //! (upstream #19179). A *doubt* is a range in which that may have happened. A read at the revision
 //! before the range resolves it: if that revision is not compacted, nothing was passed over.
 
-use super::doubts::{About, LOOK_EVERY, Look, SAFE_LAG, Suspicion};
+use super::doubts::{About, BacklogCheck, CHECK_EVERY, Compaction, SAFE_LAG, Suspicion};
 use super::{V3Request, V3Session};
 use crate::model::Index;
 use crate::protocol::Head;
@@ -14,13 +14,13 @@ use crate::watch::timing::BACKLOG_CALM;
 
 impl V3Session {
     /// Compares the stream with the store's revision from time to time.
-    pub(super) fn look_for_backlog(&mut self) {
-        let passed = &self.api.stream.passed;
-        let (messages, backlog) = (passed.messages, passed.backlog);
-        // A stream that cannot be opened anew need not be looked at.
+    pub(super) fn check_backlog(&mut self) {
+        let doubts = &self.api.stream.doubts;
+        let (messages, backlog) = (doubts.messages, doubts.backlog);
+        // A stream that cannot be opened anew needs no check.
         let is_stuck = backlog.compacted_at.is_some() && backlog.compacted_at >= self.cursor();
         let due = backlog.suspicion.map(Suspicion::due).filter(|_| !is_stuck);
-        let is_often = messages.saturating_sub(backlog.looked) >= LOOK_EVERY;
+        let is_often = messages.saturating_sub(backlog.checked) >= CHECK_EVERY;
         let is_due = is_often || due.is_some_and(|due| due <= self.now);
         if let Some(due) = due.filter(|due| *due > self.now) {
             self.wake(Timer::Backlog, due);
@@ -35,7 +35,7 @@ impl V3Session {
             self.ask_whether_history_is_whole(About::Backlog);
         }
         if is_due && !self.requests.has(|one| *one == V3Request::Backlog) {
-            self.api.stream.passed.backlog.asked = Some(Look {
+            self.api.stream.doubts.backlog.asked = Some(BacklogCheck {
                 at: self.now,
                 messages,
                 reached: self.api.stream.watcher.reached(),
@@ -44,18 +44,18 @@ impl V3Session {
         }
     }
 
-    /// The answer to a look: the store's revision, which a majority has confirmed.
+    /// The answer to a check of the backlog: the store's revision, which a majority has confirmed.
     pub(super) fn on_backlog(&mut self, index: Index) {
-        let backlog = &mut self.api.stream.passed.backlog;
-        let Some(look) = backlog.asked else { return };
-        backlog.looked = backlog.looked.max(look.messages);
-        if index.since(look.reached) >= SAFE_LAG {
+        let backlog = &mut self.api.stream.doubts.backlog;
+        let Some(check) = backlog.asked else { return };
+        backlog.checked = backlog.checked.max(check.messages);
+        if index.since(check.reached) >= SAFE_LAG {
             backlog.suspicion = Some(Suspicion::Behind(self.now));
             return;
         }
         match backlog.suspicion {
             Some(Suspicion::Behind(_)) => backlog.suspicion = Some(Suspicion::Calm(self.now)),
-            Some(Suspicion::Calm(since)) if since + BACKLOG_CALM <= look.at => {
+            Some(Suspicion::Calm(since)) if since + BACKLOG_CALM <= check.at => {
                 backlog.suspicion = Some(Suspicion::Calm(self.now));
                 self.ask_whether_history_is_whole(About::Backlog);
             }
@@ -67,16 +67,16 @@ impl V3Session {
     /// events.
     fn can_open_anew(&self) -> bool {
         let is_idle = self.resync.staged.is_none() && self.api.owes.is_none();
-        self.api.stream.is_current && is_idle && !self.api.stream.passed.is_open()
+        self.api.stream.is_current && is_idle && !self.api.stream.doubts.is_open()
     }
 
     /// Asks about the open doubts.
     pub(super) fn ask_about_doubts(&mut self) {
         let cursor = self.cursor().unwrap_or_default();
         // A state that was reported since may resolve doubts.
-        let passed = &mut self.api.stream.passed;
-        passed.doubts.retain(|_, doubt| doubt.skipped.upto > cursor);
-        let mut open = passed.doubts.iter();
+        let doubts = &mut self.api.stream.doubts;
+        doubts.open.retain(|_, doubt| doubt.skipped.upto > cursor);
+        let mut open = doubts.open.iter();
         let Some((first, _)) = open.find(|(_, doubt)| doubt.refused_at.is_none()) else {
             return;
         };
@@ -84,7 +84,7 @@ impl V3Session {
         let (first, last) = (*first, *last);
         // Revisions before a reported state need not be in history any more.
         if self.ask_whole(cursor.max(first)) {
-            self.api.stream.passed.asked_about = About::Doubts(first, last);
+            self.api.stream.doubts.asked_about = About::Doubts(first, last);
         }
     }
 
@@ -101,14 +101,14 @@ impl V3Session {
     pub(super) fn ask_whether_history_is_whole(&mut self, about: About) {
         let cursor = self.cursor().unwrap_or_default();
         if self.ask_whole(cursor) {
-            self.api.stream.passed.asked_about = about;
+            self.api.stream.doubts.asked_about = about;
         }
     }
 
     /// History after `read_at` is whole, so nothing was passed over up to the last message before the
     /// question.
     pub(super) fn on_whole(&mut self, read_at: Index, head: &Head) {
-        let about = std::mem::take(&mut self.api.stream.passed.asked_about);
+        let about = std::mem::take(&mut self.api.stream.doubts.asked_about);
         if about == About::Backlog && self.can_open_anew() {
             // The next stream begins with the events that this one may have missed.
             self.end_stream();
@@ -117,7 +117,7 @@ impl V3Session {
         let About::Doubts(first, last) = about else {
             return;
         };
-        let doubts = &mut self.api.stream.passed.doubts;
+        let doubts = &mut self.api.stream.doubts.open;
         let resolved: Vec<Index> = doubts
             .range(first..=last)
             .map(|(after, _)| *after)
@@ -137,10 +137,10 @@ impl V3Session {
 
     /// History after `read_at` is no longer whole. A state that is being read may still resolve a doubt.
     pub(super) fn on_not_whole(&mut self, read_at: Index) {
-        let passed = &mut self.api.stream.passed;
-        match std::mem::take(&mut passed.asked_about) {
+        let doubts = &mut self.api.stream.doubts;
+        match std::mem::take(&mut doubts.asked_about) {
             About::Doubts(first, _) => {
-                if let Some(doubt) = passed.doubts.get_mut(&first) {
+                if let Some(doubt) = doubts.open.get_mut(&first) {
                     doubt.refused_at = Some(read_at);
                 }
             }
@@ -150,14 +150,14 @@ impl V3Session {
                 self.api.owes.get_or_insert((end, self.now));
             }
             // Opened anew, the stream would begin with a gap.
-            About::Backlog => passed.backlog.compacted_at = Some(read_at),
+            About::Backlog => doubts.backlog.compacted_at = Some(read_at),
             About::Nothing => {}
         }
     }
 
     /// The server does not say how far history was compacted, so only the doubts are lost.
     pub(super) fn on_no_compaction(&mut self) {
-        self.api.stream.passed.compacted = Some(Index::ZERO);
+        self.api.stream.doubts.compaction = Some(Compaction::Unknown);
         self.wake_now();
     }
 
@@ -165,7 +165,7 @@ impl V3Session {
     /// was compacted.
     pub(super) fn lose_doubted(&mut self) {
         let cursor = self.cursor().unwrap_or_default();
-        while let Some(mut first) = self.api.stream.passed.doubts.first_entry() {
+        while let Some(mut first) = self.api.stream.doubts.open.first_entry() {
             let (upto, refused_at) = (first.get().skipped.upto, first.get().refused_at);
             if upto <= cursor {
                 first.remove();
@@ -179,16 +179,19 @@ impl V3Session {
                 first.get_mut().refused_at = None;
                 return;
             }
-            let Some(compacted) = self.api.stream.passed.compacted.take() else {
-                let compaction = V3Request::Compaction {
+            let Some(compaction) = self.api.stream.doubts.compaction.take() else {
+                let request = V3Request::Compaction {
                     after: cursor,
                     in_fragments: self.api.in_fragments,
                 };
-                self.ensure(compaction);
+                self.ensure(request);
                 return;
             };
             first.remove();
-            let compacted = compacted.max(upto);
+            let compacted = match compaction {
+                Compaction::Upto(compacted) => compacted.max(upto),
+                Compaction::Unknown => upto,
+            };
             self.oldest = Some(compacted.next());
             // The stream goes on after the revisions that it passed over.
             self.lose_revisions(match self.plan.on_gap {
