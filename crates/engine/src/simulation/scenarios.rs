@@ -1,16 +1,27 @@
 //! Single schedules, each for one behaviour.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::acts::{Act, Rebuild};
 use super::server::{HalfClose, LATENCY};
 use super::store::{Watched, Write};
-use super::wire::{Call, Loss};
+use super::wire::{Call, Loss, events};
 use super::world::{FIRST, World, plan};
 use super::{Begin, RAFT_JUMP, Setup, follow};
-use crate::model::{Cause, Index};
-use crate::watch::{Budget, OnGap, PlannedEnd, Start};
+use crate::model::{Cause, Fingerprint, Index};
+use crate::protocol::{Failure, Fault, Head, Refusal, Whole};
+use crate::v2::V2Request;
+use crate::watch::{
+    AnyRequest, Budget, Input, OnGap, Outcome, Plan, PlannedEnd, ReplyEnd, RequestId, Session,
+    Start, Step,
+};
+
+/// The end of a replay that does not follow.
+const TO_PRESENT: PlannedEnd = PlannedEnd::Present {
+    to: None,
+    follow: false,
+};
 
 #[test]
 fn the_probe_detects_a_stalled_stream() {
@@ -1019,4 +1030,256 @@ fn a_comparison_that_a_damaged_history_leaves_open_is_a_gap_of_an_untrusted_memb
         Act::Install(11, 300),
     ];
     follow(&setup, Begin::Now, OnGap::Diff, RAFT_JUMP, &acts).unwrap();
+}
+
+/// Runs until everything up to `index` is reported.
+fn run_to(world: &mut World, index: u64) {
+    for _ in 0..600 {
+        if world.checks.position == Some(index) {
+            return;
+        }
+        world.run_for(Duration::from_millis(100));
+    }
+    panic!("the position is {:?}", world.checks.position);
+}
+
+/// A proxy that ignores half-closes leaves the comparison after a failure without an answer.
+fn replay_with_an_open_comparison(on_gap: OnGap) -> World {
+    let last = Fingerprint {
+        index: Index(5),
+        key: b"/app/k0".to_vec(),
+        created: Index(5),
+        value: None,
+        of_state: false,
+    };
+    let plan = Plan {
+        on_gap,
+        cluster: Some("0".to_owned()),
+        last: Some(last.clone()),
+        ..plan(Start::At(Index(101)), TO_PRESENT, 1)
+    };
+    let mut before = vec![Write::Other; 4];
+    before.push(Write::Set(0));
+    before.extend([Write::Other; 115]);
+    before.push(Write::Refresh(0));
+    let mut world = World::new(plan, Watched::Tree, 1, &before);
+    world.checks.last = Some(last);
+    world.server.half_close = HalfClose::DoesNothing;
+    world.begin();
+    run_to(&mut world, 120);
+    let store = world.server.store().anew(&[Write::Other; 130]);
+    world.server.rebuild(store);
+    world.run_for(Duration::from_mins(10));
+    world
+}
+
+#[test]
+fn a_replay_ends_though_the_comparison_of_its_store_has_no_answer() {
+    for on_gap in [OnGap::Fail, OnGap::Continue] {
+        let world = replay_with_an_open_comparison(on_gap);
+        assert!(world.finished.is_some(), "{on_gap:?}");
+    }
+}
+
+/// The last index is a refreshed time to live, which is no event, and the history of the only member may
+/// be damaged.
+fn doubtful_refresh(planned_end: PlannedEnd, on_gap: OnGap) -> World {
+    let plan = Plan {
+        on_gap,
+        raft_jump: RAFT_JUMP,
+        ..plan(FIRST, planned_end, 1)
+    };
+    let before = [Write::Set(1), Write::Other, Write::Other, Write::Refresh(1)];
+    let mut world = World::new(plan, Watched::Key, 1, &before);
+    world.server.half_close = HalfClose::DoesNothing;
+    world.begin();
+    run_to(&mut world, 3);
+    world.server.install(0, 400);
+    world.act(&Act::CutAll);
+    world
+}
+
+#[test]
+fn a_replay_ends_though_an_index_of_a_doubtful_history_has_no_event() {
+    for on_gap in [OnGap::Fail, OnGap::Continue] {
+        let mut world = doubtful_refresh(TO_PRESENT, on_gap);
+        world.run_for(Duration::from_mins(10));
+        assert!(world.finished.is_some(), "{on_gap:?}");
+    }
+}
+
+#[test]
+fn a_watch_declares_an_index_of_a_doubtful_history_lost_as_soon_as_it_is() {
+    let mut world = doubtful_refresh(PlannedEnd::Forever, OnGap::Continue);
+    // The walk is silent for ten seconds, and half-closed for five.
+    world.run_for(Duration::from_secs(17));
+    assert_eq!(world.checks.gaps.len(), 1);
+    assert!(world.has_stream());
+}
+
+#[test]
+fn nothing_follows_the_end_of_a_replay_that_could_not_be_proven() {
+    let plan = Plan {
+        on_gap: OnGap::Fail,
+        ..plan(FIRST, TO_PRESENT, 1)
+    };
+    let before = [Write::Set(1), Write::Other, Write::Other, Write::Refresh(1)];
+    let mut world = World::new(plan, Watched::Key, 1, &before);
+    world.server.half_close = HalfClose::DoesNothing;
+    world.begin();
+    world.run_for(Duration::from_mins(10));
+    assert!(matches!(world.finished, Some(Outcome::Lost { .. })));
+}
+
+#[test]
+fn a_quiet_watch_keeps_up_with_other_writes_after_its_connections_broke() {
+    for idle in (0..1200).step_by(60) {
+        let mut world = World::quiet(10);
+        world.run_for(Duration::from_millis(100));
+        world.act(&Act::CutAll);
+        world.run_for(Duration::from_millis(idle));
+        // More than history holds.
+        for _ in 0..80 {
+            world.burst(&[Write::Other]);
+            world.run_for(Duration::from_millis(5));
+        }
+        let gaps = &world.checks.gaps;
+        assert!(gaps.is_empty(), "{idle} ms after the break: {gaps:?}");
+    }
+}
+
+/// A session whose requests are answered one by one.
+struct Conversation {
+    session: Session,
+    now: Instant,
+    sent: Vec<(RequestId, V2Request)>,
+    budget: Budget,
+}
+
+impl Conversation {
+    fn new(plan: Plan) -> Self {
+        let now = crate::testing::now();
+        let mut begun = Self {
+            session: Session::new(plan, now),
+            now,
+            sent: Vec::new(),
+            budget: Budget::new(1 << 20),
+        };
+        begun.feed(Input::Tick);
+        begun
+    }
+
+    fn feed(&mut self, input: Input) {
+        for step in self.session.handle(input, self.now) {
+            match step {
+                Step::Send {
+                    id,
+                    request: AnyRequest::V2(request),
+                    ..
+                } => self.sent.push((id, request)),
+                Step::Close(id) => self.sent.retain(|sent| sent.0 != id),
+                _ => {}
+            }
+        }
+    }
+
+    /// The first request in flight for which the condition holds is answered now.
+    fn take(&mut self, is_meant: impl Fn(&V2Request) -> bool) -> (RequestId, V2Request) {
+        let place = self.sent.iter().position(|(_, request)| is_meant(request));
+        self.sent.remove(place.expect("such a request"))
+    }
+
+    /// A head and the end of the reply, with the set at an index in between.
+    fn answer(&mut self, id: RequestId, set_at: Option<u64>) {
+        self.feed(Input::Head {
+            id,
+            head: head_at(100),
+        });
+        if let Some(index) = set_at {
+            let line = format!(
+                "{{\"action\":\"set\",\"node\":{{\"key\":\"/app/k0\",\"value\":\"v\",\
+                 \"modifiedIndex\":{index},\"createdIndex\":{index}}}}}"
+            );
+            self.feed(events(id, &line, &self.budget));
+        }
+        let end = ReplyEnd::Clean(Whole::received());
+        self.feed(Input::Ended { id, end });
+    }
+
+    /// History was cleared up to `oldest`, and `asked` was asked for.
+    fn refuse(&mut self, id: RequestId, oldest: u64, asked: u64) {
+        let index = oldest + 999;
+        let fault = Fault {
+            code: 401,
+            message: "cleared".to_owned(),
+            cause: format!("the requested history has been cleared [{oldest}/{asked}]"),
+            index: Index(index),
+        };
+        let head = head_at(index);
+        let end = ReplyEnd::Failed(Failure::Refused(Box::new(Refusal { fault, head })));
+        self.feed(Input::Ended { id, end });
+    }
+}
+
+fn head_at(index: u64) -> Head {
+    Head {
+        status: 200,
+        index: Some(Index(index)),
+        cluster: Some("0".to_owned()),
+        raft: Some(index),
+    }
+}
+
+#[test]
+fn an_event_that_is_reported_after_a_gap_is_compared_if_the_store_was_in_doubt() {
+    let mut talk = Conversation::new(Plan {
+        on_gap: OnGap::Continue,
+        ..plan(Start::At(Index(11)), TO_PRESENT, 1)
+    });
+    let (id, _) = talk.take(|_| true);
+    talk.answer(id, None);
+    // Event 11 is reported, and one beyond an unknown range is held.
+    let (id, _) = talk.take(|_| true);
+    talk.answer(id, Some(11));
+    let (id, question) = talk.take(|request| request.after() > Some(Index(11)));
+    let beyond = question.after().expect("an index").0 + 1;
+    talk.answer(id, Some(beyond));
+    // Nothing answers for a while, so that the store is in doubt.
+    talk.now += Duration::from_millis(150);
+    talk.feed(Input::Tick);
+    let is_first =
+        |request: &V2Request| request.is_question() && request.after() == Some(Index(11));
+    let (id, _) = talk.take(is_first);
+    talk.refuse(id, beyond, 12);
+    let is_comparison = |request: &V2Request| matches!(request, V2Request::Verify { .. });
+    let (id, _) = talk.take(is_comparison);
+    talk.refuse(id, beyond, 11);
+    let (_, comparison) = talk.take(is_comparison);
+    assert_eq!(comparison.after(), Some(Index(beyond - 1)));
+}
+
+#[test]
+fn a_store_replaced_soon_after_two_breaks_is_a_gap() {
+    let setup = Setup {
+        before: set(1),
+        members: 2,
+        endpoints: 2,
+        seed: 1_764_237_994_484_344_438,
+        ..SETUP
+    };
+    let acts = [
+        Act::Wait(42),
+        Act::CutAll,
+        Act::Wait(5),
+        Act::CutAll,
+        Act::Wait(28),
+        Act::Skip(set(1)),
+        Act::Install(0, 299),
+        Act::Rebuild(Rebuild {
+            writes: set(1),
+            percent: 100,
+            other_cluster: false,
+        }),
+    ];
+    follow(&setup, Begin::Now, OnGap::Continue, RAFT_JUMP, &acts).unwrap();
 }

@@ -231,6 +231,7 @@ impl World {
             if self.is_traced {
                 eprintln!("    {step:?}");
             }
+            assert!(self.finished.is_none(), "a step follows the end: {step:?}");
             match step {
                 Step::Send {
                     id,

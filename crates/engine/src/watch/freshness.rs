@@ -38,7 +38,7 @@ impl Freshness {
             jitter: fastrand::Rng::with_seed(seed),
             asked_after: 0.0,
         };
-        fresh.note_asked();
+        fresh.note_answer();
         fresh
     }
 
@@ -47,8 +47,8 @@ impl Freshness {
         self.fresh_at + stale_after.mul_f64(self.asked_after)
     }
 
-    /// A majority is asked now: the next question comes after another part of the time.
-    pub(crate) fn note_asked(&mut self) {
+    /// A majority has answered: it is asked again after another part of the time.
+    pub(crate) fn note_answer(&mut self) {
         let (earliest, latest) = FRESHNESS_ASKED;
         self.asked_after = earliest + self.jitter.f64() * (latest - earliest);
     }
@@ -87,7 +87,7 @@ mod tests {
             let mut freshness = Freshness::new(now, seed);
             let asks = std::iter::repeat_with(|| {
                 let at = freshness.asks_at(stale_after);
-                freshness.note_asked();
+                freshness.note_answer();
                 at.duration_since(now)
             });
             asks.take(8).collect::<Vec<_>>()

@@ -106,7 +106,8 @@ impl Core<V2> {
             V2ComparisonStage::Event if was_silent => comparison.stage = V2ComparisonStage::Key,
             V2ComparisonStage::Next { after, before } if was_silent => {
                 self.trust_store();
-                if self.endpoints.may_hide(one.endpoint, after.next()) {
+                let is_doubtful = self.endpoints.may_hide(one.endpoint, after.next());
+                if is_doubtful && self.endpoints.doubted().is_some() {
                     self.on_hidden(one);
                 } else {
                     self.lose(before, Cause::Unproven);

@@ -219,9 +219,12 @@ impl SessionApi for V2 {
         }
     }
 
-    fn end_useless_requests(session: &mut V2Session) {
-        session.half_close_waits();
-        session.give_up_stalled_stream();
+    fn half_close_waits(session: &mut V2Session) {
+        session.half_close_silent_waits();
+    }
+
+    fn give_up_stalled_stream(session: &mut V2Session) {
+        session.close_stalled_stream();
     }
 
     fn phase(session: &V2Session) -> V2Phase {
@@ -392,7 +395,7 @@ impl V2Session {
         self.poll_reader();
     }
 
-    fn give_up_stalled_stream(&mut self) {
+    fn close_stalled_stream(&mut self) {
         let Some((index, since)) = self.api.stream.owes else {
             return;
         };

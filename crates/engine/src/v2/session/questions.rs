@@ -185,11 +185,12 @@ impl V2Session {
     /// Whether the member that is asked has nothing beyond `covered`, although more was known to have been
     /// written when it was asked.
     fn lags(&self, covered: Index) -> bool {
+        let (Some(renewal), Some(latest)) = (self.api.renewal, self.api.latest_answered) else {
+            return false;
+        };
         let (endpoint, _) = self.endpoints.current();
-        let answered = self.api.latest_answered;
-        let answered = answered.filter(|latest| latest.endpoint == endpoint);
-        let known_at = self.api.renewal.map(|renewal| renewal.reported_at());
-        answered.is_some_and(|latest| latest.index <= covered && Some(latest.sent_at) > known_at)
+        let is_asked_since = latest.endpoint == endpoint && latest.sent_at > renewal.reported_at();
+        is_asked_since && latest.index <= covered && covered < renewal.known()
     }
 
     /// Whether a question at the cursor has been registered for long enough that history would have

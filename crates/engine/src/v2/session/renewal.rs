@@ -70,6 +70,12 @@ impl Renewal {
         self.asked
     }
 
+    /// The newest index that the store is known to have.
+    #[must_use]
+    pub fn known(&self) -> Index {
+        self.known
+    }
+
     /// The time at which the store's index was reported last.
     #[must_use]
     pub fn reported_at(&self) -> Instant {

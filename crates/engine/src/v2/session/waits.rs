@@ -14,7 +14,7 @@ use crate::watch::timing::{
 
 impl V2Session {
     /// Half-closes the waits whose grace is over.
-    pub(super) fn half_close_waits(&mut self) {
+    pub(super) fn half_close_silent_waits(&mut self) {
         let is_broken = self.api.half_closes.are_broken();
         let slow = self.api.slowest.saturating_mul(HALF_CLOSE_FACTOR);
         let (after, silence) = (

@@ -186,8 +186,8 @@ impl SessionApi for V3 {
         }
     }
 
-    fn end_useless_requests(session: &mut V3Session) {
-        session.give_up_stalled_stream();
+    fn give_up_stalled_stream(session: &mut V3Session) {
+        session.close_stalled_stream();
     }
 
     fn phase(session: &V3Session) -> V3Phase {

@@ -94,7 +94,7 @@ impl V3Session {
     }
 
     /// Gives up a stream that does not bring what it owes, and of which nothing was heard for long.
-    pub(super) fn give_up_stalled_stream(&mut self) {
+    pub(super) fn close_stalled_stream(&mut self) {
         let Some((_, since)) = self.api.owes else {
             return;
         };

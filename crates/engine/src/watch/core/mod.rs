@@ -48,8 +48,10 @@ pub trait SessionApi: std::fmt::Debug + Sized {
 
     /// Takes one input.
     fn take(session: &mut Core<Self>, input: Input);
-    /// Ends requests that are of no more use, and gives up a stream that is stalled.
-    fn end_useless_requests(session: &mut Core<Self>);
+    /// Ends the waits that have nothing to wait for, which may show that events are lost.
+    fn half_close_waits(_session: &mut Core<Self>) {}
+    /// Gives up a stream that does not deliver what it should.
+    fn give_up_stalled_stream(session: &mut Core<Self>);
     /// What the session does next.
     fn phase(session: &Core<Self>) -> Self::Phase;
     /// Does what is due in this phase, and sets the timers for what is due later.
@@ -197,11 +199,15 @@ impl<A: SessionApi> Core<A> {
 
     /// Reports what is proven, and does what is due.
     fn proceed(&mut self) {
+        A::half_close_waits(self);
         self.release();
         if self.is_finished {
             return;
         }
-        A::end_useless_requests(self);
+        A::give_up_stalled_stream(self);
+        if self.is_finished {
+            return;
+        }
         self.watch_freshness();
         self.doubt_unwatched_store();
         let phase = A::phase(self);
@@ -537,6 +543,7 @@ impl<A: SessionApi> Core<A> {
             self.observe(one.endpoint, head, None);
         } else {
             self.note_fresh(one.sent_at);
+            self.freshness.note_answer();
         }
     }
 

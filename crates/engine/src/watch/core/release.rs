@@ -57,12 +57,14 @@ impl<A: SessionApi> Core<A> {
                     self.report(Update::Gap(gap));
                     self.endpoints.mark_raft_indexes_old();
                     // The key of the last event may have changed since.
-                    self.identity.replace_last(None);
+                    self.identity.last = None;
                     self.report_position(None);
                 }
             }
         }
         self.report_events(&mut events);
+        // An event beyond a gap is compared in place of the one before it.
+        self.identity.is_unverified &= self.identity.last.is_some();
         if was_staged {
             // Connections may have been lost since these events were received.
             self.doubt_store();

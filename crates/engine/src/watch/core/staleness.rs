@@ -107,8 +107,6 @@ impl<A: SessionApi> Core<A> {
     /// Asks a majority whether what is known is fresh.
     pub(crate) fn confirm_freshness(&mut self) {
         let request = A::confirm_freshness(self);
-        if self.ensure(request) {
-            self.freshness.note_asked();
-        }
+        self.ensure(request);
     }
 }
