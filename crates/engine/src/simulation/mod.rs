@@ -267,7 +267,7 @@ proptest! {
         setup in setup(),
         to in option::of(1u64..60),
         oldest in any::<bool>(),
-        on_gap in prop_oneof![Just(OnGap::Fail), Just(OnGap::Diff)],
+        on_gap in prop_oneof![Just(OnGap::Fail), Just(OnGap::Continue), Just(OnGap::Diff)],
         acts in vec(act(), 0..12),
     ) {
         let start = if oldest { Start::Oldest } else { FIRST };
@@ -307,5 +307,30 @@ proptest! {
         delivered.retain(|index| store.shown(*index) == Shown::Yes);
         prop_assert_eq!(delivered, world.events(end));
         prop_assert!(world.checks.gaps.is_empty());
+    }
+
+    /// Whatever becomes of its members, their histories and the store.
+    #[test]
+    fn a_replay_ends_by_itself_under_all_faults(
+        mut setup in setup(),
+        members in 1usize..4,
+        to in option::of(1u64..60),
+        on_gap in on_gap(),
+        acts in vec(prop_oneof![act(), damaging_act()], 0..20),
+    ) {
+        (setup.members, setup.endpoints) = (members, members);
+        let until = PlannedEnd::Present { to: to.map(Index), follow: false };
+        let raft_jump = RAFT_JUMP;
+        let mut world = setup.world(Plan { on_gap, raft_jump, ..plan(FIRST, until, 0) });
+        world.run_for(Duration::from_millis(10));
+        for act in &acts {
+            if world.finished.is_none() {
+                world.act(act);
+            }
+        }
+        world.heal();
+        world.run_for(world.server.patience());
+        prop_assert!(world.finished.is_some());
+        check_polite(&world.server.opened, 600);
     }
 }

@@ -1283,3 +1283,29 @@ fn a_store_replaced_soon_after_two_breaks_is_a_gap() {
     ];
     follow(&setup, Begin::Now, OnGap::Continue, RAFT_JUMP, &acts).unwrap();
 }
+
+#[test]
+fn a_gap_beyond_the_end_of_a_replay_is_not_declared() {
+    let setup = Setup {
+        before: [set(31), vec![Write::Delete(0), Write::Delete(0)], set(1)].concat(),
+        is_slow_to_look: true,
+        seed: 13_281_934_133_924_254_612,
+        ..SETUP
+    };
+    let end = Index(setup.before.len() as u64);
+    let mut world = setup.world(Plan {
+        on_gap: OnGap::Continue,
+        raft_jump: RAFT_JUMP,
+        ..plan(FIRST, TO_PRESENT, 0)
+    });
+    world.run_for(Duration::from_millis(10));
+    world.act(&Act::Install(0, 295));
+    // The last refreshed time to live is no event, so that the history of the member looks damaged.
+    let rest = vec![Write::Update(1), Write::Other, Write::Refresh(0)];
+    world.act(&Act::Burst([set(12), rest, set(10)].concat()));
+    world.act(&Act::Stall(0));
+    world.run_for(Duration::from_mins(1));
+    assert!(matches!(world.finished, Some(Outcome::Done)));
+    let gaps = &world.checks.gaps;
+    assert!(gaps.iter().all(|gap| gap.to <= Some(end)), "{gaps:?}");
+}

@@ -70,6 +70,15 @@ pub enum Released {
 }
 
 impl Released {
+    /// The first index of the events or of the range.
+    #[must_use]
+    pub fn first(&self) -> Index {
+        match self {
+            Self::Events(upto, held) => held.events().next().map_or(*upto, |event| event.index()),
+            Self::Lost { after, .. } => after.next(),
+        }
+    }
+
     /// The last index of the events or of the range.
     #[must_use]
     pub const fn upto(&self) -> Index {

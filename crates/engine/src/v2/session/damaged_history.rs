@@ -60,6 +60,7 @@ impl V2Session {
         let Some((upto, _)) = self.endpoints.doubted() else {
             return;
         };
+        let upto = self.last_index().map_or(upto, |end| end.min(upto));
         self.wanted = self.wanted.max(upto);
         let walks = self.requests.values().filter_map(|one| match one.request {
             V2Request::Walk { after, .. } if !one.progress.is_answered => Some(after),
@@ -118,6 +119,7 @@ impl V2Session {
             self.note_failure(one, Failure::Doubtful(upto));
             return;
         }
+        let upto = self.last_index().map_or(upto, |end| end.min(upto));
         self.lose(upto, Cause::MemberUntrusted);
     }
 }

@@ -36,7 +36,7 @@ impl<A: SessionApi> Core<A> {
         let mut events = Vec::new();
         for next in released {
             match next {
-                Released::Events(index, _) if end.is_some_and(|end| index > end) => {}
+                passed if end.is_some_and(|end| passed.first() > end) => {}
                 Released::Events(_, held) if self.mirror.is_none() => events.push(held),
                 Released::Events(_, held) => self.apply_to_mirror(&held, &mut events),
                 Released::Lost { cause, after, upto } => {
