@@ -176,11 +176,12 @@ proptest! {
         seed in any::<u64>(),
         from in 1u64..30,
         to in proptest::option::of(1u64..60),
+        on_gap in prop_oneof![Just(OnGap::Continue), Just(OnGap::Fail)],
         before in vec(operations(), 0..60),
         acts in vec(act(), 0..20),
     ) {
         let until = PlannedEnd::Present { to: to.map(Index), follow: false };
-        let plan = plan(Start::At(Index(from)), until, OnGap::Continue);
+        let plan = plan(Start::At(Index(from)), until, on_gap);
         let quirks = Quirks { refuses_whole_store, ..quirks };
         let mut world = V3World::new(plan, &before, seed, quirks);
         let latest = world.store().latest();
@@ -193,6 +194,9 @@ proptest! {
         }
         world.run_for(Duration::from_mins(20));
         if world.is_hopeless() {
+            return Ok(());
+        }
+        if on_gap == OnGap::Fail && matches!(world.finished, Some(Outcome::Lost { .. })) {
             return Ok(());
         }
         prop_assert!(matches!(world.finished, Some(Outcome::Done)), "{:?}", world.finished);

@@ -369,6 +369,7 @@ impl V3World {
             if self.is_traced {
                 println!("    {step:?}");
             }
+            assert!(self.finished.is_none(), "a step follows the end: {step:?}");
             match step {
                 Step::Send { id, request, .. } => self.open(id, &request.into()),
                 Step::Close(id) => {
