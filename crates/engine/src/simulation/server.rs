@@ -7,6 +7,7 @@ use super::store::{Store, Write};
 use super::wire::{Call, Loss, Wire, events};
 use crate::protocol::Failure;
 use crate::protocol::Whole;
+use crate::watch::timing::UNWATCHED;
 use crate::watch::{Budget, Input, Plan, ReplyEnd, RequestId};
 
 /// The number of events that may wait for a stream before the server drops it.
@@ -312,6 +313,10 @@ impl Server {
     /// Replaces the store on every member.
     pub fn rebuild(&mut self, store: Store) {
         self.overlooked.clear();
+        if self.wires.is_empty() {
+            // No connection breaks by which the session would notice. A server is not replaced faster.
+            self.refuse(UNWATCHED);
+        }
         self.cut_all();
         for member in &mut self.members {
             *member = Member::new(store.latest());
