@@ -125,7 +125,7 @@ impl PendingCondition {
 
     /// Whether the condition holds for every key.
     #[must_use]
-    pub fn is_over(&self) -> bool {
+    pub fn holds(&self) -> bool {
         self.mirror.as_ref().is_some_and(|mirror| {
             let mut parts = self.scope.parts().iter();
             parts.all(|part| self.condition.holds(mirror, part))
@@ -190,9 +190,9 @@ mod tests {
     fn holds(condition: &str, scope: &Scope, nodes: &[StateNode]) -> bool {
         let condition = Condition::from_str(condition).unwrap();
         let mut wait = PendingCondition::new(condition, scope.clone());
-        assert!(!wait.is_over(), "nothing is known yet");
+        assert!(!wait.holds(), "nothing is known yet");
         wait.begin(nodes.to_vec(), Index(7));
-        wait.is_over()
+        wait.holds()
     }
 
     #[test]

@@ -57,16 +57,41 @@ fn comments_cite_facts_that_are_in_the_repository() {
     let all = ["src", "crates"].map(|below| sources(&root().join(below)));
     for path in all.concat() {
         let text = fs::read_to_string(&path).unwrap_or_default();
-        for (place, _) in text.match_indices("(fact ") {
-            let number: String = text[place + 6..]
-                .chars()
-                .take_while(char::is_ascii_digit)
-                .collect();
-            assert!(
-                facts.contains(&format!("\n{number}. ")),
-                "{} cites fact {number}",
-                path.display()
-            );
+        for (place, _) in text.match_indices("fact") {
+            let cited = text[place + 4..].trim_start_matches('s');
+            for number in numbers(cited) {
+                assert!(
+                    facts.contains(&format!("\n{number}. ")),
+                    "{} cites fact {number}",
+                    path.display()
+                );
+            }
         }
     }
+}
+
+/// The numbers that a text begins with, such as " 2, 4 and 5".
+fn numbers(mut text: &str) -> Vec<u32> {
+    let mut found = Vec::new();
+    for separator in [" ", ", ", ", ", ", ", " and "] {
+        let Some(rest) = text.strip_prefix(separator) else {
+            continue;
+        };
+        let end = rest.find(|letter: char| !letter.is_ascii_digit());
+        let (digits, after) = rest.split_at(end.unwrap_or(rest.len()));
+        let Ok(number) = digits.parse() else {
+            continue;
+        };
+        found.push(number);
+        text = after;
+    }
+    found
+}
+
+#[test]
+fn cited_numbers_are_found_in_every_form() {
+    assert_eq!(numbers(" 17). For"), [17]);
+    assert_eq!(numbers(" 5 and 16)"), [5, 16]);
+    assert_eq!(numbers(" 2, 4 and 5)"), [2, 4, 5]);
+    assert!(numbers(" behind it").is_empty());
 }

@@ -67,7 +67,7 @@ pub fn run(typed: &cli::Doctor, settings: &Settings) -> Result<(), Stop> {
     };
     let mut findings = findings::of(&before, &after, &histories, apis);
     let uncounted = histories.iter().find(|history| {
-        let is_other = sample.counted.is_some_and(|api| api != history.api);
+        let is_other = sample.counted_by.is_some_and(|api| api != history.api);
         is_other && history.rate > 0.0 && apis.contains(&history.api)
     });
     if let Some(history) = uncounted {
@@ -103,7 +103,7 @@ pub fn run(typed: &cli::Doctor, settings: &Settings) -> Result<(), Stop> {
         sampled: duration,
         histories,
         writes: sample.writes,
-        counted: sample.counted,
+        counted_by: sample.counted_by,
         busiest: sample.busiest(BUSIEST),
         user: settings
             .client

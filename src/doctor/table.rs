@@ -32,7 +32,7 @@ pub struct Report {
     /// The number of writes in scope during the sample.
     pub writes: u64,
     /// The API that the writes were counted with, if there was a watch.
-    pub counted: Option<model::Api>,
+    pub counted_by: Option<model::Api>,
     /// The user that requests are sent as.
     pub user: Option<String>,
     /// Encryption and certificates, as a phrase.
@@ -113,7 +113,7 @@ pub fn text(report: &Report, is_colored: bool) -> String {
         escape::message(&report.connections)
     );
     let counted = report
-        .counted
+        .counted_by
         .map_or_else(String::new, |api| format!(" ({})", api.name()));
     let _ = writeln!(out, "writes    {} in scope{counted}", report.writes);
     for (key, count) in &report.busiest {
@@ -272,7 +272,7 @@ pub fn record(report: &Report) -> Value {
         "history": histories,
         "sampledSeconds": report.sampled.as_secs_f64(),
         "writes": report.writes,
-        "countedBy": report.counted.map(model::Api::name),
+        "countedBy": report.counted_by.map(model::Api::name),
         "busiest": busiest,
         "user": report.user,
         "connections": report.connections,

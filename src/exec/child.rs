@@ -1,7 +1,7 @@
 //! A command that runs, with a record on its standard input.
 //!
-//! In scope: starting the command directly, never through a shell; its environment; ending it with all the
-//! processes that it has started. Out of scope: the time at which it starts and ends (`queue`).
+//! In scope: starting the command directly, never through a shell; its environment; ending its process
+//! group. Out of scope: the time at which it starts and ends (`queue`).
 //!
 //! The command leads a process group of its own, so that etcdwatch can end its child processes
 //! with it. It stays a zombie until then, so that no other process can get the number of the group.
@@ -101,7 +101,7 @@ impl CommandInput {
 /// The process group of the command that runs; 0 if no command runs.
 static CURRENT: AtomicI32 = AtomicI32::new(0);
 
-/// Kills the command that runs, with all processes that it has started.
+/// Kills the process group of the command that runs.
 pub fn kill_current() {
     if let Some(group) = Pid::from_raw(CURRENT.load(Ordering::Relaxed)) {
         // It may have ended by itself.

@@ -31,8 +31,9 @@ use etcdwatch_engine::escape;
 const BLOCKED_POLL: Duration = Duration::from_millis(50);
 /// The time for which writing may continue after a signal.
 const STOPPED_GRACE: Duration = Duration::from_secs(1);
+
 /// Whether writes to `output` never block: it is a file, or a device that is not a terminal.
-fn is_file(output: &(impl AsFd + IsTerminal)) -> bool {
+fn never_blocks(output: &(impl AsFd + IsTerminal)) -> bool {
     let copy = output.as_fd().try_clone_to_owned();
     let kind = copy.and_then(|copy| Ok(File::from(copy).metadata()?.file_type()));
     kind.is_ok_and(|kind| kind.is_file() || kind.is_char_device() && !output.is_terminal())
@@ -145,7 +146,7 @@ impl Screen {
     /// Writes records on a thread of their own from now on, so that a blocked reader delays neither signals
     /// nor the deadline. A file has no reader, and needs no thread.
     pub(super) fn write_on_a_thread(&mut self) {
-        self.writer = (!is_file(&io::stdout())).then(Writer::start);
+        self.writer = (!never_blocks(&io::stdout())).then(Writer::start);
     }
 
     /// Writes and flushes records, and empties the buffer.
@@ -202,7 +203,7 @@ impl Screen {
                 Err(RecvTimeoutError::Disconnected) => return Err(Stop::Quiet(Exit::Done)),
                 Err(RecvTimeoutError::Timeout) => {
                     self.heed_signal()?;
-                    // Without a deadline in the past, the write may still succeed.
+                    // Until the deadline, the reader may still take the records.
                     if let Some((deadline, timeout)) = self.deadline
                         && deadline <= Instant::now()
                     {

@@ -64,7 +64,7 @@ impl<'s> CommandSink<'s> {
             let (action, key) = (record.action().as_bytes(), name.as_bytes());
             let input = CommandInput::new(record.index(), action, key, b"", line);
             let after = self.delivery.cursor().clone();
-            self.runner.push(Work::Own(input), after);
+            self.runner.push(Work::Control(input), after);
             if let Update::Gap(_) = update {
                 inbox.screen.notice("gap", &record.sentence());
             }

@@ -22,7 +22,7 @@ pub struct Cursor {
 /// The cursor of a watch, the events that were delivered beyond it, and the checkpoint.
 #[derive(Debug, Default)]
 pub struct Delivery {
-    store: Option<CheckpointFile>,
+    file: Option<CheckpointFile>,
     cursor: Cursor,
     /// The cursor that the checkpoint may have: everything up to here was written, or its command ended.
     settled: Cursor,
@@ -37,7 +37,7 @@ pub struct Delivery {
 impl Delivery {
     /// Starts at the checkpoint of an earlier run, if there is one.
     #[must_use]
-    pub fn new(store: Option<CheckpointFile>, earlier: Option<Checkpoint>) -> Self {
+    pub fn new(file: Option<CheckpointFile>, earlier: Option<Checkpoint>) -> Self {
         let earlier = earlier.map(|earlier| Cursor {
             position: Position {
                 cluster: Some(earlier.cluster),
@@ -48,7 +48,7 @@ impl Delivery {
         });
         let cursor = earlier.unwrap_or_default();
         Self {
-            store,
+            file,
             settled: cursor.clone(),
             cursor,
             ..Self::default()
@@ -173,7 +173,7 @@ impl Delivery {
     /// The time to write the checkpoint; `None` if there is nothing to write.
     #[must_use]
     pub fn due(&self) -> Option<Instant> {
-        if self.store.is_none() || !self.is_behind {
+        if self.file.is_none() || !self.is_behind {
             return None;
         }
         let written = self.written;
@@ -191,14 +191,14 @@ impl Delivery {
             index,
             last,
         } = position;
-        let (Some(store), Some(scope), Some(cluster), Some(index), true) =
-            (&self.store, &self.scope, cluster, index, self.is_behind)
+        let (Some(file), Some(scope), Some(cluster), Some(index), true) =
+            (&self.file, &self.scope, cluster, index, self.is_behind)
         else {
             return Ok(());
         };
         let mut checkpoint = Checkpoint::new(scope, cluster.clone(), *index, last.clone());
         checkpoint.begun = begun.filter(|begun| begun.events > 0);
-        store.write(&checkpoint)?;
+        file.write(&checkpoint)?;
         self.written = Some(Instant::now());
         self.is_behind = false;
         Ok(())

@@ -32,7 +32,7 @@ pub enum Work {
     /// The record at this place of an update.
     Record(Arc<Update>, usize),
     /// A control record.
-    Own(CommandInput),
+    Control(CommandInput),
 }
 
 impl Work {
@@ -44,7 +44,7 @@ impl Work {
                 Some(input_of(&Record::Event(event)))
             }
             Self::Record(update, place) => records(&update).nth(place).as_ref().map(input_of),
-            Self::Own(input) => Some(input),
+            Self::Control(input) => Some(input),
         }
     }
 }
@@ -91,9 +91,9 @@ impl Runner {
     /// Queues a job. `after` is the cursor once it is done. A control record never replaces
     /// another job.
     pub fn push(&mut self, work: Work, after: Cursor) {
-        let is_own = matches!(work, Work::Own(_));
+        let is_control = matches!(work, Work::Control(_));
         let job = CommandJob { work, after };
-        if is_own {
+        if is_control {
             self.queue.push_minor(job, Instant::now());
         } else {
             self.queue.push(job, Instant::now());

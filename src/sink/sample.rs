@@ -20,7 +20,7 @@ pub struct Sample {
     /// The number of events.
     pub writes: u64,
     /// The API of the watch.
-    pub counted: Option<Api>,
+    pub counted_by: Option<Api>,
 }
 
 impl Sample {
@@ -31,7 +31,7 @@ impl Sample {
             end,
             keys: HashMap::new(),
             writes: 0,
-            counted: None,
+            counted_by: None,
         }
     }
 
@@ -47,7 +47,7 @@ impl Sample {
 
 impl Sink for Sample {
     fn begin(&mut self, scope: &Scope) {
-        self.counted = Some(scope.api());
+        self.counted_by = Some(scope.api());
     }
 
     fn take(&mut self, update: Update, _: &mut Inbox) -> Result<Flow, Stop> {

@@ -72,7 +72,7 @@ impl<'s> UntilHolds<'s> {
         for (_, held) in events.iter().flat_map(HeldEvents::by_index) {
             if let Some(wait) = &mut self.wait {
                 wait.apply(&held);
-                if wait.is_over() {
+                if wait.holds() {
                     self.phase = WaitPhase::Over;
                 }
             }
@@ -93,7 +93,7 @@ impl<'s> UntilHolds<'s> {
         if is_shown {
             self.records.show(&Update::Synced(index), inbox)?;
         }
-        let Some(wait) = self.wait.as_ref().filter(|wait| wait.is_over()) else {
+        let Some(wait) = self.wait.as_ref().filter(|wait| wait.holds()) else {
             return Ok(());
         };
         self.phase = WaitPhase::Over;

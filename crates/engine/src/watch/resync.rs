@@ -1,4 +1,4 @@
-//! What a session does about a gap, and how it reads the state again.
+//! The state of a resync: why the state is read, and what waits for it.
 //!
 //! While the state is read, history goes on: what is known beyond the state is *staged*, and reported
 //! after it. A large state takes longer to arrive than a busy store takes to write its history over.

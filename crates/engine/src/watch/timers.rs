@@ -9,7 +9,7 @@ pub enum Timer {
     Backoff,
     /// The backoff of one kind of request is over.
     Pace,
-    /// A state that waits for the reader of the output may have been read.
+    /// Whether the reader of the output has caught up is to be checked again.
     Reader,
     /// Freshness is to be confirmed, or the watch is to be declared stale.
     Freshness,

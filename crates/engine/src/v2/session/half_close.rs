@@ -20,8 +20,8 @@ const BROKEN: u32 = 3;
 pub(super) struct HalfCloses {
     /// How many half-closed connections in a row broke while no other connection did.
     broken: u32,
-    /// When a connection broke last.
-    at: Option<Instant>,
+    /// When a connection broke last, or a silent wait was given up.
+    last_trouble: Option<Instant>,
     /// How many waits in a row were silent, where waits cannot be ended.
     silent: u32,
 }
@@ -45,8 +45,8 @@ impl HalfCloses {
     /// Notes a wait that was silent until it was given up, and returns whether another one was silent
     /// before. Waits that are given up together count as one.
     pub fn is_silent_again(&mut self, now: Instant) -> bool {
-        let is_another = self.at.is_none_or(|at| at + ONE_REASON < now);
-        self.at = Some(now);
+        let is_another = self.last_trouble.is_none_or(|at| at + ONE_REASON < now);
+        self.last_trouble = Some(now);
         self.silent += u32::from(is_another || self.silent == 0);
         self.silent > 1
     }
@@ -60,11 +60,11 @@ impl HalfCloses {
 
     /// A half-closed connection broke. Returns true the first time that half-closing must be the reason.
     pub fn broke(&mut self, now: Instant) -> bool {
-        let is_another = self.at.is_none_or(|at| at + ONE_REASON < now);
+        let is_another = self.last_trouble.is_none_or(|at| at + ONE_REASON < now);
         if self.are_broken() || !is_another {
             return false;
         }
-        self.at = Some(now);
+        self.last_trouble = Some(now);
         self.broken += 1;
         self.are_broken()
     }
@@ -74,7 +74,7 @@ impl HalfCloses {
         if !self.are_broken() {
             self.broken = 0;
         }
-        self.at = Some(now);
+        self.last_trouble = Some(now);
     }
 }
 

@@ -1,4 +1,4 @@
-//! What a session with the v2 API makes of heads, events, ends and failures.
+//! Handles the inputs of a session with the v2 API: heads, events, states, ends and failures.
 
 use std::sync::Arc;
 

@@ -1,8 +1,7 @@
 //! A watch with the v2 API.
 //!
-//! **History is the truth, a live event is a wake-up call, and the stream is an accelerator for
-//! bursts.** A stream can stall without a sign (etcd-facts.md, facts 2, 4 and 5), so silence is never
-//! taken for "nothing happened". In flight are:
+//! **The session believes what a server sends, and never its silence.** A stream can stall without a sign
+//! (etcd-facts.md, facts 2, 4 and 5), so history has to show that nothing happened. In flight are:
 //!
 //! - the *stream*, which brings events fast. Each event proves its own index, so that a burst without
 //!   other writes in between needs no further question;
@@ -64,7 +63,7 @@
 //! | event further on | any | held; questions ask about the unknown range before it |
 //! | event from history | any | everything between the question's index and the event is proven |
 //! | end of a half-closed wait | any | with a second, independent one: proof that there was nothing |
-//! | 401 (history cleared) | any | a gap: [`OnGap`](crate::watch::OnGap) decides what follows |
+//! | 401 (history cleared) | any | a gap, unless it answers a comparison, or the watch begins at the oldest event; [`OnGap`](crate::watch::OnGap) decides what follows |
 //! | state | `ReadingState` | gap, reset, state, synced; then what was staged |
 //! | failure | any | the next endpoint, or `BackingOff`; then `Comparing` |
 
@@ -104,25 +103,25 @@ const BURST_PART: u64 = 4;
 /// What a session does next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum V2Phase {
-    /// Every endpoint failed. Leads out: the backoff is over.
+    /// Every endpoint failed. It ends when the backoff is over.
     BackingOff,
-    /// Connections were lost, and another store may answer. Leads out: the last event, or what became
-    /// of its key, is the same; or the store was replaced, and the watch begins anew.
+    /// Connections were lost, and another store may answer. It ends when the last event, or what became
+    /// of its key, is the same; or when the store was replaced, and the watch begins anew.
     Comparing,
-    /// The end of a replay is not known yet. Leads out: a linearizable read returns the store's index.
+    /// The end of a replay is not known yet. It ends when a linearizable read returns the store's index.
     FindingEnd,
-    /// The state is read. Leads out: the state, at an index that is not behind the cursor.
+    /// The state is read. It ends with a state at an index that is not behind the cursor.
     ReadingState,
-    /// The watch has no cursor. Leads out: the head of the first wait.
+    /// The watch has no cursor. It ends with the head of the first wait.
     Beginning,
     /// The reader of the output is behind: with events, or with the state before the one that is to be
-    /// read. Leads out: it has caught up.
+    /// read. It ends when the reader has caught up.
     ReaderBehind,
-    /// The only members left have a history that may be damaged. Leads out: all of it was walked, or
-    /// another member answers, or a gap.
+    /// The only members left have a history that may be damaged. It ends when all of it was walked, when
+    /// another member answers, or with a gap.
     Walking,
-    /// Questions fill the unknown ranges, and a watch waits for new events. Leads out: the end of a
-    /// replay, a gap, or a failure.
+    /// Questions fill the unknown ranges, and a watch waits for new events. It ends with the replay, a gap,
+    /// or a failure.
     Asking,
 }
 
@@ -301,7 +300,7 @@ impl SessionApi for V2 {
         }
     }
 
-    fn compare(session: &V2Session, stage: V2ComparisonStage, last: &Last) -> V2Request {
+    fn comparison_request(session: &V2Session, stage: V2ComparisonStage, last: &Last) -> V2Request {
         let key = last.event.key.clone();
         let may_hang = session.api.half_closes.are_broken();
         match stage {
@@ -319,7 +318,7 @@ impl SessionApi for V2 {
         }
     }
 
-    fn confirm_freshness(_: &V2Session) -> V2Request {
+    fn freshness_request(_: &V2Session) -> V2Request {
         V2Request::Fresh
     }
 }
@@ -354,7 +353,7 @@ impl V2Session {
         if self.plan.stream && !self.endpoints.is_shaky() {
             self.open_stream();
         }
-        if is_quiet || self.is_registered_at(cursor) {
+        if is_quiet || self.would_be_answered(cursor) {
             self.probe(cursor);
         }
         if is_quiet && !self.endpoints.is_shaky() {
@@ -373,7 +372,7 @@ impl V2Session {
             self.walk_history();
         } else if let Some(cursor) = self.cursor() {
             let is_quiet = self.ask_questions(cursor);
-            if self.is_following() && (is_quiet || self.is_registered_at(cursor)) {
+            if self.is_following() && (is_quiet || self.would_be_answered(cursor)) {
                 self.probe(cursor);
             }
         }

@@ -56,7 +56,7 @@ impl V2Session {
         }
         // A question without an event is no work for the server.
         let now = self.now;
-        let second = self.second();
+        let second = self.second_question_delay();
         // Where waits cannot be ended, a question without an answer may have a dead connection.
         let second = if self.api.half_closes.are_broken() {
             SECOND_QUESTION_UNENDED.max(self.api.slowest * 2)
@@ -113,8 +113,8 @@ impl V2Session {
         }
     }
 
-    /// How old a question is when it counts as having no event. In a busy store there is less time.
-    fn second(&self) -> Duration {
+    /// A question that has had no answer for this time is asked again. In a busy store there is less time.
+    fn second_question_delay(&self) -> Duration {
         self.api
             .renewal
             .map_or(SECOND_QUESTION, |one| one.every().min(SECOND_QUESTION))
@@ -193,9 +193,8 @@ impl V2Session {
         is_asked_since && latest.index <= covered && covered < renewal.known()
     }
 
-    /// Whether a question at the cursor has been registered for long enough that history would have
-    /// answered it.
-    pub(super) fn is_registered_at(&mut self, cursor: Index) -> bool {
+    /// Whether history would have answered a question at the cursor by now. A timer is set until then.
+    pub(super) fn would_be_answered(&mut self, cursor: Index) -> bool {
         let at_cursor = self.questions().filter(|one| one.after() == Some(cursor));
         let Some(since) = at_cursor.filter_map(InFlight::waits_since).min() else {
             return false;

@@ -1,5 +1,5 @@
-//! What a session with the v3 API makes of heads, reads, ends and failures. Events of the stream are
-//! in `stream`.
+//! Handles the inputs of a session with the v3 API: heads, states, ends and failures. The events of the
+//! stream are in `streaming`.
 
 use super::{V3Request, V3Session};
 use crate::model::{Index, StateNode};
@@ -135,8 +135,8 @@ impl V3Session {
         }
     }
 
-    /// Whether a refusal is an answer: about a revision that was compacted or is still to come, or a
-    /// message that was too large and can be had in fragments.
+    /// Handles a refusal that is an answer: about a revision that was compacted or is still to come, or a
+    /// message that was too large and can be sent in fragments. Returns false if the refusal is none.
     fn take_refusal_about_revision(&mut self, one: &InFlight<V3Request>, code: u32) -> bool {
         if code == fault::TOO_LARGE
             && let V3Request::Stream { in_fragments, .. }

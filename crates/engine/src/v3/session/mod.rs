@@ -65,10 +65,10 @@
 //! | head of the stream | `Streaming` | the watch is live; one without a cursor begins there |
 //! | head of the stream | `ReadingState` | what follows is staged, and the state is read |
 //! | head below the cursor | any | a majority is asked whether the store went back |
-//! | events | `Streaming` | proven up to the last one, unless the message may have passed over some |
+//! | events | any with a stream | proven up to the last one, unless the message may have passed over some |
 //! | end of a message | any | a progress notification moves the cursor |
-//! | history is whole | `Streaming` | what may have been passed over was not |
-//! | compacted | `Streaming` | `CheckingKey`, or a gap: [`OnGap`] decides what follows |
+//! | history is whole | any with a stream | what may have been passed over was not |
+//! | compacted | any with a stream | `CheckingKey`, or a gap: [`OnGap`] decides what follows |
 //! | state | `ReadingState` | gap, reset, state, synced; then what was staged |
 //! | failure | any | the next endpoint, or `BackingOff`; then `Comparing` |
 //!
@@ -105,19 +105,19 @@ pub type V3Session = Core<V3>;
 /// What a session does next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum V3Phase {
-    /// Every endpoint failed. Leads out: the backoff is over.
+    /// Every endpoint failed. It ends when the backoff is over.
     BackingOff,
-    /// Connections were lost, and another store may answer. Leads out: the key of the last event is as
-    /// that event left it; or the store was replaced, and the watch begins anew.
+    /// Connections were lost, and another store may answer. It ends when the key of the last event is as
+    /// that event left it; or when the store was replaced, and the watch begins anew.
     Comparing,
-    /// The end of a replay is not known yet. Leads out: a linearizable read returns the store's revision.
+    /// The end of a replay is not known yet. It ends when a linearizable read returns the store's revision.
     FindingEnd,
-    /// The state is read, with a stream open. Leads out: the state, at a revision that is not behind.
+    /// The state is read, with a stream open. It ends with a state at a revision that is not behind.
     ReadingState,
-    /// History was compacted, and the one key that is watched is read there. Leads out: it is as it
-    /// was; or events were lost.
+    /// History was compacted, and the one key that is watched is read there. It ends when the key is as it
+    /// was, or when events were lost.
     CheckingKey(Index),
-    /// The stream brings events. Leads out: the end of a replay, a gap, or a failure.
+    /// The stream brings events. It ends with the replay, a gap, or a failure.
     Streaming,
 }
 
@@ -125,10 +125,10 @@ pub enum V3Phase {
 #[derive(Debug)]
 pub struct V3 {
     stream: V3Stream,
-    /// An event that the stream is known to have to deliver, and since when it has brought nothing.
+    /// An event that the stream in flight has to deliver, and since when that stream has delivered nothing.
     owes: Option<(Index, Instant)>,
-    /// An event that a linearizable read reported and no stream has delivered, and since when nothing
-    /// was heard of it.
+    /// An event that a linearizable read reported and no stream has delivered, and since when no stream has
+    /// delivered anything. It stays when a stream is given up.
     undelivered: Option<(Index, Instant)>,
     /// Whether messages may come in fragments: a gateway refused a whole one.
     in_fragments: bool,
@@ -250,7 +250,7 @@ impl SessionApi for V3 {
         V3ComparisonStage::Event
     }
 
-    fn compare(session: &V3Session, stage: V3ComparisonStage, last: &Last) -> V3Request {
+    fn comparison_request(session: &V3Session, stage: V3ComparisonStage, last: &Last) -> V3Request {
         let key = last.event.key.clone();
         match stage {
             V3ComparisonStage::Event => V3Request::Verify {
@@ -261,7 +261,7 @@ impl SessionApi for V3 {
         }
     }
 
-    fn confirm_freshness(session: &V3Session) -> V3Request {
+    fn freshness_request(session: &V3Session) -> V3Request {
         // Where a replay ends hangs on what the server says, and not on such a look.
         let looks = session.is_following() && session.may_scan_scope();
         V3Request::Fresh {

@@ -60,7 +60,8 @@ impl<A: SessionApi> Core<A> {
         });
     }
 
-    /// The positions of a new store have nothing to do with those of the old one.
+    /// Declares that the store was replaced by one at `index`: all requests are closed, the old store is
+    /// forgotten, and [`OnGap`] decides what follows.
     pub(crate) fn replace_store(&mut self, cause: Cause, index: Index) {
         tracing::debug!(
             index = index.0,

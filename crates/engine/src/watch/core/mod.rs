@@ -1,4 +1,4 @@
-//! What a session is made of with either API.
+//! The state and the steps that both sessions share.
 //!
 //! [`Core`] holds the parts that [`crate::v2::V2Session`] and [`crate::v3::V3Session`] share, and
 //! what they do alike. What differs is in [`SessionApi`], which each of them implements.
@@ -33,7 +33,7 @@ pub trait SessionApi: std::fmt::Debug + Sized {
     type Request: SessionRequest + Into<AnyRequest>;
     /// What a session does next.
     type Phase: Copy + std::fmt::Debug + PartialEq;
-    /// How far a comparison of the store has come.
+    /// The progress of a comparison of the store.
     type ComparisonStage: Clone + Copy + std::fmt::Debug + PartialEq + Eq;
 
     /// Whether events beyond the cursor stay valid when the store is in doubt: they came from one
@@ -56,13 +56,13 @@ pub trait SessionApi: std::fmt::Debug + Sized {
     fn phase(session: &Core<Self>) -> Self::Phase;
     /// Does what is due in this phase, and sets the timers for what is due later.
     fn work(session: &mut Core<Self>, phase: Self::Phase);
-    /// Forgets all that was learnt of a store that another one has replaced.
+    /// Forgets all that was learnt about a store that another one has replaced.
     fn forget_store(&mut self);
-    /// A request failed.
+    /// Notes that a request failed.
     fn note_broken(&mut self, _request: &InFlight<Self::Request>, _now: Instant) {}
-    /// The store has said that its index is at least `index`.
+    /// Notes that the store's index is at least `index`.
     fn learn_index(&mut self, _index: Index, _now: Instant) {}
-    /// Events were lost: where a state is read for that, the stream begins anew.
+    /// Notes that events were lost. If a state is read for that, the stream begins anew.
     fn note_loss(_session: &mut Core<Self>) {}
     /// The last event that was reported, after these were.
     fn last_reported<'b>(
@@ -72,9 +72,13 @@ pub trait SessionApi: std::fmt::Debug + Sized {
     /// Where a comparison with that event begins.
     fn first_stage(last: &Last) -> Self::ComparisonStage;
     /// The request of a comparison at this stage.
-    fn compare(session: &Core<Self>, stage: Self::ComparisonStage, last: &Last) -> Self::Request;
+    fn comparison_request(
+        session: &Core<Self>,
+        stage: Self::ComparisonStage,
+        last: &Last,
+    ) -> Self::Request;
     /// The request that confirms that what is known is fresh.
-    fn confirm_freshness(session: &Core<Self>) -> Self::Request;
+    fn freshness_request(session: &Core<Self>) -> Self::Request;
     /// An event that a linearizable read reported and no stream has delivered yet, and since when
     /// the stream has delivered nothing.
     fn undelivered(&self, _cursor: Option<Index>) -> Option<(Index, Instant)> {
@@ -106,7 +110,7 @@ pub(crate) enum StartAhead {
     Reported,
 }
 
-/// What both sessions are made of.
+/// A session with one of the APIs: the state that both share, and that of the API.
 #[derive(Debug)]
 pub struct Core<A: SessionApi> {
     pub(crate) plan: Plan,
@@ -129,14 +133,15 @@ pub struct Core<A: SessionApi> {
     pub(crate) mirror: Option<Mirror>,
     pub(crate) identity: StoreIdentity<A::ComparisonStage>,
     pub(crate) freshness: Freshness,
-    /// Whether nothing was asked because the reader of the output is behind.
+    /// Whether no wait was in flight because the reader of the output was behind, with the v2 API. The store
+    /// may have been replaced meanwhile.
     pub(crate) was_reader_behind: bool,
     /// The oldest index that history was said to hold.
     pub(crate) oldest: Option<Index>,
     /// Why the whole store cannot be read, where it cannot.
     pub(crate) no_whole_store: Option<NoProof>,
     pub(crate) is_finished: bool,
-    /// What was done last.
+    /// The phase of the previous call, to trace changes.
     phase: Option<A::Phase>,
     pub(crate) api: A,
 }

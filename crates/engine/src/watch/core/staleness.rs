@@ -16,7 +16,7 @@ impl<A: SessionApi> Core<A> {
         undelivered.map_or(self.now, |(_, since)| since)
     }
 
-    /// A request that reports new events is registered at `index`.
+    /// Notes that a request is registered at `index`. If it reports new events, the watch may be live now.
     pub(crate) fn note_registered(&mut self, one: &InFlight<A::Request>, index: Index) {
         if !one.request.reports_new_events() {
             return;
@@ -60,7 +60,7 @@ impl<A: SessionApi> Core<A> {
         }
     }
 
-    /// What is known was fresh at that time.
+    /// Notes that all that is known was confirmed at that time. A stale watch may be live again.
     pub(crate) fn note_fresh(&mut self, at: Instant) {
         self.freshness.fresh_at = self.freshness.fresh_at.max(at);
         let heard = self.freshness.fresh_at.min(self.undelivered_since());
@@ -106,7 +106,7 @@ impl<A: SessionApi> Core<A> {
 
     /// Asks a majority whether what is known is fresh.
     pub(crate) fn confirm_freshness(&mut self) {
-        let request = A::confirm_freshness(self);
+        let request = A::freshness_request(self);
         self.ensure(request);
     }
 }

@@ -58,7 +58,7 @@ impl<A: SessionApi> Core<A> {
                 mismatches: 0,
             },
         };
-        let request = A::compare(self, comparison.stage, &comparison.last);
+        let request = A::comparison_request(self, comparison.stage, &comparison.last);
         self.identity.comparison = Some(comparison);
         self.send(request);
     }
