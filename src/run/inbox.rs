@@ -196,8 +196,8 @@ impl Inbox {
         }
     }
 
-    /// Whether the next call of [`Inbox::wait`] returns at once. Writes the log lines that have arrived.
-    pub fn has_next(&mut self) -> bool {
+    /// Returns whether the next call of [`Inbox::wait`] returns at once, and writes the log lines that have arrived.
+    pub fn peek(&mut self) -> bool {
         while self.next.is_none() {
             match self.messages.try_recv() {
                 Ok(Message::Log(line)) => self.screen.say(&line),

@@ -171,7 +171,7 @@ impl Sink for Records<'_> {
 
     fn wake(&mut self, inbox: &mut Inbox) -> Result<Flow, Stop> {
         // If more updates have arrived, they are written together.
-        if !inbox.has_next() {
+        if !inbox.peek() {
             self.flush(inbox)?;
         }
         self.delivery.save_if_due()?;

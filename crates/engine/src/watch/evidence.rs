@@ -204,7 +204,7 @@ impl Watcher {
     }
 
     /// The watcher may have skipped events up to `upto`. That proves nothing, so the session has to ask.
-    pub fn may_have_skipped(&mut self, upto: Index) -> Skipped {
+    pub fn pass_over(&mut self, upto: Index) -> Skipped {
         let after = self.reached;
         self.reached = after.max(upto);
         Skipped {
@@ -306,7 +306,7 @@ mod tests {
         let mut watcher = Watcher::new(Some(Index(3)), Index(50));
         let batch = event_at(9);
         assert_eq!(range(watcher.on_event(&batch.event(0).unwrap())), (3, 9));
-        let skipped = watcher.may_have_skipped(Index(12));
+        let skipped = watcher.pass_over(Index(12));
         assert_eq!((skipped.after, skipped.upto), (Index(9), Index(12)));
         let batch = event_at(14);
         assert_eq!(range(watcher.on_event(&batch.event(0).unwrap())), (12, 14));
@@ -314,7 +314,7 @@ mod tests {
 
     #[test]
     fn a_read_at_a_revision_proves_nothing_about_earlier_revisions() {
-        let skipped = Watcher::new(Some(Index(9)), Index(50)).may_have_skipped(Index(12));
+        let skipped = Watcher::new(Some(Index(9)), Index(50)).pass_over(Index(12));
         let proof = |read_at| skipped.refuted_by(Index(read_at), &head(60)).map(range);
         assert_eq!(proof(9), Some((9, 12)));
         assert_eq!(proof(10), Some((10, 12)));

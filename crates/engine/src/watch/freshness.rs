@@ -53,8 +53,8 @@ impl Freshness {
         self.asked_after = earliest + self.jitter.f64() * (latest - earliest);
     }
 
-    /// Whether that state was not the last one reported; it is from now on.
-    pub(crate) fn is_new_state(&mut self, state: WatchState, endpoint: usize) -> bool {
+    /// Notes the state that is reported now. Returns whether another one was reported before.
+    pub(crate) fn note_state(&mut self, state: WatchState, endpoint: usize) -> bool {
         let state = Some((state, endpoint));
         std::mem::replace(&mut self.reported, state) != state
     }

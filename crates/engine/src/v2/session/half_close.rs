@@ -44,7 +44,7 @@ impl HalfCloses {
 
     /// Notes a wait that was silent until it was given up, and returns whether another one was silent
     /// before. Waits that are given up together count as one.
-    pub fn is_silent_again(&mut self, now: Instant) -> bool {
+    pub fn note_silent_wait(&mut self, now: Instant) -> bool {
         let is_another = self.last_trouble.is_none_or(|at| at + ONE_REASON < now);
         self.last_trouble = Some(now);
         self.silent += u32::from(is_another || self.silent == 0);

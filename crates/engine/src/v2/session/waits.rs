@@ -81,7 +81,7 @@ impl V2Session {
 
     /// A wait was silent for long, and its connection broke when it was half-closed. That proves nothing.
     pub(super) fn on_no_end(&mut self, id: RequestId, one: &InFlight<V2Request>) {
-        let was_silent = self.api.half_closes.is_silent_again(self.now);
+        let was_silent = self.api.half_closes.note_silent_wait(self.now);
         // The connection was open until then.
         self.endpoints.proved();
         match one.request {

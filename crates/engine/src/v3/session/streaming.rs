@@ -87,7 +87,7 @@ impl V3Session {
         let passed_over = begins.and_then(|first| stream.doubts.may_be(is_past, reached, first));
         // Of the revision to which the server came then, a part may be missing too.
         let doubtful = passed_over.filter(|upto| begins == Some(*upto));
-        let skipped = passed_over.map(|upto| stream.watcher.may_have_skipped(upto));
+        let skipped = passed_over.map(|upto| stream.watcher.pass_over(upto));
         let Some(coverage) = &mut self.coverage else {
             return;
         };
@@ -141,7 +141,7 @@ impl V3Session {
         let progress = Some(sent_upto).filter(|upto| end.is_progress && *upto > reached);
         let passed_over = progress.and_then(|upto| stream.doubts.may_be(false, reached, upto));
         if let Some(upto) = passed_over {
-            let skipped = stream.watcher.may_have_skipped(upto);
+            let skipped = stream.watcher.pass_over(upto);
             stream.doubts.doubt(skipped, None);
         }
         stream.doubts.count(&end, self.now);

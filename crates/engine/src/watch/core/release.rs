@@ -153,7 +153,7 @@ impl<A: SessionApi> Core<A> {
         notable: bool,
     ) {
         let index = self.reported().unwrap_or_default();
-        let is_new = self.freshness.is_new_state(state, endpoint);
+        let is_new = self.freshness.note_state(state, endpoint);
         self.report(Update::Status(Status {
             state,
             endpoint,
