@@ -1,12 +1,12 @@
 //! The files in `completions/`: what `etcdwatch completions SHELL` prints, for every shell.
 
-use std::collections::BTreeMap;
-
 use clap::ValueEnum as _;
 use clap_complete::{Generator as _, Shell};
 
+use crate::files::Files;
+
 /// Renders the completion script of every shell, under the name that the shell looks for.
-pub fn render() -> BTreeMap<String, Vec<u8>> {
+pub fn render() -> Files {
     let render = etcdwatch::commands::completions::render;
     Shell::value_variants()
         .iter()

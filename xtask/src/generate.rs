@@ -3,46 +3,13 @@
 //! The generated files are checked in, so that a package can be built from a clone with nothing but
 //! `install`. The test below fails if one of them is stale.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
-use std::{fs, io};
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
 
+use crate::error::Error;
+use crate::files::{Files, root};
 use crate::{completions, man};
-
-/// The files of one directory: name and content.
-pub type Files = BTreeMap<String, Vec<u8>>;
-
-/// The reason why the files could not be generated, or are not what they should be.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// A file or directory could not be read or written.
-    #[error("{}: {source}", path.display())]
-    Io {
-        /// The file or directory.
-        path: PathBuf,
-        /// The reason.
-        source: io::Error,
-    },
-    /// A page in `docs/man` cannot be rendered.
-    #[error(transparent)]
-    Page(#[from] man::Error),
-    /// Checked-in files differ from the generated ones.
-    #[error("{}\nrun `cargo xtask generate` to update the generated files", .0.join("\n"))]
-    Stale(Vec<String>),
-}
-
-impl Error {
-    /// Adds the path to an I/O error.
-    pub fn io(path: &Path) -> impl FnOnce(io::Error) -> Self {
-        let path = path.to_owned();
-        |source| Self::Io { path, source }
-    }
-}
-
-/// The root of the repository.
-pub fn root() -> PathBuf {
-    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
-}
 
 /// Renders every generated directory: its name and all its files.
 fn render() -> Result<[(&'static str, Files); 2], Error> {

@@ -4,6 +4,8 @@
 //! `completions/` from the clap definition, and `man/` from the clap definition and `docs/man/`.
 
 mod completions;
+mod error;
+mod files;
 mod generate;
 mod man;
 

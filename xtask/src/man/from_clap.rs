@@ -6,8 +6,9 @@ use clap::{Arg, Command};
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, roman};
 
+use super::Page;
 use super::roff::without_preamble;
-use super::{Error, Page};
+use crate::error::Error;
 
 /// Stops roff from breaking options and names of variables at the end of a line.
 const NO_HYPHENS: &str = ".nh\n.ad l\n";
@@ -78,7 +79,7 @@ fn section(page: &Page, command: &Command, render: Section) -> Result<String, Er
         .source(format!("etcdwatch {}", page.version))
         .manual("User Commands");
     let mut text = Vec::new();
-    render(&man, &mut text)?;
+    render(&man, &mut text).map_err(Error::Mangen)?;
     Ok(without_preamble(&String::from_utf8_lossy(&text)).to_owned())
 }
 

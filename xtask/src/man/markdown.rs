@@ -13,7 +13,7 @@ use pulldown_cmark::{
     CodeBlockKind, Event, HeadingLevel, OffsetIter, Options, Parser, Tag, TagEnd,
 };
 
-use super::Error;
+use crate::error::Error;
 
 /// The widest line of a code block: 80 columns, less the 11 by which `man` indents it.
 const CODE_WIDTH: usize = 80 - 11;

@@ -22,30 +22,10 @@ use std::path::Path;
 use clap::{Command, CommandFactory as _};
 use etcdwatch::cli::Cli;
 
-use crate::generate::{self, Files};
+use crate::error::Error;
+use crate::files::{Files, root};
 use markdown::Block;
 use roff::Writer;
-
-/// The reason why a page cannot be rendered.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// A page in `docs/man` has something that cannot be rendered.
-    #[error("docs/man/{page}.md:{line}: {problem}")]
-    Page {
-        /// The name of the page, such as `etcdwatch-get`.
-        page: String,
-        /// The line, from 1.
-        line: usize,
-        /// What is wrong there.
-        problem: String,
-    },
-    /// `docs/man` has a file that is not the page of a command.
-    #[error("docs/man/{0} is not the page of a command")]
-    Unknown(String),
-    /// `clap_mangen` could not write a section.
-    #[error("clap_mangen: {0}")]
-    Mangen(#[from] std::io::Error),
-}
 
 /// A man page: a command, and what `docs/man` says about it.
 struct Page {
@@ -60,7 +40,7 @@ struct Page {
 }
 
 /// Renders every page, under its file name in `man/`.
-pub fn render() -> Result<Files, generate::Error> {
+pub fn render() -> Result<Files, Error> {
     pages()?
         .iter()
         .map(|page| Ok((format!("{}.1", page.name), page.render()?.into_bytes())))
@@ -68,16 +48,16 @@ pub fn render() -> Result<Files, generate::Error> {
 }
 
 /// Reads the pages of `etcdwatch` and of all its subcommands, in the order of the help.
-fn pages() -> Result<Vec<Page>, generate::Error> {
+fn pages() -> Result<Vec<Page>, Error> {
     let mut cli = Cli::command().disable_help_subcommand(true);
     cli.build();
     let mut commands = vec![cli.clone()];
     commands.extend(cli.get_subcommands().cloned());
     let names: Vec<String> = commands.iter().map(name).collect();
-    let directory = generate::root().join("docs/man");
+    let directory = root().join("docs/man");
     for file in files(&directory)? {
         if !names.iter().any(|name| file == format!("{name}.md")) {
-            return Err(Error::Unknown(file).into());
+            return Err(Error::UnknownPage(file));
         }
     }
     commands
@@ -85,7 +65,7 @@ fn pages() -> Result<Vec<Page>, generate::Error> {
         .zip(&names)
         .map(|(command, name)| {
             let path = directory.join(format!("{name}.md"));
-            let text = fs::read_to_string(&path).map_err(generate::Error::io(&path))?;
+            let text = fs::read_to_string(&path).map_err(Error::io(&path))?;
             Ok(Page {
                 name: name.clone(),
                 version: cli.get_version().unwrap_or_default().to_owned(),
@@ -96,11 +76,11 @@ fn pages() -> Result<Vec<Page>, generate::Error> {
         .collect()
 }
 
-fn files(directory: &Path) -> Result<Vec<String>, generate::Error> {
+fn files(directory: &Path) -> Result<Vec<String>, Error> {
     let path = |entry: fs::DirEntry| entry.file_name().to_string_lossy().into_owned();
-    let entries = fs::read_dir(directory).map_err(generate::Error::io(directory))?;
+    let entries = fs::read_dir(directory).map_err(Error::io(directory))?;
     entries
-        .map(|entry| entry.map(path).map_err(generate::Error::io(directory)))
+        .map(|entry| entry.map(path).map_err(Error::io(directory)))
         .collect()
 }
 
