@@ -16,7 +16,7 @@ use clap::Parser;
 /// Development tasks of etcdwatch.
 #[derive(Debug, Parser)]
 #[command(bin_name = "cargo xtask")]
-enum Task {
+enum DevTask {
     /// Render completions/ and man/ from the clap definition and docs/man/
     Generate {
         /// Write nothing, and fail if a file is stale
@@ -26,9 +26,9 @@ enum Task {
 }
 
 fn main() -> ExitCode {
-    let result = match Task::parse() {
-        Task::Generate { check: true } => generate::check(),
-        Task::Generate { check: false } => generate::write(),
+    let result = match DevTask::parse() {
+        DevTask::Generate { check: true } => generate::check(),
+        DevTask::Generate { check: false } => generate::write(),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -25,7 +25,7 @@ use etcdwatch::cli::Cli;
 use crate::error::Error;
 use crate::files::{Files, root};
 use markdown::Block;
-use roff::Writer;
+use roff::RoffWriter;
 
 /// A man page: a command, and what `docs/man` says about it.
 struct Page {
@@ -97,7 +97,7 @@ impl Page {
     }
 
     fn render(&self) -> Result<String, Error> {
-        let mut out = Writer::new(&from_clap::head(self)?);
+        let mut out = RoffWriter::new(&from_clap::head(self)?);
         for block in &self.blocks {
             match block {
                 Block::Options => out.sections(&from_clap::options(self)?),

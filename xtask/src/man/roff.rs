@@ -14,7 +14,7 @@ use super::markdown::Block;
 const PREAMBLE: &str = ".ie \\n(.g .ds Aq \\(aq\n.el .ds Aq '\n";
 
 /// A page in the making.
-pub struct Writer {
+pub struct RoffWriter {
     /// What is finished, without the preamble.
     text: String,
     roff: Roff,
@@ -22,7 +22,7 @@ pub struct Writer {
     is_first: bool,
 }
 
-impl Writer {
+impl RoffWriter {
     /// Begins a page with sections that `clap_mangen` rendered.
     pub fn new(head: &str) -> Self {
         let mut writer = Self {

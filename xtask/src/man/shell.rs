@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 /// One command of a script.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Command {
+pub struct ShellCommand {
     /// The variables that are set for this command alone.
     pub variables: BTreeMap<String, String>,
     /// The name of the command and its arguments.
@@ -15,9 +15,9 @@ pub struct Command {
 }
 
 /// Splits a script into its commands, and leaves out redirections.
-pub fn commands(script: &str) -> Vec<Command> {
+pub fn commands(script: &str) -> Vec<ShellCommand> {
     let mut commands = Vec::new();
-    let mut command = Command::default();
+    let mut command = ShellCommand::default();
     let mut is_target = false;
     for token in tokens(script) {
         match token {

@@ -78,7 +78,7 @@ fn every_example_is_an_accepted_command_line() {
     }
 }
 
-fn accepts(run: &shell::Command) -> Result<(), String> {
+fn accepts(run: &shell::ShellCommand) -> Result<(), String> {
     let cli = Cli::try_parse_from(&run.words).map_err(|error| error.to_string())?;
     let surroundings = Surroundings {
         variable: &|name| run.variables.get(name).map(OsString::from),

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::server::{Damage, HalfClose, LATENCY, Server, Stall};
 use super::store::oldest;
-use super::wire::{Call, Loss, Wire, events};
+use super::wire::{Loss, V2Call, Wire, events};
 use crate::model::{Index, StateNode};
 use crate::protocol::{Failure, Fault, Head, Refusal};
 use crate::v2;
@@ -21,7 +21,7 @@ const REMEMBERED: Duration = Duration::from_secs(55);
 const AT_ONCE: Duration = Duration::from_millis(1);
 
 impl Server {
-    pub fn open(&mut self, id: RequestId, endpoint: usize, call: Call) {
+    pub fn open(&mut self, id: RequestId, endpoint: usize, call: V2Call) {
         self.opened.push(self.now);
         let endpoints = self.refuses_until.len();
         let behind = (self.members.len() - endpoint).div_ceil(endpoints);
@@ -71,7 +71,10 @@ impl Server {
             member.damage.retain(|_, damage| *damage == Damage::Mixed);
         }
         let (index, stopped) = (member.applied, member.stopped);
-        let needs_majority = matches!(wire.call, Call::Index | Call::State | Call::ReadKey(_));
+        let needs_majority = matches!(
+            wire.call,
+            V2Call::Index | V2Call::State | V2Call::ReadKey(_)
+        );
         if needs_majority && stopped.is_some() {
             wire.fail(id, now + NO_QUORUM, self.no_quorum());
             return;
@@ -85,35 +88,35 @@ impl Server {
             raft: Some(stopped.unwrap_or(self.store().raft)),
         };
         let mut nodes = match &wire.call {
-            Call::Wait {
+            V2Call::Wait {
                 from: Some(Index(from)),
                 ..
             }
-            | Call::Next {
+            | V2Call::Next {
                 from: Index(from), ..
             }
-            | Call::Walk {
+            | V2Call::Walk {
                 from: Index(from), ..
             } => {
                 let from = *from;
                 self.search(id, wire, head, from..index + 1);
                 return;
             }
-            Call::Stream | Call::Alarm | Call::Wait { .. } => {
+            V2Call::Stream | V2Call::Alarm | V2Call::Wait { .. } => {
                 wire.say(at, Input::Head { id, head });
                 wire.registered = true;
                 return;
             }
-            Call::Index => Vec::new(),
-            Call::State | Call::ReadKey(_) => self.nodes(index),
+            V2Call::Index => Vec::new(),
+            V2Call::State | V2Call::ReadKey(_) => self.nodes(index),
         };
-        if let Call::ReadKey(key) = &wire.call {
+        if let V2Call::ReadKey(key) = &wire.call {
             nodes.retain(|node| node.key == *key);
         }
         wire.say(at, Input::Head { id, head });
         let mut at = at;
-        if wire.call != Call::Index {
-            if wire.call == Call::State {
+        if wire.call != V2Call::Index {
+            if wire.call == V2Call::State {
                 at += self.state_takes;
             }
             wire.say(at, Input::State { id, nodes });
@@ -143,8 +146,8 @@ impl Server {
         let (store, damage) = (self.store(), &self.members[wire.member].damage);
         let is_found = |index: &u64| match &wire.call {
             _ if damage.get(index) == Some(&Damage::Hidden) => false,
-            Call::Walk { .. } => store.is_event(*index),
-            Call::Next { key, .. } => {
+            V2Call::Walk { .. } => store.is_event(*index),
+            V2Call::Next { key, .. } => {
                 let key = std::str::from_utf8(key).expect("keys are text here");
                 store.in_history_of(key, false, *index)
             }
@@ -172,7 +175,7 @@ impl Server {
         }
         let looks = matches!(
             wire.call,
-            Call::Wait { hangs: false, .. } | Call::Next { .. }
+            V2Call::Wait { hangs: false, .. } | V2Call::Next { .. }
         );
         if !self.is_slow_to_look || !looks {
             return Duration::ZERO;

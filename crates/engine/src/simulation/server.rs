@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use super::store::{Store, Write};
-use super::wire::{Call, Loss, Wire, events};
+use super::wire::{Loss, V2Call, Wire, events};
 use crate::protocol::Failure;
 use crate::protocol::Whole;
 use crate::watch::timing::UNWATCHED;
@@ -351,10 +351,12 @@ impl Server {
                 continue;
             }
             let copies = match &wire.call {
-                Call::Stream => copies,
-                Call::Wait { from, .. } if from.is_none_or(|from| from.0 <= index) => copies.min(1),
-                Call::Alarm => usize::from(is_heard_anywhere),
-                Call::Walk { from, .. } if from.0 <= index => usize::from(is_heard_anywhere),
+                V2Call::Stream => copies,
+                V2Call::Wait { from, .. } if from.is_none_or(|from| from.0 <= index) => {
+                    copies.min(1)
+                }
+                V2Call::Alarm => usize::from(is_heard_anywhere),
+                V2Call::Walk { from, .. } if from.0 <= index => usize::from(is_heard_anywhere),
                 _ => 0,
             };
             for _ in 0..copies {
@@ -364,10 +366,10 @@ impl Server {
                     break;
                 }
                 let event = events(*id, &line, &self.budget);
-                let is_stream = wire.call == Call::Stream;
+                let is_stream = wire.call == V2Call::Stream;
                 wire.queue
                     .push_back((if is_stream { in_batch } else { at }, event));
-                if wire.call != Call::Stream {
+                if wire.call != V2Call::Stream {
                     // A long poll has its event.
                     wire.registered = false;
                     let (id, end) = (*id, ReplyEnd::Clean(Whole::received()));
@@ -432,7 +434,7 @@ impl Server {
         let ready = |wire: &Wire| wire.arrival().is_some_and(|at| at <= now);
         let wire = self.wires.values_mut().find(|wire| ready(wire))?;
         let (_, mut input) = wire.queue.pop_front()?;
-        if wire.call == Call::Stream {
+        if wire.call == V2Call::Stream {
             while let (
                 Input::Events { id, received },
                 Some((at, Input::Events { received: more, .. })),

@@ -53,7 +53,7 @@ pub enum Write {
 
 /// The content of a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Node {
+pub struct KeyContent {
     /// The value; `None` for a directory.
     pub value: Option<String>,
     pub created: u64,
@@ -63,7 +63,7 @@ pub struct Node {
 }
 
 /// The directory and its keys.
-pub type State = BTreeMap<String, Node>;
+pub type State = BTreeMap<String, KeyContent>;
 
 /// Whether a watch shows an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,8 +79,8 @@ pub enum Shown {
 #[derive(Clone, Debug)]
 struct Entry {
     write: Write,
-    before: Option<Node>,
-    after: Option<Node>,
+    before: Option<KeyContent>,
+    after: Option<KeyContent>,
 }
 
 /// A store of etcd.
@@ -175,7 +175,7 @@ impl Store {
     }
 
     /// The state of one key after the first `index` writes.
-    pub fn state_of(&self, key: &str, index: u64) -> Option<Node> {
+    pub fn state_of(&self, key: &str, index: u64) -> Option<KeyContent> {
         self.states[position(index)].get(key).cloned()
     }
 
@@ -193,7 +193,7 @@ impl Store {
         let before = state.get(&key).cloned();
         let era = self.era;
         // There are few values, so that a key gets the same value again.
-        let node = |created| Node {
+        let node = |created| KeyContent {
             value: Some(format!("{era}.{}", index % 3)),
             created,
             modified: index,
@@ -204,7 +204,7 @@ impl Store {
             (Write::Set(_) | Write::Update(_) | Write::Other | Write::Hidden, _) => {
                 Some(node(index))
             }
-            (Write::Refresh(_), Some(before)) => Some(Node {
+            (Write::Refresh(_), Some(before)) => Some(KeyContent {
                 modified: index,
                 expires: true,
                 ..before.clone()
@@ -218,7 +218,7 @@ impl Store {
             Write::DeleteAll => state.clear(),
             Write::Delete(_) => drop(state.remove(&key)),
             Write::Set(_) | Write::Update(_) | Write::Refresh(_) => {
-                state.entry(DIRECTORY.to_owned()).or_insert(Node {
+                state.entry(DIRECTORY.to_owned()).or_insert(KeyContent {
                     value: None,
                     ..node(index)
                 });
@@ -321,7 +321,7 @@ impl Store {
     /// another key (fact 16).
     pub fn damaged_line(&self, index: u64) -> String {
         let Entry { after, .. } = self.entry(index);
-        let stale = Node {
+        let stale = KeyContent {
             value: Some("stale".to_owned()),
             created: 1,
             modified: 1,
@@ -333,7 +333,12 @@ impl Store {
         }
     }
 
-    fn render(&self, index: u64, value: Option<&str>, previous: Option<(&str, &Node)>) -> String {
+    fn render(
+        &self,
+        index: u64,
+        value: Option<&str>,
+        previous: Option<(&str, &KeyContent)>,
+    ) -> String {
         let Entry {
             write,
             before,

@@ -12,7 +12,7 @@ use crate::watch::{AnyRequest, Budget, Input, ReceivedBatch, ReplyEnd, RequestId
 
 /// A request as the model server receives it, without its purpose.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Call {
+pub enum V2Call {
     Stream,
     Wait {
         from: Option<Index>,
@@ -33,7 +33,7 @@ pub enum Call {
     },
 }
 
-impl From<AnyRequest> for Call {
+impl From<AnyRequest> for V2Call {
     fn from(request: AnyRequest) -> Self {
         let AnyRequest::V2(request) = request else {
             panic!("a session of the v2 API sends {request:?}");
@@ -109,7 +109,7 @@ pub struct Wire {
     pub member: usize,
     /// The store that it was opened to.
     pub era: usize,
-    pub call: Call,
+    pub call: V2Call,
     /// The head has arrived.
     pub has_head: bool,
     /// Whether the connection still receives events: not after an answer, or when it is stalled.
@@ -130,9 +130,11 @@ impl Wire {
     /// for a request that is meant to stay open.
     pub fn silence(&self, since: Instant) -> Option<(Instant, Failure)> {
         let hangs = match self.call {
-            Call::Stream | Call::Alarm => true,
-            Call::Wait { hangs, .. } | Call::Next { hangs, .. } | Call::Walk { hangs, .. } => hangs,
-            Call::Index | Call::State | Call::ReadKey(_) => false,
+            V2Call::Stream | V2Call::Alarm => true,
+            V2Call::Wait { hangs, .. }
+            | V2Call::Next { hangs, .. }
+            | V2Call::Walk { hangs, .. } => hangs,
+            V2Call::Index | V2Call::State | V2Call::ReadKey(_) => false,
         };
         (!hangs).then(|| (since + PATIENCE, Failure::Silent("idle".to_owned())))
     }
@@ -140,12 +142,12 @@ impl Wire {
     /// The same for a connection whose head did not arrive.
     pub fn silence_before_head(&self, since: Instant) -> (Instant, Failure) {
         let patience = match self.call {
-            Call::Index | Call::State | Call::ReadKey(_) => QUORUM_PATIENCE,
-            Call::Stream
-            | Call::Alarm
-            | Call::Wait { .. }
-            | Call::Next { .. }
-            | Call::Walk { .. } => PATIENCE,
+            V2Call::Index | V2Call::State | V2Call::ReadKey(_) => QUORUM_PATIENCE,
+            V2Call::Stream
+            | V2Call::Alarm
+            | V2Call::Wait { .. }
+            | V2Call::Next { .. }
+            | V2Call::Walk { .. } => PATIENCE,
         };
         (since + patience, Failure::Silent("no head".to_owned()))
     }
@@ -167,7 +169,7 @@ impl Wire {
                 *at = until.max(*at);
             }
         }
-        if is_late && matches!(self.call, Call::Wait { hangs: false, .. }) {
+        if is_late && matches!(self.call, V2Call::Wait { hangs: false, .. }) {
             self.overlooks = Some(0..0);
         }
     }

@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use super::acts::{Act, Rebuild};
 use super::checks::{Checks, Truth};
 use super::server::Server;
-use super::store::{DIRECTORY, HISTORY, Node, Shown, Store, Watched, Write, oldest, text};
-use super::wire::Call;
+use super::store::{DIRECTORY, HISTORY, KeyContent, Shown, Store, Watched, Write, oldest, text};
+use super::wire::V2Call;
 use crate::model::{Fingerprint, Index, Key, Scope};
 use crate::testing;
 use crate::watch::{
@@ -174,7 +174,7 @@ impl World {
         if is_directory || before.is_none() && now.is_none() {
             return false;
         }
-        let created = |node: Option<Node>| node.map(|node| node.created);
+        let created = |node: Option<KeyContent>| node.map(|node| node.created);
         let mut after = position + 1..=store.latest();
         match after.find(|index| store.in_history_of(&key, false, *index)) {
             // The session does not request such an event, or the event is about a directory and has no
@@ -279,7 +279,7 @@ impl World {
     /// Whether an open stream delivers events.
     pub fn has_stream(&self) -> bool {
         let mut wires = self.server.wires.values();
-        wires.any(|wire| wire.call == Call::Stream && wire.registered)
+        wires.any(|wire| wire.call == V2Call::Stream && wire.registered)
     }
 }
 

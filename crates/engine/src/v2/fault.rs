@@ -55,10 +55,10 @@ pub fn parse(body: &[u8]) -> Option<Fault> {
 #[must_use]
 pub fn parse_message(body: &[u8]) -> Option<Fault> {
     #[derive(serde::Deserialize)]
-    struct Message {
+    struct Unnumbered {
         message: String,
     }
-    let wire: Message = serde_json::from_slice(body).ok()?;
+    let wire: Unnumbered = serde_json::from_slice(body).ok()?;
     Some(Fault {
         code: 0,
         message: wire.message,

@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use super::store::{Operation, V3Store};
-use super::wire::{Sent, V3Call, Watcher, clean, message};
+use super::wire::{ModelWatcher, Sent, V3Call, clean, message};
 use super::world::{V3World, plan};
 use crate::model::Index;
 use crate::protocol::Failure;
@@ -131,7 +131,7 @@ impl Stand {
     fn past_of(&self, id: RequestId, from: u64) -> Vec<Input> {
         let latest = self.store.latest();
         let revisions: Vec<u64> = (from..=latest).collect();
-        let watcher = Watcher {
+        let watcher = ModelWatcher {
             next: latest + 1,
             is_synced: true,
             whole_store: false,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::acts::V3Act;
 use super::store::{Operation, V3Store};
-use super::wire::{Sent, V3Call, V3Wire, Watcher, clean, message};
+use super::wire::{ModelWatcher, Sent, V3Call, V3Wire, clean, message};
 use super::world::{FULL, Quirks, V3World, plan};
 use super::{V3Begin, check_end, follow};
 use crate::model::Index;
@@ -226,7 +226,7 @@ fn events_missed_because_of_slow_output_are_checked() {
         store.write(&put(0));
         store.compacted = removed;
         let latest = store.latest();
-        let watcher = Watcher {
+        let watcher = ModelWatcher {
             next: 0,
             is_synced: true,
             whole_store: false,

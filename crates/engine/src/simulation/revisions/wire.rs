@@ -16,7 +16,7 @@ use crate::watch::{AnyRequest, Budget, Input, ReceivedBatch, ReplyEnd, RequestId
 
 /// The watcher of a stream.
 #[derive(Clone, Debug)]
-pub(super) struct Watcher {
+pub(super) struct ModelWatcher {
     /// The revision that it needs next.
     pub(super) next: u64,
     pub(super) is_synced: bool,
@@ -26,7 +26,7 @@ pub(super) struct Watcher {
     pub(super) left_more: bool,
 }
 
-impl Watcher {
+impl ModelWatcher {
     /// Whether the watcher receives events at a key.
     pub(super) fn covers(&self, key: u8) -> bool {
         self.whole_store || is_in_range(key)
@@ -107,7 +107,7 @@ pub(super) struct V3Wire {
     pub(super) call: V3Call,
     /// The store that it was opened to.
     pub(super) era: usize,
-    pub(super) watchers: Vec<Watcher>,
+    pub(super) watchers: Vec<ModelWatcher>,
     /// The inputs in transit, with their times of arrival.
     pub(super) queue: VecDeque<(Instant, Input)>,
 }
@@ -163,7 +163,7 @@ pub(super) struct Sent<'m> {
 pub(super) fn message(
     id: RequestId,
     store: &V3Store,
-    watcher: &Watcher,
+    watcher: &ModelWatcher,
     sent: &Sent<'_>,
     budget: &Budget,
 ) -> Vec<Input> {

@@ -8,7 +8,7 @@ use fastrand::Rng;
 use super::acts::V3Act;
 use super::checks::V3Checks;
 use super::store::{KEYS, Operation, V3Store, name, scope};
-use super::wire::{Sent, V3Call, V3Wire, Watcher, clean, message};
+use super::wire::{ModelWatcher, Sent, V3Call, V3Wire, clean, message};
 use crate::model::{Change, Index};
 use crate::protocol::{Failure, Fault, Head, Refusal};
 use crate::testing;
@@ -272,7 +272,7 @@ impl V3World {
         };
         let watcher = |from: Option<Index>, whole_store| {
             let next = from.map_or(latest + 1, |from| from.0.max(1));
-            Watcher {
+            ModelWatcher {
                 next,
                 is_synced: next > latest,
                 whole_store,

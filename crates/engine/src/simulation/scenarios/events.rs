@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::simulation::acts::Act;
 use crate::simulation::server::LATENCY;
 use crate::simulation::store::{Watched, Write};
-use crate::simulation::wire::Call;
+use crate::simulation::wire::V2Call;
 use crate::simulation::world::{World, plan};
 use crate::watch::{PlannedEnd, Start};
 
@@ -14,7 +14,7 @@ use crate::watch::{PlannedEnd, Start};
 fn the_probe_detects_a_stalled_stream() {
     let mut world = World::quiet(10);
     for wire in world.server.wires.values_mut() {
-        if wire.call == Call::Stream {
+        if wire.call == V2Call::Stream {
             wire.registered = false;
         }
     }
@@ -31,7 +31,7 @@ fn a_stream_that_stalls_in_a_burst_is_detected_soon() {
     let mut world = World::quiet(10);
     world.run_for(Duration::from_secs(2));
     for wire in world.server.wires.values_mut() {
-        if wire.call == Call::Stream {
+        if wire.call == V2Call::Stream {
             wire.registered = false;
         }
     }

@@ -8,7 +8,7 @@ use crate::protocol::{Failure, Fault, Head, Refusal, Whole};
 use crate::simulation::acts::{Act, Rebuild};
 use crate::simulation::server::HalfClose;
 use crate::simulation::store::{Watched, Write};
-use crate::simulation::wire::{Call, Loss, events};
+use crate::simulation::wire::{Loss, V2Call, events};
 use crate::simulation::world::{FIRST, World, plan};
 use crate::simulation::{Begin, RAFT_JUMP, Setup, follow};
 use crate::v2::V2Request;
@@ -324,7 +324,7 @@ fn a_store_replaced_after_another_failure_is_a_gap() {
     world.burst(&set(4));
     world.run_for(Duration::from_secs(2));
     let mut wires = world.server.wires.values();
-    let alarm = wires.position(|wire| wire.call == Call::Alarm).unwrap();
+    let alarm = wires.position(|wire| wire.call == V2Call::Alarm).unwrap();
     world.server.cut_one(u8::try_from(alarm).unwrap());
     world.run_for(Duration::from_millis(300));
     // The stream and the probe are older than that failure.
