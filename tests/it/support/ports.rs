@@ -4,37 +4,77 @@
 //! from the range of outgoing connections, so that a connection could take the port meanwhile.
 //! These ports are therefore below that range.
 
+use std::fs::{self, File};
 use std::net::{SocketAddr, TcpListener};
-use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use socket2::{Domain, Type};
 
 /// The first port, and the number of ports: below Linux's ephemeral range (32768…).
 const FIRST: u16 = 10_000;
 const COUNT: u16 = 22_000;
+/// The ports that a process reserves at once.
+const BLOCK: u16 = 100;
 
-/// The number of ports that this process has handed out.
-static TAKEN: AtomicU16 = AtomicU16::new(0);
+/// The ports that this process has reserved. Another suite does not take them, not even while the server
+/// on one of them is stopped.
+struct Reserved {
+    /// One locked file for each block.
+    locks: Vec<File>,
+    next: u16,
+    left: u16,
+}
 
-/// A free port that this process has not handed out before. Another process could still take it,
-/// and the caller then tries another one.
+static RESERVED: Mutex<Reserved> = Mutex::new(Reserved {
+    locks: Vec::new(),
+    next: 0,
+    left: 0,
+});
+
+impl Reserved {
+    /// The next port that this process has not handed out before.
+    fn port(&mut self) -> u16 {
+        if self.left == 0 {
+            self.next = self.block();
+            self.left = BLOCK;
+        }
+        let port = self.next;
+        self.next += 1;
+        self.left -= 1;
+        port
+    }
+
+    /// Reserves a block, and returns its first port.
+    fn block(&mut self) -> u16 {
+        let user = rustix::process::getuid().as_raw();
+        let directory = std::env::temp_dir().join(format!("etcdwatch-test-ports-{user}"));
+        fs::create_dir_all(&directory).expect("a directory for locks");
+        for first in (FIRST..FIRST + COUNT).step_by(BLOCK.into()) {
+            let file = File::create(directory.join(first.to_string())).expect("a lock");
+            if file.try_lock().is_ok() {
+                self.locks.push(file);
+                return first;
+            }
+        }
+        panic!("other processes have reserved all ports from {FIRST} on");
+    }
+}
+
+/// A free port that this process has not handed out before. A process that is no suite could still take
+/// it, and the caller then tries another one.
 pub fn free() -> u16 {
     listener().1
 }
 
 /// A listener on a free port, and the port.
 pub fn listener() -> (TcpListener, u16) {
-    // Every process starts at another port, so that several suites can run at the same time.
-    let begin = u16::try_from(std::process::id() % u32::from(COUNT)).expect("below COUNT");
-    for _ in 0..COUNT {
-        let step = TAKEN.fetch_add(1, Ordering::Relaxed);
-        let offset = (u32::from(begin) * 37 + u32::from(step)) % u32::from(COUNT);
-        let port = FIRST + u16::try_from(offset).expect("below COUNT");
+    let mut reserved = RESERVED.lock().unwrap_or_else(PoisonError::into_inner);
+    loop {
+        let port = reserved.port();
         if let Ok(listener) = TcpListener::bind(("127.0.0.1", port)) {
             return (listener, port);
         }
     }
-    panic!("no free TCP port on 127.0.0.1 from {FIRST} on");
 }
 
 /// A port whose accept queue is full: a client waits forever, as behind a firewall that drops
