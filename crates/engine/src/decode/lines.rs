@@ -1,6 +1,6 @@
 //! Splits the body of a v2 stream into lines.
 
-use super::{TooLong, reserve};
+use super::{TooLong, reserve, trim};
 
 /// The size of a read, in bytes: the first, which is enough for most events, and the largest. It doubles
 /// each time that a read fills it.
@@ -46,7 +46,7 @@ impl Lines {
         let size = self.filled + self.read;
         if self.buffer.len() < size {
             let more = size - self.buffer.len();
-            reserve(&mut self.buffer, more, self.limit);
+            reserve(&mut self.buffer, more);
             self.buffer.resize(size, 0);
         }
         self.buffer.get_mut(self.filled..).unwrap_or_default()
@@ -102,9 +102,8 @@ impl Lines {
                 None => next = rest.to_vec(),
             }
             let mut block = std::mem::replace(&mut self.buffer, next);
+            trim(&mut block);
             block.truncate(end);
-            // A large buffer has address space that no line needed.
-            block.shrink_to(end * 2);
             block
         };
         self.filled -= end;
@@ -116,6 +115,7 @@ impl Lines {
     /// The bytes after the last newline, at the end of the body.
     #[must_use]
     pub fn rest(mut self) -> Vec<u8> {
+        trim(&mut self.buffer);
         self.buffer.truncate(self.filled);
         self.buffer
     }

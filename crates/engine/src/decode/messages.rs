@@ -88,7 +88,7 @@ impl Messages {
                     return Ok(Some(Part::Element(part)));
                 }
                 TooLong::unless(self.element.len() + part.len(), self.limit)?;
-                reserve(&mut self.element, part.len(), self.limit);
+                reserve(&mut self.element, part.len());
                 self.element.extend_from_slice(part);
                 if is_whole {
                     self.handed_out = Some(Handed::Element);
@@ -102,11 +102,11 @@ impl Messages {
             if was_in_list {
                 // Separators are not needed, because each element is handed out by itself.
                 let kept = |byte: &u8| !matches!(byte, b',' | b' ' | b'\t' | b'\r' | b'\n');
-                reserve(&mut self.message, part.len(), self.limit);
+                reserve(&mut self.message, part.len());
                 self.message.extend(part.iter().copied().filter(kept));
             } else {
                 TooLong::unless(self.message.len() + part.len(), self.limit)?;
-                reserve(&mut self.message, part.len(), self.limit);
+                reserve(&mut self.message, part.len());
                 self.message.extend_from_slice(part);
             }
             TooLong::unless(self.message.len(), self.limit)?;

@@ -22,26 +22,32 @@ pub struct TooLong {
     pub limit: usize,
 }
 
-/// A buffer beyond this size, in bytes, gets all of the address space that it may need at once. Few values
-/// are as large, and each such buffer costs the kernel new pages (benches/README.md).
+/// A buffer beyond this size, in bytes, gets [`ALWAYS_RETURNED`] of address space at once. Few values are as
+/// large, and each such buffer costs the kernel new pages (benches/README.md).
 const LARGE: usize = 2 << 20;
-/// glibc takes an allocation of more than 32 MiB from the kernel and gives it back when it is freed,
-/// whatever was allocated before. It may keep a smaller one.
+/// glibc takes an allocation of more than 32 MiB from the kernel, extends it without copying, and gives it
+/// back when it is freed, whatever was allocated before. It may keep a smaller one, and copy it.
 const ALWAYS_RETURNED: usize = 33 << 20;
 
-/// Makes room for `more` bytes in a buffer that may grow to `limit` bytes. A large buffer gets address space
-/// for all of them. It takes up memory only where it was written, it never moves, and its memory is free
-/// for the other connections as soon as it is dropped. Without that space, it grows by an eighth at a time,
-/// where `Vec` would double it.
-pub fn reserve(buffer: &mut Vec<u8>, more: usize, limit: usize) {
+/// Makes room for `more` bytes. A buffer grows by an eighth at a time, where `Vec` would double it. A large
+/// one takes up memory only where it was written, and that memory is free for the other connections as
+/// soon as the buffer is dropped.
+pub fn reserve(buffer: &mut Vec<u8>, more: usize) {
     let length = buffer.len();
     if buffer.capacity() - length >= more {
         return;
     }
-    let most = limit.saturating_add(LARGE).max(ALWAYS_RETURNED);
-    let is_large = length + more > LARGE && length + more <= most;
-    if !is_large || buffer.try_reserve_exact(most - length).is_err() {
+    let large = ALWAYS_RETURNED.saturating_sub(length);
+    let is_large = length + more > LARGE && large > more;
+    if !is_large || buffer.try_reserve_exact(large).is_err() {
         buffer.reserve_exact(more.max(length / 8));
+    }
+}
+
+/// Gives back the address space beyond the length of a large buffer.
+fn trim(buffer: &mut Vec<u8>) {
+    if buffer.capacity() > LARGE {
+        buffer.shrink_to_fit();
     }
 }
 
@@ -59,37 +65,32 @@ impl TooLong {
 mod tests {
     use super::*;
 
-    fn grow(buffer: &mut Vec<u8>, length: usize, limit: usize) {
+    fn grown_to(length: usize) -> Vec<u8> {
+        let mut buffer = Vec::new();
         while buffer.len() < length {
-            reserve(buffer, 4096, limit);
+            reserve(&mut buffer, 4096);
             buffer.resize(buffer.len() + 4096, 0);
+        }
+        buffer
+    }
+
+    #[test]
+    fn a_buffer_grows_by_an_eighth_at_a_time() {
+        for length in [LARGE / 2, ALWAYS_RETURNED * 2] {
+            let buffer = grown_to(length);
+            assert!(buffer.capacity() < length / 4 * 5, "{}", buffer.capacity());
         }
     }
 
     #[test]
-    fn a_large_buffer_does_not_move_while_it_grows_to_its_limit() {
-        let (mut buffer, limit) = (Vec::new(), 64 << 20);
-        grow(&mut buffer, LARGE * 2, limit);
-        let place = buffer.as_ptr();
-        grow(&mut buffer, limit, limit);
-        assert_eq!(buffer.as_ptr(), place);
+    fn a_large_buffer_is_always_returned_to_the_kernel() {
+        assert!(grown_to(LARGE * 2).capacity() >= ALWAYS_RETURNED);
     }
 
     #[test]
-    fn a_small_buffer_takes_little_more_than_it_holds() {
-        let mut buffer = Vec::new();
-        grow(&mut buffer, LARGE / 2, 64 << 20);
-        assert!(buffer.capacity() < LARGE, "{}", buffer.capacity());
-    }
-
-    #[test]
-    fn a_buffer_without_a_limit_grows_by_an_eighth() {
-        let mut buffer = Vec::new();
-        grow(&mut buffer, 1 << 20, usize::MAX);
-        assert!(
-            buffer.capacity() < (1 << 20) * 5 / 4,
-            "{}",
-            buffer.capacity()
-        );
+    fn a_trimmed_buffer_has_no_address_space_that_was_not_written() {
+        let mut buffer = grown_to(LARGE * 2);
+        trim(&mut buffer);
+        assert!(buffer.capacity() < LARGE * 3, "{}", buffer.capacity());
     }
 }

@@ -53,7 +53,7 @@ impl Freshness {
         self.asked_after = earliest + self.jitter.f64() * (latest - earliest);
     }
 
-    /// Notes the state that is reported now. Returns whether another one was reported before.
+    /// Notes the state that is reported now. Returns whether it differs from the one reported before.
     pub(crate) fn note_state(&mut self, state: WatchState, endpoint: usize) -> bool {
         let state = Some((state, endpoint));
         std::mem::replace(&mut self.reported, state) != state

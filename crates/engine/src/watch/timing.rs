@@ -103,7 +103,7 @@ pub const HISTORY_STALLED: Duration = Duration::from_mins(1);
 pub const HISTORY_STALLED_LONGEST: Duration = Duration::from_mins(10);
 /// A server cancels a watch on compacted history within 100 ms. After this long it will not.
 pub const COMPACTION_REPORTED: Duration = Duration::from_secs(2);
-/// Looks at what was written last in scope take at most one part in this many of the time, since a
+/// Scans of the keys in scope take at most one part in this many of the time, since a
 /// server may have to go through all of its keys.
 pub const SCAN_PART: u32 = 100;
 /// How long after a stream may have fallen behind, and has caught up, it is opened anew: no message

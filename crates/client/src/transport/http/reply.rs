@@ -130,7 +130,7 @@ impl ReplyBody {
             let size = limit.min(filled + READ);
             if body.len() < size {
                 let more = size - body.len();
-                reserve(&mut body, more, limit);
+                reserve(&mut body, more);
                 body.resize(size, 0);
             }
             let unfinished = if is_counted { filled } else { 0 };

@@ -231,7 +231,9 @@ impl Core<V2> {
             *after = next.map_or(*after, Event::index);
         } else if next.is_some_and(|next| comparison.last.precedes(next)) {
             self.trust_store();
-        } else if self.endpoints.may_hide(one.endpoint, after.next()) {
+        } else if self.endpoints.may_hide(one.endpoint, after.next())
+            && self.endpoints.doubted().is_some()
+        {
             // The member hides what became of the key, or this is another store: either is possible.
             self.trust_store();
             self.on_hidden(one);

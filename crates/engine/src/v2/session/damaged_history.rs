@@ -119,7 +119,6 @@ impl V2Session {
             self.note_failure(one, Failure::Doubtful(upto));
             return;
         }
-        let upto = self.last_index().map_or(upto, |end| end.min(upto));
         self.lose(upto, Cause::MemberUntrusted);
     }
 }

@@ -399,7 +399,6 @@ impl V2Session {
             self.begin_at_oldest(lost);
             return;
         }
-        let lost = self.last_index().map_or(lost, |end| lost.min(end));
         self.lose(lost, Cause::HistoryCleared);
     }
 }

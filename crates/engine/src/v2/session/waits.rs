@@ -69,6 +69,9 @@ impl V2Session {
             } else if let Some(one) = self.requests.get(id).cloned() {
                 self.close(id);
                 self.on_no_end(id, &one);
+                if self.is_finished {
+                    return;
+                }
             }
         }
     }
@@ -101,7 +104,9 @@ impl V2Session {
                     return;
                 };
                 let is_last = Some(range.upto) == self.last_index();
-                if is_last && after == range.after && head >= range.upto {
+                // What is proven before the range is to be reported first.
+                let is_next = self.cursor() == Some(range.after);
+                if is_last && is_next && after == range.after && head >= range.upto {
                     self.end_unproven(range.after, range.upto);
                 }
             }

@@ -43,7 +43,6 @@ impl V3Session {
 
     /// Revisions after the cursor are lost, at most to where a replay ends.
     pub(super) fn lose_revisions(&mut self, upto: Index) {
-        let upto = self.last_index().map_or(upto, |end| upto.min(end));
         self.lose(upto, Cause::Compacted);
     }
 

@@ -262,10 +262,10 @@ impl SessionApi for V3 {
     }
 
     fn freshness_request(session: &V3Session) -> V3Request {
-        // Where a replay ends hangs on what the server says, and not on such a look.
-        let looks = session.is_following() && session.may_scan_scope();
+        // The end of a replay depends on what the stream brings, and not on such a scan.
+        let scans = session.is_following() && session.may_scan_scope();
         V3Request::Fresh {
-            scan_after: looks.then(|| session.cursor().unwrap_or_default()),
+            scan_after: scans.then(|| session.cursor().unwrap_or_default()),
         }
     }
 

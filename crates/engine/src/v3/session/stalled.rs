@@ -32,8 +32,8 @@ impl V3Session {
 
     /// Whether it may be asked what was written in scope: a server may have to go through all keys.
     pub(super) fn may_scan_scope(&self) -> bool {
-        let looked = self.api.scope_scan.map(|(at, took)| at + took * SCAN_PART);
-        looked.is_none_or(|due| due <= self.now)
+        let due = self.api.scope_scan.map(|(at, took)| at + took * SCAN_PART);
+        due.is_none_or(|due| due <= self.now)
     }
 
     /// Notes how long such a read took, whatever came of it.

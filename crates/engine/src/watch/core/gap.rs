@@ -11,8 +11,9 @@ use crate::watch::resync::{Reading, Staged};
 use crate::watch::{NoProof, Notice, OnGap, Outcome, RequestId, Start, Update};
 
 impl<A: SessionApi> Core<A> {
-    /// Events after the cursor up to `upto` can no longer be known, for `cause`.
+    /// Events after the cursor up to `upto`, or up to the end of a replay, can no longer be known, for `cause`.
     pub(crate) fn lose(&mut self, upto: Index, cause: Cause) {
+        let upto = self.planned_last().map_or(upto, |end| upto.min(end));
         tracing::debug!(upto = upto.0, cause = cause.name(), "events are lost");
         match self.plan.on_gap {
             OnGap::Resync | OnGap::Diff => {

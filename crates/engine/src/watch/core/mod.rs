@@ -204,7 +204,13 @@ impl<A: SessionApi> Core<A> {
 
     /// Reports what is proven, and does what is due.
     fn proceed(&mut self) {
+        if self.is_finished {
+            return;
+        }
         A::half_close_waits(self);
+        if self.is_finished {
+            return;
+        }
         self.release();
         if self.is_finished {
             return;
@@ -316,6 +322,14 @@ impl<A: SessionApi> Core<A> {
         match self.end {
             WatchEnd::At(end) => Some(end),
             WatchEnd::Unknown | WatchEnd::Through(_) | WatchEnd::Never => None,
+        }
+    }
+
+    /// The index at which the watch ends by itself at the latest, as far as that is known.
+    pub(crate) fn planned_last(&self) -> Option<Index> {
+        match self.plan.planned_end {
+            PlannedEnd::Present { to, follow: false } if self.end == WatchEnd::Unknown => to,
+            _ => self.last_index(),
         }
     }
 
