@@ -4,8 +4,9 @@
 //! from the range of outgoing connections, so that a connection could take the port meanwhile.
 //! These ports are therefore below that range.
 
-use std::fs::{self, File};
 use std::net::{SocketAddr, TcpListener};
+use std::os::linux::net::SocketAddrExt as _;
+use std::os::unix::net::{SocketAddr as UnixAddr, UnixListener};
 use std::sync::{Mutex, PoisonError};
 
 use socket2::{Domain, Type};
@@ -19,14 +20,15 @@ const BLOCK: u16 = 100;
 /// The ports that this process has reserved. Another suite does not take them, not even while the server
 /// on one of them is stopped.
 struct Reserved {
-    /// One locked file for each block.
-    locks: Vec<File>,
+    /// A socket for each block. Its abstract name can be taken once in a network namespace, until the
+    /// process ends, and leaves nothing behind.
+    names: Vec<UnixListener>,
     next: u16,
     left: u16,
 }
 
 static RESERVED: Mutex<Reserved> = Mutex::new(Reserved {
-    locks: Vec::new(),
+    names: Vec::new(),
     next: 0,
     left: 0,
 });
@@ -46,13 +48,11 @@ impl Reserved {
 
     /// Reserves a block, and returns its first port.
     fn block(&mut self) -> u16 {
-        let user = rustix::process::getuid().as_raw();
-        let directory = std::env::temp_dir().join(format!("etcdwatch-test-ports-{user}"));
-        fs::create_dir_all(&directory).expect("a directory for locks");
         for first in (FIRST..FIRST + COUNT).step_by(BLOCK.into()) {
-            let file = File::create(directory.join(first.to_string())).expect("a lock");
-            if file.try_lock().is_ok() {
-                self.locks.push(file);
+            let name = format!("etcdwatch-test-ports-{first}");
+            let name = UnixAddr::from_abstract_name(name).expect("a name");
+            if let Ok(taken) = UnixListener::bind_addr(&name) {
+                self.names.push(taken);
                 return first;
             }
         }
