@@ -17,6 +17,7 @@ use std::sync::Mutex;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::support::follow::one_event;
 use crate::support::scripted::{Request, Response, Scripted};
 use crate::support::tool::{Output, Program};
 use crate::support::wait;
@@ -228,15 +229,7 @@ const SET: &[&str] = &["set", "/k", "v"];
 const RM: &[&str] = &["rm", "/k"];
 const STREAM: &[&str] = &["watch", "--stream", "/k"];
 /// A stream that ends after its first event.
-const ONE_EVENT: &[&str] = &[
-    "watch",
-    "--stream",
-    "/k",
-    "--count",
-    "1",
-    "--timeout",
-    "20s",
-];
+const ONE_EVENT: &[&str] = &one_event("20s");
 const REPLAY: &[&str] = &["replay", "/k", "--from-index", "1"];
 const GET_V3: &[&str] = &["--api", "v3", "get", "/k"];
 const STREAM_V3: &[&str] = &["--api", "v3", "watch", "--stream", "/k"];

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::{Case, End, ONE_EVENT, assert_all, reply, two};
+use crate::support::follow::one_event;
 use crate::support::scripted::{Request, Response};
 
 fn event(index: &str, value: &str) -> String {
@@ -328,15 +329,7 @@ fn a_long_line_that_stalls_gives_way_to_the_one_on_another_connection() {
             .chunk(&whole)
             .end()
     };
-    let command = [
-        "watch",
-        "--stream",
-        "/k",
-        "--count",
-        "1",
-        "--timeout",
-        "40s",
-    ];
+    let command = one_event("40s");
     assert_all(vec![Case::new(
         "the stream stalls",
         &command,

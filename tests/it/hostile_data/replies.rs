@@ -7,6 +7,7 @@ use std::thread;
 use serde_json::json;
 
 use super::{assert_harmless, control_characters, is_control};
+use crate::support::follow::one_event;
 use crate::support::scripted::{Request, Response, Scripted};
 use crate::support::tool::Program;
 use crate::support::wait;
@@ -126,15 +127,7 @@ fn show_what_is_said(name: &str, server: Server) {
     let file = directory.path().join("checkpoint").display().to_string();
     let server = Scripted::serve(server);
     let url = server.url();
-    let watch = [
-        "watch",
-        "--stream",
-        "/k",
-        "--count",
-        "1",
-        "--timeout",
-        "400ms",
-    ];
+    let watch = one_event("400ms");
     for (command, forms) in [
         (&["get", "/k"][..], &[&["-v"][..], &["-o", "json"]][..]),
         (&["set", "/k", "v"], &[&["-v", "--color", "always"]]),

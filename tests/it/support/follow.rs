@@ -29,6 +29,19 @@ pub fn stream(endpoints: &str, arguments: &[&str]) -> Program {
     Program::tool(&[&["--endpoints", endpoints][..], &always, arguments].concat())
 }
 
+/// The arguments of a stream of `/k` that ends after its first event, or fails after `timeout`.
+pub const fn one_event(timeout: &str) -> [&str; 7] {
+    [
+        "watch",
+        "--stream",
+        "/k",
+        "--count",
+        "1",
+        "--timeout",
+        timeout,
+    ]
+}
+
 /// Returns whether this record says that the watch is live.
 pub fn is_live(record: &Value) -> bool {
     record["action"] == "status" && record["state"] == "live"
