@@ -20,6 +20,13 @@ pub fn spawn(task: impl FnOnce() + Send + 'static) {
     std::thread::spawn(task);
 }
 
+/// Waits until a condition is met that another thread brings about.
+pub fn wait_until(is_met: impl Fn() -> bool) {
+    while !is_met() {
+        std::thread::yield_now();
+    }
+}
+
 /// Whether the simulation prints the inputs and steps of its sessions:
 /// `SIMULATION_TRACE=1 cargo test NAME -- --nocapture`.
 pub fn is_traced() -> bool {

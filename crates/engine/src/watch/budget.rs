@@ -114,7 +114,6 @@ impl Drop for Permit {
 mod tests {
     use super::*;
     use std::sync::mpsc;
-    use std::thread;
 
     /// Longer than any test takes.
     const EVER: Duration = Duration::from_mins(10);
@@ -129,9 +128,7 @@ mod tests {
             ahead.wait_for_output(EVER);
             sender.send(()).unwrap();
         });
-        while !budget.shared.is_awaited.load(Ordering::SeqCst) {
-            thread::yield_now();
-        }
+        crate::testing::wait_until(|| budget.shared.is_awaited.load(Ordering::SeqCst));
         assert!(receiver.try_recv().is_err());
         drop(first);
         receiver.recv_timeout(EVER).unwrap();

@@ -11,6 +11,7 @@ use super::store::{KEYS, Operation, V3Store, name, scope};
 use super::wire::{ModelWatcher, Sent, V3Call, V3Wire, clean, message};
 use crate::model::{Change, Index};
 use crate::protocol::{Failure, Fault, Head, Refusal};
+use crate::simulation::world;
 use crate::testing;
 use crate::v2::fault;
 use crate::v3::{self, MessageEnd};
@@ -484,20 +485,10 @@ fn refused(code: u32, head: Head) -> Failure {
 pub(super) fn plan(start: Start, planned_end: PlannedEnd, on_gap: OnGap) -> Plan {
     Plan {
         scope: scope(),
-        start,
-        planned_end,
         stream: true,
-        previous: true,
         on_gap,
-        snapshot: false,
-        expand: false,
-        stale_after: Duration::from_secs(30),
-        cluster: None,
-        last: None,
-        endpoints: 1,
         history: 1000,
-        raft_jump: u64::MAX,
-        seed: 1,
         budget: Budget::new(1 << 20),
+        ..world::plan(start, planned_end, 1)
     }
 }

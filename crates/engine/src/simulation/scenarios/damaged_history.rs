@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{SETUP, TO_PRESENT, run_to, set};
+use super::{SETUP, TO_PRESENT, rebuild, run_to, set};
 use crate::simulation::acts::{Act, Rebuild};
 use crate::simulation::server::HalfClose;
 use crate::simulation::store::{Watched, Write};
@@ -35,11 +35,7 @@ fn a_store_replaced_while_its_member_is_in_doubt_is_a_gap() {
         Act::Lose(vec![Loss::SilentBody]),
         Act::Restart(0),
         Act::Wait(60),
-        Act::Rebuild(Rebuild {
-            writes: set(1),
-            percent: 0,
-            other_cluster: false,
-        }),
+        rebuild(set(1), 0),
     ];
     follow(&setup, Begin::Now, OnGap::Continue, RAFT_JUMP, &acts).unwrap();
 }
@@ -61,11 +57,7 @@ fn a_store_replaced_while_its_member_is_in_doubt_is_recognised_by_its_history() 
         Act::Burst(vec![Write::Other, Write::Refresh(0)]),
         Act::Wait(5093),
         Act::CutAll,
-        Act::Rebuild(Rebuild {
-            writes: set(1),
-            percent: 0,
-            other_cluster: false,
-        }),
+        rebuild(set(1), 0),
     ];
     follow(&setup, Begin::History, OnGap::Resync, RAFT_JUMP, &acts).unwrap();
 }
@@ -131,11 +123,7 @@ fn a_replaced_store_is_not_declared_again_if_its_member_is_in_doubt() {
         Act::Burst(set(2)),
         Act::Install(0, 299),
         // The session recognises it by its history, which does not reach back.
-        Act::Rebuild(Rebuild {
-            writes: vec![Write::Set(1)],
-            percent: 1500,
-            other_cluster: false,
-        }),
+        rebuild(vec![Write::Set(1)], 1500),
         Act::Burst(set(5)),
         Act::CutAll,
         Act::Burst(set(7)),

@@ -10,6 +10,7 @@ mod requests;
 use std::time::Duration;
 
 use crate::simulation::Setup;
+use crate::simulation::acts::{Act, Rebuild};
 use crate::simulation::server::HalfClose;
 use crate::simulation::store::{Watched, Write};
 use crate::simulation::world::World;
@@ -33,6 +34,15 @@ const SETUP: Setup = Setup {
     state_takes: 0,
     seed: 0,
 };
+
+/// Another store of the same cluster ID, with so many per cent of the indexes of the present one.
+fn rebuild(writes: Vec<Write>, percent: u64) -> Act {
+    Act::Rebuild(Rebuild {
+        writes,
+        percent,
+        other_cluster: false,
+    })
+}
 
 fn set(count: usize) -> Vec<Write> {
     vec![Write::Set(0); count]

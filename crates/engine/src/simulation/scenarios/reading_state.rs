@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::{SETUP, set};
-use crate::simulation::acts::{Act, Rebuild};
+use super::{SETUP, rebuild, set};
+use crate::simulation::acts::Act;
 use crate::simulation::store::{Watched, Write};
 use crate::simulation::wire::Loss;
 use crate::simulation::world::{World, plan};
@@ -154,11 +154,7 @@ fn a_replaced_store_with_a_slow_state_is_reported_anew() {
         state_takes: 113,
         ..SETUP
     };
-    let rebuild = Act::Rebuild(Rebuild {
-        writes: set(1),
-        percent: 0,
-        other_cluster: false,
-    });
+    let rebuild = rebuild(set(1), 0);
     let mut acts = vec![Act::Burst(set(1)); 4];
     acts.push(rebuild);
     follow(&setup, Begin::Now, OnGap::Resync, u64::MAX, &acts).unwrap();

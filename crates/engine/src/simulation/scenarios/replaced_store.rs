@@ -2,10 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use super::{SETUP, TO_PRESENT, set};
+use super::{SETUP, TO_PRESENT, rebuild, set};
 use crate::model::{Cause, Index};
 use crate::protocol::{Failure, Fault, Head, Refusal, Whole};
-use crate::simulation::acts::{Act, Rebuild};
+use crate::simulation::acts::Act;
 use crate::simulation::server::HalfClose;
 use crate::simulation::store::{Watched, Write};
 use crate::simulation::wire::{Loss, V2Call, events};
@@ -240,11 +240,7 @@ fn a_store_that_went_back_to_the_cursor_is_a_gap_and_the_watch_is_live_again() {
     };
     let acts = [
         Act::Burst([Write::Delete(1)].into_iter().chain(set(5)).collect()),
-        Act::Rebuild(Rebuild {
-            writes: vec![Write::Update(1)],
-            percent: 29,
-            other_cluster: false,
-        }),
+        rebuild(vec![Write::Update(1)], 29),
     ];
     follow(&setup, Begin::Snapshot, OnGap::Continue, u64::MAX, &acts).unwrap();
 }
@@ -263,11 +259,7 @@ fn a_state_of_a_store_that_went_back_below_known_events_is_taken() {
         Act::Wait(1),
         Act::Burst(vec![Write::Other; 2]),
         Act::Install(0, 297),
-        Act::Rebuild(Rebuild {
-            writes: vec![Write::Delete(0)],
-            percent: 67,
-            other_cluster: false,
-        }),
+        rebuild(vec![Write::Delete(0)], 67),
     ];
     follow(&setup, Begin::Now, OnGap::Diff, RAFT_JUMP, &acts).unwrap();
 }
@@ -300,11 +292,7 @@ fn a_store_that_is_replaced_twice_is_two_gaps() {
         endpoints: 2,
         ..SETUP
     };
-    let rebuild = Act::Rebuild(Rebuild {
-        writes: set(1),
-        percent: 0,
-        other_cluster: false,
-    });
+    let rebuild = rebuild(set(1), 0);
     let mut others = vec![Write::Other, Write::ShorterName, Write::Other];
     others.extend(set(1));
     let acts = [
@@ -358,11 +346,7 @@ fn a_store_replaced_behind_two_members_is_a_gap() {
         Act::Wait(12),
         Act::Lose(vec![Loss::SilentBody, Loss::SilentBody]),
         Act::Burst(vec![Write::Other; 25]),
-        Act::Rebuild(Rebuild {
-            writes: set(1),
-            percent: 37,
-            other_cluster: false,
-        }),
+        rebuild(set(1), 37),
     ];
     follow(&setup, Begin::Now, OnGap::Continue, u64::MAX, &acts).unwrap();
 }
@@ -494,11 +478,7 @@ fn a_store_replaced_soon_after_two_breaks_is_a_gap() {
         Act::Wait(28),
         Act::Skip(set(1)),
         Act::Install(0, 299),
-        Act::Rebuild(Rebuild {
-            writes: set(1),
-            percent: 100,
-            other_cluster: false,
-        }),
+        rebuild(set(1), 100),
     ];
     follow(&setup, Begin::Now, OnGap::Continue, RAFT_JUMP, &acts).unwrap();
 }

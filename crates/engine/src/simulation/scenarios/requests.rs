@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::{SETUP, set};
-use crate::simulation::acts::{Act, Rebuild};
+use super::{SETUP, rebuild, set};
+use crate::simulation::acts::Act;
 use crate::simulation::store::Write;
 use crate::simulation::world::World;
 use crate::simulation::{Begin, RAFT_JUMP, Setup, follow};
@@ -52,11 +52,7 @@ fn a_lagging_member_is_not_asked_in_a_hot_loop() {
     };
     let others = |count| vec![Write::Other; count];
     let acts = [
-        Act::Rebuild(Rebuild {
-            writes: vec![Write::Set(0)],
-            percent: 0,
-            other_cluster: false,
-        }),
+        rebuild(vec![Write::Set(0)], 0),
         Act::Burst(vec![Write::Set(0)]),
         Act::Wait(1),
         Act::CutAll,
