@@ -15,7 +15,7 @@ pub(crate) struct Freshness {
     /// When it was last certain that what is known is fresh.
     pub(crate) fresh_at: Instant,
     pub(crate) is_stale: bool,
-    /// Whether the last status reported was not that the connection is lost.
+    /// Whether `live` was reported and no connection was lost since.
     pub(crate) is_reported_live: bool,
     /// The state and the endpoint that were reported last.
     reported: Option<(WatchState, usize)>,

@@ -9,10 +9,10 @@ use crate::simulation::server::HalfClose;
 use crate::simulation::store::{Watched, Write};
 use crate::simulation::world::{FIRST, World, plan};
 use crate::simulation::{RAFT_JUMP, Setup};
-use crate::watch::{OnGap, Outcome, Plan, Start};
+use crate::watch::{OnGap, Outcome, Plan, PlannedEnd, Start};
 
 /// A proxy that ignores half-closes leaves the comparison after a failure without an answer.
-fn replay_with_an_open_comparison(on_gap: OnGap) -> World {
+fn replay_with_an_open_comparison(on_gap: OnGap, to: Option<Index>) -> World {
     let last = Fingerprint {
         index: Index(5),
         key: b"/app/k0".to_vec(),
@@ -24,7 +24,11 @@ fn replay_with_an_open_comparison(on_gap: OnGap) -> World {
         on_gap,
         cluster: Some("0".to_owned()),
         last: Some(last.clone()),
-        ..plan(Start::At(Index(101)), TO_PRESENT, 1)
+        ..plan(
+            Start::At(Index(101)),
+            PlannedEnd::Present { to, follow: false },
+            1,
+        )
     };
     let mut before = vec![Write::Other; 4];
     before.push(Write::Set(0));
@@ -44,7 +48,7 @@ fn replay_with_an_open_comparison(on_gap: OnGap) -> World {
 #[test]
 fn a_replay_ends_though_the_comparison_of_its_store_has_no_answer() {
     for on_gap in [OnGap::Fail, OnGap::Continue] {
-        let world = replay_with_an_open_comparison(on_gap);
+        let world = replay_with_an_open_comparison(on_gap, None);
         assert!(world.finished.is_some(), "{on_gap:?}");
     }
 }
@@ -87,4 +91,14 @@ fn a_gap_beyond_the_end_of_a_replay_is_not_declared() {
     assert!(matches!(world.finished, Some(Outcome::Done)));
     let gaps = &world.checks.gaps;
     assert!(gaps.iter().all(|gap| gap.to <= Some(end)), "{gaps:?}");
+}
+
+#[test]
+fn a_gap_in_place_of_a_comparison_ends_where_the_replay_ends() {
+    let end = Index(121);
+    let world = replay_with_an_open_comparison(OnGap::Fail, Some(end));
+    let Some(Outcome::Lost { gap, .. }) = &world.finished else {
+        panic!("{:?}", world.finished);
+    };
+    assert_eq!(gap.to, Some(end));
 }

@@ -79,7 +79,6 @@ mod compare;
 mod doubt_questions;
 mod doubts;
 mod inputs;
-
 mod replay_end;
 mod request;
 mod stalled;

@@ -5,7 +5,6 @@
 
 mod failure;
 mod gap;
-
 mod release;
 mod staleness;
 mod store_check;
@@ -89,13 +88,13 @@ pub trait SessionApi: std::fmt::Debug + Sized {
 /// Where a watch ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum WatchEnd {
-    /// At an index that the store has still to be asked for.
+    /// The watch ends at the store's index, which is still to be asked for.
     Unknown,
-    /// At this index.
+    /// The watch ends at this index.
     At(Index),
-    /// Nowhere: that it has come to this index is reported, and the stream goes on.
+    /// There is no end, but reaching this index is reported.
     Through(Index),
-    /// Nowhere.
+    /// There is no end.
     Never,
 }
 
@@ -202,23 +201,24 @@ impl<A: SessionApi> Core<A> {
         std::mem::take(&mut self.steps)
     }
 
-    /// Reports what is proven, and does what is due.
+    /// Reports what is proven, and does what is due. Nothing follows the end of the watch.
     fn proceed(&mut self) {
-        if self.is_finished {
-            return;
+        let steps: [fn(&mut Self); 4] = [
+            A::half_close_waits,
+            Self::release,
+            A::give_up_stalled_stream,
+            Self::work,
+        ];
+        for step in steps {
+            if self.is_finished {
+                return;
+            }
+            step(self);
         }
-        A::half_close_waits(self);
-        if self.is_finished {
-            return;
-        }
-        self.release();
-        if self.is_finished {
-            return;
-        }
-        A::give_up_stalled_stream(self);
-        if self.is_finished {
-            return;
-        }
+    }
+
+    /// Does what is due in the present phase.
+    fn work(&mut self) {
         self.watch_freshness();
         self.doubt_unwatched_store();
         let phase = A::phase(self);
